@@ -1,1 +1,20 @@
-//! Placeholder.
+//! Every decision of the gateway, from HTTP request to HTTP response, behind ports.
+//!
+//! Entry points: [`proxy::handle`] for clients, [`admin::handle`] for the admin API.
+//! The core owns no socket, no clock, no store and no source of randomness: hosts give
+//! them through [`ports`]. Nothing here is `Send`, so that single-threaded hosts need no locks.
+#![forbid(unsafe_code)]
+
+pub mod admin;
+pub mod attempt;
+pub mod config;
+pub mod error;
+pub mod ids;
+pub mod ports;
+pub mod provider;
+pub mod proxy;
+pub mod reply;
+pub mod route;
+pub mod secret;
+pub mod units;
+pub mod wire;

@@ -1,0 +1,9 @@
+//! The configuration: what is stored, and what the proxy makes of it.
+//!
+//! [`model`] is the stored document, [`snapshot`] its form for routing, [`cache`] the copy in instance
+//! memory, [`seal`] the encryption of upstream keys at rest.
+
+pub mod cache;
+pub mod model;
+pub mod seal;
+pub mod snapshot;

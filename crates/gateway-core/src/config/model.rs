@@ -1,0 +1,182 @@
+//! The stored configuration document. Owns its shape and its defaults; checking what an admin sends is
+//! the admin API's work, so every document in the store is valid already.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::secret::Secret;
+use crate::units::Timestamp;
+
+/// The version of the document's shape.
+pub const DOCUMENT_VERSION: u32 = 1;
+
+/// Everything that an admin configures, in one value, so that a write is whole or not at all.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Document {
+    /// [`DOCUMENT_VERSION`].
+    pub version: u32,
+    /// Channels in the order of their creation.
+    #[serde(default)]
+    pub channels: Vec<Channel>,
+    /// Client keys in the order of their creation.
+    #[serde(default)]
+    pub keys: Vec<ClientKey>,
+    /// Limits of the whole gateway.
+    #[serde(default)]
+    pub settings: Settings,
+}
+
+impl Default for Document {
+    fn default() -> Self {
+        Self {
+            version: DOCUMENT_VERSION,
+            channels: Vec::new(),
+            keys: Vec::new(),
+            settings: Settings::default(),
+        }
+    }
+}
+
+/// Limits of the whole gateway.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// Attempts per request, over all channels and keys; 1 to 100.
+    pub max_attempts: u32,
+    /// From the request to the first byte of its response, over all attempts; milliseconds.
+    pub total_timeout_ms: u64,
+    /// The largest request body, in bytes.
+    pub max_request_bytes: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            max_attempts: 10,
+            total_timeout_ms: 120_000,
+            max_request_bytes: 32 * crate::units::MIB,
+        }
+    }
+}
+
+/// Which dialect an upstream speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Provider {
+    /// Anything with OpenAI's paths and a bearer key.
+    #[default]
+    OpenAi,
+    /// Azure OpenAI: `api-key` header, deployments.
+    Azure,
+}
+
+/// One upstream service with its keys.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Channel {
+    /// `ch_…`
+    pub id: String,
+    /// What people call it; 1 to 100 characters.
+    pub name: String,
+    /// Whether it takes requests at all.
+    pub enabled: bool,
+    /// Its dialect.
+    pub provider: Provider,
+    /// Absolute `http` or `https` URL without credentials, query or fragment, and without a trailing slash.
+    pub base_url: String,
+    /// Its keys, at least one.
+    pub keys: Vec<UpstreamKey>,
+    /// Models that it serves by their own names; empty (and no map): every model.
+    pub models: Vec<String>,
+    /// Models that it serves under another name: client's name to upstream's name.
+    pub model_map: BTreeMap<String, String>,
+    /// 0 (first) to 1000.
+    pub priority: u16,
+    /// Share within its priority, 0 to 1000; 0: only when nothing else of its group is left.
+    pub weight: u16,
+    /// Headers of its own, sent with every request.
+    pub headers: BTreeMap<String, String>,
+    /// Top-level members that are removed from request bodies, since the upstream refuses them.
+    pub drop_params: Vec<String>,
+    /// Whether it understands `stream_options.include_usage`.
+    pub stream_usage: bool,
+    /// Milliseconds to a connection.
+    pub connect_timeout_ms: u64,
+    /// Milliseconds from the sent request to the response's head.
+    pub first_byte_timeout_ms: u64,
+    /// Milliseconds between two pieces of a response.
+    pub idle_timeout_ms: u64,
+    /// What only Azure needs.
+    pub azure: Option<Azure>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+/// Azure's part of a channel.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Azure {
+    /// `api-version` of the classic API; `None`: Azure's v1 API.
+    pub api_version: Option<String>,
+    /// Client's model name to deployment name.
+    pub deployments: BTreeMap<String, String>,
+}
+
+/// One key of a channel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpstreamKey {
+    /// `uk_…`
+    pub id: String,
+    /// The key itself.
+    pub secret: StoredSecret,
+    /// Its ends, for people; see [`crate::secret::hint`].
+    pub hint: String,
+    /// Whether it is used.
+    pub enabled: bool,
+}
+
+/// An upstream key as it stands in the store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StoredSecret {
+    /// In clear: no master key was set when it was written.
+    Clear(Secret<String>),
+    /// Encrypted with the master key; see [`crate::config::seal`].
+    Sealed(String),
+}
+
+/// One client's key: its hash and what it may do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientKey {
+    /// `ck_…`
+    pub id: String,
+    /// What people call it; 1 to 100 characters.
+    pub name: String,
+    /// SHA-256 of the key, 64 hexadecimal digits.
+    pub hash: String,
+    /// The key's ends, for people.
+    pub hint: String,
+    /// Whether it is accepted.
+    pub enabled: bool,
+    /// Models it may use; empty: all.
+    pub models: Vec<String>,
+    /// When it stops being accepted.
+    pub expires_at: Option<Timestamp>,
+    /// How much it may use.
+    pub limits: Limits,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// How much a client key may use; `None`: no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Requests within any minute.
+    pub requests_per_minute: Option<u64>,
+    /// Tokens within any minute.
+    pub tokens_per_minute: Option<u64>,
+    /// Tokens within a UTC day.
+    pub tokens_per_day: Option<u64>,
+}

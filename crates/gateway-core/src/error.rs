@@ -1,0 +1,197 @@
+//! The one table from what went wrong to what the client reads. Owns statuses, codes and the JSON
+//! envelope; what a message says is given by the place that knows.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use serde::{Deserialize, Serialize};
+
+use crate::reply::{self, Reply};
+
+/// The body of an error as OpenAI's schema has it: all four members, always.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorBody {
+    /// What happened and what to do, for a person.
+    pub message: String,
+    /// The class, e.g. `invalid_request_error`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The request's member that is at fault.
+    pub param: Option<String>,
+    /// The exact case, for a program.
+    pub code: Option<String>,
+}
+
+/// `{"error": …}`.
+#[derive(Serialize)]
+pub struct Envelope<'a> {
+    /// The error itself.
+    pub error: &'a ErrorBody,
+}
+
+/// An error that the gateway answers with, in its final form but for the envelope.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GatewayError {
+    /// The response's status.
+    pub status: StatusCode,
+    /// The response's body.
+    pub body: ErrorBody,
+    /// `Retry-After`, in whole seconds.
+    pub retry_after_s: Option<u64>,
+    /// Whether the candidates are exhausted, so that a client's own retries would only add load.
+    pub exhausted: bool,
+    /// `Allow`, for 405.
+    pub allow: Option<&'static str>,
+}
+
+/// Every case of which the gateway itself speaks, with its status, type and code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Case {
+    /// The body is no JSON object.
+    InvalidJson,
+    /// The body names no model.
+    ModelRequired,
+    /// A value of the request is not acceptable.
+    InvalidValue,
+    /// The client key is missing, wrong, disabled or expired.
+    InvalidApiKey,
+    /// Nobody serves the model, or this key may not use it.
+    ModelNotFound,
+    /// No such path, or no such object.
+    NotFound,
+    /// The path has no such method.
+    MethodNotAllowed,
+    /// The body is larger than allowed.
+    RequestTooLarge,
+    /// The body's content type cannot be taken.
+    UnsupportedMediaType,
+    /// Too much in too little time.
+    RateLimited,
+    /// Only disabled channels serve the model.
+    NoChannelAvailable,
+    /// Every candidate failed.
+    UpstreamFailed,
+    /// Every upstream key was refused.
+    CredentialsExhausted,
+    /// Nothing answered in time.
+    UpstreamTimeout,
+    /// The admin session is missing, wrong or over.
+    NotAuthenticated,
+    /// The admin's password is wrong.
+    WrongPassword,
+    /// No admin password is set.
+    AdminDisabled,
+    /// The request comes from another origin.
+    CrossOrigin,
+    /// The object was changed by someone else in between, again and again.
+    Conflict,
+    /// The store does not answer.
+    StoreUnavailable,
+    /// The gateway's own setting is wrong.
+    Misconfigured,
+}
+
+impl Case {
+    const fn row(self) -> (StatusCode, &'static str, &'static str) {
+        const INVALID: &str = "invalid_request_error";
+        match self {
+            Self::InvalidJson => (StatusCode::BAD_REQUEST, INVALID, "invalid_json"),
+            Self::ModelRequired => (StatusCode::BAD_REQUEST, INVALID, "model_required"),
+            Self::InvalidValue => (StatusCode::BAD_REQUEST, INVALID, "invalid_value"),
+            Self::InvalidApiKey => (StatusCode::UNAUTHORIZED, INVALID, "invalid_api_key"),
+            Self::ModelNotFound => (StatusCode::NOT_FOUND, INVALID, "model_not_found"),
+            Self::NotFound => (StatusCode::NOT_FOUND, INVALID, "not_found"),
+            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, INVALID, "method_not_allowed"),
+            Self::RequestTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, INVALID, "request_too_large"),
+            Self::UnsupportedMediaType => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, INVALID, "unsupported_media_type")
+            }
+            Self::RateLimited => (StatusCode::TOO_MANY_REQUESTS, "requests", "rate_limit_exceeded"),
+            Self::NoChannelAvailable => {
+                (StatusCode::SERVICE_UNAVAILABLE, "server_error", "no_channel_available")
+            }
+            Self::UpstreamFailed => (StatusCode::BAD_GATEWAY, "server_error", "upstream_failed"),
+            Self::CredentialsExhausted => {
+                (StatusCode::BAD_GATEWAY, "server_error", "upstream_credentials_exhausted")
+            }
+            Self::UpstreamTimeout => (StatusCode::GATEWAY_TIMEOUT, "server_error", "upstream_timeout"),
+            Self::NotAuthenticated => (StatusCode::UNAUTHORIZED, INVALID, "not_authenticated"),
+            Self::WrongPassword => (StatusCode::UNAUTHORIZED, INVALID, "wrong_password"),
+            Self::AdminDisabled => (StatusCode::SERVICE_UNAVAILABLE, "server_error", "admin_disabled"),
+            Self::CrossOrigin => (StatusCode::FORBIDDEN, INVALID, "cross_origin"),
+            Self::Conflict => (StatusCode::CONFLICT, INVALID, "conflict"),
+            Self::StoreUnavailable => {
+                (StatusCode::SERVICE_UNAVAILABLE, "server_error", "store_unavailable")
+            }
+            Self::Misconfigured => (StatusCode::INTERNAL_SERVER_ERROR, "server_error", "misconfigured"),
+        }
+    }
+
+    /// The error of this case with a message for a person.
+    pub fn error(self, message: impl Into<Cow<'static, str>>) -> GatewayError {
+        let (status, kind, code) = self.row();
+        GatewayError {
+            status,
+            body: ErrorBody {
+                message: message.into().into_owned(),
+                kind: kind.to_owned(),
+                param: None,
+                code: Some(code.to_owned()),
+            },
+            retry_after_s: None,
+            exhausted: false,
+            allow: None,
+        }
+    }
+}
+
+impl GatewayError {
+    /// Names the member of the request that is at fault.
+    #[must_use]
+    pub fn with_param(mut self, param: impl Into<String>) -> Self {
+        self.body.param = Some(param.into());
+        self
+    }
+
+    /// Tells the client when to come back.
+    #[must_use]
+    pub const fn with_retry_after_s(mut self, seconds: u64) -> Self {
+        self.retry_after_s = Some(seconds);
+        self
+    }
+
+    /// Tells the client that retrying would only add load.
+    #[must_use]
+    pub const fn as_exhausted(mut self) -> Self {
+        self.exhausted = true;
+        self
+    }
+
+    /// The methods that the path has.
+    #[must_use]
+    pub const fn with_allow(mut self, methods: &'static str) -> Self {
+        self.allow = Some(methods);
+        self
+    }
+
+    /// The response in OpenAI's envelope.
+    pub fn into_reply(self) -> Reply {
+        let body = serde_json::to_vec(&Envelope { error: &self.body }).map_or_else(|_| Bytes::new(), Bytes::from);
+        let mut reply = reply::json_bytes(self.status, body);
+        let headers = reply.headers_mut();
+        if let Some(seconds) = self.retry_after_s {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.exhausted {
+            headers.insert(
+                HeaderName::from_static("x-should-retry"),
+                HeaderValue::from_static("false"),
+            );
+        }
+        if let Some(methods) = self.allow {
+            headers.insert(header::ALLOW, HeaderValue::from_static(methods));
+        }
+        reply
+    }
+}

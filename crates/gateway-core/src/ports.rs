@@ -1,0 +1,164 @@
+//! What the core asks of its host. Owns the contracts, no behaviour.
+//!
+//! The futures are not `Send`: every host runs one instance on one thread.
+#![expect(
+    async_fn_in_trait,
+    reason = "the core is single-threaded by design; no caller may ask for Send futures"
+)]
+
+use std::fmt;
+use std::future::Future;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::units::Timestamp;
+
+/// Time, as the host sees it.
+pub trait Clock {
+    /// Now, in UTC. May stand still while no I/O happens (Workers); never panics.
+    fn now(&self) -> Timestamp;
+}
+
+/// Randomness.
+pub trait Random {
+    /// A well-distributed number for balancing; fast, needs not be unpredictable.
+    fn next_u64(&self) -> u64;
+    /// Fills `bytes` from a cryptographic source; for keys, tokens and ids.
+    fn fill_secure(&self, bytes: &mut [u8]);
+}
+
+/// A place to write one line of the gateway's own log.
+pub trait Log {
+    /// Writes one line. Never called with a secret in it.
+    fn line(&self, text: fmt::Arguments<'_>);
+}
+
+/// Work that goes on after the response.
+pub trait Background {
+    /// Runs `work` to its end, after the response where the host can, and never in its way.
+    fn spawn(&self, work: impl Future<Output = ()> + 'static);
+}
+
+/// The store did not do what was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreError(
+    /// What the host said, for the log; never sent to a client.
+    pub String,
+);
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "store: {}", self.0)
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+/// The names of the values that the gateway keeps in its store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Record {
+    /// The configuration document: channels, client keys and settings, in one value, so that no write can be torn.
+    Config,
+    /// The random secret that session tokens are signed with.
+    SessionSecret,
+    /// Failed logins, for the throttle.
+    LoginFailures,
+    /// Sessions that were logged out before their time.
+    EndedSessions,
+}
+
+impl Record {
+    /// The record's key in the store.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Config => "gateway/config",
+            Self::SessionSecret => "gateway/session-secret",
+            Self::LoginFailures => "gateway/login-failures",
+            Self::EndedSessions => "gateway/ended-sessions",
+        }
+    }
+}
+
+/// Reads of the shared store.
+pub trait ReadStore {
+    /// The record's newest value, or `None` when it was never written. At most as stale as the host's store is.
+    async fn read(&self, record: Record) -> Result<Option<Vec<u8>>, StoreError>;
+}
+
+/// How a compare-and-swap ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Swap {
+    /// The new value is in the store.
+    Done,
+    /// Somebody else wrote in between; nothing was changed. Read again and repeat.
+    Conflict,
+}
+
+/// Writes to the shared store.
+pub trait WriteStore: ReadStore {
+    /// Replaces the record by `new` if it still is `expected` (`None`: absent), atomically: of two
+    /// writers that expect the same value exactly one succeeds. Not idempotent.
+    async fn swap(&self, record: Record, expected: Option<&[u8]>, new: &[u8]) -> Result<Swap, StoreError>;
+}
+
+/// How long an upstream may take, per phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Timeouts {
+    /// From the call to an established connection, TLS included.
+    pub connect: Duration,
+    /// From the sent request to the response's head.
+    pub first_byte: Duration,
+    /// Between two pieces of the response's body.
+    pub idle: Duration,
+}
+
+/// Which part of a call failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SendErrorKind {
+    /// The name did not resolve.
+    Dns,
+    /// No connection: refused, unreachable, or not within the connect timeout.
+    Connect,
+    /// The TLS handshake failed.
+    Tls,
+    /// The connection broke, or the peer spoke no HTTP.
+    Reset,
+    /// The response's head, or a further piece of its body, did not arrive in time.
+    Timeout,
+    /// The host does not allow calls to this origin.
+    Denied,
+}
+
+/// A call that got no whole response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SendError {
+    /// The phase that failed.
+    pub kind: SendErrorKind,
+    /// The host's own words, for the log and for error messages; holds no secret.
+    pub detail: String,
+}
+
+/// Calls to upstream services.
+pub trait Upstream {
+    /// The response's body; dropping it ends the upstream's connection.
+    type Body: http_body::Body<Data = Bytes, Error = SendError> + Unpin + 'static;
+
+    /// Sends the request and returns as soon as the response's head is there. Follows no redirect,
+    /// repeats nothing. Enforces all three timeouts, the idle one while the body is read.
+    async fn send(
+        &self,
+        request: http::Request<Bytes>,
+        timeouts: Timeouts,
+    ) -> Result<http::Response<Self::Body>, SendError>;
+}
+
+/// What the proxy needs. Cheap to clone: response bodies and background work keep a copy.
+pub trait ProxyPorts: Clock + Random + Log + Background + ReadStore + Upstream + Clone + 'static {}
+
+impl<T: Clock + Random + Log + Background + ReadStore + Upstream + Clone + 'static> ProxyPorts for T {}
+
+/// What the admin API needs.
+pub trait AdminPorts: Clock + Random + Log + WriteStore + Upstream {}
+
+impl<T: Clock + Random + Log + WriteStore + Upstream> AdminPorts for T {}

@@ -1,0 +1,94 @@
+//! The response that the core hands to its host: a whole body, or pieces as they arrive.
+//! Owns the body type and the JSON helpers; decides no status.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_util::Stream;
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{Response, StatusCode};
+use http_body::{Body, Frame, SizeHint};
+use serde::Serialize;
+
+/// A relayed body broke in a way that the protocol has no words for: the host must cut the connection,
+/// so that the client cannot take the part it got for the whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BrokenBody;
+
+impl std::fmt::Display for BrokenBody {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("the upstream's body broke off")
+    }
+}
+
+impl std::error::Error for BrokenBody {}
+
+/// Pieces of a relayed body, in order.
+pub type Pieces = Pin<Box<dyn Stream<Item = Result<Bytes, BrokenBody>>>>;
+
+/// The body of a [`Reply`].
+pub enum ReplyBody {
+    /// The whole body in one piece (empty once it was taken).
+    Whole(Bytes),
+    /// Pieces that are sent as they come.
+    Pieces(Pieces),
+}
+
+/// What the core answers.
+pub type Reply = Response<ReplyBody>;
+
+impl Body for ReplyBody {
+    type Data = Bytes;
+    type Error = BrokenBody;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BrokenBody>>> {
+        match self.get_mut() {
+            Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Self::Pieces(pieces) => pieces
+                .as_mut()
+                .poll_next(context)
+                .map(|piece| piece.map(|result| result.map(Frame::data))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self, Self::Whole(bytes) if bytes.is_empty())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Self::Pieces(_) => SizeHint::default(),
+        }
+    }
+}
+
+/// A reply with a JSON body that stands already in `body`.
+pub fn json_bytes(status: StatusCode, body: Bytes) -> Reply {
+    let mut reply = Response::new(ReplyBody::Whole(body));
+    *reply.status_mut() = status;
+    reply
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    reply
+}
+
+/// A reply with `value` as its JSON body. A value that cannot be serialised (none of ours) gives an empty 500.
+pub fn json(status: StatusCode, value: &impl Serialize) -> Reply {
+    match serde_json::to_vec(value) {
+        Ok(body) => json_bytes(status, body.into()),
+        Err(_) => empty(StatusCode::INTERNAL_SERVER_ERROR),
+    }
+}
+
+/// A reply without a body.
+pub fn empty(status: StatusCode) -> Reply {
+    let mut reply = Response::new(ReplyBody::Whole(Bytes::new()));
+    *reply.status_mut() = status;
+    reply
+}

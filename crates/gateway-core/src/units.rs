@@ -1,0 +1,29 @@
+//! Units of measure that travel through the core. Owns no clock: hosts pass time in.
+
+use serde::{Deserialize, Serialize};
+
+/// A point in time, in milliseconds since the Unix epoch (UTC).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timestamp(pub u64);
+
+impl Timestamp {
+    /// The time `milliseconds` later; stays at the end of time instead of wrapping.
+    #[must_use]
+    pub const fn plus_ms(self, milliseconds: u64) -> Self {
+        Self(self.0.saturating_add(milliseconds))
+    }
+
+    /// Milliseconds from `earlier` to this time; 0 when `earlier` is later (a clock that was set back).
+    pub const fn since_ms(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// Whole seconds since the Unix epoch, as OpenAI's `created` fields carry them.
+    pub const fn unix_seconds(self) -> u64 {
+        self.0 / 1000
+    }
+}
+
+/// Bytes in one mebibyte.
+pub const MIB: usize = 1024 * 1024;
