@@ -1,1 +1,4 @@
-//! Placeholder.
+//! What tests and benchmarks of the gateway share. Owns stand-ins for the outside world; holds no
+//! assertion and no knowledge of how the gateway works inside.
+
+pub mod upstream;
