@@ -127,11 +127,13 @@ fn the_control_endpoint_adds_rules_and_shows_the_log() {
         r#"[{"path":"/embeddings","times":1,"action":{"status":503,"chunks":[{"text":"down"}]}}]"#;
     assert!(
         exchange(&upstream, "/__script", rules)
+            .unwrap()
             .0
             .starts_with("HTTP/1.1 204")
     );
     assert!(
         exchange(&upstream, "/__script", r#"{"pth":1}"#)
+            .unwrap()
             .0
             .starts_with("HTTP/1.1 400")
     );
