@@ -16,5 +16,6 @@ pub mod proxy;
 pub mod reply;
 pub mod route;
 pub mod secret;
+pub mod time_text;
 pub mod units;
 pub mod wire;

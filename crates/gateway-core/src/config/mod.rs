@@ -7,3 +7,4 @@ pub mod cache;
 pub mod model;
 pub mod seal;
 pub mod snapshot;
+pub mod validate;

@@ -1,0 +1,62 @@
+//! Request bodies. Owns their size limit and their syntax, not what they mean.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::pin;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::CONTENT_LENGTH;
+use http_body::Body;
+use serde_json::Value;
+
+use crate::error::{Case, GatewayError};
+use crate::units::MIB;
+
+/// The largest body of an admin request, in bytes.
+const MAX_BODY_BYTES: usize = MIB;
+
+/// The body as a JSON object.
+pub async fn object<B>(headers: &HeaderMap, body: B) -> Result<Value, GatewayError>
+where
+    B: Body<Data = Bytes>,
+    B::Error: fmt::Display,
+{
+    let bytes = read(headers, body).await?;
+    // Where the mistake is, but not what stands there: it could be a key.
+    let value: Value = serde_json::from_slice(&bytes).map_err(|error| {
+        Case::InvalidJson.error(format!(
+            "The body is not valid JSON: line {}, column {}.",
+            error.line(),
+            error.column()
+        ))
+    })?;
+    if value.is_object() { Ok(value) } else { Err(Case::InvalidJson.error("The body must be a JSON object.")) }
+}
+
+async fn read<B>(headers: &HeaderMap, body: B) -> Result<Vec<u8>, GatewayError>
+where
+    B: Body<Data = Bytes>,
+    B::Error: fmt::Display,
+{
+    let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|length| length > MAX_BODY_BYTES as u64) {
+        return Err(too_large());
+    }
+    let mut body = pin!(body);
+    let mut bytes = Vec::new();
+    while let Some(frame) = poll_fn(|context| body.as_mut().poll_frame(context)).await {
+        let frame = frame
+            .map_err(|error| Case::InvalidJson.error(format!("The body could not be read: {error}.")))?;
+        let Some(data) = frame.data_ref() else { continue };
+        if bytes.len() + data.len() > MAX_BODY_BYTES {
+            return Err(too_large());
+        }
+        bytes.extend_from_slice(data);
+    }
+    Ok(bytes)
+}
+
+fn too_large() -> GatewayError {
+    Case::RequestTooLarge.error(format!("The body must have at most {MAX_BODY_BYTES} bytes."))
+}

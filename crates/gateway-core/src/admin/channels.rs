@@ -1,0 +1,266 @@
+//! Channels: list, create, show, change, delete. Owns how they look from outside and what becomes of their keys;
+//! the rules of their values are [`crate::config::validate`]'s.
+
+use std::collections::BTreeMap;
+
+use http::StatusCode;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{AdminSettings, document};
+use crate::config::model::{Azure, Channel, Document, Provider, StoredSecret, UpstreamKey};
+use crate::config::seal;
+use crate::config::validate::{ChannelChange, KeyChange, Problems};
+use crate::error::{Case, GatewayError};
+use crate::ids;
+use crate::ports::{AdminPorts, Random};
+use crate::reply::{self, Reply};
+use crate::secret;
+use crate::time_text;
+
+/// Channels of one gateway: far more than anybody has, few enough for one document.
+const MAX_CHANNELS: usize = 1000;
+
+/// A channel as the API shows it: everything but the keys themselves.
+#[derive(Serialize)]
+struct ChannelView<'a> {
+    id: &'a str,
+    name: &'a str,
+    enabled: bool,
+    provider: Provider,
+    base_url: &'a str,
+    keys: Vec<KeyView<'a>>,
+    models: &'a [String],
+    model_map: &'a BTreeMap<String, String>,
+    priority: u16,
+    weight: u16,
+    headers: &'a BTreeMap<String, String>,
+    drop_params: &'a [String],
+    stream_usage: bool,
+    connect_timeout_ms: u64,
+    first_byte_timeout_ms: u64,
+    idle_timeout_ms: u64,
+    azure: Option<&'a Azure>,
+    created_at: String,
+    updated_at: String,
+}
+
+/// An upstream key as the API shows it. The proxies keep their findings about keys to themselves so far, so its
+/// status is that of a key of which nothing bad is known.
+#[derive(Serialize)]
+struct KeyView<'a> {
+    id: &'a str,
+    hint: &'a str,
+    enabled: bool,
+    status: &'static str,
+    until: Option<String>,
+}
+
+#[derive(Serialize)]
+struct ListView<'a> {
+    data: Vec<ChannelView<'a>>,
+}
+
+impl<'a> ChannelView<'a> {
+    fn new(channel: &'a Channel) -> Self {
+        let key = |key: &'a UpstreamKey| KeyView {
+            id: &key.id,
+            hint: &key.hint,
+            enabled: key.enabled,
+            status: "ok",
+            until: None,
+        };
+        Self {
+            id: &channel.id,
+            name: &channel.name,
+            enabled: channel.enabled,
+            provider: channel.provider,
+            base_url: &channel.base_url,
+            keys: channel.keys.iter().map(key).collect(),
+            models: &channel.models,
+            model_map: &channel.model_map,
+            priority: channel.priority,
+            weight: channel.weight,
+            headers: &channel.headers,
+            drop_params: &channel.drop_params,
+            stream_usage: channel.stream_usage,
+            connect_timeout_ms: channel.connect_timeout_ms,
+            first_byte_timeout_ms: channel.first_byte_timeout_ms,
+            idle_timeout_ms: channel.idle_timeout_ms,
+            azure: channel.azure.as_ref(),
+            created_at: time_text::format(channel.created_at),
+            updated_at: time_text::format(channel.updated_at),
+        }
+    }
+}
+
+/// `GET channels`.
+pub async fn list<P: AdminPorts>(ports: &P) -> Result<Reply, GatewayError> {
+    let document = document::load(ports).await?;
+    let data = document.channels.iter().map(ChannelView::new).collect();
+    Ok(reply::json(StatusCode::OK, &ListView { data }))
+}
+
+/// `GET channels/{id}`.
+pub async fn show<P: AdminPorts>(ports: &P, id: &str) -> Result<Reply, GatewayError> {
+    let mut document = document::load(ports).await?;
+    let channel = find(&mut document, id)?;
+    Ok(reply::json(StatusCode::OK, &ChannelView::new(channel)))
+}
+
+/// `POST channels`.
+pub async fn create<P: AdminPorts>(
+    ports: &P,
+    settings: &AdminSettings,
+    body: Value,
+) -> Result<Reply, GatewayError> {
+    let mut problems = Problems::default();
+    let change = ChannelChange::read(&body, &mut problems);
+    change.require_all(&mut problems);
+    let mut channel = Channel::blank(ports.now());
+    channel.id = ids::object_id("ch", ports);
+    apply(ports, settings, &change, &mut channel, problems)?;
+    document::change(ports, |document| {
+        if document.channels.len() >= MAX_CHANNELS {
+            return Err(Case::InvalidValue.error(format!("There are {MAX_CHANNELS} channels already; delete one first.")));
+        }
+        document.channels.push(channel.clone());
+        Ok(())
+    })
+    .await?;
+    ports.line(format_args!("admin: channel {} created", channel.id));
+    Ok(reply::json(StatusCode::CREATED, &ChannelView::new(&channel)))
+}
+
+/// `PATCH channels/{id}`: members that are not named stay.
+pub async fn change<P: AdminPorts>(
+    ports: &P,
+    settings: &AdminSettings,
+    id: &str,
+    body: Value,
+) -> Result<Reply, GatewayError> {
+    let mut problems = Problems::default();
+    let change = ChannelChange::read(&body, &mut problems);
+    let channel = document::change(ports, |document| {
+        let channel = find(document, id)?;
+        apply(ports, settings, &change, channel, problems.clone())?;
+        // Later than before even if the clock stands still, so that a change can be seen.
+        channel.updated_at = ports.now().max(channel.updated_at.plus_ms(1));
+        Ok(channel.clone())
+    })
+    .await?;
+    ports.line(format_args!("admin: channel {id} changed"));
+    Ok(reply::json(StatusCode::OK, &ChannelView::new(&channel)))
+}
+
+/// `DELETE channels/{id}`.
+pub async fn delete<P: AdminPorts>(ports: &P, id: &str) -> Result<Reply, GatewayError> {
+    document::change(ports, |document| {
+        find(document, id)?;
+        document.channels.retain(|channel| channel.id != id);
+        Ok(())
+    })
+    .await?;
+    ports.line(format_args!("admin: channel {id} deleted"));
+    Ok(reply::empty(StatusCode::NO_CONTENT))
+}
+
+fn find<'d>(document: &'d mut Document, id: &str) -> Result<&'d mut Channel, GatewayError> {
+    let found = document.channels.iter_mut().find(|channel| channel.id == id);
+    found.ok_or_else(|| Case::NotFound.error("There is no channel with this id."))
+}
+
+/// Changes the channel as a whole or, when anything is wrong, not at all as far as the store is concerned.
+fn apply(
+    random: &impl Random,
+    settings: &AdminSettings,
+    change: &ChannelChange,
+    channel: &mut Channel,
+    mut problems: Problems,
+) -> Result<(), GatewayError> {
+    change.apply(channel, &mut problems);
+    let wanted = change.keys().map(|keys| plan_keys(settings, keys, &channel.keys, &mut problems));
+    problems.check("channel")?;
+    let keys = match wanted {
+        Some(wanted) => wanted,
+        None => channel.keys.iter().cloned().map(Wanted::Kept).collect(),
+    };
+    channel.keys = keys
+        .into_iter()
+        .map(|key| key.into_stored(random, settings))
+        .collect::<Result<_, _>>()?;
+    Ok(())
+}
+
+/// A key that a channel shall have.
+enum Wanted<'c> {
+    New(&'c str),
+    Kept(UpstreamKey),
+}
+
+/// Finds the kept keys among those that are there, and refuses new ones that are there already.
+fn plan_keys<'c>(
+    settings: &AdminSettings,
+    changes: &'c [KeyChange],
+    stored: &[UpstreamKey],
+    problems: &mut Problems,
+) -> Vec<Wanted<'c>> {
+    let master = settings.master_key.as_ref();
+    // A key that cannot be opened cannot be compared; it is of no use anyway.
+    let opened: BTreeMap<String, &str> = stored
+        .iter()
+        .filter_map(|key| Some((seal::open(master, &key.secret, &key.id).ok()?.expose().clone(), key.id.as_str())))
+        .collect();
+    let keeps = |id: &str| changes.iter().any(|change| matches!(change, KeyChange::Kept { id: kept, .. } if kept == id));
+    let mut wanted = Vec::with_capacity(changes.len());
+    for (index, change) in changes.iter().enumerate() {
+        let path = format!("keys[{index}]");
+        match change {
+            KeyChange::New(secret) => match opened.get(secret.expose()) {
+                Some(id) if keeps(id) => problems.add(path, "is in this channel already"),
+                _ => wanted.push(Wanted::New(secret.expose())),
+            },
+            KeyChange::Kept { id, enabled } => match stored.iter().find(|key| key.id == *id) {
+                Some(key) => {
+                    let enabled = enabled.unwrap_or(key.enabled);
+                    wanted.push(Wanted::Kept(UpstreamKey { enabled, ..key.clone() }));
+                }
+                None => problems.add(format!("{path}.id"), "is not the id of a key of this channel"),
+            },
+        }
+    }
+    wanted
+}
+
+impl Wanted<'_> {
+    fn into_stored(self, random: &impl Random, settings: &AdminSettings) -> Result<UpstreamKey, GatewayError> {
+        match self {
+            Self::New(key) => {
+                let id = ids::object_id("uk", random);
+                let secret = protect(random, settings, key, &id)?;
+                Ok(UpstreamKey { secret, hint: secret::hint(key), enabled: true, id })
+            }
+            Self::Kept(mut key) => {
+                // A key from the time before the master key is encrypted at the first opportunity.
+                if let (StoredSecret::Clear(clear), Some(_)) = (&key.secret, &settings.master_key) {
+                    key.secret = protect(random, settings, clear.expose(), &key.id)?;
+                }
+                Ok(key)
+            }
+        }
+    }
+}
+
+fn protect(
+    random: &impl Random,
+    settings: &AdminSettings,
+    key: &str,
+    id: &str,
+) -> Result<StoredSecret, GatewayError> {
+    if let Some(reason) = &settings.master_key_error {
+        let message = format!("The variable `master_key` cannot be used, so no upstream key can be stored: {reason}.");
+        return Err(Case::Misconfigured.error(message));
+    }
+    seal::store(settings.master_key.as_ref(), random, key, id)
+        .map_err(|error| Case::Misconfigured.error(format!("An upstream key cannot be stored: {error}.")))
+}

@@ -1,0 +1,146 @@
+//! Who may ask: origin, credential and the type of what the cookie sends. Owns the reading of request headers;
+//! the token itself is the session's.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, ORIGIN};
+use http::request::Parts;
+use http::uri::Authority;
+use http::{HeaderMap, Uri};
+
+use super::AdminSettings;
+use super::session::{self, COOKIE_NAME, Session};
+use crate::error::{Case, GatewayError};
+use crate::ports::AdminPorts;
+
+const FULL_URL: &str = "spin-full-url";
+const CLIENT_ADDRESS: &str = "spin-client-addr";
+
+/// Somebody with a valid session.
+#[derive(Debug)]
+pub struct Caller {
+    /// The session.
+    pub session: Session,
+    /// Whether the token came in the cookie, which browsers send without being asked.
+    pub by_cookie: bool,
+}
+
+/// Refuses what a page of another origin sends. Clients that are no browsers send neither header.
+pub fn same_origin(head: &Parts) -> Result<(), GatewayError> {
+    let site = text(&head.headers, "sec-fetch-site");
+    if matches!(site, Some("cross-site" | "same-site")) {
+        return Err(cross_origin());
+    }
+    let mut origins = head.headers.get_all(ORIGIN).iter();
+    let Some(origin) = origins.next() else {
+        return Ok(());
+    };
+    let origin = origin.to_str().ok().and_then(|origin| origin.parse::<Uri>().ok()).as_ref().and_then(place_of);
+    let host = host(head).zip(origin.as_ref()).and_then(|(host, origin)| {
+        let default_port = origin.1;
+        Some((host.host().to_ascii_lowercase(), host.port_u16().or(default_port)?))
+    });
+    match (origin, host) {
+        (Some((name, Some(port))), Some(host)) if origins.next().is_none() && (name.as_str(), port) == (&host.0, host.1) => Ok(()),
+        _ => Err(cross_origin()),
+    }
+}
+
+fn cross_origin() -> GatewayError {
+    Case::CrossOrigin.error("The admin API can only be used from its own origin.")
+}
+
+/// An origin's host, and its port, which the scheme gives when it is not written. Schemes are not compared: behind
+/// a proxy that ends TLS the gateway cannot know its own.
+fn place_of(origin: &Uri) -> Option<(String, Option<u16>)> {
+    let authority = origin.authority()?;
+    let default_port = match origin.scheme_str()? {
+        "https" => Some(443),
+        "http" => Some(80),
+        _ => None,
+    };
+    let port = authority.port_u16().or(default_port);
+    Some((authority.host().to_ascii_lowercase(), port))
+}
+
+fn host(head: &Parts) -> Option<Authority> {
+    let from_host = head.headers.get(HOST).and_then(|host| Authority::try_from(host.as_bytes()).ok());
+    from_host
+        .or_else(|| full_url(head)?.authority().cloned())
+        .or_else(|| head.uri.authority().cloned())
+}
+
+fn full_url(head: &Parts) -> Option<Uri> {
+    text(&head.headers, FULL_URL)?.parse().ok()
+}
+
+/// Whether the request came over TLS, as far as the host or a proxy in front of it says.
+pub fn is_https(head: &Parts) -> bool {
+    let https = |uri: &Uri| uri.scheme_str() == Some("https");
+    let forwarded = text(&head.headers, "x-forwarded-proto").and_then(|list| list.split(',').next());
+    https(&head.uri)
+        || full_url(head).as_ref().is_some_and(https)
+        || forwarded.is_some_and(|scheme| scheme.trim().eq_ignore_ascii_case("https"))
+}
+
+/// The session of the request, or 401.
+pub async fn authenticate<P: AdminPorts>(
+    ports: &P,
+    settings: &AdminSettings,
+    head: &Parts,
+) -> Result<Caller, GatewayError> {
+    let bearer = text(&head.headers, AUTHORIZATION.as_str()).and_then(bearer);
+    let (token, by_cookie) = match (bearer, cookie(&head.headers)) {
+        (Some(token), _) => (token, false),
+        (None, Some(token)) => (token, true),
+        (None, None) => return Err(session::not_authenticated()),
+    };
+    let session = session::verify(ports, settings, token).await?;
+    Ok(Caller { session, by_cookie })
+}
+
+/// An HTML form can send three content types without asking the server first; JSON is none of them.
+pub fn cookie_writes_json(caller: &Caller, headers: &HeaderMap) -> Result<(), GatewayError> {
+    let essence = text(headers, CONTENT_TYPE.as_str()).and_then(|value| value.split(';').next());
+    if !caller.by_cookie || essence.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json")) {
+        return Ok(());
+    }
+    Err(Case::UnsupportedMediaType
+        .error("Writes that are authenticated by the cookie need `content-type: application/json`."))
+}
+
+/// Whom failed logins are counted for: the client's address without its port, of IPv6 the network, since one
+/// customer has 2^64 addresses. Empty when the host does not say.
+pub fn client_address(headers: &HeaderMap) -> String {
+    let Some(text) = text(headers, CLIENT_ADDRESS) else {
+        return String::new();
+    };
+    let address = text.parse::<SocketAddr>().map(|address| address.ip()).or_else(|_| text.parse::<IpAddr>());
+    match address.map(|address| address.to_canonical()) {
+        Ok(IpAddr::V4(address)) => address.to_string(),
+        Ok(IpAddr::V6(address)) => {
+            let network = u128::from(address) >> 64 << 64;
+            format!("{}/64", Ipv6Addr::from(network))
+        }
+        Err(_) => String::new(),
+    }
+}
+
+fn bearer(value: &str) -> Option<&str> {
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+fn cookie(headers: &HeaderMap) -> Option<&str> {
+    headers
+        .get_all(COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find_map(|(name, value)| (name == COOKIE_NAME).then_some(value))
+}
+
+fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    headers.get(name)?.to_str().ok().map(str::trim)
+}

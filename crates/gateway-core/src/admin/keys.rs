@@ -1,0 +1,139 @@
+//! Client keys: list, create, show, change, delete. Owns how they look from outside, and the one moment at which
+//! a key is shown; the rules of their values are [`crate::config::validate`]'s.
+
+use http::StatusCode;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::document;
+use crate::config::model::{ClientKey, Document, Limits};
+use crate::config::validate::{ClientKeyChange, Problems};
+use crate::error::{Case, GatewayError};
+use crate::ids;
+use crate::ports::AdminPorts;
+use crate::reply::{self, Reply};
+use crate::secret::{self, Secret};
+use crate::time_text;
+
+/// Client keys of one gateway; every one is in the document that each instance keeps in memory.
+const MAX_CLIENT_KEYS: usize = 10_000;
+
+/// A client key as the API shows it: neither the key nor its hash.
+#[derive(Serialize)]
+struct KeyView<'a> {
+    id: &'a str,
+    name: &'a str,
+    hint: &'a str,
+    enabled: bool,
+    models: &'a [String],
+    expires_at: Option<String>,
+    limits: Limits,
+    created_at: String,
+    /// The use of keys is not recorded so far.
+    last_used_at: Option<String>,
+    /// The key itself, in the answer to its creation only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'a Secret<String>>,
+}
+
+#[derive(Serialize)]
+struct ListView<'a> {
+    data: Vec<KeyView<'a>>,
+}
+
+impl<'a> KeyView<'a> {
+    fn new(key: &'a ClientKey) -> Self {
+        Self {
+            id: &key.id,
+            name: &key.name,
+            hint: &key.hint,
+            enabled: key.enabled,
+            models: &key.models,
+            expires_at: key.expires_at.map(time_text::format),
+            limits: key.limits,
+            created_at: time_text::format(key.created_at),
+            last_used_at: None,
+            key: None,
+        }
+    }
+}
+
+/// `GET keys`.
+pub async fn list<P: AdminPorts>(ports: &P) -> Result<Reply, GatewayError> {
+    let document = document::load(ports).await?;
+    let data = document.keys.iter().map(KeyView::new).collect();
+    Ok(reply::json(StatusCode::OK, &ListView { data }))
+}
+
+/// `GET keys/{id}`.
+pub async fn show<P: AdminPorts>(ports: &P, id: &str) -> Result<Reply, GatewayError> {
+    let mut document = document::load(ports).await?;
+    let key = find(&mut document, id)?;
+    Ok(reply::json(StatusCode::OK, &KeyView::new(key)))
+}
+
+/// `POST keys`: the only answer that holds the key.
+pub async fn create<P: AdminPorts>(ports: &P, body: Value) -> Result<Reply, GatewayError> {
+    let mut problems = Problems::default();
+    let change = ClientKeyChange::read(&body, &mut problems);
+    change.require_all(&mut problems);
+    problems.check("client key")?;
+    let plain = Secret::new(ids::client_key(ports));
+    let mut key = ClientKey {
+        id: ids::object_id("ck", ports),
+        name: String::new(),
+        hash: ids::hex(&ids::hash_client_key(plain.expose().as_bytes())),
+        hint: secret::hint(plain.expose()),
+        enabled: true,
+        models: Vec::new(),
+        expires_at: None,
+        limits: Limits::default(),
+        created_at: ports.now(),
+    };
+    change.apply(&mut key);
+    document::change(ports, |document| {
+        if document.keys.len() >= MAX_CLIENT_KEYS {
+            return Err(
+                Case::InvalidValue.error(format!("There are {MAX_CLIENT_KEYS} client keys already; delete one first."))
+            );
+        }
+        document.keys.push(key.clone());
+        Ok(())
+    })
+    .await?;
+    ports.line(format_args!("admin: client key {} created", key.id));
+    let view = KeyView { key: Some(&plain), ..KeyView::new(&key) };
+    Ok(reply::json(StatusCode::CREATED, &view))
+}
+
+/// `PATCH keys/{id}`: members that are not named stay.
+pub async fn change<P: AdminPorts>(ports: &P, id: &str, body: Value) -> Result<Reply, GatewayError> {
+    let mut problems = Problems::default();
+    let change = ClientKeyChange::read(&body, &mut problems);
+    let key = document::change(ports, |document| {
+        let key = find(document, id)?;
+        problems.check("client key")?;
+        change.apply(key);
+        Ok(key.clone())
+    })
+    .await?;
+    ports.line(format_args!("admin: client key {id} changed"));
+    Ok(reply::json(StatusCode::OK, &KeyView::new(&key)))
+}
+
+/// `DELETE keys/{id}`.
+pub async fn delete<P: AdminPorts>(ports: &P, id: &str) -> Result<Reply, GatewayError> {
+    document::change(ports, |document| {
+        find(document, id)?;
+        document.keys.retain(|key| key.id != id);
+        Ok(())
+    })
+    .await?;
+    ports.line(format_args!("admin: client key {id} deleted"));
+    Ok(reply::empty(StatusCode::NO_CONTENT))
+}
+
+fn find<'d>(document: &'d mut Document, id: &str) -> Result<&'d mut ClientKey, GatewayError> {
+    let found = document.keys.iter_mut().find(|key| key.id == id);
+    found.ok_or_else(|| Case::NotFound.error("There is no client key with this id."))
+}

@@ -1,0 +1,254 @@
+//! Sessions: logging in and out, and the token in between. Owns the token's form and its keys. Nothing is stored
+//! per session but the end of those that were ended early.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use http::StatusCode;
+use http::header::{HeaderValue, SET_COOKIE};
+use http::request::Parts;
+use serde::Serialize;
+use serde_json::Value;
+use sha2::Sha256;
+
+use super::document::{MAX_TRIES, unavailable};
+use super::guard::{self, Caller};
+use super::{AdminSettings, revoked, throttle};
+use crate::config::validate::Problems;
+use crate::error::{Case, GatewayError};
+use crate::ports::{AdminPorts, Record, Swap};
+use crate::reply::{self, Reply};
+use crate::secret::Secret;
+use crate::time_text;
+use crate::units::Timestamp;
+
+/// The cookie that carries the token.
+pub const COOKIE_NAME: &str = "gateway_session";
+/// How long a session lasts, in seconds: a working day, so that nobody logs in twice a day.
+const LIFETIME_S: u64 = 12 * 60 * 60;
+/// Shorter passwords are refused altogether: they can be guessed in spite of the throttle.
+const MIN_PASSWORD_CHARS: usize = 8;
+/// Longer passwords than this are not even hashed.
+const MAX_PASSWORD_BYTES: usize = 1024;
+const SECRET_BYTES: usize = 32;
+const NONCE_BYTES: usize = 16;
+const VERSION: u8 = 1;
+/// Version, expiry, nonce.
+const PAYLOAD_BYTES: usize = 1 + 8 + NONCE_BYTES;
+
+/// What a valid token says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// When the session ends by itself.
+    pub expires_at: Timestamp,
+    /// Tells the session from all others.
+    pub nonce: [u8; NONCE_BYTES],
+}
+
+#[derive(Serialize)]
+struct LoginView<'a> {
+    token: &'a str,
+    expires_at: String,
+}
+
+#[derive(Serialize)]
+struct SessionView<'a> {
+    expires_at: String,
+    upstream_keys_encrypted: bool,
+    master_key_error: Option<&'a str>,
+}
+
+/// The password out of `{"password": "…"}`.
+pub fn read_password(body: Value) -> Result<Secret<String>, GatewayError> {
+    let mut problems = Problems::default();
+    let mut password = None;
+    if let Value::Object(members) = body {
+        for (name, value) in members {
+            match (name.as_str(), value) {
+                ("password", Value::String(text)) => password = Some(Secret::new(text)),
+                ("password", _) => problems.add("password", "must be a text"),
+                _ => problems.add(name.chars().take(100).collect::<String>(), "is not a known member"),
+            }
+        }
+    }
+    if password.is_none() && !problems.touch("password") {
+        problems.add("password", "is required");
+    }
+    problems.check("login")?;
+    password.ok_or_else(not_authenticated)
+}
+
+/// Begins a session, if the password is right and the throttle allows the attempt at all.
+pub async fn login<P: AdminPorts>(
+    ports: &P,
+    settings: &AdminSettings,
+    head: &Parts,
+    given: &Secret<String>,
+) -> Result<Reply, GatewayError> {
+    let password = usable_password(settings)?;
+    // Counted before it is checked, so that many guesses at the same moment are counted too.
+    let address = guard::client_address(&head.headers);
+    throttle::admit(ports, &address).await?;
+    let secret = secret(ports).await?;
+    if !is_same(&secret, password, given.expose()) {
+        ports.line(format_args!("admin: login refused, wrong password, from {address:?}"));
+        return Err(Case::WrongPassword.error("The password is wrong."));
+    }
+    throttle::forgive(ports, &address).await;
+    let expires_at = ports.now().plus_ms(LIFETIME_S * 1000);
+    let mut nonce = [0_u8; NONCE_BYTES];
+    ports.fill_secure(&mut nonce);
+    let token = sign(&signing_key(&secret, password), &Session { expires_at, nonce });
+    ports.line(format_args!("admin: login from {address:?}"));
+    let view = LoginView { token: &token, expires_at: time_text::format(expires_at) };
+    let mut reply = reply::json(StatusCode::OK, &view);
+    set_cookie(&mut reply, head, &token, LIFETIME_S);
+    Ok(reply)
+}
+
+/// Ends the caller's session, everywhere and for good.
+pub async fn logout<P: AdminPorts>(ports: &P, caller: &Caller, head: &Parts) -> Result<Reply, GatewayError> {
+    revoked::add(ports, &caller.session).await?;
+    let mut reply = reply::empty(StatusCode::NO_CONTENT);
+    set_cookie(&mut reply, head, "", 0);
+    Ok(reply)
+}
+
+/// The caller's session, and what the panel must know before it shows a form for keys.
+pub fn describe(settings: &AdminSettings, caller: &Caller) -> Reply {
+    let view = SessionView {
+        expires_at: time_text::format(caller.session.expires_at),
+        upstream_keys_encrypted: settings.master_key.is_some(),
+        master_key_error: settings.master_key_error.as_deref(),
+    };
+    reply::json(StatusCode::OK, &view)
+}
+
+/// The session of `token`, or 401: forged, over, ended, or from before the password was changed.
+pub async fn verify<P: AdminPorts>(
+    ports: &P,
+    settings: &AdminSettings,
+    token: &str,
+) -> Result<Session, GatewayError> {
+    let password = usable_password(settings).map_err(|_| not_authenticated())?;
+    let secret = secret(ports).await?;
+    let session = open(&signing_key(&secret, password), token)
+        .filter(|session| session.expires_at > ports.now())
+        .ok_or_else(not_authenticated)?;
+    if revoked::contains(ports, &session).await? {
+        return Err(not_authenticated());
+    }
+    Ok(session)
+}
+
+/// 401 for everything that is no valid session; which of the reasons it is helps only an attacker.
+pub fn not_authenticated() -> GatewayError {
+    Case::NotAuthenticated.error("There is no valid session; log in first.")
+}
+
+/// Replaces the signing secret, which ends every session there is.
+pub async fn end_all<P: AdminPorts>(ports: &P) -> Result<(), GatewayError> {
+    let old = ports.read(Record::SessionSecret).await.map_err(|error| unavailable(ports, &error))?;
+    // A conflict means that somebody else has just replaced it, which is as good.
+    new_secret(ports, old.as_deref()).await.map(|_| ())
+}
+
+fn usable_password(settings: &AdminSettings) -> Result<&str, GatewayError> {
+    const HOW: &str = "Set the variable `admin_password` (SPIN_VARIABLE_ADMIN_PASSWORD=… for spin and cargo xtask up) \
+                       and start the gateway again.";
+    let password = settings.password.as_ref().map_or("", |password| password.expose().as_str());
+    if password.is_empty() {
+        return Err(Case::AdminDisabled.error(format!("No admin password is set, so nobody can log in. {HOW}")));
+    }
+    if password.chars().count() < MIN_PASSWORD_CHARS {
+        return Err(Case::AdminDisabled.error(format!(
+            "The admin password has fewer than {MIN_PASSWORD_CHARS} characters, so nobody can log in. {HOW}"
+        )));
+    }
+    Ok(password)
+}
+
+/// The secret that tokens are signed with; made by whoever needs it first.
+async fn secret<P: AdminPorts>(ports: &P) -> Result<Secret<[u8; SECRET_BYTES]>, GatewayError> {
+    for _ in 0..MAX_TRIES {
+        let stored = ports.read(Record::SessionSecret).await.map_err(|error| unavailable(ports, &error))?;
+        if let Some(secret) = stored.as_deref().and_then(|bytes| <[u8; SECRET_BYTES]>::try_from(bytes).ok()) {
+            return Ok(Secret::new(secret));
+        }
+        // Absent, or damaged: then all tokens are worthless anyway, and a new one harms nobody.
+        if let Some(secret) = new_secret(ports, stored.as_deref()).await? {
+            return Ok(secret);
+        }
+    }
+    Err(Case::Conflict.error("The session secret keeps changing; try again."))
+}
+
+async fn new_secret<P: AdminPorts>(
+    ports: &P,
+    old: Option<&[u8]>,
+) -> Result<Option<Secret<[u8; SECRET_BYTES]>>, GatewayError> {
+    let mut bytes = [0_u8; SECRET_BYTES];
+    ports.fill_secure(&mut bytes);
+    match ports.swap(Record::SessionSecret, old, &bytes).await {
+        Ok(Swap::Done) => Ok(Some(Secret::new(bytes))),
+        Ok(Swap::Conflict) => Ok(None),
+        Err(error) => Err(unavailable(ports, &error)),
+    }
+}
+
+fn keyed(key: &[u8; 32]) -> Hmac<Sha256> {
+    // HMAC pads shorter keys with zeros to the block's length; doing so here leaves no error to handle.
+    let mut block = [0_u8; 64];
+    block[..32].copy_from_slice(key);
+    Hmac::new(&block.into())
+}
+
+/// The password is part of the key, so that changing it ends all sessions.
+fn signing_key(secret: &Secret<[u8; SECRET_BYTES]>, password: &str) -> Secret<[u8; 32]> {
+    let mac = keyed(secret.expose()).chain_update(b"session token\0").chain_update(password);
+    Secret::new(mac.finalize().into_bytes().into())
+}
+
+/// Compares MACs instead of the texts, so that the time taken says nothing about the password or its length.
+fn is_same(secret: &Secret<[u8; SECRET_BYTES]>, password: &str, given: &str) -> bool {
+    let mac = |text: &str| keyed(secret.expose()).chain_update(b"password\0").chain_update(text);
+    given.len() <= MAX_PASSWORD_BYTES
+        && mac(given).verify_slice(&mac(password).finalize().into_bytes()).is_ok()
+}
+
+fn sign(key: &Secret<[u8; 32]>, session: &Session) -> String {
+    let mut payload = [0_u8; PAYLOAD_BYTES];
+    payload[0] = VERSION;
+    payload[1..9].copy_from_slice(&session.expires_at.0.to_be_bytes());
+    payload[9..].copy_from_slice(&session.nonce);
+    let tag = keyed(key.expose()).chain_update(payload).finalize().into_bytes();
+    format!("{}.{}", URL_SAFE_NO_PAD.encode(payload), URL_SAFE_NO_PAD.encode(tag))
+}
+
+/// What a token says, if it was signed with `key`; whether it is still valid is another question.
+fn open(key: &Secret<[u8; 32]>, token: &str) -> Option<Session> {
+    let (payload, tag) = token.split_once('.')?;
+    // Both head have fixed lengths, so a megabyte of token costs nothing.
+    if payload.len() > 2 * PAYLOAD_BYTES || tag.len() > 64 {
+        return None;
+    }
+    let payload = <[u8; PAYLOAD_BYTES]>::try_from(URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
+    let tag = URL_SAFE_NO_PAD.decode(tag).ok()?;
+    keyed(key.expose()).chain_update(payload).verify_slice(&tag).ok()?;
+    let (version, rest) = payload.split_first()?;
+    let (expiry, nonce) = rest.split_first_chunk::<8>()?;
+    (*version == VERSION).then_some(Session {
+        expires_at: Timestamp(u64::from_be_bytes(*expiry)),
+        nonce: nonce.try_into().ok()?,
+    })
+}
+
+fn set_cookie(reply: &mut Reply, head: &Parts, token: &str, max_age_s: u64) {
+    let secure = if guard::is_https(head) { "; Secure" } else { "" };
+    let text = format!(
+        "{COOKIE_NAME}={token}; HttpOnly; SameSite=Strict; Path=/admin/api; Max-Age={max_age_s}{secure}"
+    );
+    if let Ok(value) = HeaderValue::try_from(text) {
+        reply.headers_mut().insert(SET_COOKIE, value);
+    }
+}

@@ -1,0 +1,193 @@
+//! Checks what an admin sends before it may become part of the document. Owns the rules of values and the
+//! list of everything that is wrong, so that all errors are reported together; reads and writes no store.
+
+mod channel;
+mod client_key;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value};
+
+use crate::error::{Case, GatewayError};
+
+pub use channel::{ChannelChange, KeyChange};
+pub use client_key::ClientKeyChange;
+
+/// Characters of a name for people.
+pub const MAX_NAME_CHARS: usize = 100;
+/// Characters of a model's name.
+pub const MAX_MODEL_CHARS: usize = 256;
+/// Entries of any list or map of models.
+pub const MAX_MODELS: usize = 5000;
+/// Problems that are told in words; a hostile document could have a hundred thousand.
+const MAX_TOLD: usize = 20;
+/// Characters of a member's name in a path: names come from the client and may be megabytes.
+const MAX_PATH_CHARS: usize = 100;
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The member at fault, such as `keys[1].id`; empty: the whole document.
+    pub path: String,
+    /// What it must be; a sentence's end. Never holds a value of the document, which could be a secret.
+    pub message: String,
+}
+
+/// Everything that is wrong with a document, in the order in which it was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Problems {
+    list: Vec<Problem>,
+}
+
+impl Problems {
+    /// Adds one.
+    pub fn add(&mut self, path: impl Into<String>, message: impl Into<String>) {
+        self.list.push(Problem { path: path.into(), message: message.into() });
+    }
+
+    /// What was found so far.
+    pub fn list(&self) -> &[Problem] {
+        &self.list
+    }
+
+    /// Whether something is wrong with `member` or a part of it already.
+    pub fn touch(&self, member: &str) -> bool {
+        self.list.iter().any(|problem| {
+            problem.path.strip_prefix(member).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        })
+    }
+
+    /// `Ok` when nothing is wrong; else one error that tells all problems and names the first one's member.
+    pub fn check(&self, what: &str) -> Result<(), GatewayError> {
+        let Some(first) = self.list.first() else {
+            return Ok(());
+        };
+        let mut told: Vec<String> = self.list.iter().take(MAX_TOLD).map(Problem::sentence).collect();
+        if self.list.len() > MAX_TOLD {
+            told.push(format!("and {} more", self.list.len() - MAX_TOLD));
+        }
+        let error = Case::InvalidValue.error(format!("The {what} is not valid: {}.", told.join("; ")));
+        Err(if first.path.is_empty() { error } else { error.with_param(first.path.clone()) })
+    }
+
+    /// The value as an object.
+    fn object<'v>(&mut self, path: &str, value: &'v Value) -> Option<&'v Map<String, Value>> {
+        let object = value.as_object();
+        if object.is_none() {
+            self.add(path, "must be an object");
+        }
+        object
+    }
+
+    /// A member that nobody knows; most often a misspelling, so it is never dropped silently.
+    fn unknown(&mut self, parent: &str, name: &str) {
+        self.add(join(parent, name), "is not a known member");
+    }
+
+    fn boolean(&mut self, path: &str, value: &Value) -> Option<bool> {
+        let boolean = value.as_bool();
+        if boolean.is_none() {
+            self.add(path, "must be true or false");
+        }
+        boolean
+    }
+
+    /// A whole number within `least..=most`.
+    fn integer(&mut self, path: &str, value: &Value, least: u64, most: u64) -> Option<u64> {
+        let number = value.as_u64().filter(|number| (least..=most).contains(number));
+        if number.is_none() {
+            self.add(path, format!("must be a whole number from {least} to {most}"));
+        }
+        number
+    }
+
+    /// A text of 1 to `most` characters, without the spaces around it and without control characters.
+    fn text(&mut self, path: &str, value: &Value, most: usize) -> Option<String> {
+        let text = value.as_str().map(str::trim).filter(|text| is_text(text, most));
+        if text.is_none() {
+            self.add(path, format!("must be a text of 1 to {most} characters without control characters"));
+        }
+        text.map(str::to_owned)
+    }
+
+    /// An array of different texts.
+    fn texts(&mut self, path: &str, value: &Value, most_chars: usize, most: usize) -> Option<Vec<String>> {
+        let items = self.array(path, value, most)?;
+        let mut seen = BTreeSet::new();
+        let mut texts = Vec::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            let place = format!("{path}[{index}]");
+            let Some(text) = self.text(&place, item, most_chars) else { continue };
+            if seen.insert(text.clone()) {
+                texts.push(text);
+            } else {
+                self.add(place, "stands in the list twice");
+            }
+        }
+        Some(texts)
+    }
+
+    fn array<'v>(&mut self, path: &str, value: &'v Value, most: usize) -> Option<&'v [Value]> {
+        match value {
+            Value::Array(items) if items.len() <= most => Some(items),
+            Value::Array(_) => {
+                self.add(path, format!("must have at most {most} entries"));
+                None
+            }
+            _ => {
+                self.add(path, "must be an array");
+                None
+            }
+        }
+    }
+
+    /// An object that maps model names to what `read` makes of its values.
+    fn model_map(
+        &mut self,
+        path: &str,
+        value: &Value,
+        mut read: impl FnMut(&mut Self, &str, &Value) -> Option<String>,
+    ) -> Option<BTreeMap<String, String>> {
+        let members = self.object(path, value)?;
+        if members.len() > MAX_MODELS {
+            self.add(path, format!("must have at most {MAX_MODELS} entries"));
+            return None;
+        }
+        let mut map = BTreeMap::new();
+        for (name, value) in members {
+            let place = join(path, name);
+            let model = name.trim();
+            if !is_text(model, MAX_MODEL_CHARS) {
+                self.add(place, format!("must be named by a model of 1 to {MAX_MODEL_CHARS} characters"));
+                continue;
+            }
+            let Some(target) = read(self, &place, value) else { continue };
+            if map.insert(model.to_owned(), target).is_some() {
+                self.add(place, "stands in the map twice");
+            }
+        }
+        Some(map)
+    }
+}
+
+impl Problem {
+    fn sentence(&self) -> String {
+        if self.path.is_empty() {
+            format!("it {}", self.message)
+        } else {
+            format!("`{}` {}", self.path, self.message)
+        }
+    }
+}
+
+fn is_text(text: &str, most: usize) -> bool {
+    !text.is_empty() && text.chars().nth(most).is_none() && !text.chars().any(char::is_control)
+}
+
+/// The path of a member, its name cut to a length that fits into a message.
+fn join(parent: &str, name: &str) -> String {
+    let name: String = name.chars().take(MAX_PATH_CHARS).collect();
+    if parent.is_empty() { name } else { format!("{parent}.{name}") }
+}

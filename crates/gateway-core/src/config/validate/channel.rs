@@ -1,0 +1,408 @@
+//! The rules of a channel. Owns ranges, defaults and what belongs together; makes no ids and no secrets.
+#![expect(
+    clippy::option_option,
+    reason = "a member of a change can be absent, null or a value, and JSON knows all three"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use http::{HeaderName, HeaderValue};
+use serde_json::Value;
+use url::Url;
+
+use super::{MAX_MODEL_CHARS, MAX_MODELS, MAX_NAME_CHARS, Problems, join};
+use crate::config::model::{Azure, Channel, Provider};
+use crate::secret::Secret;
+use crate::units::Timestamp;
+
+/// Keys of one channel.
+const MAX_KEYS: usize = 500;
+/// Bytes of one upstream key; JSON web tokens are the longest that are used as keys.
+const MAX_KEY_BYTES: usize = 4096;
+const MAX_URL_BYTES: usize = 2048;
+const MAX_HEADERS: usize = 64;
+const MAX_HEADER_BYTES: usize = 8192;
+const MAX_DROPPED: usize = 100;
+const MAX_RANK: u64 = 1000;
+/// One hour: longer than any model thinks, shorter than a mistyped number of microseconds.
+const MAX_TIMEOUT_MS: u64 = 3_600_000;
+/// Headers that the gateway sets itself, or that belong to one connection only.
+const RESERVED_HEADERS: [&str; 18] = [
+    "accept-encoding",
+    "api-key",
+    "authorization",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "cookie",
+    "expect",
+    "host",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+/// Members without which a request means something else.
+const KEPT_PARAMS: [&str; 2] = ["model", "stream"];
+
+/// What an admin wants of a channel; `None`: as it is.
+#[derive(Clone, Debug, Default)]
+pub struct ChannelChange {
+    name: Option<String>,
+    enabled: Option<bool>,
+    provider: Option<Provider>,
+    base_url: Option<String>,
+    keys: Option<Vec<KeyChange>>,
+    models: Option<Vec<String>>,
+    model_map: Option<BTreeMap<String, String>>,
+    priority: Option<u16>,
+    weight: Option<u16>,
+    headers: Option<BTreeMap<String, String>>,
+    drop_params: Option<Vec<String>>,
+    stream_usage: Option<bool>,
+    connect_timeout_ms: Option<u64>,
+    first_byte_timeout_ms: Option<u64>,
+    idle_timeout_ms: Option<u64>,
+    azure: Option<Option<Azure>>,
+}
+
+/// One entry of a channel's `keys`.
+#[derive(Clone, Debug)]
+pub enum KeyChange {
+    /// A key that is not there yet.
+    New(Secret<String>),
+    /// A key that stays.
+    Kept {
+        /// Its id.
+        id: String,
+        /// Whether it shall be used; `None`: as it is.
+        enabled: Option<bool>,
+    },
+}
+
+impl ChannelChange {
+    /// Reads a channel as the API has it. What cannot be taken is added to `problems` and left out.
+    pub fn read(value: &Value, problems: &mut Problems) -> Self {
+        let mut change = Self::default();
+        let Some(members) = problems.object("", value) else {
+            return change;
+        };
+        for (name, value) in members {
+            change.read_member(name, value, problems);
+        }
+        change
+    }
+
+    fn read_member(&mut self, name: &str, value: &Value, problems: &mut Problems) {
+        match name {
+            "name" => self.name = problems.text(name, value, MAX_NAME_CHARS),
+            "enabled" => self.enabled = problems.boolean(name, value),
+            "provider" => self.provider = provider(value, problems),
+            "base_url" => self.base_url = base_url(value, problems),
+            "keys" => self.keys = keys(value, problems),
+            "models" => self.models = problems.texts(name, value, MAX_MODEL_CHARS, MAX_MODELS),
+            "model_map" => {
+                self.model_map = problems.model_map(name, value, |problems, path, value| {
+                    problems.text(path, value, MAX_MODEL_CHARS)
+                });
+            }
+            "priority" => self.priority = rank(name, value, problems),
+            "weight" => self.weight = rank(name, value, problems),
+            "headers" => self.headers = headers(value, problems),
+            "drop_params" => self.drop_params = drop_params(value, problems),
+            "stream_usage" => self.stream_usage = problems.boolean(name, value),
+            "connect_timeout_ms" => self.connect_timeout_ms = timeout(name, value, problems),
+            "first_byte_timeout_ms" => self.first_byte_timeout_ms = timeout(name, value, problems),
+            "idle_timeout_ms" => self.idle_timeout_ms = timeout(name, value, problems),
+            "azure" => self.azure = azure(value, problems),
+            // What the gateway itself says of a channel: ignored, so that a channel can be sent back as it was read.
+            "id" | "created_at" | "updated_at" => {}
+            _ => problems.unknown("", name),
+        }
+    }
+
+    /// Adds what a new channel must say and this one does not.
+    pub fn require_all(&self, problems: &mut Problems) {
+        for (name, missing) in [
+            ("name", self.name.is_none()),
+            ("base_url", self.base_url.is_none()),
+            ("keys", self.keys.is_none()),
+        ] {
+            if missing && !problems.touch(name) {
+                problems.add(name, "is required");
+            }
+        }
+    }
+
+    /// The keys as they shall be; `None`: as they are.
+    pub fn keys(&self) -> Option<&[KeyChange]> {
+        self.keys.as_deref()
+    }
+
+    /// Changes `channel`, but for its keys, and adds to `problems` what does not fit together in the result.
+    pub fn apply(&self, channel: &mut Channel, problems: &mut Problems) {
+        set(&mut channel.name, self.name.as_ref());
+        set(&mut channel.enabled, self.enabled.as_ref());
+        set(&mut channel.provider, self.provider.as_ref());
+        set(&mut channel.base_url, self.base_url.as_ref());
+        set(&mut channel.models, self.models.as_ref());
+        set(&mut channel.model_map, self.model_map.as_ref());
+        set(&mut channel.priority, self.priority.as_ref());
+        set(&mut channel.weight, self.weight.as_ref());
+        set(&mut channel.headers, self.headers.as_ref());
+        set(&mut channel.drop_params, self.drop_params.as_ref());
+        set(&mut channel.stream_usage, self.stream_usage.as_ref());
+        set(&mut channel.connect_timeout_ms, self.connect_timeout_ms.as_ref());
+        set(&mut channel.first_byte_timeout_ms, self.first_byte_timeout_ms.as_ref());
+        set(&mut channel.idle_timeout_ms, self.idle_timeout_ms.as_ref());
+        set(&mut channel.azure, self.azure.as_ref());
+        if channel.provider == Provider::Azure {
+            cut_azure_path(&mut channel.base_url);
+        }
+        if problems.touch("azure") || problems.touch("provider") {
+            return;
+        }
+        match (channel.provider, &channel.azure) {
+            (Provider::Azure, None) => problems.add("azure", "is required when `provider` is \"azure\""),
+            (Provider::Azure, Some(_)) | (_, None) => {}
+            (_, Some(_)) => problems.add("azure", "must be null unless `provider` is \"azure\""),
+        }
+    }
+}
+
+impl Channel {
+    /// A channel with every default, made now; its name, URL and id are still empty.
+    pub const fn blank(now: Timestamp) -> Self {
+        Self {
+            id: String::new(),
+            name: String::new(),
+            enabled: true,
+            provider: Provider::OpenAi,
+            base_url: String::new(),
+            keys: Vec::new(),
+            models: Vec::new(),
+            model_map: BTreeMap::new(),
+            priority: 0,
+            weight: 1,
+            headers: BTreeMap::new(),
+            drop_params: Vec::new(),
+            stream_usage: true,
+            connect_timeout_ms: 5000,
+            first_byte_timeout_ms: 60_000,
+            idle_timeout_ms: 60_000,
+            azure: None,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+}
+
+fn set<T: Clone>(place: &mut T, value: Option<&T>) {
+    if let Some(value) = value {
+        place.clone_from(value);
+    }
+}
+
+fn provider(value: &Value, problems: &mut Problems) -> Option<Provider> {
+    match value.as_str() {
+        Some("openai") => Some(Provider::OpenAi),
+        Some("azure") => Some(Provider::Azure),
+        Some("anthropic") => {
+            problems.add("provider", "\"anthropic\" is not supported yet; use \"openai\" or \"azure\"");
+            None
+        }
+        _ => {
+            problems.add("provider", "must be \"openai\" or \"azure\"");
+            None
+        }
+    }
+}
+
+fn base_url(value: &Value, problems: &mut Problems) -> Option<String> {
+    match value.as_str().map(|text| parse_base_url(text.trim())) {
+        Some(Ok(url)) => Some(url),
+        Some(Err(message)) => {
+            problems.add("base_url", message);
+            None
+        }
+        None => {
+            problems.add("base_url", "must be a text");
+            None
+        }
+    }
+}
+
+fn parse_base_url(text: &str) -> Result<String, &'static str> {
+    const ABSOLUTE: &str = "must be an absolute URL that begins with https:// or http://";
+    if text.len() > MAX_URL_BYTES {
+        return Err("must have at most 2048 bytes");
+    }
+    // The URL parser also takes `https:host`, line breaks and backslashes, which in a setting are mistakes.
+    let lower = text.get(..8).unwrap_or(text).to_ascii_lowercase();
+    let odd = |character: char| character.is_whitespace() || character.is_control() || character == '\\';
+    if !(lower.starts_with("https://") || lower.starts_with("http://")) || text.contains(odd) {
+        return Err(ABSOLUTE);
+    }
+    let url = Url::parse(text).map_err(|_| ABSOLUTE)?;
+    if !url.has_host() {
+        return Err(ABSOLUTE);
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("must not contain credentials; keys belong in `keys`");
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("must not contain a query or a fragment");
+    }
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+/// Cuts what people copy from Azure's portal after the resource's root.
+fn cut_azure_path(base_url: &mut String) {
+    for suffix in ["/openai/v1", "/openai"] {
+        if let Some(root) = base_url.strip_suffix(suffix) {
+            *base_url = root.trim_end_matches('/').to_owned();
+            return;
+        }
+    }
+}
+
+fn keys(value: &Value, problems: &mut Problems) -> Option<Vec<KeyChange>> {
+    let items = problems.array("keys", value, MAX_KEYS)?;
+    let (mut secrets, mut ids) = (BTreeSet::new(), BTreeSet::new());
+    let mut keys = Vec::with_capacity(items.len());
+    for (index, item) in items.iter().enumerate() {
+        let path = format!("keys[{index}]");
+        let Some(key) = key(&path, item, problems) else { continue };
+        let fresh = match &key {
+            KeyChange::New(secret) => secrets.insert(secret.expose().clone()),
+            KeyChange::Kept { id, .. } => ids.insert(id.clone()),
+        };
+        if fresh {
+            keys.push(key);
+        } else {
+            problems.add(path, "stands in the list twice");
+        }
+    }
+    Some(keys)
+}
+
+fn key(path: &str, value: &Value, problems: &mut Problems) -> Option<KeyChange> {
+    match value {
+        Value::String(text) => {
+            let text = text.trim();
+            let valid = (1..=MAX_KEY_BYTES).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+            if !valid {
+                problems.add(path, "must be a key of 1 to 4096 visible ASCII characters without spaces");
+            }
+            valid.then(|| KeyChange::New(Secret::new(text.to_owned())))
+        }
+        Value::Object(members) => {
+            let (mut id, mut enabled, before) = (None, None, problems.list().len());
+            for (name, value) in members {
+                match name.as_str() {
+                    "id" => id = problems.text(&join(path, name), value, MAX_NAME_CHARS),
+                    "enabled" => enabled = problems.boolean(&join(path, name), value),
+                    // Read-only; see `read_member`.
+                    "hint" | "status" | "until" => {}
+                    _ => problems.unknown(path, name),
+                }
+            }
+            if id.is_none() && problems.list().len() == before {
+                problems.add(path, "must have the `id` of a key of this channel");
+            }
+            id.map(|id| KeyChange::Kept { id, enabled })
+        }
+        _ => {
+            problems.add(path, "must be a text (a new key) or an object with `id` (a kept key)");
+            None
+        }
+    }
+}
+
+fn rank(path: &str, value: &Value, problems: &mut Problems) -> Option<u16> {
+    problems.integer(path, value, 0, MAX_RANK).and_then(|number| u16::try_from(number).ok())
+}
+
+fn timeout(path: &str, value: &Value, problems: &mut Problems) -> Option<u64> {
+    problems.integer(path, value, 1, MAX_TIMEOUT_MS)
+}
+
+fn headers(value: &Value, problems: &mut Problems) -> Option<BTreeMap<String, String>> {
+    let members = problems.object("headers", value)?;
+    if members.len() > MAX_HEADERS {
+        problems.add("headers", format!("must have at most {MAX_HEADERS} entries"));
+        return None;
+    }
+    let mut headers = BTreeMap::new();
+    for (name, value) in members {
+        let path = join("headers", name);
+        let Ok(parsed) = HeaderName::from_bytes(name.as_bytes()) else {
+            problems.add(path, "is not a valid header name");
+            continue;
+        };
+        if RESERVED_HEADERS.contains(&parsed.as_str()) {
+            problems.add(path, "is set by the gateway itself and cannot be changed");
+            continue;
+        }
+        let text = value.as_str().map(str::trim);
+        let text = text.filter(|text| text.len() <= MAX_HEADER_BYTES && HeaderValue::from_str(text).is_ok());
+        let Some(text) = text else {
+            problems.add(path, "must be a header value: at most 8192 visible ASCII characters");
+            continue;
+        };
+        if headers.insert(parsed.as_str().to_owned(), text.to_owned()).is_some() {
+            problems.add(path, "stands in the map twice; header names ignore case");
+        }
+    }
+    Some(headers)
+}
+
+fn drop_params(value: &Value, problems: &mut Problems) -> Option<Vec<String>> {
+    let params = problems.texts("drop_params", value, MAX_NAME_CHARS, MAX_DROPPED)?;
+    if params.iter().any(|param| KEPT_PARAMS.contains(&param.as_str())) {
+        problems.add("drop_params", "must not contain `model` or `stream`, which decide what a request is");
+    }
+    Some(params)
+}
+
+/// The outer `None`: not acceptable; the inner one: null.
+fn azure(value: &Value, problems: &mut Problems) -> Option<Option<Azure>> {
+    if value.is_null() {
+        return Some(None);
+    }
+    let members = problems.object("azure", value)?;
+    let mut azure = Azure::default();
+    for (name, value) in members {
+        let path = join("azure", name);
+        match name.as_str() {
+            "api_version" if value.is_null() => {}
+            "api_version" => azure.api_version = url_part(problems, &path, value, 40),
+            "deployments" => azure.deployments = problems.model_map(&path, value, deployment).unwrap_or_default(),
+            _ => problems.unknown("azure", name),
+        }
+    }
+    Some(Some(azure))
+}
+
+fn deployment(problems: &mut Problems, path: &str, value: &Value) -> Option<String> {
+    url_part(problems, path, value, 128)
+}
+
+/// A text that becomes part of a URL, so it must not be able to change the URL's meaning.
+fn url_part(problems: &mut Problems, path: &str, value: &Value, most: usize) -> Option<String> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    let text = value.as_str().map(str::trim).filter(|text| {
+        (1..=most).contains(&text.len())
+            && text.bytes().all(allowed)
+            && text.bytes().any(|byte| byte != b'.')
+    });
+    if text.is_none() {
+        problems.add(path, format!("must be 1 to {most} letters, digits, dashes, dots or underscores"));
+    }
+    text.map(str::to_owned)
+}

@@ -1,0 +1,114 @@
+//! The rules of a client key. Owns ranges and defaults; makes no keys.
+#![expect(
+    clippy::option_option,
+    reason = "a member of a change can be absent, null or a value, and JSON knows all three"
+)]
+
+use serde_json::Value;
+
+use super::{MAX_MODEL_CHARS, MAX_MODELS, MAX_NAME_CHARS, Problems, join};
+use crate::config::model::{ClientKey, Limits};
+use crate::time_text;
+use crate::units::Timestamp;
+
+/// The largest number that every JSON reader keeps exactly.
+const MAX_LIMIT: u64 = (1 << 53) - 1;
+
+/// What an admin wants of a client key; `None`: as it is.
+#[derive(Clone, Debug, Default)]
+pub struct ClientKeyChange {
+    name: Option<String>,
+    enabled: Option<bool>,
+    models: Option<Vec<String>>,
+    expires_at: Option<Option<Timestamp>>,
+    requests_per_minute: Option<Option<u64>>,
+    tokens_per_minute: Option<Option<u64>>,
+    tokens_per_day: Option<Option<u64>>,
+}
+
+impl ClientKeyChange {
+    /// Reads a client key as the API has it. What cannot be taken is added to `problems` and left out.
+    pub fn read(value: &Value, problems: &mut Problems) -> Self {
+        let mut change = Self::default();
+        let Some(members) = problems.object("", value) else {
+            return change;
+        };
+        for (name, value) in members {
+            match name.as_str() {
+                "name" => change.name = problems.text(name, value, MAX_NAME_CHARS),
+                "enabled" => change.enabled = problems.boolean(name, value),
+                "models" => change.models = problems.texts(name, value, MAX_MODEL_CHARS, MAX_MODELS),
+                "expires_at" => change.expires_at = time(name, value, problems),
+                "limits" => change.read_limits(value, problems),
+                // What the gateway itself says of a key: ignored, so that a key can be sent back as it was read.
+                "id" | "hint" | "created_at" | "last_used_at" => {}
+                _ => problems.unknown("", name),
+            }
+        }
+        change
+    }
+
+    fn read_limits(&mut self, value: &Value, problems: &mut Problems) {
+        let Some(members) = problems.object("limits", value) else {
+            return;
+        };
+        for (name, value) in members {
+            let path = join("limits", name);
+            match name.as_str() {
+                "requests_per_minute" => self.requests_per_minute = limit(&path, value, problems),
+                "tokens_per_minute" => self.tokens_per_minute = limit(&path, value, problems),
+                "tokens_per_day" => self.tokens_per_day = limit(&path, value, problems),
+                _ => problems.unknown("limits", name),
+            }
+        }
+    }
+
+    /// Adds what a new key must say and this one does not.
+    pub fn require_all(&self, problems: &mut Problems) {
+        if self.name.is_none() && !problems.touch("name") {
+            problems.add("name", "is required");
+        }
+    }
+
+    /// Changes `key`. Limits that are not named stay.
+    pub fn apply(&self, key: &mut ClientKey) {
+        if let Some(name) = &self.name {
+            key.name.clone_from(name);
+        }
+        if let Some(models) = &self.models {
+            key.models.clone_from(models);
+        }
+        key.enabled = self.enabled.unwrap_or(key.enabled);
+        key.expires_at = self.expires_at.unwrap_or(key.expires_at);
+        let old = key.limits;
+        key.limits = Limits {
+            requests_per_minute: self.requests_per_minute.unwrap_or(old.requests_per_minute),
+            tokens_per_minute: self.tokens_per_minute.unwrap_or(old.tokens_per_minute),
+            tokens_per_day: self.tokens_per_day.unwrap_or(old.tokens_per_day),
+        };
+    }
+}
+
+/// The outer `None`: not acceptable; the inner one: null.
+fn time(path: &str, value: &Value, problems: &mut Problems) -> Option<Option<Timestamp>> {
+    if value.is_null() {
+        return Some(None);
+    }
+    let time = value.as_str().and_then(time_text::parse);
+    if time.is_none() {
+        problems.add(path, "must be null or an RFC 3339 time such as \"2027-01-31T00:00:00Z\"");
+    }
+    time.map(Some)
+}
+
+/// The outer `None`: not acceptable; the inner one: null, no limit.
+fn limit(path: &str, value: &Value, problems: &mut Problems) -> Option<Option<u64>> {
+    if value.is_null() {
+        return Some(None);
+    }
+    let number = value.as_u64().filter(|number| (1..=MAX_LIMIT).contains(number));
+    if number.is_none() {
+        problems.add(path, format!("must be null (no limit) or a whole number from 1 to {MAX_LIMIT}"));
+    }
+    number.map(Some)
+}
