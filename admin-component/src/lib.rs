@@ -1,1 +1,57 @@
-//! Placeholder.
+//! The component behind the panel: `/admin/api`. Owns the instance's settings; every decision is the
+//! core's, every call to the host is `gateway_spin`'s.
+
+use std::cell::OnceCell;
+use std::rc::Rc;
+
+use gateway_core::admin::{self, AdminSettings};
+use gateway_core::config::seal::MasterKey;
+use gateway_core::error::Case;
+use gateway_core::secret::Secret;
+use gateway_spin::wasip3;
+use gateway_spin::wasip3::exports::http::handler::Guest;
+use gateway_spin::wasip3::http::types::{ErrorCode, Request, Response};
+use gateway_spin::{Authority, SettingError, SpinPorts, serve, setting};
+
+thread_local! {
+    /// Variables do not change while the application runs, so that each instance reads them once.
+    static SETTINGS: OnceCell<Rc<AdminSettings>> = const { OnceCell::new() };
+}
+
+struct Admin;
+
+wasip3::http::service::export!(Admin);
+
+impl Guest for Admin {
+    async fn handle(request: Request) -> Result<Response, ErrorCode> {
+        // Writes are same-origin only, for which the core compares `origin` with `host`.
+        serve(
+            request,
+            Authority::AsHost,
+            async |request| match settings().await {
+                Ok(settings) => admin::handle(&SpinPorts, &settings, request).await,
+                Err(error) => Case::Misconfigured.error(error.to_string()).into_reply(),
+            },
+        )
+        .await
+    }
+}
+
+/// The instance's settings. A failed reading is not kept: the next request may succeed.
+async fn settings() -> Result<Rc<AdminSettings>, SettingError> {
+    if let Some(settings) = SETTINGS.with(|cell| cell.get().cloned()) {
+        return Ok(settings);
+    }
+    let password = setting("admin_password").await?.map(Secret::new);
+    let master_key = setting("master_key").await?.unwrap_or_default();
+    let (master_key, master_key_error) = match MasterKey::parse(&master_key) {
+        Ok(key) => (key, None),
+        Err(error) => (None, Some(error.to_string())),
+    };
+    let settings = AdminSettings {
+        password,
+        master_key,
+        master_key_error,
+    };
+    Ok(SETTINGS.with(|cell| Rc::clone(cell.get_or_init(|| Rc::new(settings)))))
+}

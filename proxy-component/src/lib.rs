@@ -1,1 +1,50 @@
-//! Placeholder.
+//! The component that clients talk to: `/`, `/health` and `/v1`. Owns the instance's gateway; every
+//! decision is the core's, every call to the host is `gateway_spin`'s.
+
+use std::cell::OnceCell;
+use std::rc::Rc;
+
+use gateway_core::config::seal::MasterKey;
+use gateway_core::proxy::{self, Gateway};
+use gateway_spin::wasip3;
+use gateway_spin::wasip3::exports::http::handler::Guest;
+use gateway_spin::wasip3::http::types::{ErrorCode, Request, Response};
+use gateway_spin::{Authority, SpinPorts, serve, setting};
+
+thread_local! {
+    /// Holds the configuration's copy in memory, for as long as the host keeps the instance.
+    static GATEWAY: OnceCell<Rc<Gateway<SpinPorts>>> = const { OnceCell::new() };
+}
+
+struct Proxy;
+
+wasip3::http::service::export!(Proxy);
+
+impl Guest for Proxy {
+    async fn handle(request: Request) -> Result<Response, ErrorCode> {
+        serve(request, Authority::Unread, async |request| {
+            let gateway = gateway().await;
+            proxy::handle(&gateway, request).await
+        })
+        .await
+    }
+}
+
+/// The instance's gateway. First requests that come together each read the variable; the first that
+/// has read it makes the gateway that all of them use.
+async fn gateway() -> Rc<Gateway<SpinPorts>> {
+    if let Some(gateway) = GATEWAY.with(|cell| cell.get().cloned()) {
+        return gateway;
+    }
+    match setting("master_key").await {
+        Ok(text) => {
+            let master_key =
+                MasterKey::parse(&text.unwrap_or_default()).map_err(|error| error.to_string());
+            GATEWAY.with(|cell| {
+                Rc::clone(cell.get_or_init(|| Rc::new(Gateway::new(SpinPorts, master_key))))
+            })
+        }
+        // Not kept: the next request may be able to read it.
+        Err(error) => Rc::new(Gateway::new(SpinPorts, Err(error.to_string()))),
+    }
+}

@@ -1,0 +1,148 @@
+//! The one table from WASI's error codes to the core's kinds of failure. Owns no policy: what a kind
+//! means for a channel or a key is the core's decision.
+
+use gateway_core::ports::{SendError, SendErrorKind};
+use spin_sdk::wasip3::http::types::{ErrorCode, HeaderError};
+
+/// A failed call or a broken body, as the core knows it.
+pub fn send_error(code: &ErrorCode) -> SendError {
+    SendError {
+        kind: kind(code),
+        detail: detail(code),
+    }
+}
+
+/// A request that never left, since the host refused to build it.
+pub fn refused(detail: impl Into<String>) -> SendError {
+    SendError {
+        kind: SendErrorKind::Denied,
+        detail: detail.into(),
+    }
+}
+
+/// What is wrong with a set of header fields; names no value, since values hold credentials.
+pub const fn header_error(error: &HeaderError) -> &'static str {
+    match error {
+        HeaderError::InvalidSyntax => "a header has an invalid name or value",
+        HeaderError::Forbidden => "the host does not let components set one of the headers",
+        HeaderError::Immutable => "the headers cannot be changed",
+        HeaderError::SizeExceeded => "the headers are larger than the host allows",
+        HeaderError::Other(_) => "the host refused the headers",
+    }
+}
+
+const fn kind(code: &ErrorCode) -> SendErrorKind {
+    match code {
+        ErrorCode::DnsTimeout | ErrorCode::DnsError(_) => SendErrorKind::Dns,
+        ErrorCode::DestinationNotFound
+        | ErrorCode::DestinationUnavailable
+        | ErrorCode::DestinationIpUnroutable
+        | ErrorCode::ConnectionRefused
+        | ErrorCode::ConnectionTimeout
+        | ErrorCode::ConnectionLimitReached => SendErrorKind::Connect,
+        ErrorCode::TlsProtocolError
+        | ErrorCode::TlsCertificateError
+        | ErrorCode::TlsAlertReceived(_) => SendErrorKind::Tls,
+        ErrorCode::ConnectionReadTimeout
+        | ErrorCode::ConnectionWriteTimeout
+        | ErrorCode::HttpResponseTimeout => SendErrorKind::Timeout,
+        // The host refused what we asked for; the upstream never saw it.
+        ErrorCode::DestinationIpProhibited
+        | ErrorCode::HttpRequestDenied
+        | ErrorCode::HttpRequestLengthRequired
+        | ErrorCode::HttpRequestBodySize(_)
+        | ErrorCode::HttpRequestMethodInvalid
+        | ErrorCode::HttpRequestUriInvalid
+        | ErrorCode::HttpRequestUriTooLong
+        | ErrorCode::HttpRequestHeaderSectionSize(_)
+        | ErrorCode::HttpRequestHeaderSize(_)
+        | ErrorCode::HttpRequestTrailerSectionSize(_)
+        | ErrorCode::HttpRequestTrailerSize(_)
+        | ErrorCode::LoopDetected
+        | ErrorCode::ConfigurationError => SendErrorKind::Denied,
+        ErrorCode::ConnectionTerminated
+        | ErrorCode::HttpResponseIncomplete
+        | ErrorCode::HttpResponseHeaderSectionSize(_)
+        | ErrorCode::HttpResponseHeaderSize(_)
+        | ErrorCode::HttpResponseBodySize(_)
+        | ErrorCode::HttpResponseTrailerSectionSize(_)
+        | ErrorCode::HttpResponseTrailerSize(_)
+        | ErrorCode::HttpResponseTransferCoding(_)
+        | ErrorCode::HttpResponseContentCoding(_)
+        | ErrorCode::HttpUpgradeFailed
+        | ErrorCode::HttpProtocolError
+        | ErrorCode::InternalError(_) => SendErrorKind::Reset,
+    }
+}
+
+fn detail(code: &ErrorCode) -> String {
+    match code {
+        ErrorCode::DnsError(payload) => match &payload.rcode {
+            Some(rcode) => format!("the name does not resolve: {rcode}"),
+            None => "the name does not resolve".to_owned(),
+        },
+        ErrorCode::DnsTimeout => "the name did not resolve in time".to_owned(),
+        ErrorCode::ConnectionRefused => "connection refused".to_owned(),
+        ErrorCode::ConnectionTimeout => "no connection in time".to_owned(),
+        ErrorCode::ConnectionTerminated => "the connection was closed".to_owned(),
+        ErrorCode::ConnectionReadTimeout | ErrorCode::HttpResponseTimeout => {
+            "no answer in time".to_owned()
+        }
+        ErrorCode::HttpResponseIncomplete => "the answer broke off".to_owned(),
+        ErrorCode::HttpRequestDenied => "the host does not allow calls to this address".to_owned(),
+        ErrorCode::DestinationIpProhibited => {
+            "the host does not allow calls to this network".to_owned()
+        }
+        ErrorCode::TlsCertificateError => "the certificate is not trusted".to_owned(),
+        ErrorCode::InternalError(Some(message)) => message.clone(),
+        other => format!("{other:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use spin_sdk::wasip3::http::types::DnsErrorPayload;
+
+    use super::*;
+
+    #[test]
+    fn each_phase_has_its_kind() {
+        let dns = ErrorCode::DnsError(DnsErrorPayload {
+            rcode: Some("NXDOMAIN".to_owned()),
+            info_code: None,
+        });
+        let cases = [
+            (dns, SendErrorKind::Dns),
+            (ErrorCode::ConnectionRefused, SendErrorKind::Connect),
+            (ErrorCode::ConnectionTimeout, SendErrorKind::Connect),
+            (ErrorCode::TlsCertificateError, SendErrorKind::Tls),
+            (ErrorCode::HttpProtocolError, SendErrorKind::Reset),
+            (ErrorCode::ConnectionTerminated, SendErrorKind::Reset),
+            (ErrorCode::ConnectionReadTimeout, SendErrorKind::Timeout),
+            (ErrorCode::HttpRequestDenied, SendErrorKind::Denied),
+        ];
+        for (code, expected) in cases {
+            assert_eq!(send_error(&code).kind, expected, "{code:?}");
+        }
+    }
+
+    #[test]
+    fn details_are_sentences_where_people_meet_them() {
+        let dns = ErrorCode::DnsError(DnsErrorPayload {
+            rcode: Some("NXDOMAIN".to_owned()),
+            info_code: Some(3),
+        });
+        assert_eq!(
+            send_error(&dns).detail,
+            "the name does not resolve: NXDOMAIN"
+        );
+        assert_eq!(
+            send_error(&ErrorCode::ConnectionRefused).detail,
+            "connection refused"
+        );
+        assert_eq!(
+            send_error(&ErrorCode::InternalError(Some("odd".to_owned()))).detail,
+            "odd"
+        );
+    }
+}

@@ -1,0 +1,75 @@
+//! The ports that need no call of their own kind: time, randomness, log lines, work after the response.
+//! Owns the instance's random generator; store and upstream calls have their own files.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::future::Future;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use gateway_core::ports::{Background, Clock, Log, Random};
+use gateway_core::units::Timestamp;
+use rand::Rng as _;
+use rand::rngs::SmallRng;
+use spin_sdk::wasip3;
+
+/// The host's ports. Holds nothing: what lasts is the instance's.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SpinPorts;
+
+thread_local! {
+    /// Seeded from the host at the first use, so that instances that live for one request balance as well
+    /// as those that live long.
+    static BALANCING: RefCell<SmallRng> = RefCell::new(rand::make_rng());
+}
+
+impl Clock for SpinPorts {
+    fn now(&self) -> Timestamp {
+        // A clock before 1970 is no clock; zero makes everything look fresh instead of failing.
+        let since_epoch = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Timestamp(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
+    }
+}
+
+impl Random for SpinPorts {
+    fn next_u64(&self) -> u64 {
+        BALANCING.with_borrow_mut(SmallRng::next_u64)
+    }
+
+    fn fill_secure(&self, bytes: &mut [u8]) {
+        rand::rng().fill_bytes(bytes);
+    }
+}
+
+impl Log for SpinPorts {
+    fn line(&self, text: fmt::Arguments<'_>) {
+        eprintln!("{text}");
+    }
+}
+
+impl Background for SpinPorts {
+    fn spawn(&self, work: impl Future<Output = ()> + 'static) {
+        wasip3::spawn(work);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clock_is_past_the_year_2020() {
+        assert!(SpinPorts.now().unix_seconds() > 1_577_836_800);
+    }
+
+    #[test]
+    fn random_bytes_fill_the_whole_slice() {
+        let mut bytes = [0_u8; 64];
+        SpinPorts.fill_secure(&mut bytes);
+        // 64 random bytes with an all-zero half would be a 2⁻²⁵⁶ chance.
+        assert!(bytes[..32].iter().any(|byte| *byte != 0));
+        assert!(bytes[32..].iter().any(|byte| *byte != 0));
+        assert_ne!(SpinPorts.next_u64(), SpinPorts.next_u64());
+    }
+}

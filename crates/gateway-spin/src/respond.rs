@@ -1,0 +1,192 @@
+//! The core's reply, handed to the host. Owns the writing of bodies and noticing that the client has gone.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use gateway_core::reply::{BrokenBody, Pieces, Reply, ReplyBody};
+use http::header::{CONTENT_LENGTH, HeaderValue};
+use http::{HeaderMap, StatusCode};
+use spin_sdk::wasip3;
+use spin_sdk::wasip3::clocks::monotonic_clock;
+use spin_sdk::wasip3::http::types::{ErrorCode, Response};
+use spin_sdk::wasip3::wit_bindgen::{
+    FutureReader, FutureWriter, StreamReader, StreamResult, StreamWriter,
+};
+use spin_sdk::wasip3::{wit_future, wit_stream};
+
+use crate::body::TrailersResult;
+use crate::failure::header_error;
+use crate::serve::fields;
+
+/// How often a relayed body that is silent looks whether the client is still there. The host tells a
+/// component that the client has gone only when it writes; the contract allows a second.
+const PROBE_INTERVAL: Duration = Duration::from_millis(500);
+/// Pieces that are ready together go out in one write up to this size.
+const WRITE_BYTES: usize = 64 * 1024;
+
+/// Hands `reply` to the host. `is_head`: the request's method was HEAD, so that only the body's length is sent.
+pub fn respond(reply: Reply, is_head: bool) -> Result<Response, ErrorCode> {
+    let (mut parts, body) = reply.into_parts();
+    let status = parts.status;
+    match body {
+        ReplyBody::Whole(bytes) => {
+            set_length(&mut parts.headers, status, bytes.len());
+            if is_head || bytes.is_empty() {
+                let (trailers_writer, trailers) = wit_future::new(|| Ok(None));
+                let response = head(status, &parts.headers, None, trailers);
+                drop(trailers_writer);
+                return response;
+            }
+            let (body, response) = Outgoing::new(status, &parts.headers)?;
+            wasip3::spawn(body.write_whole(bytes));
+            Ok(response)
+        }
+        ReplyBody::Pieces(pieces) => {
+            let (body, response) = Outgoing::new(status, &parts.headers)?;
+            wasip3::spawn(body.relay(pieces));
+            Ok(response)
+        }
+    }
+}
+
+/// With a length the host writes head and body in one packet and needs no chunks.
+fn set_length(headers: &mut HeaderMap, status: StatusCode, length: usize) {
+    let bodiless = status.is_informational()
+        || status == StatusCode::NO_CONTENT
+        || status == StatusCode::NOT_MODIFIED;
+    if !bodiless {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    }
+}
+
+fn head(
+    status: StatusCode,
+    headers: &HeaderMap,
+    contents: Option<StreamReader<u8>>,
+    trailers: FutureReader<TrailersResult>,
+) -> Result<Response, ErrorCode> {
+    let headers = fields(headers)
+        .map_err(|error| ErrorCode::InternalError(Some(header_error(&error).to_owned())))?;
+    let (response, _sent) = Response::new(headers, contents, trailers);
+    if status != StatusCode::OK {
+        response.set_status_code(status.as_u16()).map_err(|()| {
+            ErrorCode::InternalError(Some("the host refused the status".to_owned()))
+        })?;
+    }
+    Ok(response)
+}
+
+/// The writing ends of a response's body.
+struct Outgoing {
+    bytes: StreamWriter<u8>,
+    trailers: FutureWriter<TrailersResult>,
+}
+
+/// What a relayed body waits for.
+enum Event {
+    Piece(Option<Result<Bytes, BrokenBody>>),
+    TimeToProbe,
+}
+
+impl Outgoing {
+    fn new(status: StatusCode, headers: &HeaderMap) -> Result<(Self, Response), ErrorCode> {
+        let (bytes, contents) = wit_stream::new();
+        // A writer that goes without a word (the task was ended from outside) must not look like a whole body.
+        let (trailers, trailers_reader) =
+            wit_future::new(|| Err(ErrorCode::HttpResponseIncomplete));
+        let response = head(status, headers, Some(contents), trailers_reader)?;
+        Ok((Self { bytes, trailers }, response))
+    }
+
+    async fn write_whole(mut self, bytes: Bytes) {
+        let _unwanted = self.bytes.write_all(bytes.into()).await;
+        self.end(Ok(None)).await;
+    }
+
+    /// Sends pieces as they come. Drops them, and with them the upstream's connection, as soon as the
+    /// client has gone.
+    async fn relay(mut self, mut pieces: Pieces) {
+        let mut timer = None;
+        loop {
+            let mut piece =
+                match poll_fn(|context| next_event(&mut pieces, &mut timer, context)).await {
+                    Event::TimeToProbe if self.reader_is_there().await => continue,
+                    Event::Piece(Some(Ok(bytes))) => Vec::from(bytes),
+                    Event::Piece(None) => return self.end(Ok(None)).await,
+                    Event::Piece(Some(Err(BrokenBody))) => {
+                        return self.end(Err(ErrorCode::HttpResponseIncomplete)).await;
+                    }
+                    Event::TimeToProbe => break,
+                };
+            let ending =
+                poll_fn(|context| Poll::Ready(take_ready(&mut pieces, &mut piece, context))).await;
+            if !self.bytes.write_all(piece).await.is_empty() {
+                break;
+            }
+            if let Some(result) = ending {
+                return self.end(result.map(|()| None)).await;
+            }
+        }
+        // The pieces go before the response's end is reported, so that the upstream is not kept waiting.
+        drop(pieces);
+        self.end(Ok(None)).await;
+    }
+
+    /// An empty write is answered once the host takes bytes again, or at once when nobody reads any more.
+    async fn reader_is_there(&mut self) -> bool {
+        let (result, _) = self.bytes.write(Vec::new()).await;
+        result != StreamResult::Dropped
+    }
+
+    async fn end(self, result: TrailersResult) {
+        // The host takes the end of the bytes first, then learns whether it was the whole.
+        drop(self.bytes);
+        let _unheard = self.trailers.write(result).await;
+    }
+}
+
+fn next_event(
+    pieces: &mut Pieces,
+    timer: &mut Option<Pin<Box<dyn Future<Output = ()>>>>,
+    context: &mut Context<'_>,
+) -> Poll<Event> {
+    if let Poll::Ready(piece) = pieces.as_mut().poll_next(context) {
+        return Poll::Ready(Event::Piece(piece));
+    }
+    // One timer runs through pieces that come in between: a busy stream pays for it twice a second.
+    let running = timer.get_or_insert_with(|| {
+        let nanoseconds = u64::try_from(PROBE_INTERVAL.as_nanos()).unwrap_or(u64::MAX);
+        Box::pin(monotonic_clock::wait_for(nanoseconds))
+    });
+    if running.as_mut().poll(context).is_pending() {
+        return Poll::Pending;
+    }
+    *timer = None;
+    Poll::Ready(Event::TimeToProbe)
+}
+
+/// Adds what else is there already, without waiting: one write instead of many.
+/// Returns how the body ends when its end was met.
+fn take_ready(
+    pieces: &mut Pieces,
+    piece: &mut Vec<u8>,
+    context: &mut Context<'_>,
+) -> Option<Result<(), ErrorCode>> {
+    while piece.len() < WRITE_BYTES {
+        match pieces.as_mut().poll_next(context) {
+            Poll::Ready(Some(Ok(more))) => piece.extend_from_slice(&more),
+            Poll::Ready(Some(Err(BrokenBody))) => {
+                return Some(Err(ErrorCode::HttpResponseIncomplete));
+            }
+            Poll::Ready(None) => return Some(Ok(())),
+            Poll::Pending => return None,
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests;

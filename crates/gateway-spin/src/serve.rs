@@ -1,0 +1,109 @@
+//! One request of the host: in as `http::Request`, out as the core's reply. Owns the conversion of heads;
+//! bodies have their own files.
+
+use std::future::Future;
+
+use gateway_core::reply::Reply;
+use http::header::{HOST, HeaderName, HeaderValue};
+use http::{HeaderMap, Method, Uri};
+use spin_sdk::wasip3::http::types::{ErrorCode, Fields, HeaderError, Request, Response};
+
+use crate::body::Incoming;
+use crate::respond::respond;
+
+/// Whether the handler reads the name under which the client called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Authority {
+    /// It does: it stands in the `host` header.
+    AsHost,
+    /// It does not, which saves a call to the host.
+    Unread,
+}
+
+/// Answers one request of the host with `answer`.
+///
+/// The returned response's body is sent after this function has returned, as part of the same task.
+pub async fn serve<Answer, Answering>(
+    request: Request,
+    authority: Authority,
+    answer: Answer,
+) -> Result<Response, ErrorCode>
+where
+    Answer: FnOnce(http::Request<Incoming<Request>>) -> Answering,
+    Answering: Future<Output = Reply>,
+{
+    let request = incoming(request, authority)?;
+    let is_head = request.method() == Method::HEAD;
+    respond(answer(request).await, is_head)
+}
+
+fn incoming(
+    request: Request,
+    authority: Authority,
+) -> Result<http::Request<Incoming<Request>>, ErrorCode> {
+    let method =
+        Method::try_from(request.get_method()).map_err(|_| ErrorCode::HttpRequestMethodInvalid)?;
+    let path = request
+        .get_path_with_query()
+        .unwrap_or_else(|| "/".to_owned());
+    let uri = Uri::try_from(path).map_err(|_| ErrorCode::HttpRequestUriInvalid)?;
+    let mut headers =
+        header_map(request.get_headers().copy_all()).map_err(|()| ErrorCode::HttpProtocolError)?;
+    if authority == Authority::AsHost
+        && !headers.contains_key(HOST)
+        && let Some(host) = request
+            .get_authority()
+            .and_then(|name| HeaderValue::try_from(name).ok())
+    {
+        headers.insert(HOST, host);
+    }
+    let body = Incoming::new(request, &headers);
+    let mut incoming = http::Request::new(body);
+    *incoming.method_mut() = method;
+    *incoming.uri_mut() = uri;
+    *incoming.headers_mut() = headers;
+    Ok(incoming)
+}
+
+/// Header fields as the core reads them. Fails on a name or value that HTTP does not have.
+pub fn header_map(entries: Vec<(String, Vec<u8>)>) -> Result<HeaderMap, ()> {
+    let mut headers = HeaderMap::with_capacity(entries.len());
+    for (name, value) in entries {
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(drop)?;
+        headers.append(name, HeaderValue::try_from(value).map_err(drop)?);
+    }
+    Ok(headers)
+}
+
+/// Header fields as the host takes them, in one call.
+pub fn fields(headers: &HeaderMap) -> Result<Fields, HeaderError> {
+    let entries: Vec<(String, Vec<u8>)> = headers
+        .iter()
+        .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()))
+        .collect();
+    Fields::from_list(&entries)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn repeated_fields_stay_apart_and_in_order() {
+        let entries = vec![
+            ("Accept".to_owned(), b"a".to_vec()),
+            ("x-one".to_owned(), b"1".to_vec()),
+            ("accept".to_owned(), b"b".to_vec()),
+        ];
+        let headers = header_map(entries).unwrap();
+        let accepted: Vec<_> = headers.get_all("accept").iter().collect();
+        assert_eq!(accepted, ["a", "b"]);
+        assert_eq!(headers.len(), 3);
+    }
+
+    #[test]
+    fn what_is_no_header_is_refused() {
+        assert!(header_map(vec![("bad name".to_owned(), Vec::new())]).is_err());
+        assert!(header_map(vec![("x".to_owned(), b"a\nb".to_vec())]).is_err());
+    }
+}
