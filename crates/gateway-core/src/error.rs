@@ -102,29 +102,57 @@ impl Case {
             Self::InvalidApiKey => (StatusCode::UNAUTHORIZED, INVALID, "invalid_api_key"),
             Self::ModelNotFound => (StatusCode::NOT_FOUND, INVALID, "model_not_found"),
             Self::NotFound => (StatusCode::NOT_FOUND, INVALID, "not_found"),
-            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, INVALID, "method_not_allowed"),
+            Self::MethodNotAllowed => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                INVALID,
+                "method_not_allowed",
+            ),
             Self::RequestTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, INVALID, "request_too_large"),
-            Self::UnsupportedMediaType => {
-                (StatusCode::UNSUPPORTED_MEDIA_TYPE, INVALID, "unsupported_media_type")
-            }
-            Self::RateLimited => (StatusCode::TOO_MANY_REQUESTS, "requests", "rate_limit_exceeded"),
-            Self::NoChannelAvailable => {
-                (StatusCode::SERVICE_UNAVAILABLE, "server_error", "no_channel_available")
-            }
+            Self::UnsupportedMediaType => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                INVALID,
+                "unsupported_media_type",
+            ),
+            Self::RateLimited => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "requests",
+                "rate_limit_exceeded",
+            ),
+            Self::NoChannelAvailable => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "server_error",
+                "no_channel_available",
+            ),
             Self::UpstreamFailed => (StatusCode::BAD_GATEWAY, "server_error", "upstream_failed"),
-            Self::CredentialsExhausted => {
-                (StatusCode::BAD_GATEWAY, "server_error", "upstream_credentials_exhausted")
-            }
-            Self::UpstreamTimeout => (StatusCode::GATEWAY_TIMEOUT, "server_error", "upstream_timeout"),
+            Self::CredentialsExhausted => (
+                StatusCode::BAD_GATEWAY,
+                "server_error",
+                "upstream_credentials_exhausted",
+            ),
+            Self::UpstreamTimeout => (
+                StatusCode::GATEWAY_TIMEOUT,
+                "server_error",
+                "upstream_timeout",
+            ),
             Self::NotAuthenticated => (StatusCode::UNAUTHORIZED, INVALID, "not_authenticated"),
             Self::WrongPassword => (StatusCode::UNAUTHORIZED, INVALID, "wrong_password"),
-            Self::AdminDisabled => (StatusCode::SERVICE_UNAVAILABLE, "server_error", "admin_disabled"),
+            Self::AdminDisabled => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "server_error",
+                "admin_disabled",
+            ),
             Self::CrossOrigin => (StatusCode::FORBIDDEN, INVALID, "cross_origin"),
             Self::Conflict => (StatusCode::CONFLICT, INVALID, "conflict"),
-            Self::StoreUnavailable => {
-                (StatusCode::SERVICE_UNAVAILABLE, "server_error", "store_unavailable")
-            }
-            Self::Misconfigured => (StatusCode::INTERNAL_SERVER_ERROR, "server_error", "misconfigured"),
+            Self::StoreUnavailable => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "server_error",
+                "store_unavailable",
+            ),
+            Self::Misconfigured => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "server_error",
+                "misconfigured",
+            ),
         }
     }
 
@@ -177,7 +205,8 @@ impl GatewayError {
 
     /// The response in OpenAI's envelope.
     pub fn into_reply(self) -> Reply {
-        let body = serde_json::to_vec(&Envelope { error: &self.body }).map_or_else(|_| Bytes::new(), Bytes::from);
+        let body = serde_json::to_vec(&Envelope { error: &self.body })
+            .map_or_else(|_| Bytes::new(), Bytes::from);
         let mut reply = reply::json_bytes(self.status, body);
         let headers = reply.headers_mut();
         if let Some(seconds) = self.retry_after_s {

@@ -99,7 +99,12 @@ pub enum Swap {
 pub trait WriteStore: ReadStore {
     /// Replaces the record by `new` if it still is `expected` (`None`: absent), atomically: of two
     /// writers that expect the same value exactly one succeeds. Not idempotent.
-    async fn swap(&self, record: Record, expected: Option<&[u8]>, new: &[u8]) -> Result<Swap, StoreError>;
+    async fn swap(
+        &self,
+        record: Record,
+        expected: Option<&[u8]>,
+        new: &[u8],
+    ) -> Result<Swap, StoreError>;
 }
 
 /// How long an upstream may take, per phase.
@@ -154,9 +159,15 @@ pub trait Upstream {
 }
 
 /// What the proxy needs. Cheap to clone: response bodies and background work keep a copy.
-pub trait ProxyPorts: Clock + Random + Log + Background + ReadStore + Upstream + Clone + 'static {}
+pub trait ProxyPorts:
+    Clock + Random + Log + Background + ReadStore + Upstream + Clone + 'static
+{
+}
 
-impl<T: Clock + Random + Log + Background + ReadStore + Upstream + Clone + 'static> ProxyPorts for T {}
+impl<T: Clock + Random + Log + Background + ReadStore + Upstream + Clone + 'static> ProxyPorts
+    for T
+{
+}
 
 /// What the admin API needs.
 pub trait AdminPorts: Clock + Random + Log + WriteStore + Upstream {}

@@ -11,8 +11,8 @@ const LATEST_MS: u64 = 253_402_300_799_999;
 /// `2026-11-22T00:00:00.000Z`. A time past the year 9999 is shown as that year's end.
 pub fn format(time: Timestamp) -> String {
     let nanoseconds = i128::from(time.0.min(LATEST_MS)) * 1_000_000;
-    let moment =
-        OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    let moment = OffsetDateTime::from_unix_timestamp_nanos(nanoseconds)
+        .unwrap_or(OffsetDateTime::UNIX_EPOCH);
     format!(
         "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
         moment.year(),

@@ -31,7 +31,11 @@ where
             error.column()
         ))
     })?;
-    if value.is_object() { Ok(value) } else { Err(Case::InvalidJson.error("The body must be a JSON object.")) }
+    if value.is_object() {
+        Ok(value)
+    } else {
+        Err(Case::InvalidJson.error("The body must be a JSON object."))
+    }
 }
 
 async fn read<B>(headers: &HeaderMap, body: B) -> Result<Vec<u8>, GatewayError>
@@ -39,16 +43,21 @@ where
     B: Body<Data = Bytes>,
     B::Error: fmt::Display,
 {
-    let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    let announced = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| length > MAX_BODY_BYTES as u64) {
         return Err(too_large());
     }
     let mut body = pin!(body);
     let mut bytes = Vec::new();
     while let Some(frame) = poll_fn(|context| body.as_mut().poll_frame(context)).await {
-        let frame = frame
-            .map_err(|error| Case::InvalidJson.error(format!("The body could not be read: {error}.")))?;
-        let Some(data) = frame.data_ref() else { continue };
+        let frame = frame.map_err(|error| {
+            Case::InvalidJson.error(format!("The body could not be read: {error}."))
+        })?;
+        let Some(data) = frame.data_ref() else {
+            continue;
+        };
         if bytes.len() + data.len() > MAX_BODY_BYTES {
             return Err(too_large());
         }
@@ -58,5 +67,7 @@ where
 }
 
 fn too_large() -> GatewayError {
-    Case::RequestTooLarge.error(format!("The body must have at most {MAX_BODY_BYTES} bytes."))
+    Case::RequestTooLarge.error(format!(
+        "The body must have at most {MAX_BODY_BYTES} bytes."
+    ))
 }

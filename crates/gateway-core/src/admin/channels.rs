@@ -122,14 +122,19 @@ pub async fn create<P: AdminPorts>(
     apply(ports, settings, &change, &mut channel, problems)?;
     document::change(ports, |document| {
         if document.channels.len() >= MAX_CHANNELS {
-            return Err(Case::InvalidValue.error(format!("There are {MAX_CHANNELS} channels already; delete one first.")));
+            return Err(Case::InvalidValue.error(format!(
+                "There are {MAX_CHANNELS} channels already; delete one first."
+            )));
         }
         document.channels.push(channel.clone());
         Ok(())
     })
     .await?;
     ports.line(format_args!("admin: channel {} created", channel.id));
-    Ok(reply::json(StatusCode::CREATED, &ChannelView::new(&channel)))
+    Ok(reply::json(
+        StatusCode::CREATED,
+        &ChannelView::new(&channel),
+    ))
 }
 
 /// `PATCH channels/{id}`: members that are not named stay.
@@ -166,7 +171,10 @@ pub async fn delete<P: AdminPorts>(ports: &P, id: &str) -> Result<Reply, Gateway
 }
 
 fn find<'d>(document: &'d mut Document, id: &str) -> Result<&'d mut Channel, GatewayError> {
-    let found = document.channels.iter_mut().find(|channel| channel.id == id);
+    let found = document
+        .channels
+        .iter_mut()
+        .find(|channel| channel.id == id);
     found.ok_or_else(|| Case::NotFound.error("There is no channel with this id."))
 }
 
@@ -179,7 +187,9 @@ fn apply(
     mut problems: Problems,
 ) -> Result<(), GatewayError> {
     change.apply(channel, &mut problems);
-    let wanted = change.keys().map(|keys| plan_keys(settings, keys, &channel.keys, &mut problems));
+    let wanted = change
+        .keys()
+        .map(|keys| plan_keys(settings, keys, &channel.keys, &mut problems));
     problems.check("channel")?;
     let keys = match wanted {
         Some(wanted) => wanted,
@@ -209,9 +219,21 @@ fn plan_keys<'c>(
     // A key that cannot be opened cannot be compared; it is of no use anyway.
     let opened: BTreeMap<String, &str> = stored
         .iter()
-        .filter_map(|key| Some((seal::open(master, &key.secret, &key.id).ok()?.expose().clone(), key.id.as_str())))
+        .filter_map(|key| {
+            Some((
+                seal::open(master, &key.secret, &key.id)
+                    .ok()?
+                    .expose()
+                    .clone(),
+                key.id.as_str(),
+            ))
+        })
         .collect();
-    let keeps = |id: &str| changes.iter().any(|change| matches!(change, KeyChange::Kept { id: kept, .. } if kept == id));
+    let keeps = |id: &str| {
+        changes
+            .iter()
+            .any(|change| matches!(change, KeyChange::Kept { id: kept, .. } if kept == id))
+    };
     let mut wanted = Vec::with_capacity(changes.len());
     for (index, change) in changes.iter().enumerate() {
         let path = format!("keys[{index}]");
@@ -223,9 +245,15 @@ fn plan_keys<'c>(
             KeyChange::Kept { id, enabled } => match stored.iter().find(|key| key.id == *id) {
                 Some(key) => {
                     let enabled = enabled.unwrap_or(key.enabled);
-                    wanted.push(Wanted::Kept(UpstreamKey { enabled, ..key.clone() }));
+                    wanted.push(Wanted::Kept(UpstreamKey {
+                        enabled,
+                        ..key.clone()
+                    }));
                 }
-                None => problems.add(format!("{path}.id"), "is not the id of a key of this channel"),
+                None => problems.add(
+                    format!("{path}.id"),
+                    "is not the id of a key of this channel",
+                ),
             },
         }
     }
@@ -233,12 +261,21 @@ fn plan_keys<'c>(
 }
 
 impl Wanted<'_> {
-    fn into_stored(self, random: &impl Random, settings: &AdminSettings) -> Result<UpstreamKey, GatewayError> {
+    fn into_stored(
+        self,
+        random: &impl Random,
+        settings: &AdminSettings,
+    ) -> Result<UpstreamKey, GatewayError> {
         match self {
             Self::New(key) => {
                 let id = ids::object_id("uk", random);
                 let secret = protect(random, settings, key, &id)?;
-                Ok(UpstreamKey { secret, hint: secret::hint(key), enabled: true, id })
+                Ok(UpstreamKey {
+                    secret,
+                    hint: secret::hint(key),
+                    enabled: true,
+                    id,
+                })
             }
             Self::Kept(mut key) => {
                 // A key from the time before the master key is encrypted at the first opportunity.
@@ -258,9 +295,12 @@ fn protect(
     id: &str,
 ) -> Result<StoredSecret, GatewayError> {
     if let Some(reason) = &settings.master_key_error {
-        let message = format!("The variable `master_key` cannot be used, so no upstream key can be stored: {reason}.");
+        let message = format!(
+            "The variable `master_key` cannot be used, so no upstream key can be stored: {reason}."
+        );
         return Err(Case::Misconfigured.error(message));
     }
-    seal::store(settings.master_key.as_ref(), random, key, id)
-        .map_err(|error| Case::Misconfigured.error(format!("An upstream key cannot be stored: {error}.")))
+    seal::store(settings.master_key.as_ref(), random, key, id).map_err(|error| {
+        Case::Misconfigured.error(format!("An upstream key cannot be stored: {error}."))
+    })
 }

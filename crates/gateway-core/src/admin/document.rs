@@ -10,7 +10,10 @@ pub const MAX_TRIES: usize = 16;
 
 /// The configuration as it stands in the store now; the default one when nothing was ever stored.
 pub async fn load<P: ReadStore + Log>(ports: &P) -> Result<Document, GatewayError> {
-    let stored = ports.read(Record::Config).await.map_err(|error| unavailable(ports, &error))?;
+    let stored = ports
+        .read(Record::Config)
+        .await
+        .map_err(|error| unavailable(ports, &error))?;
     parse(ports, stored.as_deref())
 }
 
@@ -21,11 +24,19 @@ pub async fn change<P: WriteStore + Log, T>(
     mut edit: impl FnMut(&mut Document) -> Result<T, GatewayError>,
 ) -> Result<T, GatewayError> {
     for _ in 0..MAX_TRIES {
-        let stored = ports.read(Record::Config).await.map_err(|error| unavailable(ports, &error))?;
+        let stored = ports
+            .read(Record::Config)
+            .await
+            .map_err(|error| unavailable(ports, &error))?;
         let mut document = parse(ports, stored.as_deref())?;
         let outcome = edit(&mut document)?;
         let bytes = serde_json::to_vec(&document).map_err(|error| {
-            unavailable(ports, &StoreError(format!("the configuration cannot be written as JSON: {error}")))
+            unavailable(
+                ports,
+                &StoreError(format!(
+                    "the configuration cannot be written as JSON: {error}"
+                )),
+            )
         })?;
         match ports.swap(Record::Config, stored.as_deref(), &bytes).await {
             Ok(Swap::Done) => return Ok(outcome),
@@ -33,13 +44,17 @@ pub async fn change<P: WriteStore + Log, T>(
             Err(error) => return Err(unavailable(ports, &error)),
         }
     }
-    Err(Case::Conflict.error("Others kept changing the configuration at the same time; nothing was changed. Try again."))
+    Err(Case::Conflict.error(
+        "Others kept changing the configuration at the same time; nothing was changed. Try again.",
+    ))
 }
 
 /// The store does not do its work: the reason goes to the log, not to the client.
 pub fn unavailable(log: &impl Log, error: &StoreError) -> GatewayError {
     log.line(format_args!("admin: {error}"));
-    Case::StoreUnavailable.error("The store does not answer as it should; see the gateway's log. Nothing was changed.")
+    Case::StoreUnavailable.error(
+        "The store does not answer as it should; see the gateway's log. Nothing was changed.",
+    )
 }
 
 /// A document that cannot be understood is never replaced: somebody may still be able to repair it.
@@ -50,7 +65,11 @@ fn parse(log: &impl Log, stored: Option<&[u8]>) -> Result<Document, GatewayError
     let damaged = |reason: String| unavailable(log, &StoreError(reason));
     // serde_json's own words can hold a part of the document, so only the place is logged.
     let document: Document = serde_json::from_slice(bytes).map_err(|error| {
-        damaged(format!("the configuration is damaged at line {}, column {}", error.line(), error.column()))
+        damaged(format!(
+            "the configuration is damaged at line {}, column {}",
+            error.line(),
+            error.column()
+        ))
     })?;
     if document.version == DOCUMENT_VERSION {
         Ok(document)

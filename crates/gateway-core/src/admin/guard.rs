@@ -35,13 +35,25 @@ pub fn same_origin(head: &Parts) -> Result<(), GatewayError> {
     let Some(origin) = origins.next() else {
         return Ok(());
     };
-    let origin = origin.to_str().ok().and_then(|origin| origin.parse::<Uri>().ok()).as_ref().and_then(place_of);
+    let origin = origin
+        .to_str()
+        .ok()
+        .and_then(|origin| origin.parse::<Uri>().ok())
+        .as_ref()
+        .and_then(place_of);
     let host = host(head).zip(origin.as_ref()).and_then(|(host, origin)| {
         let default_port = origin.1;
-        Some((host.host().to_ascii_lowercase(), host.port_u16().or(default_port)?))
+        Some((
+            host.host().to_ascii_lowercase(),
+            host.port_u16().or(default_port)?,
+        ))
     });
     match (origin, host) {
-        (Some((name, Some(port))), Some(host)) if origins.next().is_none() && (name.as_str(), port) == (&host.0, host.1) => Ok(()),
+        (Some((name, Some(port))), Some(host))
+            if origins.next().is_none() && (name.as_str(), port) == (&host.0, host.1) =>
+        {
+            Ok(())
+        }
         _ => Err(cross_origin()),
     }
 }
@@ -64,7 +76,10 @@ fn place_of(origin: &Uri) -> Option<(String, Option<u16>)> {
 }
 
 fn host(head: &Parts) -> Option<Authority> {
-    let from_host = head.headers.get(HOST).and_then(|host| Authority::try_from(host.as_bytes()).ok());
+    let from_host = head
+        .headers
+        .get(HOST)
+        .and_then(|host| Authority::try_from(host.as_bytes()).ok());
     from_host
         .or_else(|| full_url(head)?.authority().cloned())
         .or_else(|| head.uri.authority().cloned())
@@ -77,7 +92,8 @@ fn full_url(head: &Parts) -> Option<Uri> {
 /// Whether the request came over TLS, as far as the host or a proxy in front of it says.
 pub fn is_https(head: &Parts) -> bool {
     let https = |uri: &Uri| uri.scheme_str() == Some("https");
-    let forwarded = text(&head.headers, "x-forwarded-proto").and_then(|list| list.split(',').next());
+    let forwarded =
+        text(&head.headers, "x-forwarded-proto").and_then(|list| list.split(',').next());
     https(&head.uri)
         || full_url(head).as_ref().is_some_and(https)
         || forwarded.is_some_and(|scheme| scheme.trim().eq_ignore_ascii_case("https"))
@@ -102,11 +118,14 @@ pub async fn authenticate<P: AdminPorts>(
 /// An HTML form can send three content types without asking the server first; JSON is none of them.
 pub fn cookie_writes_json(caller: &Caller, headers: &HeaderMap) -> Result<(), GatewayError> {
     let essence = text(headers, CONTENT_TYPE.as_str()).and_then(|value| value.split(';').next());
-    if !caller.by_cookie || essence.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json")) {
+    if !caller.by_cookie
+        || essence.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+    {
         return Ok(());
     }
-    Err(Case::UnsupportedMediaType
-        .error("Writes that are authenticated by the cookie need `content-type: application/json`."))
+    Err(Case::UnsupportedMediaType.error(
+        "Writes that are authenticated by the cookie need `content-type: application/json`.",
+    ))
 }
 
 /// Whom failed logins are counted for: the client's address without its port, of IPv6 the network, since one
@@ -115,7 +134,10 @@ pub fn client_address(headers: &HeaderMap) -> String {
     let Some(text) = text(headers, CLIENT_ADDRESS) else {
         return String::new();
     };
-    let address = text.parse::<SocketAddr>().map(|address| address.ip()).or_else(|_| text.parse::<IpAddr>());
+    let address = text
+        .parse::<SocketAddr>()
+        .map(|address| address.ip())
+        .or_else(|_| text.parse::<IpAddr>());
     match address.map(|address| address.to_canonical()) {
         Ok(IpAddr::V4(address)) => address.to_string(),
         Ok(IpAddr::V6(address)) => {

@@ -93,21 +93,28 @@ pub async fn create<P: AdminPorts>(ports: &P, body: Value) -> Result<Reply, Gate
     change.apply(&mut key);
     document::change(ports, |document| {
         if document.keys.len() >= MAX_CLIENT_KEYS {
-            return Err(
-                Case::InvalidValue.error(format!("There are {MAX_CLIENT_KEYS} client keys already; delete one first."))
-            );
+            return Err(Case::InvalidValue.error(format!(
+                "There are {MAX_CLIENT_KEYS} client keys already; delete one first."
+            )));
         }
         document.keys.push(key.clone());
         Ok(())
     })
     .await?;
     ports.line(format_args!("admin: client key {} created", key.id));
-    let view = KeyView { key: Some(&plain), ..KeyView::new(&key) };
+    let view = KeyView {
+        key: Some(&plain),
+        ..KeyView::new(&key)
+    };
     Ok(reply::json(StatusCode::CREATED, &view))
 }
 
 /// `PATCH keys/{id}`: members that are not named stay.
-pub async fn change<P: AdminPorts>(ports: &P, id: &str, body: Value) -> Result<Reply, GatewayError> {
+pub async fn change<P: AdminPorts>(
+    ports: &P,
+    id: &str,
+    body: Value,
+) -> Result<Reply, GatewayError> {
     let mut problems = Problems::default();
     let change = ClientKeyChange::read(&body, &mut problems);
     let key = document::change(ports, |document| {

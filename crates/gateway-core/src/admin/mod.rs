@@ -73,12 +73,19 @@ impl<'r> Place<'r> {
 }
 
 fn is_id(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 /// Answers one request to `/admin/api/…`. Needs no particular method, path or body: whatever is wrong with them
 /// becomes an error response.
-pub async fn handle<P: AdminPorts, B>(ports: &P, settings: &AdminSettings, request: Request<B>) -> Reply
+pub async fn handle<P: AdminPorts, B>(
+    ports: &P,
+    settings: &AdminSettings,
+    request: Request<B>,
+) -> Reply
 where
     B: Body<Data = Bytes>,
     B::Error: fmt::Display,
@@ -114,7 +121,11 @@ where
     // 1. Is there such a place, and has it such a method? That needs no secret to be told.
     let (place, allow) = Place::find(head.uri.path())
         .ok_or_else(|| Case::NotFound.error("There is no such path in the admin API."))?;
-    let method = if head.method == Method::HEAD { Method::GET } else { head.method.clone() };
+    let method = if head.method == Method::HEAD {
+        Method::GET
+    } else {
+        head.method.clone()
+    };
     if !allow.split(", ").any(|name| name == method.as_str()) {
         return Err(Case::MethodNotAllowed
             .error(format!("This path has these methods: {allow}."))
@@ -145,11 +156,19 @@ where
         }
         (Place::Channels, _) => channels::list(ports).await,
         (Place::Channel(id), "PATCH") => {
-            channels::change(ports, settings, id, body::object(&head.headers, body).await?).await
+            channels::change(
+                ports,
+                settings,
+                id,
+                body::object(&head.headers, body).await?,
+            )
+            .await
         }
         (Place::Channel(id), "DELETE") => channels::delete(ports, id).await,
         (Place::Channel(id), _) => channels::show(ports, id).await,
-        (Place::Keys, "POST") => keys::create(ports, body::object(&head.headers, body).await?).await,
+        (Place::Keys, "POST") => {
+            keys::create(ports, body::object(&head.headers, body).await?).await
+        }
         (Place::Keys, _) => keys::list(ports).await,
         (Place::Key(id), "PATCH") => {
             keys::change(ports, id, body::object(&head.headers, body).await?).await

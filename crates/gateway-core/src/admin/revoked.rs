@@ -21,16 +21,24 @@ struct Entry {
 
 /// Whether the session was ended.
 pub async fn contains<P: AdminPorts>(ports: &P, session: &Session) -> Result<bool, GatewayError> {
-    let stored = ports.read(Record::EndedSessions).await.map_err(|error| unavailable(ports, &error))?;
+    let stored = ports
+        .read(Record::EndedSessions)
+        .await
+        .map_err(|error| unavailable(ports, &error))?;
     let nonce = ids::hex(&session.nonce);
-    Ok(parse(ports, stored.as_deref()).iter().any(|entry| entry.nonce == nonce))
+    Ok(parse(ports, stored.as_deref())
+        .iter()
+        .any(|entry| entry.nonce == nonce))
 }
 
 /// Ends the session.
 pub async fn add<P: AdminPorts>(ports: &P, session: &Session) -> Result<(), GatewayError> {
     let nonce = ids::hex(&session.nonce);
     for _ in 0..MAX_TRIES {
-        let stored = ports.read(Record::EndedSessions).await.map_err(|error| unavailable(ports, &error))?;
+        let stored = ports
+            .read(Record::EndedSessions)
+            .await
+            .map_err(|error| unavailable(ports, &error))?;
         let mut entries = parse(ports, stored.as_deref());
         let now = ports.now();
         entries.retain(|entry| entry.until > now && entry.nonce != nonce);
@@ -38,15 +46,22 @@ pub async fn add<P: AdminPorts>(ports: &P, session: &Session) -> Result<(), Gate
             session::end_all(ports).await?;
             entries.clear();
         }
-        entries.push(Entry { nonce: nonce.clone(), until: session.expires_at });
+        entries.push(Entry {
+            nonce: nonce.clone(),
+            until: session.expires_at,
+        });
         let bytes = serde_json::to_vec(&entries).unwrap_or_default();
-        match ports.swap(Record::EndedSessions, stored.as_deref(), &bytes).await {
+        match ports
+            .swap(Record::EndedSessions, stored.as_deref(), &bytes)
+            .await
+        {
             Ok(Swap::Done) => return Ok(()),
             Ok(Swap::Conflict) => {}
             Err(error) => return Err(unavailable(ports, &error)),
         }
     }
-    Err(Case::Conflict.error("Too many sessions end at the same moment; this one has not ended yet. Try again."))
+    Err(Case::Conflict
+        .error("Too many sessions end at the same moment; this one has not ended yet. Try again."))
 }
 
 /// A damaged list counts as empty: refusing every session instead would leave nobody able to log in.
@@ -55,7 +70,9 @@ fn parse(log: &impl Log, stored: Option<&[u8]>) -> Vec<Entry> {
         return Vec::new();
     };
     serde_json::from_slice(bytes).unwrap_or_else(|_| {
-        log.line(format_args!("admin: the list of ended sessions is damaged and is taken for empty"));
+        log.line(format_args!(
+            "admin: the list of ended sessions is damaged and is taken for empty"
+        ));
         Vec::new()
     })
 }

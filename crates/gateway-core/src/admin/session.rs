@@ -67,7 +67,10 @@ pub fn read_password(body: Value) -> Result<Secret<String>, GatewayError> {
             match (name.as_str(), value) {
                 ("password", Value::String(text)) => password = Some(Secret::new(text)),
                 ("password", _) => problems.add("password", "must be a text"),
-                _ => problems.add(name.chars().take(100).collect::<String>(), "is not a known member"),
+                _ => problems.add(
+                    name.chars().take(100).collect::<String>(),
+                    "is not a known member",
+                ),
             }
         }
     }
@@ -91,23 +94,35 @@ pub async fn login<P: AdminPorts>(
     throttle::admit(ports, &address).await?;
     let secret = secret(ports).await?;
     if !is_same(&secret, password, given.expose()) {
-        ports.line(format_args!("admin: login refused, wrong password, from {address:?}"));
+        ports.line(format_args!(
+            "admin: login refused, wrong password, from {address:?}"
+        ));
         return Err(Case::WrongPassword.error("The password is wrong."));
     }
     throttle::forgive(ports, &address).await;
     let expires_at = ports.now().plus_ms(LIFETIME_S * 1000);
     let mut nonce = [0_u8; NONCE_BYTES];
     ports.fill_secure(&mut nonce);
-    let token = sign(&signing_key(&secret, password), &Session { expires_at, nonce });
+    let token = sign(
+        &signing_key(&secret, password),
+        &Session { expires_at, nonce },
+    );
     ports.line(format_args!("admin: login from {address:?}"));
-    let view = LoginView { token: &token, expires_at: time_text::format(expires_at) };
+    let view = LoginView {
+        token: &token,
+        expires_at: time_text::format(expires_at),
+    };
     let mut reply = reply::json(StatusCode::OK, &view);
     set_cookie(&mut reply, head, &token, LIFETIME_S);
     Ok(reply)
 }
 
 /// Ends the caller's session, everywhere and for good.
-pub async fn logout<P: AdminPorts>(ports: &P, caller: &Caller, head: &Parts) -> Result<Reply, GatewayError> {
+pub async fn logout<P: AdminPorts>(
+    ports: &P,
+    caller: &Caller,
+    head: &Parts,
+) -> Result<Reply, GatewayError> {
     revoked::add(ports, &caller.session).await?;
     let mut reply = reply::empty(StatusCode::NO_CONTENT);
     set_cookie(&mut reply, head, "", 0);
@@ -148,7 +163,10 @@ pub fn not_authenticated() -> GatewayError {
 
 /// Replaces the signing secret, which ends every session there is.
 pub async fn end_all<P: AdminPorts>(ports: &P) -> Result<(), GatewayError> {
-    let old = ports.read(Record::SessionSecret).await.map_err(|error| unavailable(ports, &error))?;
+    let old = ports
+        .read(Record::SessionSecret)
+        .await
+        .map_err(|error| unavailable(ports, &error))?;
     // A conflict means that somebody else has just replaced it, which is as good.
     new_secret(ports, old.as_deref()).await.map(|_| ())
 }
@@ -156,9 +174,14 @@ pub async fn end_all<P: AdminPorts>(ports: &P) -> Result<(), GatewayError> {
 fn usable_password(settings: &AdminSettings) -> Result<&str, GatewayError> {
     const HOW: &str = "Set the variable `admin_password` (SPIN_VARIABLE_ADMIN_PASSWORD=… for spin and cargo xtask up) \
                        and start the gateway again.";
-    let password = settings.password.as_ref().map_or("", |password| password.expose().as_str());
+    let password = settings
+        .password
+        .as_ref()
+        .map_or("", |password| password.expose().as_str());
     if password.is_empty() {
-        return Err(Case::AdminDisabled.error(format!("No admin password is set, so nobody can log in. {HOW}")));
+        return Err(Case::AdminDisabled.error(format!(
+            "No admin password is set, so nobody can log in. {HOW}"
+        )));
     }
     if password.chars().count() < MIN_PASSWORD_CHARS {
         return Err(Case::AdminDisabled.error(format!(
@@ -171,8 +194,14 @@ fn usable_password(settings: &AdminSettings) -> Result<&str, GatewayError> {
 /// The secret that tokens are signed with; made by whoever needs it first.
 async fn secret<P: AdminPorts>(ports: &P) -> Result<Secret<[u8; SECRET_BYTES]>, GatewayError> {
     for _ in 0..MAX_TRIES {
-        let stored = ports.read(Record::SessionSecret).await.map_err(|error| unavailable(ports, &error))?;
-        if let Some(secret) = stored.as_deref().and_then(|bytes| <[u8; SECRET_BYTES]>::try_from(bytes).ok()) {
+        let stored = ports
+            .read(Record::SessionSecret)
+            .await
+            .map_err(|error| unavailable(ports, &error))?;
+        if let Some(secret) = stored
+            .as_deref()
+            .and_then(|bytes| <[u8; SECRET_BYTES]>::try_from(bytes).ok())
+        {
             return Ok(Secret::new(secret));
         }
         // Absent, or damaged: then all tokens are worthless anyway, and a new one harms nobody.
@@ -205,15 +234,23 @@ fn keyed(key: &[u8; 32]) -> Hmac<Sha256> {
 
 /// The password is part of the key, so that changing it ends all sessions.
 fn signing_key(secret: &Secret<[u8; SECRET_BYTES]>, password: &str) -> Secret<[u8; 32]> {
-    let mac = keyed(secret.expose()).chain_update(b"session token\0").chain_update(password);
+    let mac = keyed(secret.expose())
+        .chain_update(b"session token\0")
+        .chain_update(password);
     Secret::new(mac.finalize().into_bytes().into())
 }
 
 /// Compares MACs instead of the texts, so that the time taken says nothing about the password or its length.
 fn is_same(secret: &Secret<[u8; SECRET_BYTES]>, password: &str, given: &str) -> bool {
-    let mac = |text: &str| keyed(secret.expose()).chain_update(b"password\0").chain_update(text);
+    let mac = |text: &str| {
+        keyed(secret.expose())
+            .chain_update(b"password\0")
+            .chain_update(text)
+    };
     given.len() <= MAX_PASSWORD_BYTES
-        && mac(given).verify_slice(&mac(password).finalize().into_bytes()).is_ok()
+        && mac(given)
+            .verify_slice(&mac(password).finalize().into_bytes())
+            .is_ok()
 }
 
 fn sign(key: &Secret<[u8; 32]>, session: &Session) -> String {
@@ -221,8 +258,15 @@ fn sign(key: &Secret<[u8; 32]>, session: &Session) -> String {
     payload[0] = VERSION;
     payload[1..9].copy_from_slice(&session.expires_at.0.to_be_bytes());
     payload[9..].copy_from_slice(&session.nonce);
-    let tag = keyed(key.expose()).chain_update(payload).finalize().into_bytes();
-    format!("{}.{}", URL_SAFE_NO_PAD.encode(payload), URL_SAFE_NO_PAD.encode(tag))
+    let tag = keyed(key.expose())
+        .chain_update(payload)
+        .finalize()
+        .into_bytes();
+    format!(
+        "{}.{}",
+        URL_SAFE_NO_PAD.encode(payload),
+        URL_SAFE_NO_PAD.encode(tag)
+    )
 }
 
 /// What a token says, if it was signed with `key`; whether it is still valid is another question.
@@ -234,7 +278,10 @@ fn open(key: &Secret<[u8; 32]>, token: &str) -> Option<Session> {
     }
     let payload = <[u8; PAYLOAD_BYTES]>::try_from(URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
     let tag = URL_SAFE_NO_PAD.decode(tag).ok()?;
-    keyed(key.expose()).chain_update(payload).verify_slice(&tag).ok()?;
+    keyed(key.expose())
+        .chain_update(payload)
+        .verify_slice(&tag)
+        .ok()?;
     let (version, rest) = payload.split_first()?;
     let (expiry, nonce) = rest.split_first_chunk::<8>()?;
     (*version == VERSION).then_some(Session {
@@ -244,7 +291,11 @@ fn open(key: &Secret<[u8; 32]>, token: &str) -> Option<Session> {
 }
 
 fn set_cookie(reply: &mut Reply, head: &Parts, token: &str, max_age_s: u64) {
-    let secure = if guard::is_https(head) { "; Secure" } else { "" };
+    let secure = if guard::is_https(head) {
+        "; Secure"
+    } else {
+        ""
+    };
     let text = format!(
         "{COOKIE_NAME}={token}; HttpOnly; SameSite=Strict; Path=/admin/api; Max-Age={max_age_s}{secure}"
     );

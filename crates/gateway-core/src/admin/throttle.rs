@@ -40,12 +40,18 @@ struct Table {
 /// Counts one attempt of `address` as failed, or refuses it with 429 and the time to wait.
 pub async fn admit<P: AdminPorts>(ports: &P, address: &str) -> Result<(), GatewayError> {
     for _ in 0..MAX_TRIES {
-        let stored = ports.read(Record::LoginFailures).await.map_err(|error| unavailable(ports, &error))?;
+        let stored = ports
+            .read(Record::LoginFailures)
+            .await
+            .map_err(|error| unavailable(ports, &error))?;
         let mut table = Table::parse(stored.as_deref());
         if let Err(wait_ms) = table.count(address, ports.now()) {
             return Err(too_many(wait_ms.div_ceil(1000)));
         }
-        match ports.swap(Record::LoginFailures, stored.as_deref(), &table.bytes()).await {
+        match ports
+            .swap(Record::LoginFailures, stored.as_deref(), &table.bytes())
+            .await
+        {
             Ok(Swap::Done) => return Ok(()),
             Ok(Swap::Conflict) => {}
             Err(error) => return Err(unavailable(ports, &error)),
@@ -58,21 +64,30 @@ pub async fn admit<P: AdminPorts>(ports: &P, address: &str) -> Result<(), Gatewa
 /// Forgets the failures of `address` after a right password. Failing at that is no reason to refuse the login.
 pub async fn forgive<P: AdminPorts>(ports: &P, address: &str) {
     for _ in 0..MAX_TRIES {
-        let Ok(stored) = ports.read(Record::LoginFailures).await else { break };
+        let Ok(stored) = ports.read(Record::LoginFailures).await else {
+            break;
+        };
         let mut table = Table::parse(stored.as_deref());
         table.forgive(address);
-        match ports.swap(Record::LoginFailures, stored.as_deref(), &table.bytes()).await {
+        match ports
+            .swap(Record::LoginFailures, stored.as_deref(), &table.bytes())
+            .await
+        {
             Ok(Swap::Done) => return,
             Ok(Swap::Conflict) => {}
             Err(_) => break,
         }
     }
-    ports.line(format_args!("admin: the failed logins of {address:?} could not be cleared"));
+    ports.line(format_args!(
+        "admin: the failed logins of {address:?} could not be cleared"
+    ));
 }
 
 fn too_many(seconds: u64) -> GatewayError {
     Case::RateLimited
-        .error(format!("Too many failed logins. Try again in {seconds} seconds."))
+        .error(format!(
+            "Too many failed logins. Try again in {seconds} seconds."
+        ))
         .with_retry_after_s(seconds)
 }
 
@@ -90,8 +105,16 @@ impl Failures {
         self.last = now;
         if self.count >= most {
             let doublings = self.count - most;
-            let lock_ms = if doublings > 10 { longest_lock_ms } else { FIRST_LOCK_MS << doublings };
-            let lock_ms = if lock_ms > longest_lock_ms { longest_lock_ms } else { lock_ms };
+            let lock_ms = if doublings > 10 {
+                longest_lock_ms
+            } else {
+                FIRST_LOCK_MS << doublings
+            };
+            let lock_ms = if lock_ms > longest_lock_ms {
+                longest_lock_ms
+            } else {
+                lock_ms
+            };
             self.locked_until = now.plus_ms(lock_ms);
         }
     }
@@ -100,7 +123,9 @@ impl Failures {
 impl Table {
     /// A damaged table counts as empty; it is replaced by the next attempt.
     fn parse(stored: Option<&[u8]>) -> Self {
-        stored.and_then(|bytes| serde_json::from_slice(bytes).ok()).unwrap_or_default()
+        stored
+            .and_then(|bytes| serde_json::from_slice(bytes).ok())
+            .unwrap_or_default()
     }
 
     fn bytes(&self) -> Vec<u8> {
@@ -114,16 +139,24 @@ impl Table {
             failures.forget_old(now);
             failures.count > 0
         });
-        let of_address = self.addresses.get(address).map_or(0, |failures| failures.locked_until.since_ms(now));
+        let of_address = self
+            .addresses
+            .get(address)
+            .map_or(0, |failures| failures.locked_until.since_ms(now));
         let wait_ms = of_address.max(self.overall.locked_until.since_ms(now));
         if wait_ms > 0 {
             return Err(wait_ms);
         }
         // The lock of all stays short: it also locks out the one who knows the password.
         self.overall.add(now, MAX_FAILURES_OVERALL, FIRST_LOCK_MS);
-        self.addresses.entry(address.to_owned()).or_default().add(now, MAX_FAILURES, MEMORY_MS);
+        self.addresses
+            .entry(address.to_owned())
+            .or_default()
+            .add(now, MAX_FAILURES, MEMORY_MS);
         while self.addresses.len() > MAX_ADDRESSES {
-            let Some(oldest) = self.oldest_but(address) else { break };
+            let Some(oldest) = self.oldest_but(address) else {
+                break;
+            };
             self.addresses.remove(&oldest);
         }
         Ok(())
@@ -140,6 +173,8 @@ impl Table {
 
     fn oldest_but(&self, address: &str) -> Option<String> {
         let others = self.addresses.iter().filter(|(name, _)| *name != address);
-        others.min_by_key(|(_, failures)| failures.last).map(|(name, _)| name.clone())
+        others
+            .min_by_key(|(_, failures)| failures.last)
+            .map(|(name, _)| name.clone())
     }
 }

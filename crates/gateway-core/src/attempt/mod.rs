@@ -1,1 +1,48 @@
-//! Being written.
+//! Attempts at upstreams: what a failure means ([`classify`]), which candidate is next ([`plan`]), and
+//! what the client hears when none is left ([`exhausted`]). Pure and synchronous; one async function in
+//! `proxy` drives it.
+
+pub mod classify;
+pub mod exhausted;
+pub mod plan;
+pub mod retry_after;
+
+use http::StatusCode;
+
+use crate::error::ErrorBody;
+use crate::ports::SendErrorKind;
+
+/// Why an attempt failed, by whom it concerns. Each kind goes on in its own way; see [`plan`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Failure {
+    /// No whole response head: connect, DNS or TLS error, reset, first-byte timeout. Concerns the channel.
+    Unreachable(SendErrorKind),
+    /// 5xx, 408, and whatever makes no sense as an answer. Concerns the channel, once it repeats.
+    ServerError,
+    /// 429. Concerns the key.
+    Throttled,
+    /// 401, 402, 403. Concerns the key.
+    KeyRefused,
+    /// 404, or a 400 that says that the model or function is unknown or degraded. Concerns the channel
+    /// together with the model.
+    ModelUnknown,
+    /// 400, 413, 422, content filter: the request itself. Concerns nobody else; returned to the client.
+    RequestRefused,
+}
+
+/// One attempt that failed, for the next decision, the client's message and the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedAttempt {
+    /// The channel's name.
+    pub channel: String,
+    /// The upstream key's id; empty when the channel has none.
+    pub key: String,
+    /// What it means.
+    pub failure: Failure,
+    /// The upstream's status; `None` when there was no response.
+    pub status: Option<StatusCode>,
+    /// The upstream's words in OpenAI's members, or the host's.
+    pub error: ErrorBody,
+    /// When the upstream wants to be asked again, in milliseconds.
+    pub retry_after_ms: Option<u64>,
+}

@@ -1,1 +1,160 @@
-//! Being written.
+//! The instance's copy of the configuration: read once, checked again in the background, served on when
+//! the store fails. Owns the staleness rules; a pure state machine, its caller does the reading.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use crate::config::snapshot::Snapshot;
+use crate::units::Timestamp;
+
+/// Younger copies are served without asking.
+const CHECK_AFTER_MS: u64 = 800;
+/// Older copies are not served before the store was asked, since the contract puts a change in force
+/// within 2 s; the rest of the 2 s is for the reading itself.
+const STALE_AFTER_MS: u64 = 1_800;
+
+/// What to do about the configuration of one request.
+#[derive(Debug)]
+pub enum Lookup {
+    /// Use it.
+    Fresh(Rc<Snapshot>),
+    /// Use it, and check it in the background; the caller has the [`Checking`] turn.
+    Revalidate(Rc<Snapshot>, Checking),
+    /// Read the store first; what is remembered serves if that fails.
+    Load(Option<Rc<Snapshot>>),
+}
+
+/// The copy and what is known of its age.
+#[derive(Debug, Default)]
+pub struct Cache {
+    held: RefCell<Option<Held>>,
+    checked_at: Cell<Timestamp>,
+    checking: Rc<Cell<bool>>,
+}
+
+#[derive(Debug)]
+struct Held {
+    raw: Option<Vec<u8>>,
+    snapshot: Rc<Snapshot>,
+}
+
+/// The right to check the copy in the background, held by one task at a time; given back when dropped,
+/// also by a task that the host ended.
+#[derive(Debug)]
+pub struct Checking(Rc<Cell<bool>>);
+
+impl Drop for Checking {
+    fn drop(&mut self) {
+        self.0.set(false);
+    }
+}
+
+impl Cache {
+    /// Decides by the copy's age at `now`.
+    pub fn lookup(&self, now: Timestamp) -> Lookup {
+        let held = self.held.borrow();
+        let Some(held) = held.as_ref() else {
+            return Lookup::Load(None);
+        };
+        let snapshot = Rc::clone(&held.snapshot);
+        match now.since_ms(self.checked_at.get()) {
+            age if age >= STALE_AFTER_MS => Lookup::Load(Some(snapshot)),
+            age if age >= CHECK_AFTER_MS && !self.checking.replace(true) => {
+                Lookup::Revalidate(snapshot, Checking(Rc::clone(&self.checking)))
+            }
+            _ => Lookup::Fresh(snapshot),
+        }
+    }
+
+    /// Takes what the store answered to a read that began at `began`. `build` is called only when it
+    /// differs from what is held; when it fails, the copy stays.
+    pub fn accept<E>(
+        &self,
+        raw: Option<Vec<u8>>,
+        began: Timestamp,
+        build: impl FnOnce(Option<&[u8]>) -> Result<Snapshot, E>,
+    ) -> Result<Rc<Snapshot>, E> {
+        let mut held = self.held.borrow_mut();
+        if let Some(known) = held.as_ref()
+            && known.raw == raw
+        {
+            self.checked_at.set(began);
+            return Ok(Rc::clone(&known.snapshot));
+        }
+        let snapshot = Rc::new(build(raw.as_deref())?);
+        *held = Some(Held {
+            raw,
+            snapshot: Rc::clone(&snapshot),
+        });
+        self.checked_at.set(began);
+        Ok(snapshot)
+    }
+
+    /// Notes that the store failed: the copy counts as checked, so that requests don't queue up behind a
+    /// broken store one after the other.
+    pub fn keep(&self, now: Timestamp) {
+        self.checked_at.set(now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accept(cache: &Cache, raw: &[u8], began: u64) -> Rc<Snapshot> {
+        cache
+            .accept(Some(raw.to_vec()), Timestamp(began), |_| {
+                Ok::<_, ()>(Snapshot::default())
+            })
+            .unwrap()
+    }
+
+    #[test]
+    fn age_decides_between_memory_background_and_store() {
+        let cache = Cache::default();
+        assert!(matches!(cache.lookup(Timestamp(0)), Lookup::Load(None)));
+        accept(&cache, b"a", 1_000);
+        assert!(matches!(cache.lookup(Timestamp(1_799)), Lookup::Fresh(_)));
+        let first = cache.lookup(Timestamp(1_800));
+        assert!(matches!(first, Lookup::Revalidate(..)));
+        assert!(
+            matches!(cache.lookup(Timestamp(1_900)), Lookup::Fresh(_)),
+            "one check at a time"
+        );
+        drop(first);
+        assert!(matches!(
+            cache.lookup(Timestamp(1_900)),
+            Lookup::Revalidate(..)
+        ));
+        assert!(matches!(
+            cache.lookup(Timestamp(2_800)),
+            Lookup::Load(Some(_))
+        ));
+    }
+
+    #[test]
+    fn the_same_bytes_are_not_built_again() {
+        let cache = Cache::default();
+        let first = accept(&cache, b"a", 0);
+        assert!(Rc::ptr_eq(&first, &accept(&cache, b"a", 10)));
+        assert!(!Rc::ptr_eq(&first, &accept(&cache, b"b", 20)));
+    }
+
+    #[test]
+    fn a_document_that_cannot_be_built_changes_nothing() {
+        let cache = Cache::default();
+        let first = accept(&cache, b"a", 0);
+        assert_eq!(
+            cache
+                .accept(Some(b"bad".to_vec()), Timestamp(5), |_| Err::<Snapshot, _>(
+                    "bad"
+                ))
+                .err(),
+            Some("bad")
+        );
+        match cache.lookup(Timestamp(10)) {
+            Lookup::Fresh(held) => assert!(Rc::ptr_eq(&held, &first)),
+            other => panic!("{other:?}"),
+        }
+    }
+}

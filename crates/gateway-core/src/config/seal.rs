@@ -5,8 +5,8 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::alphabet;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_SAFE_NO_PAD};
 use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_SAFE_NO_PAD};
 use chacha20poly1305::aead::{Aead as _, Payload};
 use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce};
 
@@ -85,17 +85,28 @@ impl MasterKey {
 
     /// Encrypts `plaintext` for the object `key_id`: the id is authenticated with it, so that nobody who can
     /// write the store can make one channel send another channel's key.
-    pub fn seal(&self, random: &impl Random, plaintext: &str, key_id: &str) -> Result<StoredSecret, SealError> {
+    pub fn seal(
+        &self,
+        random: &impl Random,
+        plaintext: &str,
+        key_id: &str,
+    ) -> Result<StoredSecret, SealError> {
         let mut nonce = [0_u8; NONCE_BYTES];
         random.fill_secure(&mut nonce);
-        let payload = Payload { msg: plaintext.as_bytes(), aad: key_id.as_bytes() };
+        let payload = Payload {
+            msg: plaintext.as_bytes(),
+            aad: key_id.as_bytes(),
+        };
         let ciphertext = self
             .cipher()
             .encrypt(&XNonce::from(nonce), payload)
             .map_err(|_| SealError::CannotSeal)?;
         let mut bytes = nonce.to_vec();
         bytes.extend_from_slice(&ciphertext);
-        Ok(StoredSecret::Sealed(format!("{FORM}{}", URL_SAFE_NO_PAD.encode(bytes))))
+        Ok(StoredSecret::Sealed(format!(
+            "{FORM}{}",
+            URL_SAFE_NO_PAD.encode(bytes)
+        )))
     }
 
     fn open(&self, sealed: &str, key_id: &str) -> Result<Secret<String>, SealError> {
@@ -103,14 +114,20 @@ impl MasterKey {
             .strip_prefix(FORM)
             .and_then(|text| URL_SAFE_NO_PAD.decode(text).ok())
             .ok_or(SealError::CannotOpen)?;
-        let (nonce, ciphertext) =
-            bytes.split_first_chunk::<NONCE_BYTES>().ok_or(SealError::CannotOpen)?;
-        let payload = Payload { msg: ciphertext, aad: key_id.as_bytes() };
+        let (nonce, ciphertext) = bytes
+            .split_first_chunk::<NONCE_BYTES>()
+            .ok_or(SealError::CannotOpen)?;
+        let payload = Payload {
+            msg: ciphertext,
+            aad: key_id.as_bytes(),
+        };
         let plaintext = self
             .cipher()
             .decrypt(&XNonce::from(*nonce), payload)
             .map_err(|_| SealError::CannotOpen)?;
-        String::from_utf8(plaintext).map(Secret::new).map_err(|_| SealError::CannotOpen)
+        String::from_utf8(plaintext)
+            .map(Secret::new)
+            .map_err(|_| SealError::CannotOpen)
     }
 
     fn cipher(&self) -> XChaCha20Poly1305 {
@@ -139,9 +156,9 @@ pub fn open(
 ) -> Result<Secret<String>, SealError> {
     match stored {
         StoredSecret::Clear(secret) => Ok(secret.clone()),
-        StoredSecret::Sealed(sealed) => {
-            master.ok_or(SealError::MasterKeyMissing)?.open(sealed, key_id)
-        }
+        StoredSecret::Sealed(sealed) => master
+            .ok_or(SealError::MasterKeyMissing)?
+            .open(sealed, key_id),
     }
 }
 
@@ -166,7 +183,9 @@ mod tests {
     }
 
     fn master(byte: u8) -> MasterKey {
-        MasterKey::parse(&STANDARD.encode([byte; 32])).unwrap().unwrap()
+        MasterKey::parse(&STANDARD.encode([byte; 32]))
+            .unwrap()
+            .unwrap()
     }
 
     #[test]
@@ -178,12 +197,26 @@ mod tests {
             URL_SAFE_NO_PAD.encode(bytes),
             format!("  {}\n", STANDARD.encode(bytes)),
         ] {
-            assert_eq!(MasterKey::parse(&text).unwrap().unwrap().0.expose(), &bytes, "{text}");
+            assert_eq!(
+                MasterKey::parse(&text).unwrap().unwrap().0.expose(),
+                &bytes,
+                "{text}"
+            );
         }
         assert!(MasterKey::parse("").unwrap().is_none());
         assert!(MasterKey::parse(" \n").unwrap().is_none());
-        for wrong in ["secret", "AAAA", "%%%%", &STANDARD.encode([1_u8; 31]), &STANDARD.encode([1_u8; 33])] {
-            assert_eq!(MasterKey::parse(wrong).unwrap_err(), SealError::InvalidMasterKey, "{wrong}");
+        for wrong in [
+            "secret",
+            "AAAA",
+            "%%%%",
+            &STANDARD.encode([1_u8; 31]),
+            &STANDARD.encode([1_u8; 33]),
+        ] {
+            assert_eq!(
+                MasterKey::parse(wrong).unwrap_err(),
+                SealError::InvalidMasterKey,
+                "{wrong}"
+            );
         }
     }
 
@@ -191,29 +224,57 @@ mod tests {
     fn only_the_same_key_and_object_open_a_secret() {
         let random = Counter(Cell::new(0));
         let sealed = master(1).seal(&random, "sk-secret", "uk_1").unwrap();
-        assert_eq!(open(Some(&master(1)), &sealed, "uk_1").unwrap().expose(), "sk-secret");
-        assert_eq!(open(Some(&master(1)), &sealed, "uk_2").unwrap_err(), SealError::CannotOpen);
-        assert_eq!(open(Some(&master(2)), &sealed, "uk_1").unwrap_err(), SealError::CannotOpen);
-        assert_eq!(open(None, &sealed, "uk_1").unwrap_err(), SealError::MasterKeyMissing);
-        assert_ne!(sealed, master(1).seal(&random, "sk-secret", "uk_1").unwrap(), "nonces must differ");
-        assert!(!serde_json::to_string(&sealed).unwrap().contains("sk-secret"));
+        assert_eq!(
+            open(Some(&master(1)), &sealed, "uk_1").unwrap().expose(),
+            "sk-secret"
+        );
+        assert_eq!(
+            open(Some(&master(1)), &sealed, "uk_2").unwrap_err(),
+            SealError::CannotOpen
+        );
+        assert_eq!(
+            open(Some(&master(2)), &sealed, "uk_1").unwrap_err(),
+            SealError::CannotOpen
+        );
+        assert_eq!(
+            open(None, &sealed, "uk_1").unwrap_err(),
+            SealError::MasterKeyMissing
+        );
+        assert_ne!(
+            sealed,
+            master(1).seal(&random, "sk-secret", "uk_1").unwrap(),
+            "nonces must differ"
+        );
+        assert!(
+            !serde_json::to_string(&sealed)
+                .unwrap()
+                .contains("sk-secret")
+        );
     }
 
     #[test]
     fn damage_is_noticed_wherever_it_is() {
         let random = Counter(Cell::new(0));
-        let StoredSecret::Sealed(text) = master(1).seal(&random, "sk-secret", "uk_1").unwrap() else {
+        let StoredSecret::Sealed(text) = master(1).seal(&random, "sk-secret", "uk_1").unwrap()
+        else {
             panic!("sealed with a master key");
         };
         for position in 0..text.len() {
             let mut bytes = text.clone().into_bytes();
             bytes[position] = if bytes[position] == b'A' { b'B' } else { b'A' };
             let damaged = StoredSecret::Sealed(String::from_utf8(bytes).unwrap());
-            assert_eq!(open(Some(&master(1)), &damaged, "uk_1"), Err(SealError::CannotOpen), "{position}");
+            assert_eq!(
+                open(Some(&master(1)), &damaged, "uk_1"),
+                Err(SealError::CannotOpen),
+                "{position}"
+            );
         }
         for text in ["", "v1.", "v1.AAAA", "v2.AAAA", "sk-secret"] {
             let damaged = StoredSecret::Sealed(text.to_owned());
-            assert_eq!(open(Some(&master(1)), &damaged, "uk_1"), Err(SealError::CannotOpen));
+            assert_eq!(
+                open(Some(&master(1)), &damaged, "uk_1"),
+                Err(SealError::CannotOpen)
+            );
         }
     }
 
@@ -222,7 +283,10 @@ mod tests {
         let random = Counter(Cell::new(0));
         let stored = store(None, &random, "sk-secret", "uk_1").unwrap();
         assert_eq!(open(None, &stored, "uk_1").unwrap().expose(), "sk-secret");
-        assert_eq!(open(Some(&master(1)), &stored, "uk_1").unwrap().expose(), "sk-secret");
+        assert_eq!(
+            open(Some(&master(1)), &stored, "uk_1").unwrap().expose(),
+            "sk-secret"
+        );
         assert!(!format!("{stored:?} {:?}", master(1)).contains("secret\""));
         assert_eq!(format!("{:?}", master(1)), "MasterKey(…)");
     }

@@ -1,1 +1,269 @@
-//! Being written.
+//! The configuration in the form that a request needs: keys by hash, channels by model, dialects prepared.
+//! Built once per change, then only read. Owns no cache and no store.
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::config::model::{self, ClientKey, Document, Provider, Settings};
+use crate::config::seal::{self, MasterKey};
+use crate::ids;
+use crate::ports::Timeouts;
+use crate::provider::Dialect;
+
+/// A whole configuration, ready for routing.
+#[derive(Debug, Default)]
+pub struct Snapshot {
+    /// Limits of the whole gateway.
+    pub settings: Settings,
+    channels: Vec<Channel>,
+    keys: HashMap<[u8; 32], ClientKey>,
+    by_model: HashMap<String, Vec<usize>>,
+    serving_all: Vec<usize>,
+    problems: Vec<String>,
+}
+
+/// One channel, prepared.
+#[derive(Debug)]
+pub struct Channel {
+    /// `ch_…`
+    pub id: String,
+    /// Its name, for people.
+    pub name: String,
+    /// Its name as a header's value: anything but visible ASCII is percent-encoded.
+    pub name_header: HeaderValue,
+    /// Whether it can take requests: switched on, and with a key that can be used.
+    pub enabled: bool,
+    /// 0 is tried first.
+    pub priority: u16,
+    /// Share within its priority.
+    pub weight: u16,
+    /// How it is called.
+    pub dialect: Dialect,
+    /// Enabled keys that can be used; one without a credential for a channel that has none at all.
+    pub keys: Vec<Key>,
+    /// Its own headers.
+    pub headers: HeaderMap,
+    /// Members that are removed from bodies.
+    pub drop_params: Vec<String>,
+    /// Its own limits of time.
+    pub timeouts: Timeouts,
+    model_map: BTreeMap<String, String>,
+    /// Unix seconds of its creation, for the model list.
+    pub created: u64,
+    rotation: Cell<usize>,
+}
+
+/// One key, as the header that carries it.
+#[derive(Debug)]
+pub struct Key {
+    /// `uk_…`; empty for a channel without keys.
+    pub id: String,
+    /// The header to send; `None`: the upstream wants no key.
+    pub credential: Option<(HeaderName, HeaderValue)>,
+}
+
+impl Channel {
+    /// The name that the upstream knows a client's model by.
+    pub fn upstream_model<'a>(&'a self, model: &'a str) -> &'a str {
+        self.dialect
+            .upstream_model(self.model_map.get(model).map_or(model, String::as_str))
+    }
+
+    /// The key that begins the next request's turn: one further each time, from a random start, so that
+    /// keys are used evenly even when this memory lives for one request only.
+    pub fn next_rotation(&self) -> usize {
+        let start = self.rotation.get();
+        self.rotation.set(start.wrapping_add(1));
+        start
+    }
+}
+
+/// A model of the model list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListedModel<'a> {
+    /// The name that clients use.
+    pub id: &'a str,
+    /// Unix seconds.
+    pub created: u64,
+    /// The name of the first channel that serves it.
+    pub owner: &'a str,
+}
+
+impl Snapshot {
+    /// Prepares a stored document. `random` gives each channel's rotation its start. A channel that cannot
+    /// be prepared takes no requests; [`Self::problems`] says why.
+    pub fn build(
+        document: Document,
+        master: Option<&MasterKey>,
+        mut random: impl FnMut() -> u64,
+    ) -> Self {
+        let mut snapshot = Self {
+            settings: document.settings,
+            ..Self::default()
+        };
+        for stored in document.channels {
+            let index = snapshot.channels.len();
+            match prepare(&stored, master, random(), &mut snapshot.problems) {
+                Ok(channel) => snapshot.channels.push(channel),
+                Err(problem) => {
+                    snapshot.problems.push(problem);
+                    continue;
+                }
+            }
+            let served = served_models(&stored);
+            if served.is_empty()
+                || (stored.models.is_empty() && stored.provider == Provider::OpenAi)
+            {
+                snapshot.serving_all.push(index);
+            }
+            for model in served {
+                let list = snapshot.by_model.entry(model.to_owned()).or_default();
+                if !list.contains(&index) {
+                    list.push(index);
+                }
+            }
+        }
+        for key in document.keys {
+            if let Some(hash) = ids::parse_hash(&key.hash) {
+                snapshot.keys.insert(hash, key);
+            }
+        }
+        snapshot
+    }
+
+    /// What is wrong with the configuration, one sentence per problem, without secrets.
+    pub fn problems(&self) -> &[String] {
+        &self.problems
+    }
+
+    /// The client key with this hash.
+    pub fn client_key(&self, hash: &[u8; 32]) -> Option<&ClientKey> {
+        self.keys.get(hash)
+    }
+
+    /// The channel at an index that came from [`Self::serving`].
+    pub fn channel(&self, index: usize) -> Option<&Channel> {
+        self.channels.get(index)
+    }
+
+    /// Indexes of the channels that serve `model`, disabled ones included.
+    pub fn serving<'a>(&'a self, model: &str) -> impl Iterator<Item = usize> + 'a {
+        let named = self.by_model.get(model).map_or(&[][..], Vec::as_slice);
+        let others = self
+            .serving_all
+            .iter()
+            .filter(|index| !named.contains(index));
+        named.iter().chain(others).copied()
+    }
+
+    /// Every model that an enabled channel names, sorted.
+    pub fn models(&self) -> Vec<ListedModel<'_>> {
+        let mut list: Vec<ListedModel<'_>> = self
+            .by_model
+            .keys()
+            .filter_map(|id| self.listed(id))
+            .collect();
+        list.sort_unstable_by_key(|model| model.id);
+        list
+    }
+
+    /// The entry of one model; for a model that only channels without a model list serve, `id` itself.
+    pub fn listed<'a>(&'a self, id: &'a str) -> Option<ListedModel<'a>> {
+        let first = self
+            .serving(id)
+            .filter_map(|index| self.channels.get(index))
+            .find(|channel| channel.enabled)?;
+        Some(ListedModel {
+            id,
+            created: first.created,
+            owner: &first.name,
+        })
+    }
+}
+
+/// The names under which a channel serves models.
+fn served_models(channel: &model::Channel) -> Vec<&str> {
+    let deployments = channel
+        .azure
+        .iter()
+        .flat_map(|azure| azure.deployments.keys());
+    channel
+        .models
+        .iter()
+        .chain(channel.model_map.keys())
+        .chain(deployments)
+        .map(String::as_str)
+        .collect()
+}
+
+fn prepare(
+    stored: &model::Channel,
+    master: Option<&MasterKey>,
+    rotation: u64,
+    problems: &mut Vec<String>,
+) -> Result<Channel, String> {
+    let problem =
+        |what: &dyn std::fmt::Display| format!("channel {} ({}): {what}", stored.id, stored.name);
+    let dialect = Dialect::of(stored).map_err(|error| problem(&error.0))?;
+    let mut keys = Vec::with_capacity(stored.keys.len().max(1));
+    for key in stored.keys.iter().filter(|key| key.enabled) {
+        let credential = seal::open(master, &key.secret, &key.id)
+            .map_err(|error| error.to_string())
+            .and_then(|secret| {
+                dialect
+                    .credential(secret.expose())
+                    .ok_or_else(|| "it cannot stand in a header".to_owned())
+            });
+        match credential {
+            Ok(credential) => keys.push(Key {
+                id: key.id.clone(),
+                credential: Some(credential),
+            }),
+            Err(error) => problems.push(problem(&format_args!("key {}: {error}", key.id))),
+        }
+    }
+    if stored.keys.is_empty() {
+        keys.push(Key {
+            id: String::new(),
+            credential: None,
+        });
+    }
+    let mut headers = HeaderMap::with_capacity(stored.headers.len());
+    for (name, value) in &stored.headers {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            headers.insert(name, value);
+        }
+    }
+    Ok(Channel {
+        id: stored.id.clone(),
+        name: stored.name.clone(),
+        name_header: name_header(&stored.name),
+        enabled: stored.enabled && !keys.is_empty(),
+        priority: stored.priority,
+        weight: stored.weight,
+        dialect,
+        keys,
+        headers,
+        drop_params: stored.drop_params.clone(),
+        timeouts: Timeouts {
+            connect: Duration::from_millis(stored.connect_timeout_ms),
+            first_byte: Duration::from_millis(stored.first_byte_timeout_ms),
+            idle: Duration::from_millis(stored.idle_timeout_ms),
+        },
+        model_map: stored.model_map.clone(),
+        created: stored.created_at.unix_seconds(),
+        rotation: Cell::new(usize::try_from(rotation & 0xffff_ffff).unwrap_or(0)),
+    })
+}
+
+fn name_header(name: &str) -> HeaderValue {
+    const OPAQUE: percent_encoding::AsciiSet = percent_encoding::CONTROLS.add(b'%');
+    let text = percent_encoding::utf8_percent_encode(name, &OPAQUE).to_string();
+    HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("?"))
+}
+
+#[cfg(test)]
+pub mod tests;

@@ -44,7 +44,10 @@ pub struct Problems {
 impl Problems {
     /// Adds one.
     pub fn add(&mut self, path: impl Into<String>, message: impl Into<String>) {
-        self.list.push(Problem { path: path.into(), message: message.into() });
+        self.list.push(Problem {
+            path: path.into(),
+            message: message.into(),
+        });
     }
 
     /// What was found so far.
@@ -55,7 +58,10 @@ impl Problems {
     /// Whether something is wrong with `member` or a part of it already.
     pub fn touch(&self, member: &str) -> bool {
         self.list.iter().any(|problem| {
-            problem.path.strip_prefix(member).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+            problem
+                .path
+                .strip_prefix(member)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
         })
     }
 
@@ -64,12 +70,22 @@ impl Problems {
         let Some(first) = self.list.first() else {
             return Ok(());
         };
-        let mut told: Vec<String> = self.list.iter().take(MAX_TOLD).map(Problem::sentence).collect();
+        let mut told: Vec<String> = self
+            .list
+            .iter()
+            .take(MAX_TOLD)
+            .map(Problem::sentence)
+            .collect();
         if self.list.len() > MAX_TOLD {
             told.push(format!("and {} more", self.list.len() - MAX_TOLD));
         }
-        let error = Case::InvalidValue.error(format!("The {what} is not valid: {}.", told.join("; ")));
-        Err(if first.path.is_empty() { error } else { error.with_param(first.path.clone()) })
+        let error =
+            Case::InvalidValue.error(format!("The {what} is not valid: {}.", told.join("; ")));
+        Err(if first.path.is_empty() {
+            error
+        } else {
+            error.with_param(first.path.clone())
+        })
     }
 
     /// The value as an object.
@@ -96,30 +112,49 @@ impl Problems {
 
     /// A whole number within `least..=most`.
     fn integer(&mut self, path: &str, value: &Value, least: u64, most: u64) -> Option<u64> {
-        let number = value.as_u64().filter(|number| (least..=most).contains(number));
+        let number = value
+            .as_u64()
+            .filter(|number| (least..=most).contains(number));
         if number.is_none() {
-            self.add(path, format!("must be a whole number from {least} to {most}"));
+            self.add(
+                path,
+                format!("must be a whole number from {least} to {most}"),
+            );
         }
         number
     }
 
     /// A text of 1 to `most` characters, without the spaces around it and without control characters.
     fn text(&mut self, path: &str, value: &Value, most: usize) -> Option<String> {
-        let text = value.as_str().map(str::trim).filter(|text| is_text(text, most));
+        let text = value
+            .as_str()
+            .map(str::trim)
+            .filter(|text| is_text(text, most));
         if text.is_none() {
-            self.add(path, format!("must be a text of 1 to {most} characters without control characters"));
+            self.add(
+                path,
+                format!("must be a text of 1 to {most} characters without control characters"),
+            );
         }
         text.map(str::to_owned)
     }
 
     /// An array of different texts.
-    fn texts(&mut self, path: &str, value: &Value, most_chars: usize, most: usize) -> Option<Vec<String>> {
+    fn texts(
+        &mut self,
+        path: &str,
+        value: &Value,
+        most_chars: usize,
+        most: usize,
+    ) -> Option<Vec<String>> {
         let items = self.array(path, value, most)?;
         let mut seen = BTreeSet::new();
         let mut texts = Vec::with_capacity(items.len());
         for (index, item) in items.iter().enumerate() {
             let place = format!("{path}[{index}]");
-            let Some(text) = self.text(&place, item, most_chars) else { continue };
+            let Some(text) = self.text(&place, item, most_chars) else {
+                continue;
+            };
             if seen.insert(text.clone()) {
                 texts.push(text);
             } else {
@@ -160,10 +195,15 @@ impl Problems {
             let place = join(path, name);
             let model = name.trim();
             if !is_text(model, MAX_MODEL_CHARS) {
-                self.add(place, format!("must be named by a model of 1 to {MAX_MODEL_CHARS} characters"));
+                self.add(
+                    place,
+                    format!("must be named by a model of 1 to {MAX_MODEL_CHARS} characters"),
+                );
                 continue;
             }
-            let Some(target) = read(self, &place, value) else { continue };
+            let Some(target) = read(self, &place, value) else {
+                continue;
+            };
             if map.insert(model.to_owned(), target).is_some() {
                 self.add(place, "stands in the map twice");
             }
@@ -189,5 +229,9 @@ fn is_text(text: &str, most: usize) -> bool {
 /// The path of a member, its name cut to a length that fits into a message.
 fn join(parent: &str, name: &str) -> String {
     let name: String = name.chars().take(MAX_PATH_CHARS).collect();
-    if parent.is_empty() { name } else { format!("{parent}.{name}") }
+    if parent.is_empty() {
+        name
+    } else {
+        format!("{parent}.{name}")
+    }
 }

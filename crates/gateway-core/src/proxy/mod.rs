@@ -1,1 +1,211 @@
-//! Being written.
+//! The client side: one request path, from HTTP request to HTTP response.
+//! Owns the table of client routes. Must not know the admin API.
+
+mod answer;
+mod authenticate;
+mod body;
+mod cors;
+mod forward;
+mod headers;
+mod models;
+mod outgoing;
+mod relay;
+mod routes;
+
+use std::fmt;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method, Request, Response};
+use http_body::Body;
+
+use crate::config::cache::{Cache, Lookup};
+use crate::config::model::Document;
+use crate::config::seal::MasterKey;
+use crate::config::snapshot::Snapshot;
+use crate::error::{Case, GatewayError};
+use crate::ids;
+use crate::ports::{ProxyPorts, Record};
+use crate::reply::{self, Reply, ReplyBody};
+use routes::{Found, Route};
+
+/// The name under which a request can be found in logs, on every response.
+pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The gateway as one instance has it: its ports and its copy of the configuration.
+#[derive(Debug)]
+pub struct Gateway<P> {
+    ports: P,
+    master_key: Result<Option<MasterKey>, String>,
+    cache: Cache,
+}
+
+impl<P: ProxyPorts> Gateway<P> {
+    /// A gateway without a configuration yet. A master key that cannot be read (`Err`, with the reason)
+    /// makes every `/v1` call fail with that reason instead of calling upstreams without their keys.
+    pub fn new(ports: P, master_key: Result<Option<MasterKey>, String>) -> Self {
+        Self {
+            ports,
+            master_key,
+            cache: Cache::default(),
+        }
+    }
+
+    /// The configuration in force: from memory when it is young enough, else from the store, else, when
+    /// the store fails, the last known one.
+    async fn configuration(self: &Rc<Self>) -> Result<Rc<Snapshot>, GatewayError> {
+        let now = self.ports.now();
+        match self.cache.lookup(now) {
+            Lookup::Fresh(snapshot) => Ok(snapshot),
+            Lookup::Revalidate(snapshot, checking) => {
+                let gateway = Rc::clone(self);
+                self.ports.spawn(async move {
+                    let _ = gateway.load().await;
+                    drop(checking);
+                });
+                Ok(snapshot)
+            }
+            Lookup::Load(known) => self.load().await.or_else(|error| known.ok_or(error)),
+        }
+    }
+
+    async fn load(&self) -> Result<Rc<Snapshot>, GatewayError> {
+        let began = self.ports.now();
+        let unavailable = |reason: &dyn fmt::Display| {
+            self.ports
+                .line(format_args!("configuration not read: {reason}"));
+            self.cache.keep(self.ports.now());
+            Case::StoreUnavailable
+                .error("The gateway cannot read its configuration right now. Try again shortly.")
+        };
+        let master = self.master_key.as_ref().map_err(|reason| {
+            Case::Misconfigured.error(format!("The gateway's master_key is not usable: {reason}."))
+        })?;
+        let raw = self
+            .ports
+            .read(Record::Config)
+            .await
+            .map_err(|error| unavailable(&error))?;
+        self.cache
+            .accept(raw, began, |raw| {
+                let document: Document =
+                    raw.map_or_else(|| Ok(Document::default()), serde_json::from_slice)?;
+                let snapshot = Snapshot::build(document, master.as_ref(), || self.ports.next_u64());
+                for problem in snapshot.problems() {
+                    self.ports.line(format_args!("configuration: {problem}"));
+                }
+                Ok::<_, serde_json::Error>(snapshot)
+            })
+            .map_err(|error| unavailable(&error))
+    }
+}
+
+/// Answers one client request. Never fails: whatever goes wrong is a response.
+pub async fn handle<P, B>(gateway: &Rc<Gateway<P>>, request: Request<B>) -> Reply
+where
+    P: ProxyPorts,
+    B: Body<Data = Bytes>,
+    B::Error: fmt::Display,
+{
+    let request_id = ids::request_id(&gateway.ports);
+    let (parts, body) = request.into_parts();
+    let is_head = parts.method == Method::HEAD;
+    let cross_origin = cors::Request::of(&parts);
+    let mut reply = answer(gateway, &parts, body, &request_id)
+        .await
+        .unwrap_or_else(GatewayError::into_reply);
+    cross_origin.allow(reply.headers_mut());
+    if let Ok(value) = HeaderValue::try_from(request_id) {
+        reply.headers_mut().insert(X_REQUEST_ID, value);
+    }
+    if is_head {
+        return without_body(reply);
+    }
+    reply
+}
+
+/// The request path.
+async fn answer<P, B>(
+    gateway: &Rc<Gateway<P>>,
+    parts: &http::request::Parts,
+    body: B,
+    request_id: &str,
+) -> Result<Reply, GatewayError>
+where
+    P: ProxyPorts,
+    B: Body<Data = Bytes>,
+    B::Error: fmt::Display,
+{
+    // 1. Find the route: a wrong path or method needs neither key nor configuration.
+    let route = match routes::find(&parts.method, parts.uri.path()) {
+        Found::Route(route) => route,
+        Found::Preflight(methods) => return Ok(cors::preflight(&parts.headers, methods)),
+        Found::WrongMethod(methods) => {
+            return Err(Case::MethodNotAllowed
+                .error(format!(
+                    "{} is not allowed here; use {methods}.",
+                    parts.method
+                ))
+                .with_allow(methods));
+        }
+        Found::Nothing => {
+            return Err(Case::NotFound.error(format!(
+                "There is nothing at {}.",
+                printable(parts.uri.path())
+            )));
+        }
+    };
+    if route == Route::Health {
+        return Ok(health());
+    }
+    // 2. Take the configuration, from memory in all but the first request and after a pause.
+    let snapshot = gateway.configuration().await?;
+    // 3. Authenticate, before a byte of the body is read.
+    let client = authenticate::client(&parts.headers, &snapshot, gateway.ports.now())?;
+    match route {
+        Route::Health => Ok(health()),
+        Route::Models => Ok(models::list(&snapshot, client)),
+        Route::Model(id) => models::one(&snapshot, client, &id),
+        Route::Forward(operation) => {
+            // 4. Read the body, bounded, and find the model in it.
+            let body =
+                body::read(&parts.headers, body, snapshot.settings.max_request_bytes).await?;
+            let call = forward::Call {
+                operation,
+                headers: &parts.headers,
+                body,
+                client,
+                request_id,
+            };
+            // 5. Try candidates until one answers.
+            forward::run(gateway, &snapshot, &call).await
+        }
+    }
+}
+
+fn health() -> Reply {
+    const BODY: &str = concat!(
+        r#"{"status":"ok","name":"ai-gateway","version":""#,
+        env!("CARGO_PKG_VERSION"),
+        r#""}"#
+    );
+    reply::json_bytes(http::StatusCode::OK, Bytes::from_static(BODY.as_bytes()))
+}
+
+/// The same head, as if the body had been sent (RFC 9110, 9.3.2).
+fn without_body(reply: Reply) -> Reply {
+    let (mut parts, body) = reply.into_parts();
+    if let ReplyBody::Whole(bytes) = body {
+        parts
+            .headers
+            .insert(http::header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+    }
+    Response::from_parts(parts, ReplyBody::Whole(Bytes::new()))
+}
+
+/// A part of a request as it may stand in a message: bounded.
+fn printable(text: &str) -> &str {
+    text.char_indices()
+        .nth(200)
+        .map_or(text, |(end, _)| text.get(..end).unwrap_or_default())
+}

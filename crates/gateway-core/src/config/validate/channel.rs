@@ -157,8 +157,14 @@ impl ChannelChange {
         set(&mut channel.headers, self.headers.as_ref());
         set(&mut channel.drop_params, self.drop_params.as_ref());
         set(&mut channel.stream_usage, self.stream_usage.as_ref());
-        set(&mut channel.connect_timeout_ms, self.connect_timeout_ms.as_ref());
-        set(&mut channel.first_byte_timeout_ms, self.first_byte_timeout_ms.as_ref());
+        set(
+            &mut channel.connect_timeout_ms,
+            self.connect_timeout_ms.as_ref(),
+        );
+        set(
+            &mut channel.first_byte_timeout_ms,
+            self.first_byte_timeout_ms.as_ref(),
+        );
         set(&mut channel.idle_timeout_ms, self.idle_timeout_ms.as_ref());
         set(&mut channel.azure, self.azure.as_ref());
         if channel.provider == Provider::Azure {
@@ -168,7 +174,9 @@ impl ChannelChange {
             return;
         }
         match (channel.provider, &channel.azure) {
-            (Provider::Azure, None) => problems.add("azure", "is required when `provider` is \"azure\""),
+            (Provider::Azure, None) => {
+                problems.add("azure", "is required when `provider` is \"azure\"")
+            }
             (Provider::Azure, Some(_)) | (_, None) => {}
             (_, Some(_)) => problems.add("azure", "must be null unless `provider` is \"azure\""),
         }
@@ -213,7 +221,10 @@ fn provider(value: &Value, problems: &mut Problems) -> Option<Provider> {
         Some("openai") => Some(Provider::OpenAi),
         Some("azure") => Some(Provider::Azure),
         Some("anthropic") => {
-            problems.add("provider", "\"anthropic\" is not supported yet; use \"openai\" or \"azure\"");
+            problems.add(
+                "provider",
+                "\"anthropic\" is not supported yet; use \"openai\" or \"azure\"",
+            );
             None
         }
         _ => {
@@ -244,7 +255,8 @@ fn parse_base_url(text: &str) -> Result<String, &'static str> {
     }
     // The URL parser also takes `https:host`, line breaks and backslashes, which in a setting are mistakes.
     let lower = text.get(..8).unwrap_or(text).to_ascii_lowercase();
-    let odd = |character: char| character.is_whitespace() || character.is_control() || character == '\\';
+    let odd =
+        |character: char| character.is_whitespace() || character.is_control() || character == '\\';
     if !(lower.starts_with("https://") || lower.starts_with("http://")) || text.contains(odd) {
         return Err(ABSOLUTE);
     }
@@ -277,7 +289,9 @@ fn keys(value: &Value, problems: &mut Problems) -> Option<Vec<KeyChange>> {
     let mut keys = Vec::with_capacity(items.len());
     for (index, item) in items.iter().enumerate() {
         let path = format!("keys[{index}]");
-        let Some(key) = key(&path, item, problems) else { continue };
+        let Some(key) = key(&path, item, problems) else {
+            continue;
+        };
         let fresh = match &key {
             KeyChange::New(secret) => secrets.insert(secret.expose().clone()),
             KeyChange::Kept { id, .. } => ids.insert(id.clone()),
@@ -295,9 +309,13 @@ fn key(path: &str, value: &Value, problems: &mut Problems) -> Option<KeyChange> 
     match value {
         Value::String(text) => {
             let text = text.trim();
-            let valid = (1..=MAX_KEY_BYTES).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+            let valid = (1..=MAX_KEY_BYTES).contains(&text.len())
+                && text.bytes().all(|byte| byte.is_ascii_graphic());
             if !valid {
-                problems.add(path, "must be a key of 1 to 4096 visible ASCII characters without spaces");
+                problems.add(
+                    path,
+                    "must be a key of 1 to 4096 visible ASCII characters without spaces",
+                );
             }
             valid.then(|| KeyChange::New(Secret::new(text.to_owned())))
         }
@@ -318,14 +336,19 @@ fn key(path: &str, value: &Value, problems: &mut Problems) -> Option<KeyChange> 
             id.map(|id| KeyChange::Kept { id, enabled })
         }
         _ => {
-            problems.add(path, "must be a text (a new key) or an object with `id` (a kept key)");
+            problems.add(
+                path,
+                "must be a text (a new key) or an object with `id` (a kept key)",
+            );
             None
         }
     }
 }
 
 fn rank(path: &str, value: &Value, problems: &mut Problems) -> Option<u16> {
-    problems.integer(path, value, 0, MAX_RANK).and_then(|number| u16::try_from(number).ok())
+    problems
+        .integer(path, value, 0, MAX_RANK)
+        .and_then(|number| u16::try_from(number).ok())
 }
 
 fn timeout(path: &str, value: &Value, problems: &mut Problems) -> Option<u64> {
@@ -335,7 +358,10 @@ fn timeout(path: &str, value: &Value, problems: &mut Problems) -> Option<u64> {
 fn headers(value: &Value, problems: &mut Problems) -> Option<BTreeMap<String, String>> {
     let members = problems.object("headers", value)?;
     if members.len() > MAX_HEADERS {
-        problems.add("headers", format!("must have at most {MAX_HEADERS} entries"));
+        problems.add(
+            "headers",
+            format!("must have at most {MAX_HEADERS} entries"),
+        );
         return None;
     }
     let mut headers = BTreeMap::new();
@@ -350,12 +376,19 @@ fn headers(value: &Value, problems: &mut Problems) -> Option<BTreeMap<String, St
             continue;
         }
         let text = value.as_str().map(str::trim);
-        let text = text.filter(|text| text.len() <= MAX_HEADER_BYTES && HeaderValue::from_str(text).is_ok());
+        let text = text
+            .filter(|text| text.len() <= MAX_HEADER_BYTES && HeaderValue::from_str(text).is_ok());
         let Some(text) = text else {
-            problems.add(path, "must be a header value: at most 8192 visible ASCII characters");
+            problems.add(
+                path,
+                "must be a header value: at most 8192 visible ASCII characters",
+            );
             continue;
         };
-        if headers.insert(parsed.as_str().to_owned(), text.to_owned()).is_some() {
+        if headers
+            .insert(parsed.as_str().to_owned(), text.to_owned())
+            .is_some()
+        {
             problems.add(path, "stands in the map twice; header names ignore case");
         }
     }
@@ -364,8 +397,14 @@ fn headers(value: &Value, problems: &mut Problems) -> Option<BTreeMap<String, St
 
 fn drop_params(value: &Value, problems: &mut Problems) -> Option<Vec<String>> {
     let params = problems.texts("drop_params", value, MAX_NAME_CHARS, MAX_DROPPED)?;
-    if params.iter().any(|param| KEPT_PARAMS.contains(&param.as_str())) {
-        problems.add("drop_params", "must not contain `model` or `stream`, which decide what a request is");
+    if params
+        .iter()
+        .any(|param| KEPT_PARAMS.contains(&param.as_str()))
+    {
+        problems.add(
+            "drop_params",
+            "must not contain `model` or `stream`, which decide what a request is",
+        );
     }
     Some(params)
 }
@@ -382,7 +421,11 @@ fn azure(value: &Value, problems: &mut Problems) -> Option<Option<Azure>> {
         match name.as_str() {
             "api_version" if value.is_null() => {}
             "api_version" => azure.api_version = url_part(problems, &path, value, 40),
-            "deployments" => azure.deployments = problems.model_map(&path, value, deployment).unwrap_or_default(),
+            "deployments" => {
+                azure.deployments = problems
+                    .model_map(&path, value, deployment)
+                    .unwrap_or_default()
+            }
             _ => problems.unknown("azure", name),
         }
     }
@@ -402,7 +445,10 @@ fn url_part(problems: &mut Problems, path: &str, value: &Value, most: usize) -> 
             && text.bytes().any(|byte| byte != b'.')
     });
     if text.is_none() {
-        problems.add(path, format!("must be 1 to {most} letters, digits, dashes, dots or underscores"));
+        problems.add(
+            path,
+            format!("must be 1 to {most} letters, digits, dashes, dots or underscores"),
+        );
     }
     text.map(str::to_owned)
 }

@@ -37,7 +37,9 @@ impl ClientKeyChange {
             match name.as_str() {
                 "name" => change.name = problems.text(name, value, MAX_NAME_CHARS),
                 "enabled" => change.enabled = problems.boolean(name, value),
-                "models" => change.models = problems.texts(name, value, MAX_MODEL_CHARS, MAX_MODELS),
+                "models" => {
+                    change.models = problems.texts(name, value, MAX_MODEL_CHARS, MAX_MODELS)
+                }
                 "expires_at" => change.expires_at = time(name, value, problems),
                 "limits" => change.read_limits(value, problems),
                 // What the gateway itself says of a key: ignored, so that a key can be sent back as it was read.
@@ -96,7 +98,10 @@ fn time(path: &str, value: &Value, problems: &mut Problems) -> Option<Option<Tim
     }
     let time = value.as_str().and_then(time_text::parse);
     if time.is_none() {
-        problems.add(path, "must be null or an RFC 3339 time such as \"2027-01-31T00:00:00Z\"");
+        problems.add(
+            path,
+            "must be null or an RFC 3339 time such as \"2027-01-31T00:00:00Z\"",
+        );
     }
     time.map(Some)
 }
@@ -106,9 +111,14 @@ fn limit(path: &str, value: &Value, problems: &mut Problems) -> Option<Option<u6
     if value.is_null() {
         return Some(None);
     }
-    let number = value.as_u64().filter(|number| (1..=MAX_LIMIT).contains(number));
+    let number = value
+        .as_u64()
+        .filter(|number| (1..=MAX_LIMIT).contains(number));
     if number.is_none() {
-        problems.add(path, format!("must be null (no limit) or a whole number from 1 to {MAX_LIMIT}"));
+        problems.add(
+            path,
+            format!("must be null (no limit) or a whole number from 1 to {MAX_LIMIT}"),
+        );
     }
     number.map(Some)
 }

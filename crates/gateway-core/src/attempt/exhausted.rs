@@ -1,0 +1,207 @@
+//! What the client hears when every candidate failed. Owns the choice among the contract's four answers
+//! and the message that names each attempt.
+
+use std::fmt::Write as _;
+
+use super::{FailedAttempt, Failure};
+use crate::error::{Case, GatewayError};
+use crate::ports::SendErrorKind;
+
+/// What a throttled client waits when no upstream said how long, in seconds.
+const DEFAULT_RETRY_AFTER_S: u64 = 5;
+
+/// The final error of a request for `model` whose `attempts` all failed; `out_of_time` when the total time
+/// to the first byte was over before the candidates were.
+pub fn error(model: &str, attempts: &[FailedAttempt], out_of_time: bool) -> GatewayError {
+    let all = |failure: Failure| {
+        !attempts.is_empty() && attempts.iter().all(|attempt| attempt.failure == failure)
+    };
+    let error = if out_of_time {
+        let story = if attempts.is_empty() {
+            String::new()
+        } else {
+            format!(" Tried: {}.", tell(attempts))
+        };
+        Case::UpstreamTimeout.error(format!(
+            "No upstream began to answer within the total time.{story}"
+        ))
+    } else if all(Failure::ModelUnknown) {
+        Case::ModelNotFound
+            .error(format!(
+                "No channel knows the model `{model}`. Tried: {}.",
+                tell(attempts)
+            ))
+            .with_param("model")
+    } else if all(Failure::Throttled) {
+        Case::RateLimited
+            .error(format!(
+                "Every upstream is over its rate limit. Tried: {}.",
+                tell(attempts)
+            ))
+            .with_retry_after_s(shortest_wait_s(attempts))
+    } else if all(Failure::KeyRefused) {
+        Case::CredentialsExhausted.error(format!(
+            "Every upstream key was refused; an admin must check the keys of these channels. Tried: {}.",
+            tell(attempts)
+        ))
+    } else {
+        Case::UpstreamFailed.error(format!("Every upstream failed. Tried: {}.", tell(attempts)))
+    };
+    error.as_exhausted()
+}
+
+fn shortest_wait_s(attempts: &[FailedAttempt]) -> u64 {
+    let shortest = attempts
+        .iter()
+        .filter_map(|attempt| attempt.retry_after_ms)
+        .min();
+    shortest.map_or(DEFAULT_RETRY_AFTER_S, |wait| wait.div_ceil(1000))
+}
+
+/// `NIM: 500 (message); OpenRouter: connection failed (…)`.
+fn tell(attempts: &[FailedAttempt]) -> String {
+    let mut story = String::new();
+    for attempt in attempts {
+        if !story.is_empty() {
+            story.push_str("; ");
+        }
+        story.push_str(&attempt.channel);
+        let _ = match (attempt.status, attempt.failure) {
+            (Some(status), _) => write!(story, ": {}", status.as_u16()),
+            (None, Failure::Unreachable(kind)) => write!(story, ": {}", phase(kind)),
+            (None, _) => write!(story, ": no answer"),
+        };
+        let _ = write!(story, " ({})", short(&attempt.error.message));
+    }
+    story
+}
+
+/// The first characters of an upstream's message: ten attempts must stay readable in one line.
+fn short(message: &str) -> &str {
+    let line = message
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .trim_end_matches('.');
+    line.char_indices()
+        .nth(200)
+        .map_or(line, |(end, _)| &line[..end])
+}
+
+const fn phase(kind: SendErrorKind) -> &'static str {
+    match kind {
+        SendErrorKind::Dns => "name not resolved",
+        SendErrorKind::Connect => "no connection",
+        SendErrorKind::Tls => "TLS failed",
+        SendErrorKind::Reset => "connection broke",
+        SendErrorKind::Timeout => "timed out",
+        SendErrorKind::Denied => "not allowed by the host",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::StatusCode;
+
+    use super::*;
+    use crate::error::ErrorBody;
+
+    fn failed(
+        channel: &str,
+        failure: Failure,
+        status: Option<u16>,
+        wait: Option<u64>,
+    ) -> FailedAttempt {
+        FailedAttempt {
+            channel: channel.to_owned(),
+            key: String::new(),
+            failure,
+            status: status.map(|status| StatusCode::from_u16(status).unwrap()),
+            error: ErrorBody {
+                message: "why.".to_owned(),
+                kind: String::new(),
+                param: None,
+                code: None,
+            },
+            retry_after_ms: wait,
+        }
+    }
+
+    fn outcome(attempts: &[FailedAttempt], out_of_time: bool) -> (u16, String, Option<u64>) {
+        let error = error("m", attempts, out_of_time);
+        assert!(error.exhausted);
+        (
+            error.status.as_u16(),
+            error.body.code.unwrap(),
+            error.retry_after_s,
+        )
+    }
+
+    #[test]
+    fn the_four_answers() {
+        let unreachable = failed(
+            "b",
+            Failure::Unreachable(SendErrorKind::Connect),
+            None,
+            None,
+        );
+        let server = failed("a", Failure::ServerError, Some(500), None);
+        let throttled = |wait| failed("t", Failure::Throttled, Some(429), wait);
+        let refused = failed("k", Failure::KeyRefused, Some(401), None);
+        let unknown = failed("u", Failure::ModelUnknown, Some(404), None);
+        let code = |code: &str| code.to_owned();
+        assert_eq!(
+            outcome(&[server.clone(), unreachable], false),
+            (502, code("upstream_failed"), None)
+        );
+        assert_eq!(
+            outcome(
+                &[
+                    throttled(Some(9_000)),
+                    throttled(Some(1_200)),
+                    throttled(None)
+                ],
+                false
+            ),
+            (429, code("rate_limit_exceeded"), Some(2))
+        );
+        assert_eq!(
+            outcome(&[throttled(None)], false).2,
+            Some(DEFAULT_RETRY_AFTER_S)
+        );
+        assert_eq!(
+            outcome(&[throttled(None), refused.clone()], false).1,
+            "upstream_failed"
+        );
+        assert_eq!(
+            outcome(&[refused.clone(), refused], false),
+            (502, code("upstream_credentials_exhausted"), None)
+        );
+        assert_eq!(
+            outcome(&[unknown.clone(), unknown], false),
+            (404, code("model_not_found"), None)
+        );
+        assert_eq!(
+            outcome(&[server], true),
+            (504, code("upstream_timeout"), None)
+        );
+        assert_eq!(outcome(&[], true).0, 504);
+    }
+
+    #[test]
+    fn the_message_names_every_channel_and_status() {
+        let attempts = [
+            failed("NIM", Failure::ServerError, Some(500), None),
+            failed(
+                "OpenRouter",
+                Failure::Unreachable(SendErrorKind::Dns),
+                None,
+                None,
+            ),
+        ];
+        assert_eq!(
+            error("m", &attempts, false).body.message,
+            "Every upstream failed. Tried: NIM: 500 (why); OpenRouter: name not resolved (why)."
+        );
+    }
+}

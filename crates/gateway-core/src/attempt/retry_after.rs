@@ -1,0 +1,82 @@
+//! When an upstream wants to be asked again. Owns the three spellings in use: `retry-after-ms`, and
+//! `Retry-After` in seconds (also with a fraction) or as an HTTP date.
+
+use http::HeaderMap;
+use http::header::RETRY_AFTER;
+
+use crate::units::Timestamp;
+
+/// The longest wait that is believed, in milliseconds: a day. Anything above is a mistake or an attack.
+const MAX_MS: u64 = 24 * 60 * 60 * 1000;
+
+/// Milliseconds to wait from `now`; `None` when the headers say nothing that can be read.
+pub fn read(headers: &HeaderMap, now: Timestamp) -> Option<u64> {
+    let text = |name: &str| {
+        headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .map(str::trim)
+    };
+    let milliseconds = text("retry-after-ms").and_then(|value| number(value, 1.0));
+    let wait = milliseconds.or_else(|| {
+        let value = text(RETRY_AFTER.as_str())?;
+        number(value, 1000.0).or_else(|| date(value, now))
+    })?;
+    Some(wait.min(MAX_MS))
+}
+
+fn number(text: &str, unit_ms: f64) -> Option<u64> {
+    let value: f64 = text.parse().ok()?;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "checked to be a positive number; `as` saturates above"
+    )]
+    (value >= 0.0).then(|| (value * unit_ms).ceil() as u64)
+}
+
+fn date(text: &str, now: Timestamp) -> Option<u64> {
+    let time = httpdate::parse_http_date(text).ok()?;
+    let since_epoch = time.duration_since(std::time::UNIX_EPOCH).ok()?;
+    let at = Timestamp(u64::try_from(since_epoch.as_millis()).ok()?);
+    Some(at.since_ms(now))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wait(name: &'static str, value: &str) -> Option<u64> {
+        let mut headers = HeaderMap::new();
+        headers.insert(name, value.parse().unwrap());
+        // 2015-10-21 07:28:00 UTC
+        read(&headers, Timestamp(1_445_412_480_000))
+    }
+
+    #[test]
+    fn all_spellings_are_read_and_bounded() {
+        assert_eq!(wait("retry-after-ms", "250"), Some(250));
+        assert_eq!(wait("retry-after", "7"), Some(7_000));
+        assert_eq!(wait("retry-after", "0.25"), Some(250));
+        assert_eq!(
+            wait("retry-after", "Wed, 21 Oct 2015 07:28:30 GMT"),
+            Some(30_000)
+        );
+        assert_eq!(
+            wait("retry-after", "Wed, 21 Oct 2015 07:27:30 GMT"),
+            Some(0)
+        );
+        assert_eq!(wait("retry-after", "1e300"), Some(MAX_MS));
+        for nonsense in ["-3", "NaN", "soon", ""] {
+            assert_eq!(wait("retry-after", nonsense), None, "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn milliseconds_win_over_seconds() {
+        let mut headers = HeaderMap::new();
+        headers.insert("retry-after", "2".parse().unwrap());
+        headers.insert("retry-after-ms", "1500".parse().unwrap());
+        assert_eq!(read(&headers, Timestamp(0)), Some(1500));
+    }
+}

@@ -1,0 +1,292 @@
+//! One call, over as many attempts as it needs. Owns the loop that drives [`Plan`]; what an answer is
+//! worth is decided in `answer`, what a failure means in `attempt`.
+
+use std::borrow::Cow;
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::routes::Operation;
+use super::{Gateway, answer, authenticate, models, outgoing};
+use crate::attempt::plan::{Candidate, Plan, Turn};
+use crate::attempt::{FailedAttempt, Failure, exhausted};
+use crate::config::model::ClientKey;
+use crate::config::snapshot::{Channel, Key, Snapshot};
+use crate::error::{Case, ErrorBody, GatewayError};
+use crate::ports::{ProxyPorts, SendError, SendErrorKind, Timeouts};
+use crate::reply::Reply;
+use crate::route::{self, Entry};
+use crate::units::Timestamp;
+use crate::wire::members::Members;
+
+/// The channel that answered, or the last one that was tried.
+const X_GATEWAY_CHANNEL: HeaderName = HeaderName::from_static("x-gateway-channel");
+/// How many attempts the request took.
+const X_GATEWAY_ATTEMPTS: HeaderName = HeaderName::from_static("x-gateway-attempts");
+
+/// One call of a client.
+pub struct Call<'a> {
+    /// What is asked for.
+    pub operation: Operation,
+    /// The client's headers.
+    pub headers: &'a HeaderMap,
+    /// The client's body, as it came.
+    pub body: Bytes,
+    /// Who calls.
+    pub client: &'a ClientKey,
+    /// The request's id, for the log.
+    pub request_id: &'a str,
+}
+
+/// Tries candidates until one answers or none is left.
+pub async fn run<P: ProxyPorts>(
+    gateway: &Rc<Gateway<P>>,
+    snapshot: &Snapshot,
+    call: &Call<'_>,
+) -> Result<Reply, GatewayError> {
+    // 1. Find the model: it decides who may be asked.
+    let members = Members::parse(&call.body).map_err(|error| {
+        Case::InvalidJson.error(format!("The body is not a JSON object: {}.", error.0))
+    })?;
+    let model = model_of(&members)?;
+    if !authenticate::may_use(call.client, &model) {
+        return Err(models::not_found(&model));
+    }
+    // 2. Put the channels that serve it in order.
+    let ports = &gateway.ports;
+    let mut plan = plan(snapshot, &model, || ports.next_u64())?;
+    // 3. Attempts, one after the other, until the time to the first byte is over.
+    let deadline = ports.now().plus_ms(snapshot.settings.total_timeout_ms);
+    let mut failed: Vec<FailedAttempt> = Vec::new();
+    loop {
+        let left_ms = deadline.since_ms(ports.now());
+        let candidate = if left_ms == 0 {
+            None
+        } else {
+            plan.next_candidate()
+        };
+        let Some((channel, key)) = candidate.and_then(|candidate| resolve(snapshot, candidate))
+        else {
+            let reply = exhausted::error(&model, &failed, left_ms == 0).into_reply();
+            let last = failed
+                .last()
+                .and_then(|attempt| find(snapshot, &attempt.channel));
+            return Ok(labelled(reply, last, failed.len()));
+        };
+        let request = outgoing::build(
+            call.operation.path,
+            call.headers,
+            &call.body,
+            &members,
+            &model,
+            channel,
+            key,
+        )
+        .map_err(|error| unusable(channel, &error))?;
+        let attempt = Attempt {
+            ports,
+            channel,
+            key,
+            operation: call.operation,
+            request_id: call.request_id,
+            deadline,
+        };
+        match attempt.make(request, timeouts(channel, left_ms)).await {
+            Ok(reply) => return Ok(labelled(reply, Some(channel), failed.len() + 1)),
+            Err(failure) => {
+                attempt.log(&failure, failed.len() + 1);
+                if failure.failure == Failure::RequestRefused {
+                    return Ok(labelled(refused(failure), Some(channel), failed.len() + 1));
+                }
+                plan.failed(failure.failure);
+                failed.push(failure);
+            }
+        }
+    }
+}
+
+/// One attempt and what it needs to tell of itself.
+pub struct Attempt<'a, P> {
+    /// The host.
+    pub ports: &'a P,
+    /// The channel that is tried.
+    pub channel: &'a Channel,
+    /// Its key.
+    pub key: &'a Key,
+    /// What is asked for.
+    pub operation: Operation,
+    /// The request's id, for the log.
+    pub request_id: &'a str,
+    /// When the time to the first byte is over.
+    pub deadline: Timestamp,
+}
+
+impl<P: ProxyPorts> Attempt<'_, P> {
+    async fn make(
+        &self,
+        request: http::Request<Bytes>,
+        timeouts: Timeouts,
+    ) -> Result<Reply, FailedAttempt> {
+        let response = self
+            .ports
+            .send(request, timeouts)
+            .await
+            .map_err(|error| self.unreachable(error))?;
+        answer::read(self, response).await
+    }
+
+    /// A failed attempt without an upstream's response.
+    pub fn unreachable(&self, error: SendError) -> FailedAttempt {
+        let body = ErrorBody {
+            message: error.detail,
+            kind: "server_error".to_owned(),
+            param: None,
+            code: None,
+        };
+        FailedAttempt {
+            status: None,
+            ..self.failed(
+                Failure::Unreachable(error.kind),
+                http::StatusCode::BAD_GATEWAY,
+                body,
+            )
+        }
+    }
+
+    /// A failed attempt with an upstream's response.
+    pub fn failed(
+        &self,
+        failure: Failure,
+        status: http::StatusCode,
+        error: ErrorBody,
+    ) -> FailedAttempt {
+        FailedAttempt {
+            channel: self.channel.name.clone(),
+            key: self.key.id.clone(),
+            failure,
+            status: Some(status),
+            error,
+            retry_after_ms: None,
+        }
+    }
+
+    fn log(&self, failed: &FailedAttempt, number: usize) {
+        let status = failed
+            .status
+            .map_or(Cow::Borrowed("no response"), |status| {
+                status.as_str().to_owned().into()
+            });
+        self.ports.line(format_args!(
+            "{} attempt {number} at channel {} key {}: {status}, {:?}: {:?}",
+            self.request_id, self.channel.id, self.key.id, failed.failure, failed.error.message
+        ));
+    }
+}
+
+fn model_of<'a>(members: &Members<'a>) -> Result<Cow<'a, str>, GatewayError> {
+    members
+        .string("model")
+        .filter(|model| !model.is_empty())
+        .ok_or_else(|| {
+            Case::ModelRequired
+                .error("The body names no model. Add \"model\": \"…\"; GET /v1/models lists what there is.")
+                .with_param("model")
+        })
+}
+
+fn plan(
+    snapshot: &Snapshot,
+    model: &str,
+    random: impl FnMut() -> u64,
+) -> Result<Plan, GatewayError> {
+    let mut serves = false;
+    let mut entries: Vec<Entry> = snapshot
+        .serving(model)
+        .inspect(|_| serves = true)
+        .filter_map(|index| {
+            let channel = snapshot.channel(index).filter(|channel| channel.enabled)?;
+            Some(Entry {
+                index,
+                priority: channel.priority,
+                weight: channel.weight,
+            })
+        })
+        .collect();
+    if !serves {
+        return Err(models::not_found(model));
+    }
+    if entries.is_empty() {
+        return Err(Case::NoChannelAvailable
+            .error(format!("Only disabled channels serve the model `{model}`. An admin can enable one in the panel.")));
+    }
+    route::shuffle(&mut entries, random);
+    let turns = entries.iter().filter_map(|entry| {
+        let channel = snapshot.channel(entry.index)?;
+        Some(Turn {
+            channel: entry.index,
+            keys: channel.keys.len(),
+            start: channel.next_rotation(),
+        })
+    });
+    Ok(Plan::new(turns, snapshot.settings.max_attempts))
+}
+
+fn resolve(snapshot: &Snapshot, candidate: Candidate) -> Option<(&Channel, &Key)> {
+    let channel = snapshot.channel(candidate.channel)?;
+    Some((channel, channel.keys.get(candidate.key)?))
+}
+
+fn find<'a>(snapshot: &'a Snapshot, name: &str) -> Option<&'a Channel> {
+    (0..)
+        .map_while(|index| snapshot.channel(index))
+        .find(|channel| channel.name == name)
+}
+
+/// No attempt may take longer than what is left of the request's time to the first byte.
+fn timeouts(channel: &Channel, left_ms: u64) -> Timeouts {
+    let left = Duration::from_millis(left_ms);
+    Timeouts {
+        connect: channel.timeouts.connect.min(left),
+        first_byte: channel.timeouts.first_byte.min(left),
+        idle: channel.timeouts.idle,
+    }
+}
+
+/// The upstream found fault with the request itself: its own status and words, in our shape.
+fn refused(failure: FailedAttempt) -> Reply {
+    let status = failure.status.unwrap_or(http::StatusCode::BAD_REQUEST);
+    GatewayError {
+        status,
+        body: failure.error,
+        retry_after_s: None,
+        exhausted: false,
+        allow: None,
+    }
+    .into_reply()
+}
+
+fn unusable(channel: &Channel, error: &dyn std::fmt::Display) -> GatewayError {
+    Case::UpstreamFailed.error(format!(
+        "{}: no request could be built for it: {error}.",
+        channel.name
+    ))
+}
+
+fn labelled(mut reply: Reply, channel: Option<&Channel>, attempts: usize) -> Reply {
+    let headers = reply.headers_mut();
+    if let Some(channel) = channel {
+        headers.insert(X_GATEWAY_CHANNEL, channel.name_header.clone());
+    }
+    headers.insert(X_GATEWAY_ATTEMPTS, HeaderValue::from(attempts));
+    reply
+}
+
+/// The time to the first byte ended while an answer was being read.
+pub fn out_of_time() -> SendError {
+    SendError {
+        kind: SendErrorKind::Timeout,
+        detail: "no content came within the request's total time".to_owned(),
+    }
+}

@@ -1,0 +1,143 @@
+//! Which headers pass, in both directions: allow-lists, so that nothing passes by oversight.
+
+use http::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
+    RETRY_AFTER, USER_AGENT,
+};
+
+/// What a client's request may say to the upstream. The client's credential, cookies and forwarding
+/// headers are not among it.
+static TO_UPSTREAM: [HeaderName; 5] = [
+    ACCEPT,
+    USER_AGENT,
+    HeaderName::from_static("openai-beta"),
+    HeaderName::from_static("anthropic-version"),
+    HeaderName::from_static("anthropic-beta"),
+];
+
+/// The request's head for an upstream: the client's allowed headers, then the channel's own (which win),
+/// then the credential (which always wins).
+pub fn to_upstream(
+    client: &HeaderMap,
+    channel: &HeaderMap,
+    credential: Option<&(HeaderName, HeaderValue)>,
+    body_length: usize,
+) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(TO_UPSTREAM.len() + channel.len() + 3);
+    for name in &TO_UPSTREAM {
+        if let Some(value) = client.get(name) {
+            headers.insert(name, value.clone());
+        }
+    }
+    let content_type = client.get(CONTENT_TYPE).cloned();
+    headers.insert(
+        CONTENT_TYPE,
+        content_type.unwrap_or(HeaderValue::from_static("application/json")),
+    );
+    for (name, value) in channel {
+        headers.insert(name, value.clone());
+    }
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(body_length));
+    if let Some((name, value)) = credential {
+        headers.remove(AUTHORIZATION);
+        headers.insert(name, value.clone());
+    }
+    headers
+}
+
+/// The part of an upstream's head that a client may see. Everything else could name the provider's
+/// account, set cookies, or contradict our own body.
+pub fn from_upstream(upstream: &HeaderMap) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(8);
+    for (name, value) in upstream {
+        if may_pass(name) {
+            headers.append(name.clone(), value.clone());
+        }
+    }
+    headers
+}
+
+fn may_pass(name: &HeaderName) -> bool {
+    let text = name.as_str();
+    *name == CONTENT_TYPE
+        || *name == RETRY_AFTER
+        || text == "retry-after-ms"
+        || text.starts_with("x-ratelimit-")
+        || (text.starts_with("openai-") && text != "openai-organization")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(list: &[(&'static str, &'static str)]) -> HeaderMap {
+        list.iter()
+            .map(|(name, value)| {
+                (
+                    HeaderName::from_static(name),
+                    HeaderValue::from_static(value),
+                )
+            })
+            .collect()
+    }
+
+    #[test]
+    fn only_listed_headers_reach_the_upstream() {
+        let client = map(&[
+            ("authorization", "Bearer sk-client"),
+            ("x-api-key", "sk-client"),
+            ("api-key", "sk-client"),
+            ("cookie", "a=b"),
+            ("x-forwarded-for", "1.2.3.4"),
+            ("forwarded", "for=x"),
+            ("host", "gateway"),
+            ("openai-beta", "assistants=v2"),
+            ("user-agent", "test"),
+            ("x-stainless-lang", "js"),
+            ("content-type", "application/json; charset=utf-8"),
+            ("openai-organization", "org"),
+        ]);
+        let channel = map(&[("x-title", "mine"), ("user-agent", "channel")]);
+        let credential = (AUTHORIZATION, HeaderValue::from_static("Bearer up"));
+        let out = to_upstream(&client, &channel, Some(&credential), 12);
+        assert_eq!(
+            out,
+            map(&[
+                ("user-agent", "channel"),
+                ("openai-beta", "assistants=v2"),
+                ("x-title", "mine"),
+                ("content-type", "application/json; charset=utf-8"),
+                ("content-length", "12"),
+                ("authorization", "Bearer up"),
+            ])
+        );
+    }
+
+    #[test]
+    fn only_listed_headers_reach_the_client() {
+        let upstream = map(&[
+            ("content-type", "text/event-stream"),
+            ("retry-after", "1"),
+            ("retry-after-ms", "900"),
+            ("x-ratelimit-remaining-tokens", "5"),
+            ("openai-processing-ms", "7"),
+            ("openai-organization", "org-x"),
+            ("set-cookie", "a=b"),
+            ("server", "x"),
+            ("x-request-id", "theirs"),
+            ("content-encoding", "gzip"),
+            ("content-length", "3"),
+            ("access-control-allow-origin", "https://x"),
+        ]);
+        assert_eq!(
+            from_upstream(&upstream),
+            map(&[
+                ("content-type", "text/event-stream"),
+                ("retry-after", "1"),
+                ("retry-after-ms", "900"),
+                ("x-ratelimit-remaining-tokens", "5"),
+                ("openai-processing-ms", "7"),
+            ])
+        );
+    }
+}

@@ -1,0 +1,190 @@
+//! A stream on its way to the client, after its first real event. Owns the promise that a stream which
+//! the upstream broke never looks complete: it ends with an error event and without `[DONE]`.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use futures_util::stream;
+
+use super::answer;
+use super::forward::Attempt;
+use crate::error::{Envelope, ErrorBody};
+use crate::ports::{ProxyPorts, SendError, SendErrorKind};
+use crate::reply::{BrokenBody, Pieces};
+use crate::wire::signals::{self, Signal};
+use crate::wire::sse::{self, Block, Scanner};
+
+/// What a comment of the upstream becomes: it still keeps connections open, but without the empty line
+/// that makes some clients dispatch an empty event.
+const PING: Bytes = Bytes::from_static(b": ping\n");
+
+/// A stream in flight.
+pub struct Relay<P: ProxyPorts> {
+    ports: P,
+    body: P::Body,
+    scanner: Scanner,
+    ready: VecDeque<Bytes>,
+    progress: Progress,
+    needs_end_mark: bool,
+    channel: String,
+    request_id: String,
+}
+
+/// How far the stream has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Progress {
+    /// Content flows.
+    Open,
+    /// A finish reason or final event was seen; more may follow (usage, `[DONE]`).
+    Finished,
+    /// `[DONE]` was seen: the client has all; the rest of the upstream's body is only drained, so that
+    /// its connection can be used again.
+    Done,
+    /// Nothing more is sent.
+    Closed,
+}
+
+impl<P: ProxyPorts> Relay<P> {
+    /// Goes on with a stream whose first `blocks` were held back.
+    pub fn new(
+        attempt: &Attempt<'_, P>,
+        body: P::Body,
+        scanner: Scanner,
+        blocks: Vec<Block>,
+    ) -> Self {
+        let mut relay = Self {
+            ports: attempt.ports.clone(),
+            body,
+            scanner,
+            ready: VecDeque::new(),
+            progress: Progress::Open,
+            needs_end_mark: attempt.operation.stream_has_end_mark,
+            channel: attempt.channel.name.clone(),
+            request_id: attempt.request_id.to_owned(),
+        };
+        for block in &blocks {
+            relay.absorb(block);
+        }
+        relay
+    }
+
+    /// The stream as a response body.
+    pub fn into_pieces(self) -> Pieces {
+        Box::pin(stream::unfold(self, |mut relay| async move {
+            let piece = relay.next().await?;
+            Some((Ok::<_, BrokenBody>(piece), relay))
+        }))
+    }
+
+    async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            if let Some(piece) = self.ready.pop_front() {
+                return Some(piece);
+            }
+            if self.progress == Progress::Closed {
+                return None;
+            }
+            match answer::next(&mut self.body).await {
+                Some(Ok(chunk)) => match self.scanner.push(chunk) {
+                    Ok(block) => self.absorb(&block),
+                    Err(_) => self.broke("one of its events is longer than 17 MiB"),
+                },
+                Some(Err(error)) => self.broke(&describe(&error)),
+                None => self.ended(),
+            }
+        }
+    }
+
+    /// Passes whole events on. Events that follow each other stay in one piece and are not copied.
+    fn absorb(&mut self, block: &Block) {
+        let (mut run_start, mut position) = (0, 0);
+        for event in block.events() {
+            if matches!(self.progress, Progress::Done | Progress::Closed) {
+                break;
+            }
+            let start = position;
+            position += event.len();
+            if sse::is_comment(event) {
+                self.pass(block, run_start, start);
+                run_start = position;
+                if event.contains(&b':') {
+                    self.ready.push_back(PING);
+                }
+                continue;
+            }
+            let data = sse::data(event);
+            match signals::of_event(data.as_deref()) {
+                Signal::Nothing | Signal::Content => {}
+                Signal::Finish => self.progress = Progress::Finished,
+                Signal::Done => self.progress = Progress::Done,
+                Signal::Error => {
+                    self.pass(block, run_start, start);
+                    let found = crate::wire::error_shape::normalise(
+                        http::StatusCode::OK,
+                        data.as_deref().unwrap_or_default(),
+                    );
+                    self.broke(&found.body.message);
+                    return;
+                }
+            }
+        }
+        self.pass(block, run_start, position);
+    }
+
+    fn pass(&mut self, block: &Block, start: usize, end: usize) {
+        if start < end {
+            self.ready.push_back(block.bytes.slice(start..end));
+        }
+    }
+
+    /// The upstream closed the stream.
+    fn ended(&mut self) {
+        let (last, rest) = self.scanner.finish();
+        self.absorb(&last);
+        match self.progress {
+            Progress::Open if self.needs_end_mark => {
+                self.broke("the stream ended without `[DONE]` or a finish reason")
+            }
+            Progress::Open | Progress::Finished => {
+                // An event that only lacks its blank line is passed on where no mark tells that it is whole.
+                if !rest.is_empty() && !self.needs_end_mark {
+                    self.ready.push_back(rest);
+                }
+                self.progress = Progress::Closed;
+            }
+            Progress::Done | Progress::Closed => self.progress = Progress::Closed,
+        }
+    }
+
+    /// The upstream broke the stream: says so to the client, unless it has everything already.
+    fn broke(&mut self, reason: &str) {
+        if !matches!(self.progress, Progress::Done | Progress::Closed) {
+            self.ports.line(format_args!(
+                "{} stream of channel {:?} broke: {reason:?}",
+                self.request_id, self.channel
+            ));
+            self.ready
+                .push_back(incomplete_event(&self.channel, reason));
+        }
+        self.progress = Progress::Closed;
+    }
+}
+
+fn describe(error: &SendError) -> String {
+    match error.kind {
+        SendErrorKind::Timeout => format!("nothing came for too long ({})", error.detail),
+        _ => error.detail.clone(),
+    }
+}
+
+/// The one event that tells a client that its stream is not whole. The official SDKs raise on it.
+fn incomplete_event(channel: &str, reason: &str) -> Bytes {
+    let error = ErrorBody {
+        message: format!("The stream of {channel} broke off: {reason}"),
+        kind: "server_error".to_owned(),
+        param: None,
+        code: Some("stream_incomplete".to_owned()),
+    };
+    let json = serde_json::to_string(&Envelope { error: &error }).unwrap_or_default();
+    Bytes::from(format!("data: {json}\n\n"))
+}

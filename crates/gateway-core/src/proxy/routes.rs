@@ -1,0 +1,156 @@
+//! All client routes, in one place. Owns paths and methods, not what they do.
+
+use http::Method;
+
+/// What a request asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// Is the gateway there?
+    Health,
+    /// The models that the key may use.
+    Models,
+    /// One of them.
+    Model(String),
+    /// A call that an upstream answers.
+    Forward(Operation),
+}
+
+/// A call that an upstream answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Operation {
+    /// The path below `/v1/`.
+    pub path: &'static str,
+    /// Whether a stream of events of this operation ends with a mark (`[DONE]`, a finish reason, a final
+    /// event), so that a stream without one was cut off.
+    pub stream_has_end_mark: bool,
+}
+
+/// What was found at a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// A route.
+    Route(Route),
+    /// A browser's question before a call; the methods that the path has.
+    Preflight(&'static str),
+    /// The path is there, but not with this method; the methods that it has.
+    WrongMethod(&'static str),
+    /// No such path.
+    Nothing,
+}
+
+const READ: &str = "GET, HEAD, OPTIONS";
+const CALL: &str = "POST, OPTIONS";
+
+/// Calls with a JSON body that names its model.
+const OPERATIONS: &[Operation] = &[
+    Operation {
+        path: "chat/completions",
+        stream_has_end_mark: true,
+    },
+    Operation {
+        path: "completions",
+        stream_has_end_mark: true,
+    },
+    Operation {
+        path: "responses",
+        stream_has_end_mark: true,
+    },
+    Operation {
+        path: "embeddings",
+        stream_has_end_mark: false,
+    },
+    Operation {
+        path: "moderations",
+        stream_has_end_mark: false,
+    },
+    Operation {
+        path: "rerank",
+        stream_has_end_mark: false,
+    },
+    Operation {
+        path: "images/generations",
+        stream_has_end_mark: false,
+    },
+    Operation {
+        path: "audio/speech",
+        stream_has_end_mark: false,
+    },
+];
+
+/// Finds the route of a request.
+pub fn find(method: &Method, path: &str) -> Found {
+    match path {
+        // Clients such as Claude Code probe `/` and `/api/hello` before they work.
+        "/" | "/health" | "/api/hello" => read(method, || Route::Health),
+        "/v1/models" => read(method, || Route::Models),
+        _ => match path.strip_prefix("/v1/") {
+            Some(rest) => below_v1(method, rest),
+            None => Found::Nothing,
+        },
+    }
+}
+
+fn below_v1(method: &Method, rest: &str) -> Found {
+    if let Some(id) = rest.strip_prefix("models/").filter(|id| !id.is_empty()) {
+        // Ids contain slashes; some clients encode them, some don't.
+        return read(method, || {
+            Route::Model(
+                percent_encoding::percent_decode_str(id)
+                    .decode_utf8_lossy()
+                    .into_owned(),
+            )
+        });
+    }
+    match OPERATIONS.iter().find(|operation| operation.path == rest) {
+        Some(_) if method == Method::OPTIONS => Found::Preflight(CALL),
+        Some(operation) if method == Method::POST => Found::Route(Route::Forward(*operation)),
+        Some(_) => Found::WrongMethod(CALL),
+        None => Found::Nothing,
+    }
+}
+
+fn read(method: &Method, route: impl FnOnce() -> Route) -> Found {
+    match *method {
+        Method::GET | Method::HEAD => Found::Route(route()),
+        Method::OPTIONS => Found::Preflight(READ),
+        _ => Found::WrongMethod(READ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_and_methods() {
+        let path = |method, path| find(&method, path);
+        assert_eq!(
+            path(Method::HEAD, "/api/hello"),
+            Found::Route(Route::Health)
+        );
+        assert_eq!(path(Method::POST, "/"), Found::WrongMethod(READ));
+        assert_eq!(
+            path(Method::GET, "/v1/models/meta/llama"),
+            Found::Route(Route::Model("meta/llama".into()))
+        );
+        assert_eq!(
+            path(Method::GET, "/v1/models/meta%2Fllama"),
+            Found::Route(Route::Model("meta/llama".into()))
+        );
+        assert_eq!(path(Method::GET, "/v1/models/"), Found::Nothing);
+        assert_eq!(
+            path(Method::GET, "/v1/chat/completions"),
+            Found::WrongMethod(CALL)
+        );
+        assert_eq!(
+            path(Method::OPTIONS, "/v1/chat/completions"),
+            Found::Preflight(CALL)
+        );
+        assert_eq!(path(Method::POST, "/v1/chat/completions/"), Found::Nothing);
+        assert_eq!(path(Method::GET, "/v2"), Found::Nothing);
+        assert!(matches!(
+            path(Method::POST, "/v1/embeddings"),
+            Found::Route(Route::Forward(_))
+        ));
+    }
+}

@@ -1,0 +1,133 @@
+//! Golden cases: one real payload per shape.
+
+use super::*;
+
+fn check(
+    status: u16,
+    body: &str,
+    message: &str,
+    kind: &str,
+    param: Option<&str>,
+    code: Option<&str>,
+) {
+    let error = normalise(StatusCode::from_u16(status).unwrap(), body.as_bytes());
+    let expected = ErrorBody {
+        message: message.to_owned(),
+        kind: kind.to_owned(),
+        param: param.map(str::to_owned),
+        code: code.map(str::to_owned),
+    };
+    assert_eq!(error.body, expected, "{body}");
+}
+
+#[test]
+fn every_shape_gets_four_members() {
+    check(
+        400,
+        r#"{"error":{"message":"Bad","type":"invalid_request_error","param":"messages","code":"x"}}"#,
+        "Bad",
+        "invalid_request_error",
+        Some("messages"),
+        Some("x"),
+    );
+    check(
+        402,
+        r#"{"error":{"code":402,"message":"No credits"}}"#,
+        "No credits",
+        "invalid_request_error",
+        None,
+        Some("402"),
+    );
+    check(
+        502,
+        r#"{"error":{"code":502,"message":"Provider returned error","metadata":{"raw":"overloaded"}}}"#,
+        "Provider returned error: overloaded",
+        "server_error",
+        None,
+        Some("502"),
+    );
+    check(
+        429,
+        r#"{"status":429,"title":"Too Many Requests"}"#,
+        "Too Many Requests",
+        "requests",
+        None,
+        None,
+    );
+    check(
+        404,
+        r#"{"status":404,"title":"Not Found","detail":"Function 'x': Not found for account 'y'"}"#,
+        "Not Found: Function 'x': Not found for account 'y'",
+        "invalid_request_error",
+        None,
+        None,
+    );
+    check(
+        422,
+        r#"{"detail":[{"loc":["body","messages"],"msg":"field required","type":"value_error.missing"}]}"#,
+        "body.messages: field required",
+        "invalid_request_error",
+        Some("messages"),
+        None,
+    );
+    check(
+        401,
+        r#"{"detail":"Unauthorized"}"#,
+        "Unauthorized",
+        "invalid_request_error",
+        None,
+        None,
+    );
+    check(
+        500,
+        "upstream exploded",
+        "upstream exploded",
+        "server_error",
+        None,
+        None,
+    );
+    check(
+        503,
+        "<html>x</html>",
+        "The upstream answered 503 (Service Unavailable) without a message.",
+        "server_error",
+        None,
+        None,
+    );
+    check(
+        500,
+        "",
+        "The upstream answered 500 (Internal Server Error) without a message.",
+        "server_error",
+        None,
+        None,
+    );
+    check(
+        400,
+        r#"[{"error":{"code":400,"message":"from an array","status":"INVALID_ARGUMENT"}}]"#,
+        "from an array",
+        "invalid_request_error",
+        None,
+        Some("400"),
+    );
+}
+
+#[test]
+fn a_numeric_code_inside_a_good_status_is_the_status() {
+    let error = normalise(
+        StatusCode::OK,
+        br#"{"error":{"code":429,"message":"slow down"}}"#,
+    );
+    assert_eq!(error.status, Some(StatusCode::TOO_MANY_REQUESTS));
+    assert_eq!(error.body.kind, "requests");
+    assert_eq!(
+        normalise(StatusCode::OK, br#"{"error":{"code":12,"message":"x"}}"#).status,
+        None
+    );
+}
+
+#[test]
+fn messages_are_bounded() {
+    let error = normalise(StatusCode::BAD_REQUEST, "é".repeat(1_000_000).as_bytes());
+    assert_eq!(error.body.message.chars().count(), MAX_MESSAGE_CHARS + 1);
+}

@@ -1,0 +1,284 @@
+//! The top-level members of a JSON object, found without re-serialising it, and edits of them in place.
+//! Owns spans, not meanings: whatever is not edited keeps its bytes, its order and its number spelling.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserialize as _;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// Why a body is not a JSON object.
+#[derive(Debug)]
+pub struct NotAnObject(
+    /// What the parser said and where; holds none of the body's strings.
+    pub String,
+);
+
+/// One top-level member: its decoded name and where its value stands.
+#[derive(Debug)]
+struct Member<'a> {
+    name: Cow<'a, str>,
+    start: usize,
+    end: usize,
+}
+
+/// The members of one JSON object, in their order.
+#[derive(Debug)]
+pub struct Members<'a> {
+    text: &'a str,
+    list: Vec<Member<'a>>,
+}
+
+/// One change of an object.
+#[derive(Debug)]
+pub enum Edit<'a> {
+    /// Gives a member another value (JSON text); appends it when it is absent.
+    Set(&'a str, Cow<'a, str>),
+    /// Removes a member; nothing happens when it is absent.
+    Remove(&'a str),
+}
+
+impl<'a> Members<'a> {
+    /// Parses `body` once. Of two members with one name the last counts, as in most JSON readers.
+    pub fn parse(body: &'a [u8]) -> Result<Self, NotAnObject> {
+        let text = std::str::from_utf8(body)
+            .map_err(|error| NotAnObject(format!("not UTF-8: {error}")))?;
+        let mut reader = serde_json::Deserializer::from_str(text);
+        let list = reader
+            .deserialize_map(MemberVisitor { text })
+            .and_then(|list| reader.end().map(|()| list))
+            .map_err(|error| NotAnObject(describe(&error)))?;
+        Ok(Self { text, list })
+    }
+
+    /// The JSON text of a member's value.
+    pub fn raw(&self, name: &str) -> Option<&'a str> {
+        let member = self.list.iter().rev().find(|member| member.name == name)?;
+        self.text.get(member.start..member.end)
+    }
+
+    /// A member's value when it is a string.
+    pub fn string(&self, name: &str) -> Option<Cow<'a, str>> {
+        #[derive(serde::Deserialize)]
+        struct Text<'t>(#[serde(borrow)] Cow<'t, str>);
+        serde_json::from_str::<Text<'a>>(self.raw(name)?)
+            .ok()
+            .map(|text| text.0)
+    }
+
+    /// Whether a member is there with a value other than `null`.
+    pub fn is_set(&self, name: &str) -> bool {
+        self.raw(name).is_some_and(|raw| raw != "null")
+    }
+
+    /// Whether a member is literally `true`.
+    pub fn is_true(&self, name: &str) -> bool {
+        self.raw(name) == Some("true")
+    }
+
+    /// The object with the edits made and every other byte of its members kept; `None` when nothing changes.
+    pub fn rewrite(&self, edits: &[Edit<'_>]) -> Option<Vec<u8>> {
+        if !edits.iter().any(|edit| self.changes(edit)) {
+            return None;
+        }
+        let mut output = Vec::with_capacity(self.text.len() + 64);
+        output.push(b'{');
+        let mut previous_end = self.text.find('{').map_or(0, |at| at + 1);
+        for member in &self.list {
+            let value_end = member.end;
+            let lead = self
+                .text
+                .get(previous_end..member.start)
+                .unwrap_or_default();
+            previous_end = value_end;
+            let replacement = match edits.iter().find(|edit| edit.name() == member.name) {
+                Some(Edit::Remove(_)) => continue,
+                Some(Edit::Set(_, value)) => Some(value.as_ref()),
+                None => None,
+            };
+            if output.len() > 1 {
+                output.push(b',');
+            }
+            output.extend_from_slice(after_comma(lead).as_bytes());
+            let value = self.text.get(member.start..value_end).unwrap_or_default();
+            output.extend_from_slice(replacement.unwrap_or(value).as_bytes());
+        }
+        for edit in edits {
+            if let Edit::Set(name, value) = edit
+                && !self.has(name)
+            {
+                if output.len() > 1 {
+                    output.push(b',');
+                }
+                output.extend_from_slice(quoted(name).as_bytes());
+                output.push(b':');
+                output.extend_from_slice(value.as_bytes());
+            }
+        }
+        output.extend_from_slice(self.text.get(previous_end..).unwrap_or("}").as_bytes());
+        Some(output)
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.list.iter().any(|member| member.name == name)
+    }
+
+    fn changes(&self, edit: &Edit<'_>) -> bool {
+        match edit {
+            Edit::Set(name, value) => self.raw(name) != Some(value.as_ref()),
+            Edit::Remove(name) => self.has(name),
+        }
+    }
+}
+
+impl Edit<'_> {
+    const fn name(&self) -> &str {
+        match self {
+            Edit::Set(name, _) | Edit::Remove(name) => name,
+        }
+    }
+}
+
+/// `text` as a JSON string, quotes included.
+pub fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// What separates two members, without the comma: white space, the name and the colon. Only white
+/// space can stand before the comma, so the first comma is the separator.
+fn after_comma(lead: &str) -> &str {
+    let trimmed = lead.trim_start_matches([' ', '\t', '\n', '\r']);
+    trimmed.strip_prefix(',').unwrap_or(lead)
+}
+
+/// The parser's words without the line number, which means little for a body in one line.
+fn describe(error: &serde_json::Error) -> String {
+    if error.is_eof() {
+        return format!("it ends too early, at column {}", error.column());
+    }
+    error.to_string()
+}
+
+struct MemberVisitor<'a> {
+    text: &'a str,
+}
+
+impl<'a> Visitor<'a> for MemberVisitor<'a> {
+    type Value = Vec<Member<'a>>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let base = self.text.as_ptr() as usize;
+        let mut list = Vec::with_capacity(8);
+        while let Some(name) = map.next_key_seed(Name)? {
+            let raw: &'a RawValue = map.next_value()?;
+            // A borrowed RawValue is a part of the text that was given to the parser.
+            let start = raw.get().as_ptr() as usize - base;
+            let end = start + raw.get().len();
+            list.push(Member { name, start, end });
+        }
+        Ok(list)
+    }
+}
+
+/// Reads a name borrowed where it has no escapes.
+struct Name;
+
+impl<'a> serde::de::DeserializeSeed<'a> for Name {
+    type Value = Cow<'a, str>;
+
+    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        #[derive(serde::Deserialize)]
+        struct Text<'t>(#[serde(borrow)] Cow<'t, str>);
+        Text::deserialize(deserializer).map(|text| text.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn edited(body: &str, edits: &[Edit<'_>]) -> Option<String> {
+        let members = Members::parse(body.as_bytes()).unwrap();
+        members
+            .rewrite(edits)
+            .map(|bytes| String::from_utf8(bytes).unwrap())
+    }
+
+    #[test]
+    fn only_the_edited_value_changes() {
+        let body = " {\"a\" : 1.0 ,\n \"model\": \"gpt\\u002d4o\", \"n\":12345678901234567890,\"e\":1e3 } ";
+        let members = Members::parse(body.as_bytes()).unwrap();
+        assert_eq!(members.string("model").as_deref(), Some("gpt-4o"));
+        assert_eq!(
+            edited(body, &[Edit::Set("model", "\"x\"".into())]).as_deref(),
+            Some("{\"a\" : 1.0,\n \"model\": \"x\", \"n\":12345678901234567890,\"e\":1e3 } ")
+        );
+    }
+
+    #[test]
+    fn unchanged_is_none() {
+        assert_eq!(
+            edited(
+                "{\"model\":\"x\"}",
+                &[Edit::Set("model", "\"x\"".into()), Edit::Remove("y")]
+            ),
+            None
+        );
+    }
+
+    #[test]
+    fn members_can_be_removed_and_appended() {
+        let body = "{\"a\":1,\"b\":{\"a\":2},\"c\":[3]}";
+        assert_eq!(
+            edited(body, &[Edit::Remove("a")]).as_deref(),
+            Some("{\"b\":{\"a\":2},\"c\":[3]}")
+        );
+        assert_eq!(
+            edited(body, &[Edit::Remove("c"), Edit::Remove("a")]).as_deref(),
+            Some("{\"b\":{\"a\":2}}")
+        );
+        assert_eq!(
+            edited("{ }", &[Edit::Set("x\"y", "true".into())]).as_deref(),
+            Some("{\"x\\\"y\":true }")
+        );
+        assert_eq!(
+            edited("{\"a\":1}", &[Edit::Remove("a")]).as_deref(),
+            Some("{}")
+        );
+    }
+
+    #[test]
+    fn of_two_members_with_one_name_the_last_counts() {
+        let members = Members::parse(b"{\"model\":\"a\",\"model\":\"b\"}").unwrap();
+        assert_eq!(members.string("model").as_deref(), Some("b"));
+        assert_eq!(
+            edited(
+                "{\"model\":\"a\",\"model\":\"b\"}",
+                &[Edit::Set("model", "\"c\"".into())]
+            )
+            .as_deref(),
+            Some("{\"model\":\"c\",\"model\":\"c\"}")
+        );
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        for body in [
+            "",
+            "[]",
+            "\"x\"",
+            "{\"a\":}",
+            "{\"a\":1} x",
+            "{\"a\":1",
+            "\u{feff}{}",
+        ] {
+            assert!(Members::parse(body.as_bytes()).is_err(), "{body:?}");
+        }
+        assert!(Members::parse(b"{\"a\":\"\xff\"}").is_err());
+    }
+}

@@ -1,0 +1,266 @@
+//! Finds whole events in a server-sent event stream, whatever the chunk boundaries.
+//! Owns the framing of the HTML standard's "event stream" format (LF, CRLF and CR line ends, comments,
+//! multi-line data, a leading byte order mark); knows nothing of what events mean.
+
+use std::borrow::Cow;
+
+use bytes::{Bytes, BytesMut};
+
+/// The longest event that is held back for inspection; one byte more and the stream is called broken.
+/// The contract allows lines of 16 MiB, so an event may have some room beside its longest line.
+pub const MAX_EVENT_BYTES: usize = 17 * 1024 * 1024;
+
+/// A run of whole events, in the bytes they came in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Block {
+    /// The events one after the other, nothing else.
+    pub bytes: Bytes,
+    /// Where each event ends in `bytes`; the last is its length.
+    ends: Vec<usize>,
+}
+
+/// Splits a stream into whole events. Holds back only the unfinished last one.
+#[derive(Debug, Default)]
+pub struct Scanner {
+    tail: BytesMut,
+    /// Bytes of `tail` that are known to hold no end of an event.
+    scanned: usize,
+}
+
+/// An event grew beyond [`MAX_EVENT_BYTES`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventTooLong;
+
+impl Scanner {
+    /// Takes a chunk and gives the events that it completes. A chunk that is a whole number of events
+    /// is given back as it came; only an unfinished event is copied.
+    pub fn push(&mut self, chunk: Bytes) -> Result<Block, EventTooLong> {
+        if self.tail.is_empty() {
+            let ends = ends_of_events(&chunk, 0);
+            let mut bytes = chunk;
+            let rest = bytes.split_off(ends.last().copied().unwrap_or(0));
+            self.hold(&rest)?;
+            return Ok(Block { bytes, ends });
+        }
+        self.tail.extend_from_slice(&chunk);
+        let ends = ends_of_events(&self.tail, self.scanned);
+        let bytes = self
+            .tail
+            .split_to(ends.last().copied().unwrap_or(0))
+            .freeze();
+        self.hold(&[])?;
+        Ok(Block { bytes, ends })
+    }
+
+    /// The end of the stream. Gives a last event whose final carriage return might have had a line feed
+    /// to come, and what is left after it: an event that was cut off, or nothing.
+    pub fn finish(&mut self) -> (Block, Bytes) {
+        self.scanned = 0;
+        let rest = self.tail.split().freeze();
+        let ends_whole = rest.ends_with(b"\r\r") || rest.ends_with(b"\n\r") || rest == b"\r"[..];
+        if ends_whole {
+            let ends = vec![rest.len()];
+            return (Block { bytes: rest, ends }, Bytes::new());
+        }
+        (Block::default(), rest)
+    }
+
+    fn hold(&mut self, rest: &[u8]) -> Result<(), EventTooLong> {
+        self.tail.extend_from_slice(rest);
+        self.scanned = rescan_from(&self.tail);
+        if self.tail.len() > MAX_EVENT_BYTES {
+            Err(EventTooLong)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl Block {
+    /// The events in order, each with its blank line.
+    pub fn events(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts
+            .zip(&self.ends)
+            .map(|(start, end)| self.bytes.get(start..*end).unwrap_or_default())
+    }
+}
+
+/// An event's data: its `data` lines joined by line feeds; `None` when it has none (a comment, a
+/// keep-alive, a blank line).
+pub fn data(event: &[u8]) -> Option<Cow<'_, [u8]>> {
+    let mut data: Option<Cow<'_, [u8]>> = None;
+    for line in lines(event) {
+        let Some(value) = field(line, b"data") else {
+            continue;
+        };
+        data = Some(match data {
+            None => Cow::Borrowed(value),
+            Some(before) => {
+                let mut joined = before.into_owned();
+                joined.push(b'\n');
+                joined.extend_from_slice(value);
+                Cow::Owned(joined)
+            }
+        });
+    }
+    data
+}
+
+/// Whether an event is nothing but comments and blank lines, which clients must not see as an event:
+/// some dispatch an empty one for a comment with a blank line after it.
+pub fn is_comment(event: &[u8]) -> bool {
+    lines(event).all(|line| line.starts_with(b":"))
+}
+
+/// Where to look on in a tail that holds no end of an event: its last three bytes can still become a
+/// part of one (`\r\n\r`), but a line feed must not be taken without its carriage return.
+fn rescan_from(tail: &[u8]) -> usize {
+    let from = tail.len().saturating_sub(3);
+    let splits_crlf =
+        from > 0 && tail.get(from) == Some(&b'\n') && tail.get(from - 1) == Some(&b'\r');
+    if splits_crlf { from - 1 } else { from }
+}
+
+/// The position after each blank line at or after `from`.
+fn ends_of_events(bytes: &[u8], from: usize) -> Vec<usize> {
+    let mut ends = Vec::new();
+    let mut at = from;
+    while let Some(end) = end_of_event(bytes, at) {
+        ends.push(end);
+        at = end;
+    }
+    ends
+}
+
+/// The position after the first blank line at or after `from`, line ends of any kind. A carriage return
+/// at the very end is left alone: a line feed may follow that belongs to it.
+fn end_of_event(bytes: &[u8], from: usize) -> Option<usize> {
+    let mut at = from;
+    loop {
+        let line_end = at + memchr::memchr2(b'\n', b'\r', bytes.get(at..)?)?;
+        let next = after_line_end(bytes, line_end)?;
+        let is_blank = line_end == 0 || matches!(bytes.get(line_end - 1), Some(b'\n' | b'\r'));
+        if is_blank {
+            return Some(next);
+        }
+        match bytes.get(next) {
+            Some(b'\n' | b'\r') => return after_line_end(bytes, next),
+            Some(_) => at = next,
+            None => return None,
+        }
+    }
+}
+
+/// The position after the line end at `at`; `None` when a line feed may still follow its carriage return.
+fn after_line_end(bytes: &[u8], at: usize) -> Option<usize> {
+    match (bytes.get(at), bytes.get(at + 1)) {
+        (Some(b'\r'), Some(b'\n')) => Some(at + 2),
+        (Some(b'\r'), None) => None,
+        _ => Some(at + 1),
+    }
+}
+
+fn lines(event: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let text = event.strip_prefix(b"\xef\xbb\xbf").unwrap_or(event);
+    text.split(|byte| matches!(byte, b'\n' | b'\r'))
+        .filter(|line| !line.is_empty())
+}
+
+/// The value of a line of the field `name`: without the colon and one leading space.
+fn field<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let rest = line.strip_prefix(name)?;
+    match rest {
+        [] => Some(rest),
+        [b':', b' ', value @ ..] | [b':', value @ ..] => Some(value),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn events(chunks: &[&[u8]]) -> (Vec<Vec<u8>>, Vec<u8>) {
+        let mut scanner = Scanner::default();
+        let mut found = Vec::new();
+        for chunk in chunks {
+            let block = scanner.push(Bytes::copy_from_slice(chunk)).unwrap();
+            found.extend(block.events().map(<[u8]>::to_vec));
+        }
+        let (last, tail) = scanner.finish();
+        found.extend(last.events().map(<[u8]>::to_vec));
+        (found, tail.to_vec())
+    }
+
+    const STREAMS: &[&[u8]] = &[
+        b"data: a\n\ndata: b\n\n",
+        b"\xef\xbb\xbfdata: a\r\n\r\n: ping\r\n\r\ndata: x\r\ndata: y\r\n\r\n",
+        b"data: a\r\rdata:b\r\r",
+        b"data: a\n\r",
+        b"\n\ndata: a\n\n\n\ndata: [DONE]\n\n",
+        b"data: cut off\ndata: here",
+        b"data\n\n:\n\nretry: 1\n\n",
+    ];
+
+    #[test]
+    fn any_chunk_boundary_gives_the_same_bytes_and_data() {
+        for stream in STREAMS {
+            let all_data = |list: &[Vec<u8>]| -> Vec<Vec<u8>> {
+                list.iter()
+                    .filter_map(|event| data(event).map(Cow::into_owned))
+                    .collect()
+            };
+            let (whole, whole_tail) = events(&[stream]);
+            for first in 0..=stream.len() {
+                for second in first..=stream.len() {
+                    let (parts, tail) =
+                        events(&[&stream[..first], &stream[first..second], &stream[second..]]);
+                    let joined: Vec<u8> = parts.iter().flatten().chain(&tail).copied().collect();
+                    assert_eq!(joined, *stream);
+                    assert_eq!(
+                        all_data(&parts),
+                        all_data(&whole),
+                        "{first} {second} {stream:?}"
+                    );
+                    assert_eq!(tail.len(), whole_tail.len(), "{first} {second} {stream:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn data_lines_are_joined_and_comments_have_none() {
+        let data = |text: &'static str| data(text.as_bytes()).map(Cow::into_owned);
+        assert_eq!(
+            data("data: x\r\nid: 3\r\ndata:y\r\n\r\n"),
+            Some(b"x\ny".to_vec())
+        );
+        assert_eq!(data(": OPENROUTER PROCESSING\n\n"), None);
+        assert_eq!(data("database: 1\n\n"), None);
+        assert_eq!(data("data\n\n"), Some(Vec::new()));
+    }
+
+    #[test]
+    fn a_whole_chunk_is_not_copied() {
+        let chunk = Bytes::from_static(b"data: a\n\ndata: b\n\n");
+        let block = Scanner::default().push(chunk.clone()).unwrap();
+        assert_eq!(block.bytes.as_ptr(), chunk.as_ptr());
+        assert_eq!(block.events().count(), 2);
+    }
+
+    #[test]
+    fn comments_are_told_from_events() {
+        assert!(is_comment(b": ping\n\n"));
+        assert!(is_comment(b"\r\n"));
+        assert!(!is_comment(b": ping\ndata: x\n\n"));
+    }
+
+    #[test]
+    fn a_line_without_end_is_bounded() {
+        let mut scanner = Scanner::default();
+        let chunk = Bytes::from(vec![b'x'; 1024 * 1024]);
+        let broken = (0..32).find_map(|_| scanner.push(chunk.clone()).err());
+        assert_eq!(broken, Some(EventTooLong));
+    }
+}
