@@ -35,8 +35,8 @@ pub struct Envelope<'a> {
 pub struct GatewayError {
     /// The response's status.
     pub status: StatusCode,
-    /// The response's body.
-    pub body: ErrorBody,
+    /// The response's body; boxed, since errors travel through many small results.
+    pub body: Box<ErrorBody>,
     /// `Retry-After`, in whole seconds.
     pub retry_after_s: Option<u64>,
     /// Whether the candidates are exhausted, so that a client's own retries would only add load.
@@ -161,12 +161,12 @@ impl Case {
         let (status, kind, code) = self.row();
         GatewayError {
             status,
-            body: ErrorBody {
+            body: Box::new(ErrorBody {
                 message: message.into().into_owned(),
                 kind: kind.to_owned(),
                 param: None,
                 code: Some(code.to_owned()),
-            },
+            }),
             retry_after_s: None,
             exhausted: false,
             allow: None,

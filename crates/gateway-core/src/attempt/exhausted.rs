@@ -117,12 +117,12 @@ mod tests {
             key: String::new(),
             failure,
             status: status.map(|status| StatusCode::from_u16(status).unwrap()),
-            error: ErrorBody {
+            error: Box::new(ErrorBody {
                 message: "why.".to_owned(),
                 kind: String::new(),
                 param: None,
                 code: None,
-            },
+            }),
             retry_after_ms: wait,
         }
     }

@@ -42,7 +42,7 @@ pub struct FailedAttempt {
     /// The upstream's status; `None` when there was no response.
     pub status: Option<StatusCode>,
     /// The upstream's words in OpenAI's members, or the host's.
-    pub error: ErrorBody,
+    pub error: Box<ErrorBody>,
     /// When the upstream wants to be asked again, in milliseconds.
     pub retry_after_ms: Option<u64>,
 }

@@ -126,7 +126,7 @@ async fn events<P: ProxyPorts>(
         }
         held.push(block);
         if is_committed || held_bytes > MAX_HELD_BYTES || held_events > MAX_HELD_EVENTS {
-            let relay = Relay::new(attempt, body, scanner, held);
+            let relay = Relay::new(attempt, body, scanner, &held);
             return Ok(reply(
                 status,
                 headers,

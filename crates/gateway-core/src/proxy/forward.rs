@@ -167,7 +167,7 @@ impl<P: ProxyPorts> Attempt<'_, P> {
             key: self.key.id.clone(),
             failure,
             status: Some(status),
-            error,
+            error: Box::new(error),
             retry_after_ms: None,
         }
     }

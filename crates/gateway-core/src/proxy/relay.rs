@@ -50,7 +50,7 @@ impl<P: ProxyPorts> Relay<P> {
         attempt: &Attempt<'_, P>,
         body: P::Body,
         scanner: Scanner,
-        blocks: Vec<Block>,
+        blocks: &[Block],
     ) -> Self {
         let mut relay = Self {
             ports: attempt.ports.clone(),
@@ -62,7 +62,7 @@ impl<P: ProxyPorts> Relay<P> {
             channel: attempt.channel.name.clone(),
             request_id: attempt.request_id.to_owned(),
         };
-        for block in &blocks {
+        for block in blocks {
             relay.absorb(block);
         }
         relay
@@ -143,7 +143,7 @@ impl<P: ProxyPorts> Relay<P> {
         self.absorb(&last);
         match self.progress {
             Progress::Open if self.needs_end_mark => {
-                self.broke("the stream ended without `[DONE]` or a finish reason")
+                self.broke("the stream ended without `[DONE]` or a finish reason");
             }
             Progress::Open | Progress::Finished => {
                 // An event that only lacks its blank line is passed on where no mark tells that it is whole.
