@@ -184,7 +184,7 @@ impl<M: Message> Body for Incoming<M> {
                     };
                     match read {
                         Read::Piece(source) if source.buffer.is_empty() => {
-                            body.state = State::Ready(source)
+                            body.state = State::Ready(source);
                         }
                         Read::Piece(source) => {
                             return Poll::Ready(Some(Ok(Frame::data(body.piece(source)))));

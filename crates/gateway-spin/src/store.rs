@@ -103,10 +103,12 @@ fn swap(cas: Cas, new: &[u8]) -> Result<Swap, StoreError> {
         Ok(()) => Ok(Swap::Done),
         // Spin's Redis store reports a failure after every swap, also after one that took place. The value
         // itself tells; the same bytes from another writer would be the same change.
-        Err(CasError::CasFailed(cas)) => match cas.current().map_err(|error| store_error(&error))? {
-            Some(current) if current == new => Ok(Swap::Done),
-            _ => Ok(Swap::Conflict),
-        },
+        Err(CasError::CasFailed(cas)) => {
+            match cas.current().map_err(|error| store_error(&error))? {
+                Some(current) if current == new => Ok(Swap::Done),
+                _ => Ok(Swap::Conflict),
+            }
+        }
         Err(CasError::StoreError(error)) => Err(store_error(&error)),
     }
 }

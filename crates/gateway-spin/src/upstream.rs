@@ -25,8 +25,7 @@ use crate::failure::{header_error, refused, send_error};
 use crate::instance::SpinPorts;
 use crate::serve::{fields, header_map};
 
-/// Sets of timeouts whose options are kept. Channels mostly share one set; an instance that meets more
-/// builds the others anew each time.
+/// Sets of timeouts whose options are kept, the newest ones. Channels mostly share one set.
 const KEPT_OPTIONS: usize = 16;
 
 thread_local! {
@@ -143,9 +142,10 @@ fn options(timeouts: Timeouts) -> Option<RequestOptions> {
         let _ = options.set_connect_timeout(Some(nanoseconds(timeouts.connect)));
         let _ = options.set_first_byte_timeout(Some(nanoseconds(timeouts.first_byte)));
         let _ = options.set_between_bytes_timeout(Some(nanoseconds(timeouts.idle)));
-        if kept.len() < KEPT_OPTIONS {
-            kept.push((timeouts, options.clone()));
+        if kept.len() == KEPT_OPTIONS {
+            kept.remove(0);
         }
+        kept.push((timeouts, options.clone()));
         Some(options)
     })
 }
