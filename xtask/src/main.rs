@@ -1,2 +1,43 @@
-//! Placeholder.
-fn main() {}
+//! The project's commands: `cargo xtask up`, `test` and `bench`.
+//!
+//! Owns the command line. What a command does is in the module of its name; nothing here knows how the gateway works.
+#![forbid(unsafe_code)]
+
+mod bench;
+mod build;
+mod job;
+mod options;
+mod panel;
+mod password;
+mod steps;
+mod test;
+mod tools;
+mod up;
+mod workspace;
+
+use std::process::ExitCode;
+
+use options::Command;
+use workspace::Workspace;
+
+fn main() -> ExitCode {
+    let outcome = options::parse(std::env::args().skip(1)).and_then(|command| {
+        let workspace = Workspace::locate()?;
+        match command {
+            Command::Help => {
+                print!("{}", options::HELP);
+                Ok(())
+            }
+            Command::Up(options) => up::run(&workspace, &options),
+            Command::Test(options) => test::run(&workspace, &options),
+            Command::Bench(options) => bench::run(&workspace, &options),
+        }
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

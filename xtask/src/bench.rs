@@ -1,0 +1,34 @@
+//! `cargo xtask bench`: builds what is compared and starts the benchmark program, which is `bench/load`.
+//!
+//! Owns the preparation only, so that `cargo xtask up` need not compile an HTTP client.
+
+use anyhow::Result;
+
+use crate::build;
+use crate::job::Progress;
+use crate::options::Bench;
+use crate::tools;
+use crate::workspace::Workspace;
+
+/// Builds, measures, prints the table on stdout.
+pub fn run(workspace: &Workspace, options: &Bench) -> Result<()> {
+    let progress = Progress::new(false);
+    let nginx = tools::debian(workspace, &progress, &["nginx"], "nginx-light")?;
+    build::everything(workspace, &progress)?;
+    build::components(workspace, &progress, &["passthrough-component"])?;
+    build::release(workspace, &progress, &["gateway-testkit", "gateway-bench"])?;
+    let mut command = workspace.command(workspace.program("gateway-bench"));
+    command
+        .arg("--programs")
+        .arg(workspace.target().join("release"))
+        .arg("--root")
+        .arg(workspace.root())
+        .arg("--nginx")
+        .arg(nginx);
+    if options.quick {
+        command.arg("--quick");
+    }
+    let status = command.status()?;
+    anyhow::ensure!(status.success(), "the benchmark failed: {status}");
+    Ok(())
+}

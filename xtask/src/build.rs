@@ -1,0 +1,55 @@
+//! Builds what is served: the panel, the components, the local host. Owns the order; cargo and npm do the work.
+
+use anyhow::Result;
+
+use crate::job::Progress;
+use crate::panel;
+use crate::tools;
+use crate::workspace::{COMPONENTS, WASM_TARGET, Workspace};
+
+/// Brings everything up to date that the gateway is served from, the slow parts beside each other.
+pub fn everything(workspace: &Workspace, progress: &Progress) -> Result<()> {
+    tools::wasm_target(workspace, progress)?;
+    let [proxy, admin, panel_component] = COMPONENTS;
+    progress.side_by_side(vec![
+        (
+            "local host",
+            Box::new(|| release(workspace, progress, &["local-host"])),
+        ),
+        ("panel", Box::new(|| panel::build(workspace, progress))),
+        (
+            "components",
+            Box::new(|| components(workspace, progress, &[proxy, admin])),
+        ),
+    ])?;
+    // Its build embeds the panel's files, so it has to wait for them.
+    progress.side_by_side(vec![(
+        "panel component",
+        Box::new(|| components(workspace, progress, &[panel_component])),
+    )])
+}
+
+/// Builds components for the wasm target.
+pub fn components(workspace: &Workspace, progress: &Progress, packages: &[&str]) -> Result<()> {
+    let mut command = workspace.cargo(&[
+        "build",
+        "--locked",
+        "--profile",
+        "component",
+        "--target",
+        WASM_TARGET,
+    ]);
+    for package in packages {
+        command.args(["-p", package]);
+    }
+    progress.run(command)
+}
+
+/// Builds programs of this machine.
+pub fn release(workspace: &Workspace, progress: &Progress, packages: &[&str]) -> Result<()> {
+    let mut command = workspace.cargo(&["build", "--locked", "--release"]);
+    for package in packages {
+        command.args(["-p", package]);
+    }
+    progress.run(command)
+}

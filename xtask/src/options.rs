@@ -1,0 +1,216 @@
+//! The command line as data. Owns parsing and the help text; looks at nothing but its arguments.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+
+/// What `cargo xtask --help` prints.
+pub const HELP: &str = "\
+cargo xtask up    [--listen ADDR:PORT] [--state DIR] [--quiet]
+    Builds everything and serves the gateway on this machine until SIGINT or SIGTERM.
+    --listen   where to serve (default 127.0.0.1:3000)
+    --state    where channels, keys and the admin password are kept (default .gateway in the workspace)
+    --quiet    no progress and no log, only the password (once), the ready line and errors
+    SPIN_VARIABLE_ADMIN_PASSWORD sets the admin password (8 characters or more).
+
+cargo xtask test  [--only STEP]... [--list]
+    Everything that CI runs, in CI's order; ends at the first failure.
+    --only     run this step only; may be given several times
+    --list     name the steps and what each one checks
+
+cargo xtask bench [--quick]
+    Measures the gateway against its neighbours and prints one Markdown table (docs/BENCHMARKS.md).
+    --quick    shorter rounds, for a look while working; its figures are noisier
+";
+
+/// One command with its options.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Print [`HELP`].
+    Help,
+    /// Build and serve.
+    Up(Up),
+    /// Check everything.
+    Test(Test),
+    /// Measure.
+    Bench(Bench),
+}
+
+/// Options of `up`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Up {
+    /// Address and port, handed to the host as it was written.
+    pub listen: String,
+    /// The state directory, relative to where the command was typed; `None`: the workspace's `.gateway`.
+    pub state: Option<PathBuf>,
+    /// Print no progress.
+    pub quiet: bool,
+}
+
+/// Options of `test`.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Test {
+    /// Names of the steps to run; empty: all.
+    pub only: Vec<String>,
+    /// Print the steps instead of running them.
+    pub list: bool,
+}
+
+/// Options of `bench`.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Bench {
+    /// Short rounds.
+    pub quick: bool,
+}
+
+/// Reads the words after `cargo xtask`.
+pub fn parse(words: impl Iterator<Item = String>) -> Result<Command> {
+    let mut words = words.peekable();
+    let Some(command) = words.next() else {
+        bail!("a command is missing\n\n{HELP}");
+    };
+    if words.peek().is_some_and(|word| is_help(word)) || is_help(&command) {
+        return Ok(Command::Help);
+    }
+    match command.as_str() {
+        "up" => up(words),
+        "test" => test(words),
+        "bench" => bench(words),
+        other => bail!("there is no command {other:?}\n\n{HELP}"),
+    }
+}
+
+fn is_help(word: &str) -> bool {
+    matches!(word, "help" | "-h" | "--help")
+}
+
+fn up(words: impl Iterator<Item = String>) -> Result<Command> {
+    let mut options = Up {
+        listen: "127.0.0.1:3000".to_owned(),
+        state: None,
+        quiet: false,
+    };
+    let mut words = Words::new(words);
+    while let Some(word) = words.next_option() {
+        match word.as_str() {
+            "--listen" => options.listen = words.value(&word)?,
+            "--state" => options.state = Some(words.value(&word)?.into()),
+            "--quiet" => options.quiet = true,
+            other => bail!("`up` has no option {other:?}\n\n{HELP}"),
+        }
+    }
+    Ok(Command::Up(options))
+}
+
+fn test(words: impl Iterator<Item = String>) -> Result<Command> {
+    let mut options = Test::default();
+    let mut words = Words::new(words);
+    while let Some(word) = words.next_option() {
+        match word.as_str() {
+            "--only" => options.only.push(words.value(&word)?),
+            "--list" => options.list = true,
+            other => bail!("`test` has no option {other:?}\n\n{HELP}"),
+        }
+    }
+    Ok(Command::Test(options))
+}
+
+fn bench(words: impl Iterator<Item = String>) -> Result<Command> {
+    let mut options = Bench::default();
+    let mut words = Words::new(words);
+    while let Some(word) = words.next_option() {
+        match word.as_str() {
+            "--quick" => options.quick = true,
+            other => bail!("`bench` has no option {other:?}\n\n{HELP}"),
+        }
+    }
+    Ok(Command::Bench(options))
+}
+
+/// Words of the command line, where `--name=value` counts as two.
+struct Words<I> {
+    rest: I,
+    split: Option<String>,
+}
+
+impl<I: Iterator<Item = String>> Words<I> {
+    fn new(rest: I) -> Self {
+        Self { rest, split: None }
+    }
+
+    fn next_option(&mut self) -> Option<String> {
+        // A value that the last option did not take is an unknown option of its own.
+        if let Some(value) = self.split.take() {
+            return Some(format!("={value}"));
+        }
+        let word = self.rest.next()?;
+        match word.split_once('=') {
+            Some((name, value)) if name.starts_with("--") => {
+                self.split = Some(value.to_owned());
+                Some(name.to_owned())
+            }
+            _ => Some(word),
+        }
+    }
+
+    fn value(&mut self, option: &str) -> Result<String> {
+        match self.split.take().or_else(|| self.rest.next()) {
+            Some(value) if !value.is_empty() => Ok(value),
+            _ => bail!("{option} needs a value\n\n{HELP}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Command> {
+        parse(line.split_whitespace().map(str::to_owned))
+    }
+
+    #[test]
+    fn up_has_defaults_and_takes_both_spellings_of_a_value() {
+        let default = Up {
+            listen: "127.0.0.1:3000".to_owned(),
+            state: None,
+            quiet: false,
+        };
+        assert_eq!(parsed("up").unwrap(), Command::Up(default));
+        let all = Up {
+            listen: "127.0.0.1:3900".to_owned(),
+            state: Some("there".into()),
+            quiet: true,
+        };
+        assert_eq!(
+            parsed("up --listen=127.0.0.1:3900 --quiet --state there").unwrap(),
+            Command::Up(all)
+        );
+    }
+
+    #[test]
+    fn what_is_not_understood_is_named() {
+        for line in [
+            "",
+            "upp",
+            "up --lisen x",
+            "up --quiet=no",
+            "up --state",
+            "test --only=",
+            "bench x",
+        ] {
+            let message = parsed(line).unwrap_err().to_string();
+            assert!(message.contains("cargo xtask up"), "{line}: {message}");
+        }
+    }
+
+    #[test]
+    fn help_is_understood_everywhere_and_lists_every_command() {
+        for line in ["help", "--help", "up --help", "test -h"] {
+            assert_eq!(parsed(line).unwrap(), Command::Help, "{line}");
+        }
+        for command in ["up", "test", "bench"] {
+            assert!(HELP.contains(&format!("cargo xtask {command}")));
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! The steps of `cargo xtask test`, in CI's order: cheap ones first, slow ones last.
+//!
+//! Owns what is checked and by which command. Each step brings up to date what it needs, so that any one of
+//! them can be run alone; what is up to date already costs next to nothing.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context as _, Result};
+
+use crate::build;
+use crate::job::{Progress, shown};
+use crate::panel;
+use crate::password;
+use crate::tools;
+use crate::workspace::{COMPONENTS, WASM_TARGET, Workspace};
+
+/// One step.
+pub struct Step {
+    /// How `--only` and the summary name it.
+    pub name: &'static str,
+    /// What it checks.
+    pub about: &'static str,
+    /// Checks it.
+    pub run: fn(&Workspace, &Progress) -> Result<()>,
+}
+
+/// Every step.
+pub const ALL: &[Step] = &[
+    Step {
+        name: "format",
+        about: "rustfmt finds nothing to change",
+        run: format,
+    },
+    Step {
+        name: "build",
+        about: "the panel, the components and the local host build",
+        run: build_all,
+    },
+    Step {
+        name: "panel",
+        about: "the panel's types, lints and unit tests",
+        run: panel_checks,
+    },
+    Step {
+        name: "clippy",
+        about: "clippy is silent on the crates of this machine",
+        run: clippy,
+    },
+    Step {
+        name: "clippy-wasm",
+        about: "clippy is silent on the components",
+        run: clippy_wasm,
+    },
+    Step {
+        name: "deny",
+        about: "licences, sources and duplicates of dependencies",
+        run: deny,
+    },
+    Step {
+        name: "core",
+        about: "unit and property tests of the core, the testkit and xtask",
+        run: core,
+    },
+    Step {
+        name: "tidy",
+        about: "the tree keeps its shape: sizes, headers, arrows, manifests",
+        run: tidy,
+    },
+    Step {
+        name: "admin-ui",
+        about: "unit tests of the static-file component",
+        run: admin_ui,
+    },
+    Step {
+        name: "local-host",
+        about: "tests of the local host",
+        run: local_host,
+    },
+    Step {
+        name: "e2e",
+        about: "the shipped components, every instance serving one request",
+        run: e2e,
+    },
+    Step {
+        name: "e2e-reuse",
+        about: "the same with instances that serve many requests",
+        run: e2e_reuse,
+    },
+    Step {
+        name: "sdk",
+        about: "the official OpenAI packages for Python and Node.js",
+        run: sdk,
+    },
+    Step {
+        name: "browser",
+        about: "the panel in Chromium, against the running gateway",
+        run: browser,
+    },
+];
+
+/// Packages that are built for this machine; the components' libraries exist for wasm only.
+const NATIVE: [&str; 6] = [
+    "gateway-core",
+    "gateway-testkit",
+    "local-host",
+    "xtask",
+    "gateway-tests",
+    "gateway-bench",
+];
+
+/// The password of the gateway that the browser test starts; it lives as long as the test.
+const BROWSER_PASSWORD: &str = "browser-test-password";
+
+fn format(workspace: &Workspace, progress: &Progress) -> Result<()> {
+    progress.run(workspace.cargo(&["fmt", "--all", "--check"]))
+}
+
+fn build_all(workspace: &Workspace, progress: &Progress) -> Result<()> {
+    build::everything(workspace, progress)?;
+    build::components(workspace, progress, &["passthrough-component"])
+}
+
+fn panel_checks(workspace: &Workspace, progress: &Progress) -> Result<()> {
+    panel::packages(workspace, progress)?;
+    for script in ["typecheck", "lint", "test"] {
+        progress.run(workspace.npm(&["run", script]))?;
+    }
+    Ok(())
+}
+
+/// In the release profile: it shares the build scripts and macros of what is served.
+fn clippy(workspace: &Workspace, progress: &Progress) -> Result<()> {
+    panel::build(workspace, progress)?;
+    let mut command = workspace.cargo(&["clippy", "--locked", "--release", "--all-targets"]);
+    for package in NATIVE.iter().chain(&["admin-ui"]) {
+        command.args(["-p", package]);
+    }
+    command.args(["--", "-D", "warnings"]);
+    progress.run(command)
+}
+
+fn clippy_wasm(workspace: &Workspace, progress: &Progress) -> Result<()> {
+    tools::wasm_target(workspace, progress)?;
+    panel::build(workspace, progress)?;
+    let mut command = workspace.cargo(&[
+        "clippy",
+        "--locked",
+        "--profile",
+        "component",
+        "--target",
+        WASM_TARGET,
+    ]);
+    for package in COMPONENTS
+        .iter()
+        .chain(&["gateway-spin", "passthrough-component"])
+    {
+        command.args(["-p", package]);
+    }
+    command.args(["--", "-D", "warnings"]);
+    progress.run(command)
+}
+
+/// Without the network: advisories are asked for elsewhere, a build must not fail because of yesterday's news.
+fn deny(workspace: &Workspace, progress: &Progress) -> Result<()> {
+    let program = tools::cargo_deny(workspace, progress)?;
+    // It needs the sources of every dependency, also of those that no build on this machine compiles.
+    progress.run(workspace.cargo(&["fetch", "--locked"]))?;
+    let mut command = workspace.command(program);
+    command.args([
+        "--offline",
+        "--locked",
+        "check",
+        "bans",
+        "licenses",
+        "sources",
+    ]);
+    progress.run(command)
+}
+
+fn core(workspace: &Workspace, progress: &Progress) -> Result<()> {
+    progress.run(workspace.cargo(&[
+        "test",
+        "--locked",
+        "-p",
+        "gateway-core",
+        "-p",
+        "gateway-testkit",
+        "-p",
+        "xtask",
+    ]))
+}
+
+fn tidy(workspace: &Workspace, progress: &Progress) -> Result<()> {
+    progress.run(workspace.cargo(&[
+        "test",
+        "--locked",
+        "--release",
+        "-p",
+        "gateway-tests",
+        "--test",
+        "tidy",
+    ]))
+}
+
+fn admin_ui(workspace: &Workspace, progress: &Progress) -> Result<()> {
+    panel::build(workspace, progress)?;
+    progress.run(workspace.cargo(&["test", "--locked", "-p", "admin-ui"]))
+}
+
+fn local_host(workspace: &Workspace, progress: &Progress) -> Result<()> {
+    build_all(workspace, progress)?;
+    progress.run(workspace.cargo(&["test", "--locked", "--release", "-p", "local-host"]))
+}
+
+fn e2e(workspace: &Workspace, progress: &Progress) -> Result<()> {
+    build_all(workspace, progress)?;
+    progress.run(tests(workspace))
+}
+
+fn e2e_reuse(workspace: &Workspace, progress: &Progress) -> Result<()> {
+    build_all(workspace, progress)?;
+    let mut command = tests(workspace);
+    command.env("GATEWAY_TEST_REUSE", "1");
+    progress.run(command)
+}
+
+fn tests(workspace: &Workspace) -> Command {
+    let mut command = workspace.cargo(&["test", "--locked", "--release", "-p", "gateway-tests"]);
+    command.env_remove("GATEWAY_TEST_REUSE");
+    command
+}
+
+fn sdk(workspace: &Workspace, progress: &Progress) -> Result<()> {
+    tools::node(workspace)?;
+    build_all(workspace, progress)?;
+    progress.run(workspace.cargo(&[
+        "run",
+        "--locked",
+        "--release",
+        "-p",
+        "gateway-tests",
+        "--bin",
+        "sdk",
+    ]))
+}
+
+fn browser(workspace: &Workspace, progress: &Progress) -> Result<()> {
+    let chromium = tools::debian(
+        workspace,
+        progress,
+        &["chromium", "chromium-browser", "google-chrome"],
+        "chromium",
+    )?;
+    panel::packages(workspace, progress)?;
+    build::everything(workspace, progress)?;
+    let gateway = Gateway::start(workspace)?;
+    let mut command = workspace.npm(&["run", "e2e"]);
+    command
+        .env("GATEWAY_URL", &gateway.url)
+        .env("ADMIN_PASSWORD", BROWSER_PASSWORD)
+        .env("CHROMIUM", chromium);
+    progress.run(command)
+}
+
+/// A running gateway on a state directory of its own; both are gone when this is dropped.
+struct Gateway {
+    host: Child,
+    state: std::path::PathBuf,
+    url: String,
+}
+
+impl Gateway {
+    fn start(workspace: &Workspace) -> Result<Self> {
+        let state = std::env::temp_dir().join(format!("xtask-browser-{}", std::process::id()));
+        let mut command = workspace.command(workspace.program("local-host"));
+        command
+            .arg("--manifest")
+            .arg(workspace.path("spin.toml"))
+            .args([
+                "--listen",
+                "127.0.0.1:0",
+                "--quiet",
+                "--ready-message",
+                "http://{addr}",
+                "--state",
+            ])
+            .arg(&state)
+            .env(password::VARIABLE, BROWSER_PASSWORD)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped());
+        let host = command
+            .spawn()
+            .with_context(|| format!("cannot start `{}`", shown(&command)))?;
+        let mut gateway = Self {
+            host,
+            state,
+            url: String::new(),
+        };
+        let mut line = String::new();
+        if let Some(stdout) = gateway.host.stdout.take() {
+            // The host ends, and with it this pipe, if it cannot serve: no wait without end.
+            BufReader::new(stdout).read_line(&mut line)?;
+        }
+        line.trim_end().clone_into(&mut gateway.url);
+        if !gateway.url.starts_with("http://") {
+            anyhow::bail!("the gateway did not start: `{}`", shown(&command));
+        }
+        Ok(gateway)
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        // Nothing of this state is looked at again, so the host need not end in good order.
+        let _ = self.host.kill();
+        let _ = self.host.wait();
+        let _ = std::fs::remove_dir_all(&self.state);
+    }
+}
