@@ -143,7 +143,7 @@ impl<P: ProxyPorts> Relay<P> {
         self.absorb(&last);
         match self.progress {
             Progress::Open if self.needs_end_mark => {
-                self.broke("the stream ended without `[DONE]` or a finish reason");
+                self.broke("the stream ended without a finish reason or its end mark");
             }
             Progress::Open | Progress::Finished => {
                 // An event that only lacks its blank line is passed on where no mark tells that it is whole.
