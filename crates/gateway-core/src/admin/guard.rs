@@ -38,23 +38,14 @@ pub fn same_origin(head: &Parts) -> Result<(), GatewayError> {
     let origin = origin
         .to_str()
         .ok()
-        .and_then(|origin| origin.parse::<Uri>().ok())
-        .as_ref()
-        .and_then(place_of);
-    let host = host(head).zip(origin.as_ref()).and_then(|(host, origin)| {
-        let default_port = origin.1;
-        Some((
-            host.host().to_ascii_lowercase(),
-            host.port_u16().or(default_port)?,
-        ))
-    });
-    match (origin, host) {
-        (Some((name, Some(port))), Some(host))
-            if origins.next().is_none() && (name.as_str(), port) == (&host.0, host.1) =>
-        {
-            Ok(())
-        }
-        _ => Err(cross_origin()),
+        .and_then(|origin| origin.parse::<Uri>().ok());
+    let is_own = origin
+        .zip(host(head))
+        .is_some_and(|(origin, host)| is_origin_of(&origin, &host));
+    if is_own && origins.next().is_none() {
+        Ok(())
+    } else {
+        Err(cross_origin())
     }
 }
 
@@ -62,17 +53,18 @@ fn cross_origin() -> GatewayError {
     Case::CrossOrigin.error("The admin API can only be used from its own origin.")
 }
 
-/// An origin's host, and its port, which the scheme gives when it is not written. Schemes are not compared: behind
-/// a proxy that ends TLS the gateway cannot know its own.
-fn place_of(origin: &Uri) -> Option<(String, Option<u16>)> {
-    let authority = origin.authority()?;
-    let default_port = match origin.scheme_str()? {
-        "https" => Some(443),
-        "http" => Some(80),
-        _ => None,
+/// Whether host and port are the same; ports that are not written are those of the origin's scheme. The schemes
+/// are not compared: behind a proxy that ends TLS the gateway cannot know its own.
+fn is_origin_of(origin: &Uri, host: &Authority) -> bool {
+    let default_port = match origin.scheme_str() {
+        Some("https") => 443,
+        Some("http") => 80,
+        _ => return false,
     };
-    let port = authority.port_u16().or(default_port);
-    Some((authority.host().to_ascii_lowercase(), port))
+    let port = |authority: &Authority| authority.port_u16().unwrap_or(default_port);
+    origin.authority().is_some_and(|origin| {
+        origin.host().eq_ignore_ascii_case(host.host()) && port(origin) == port(host)
+    })
 }
 
 fn host(head: &Parts) -> Option<Authority> {

@@ -1,0 +1,224 @@
+//! Fake ports for tests of the core: a clock that is moved by hand, seeded randomness, a store in memory with real
+//! compare-and-swap, an upstream that follows a script. Owns no assertion. Everything is single-threaded and
+//! deterministic: the same test gives the same bytes in every run.
+
+mod store;
+mod upstream;
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use gateway_core::ports::{
+    Background, Clock, Log, Random, ReadStore, Record, SendError, StoreError, Swap, Timeouts,
+    Upstream, WriteStore,
+};
+use gateway_core::reply::{BrokenBody, Reply};
+use gateway_core::units::Timestamp;
+use http_body_util::BodyExt as _;
+
+pub use store::MemoryStore;
+pub use upstream::{FakeBody, FakeReply, FakeUpstream, Recorded};
+
+/// When every test begins: 2026-11-22T00:00:00Z.
+pub const START: Timestamp = Timestamp(1_795_305_600_000);
+/// Polls after which a future is taken to hang; a test that waits for nothing must fail, not block.
+const MAX_POLLS: usize = 1_000_000;
+
+/// All ports in one. Clones share everything.
+#[derive(Clone)]
+pub struct FakePorts {
+    inner: Rc<Inner>,
+}
+
+struct Inner {
+    now: Cell<Timestamp>,
+    random: Cell<u64>,
+    log: RefCell<Vec<String>>,
+    background: RefCell<Vec<Pin<Box<dyn Future<Output = ()>>>>>,
+    store: MemoryStore,
+    upstream: FakeUpstream,
+}
+
+impl Default for FakePorts {
+    fn default() -> Self {
+        Self::seeded(1)
+    }
+}
+
+impl FakePorts {
+    /// Ports with an empty store, at [`START`], whose randomness follows from `seed`.
+    pub fn seeded(seed: u64) -> Self {
+        Self {
+            inner: Rc::new(Inner {
+                now: Cell::new(START),
+                random: Cell::new(seed),
+                log: RefCell::default(),
+                background: RefCell::default(),
+                store: MemoryStore::default(),
+                upstream: FakeUpstream::default(),
+            }),
+        }
+    }
+
+    /// Moves the clock forward.
+    pub fn advance_ms(&self, milliseconds: u64) {
+        self.inner
+            .now
+            .set(self.inner.now.get().plus_ms(milliseconds));
+    }
+
+    /// Sets the clock, backwards too.
+    pub fn set_now(&self, now: Timestamp) {
+        self.inner.now.set(now);
+    }
+
+    /// The store behind the ports, to look into and to break.
+    pub fn store(&self) -> &MemoryStore {
+        &self.inner.store
+    }
+
+    /// The upstream behind the ports, to script and to look into.
+    pub fn upstream(&self) -> &FakeUpstream {
+        &self.inner.upstream
+    }
+
+    /// The lines that were logged so far.
+    pub fn log_lines(&self) -> Vec<String> {
+        self.inner.log.borrow().clone()
+    }
+
+    /// Runs all background work to its end, and what it spawns; returns how many pieces that were.
+    pub fn run_background(&self) -> usize {
+        let mut count = 0;
+        loop {
+            let Some(work) = self.inner.background.borrow_mut().pop() else {
+                return count;
+            };
+            block_on(work);
+            count += 1;
+        }
+    }
+}
+
+impl fmt::Debug for FakePorts {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("FakePorts")
+            .field("now", &self.inner.now.get())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Clock for FakePorts {
+    fn now(&self) -> Timestamp {
+        self.inner.now.get()
+    }
+}
+
+impl Random for FakePorts {
+    /// `SplitMix64`: well distributed from any seed, in four lines.
+    fn next_u64(&self) -> u64 {
+        let state = self.inner.random.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.inner.random.set(state);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn fill_secure(&self, bytes: &mut [u8]) {
+        for chunk in bytes.chunks_mut(8) {
+            let random = self.next_u64().to_le_bytes();
+            chunk.copy_from_slice(&random[..chunk.len()]);
+        }
+    }
+}
+
+impl Log for FakePorts {
+    fn line(&self, text: fmt::Arguments<'_>) {
+        self.inner.log.borrow_mut().push(text.to_string());
+    }
+}
+
+impl Background for FakePorts {
+    fn spawn(&self, work: impl Future<Output = ()> + 'static) {
+        self.inner.background.borrow_mut().push(Box::pin(work));
+    }
+}
+
+impl ReadStore for FakePorts {
+    async fn read(&self, record: Record) -> Result<Option<Vec<u8>>, StoreError> {
+        yield_once().await;
+        self.inner.store.read(record)
+    }
+}
+
+impl WriteStore for FakePorts {
+    async fn swap(
+        &self,
+        record: Record,
+        expected: Option<&[u8]>,
+        new: &[u8],
+    ) -> Result<Swap, StoreError> {
+        yield_once().await;
+        self.inner.store.swap(record, expected, new)
+    }
+}
+
+impl Upstream for FakePorts {
+    type Body = FakeBody;
+
+    async fn send(
+        &self,
+        request: http::Request<Bytes>,
+        timeouts: Timeouts,
+    ) -> Result<http::Response<FakeBody>, SendError> {
+        yield_once().await;
+        let (after_ms, outcome) = self.inner.upstream.answer(request, timeouts);
+        self.advance_ms(after_ms);
+        outcome
+    }
+}
+
+/// Lets every other future that is polled beside this one go first, as real I/O would.
+async fn yield_once() {
+    let mut yielded = false;
+    poll_fn(|context| {
+        if yielded {
+            return Poll::Ready(());
+        }
+        yielded = true;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+/// Runs a future to its end on this thread.
+///
+/// # Panics
+/// When the future is still pending after a million polls, since nothing in these fakes ever takes that long.
+#[expect(clippy::panic, reason = "a test that hangs must fail with a reason")]
+pub fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
+    let mut context = Context::from_waker(Waker::noop());
+    for _ in 0..MAX_POLLS {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+            return output;
+        }
+    }
+    panic!("the future waits for something that never happens");
+}
+
+/// The whole body of a reply.
+pub async fn read_body(reply: Reply) -> Result<Bytes, BrokenBody> {
+    reply
+        .into_body()
+        .collect()
+        .await
+        .map(http_body_util::Collected::to_bytes)
+}

@@ -1,0 +1,129 @@
+//! A store in memory. Owns the semantics of compare-and-swap, and the faults that tests inject.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+
+use gateway_core::ports::{Record, StoreError, Swap};
+
+type Hook = Box<dyn FnOnce(&MemoryStore)>;
+
+/// Records in memory, with real compare-and-swap.
+#[derive(Default)]
+pub struct MemoryStore {
+    values: RefCell<BTreeMap<&'static str, Vec<u8>>>,
+    broken_reads: Cell<bool>,
+    broken_writes: Cell<bool>,
+    conflicts: Cell<usize>,
+    before_swap: RefCell<Vec<(Record, Hook)>>,
+    reads: Cell<usize>,
+    writes: Cell<usize>,
+}
+
+impl MemoryStore {
+    /// The value of a record.
+    pub fn get(&self, record: Record) -> Option<Vec<u8>> {
+        self.values.borrow().get(record.key()).cloned()
+    }
+
+    /// Writes a record, as another instance would.
+    pub fn put(&self, record: Record, value: impl Into<Vec<u8>>) {
+        self.values.borrow_mut().insert(record.key(), value.into());
+    }
+
+    /// Every value of the store as text, to search for what must not be in it.
+    pub fn dump(&self) -> String {
+        let values = self.values.borrow();
+        values
+            .values()
+            .map(|value| String::from_utf8_lossy(value))
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+
+    /// Makes all reads fail, or work again.
+    pub fn break_reads(&self, broken: bool) {
+        self.broken_reads.set(broken);
+    }
+
+    /// Makes all writes fail, or work again.
+    pub fn break_writes(&self, broken: bool) {
+        self.broken_writes.set(broken);
+    }
+
+    /// Lets the next `count` writes meet a conflict, whatever they expect.
+    pub fn conflict_next(&self, count: usize) {
+        self.conflicts.set(count);
+    }
+
+    /// Runs `hook` between the next read of `record` and the write that follows from it: the moment at which
+    /// another writer does harm.
+    pub fn before_swap(&self, record: Record, hook: impl FnOnce(&Self) + 'static) {
+        self.before_swap.borrow_mut().push((record, Box::new(hook)));
+    }
+
+    /// How often the store was read.
+    pub fn reads(&self) -> usize {
+        self.reads.get()
+    }
+
+    /// How often the store was written, or was tried to be.
+    pub fn writes(&self) -> usize {
+        self.writes.get()
+    }
+
+    pub(super) fn read(&self, record: Record) -> Result<Option<Vec<u8>>, StoreError> {
+        self.reads.set(self.reads.get() + 1);
+        if self.broken_reads.get() {
+            return Err(StoreError("reads are broken for this test".to_owned()));
+        }
+        Ok(self.get(record))
+    }
+
+    pub(super) fn swap(
+        &self,
+        record: Record,
+        expected: Option<&[u8]>,
+        new: &[u8],
+    ) -> Result<Swap, StoreError> {
+        self.writes.set(self.writes.get() + 1);
+        let hook = {
+            let mut hooks = self.before_swap.borrow_mut();
+            let place = hooks.iter().position(|(of, _)| *of == record);
+            place.map(|place| hooks.remove(place).1)
+        };
+        if let Some(hook) = hook {
+            hook(self);
+        }
+        if self.broken_writes.get() {
+            return Err(StoreError("writes are broken for this test".to_owned()));
+        }
+        if self.conflicts.get() > 0 {
+            self.conflicts.set(self.conflicts.get() - 1);
+            return Ok(Swap::Conflict);
+        }
+        if self.get(record).as_deref() != expected {
+            return Ok(Swap::Conflict);
+        }
+        self.put(record, new);
+        Ok(Swap::Done)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_expected_value_is_replaced() {
+        let store = MemoryStore::default();
+        assert_eq!(
+            store.swap(Record::Config, Some(b"x"), b"1"),
+            Ok(Swap::Conflict)
+        );
+        assert_eq!(store.swap(Record::Config, None, b"1"), Ok(Swap::Done));
+        assert_eq!(store.swap(Record::Config, None, b"2"), Ok(Swap::Conflict));
+        assert_eq!(store.swap(Record::Config, Some(b"1"), b"2"), Ok(Swap::Done));
+        assert_eq!(store.read(Record::Config), Ok(Some(b"2".to_vec())));
+        assert_eq!(store.read(Record::SessionSecret), Ok(None));
+    }
+}
