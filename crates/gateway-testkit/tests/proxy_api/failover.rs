@@ -151,7 +151,7 @@ fn the_total_time_ends_the_search() {
     };
     document.channels = vec![channel("a", 3)];
     document.settings.total_timeout_ms = 10_000;
-    let stage = Stage::with(document);
+    let stage = Stage::with(&document);
     stage.upstream(|_| FakeReply::json(500, "").after_ms(6_000));
     assert_eq!(
         stage.chat(CHAT).error(),

@@ -1,4 +1,9 @@
 //! HTTP-level tests of the client side on fake ports: what a client sees, and what an upstream was sent.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on must fail, also in its helpers"
+)]
 
 mod failover;
 mod request_path;

@@ -91,7 +91,7 @@ fn bad_requests_get_the_contracts_errors() {
     on.models = vec!["m".to_owned()];
     let mut key = client_key();
     key.models = vec!["m".to_owned(), "sleeping".to_owned()];
-    let stage = Stage::with(Document {
+    let stage = Stage::with(&Document {
         channels: vec![off, on],
         keys: vec![key],
         ..Document::default()
@@ -142,7 +142,7 @@ fn a_body_over_the_limit_is_refused() {
         ..Document::default()
     };
     document.settings.max_request_bytes = 64;
-    let stage = Stage::with(document);
+    let stage = Stage::with(&document);
     stage.upstream(|_| ok());
     let body = format!(r#"{{"model":"m","x":"{}"}}"#, "y".repeat(64));
     assert_eq!(
@@ -162,7 +162,7 @@ fn models_are_listed_by_key_and_found_by_encoded_name() {
     listed.models = vec!["meta/llama".to_owned(), "secret".to_owned()];
     let mut key = client_key();
     key.models = vec!["meta/llama".to_owned()];
-    let stage = Stage::with(Document {
+    let stage = Stage::with(&Document {
         channels: vec![listed],
         keys: vec![key],
         ..Document::default()

@@ -93,18 +93,18 @@ pub fn client_key() -> ClientKey {
 
 impl Stage {
     pub fn new(channels: Vec<Channel>) -> Self {
-        Self::with(Document {
+        Self::with(&Document {
             channels,
             keys: vec![client_key()],
             ..Document::default()
         })
     }
 
-    pub fn with(document: Document) -> Self {
+    pub fn with(document: &Document) -> Self {
         let ports = FakePorts::default();
         ports
             .store()
-            .put(Record::Config, serde_json::to_vec(&document).unwrap());
+            .put(Record::Config, serde_json::to_vec(document).unwrap());
         let gateway = Rc::new(Gateway::new(ports.clone(), Ok(None)));
         Self { ports, gateway }
     }
