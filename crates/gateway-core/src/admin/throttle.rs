@@ -11,14 +11,13 @@ use crate::units::Timestamp;
 
 /// Failures of one address before it is locked.
 const MAX_FAILURES: u32 = 5;
-/// Failures of all addresses together before all are locked: guessing from many addresses is still guessing.
+/// Failures of all addresses together before all are locked: guessing from many addresses is still guessing. It
+/// also keeps the record small: no more addresses than this are remembered, and one per further minute.
 const MAX_FAILURES_OVERALL: u32 = 100;
 /// The first lock; every further failure doubles it.
 const FIRST_LOCK_MS: u64 = 60_000;
 /// The longest lock, and the time after which a failure is forgotten.
 const MEMORY_MS: u64 = 15 * 60_000;
-/// Addresses that are remembered, so that the record stays small.
-const MAX_ADDRESSES: usize = 256;
 
 /// Failed logins of one address, or of all.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -153,12 +152,6 @@ impl Table {
             .entry(address.to_owned())
             .or_default()
             .add(now, MAX_FAILURES, MEMORY_MS);
-        while self.addresses.len() > MAX_ADDRESSES {
-            let Some(oldest) = self.oldest_but(address) else {
-                break;
-            };
-            self.addresses.remove(&oldest);
-        }
         Ok(())
     }
 
@@ -169,12 +162,5 @@ impl Table {
                 self.overall.locked_until = Timestamp(0);
             }
         }
-    }
-
-    fn oldest_but(&self, address: &str) -> Option<String> {
-        let others = self.addresses.iter().filter(|(name, _)| *name != address);
-        others
-            .min_by_key(|(_, failures)| failures.last)
-            .map(|(name, _)| name.clone())
     }
 }

@@ -14,7 +14,7 @@ pub struct MemoryStore {
     broken_reads: Cell<bool>,
     broken_writes: Cell<bool>,
     conflicts: Cell<usize>,
-    before_swap: RefCell<Vec<(Record, Hook)>>,
+    after_read: RefCell<Vec<(Record, Hook)>>,
     reads: Cell<usize>,
     writes: Cell<usize>,
 }
@@ -55,10 +55,10 @@ impl MemoryStore {
         self.conflicts.set(count);
     }
 
-    /// Runs `hook` between the next read of `record` and the write that follows from it: the moment at which
-    /// another writer does harm.
-    pub fn before_swap(&self, record: Record, hook: impl FnOnce(&Self) + 'static) {
-        self.before_swap.borrow_mut().push((record, Box::new(hook)));
+    /// Runs `hook` right after the next read of `record`: before the write that follows from it, which is the
+    /// moment at which another writer does harm.
+    pub fn after_read(&self, record: Record, hook: impl FnOnce(&Self) + 'static) {
+        self.after_read.borrow_mut().push((record, Box::new(hook)));
     }
 
     /// How often the store was read.
@@ -76,7 +76,16 @@ impl MemoryStore {
         if self.broken_reads.get() {
             return Err(StoreError("reads are broken for this test".to_owned()));
         }
-        Ok(self.get(record))
+        let value = self.get(record);
+        let hook = {
+            let mut hooks = self.after_read.borrow_mut();
+            let place = hooks.iter().position(|(of, _)| *of == record);
+            place.map(|place| hooks.remove(place).1)
+        };
+        if let Some(hook) = hook {
+            hook(self);
+        }
+        Ok(value)
     }
 
     pub(super) fn swap(
@@ -86,14 +95,6 @@ impl MemoryStore {
         new: &[u8],
     ) -> Result<Swap, StoreError> {
         self.writes.set(self.writes.get() + 1);
-        let hook = {
-            let mut hooks = self.before_swap.borrow_mut();
-            let place = hooks.iter().position(|(of, _)| *of == record);
-            place.map(|place| hooks.remove(place).1)
-        };
-        if let Some(hook) = hook {
-            hook(self);
-        }
         if self.broken_writes.get() {
             return Err(StoreError("writes are broken for this test".to_owned()));
         }

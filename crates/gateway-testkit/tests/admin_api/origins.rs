@@ -4,149 +4,87 @@ use serde_json::json;
 
 use crate::{Gateway, PASSWORD, request};
 
+/// Host, origin, and whether they are one.
+const ORIGINS: [(&str, &str, bool); 16] = [
+    ("gateway.example", "https://gateway.example", true),
+    ("Gateway.Example", "https://gateway.example:443", true),
+    ("gateway.example:443", "https://gateway.example", true),
+    ("127.0.0.1:3000", "http://127.0.0.1:3000", true),
+    ("[::1]:3000", "http://[::1]:3000", true),
+    ("gateway.example", "https://evil.example", false),
+    (
+        "gateway.example",
+        "https://gateway.example.evil.example",
+        false,
+    ),
+    ("gateway.example", "https://gateway.example:8443", false),
+    ("gateway.example:8443", "https://gateway.example", false),
+    ("127.0.0.1:3000", "http://127.0.0.1:3001", false),
+    ("gateway.example", "null", false),
+    ("gateway.example", "", false),
+    ("gateway.example", "gateway.example", false),
+    ("gateway.example", "file://gateway.example", false),
+    (
+        "gateway.example",
+        "https://gateway.example@evil.example",
+        false,
+    ),
+    ("not a host", "https://gateway.example", false),
+];
+
+/// Sends a read with the cookie and a login with these headers; both are taken or both refused.
+fn is_taken(gateway: &Gateway, headers: &[(&str, &str)]) -> bool {
+    let cookie = format!("gateway_session={}", gateway.token);
+    let mut all = headers.to_vec();
+    all.push(("cookie", &cookie));
+    let read = gateway.send(request("GET", "channels", &all, ""));
+    let body = json!({ "password": PASSWORD }).to_string();
+    let login = gateway.send(request("POST", "login", headers, body));
+    let statuses = (read.status.as_u16(), login.status.as_u16());
+    if statuses == (200, 200) {
+        return true;
+    }
+    assert_eq!(statuses, (403, 403), "{headers:?}");
+    assert_eq!(
+        (read.code(), login.code()),
+        ("cross_origin", "cross_origin")
+    );
+    false
+}
+
 #[test]
 fn only_the_own_origin_is_taken() {
     let gateway = Gateway::new();
-    let cookie = format!("gateway_session={}", gateway.token);
-    let full_url = (
-        "spin-full-url",
-        "http://gateway.example:3000/admin/api/channels",
-    );
-    for (headers, allowed) in [
-        (vec![("host", "gateway.example")], true),
-        (
-            vec![
-                ("host", "gateway.example"),
-                ("origin", "https://gateway.example"),
-            ],
-            true,
-        ),
-        (
-            vec![
-                ("host", "Gateway.Example"),
-                ("origin", "https://gateway.example:443"),
-            ],
-            true,
-        ),
-        (
-            vec![
-                ("host", "127.0.0.1:3000"),
-                ("origin", "http://127.0.0.1:3000"),
-            ],
-            true,
-        ),
-        (
-            vec![("host", "[::1]:3000"), ("origin", "http://[::1]:3000")],
-            true,
-        ),
-        (
-            vec![full_url, ("origin", "http://gateway.example:3000")],
-            true,
-        ),
-        (
-            vec![
-                ("host", "gateway.example"),
-                ("sec-fetch-site", "same-origin"),
-            ],
-            true,
-        ),
-        (
-            vec![("host", "gateway.example"), ("sec-fetch-site", "none")],
-            true,
-        ),
-        (
-            vec![
-                ("host", "gateway.example"),
-                ("sec-fetch-site", "cross-site"),
-            ],
-            false,
-        ),
-        (
-            vec![("host", "gateway.example"), ("sec-fetch-site", "same-site")],
-            false,
-        ),
-        (
-            vec![
-                ("host", "gateway.example"),
-                ("origin", "https://evil.example"),
-            ],
-            false,
-        ),
-        (
-            vec![
-                ("host", "gateway.example"),
-                ("origin", "https://gateway.example.evil.example"),
-            ],
-            false,
-        ),
-        (
-            vec![
-                ("host", "gateway.example"),
-                ("origin", "https://gateway.example:8443"),
-            ],
-            false,
-        ),
-        (
-            vec![
-                ("host", "127.0.0.1:3000"),
-                ("origin", "http://127.0.0.1:3001"),
-            ],
-            false,
-        ),
-        (vec![("host", "gateway.example"), ("origin", "null")], false),
-        (vec![("host", "gateway.example"), ("origin", "")], false),
-        (
-            vec![("host", "gateway.example"), ("origin", "gateway.example")],
-            false,
-        ),
-        (
-            vec![
-                ("host", "gateway.example"),
-                ("origin", "file://gateway.example"),
-            ],
-            false,
-        ),
-        (
-            vec![
-                ("host", "gateway.example"),
-                ("origin", "https://gateway.example"),
-                ("origin", "https://evil.example"),
-            ],
-            false,
-        ),
-        (
-            vec![full_url, ("origin", "http://evil.example:3000")],
-            false,
-        ),
-        (vec![("origin", "https://gateway.example")], false),
+    for (host, origin, taken) in ORIGINS {
+        let headers = [("host", host), ("origin", origin)];
+        assert_eq!(is_taken(&gateway, &headers), taken, "{headers:?}");
+        let full_url = format!("http://{host}/admin/api/channels");
+        let headers = [("spin-full-url", full_url.as_str()), ("origin", origin)];
+        assert_eq!(is_taken(&gateway, &headers), taken, "{headers:?}");
+    }
+    assert!(is_taken(&gateway, &[]));
+    assert!(is_taken(&gateway, &[("host", "gateway.example")]));
+    let own = "https://gateway.example";
+    assert!(!is_taken(&gateway, &[("origin", own)]));
+    let two = [
+        ("host", "gateway.example"),
+        ("origin", own),
+        ("origin", "https://evil.example"),
+    ];
+    assert!(!is_taken(&gateway, &two));
+}
+
+#[test]
+fn the_browser_says_itself_whose_page_it_is() {
+    let gateway = Gateway::new();
+    for (site, taken) in [
+        ("same-origin", true),
+        ("none", true),
+        ("cross-site", false),
+        ("same-site", false),
     ] {
-        let mut all = headers.clone();
-        all.push(("cookie", &cookie));
-        let answer = gateway.send(request("GET", "channels", &all, ""));
-        let login = gateway.send(request(
-            "POST",
-            "login",
-            &headers,
-            json!({"password": PASSWORD}).to_string(),
-        ));
-        if allowed {
-            assert_eq!(
-                (answer.status.as_u16(), login.status.as_u16()),
-                (200, 200),
-                "{headers:?}"
-            );
-        } else {
-            assert_eq!(
-                (answer.status.as_u16(), answer.code()),
-                (403, "cross_origin"),
-                "{headers:?}"
-            );
-            assert_eq!(
-                (login.status.as_u16(), login.code()),
-                (403, "cross_origin"),
-                "{headers:?}"
-            );
-        }
+        let headers = [("host", "gateway.example"), ("sec-fetch-site", site)];
+        assert_eq!(is_taken(&gateway, &headers), taken, "{site}");
     }
 }
 

@@ -15,7 +15,7 @@ fn a_write_in_between_is_kept() {
         gateway.channel(&json!({"name": "mine"})),
         gateway.channel(&json!({"name": "other"})),
     );
-    gateway.ports.store().before_swap(Record::Config, |store| {
+    gateway.ports.store().after_read(Record::Config, |store| {
         let mut document: Value =
             serde_json::from_slice(&store.get(Record::Config).unwrap()).unwrap();
         document["channels"][1]["name"] = json!("changed by somebody else");
@@ -38,8 +38,8 @@ fn a_write_in_between_is_kept() {
 fn a_channel_that_is_deleted_in_between_is_not_revived() {
     let gateway = Gateway::new();
     let id = gateway.channel(&json!({}));
-    gateway.ports.store().before_swap(Record::Config, |store| {
-        store.put(Record::Config, br#"{"version":1}"#)
+    gateway.ports.store().after_read(Record::Config, |store| {
+        store.put(Record::Config, br#"{"version":1}"#);
     });
     gateway
         .call("PATCH", &format!("channels/{id}"), &json!({"weight": 5}))
@@ -196,4 +196,60 @@ fn first_logins_at_the_same_moment_agree_on_one_secret() {
             .send(request("GET", "session", &[("cookie", &cookie)], ""))
             .expect_error(401, "not_authenticated");
     }
+}
+
+#[test]
+fn guesses_and_logouts_of_other_instances_in_between_count() {
+    let mut gateway = Gateway::new();
+    for _ in 0..4 {
+        gateway
+            .login("wrong one")
+            .expect_error(401, "wrong_password");
+    }
+    let four = gateway.ports.store().get(Record::LoginFailures).unwrap();
+    gateway
+        .login("wrong one")
+        .expect_error(401, "wrong_password");
+    let five = gateway.ports.store().get(Record::LoginFailures).unwrap();
+    gateway.ports.store().put(Record::LoginFailures, four);
+    gateway
+        .ports
+        .store()
+        .after_read(Record::LoginFailures, |store| {
+            store.put(Record::LoginFailures, five)
+        });
+    gateway
+        .login(PASSWORD)
+        .expect_error(429, "rate_limit_exceeded");
+
+    gateway.ports.advance_ms(60_000);
+    let first = gateway.token.clone();
+    gateway.log_in();
+    assert_eq!(
+        gateway.call("POST", "logout", &Value::Null).status.as_u16(),
+        204
+    );
+    let ended = gateway.ports.store().get(Record::EndedSessions).unwrap();
+    gateway.ports.store().put(Record::EndedSessions, b"[]");
+    let second = std::mem::replace(&mut gateway.token, first);
+    // The first read is the check of the session; the second one is the change of the list.
+    gateway
+        .ports
+        .store()
+        .after_read(Record::EndedSessions, |store| {
+            store.after_read(Record::EndedSessions, |store| {
+                store.put(Record::EndedSessions, ended)
+            });
+        });
+    assert_eq!(
+        gateway.call("POST", "logout", &Value::Null).status.as_u16(),
+        204
+    );
+    gateway
+        .get("session")
+        .expect_error(401, "not_authenticated");
+    gateway.token = second;
+    gateway
+        .get("session")
+        .expect_error(401, "not_authenticated");
 }

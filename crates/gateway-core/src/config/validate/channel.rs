@@ -175,7 +175,7 @@ impl ChannelChange {
         }
         match (channel.provider, &channel.azure) {
             (Provider::Azure, None) => {
-                problems.add("azure", "is required when `provider` is \"azure\"")
+                problems.add("azure", "is required when `provider` is \"azure\"");
             }
             (Provider::Azure, Some(_)) | (_, None) => {}
             (_, Some(_)) => problems.add("azure", "must be null unless `provider` is \"azure\""),
@@ -253,11 +253,19 @@ fn parse_base_url(text: &str) -> Result<String, &'static str> {
     if text.len() > MAX_URL_BYTES {
         return Err("must have at most 2048 bytes");
     }
-    // The URL parser also takes `https:host`, line breaks and backslashes, which in a setting are mistakes.
-    let lower = text.get(..8).unwrap_or(text).to_ascii_lowercase();
+    // The URL parser also takes `https:host`, `https:///host`, line breaks and backslashes, which in a setting
+    // are mistakes.
     let odd =
         |character: char| character.is_whitespace() || character.is_control() || character == '\\';
-    if !(lower.starts_with("https://") || lower.starts_with("http://")) || text.contains(odd) {
+    let after_scheme = text
+        .split_once("://")
+        .filter(|(scheme, _)| {
+            ["https", "http"]
+                .iter()
+                .any(|known| scheme.eq_ignore_ascii_case(known))
+        })
+        .map(|(_, rest)| rest);
+    if after_scheme.is_none_or(|rest| rest.starts_with('/')) || text.contains(odd) {
         return Err(ABSOLUTE);
     }
     let url = Url::parse(text).map_err(|_| ABSOLUTE)?;
@@ -376,8 +384,9 @@ fn headers(value: &Value, problems: &mut Problems) -> Option<BTreeMap<String, St
             continue;
         }
         let text = value.as_str().map(str::trim);
-        let text = text
-            .filter(|text| text.len() <= MAX_HEADER_BYTES && HeaderValue::from_str(text).is_ok());
+        let text = text.filter(|text| {
+            text.len() <= MAX_HEADER_BYTES && text.is_ascii() && HeaderValue::from_str(text).is_ok()
+        });
         let Some(text) = text else {
             problems.add(
                 path,
@@ -424,7 +433,7 @@ fn azure(value: &Value, problems: &mut Problems) -> Option<Option<Azure>> {
             "deployments" => {
                 azure.deployments = problems
                     .model_map(&path, value, deployment)
-                    .unwrap_or_default()
+                    .unwrap_or_default();
             }
             _ => problems.unknown("azure", name),
         }

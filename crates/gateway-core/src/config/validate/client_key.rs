@@ -38,7 +38,7 @@ impl ClientKeyChange {
                 "name" => change.name = problems.text(name, value, MAX_NAME_CHARS),
                 "enabled" => change.enabled = problems.boolean(name, value),
                 "models" => {
-                    change.models = problems.texts(name, value, MAX_MODEL_CHARS, MAX_MODELS)
+                    change.models = problems.texts(name, value, MAX_MODEL_CHARS, MAX_MODELS);
                 }
                 "expires_at" => change.expires_at = time(name, value, problems),
                 "limits" => change.read_limits(value, problems),
