@@ -1,1 +1,44 @@
-//! Placeholder.
+//! What the end-to-end tests share: a gateway process, an admin, a stage with a scripted upstream.
+//! Owns no assertion about the gateway; those stand in `tests/`.
+
+mod admin;
+mod gateway;
+mod http;
+mod stage;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+pub use admin::Admin;
+pub use gateway::{Gateway, PASSWORD, Setup, built_component};
+pub use http::{Reply, client};
+pub use stage::Stage;
+
+/// Within which a change of the configuration is in force: two seconds by the contract, and some for the
+/// request that finds out.
+pub const IN_FORCE: Duration = Duration::from_millis(2_500);
+
+/// The workspace's root.
+pub fn workspace_root() -> PathBuf {
+    let mut root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    root.pop();
+    root
+}
+
+/// Repeats `check` until it holds, and fails when it does not within `limit`.
+pub async fn eventually<F, C>(limit: Duration, what: &str, mut check: F) -> Result<()>
+where
+    F: FnMut() -> C,
+    C: Future<Output = Result<bool>>,
+{
+    let start = Instant::now();
+    while start.elapsed() < limit {
+        if check().await? {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    bail!("not within {limit:?}: {what}")
+}

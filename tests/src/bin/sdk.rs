@@ -1,0 +1,151 @@
+//! Runs the SDK suites: the official OpenAI packages for Python and Node.js against a gateway with a
+//! scripted upstream. Owns the stage and the packages' installation; the tests stand in `sdk/`.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context as _, Result, ensure};
+use gateway_testkit::upstream::{Action, Chunk, Rule};
+use gateway_tests::{Stage, workspace_root};
+use serde_json::json;
+
+const FIRST_EVENT: &str = "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"truncated\",\
+     \"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"one\"},\"finish_reason\":null}]}\n\n";
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("sdk: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<()> {
+    let tests = workspace_root().join("tests");
+    // Installed first, so that a missing tool is named before anything starts.
+    let python = python(&tests)?;
+    let node = node(&tests)?;
+    let stage = stage().await?;
+    let mut failed = Vec::new();
+    for (name, mut command) in [("Python", python), ("Node.js", node)] {
+        println!("\n== the OpenAI SDK for {name}");
+        let status = command
+            .env("GATEWAY_URL", stage.gateway.url("/v1"))
+            .env("GATEWAY_KEY", &stage.key)
+            .env(
+                "UPSTREAM_LOG",
+                format!("{}/__log", stage.upstream.root_url()),
+            )
+            .status()
+            .with_context(|| format!("running the suite for {name}"))?;
+        if !status.success() {
+            failed.push(name);
+        }
+    }
+    ensure!(failed.is_empty(), "failed: {}", failed.join(", "));
+    Ok(())
+}
+
+/// The channels that the suites know by their models.
+async fn stage() -> Result<Stage> {
+    let stage = Stage::start().await?;
+    let usual = json!({"keys": ["usual"], "models": ["vendor/chat-model", "embedding-model"]});
+    stage.channel("usual", &usual).await?;
+    for model in ["broken", "limited", "truncated"] {
+        stage
+            .channel(model, &json!({"keys": [model], "models": [model]}))
+            .await?;
+    }
+    let limited = Action::error(429, "rate_limit_exceeded", "slow down").header("retry-after", "1");
+    for (key, action) in [
+        ("broken", Action::error(500, "server_error", "broken")),
+        ("limited", limited),
+        ("truncated", Action::sse([Chunk::new(FIRST_EVENT)])),
+    ] {
+        stage.upstream.rule(Rule::always(action).key(key));
+    }
+    Ok(stage)
+}
+
+/// pytest in a virtual environment of its own.
+fn python(tests: &Path) -> Result<Command> {
+    let suite = tests.join("sdk/python");
+    let venv = tests.join(".venv");
+    let interpreter = venv.join("bin/python");
+    install(
+        &suite.join("requirements.txt"),
+        &venv.join("installed.txt"),
+        || {
+            ensure!(
+                succeeds(
+                    Command::new("python3")
+                        .args(["-m", "venv", "--clear"])
+                        .arg(&venv)
+                ),
+                "python3 -m venv failed; install it: sudo apt-get install python3-venv"
+            );
+            let pip = [
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                "-r",
+                "requirements.txt",
+            ];
+            ensure!(
+                succeeds(Command::new(&interpreter).args(pip).current_dir(&suite)),
+                "pip install failed"
+            );
+            Ok(())
+        },
+    )?;
+    let mut command = Command::new(interpreter);
+    command
+        .args(["-m", "pytest", "-v", "-p", "no:cacheprovider"])
+        .current_dir(suite);
+    Ok(command)
+}
+
+/// Node's own test runner.
+fn node(tests: &Path) -> Result<Command> {
+    let suite = tests.join("sdk/node");
+    install(
+        &suite.join("package-lock.json"),
+        &suite.join("node_modules/installed.txt"),
+        || {
+            ensure!(
+                succeeds(
+                    Command::new("npm")
+                        .args(["ci", "--no-audit", "--no-fund"])
+                        .current_dir(&suite)
+                ),
+                "npm ci failed; Node.js 20 or newer is needed: sudo apt-get install nodejs npm"
+            );
+            Ok(())
+        },
+    )?;
+    let mut command = Command::new("node");
+    command
+        .args(["--test", "--test-reporter=spec"])
+        .current_dir(suite);
+    Ok(command)
+}
+
+/// Installs unless that was done for the same list: `stamp` is a copy of it.
+fn install(list: &Path, stamp: &PathBuf, work: impl FnOnce() -> Result<()>) -> Result<()> {
+    let wanted = std::fs::read(list).with_context(|| list.display().to_string())?;
+    if std::fs::read(stamp).is_ok_and(|known| known == wanted) {
+        return Ok(());
+    }
+    work()?;
+    std::fs::write(stamp, wanted)?;
+    Ok(())
+}
+
+fn succeeds(command: &mut Command) -> bool {
+    command.status().is_ok_and(|status| status.success())
+}

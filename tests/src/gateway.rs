@@ -1,0 +1,293 @@
+//! The gateway as a process: the shipped components on the local host. Owns the process, its state
+//! directory and its log.
+
+use std::io::{BufRead as _, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use crate::workspace_root;
+
+/// The admin password that a gateway gets unless its setup says otherwise.
+pub const PASSWORD: &str = "correct horse battery staple";
+
+/// A start compiles the components when no compiled form of them is there yet, on busy cores.
+const START_LIMIT: Duration = Duration::from_mins(2);
+const STOP_LIMIT: Duration = Duration::from_secs(15);
+
+/// How a gateway is started.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// Spin variables, by their lower-case names.
+    pub variables: Vec<(String, String)>,
+    /// The state directory; `None`: a new one that goes with the gateway.
+    pub state: Option<PathBuf>,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self::with_password(PASSWORD)
+    }
+}
+
+impl Setup {
+    /// A setup with this admin password; an empty one disables the admin.
+    pub fn with_password(password: &str) -> Self {
+        Self {
+            variables: vec![("admin_password".to_owned(), password.to_owned())],
+            state: None,
+        }
+    }
+
+    /// The same on a state directory that outlives the gateway.
+    #[must_use]
+    pub fn state(mut self, path: &Path) -> Self {
+        self.state = Some(path.to_owned());
+        self
+    }
+
+    /// The same with one more variable.
+    #[must_use]
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+}
+
+/// A running gateway. Dropping it kills it and prints its log, which the test harness shows when the
+/// test fails.
+pub struct Gateway {
+    child: Child,
+    address: SocketAddr,
+    log: Arc<Mutex<String>>,
+    state: PathBuf,
+    _owned_state: Option<TempDir>,
+}
+
+impl Gateway {
+    /// Starts one and waits until it serves.
+    pub fn start(setup: &Setup) -> Result<Self> {
+        let owned_state = match &setup.state {
+            Some(_) => None,
+            None => Some(
+                tempfile::Builder::new()
+                    .prefix("gateway-tests-")
+                    .tempdir()?,
+            ),
+        };
+        let state = match (&setup.state, &owned_state) {
+            (Some(path), _) => path.clone(),
+            (None, Some(directory)) => directory.path().to_owned(),
+            (None, None) => bail!("a gateway needs a state directory"),
+        };
+        share_cache(&state)?;
+        let mut child = command(setup, &state)?
+            .spawn()
+            .context("starting the local host")?;
+        let log = Arc::new(Mutex::new(String::new()));
+        if let Some(errors) = child.stderr.take() {
+            follow(errors, Arc::clone(&log), None);
+        }
+        let (ready, lines) = mpsc::channel();
+        if let Some(output) = child.stdout.take() {
+            follow(output, Arc::clone(&log), Some(ready));
+        }
+        match wait_until_ready(&lines) {
+            Ok(address) => Ok(Self {
+                child,
+                address,
+                log,
+                state,
+                _owned_state: owned_state,
+            }),
+            Err(error) => {
+                drop(child.kill());
+                drop(child.wait());
+                let log = log.lock().unwrap_or_else(PoisonError::into_inner);
+                Err(error.context(format!("the local host did not start:\n{log}")))
+            }
+        }
+    }
+
+    /// Runs one to its end, for starts that have to fail: whether it succeeded, and all it printed.
+    pub fn run_to_end(setup: &Setup, state: &Path) -> Result<(bool, String)> {
+        let mut child = command(setup, state)?.spawn()?;
+        let log = Arc::new(Mutex::new(String::new()));
+        let readers = [
+            child
+                .stderr
+                .take()
+                .map(|stream| follow(stream, Arc::clone(&log), None)),
+            child
+                .stdout
+                .take()
+                .map(|stream| follow(stream, Arc::clone(&log), None)),
+        ];
+        let status = wait(&mut child, START_LIMIT)?;
+        for reader in readers.into_iter().flatten() {
+            drop(reader.join());
+        }
+        let text = log.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Ok((status, text))
+    }
+
+    /// The URL of a path, which begins with a slash.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its state directory.
+    pub fn state(&self) -> &Path {
+        &self.state
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        self.log
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Asks it to stop (SIGTERM), waits for its end and says whether it ended as it should.
+    pub fn stop(mut self) -> Result<bool> {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        kill_process(pid.context("the process has an id")?, Signal::TERM)?;
+        wait(&mut self.child, STOP_LIMIT)
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        // It may have ended already; then both do nothing.
+        drop(self.child.kill());
+        drop(self.child.wait());
+        println!(
+            "--- log of the gateway at {}\n{}---",
+            self.address,
+            self.log()
+        );
+    }
+}
+
+/// Compiled components are shared by all state directories, since compiling takes longer than most tests;
+/// they are keyed by content, so sharing changes nothing else.
+fn share_cache(state: &Path) -> Result<()> {
+    let cache = workspace_root().join("target/gateway-tests-cache");
+    std::fs::create_dir_all(&cache)?;
+    let link = state.join("cache");
+    if !link.exists() {
+        std::os::unix::fs::symlink(cache, link)?;
+    }
+    Ok(())
+}
+
+/// A component as it ships.
+pub fn built_component(name: &str) -> Result<PathBuf> {
+    let path = workspace_root().join(format!("target/wasm32-wasip2/component/{name}.wasm"));
+    ensure!(
+        path.is_file(),
+        "{} is not built; `cargo xtask test` builds it",
+        path.display()
+    );
+    Ok(path)
+}
+
+fn command(setup: &Setup, state: &Path) -> Result<Command> {
+    let root = workspace_root();
+    let binary = std::env::var_os("LOCAL_HOST_BIN")
+        .map_or_else(|| root.join("target/release/local-host"), PathBuf::from);
+    ensure!(
+        binary.is_file(),
+        "{} is missing; `cargo xtask test` builds it and runs these tests",
+        binary.display()
+    );
+    for component in ["proxy_component", "admin_component", "admin_ui"] {
+        built_component(component)?;
+    }
+    let mut command = Command::new(binary);
+    command
+        .arg("--manifest")
+        .arg(root.join("spin.toml"))
+        .args([
+            "--listen",
+            "127.0.0.1:0",
+            "--ready-message",
+            "ready {addr}",
+            "--state",
+        ])
+        .arg(state)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    // The suite runs once as hosts usually do, and once with every instance living for one request.
+    if let Some(count) = std::env::var_os("GATEWAY_TEST_REUSE") {
+        command.arg("--max-instance-reuse-count").arg(count);
+    }
+    for (name, value) in &setup.variables {
+        command.env(format!("SPIN_VARIABLE_{}", name.to_uppercase()), value);
+    }
+    Ok(command)
+}
+
+/// Copies a stream into the log, line by line, and to `lines` as long as somebody listens.
+fn follow(
+    stream: impl Read + Send + 'static,
+    log: Arc<Mutex<String>>,
+    lines: Option<mpsc::Sender<String>>,
+) -> std::thread::JoinHandle<()> {
+    std::thread::spawn(move || {
+        for line in BufReader::new(stream)
+            .lines()
+            .map_while(std::io::Result::ok)
+        {
+            let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+            log.push_str(&line);
+            log.push('\n');
+            drop(log);
+            if let Some(lines) = &lines {
+                // Nobody listens once the address is known.
+                drop(lines.send(line));
+            }
+        }
+    })
+}
+
+fn wait_until_ready(lines: &mpsc::Receiver<String>) -> Result<SocketAddr> {
+    let start = Instant::now();
+    loop {
+        let left = START_LIMIT.saturating_sub(start.elapsed());
+        let line = lines.recv_timeout(left).context("no ready message")?;
+        if let Some(address) = line.strip_prefix("ready ") {
+            return address
+                .trim()
+                .parse()
+                .with_context(|| format!("address in {line:?}"));
+        }
+    }
+}
+
+fn wait(child: &mut Child, limit: Duration) -> Result<bool> {
+    let start = Instant::now();
+    while start.elapsed() < limit {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status.success());
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    drop(child.kill());
+    drop(child.wait());
+    bail!("the local host did not end within {limit:?}")
+}

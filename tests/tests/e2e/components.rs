@@ -1,0 +1,70 @@
+//! The components themselves: size, and that they import nothing that Spin 4.1 does not have.
+
+use std::collections::BTreeSet;
+
+use gateway_tests::built_component;
+use wasmparser::{Parser, Payload};
+
+use crate::Outcome;
+
+const MAX_BYTES: usize = 1_500_000;
+
+/// The names of a component's imports. Cores and components inside it import from it, not from the host.
+fn imports(bytes: &[u8]) -> anyhow::Result<BTreeSet<String>> {
+    let mut names = BTreeSet::new();
+    let mut depth = 0_u32;
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload? {
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::ComponentImportSection(section) if depth == 0 => {
+                for import in section {
+                    names.insert(import?.name.0.to_owned());
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(names)
+}
+
+/// What Spin 4.1 gives an HTTP component, of the packages that ours may use. WASI 0.2 comes from the
+/// standard library, 0.3 from spin-sdk.
+fn is_known(name: &str) -> bool {
+    let Some((interface, version)) = name.split_once('@') else {
+        return false;
+    };
+    let Some((package, _)) = interface.split_once('/') else {
+        return false;
+    };
+    match package {
+        "wasi:cli" | "wasi:clocks" | "wasi:random" | "wasi:http" => {
+            version == "0.3.0" || version.starts_with("0.2.")
+        }
+        "wasi:io" | "wasi:filesystem" | "wasi:sockets" => version.starts_with("0.2."),
+        "wasi:keyvalue" => version == "0.2.0-draft2",
+        "spin:key-value" | "spin:variables" => version == "3.0.0",
+        _ => false,
+    }
+}
+
+#[test]
+fn components_are_small_and_import_only_what_spin_has() -> Outcome {
+    for (name, stores, calls) in [
+        ("proxy_component", true, true),
+        ("admin_component", true, true),
+        ("admin_ui", false, false),
+    ] {
+        let bytes = std::fs::read(built_component(name)?)?;
+        assert!(bytes.len() < MAX_BYTES, "{name} has {} bytes", bytes.len());
+        let imports = imports(&bytes)?;
+        let unknown: Vec<&String> = imports.iter().filter(|import| !is_known(import)).collect();
+        assert!(unknown.is_empty(), "{name} imports {unknown:?}");
+        // The list is read rightly: what a component does use is in it.
+        let has = |prefix: &str| imports.iter().any(|import| import.starts_with(prefix));
+        assert!(has("wasi:http/types@0.3.0"), "{name}: {imports:?}");
+        assert_eq!(has("spin:key-value/"), stores, "{name}: {imports:?}");
+        assert_eq!(has("wasi:http/client@0.3.0"), calls, "{name}: {imports:?}");
+    }
+    Ok(())
+}

@@ -1,0 +1,25 @@
+//! End-to-end tests: the shipped components on the local host, against a scripted upstream. One binary,
+//! so that it links once; every test has a gateway of its own and runs beside the others.
+
+mod admin_channels;
+mod admin_keys;
+mod admin_session;
+mod admin_ui;
+mod auth;
+mod azure;
+mod choosing;
+mod components;
+mod disconnect;
+mod exhausted;
+mod failover;
+mod headers;
+mod models;
+mod public;
+mod request_body;
+mod resilience;
+mod state;
+mod streaming;
+mod truncated;
+
+/// What a test returns: an error is a failure of the machinery, an assertion one of the gateway.
+type Outcome = anyhow::Result<()>;
