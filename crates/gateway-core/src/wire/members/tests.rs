@@ -1,0 +1,140 @@
+//! Edits in place: what changes, what must not, and that hostile bodies are refused.
+
+use proptest::prelude::*;
+use serde_json::{Map, Value};
+
+use super::*;
+
+fn edited(body: &str, edits: &[Edit<'_>]) -> Option<String> {
+    let members = Members::parse(body.as_bytes()).unwrap();
+    members
+        .rewrite(edits)
+        .map(|bytes| String::from_utf8(bytes).unwrap())
+}
+
+#[test]
+fn only_the_edited_value_changes() {
+    let body =
+        " {\"a\" : 1.0 ,\n \"model\": \"gpt\\u002d4o\", \"n\":12345678901234567890,\"e\":1e3 } ";
+    let members = Members::parse(body.as_bytes()).unwrap();
+    assert_eq!(members.string("model").as_deref(), Some("gpt-4o"));
+    assert_eq!(
+        edited(body, &[Edit::Set("model", "\"x\"".into())]).as_deref(),
+        Some("{\"a\" : 1.0,\n \"model\": \"x\", \"n\":12345678901234567890,\"e\":1e3 } ")
+    );
+}
+
+#[test]
+fn unchanged_is_none() {
+    assert_eq!(
+        edited(
+            "{\"model\":\"x\"}",
+            &[Edit::Set("model", "\"x\"".into()), Edit::Remove("y")]
+        ),
+        None
+    );
+}
+
+#[test]
+fn members_can_be_removed_and_appended() {
+    let body = "{\"a\":1,\"b\":{\"a\":2},\"c\":[3]}";
+    assert_eq!(
+        edited(body, &[Edit::Remove("a")]).as_deref(),
+        Some("{\"b\":{\"a\":2},\"c\":[3]}")
+    );
+    assert_eq!(
+        edited(body, &[Edit::Remove("c"), Edit::Remove("a")]).as_deref(),
+        Some("{\"b\":{\"a\":2}}")
+    );
+    assert_eq!(
+        edited("{ }", &[Edit::Set("x\"y", "true".into())]).as_deref(),
+        Some("{\"x\\\"y\":true }")
+    );
+    assert_eq!(
+        edited("{\"a\":1}", &[Edit::Remove("a")]).as_deref(),
+        Some("{}")
+    );
+}
+
+#[test]
+fn of_two_members_with_one_name_the_last_counts() {
+    let members = Members::parse(b"{\"model\":\"a\",\"model\":\"b\"}").unwrap();
+    assert_eq!(members.string("model").as_deref(), Some("b"));
+    assert_eq!(
+        edited(
+            "{\"model\":\"a\",\"model\":\"b\"}",
+            &[Edit::Set("model", "\"c\"".into())]
+        )
+        .as_deref(),
+        Some("{\"model\":\"c\",\"model\":\"c\"}")
+    );
+}
+
+#[test]
+fn anything_else_is_refused() {
+    for body in [
+        "",
+        "[]",
+        "\"x\"",
+        "{\"a\":}",
+        "{\"a\":1} x",
+        "{\"a\":1",
+        "\u{feff}{}",
+    ] {
+        assert!(Members::parse(body.as_bytes()).is_err(), "{body:?}");
+    }
+    assert!(Members::parse(b"{\"a\":\"\xff\"}").is_err());
+}
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        ".{0,12}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 24, 5, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+            prop::collection::hash_map("[a-e]{1,2}|.{0,4}", inner, 0..5)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+fn any_object() -> impl Strategy<Value = Map<String, Value>> {
+    prop::collection::hash_map("[a-e]{1,2}|.{0,4}", any_json(), 0..8)
+        .prop_map(|map| map.into_iter().collect())
+}
+
+proptest! {
+    #[test]
+    fn edits_mean_the_same_as_on_a_parsed_object(
+        object in any_object(),
+        set in "[a-e]{1,2}",
+        removed in "[a-e]{1,2}",
+        value in any_json(),
+        pretty: bool,
+    ) {
+        prop_assume!(set != removed);
+        let text = if pretty {
+            serde_json::to_string_pretty(&object).unwrap()
+        } else {
+            serde_json::to_string(&object).unwrap()
+        };
+        let members = Members::parse(text.as_bytes()).unwrap();
+        let edits = [Edit::Set(&set, value.to_string().into()), Edit::Remove(&removed)];
+        let edited = members.rewrite(&edits).unwrap_or_else(|| text.clone().into_bytes());
+        let mut expected = object;
+        expected.insert(set, value);
+        expected.remove(&removed);
+        prop_assert_eq!(serde_json::from_slice::<Map<String, Value>>(&edited).unwrap(), expected);
+    }
+
+    #[test]
+    fn no_bytes_whatever_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        if let Ok(members) = Members::parse(&bytes) {
+            let _ = members.rewrite(&[Edit::Set("model", "1".into()), Edit::Remove("a")]);
+        }
+    }
+}

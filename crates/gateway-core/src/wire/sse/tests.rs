@@ -1,0 +1,105 @@
+//! Framing: the same events at any chunk boundary, nothing lost, nothing unbounded.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn events(chunks: &[&[u8]]) -> (Vec<Vec<u8>>, Vec<u8>) {
+    let mut scanner = Scanner::default();
+    let mut found = Vec::new();
+    for chunk in chunks {
+        let block = scanner.push(Bytes::copy_from_slice(chunk)).unwrap();
+        found.extend(block.events().map(<[u8]>::to_vec));
+    }
+    let (last, tail) = scanner.finish();
+    found.extend(last.events().map(<[u8]>::to_vec));
+    (found, tail.to_vec())
+}
+
+const STREAMS: &[&[u8]] = &[
+    b"data: a\n\ndata: b\n\n",
+    b"\xef\xbb\xbfdata: a\r\n\r\n: ping\r\n\r\ndata: x\r\ndata: y\r\n\r\n",
+    b"data: a\r\rdata:b\r\r",
+    b"data: a\n\r",
+    b"\n\ndata: a\n\n\n\ndata: [DONE]\n\n",
+    b"data: cut off\ndata: here",
+    b"data\n\n:\n\nretry: 1\n\n",
+];
+
+#[test]
+fn any_chunk_boundary_gives_the_same_bytes_and_data() {
+    for stream in STREAMS {
+        let all_data = |list: &[Vec<u8>]| -> Vec<Vec<u8>> {
+            list.iter()
+                .filter_map(|event| data(event).map(Cow::into_owned))
+                .collect()
+        };
+        let (whole, whole_tail) = events(&[stream]);
+        for first in 0..=stream.len() {
+            for second in first..=stream.len() {
+                let (parts, tail) =
+                    events(&[&stream[..first], &stream[first..second], &stream[second..]]);
+                let joined: Vec<u8> = parts.iter().flatten().chain(&tail).copied().collect();
+                assert_eq!(joined, *stream);
+                assert_eq!(
+                    all_data(&parts),
+                    all_data(&whole),
+                    "{first} {second} {stream:?}"
+                );
+                assert_eq!(tail.len(), whole_tail.len(), "{first} {second} {stream:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn data_lines_are_joined_and_comments_have_none() {
+    let data = |text: &'static str| data(text.as_bytes()).map(Cow::into_owned);
+    assert_eq!(
+        data("data: x\r\nid: 3\r\ndata:y\r\n\r\n"),
+        Some(b"x\ny".to_vec())
+    );
+    assert_eq!(data(": OPENROUTER PROCESSING\n\n"), None);
+    assert_eq!(data("database: 1\n\n"), None);
+    assert_eq!(data("data\n\n"), Some(Vec::new()));
+}
+
+#[test]
+fn a_whole_chunk_is_not_copied() {
+    let chunk = Bytes::from_static(b"data: a\n\ndata: b\n\n");
+    let block = Scanner::default().push(chunk.clone()).unwrap();
+    assert_eq!(block.bytes.as_ptr(), chunk.as_ptr());
+    assert_eq!(block.events().count(), 2);
+}
+
+#[test]
+fn comments_are_told_from_events() {
+    assert!(is_comment(b": ping\n\n"));
+    assert!(is_comment(b"\r\n"));
+    assert!(!is_comment(b": ping\ndata: x\n\n"));
+}
+
+#[test]
+fn a_line_without_end_is_bounded() {
+    let mut scanner = Scanner::default();
+    let chunk = Bytes::from(vec![b'x'; 1024 * 1024]);
+    let broken = (0..32).find_map(|_| scanner.push(chunk.clone()).err());
+    assert_eq!(broken, Some(EventTooLong));
+}
+
+proptest! {
+    #[test]
+    fn no_byte_is_lost_and_boundaries_do_not_matter(
+        pieces in prop::collection::vec("(data|:|id|\\[DONE\\]|x|\\n|\\r|\\r\\n| ){0,8}", 0..12),
+    ) {
+        let whole: Vec<u8> = pieces.concat().into_bytes();
+        let chunks: Vec<&[u8]> = pieces.iter().map(String::as_bytes).collect();
+        let (events_of_chunks, tail) = events(&chunks);
+        let joined: Vec<u8> = events_of_chunks.iter().flatten().chain(&tail).copied().collect();
+        prop_assert_eq!(&joined, &whole);
+        let all_data = |list: &[Vec<u8>]| -> Vec<Vec<u8>> {
+            list.iter().filter_map(|event| data(event).map(Cow::into_owned)).collect()
+        };
+        prop_assert_eq!(all_data(&events_of_chunks), all_data(&events(&[&whole]).0));
+    }
+}
