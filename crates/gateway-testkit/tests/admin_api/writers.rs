@@ -216,7 +216,7 @@ fn guesses_and_logouts_of_other_instances_in_between_count() {
         .ports
         .store()
         .after_read(Record::LoginFailures, |store| {
-            store.put(Record::LoginFailures, five)
+            store.put(Record::LoginFailures, five);
         });
     gateway
         .login(PASSWORD)
@@ -238,7 +238,7 @@ fn guesses_and_logouts_of_other_instances_in_between_count() {
         .store()
         .after_read(Record::EndedSessions, |store| {
             store.after_read(Record::EndedSessions, |store| {
-                store.put(Record::EndedSessions, ended)
+                store.put(Record::EndedSessions, ended);
             });
         });
     assert_eq!(
