@@ -94,6 +94,9 @@ fn detail(code: &ErrorCode) -> String {
             "the host does not allow calls to this network".to_owned()
         }
         ErrorCode::TlsCertificateError => "the certificate is not trusted".to_owned(),
+        ErrorCode::HttpProtocolError => {
+            "the connection broke, or the answer was no HTTP".to_owned()
+        }
         ErrorCode::InternalError(Some(message)) => message.clone(),
         other => format!("{other:?}"),
     }
