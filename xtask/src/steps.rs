@@ -79,13 +79,13 @@ pub const ALL: &[Step] = &[
     },
     Step {
         name: "e2e",
-        about: "the shipped components, every instance serving one request",
+        about: "the shipped components on the local host, from outside",
         run: e2e,
     },
     Step {
-        name: "e2e-reuse",
-        about: "the same with instances that serve many requests",
-        run: e2e_reuse,
+        name: "e2e-single",
+        about: "the same with every instance living for one request",
+        run: e2e_single,
     },
     Step {
         name: "sdk",
@@ -218,7 +218,7 @@ fn e2e(workspace: &Workspace, progress: &Progress) -> Result<()> {
     progress.run(tests(workspace))
 }
 
-fn e2e_reuse(workspace: &Workspace, progress: &Progress) -> Result<()> {
+fn e2e_single(workspace: &Workspace, progress: &Progress) -> Result<()> {
     build_all(workspace, progress)?;
     let mut command = tests(workspace);
     command.env("GATEWAY_TEST_REUSE", "1");

@@ -1,0 +1,69 @@
+//! The processor time that a server has used. Owns reading `/proc`.
+
+use std::fs;
+
+use anyhow::{Context as _, Result};
+
+/// Linux counts in hundredths of a second towards programs, whatever the kernel's own clock is.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// Seconds of processor time that a process and its living and ended children have used so far.
+pub fn seconds(pid: u32) -> Result<f64> {
+    let mut ticks = 0;
+    let mut found = false;
+    for entry in fs::read_dir("/proc")? {
+        let Ok(number) = entry?.file_name().to_string_lossy().parse::<u32>() else {
+            continue;
+        };
+        // Other processes come and go while this reads.
+        let Ok(text) = fs::read_to_string(format!("/proc/{number}/stat")) else {
+            continue;
+        };
+        let Some(process) = Stat::parse(&text) else {
+            continue;
+        };
+        if number == pid || process.parent == pid {
+            found |= number == pid;
+            ticks += process.ticks;
+        }
+    }
+    found.then_some(()).context("a server has ended")?;
+    Ok(f64::from(ticks) / TICKS_PER_SECOND)
+}
+
+struct Stat {
+    parent: u32,
+    ticks: u32,
+}
+
+impl Stat {
+    fn parse(text: &str) -> Option<Self> {
+        // The second field is the name in brackets, and may itself hold spaces and brackets.
+        let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
+        let number = |index: usize| fields.get(index)?.parse::<u32>().ok();
+        // Counted from the third field: utime, stime and those of ended children are fields 14 to 17.
+        let ticks = (11..=14).map(number).sum::<Option<u32>>()?;
+        Some(Self {
+            parent: number(1)?,
+            ticks,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_found_behind_a_name_with_brackets() {
+        let text = "42 (a) b) S 7 42 42 0 -1 4194304 1 2 3 4 100 20 3 4 20 0 1 0";
+        let stat = Stat::parse(text).unwrap();
+        assert_eq!((stat.parent, stat.ticks), (7, 127));
+    }
+
+    #[test]
+    fn this_process_is_found_and_one_that_cannot_be_is_an_error() {
+        assert!(seconds(std::process::id()).unwrap() >= 0.0);
+        assert!(seconds(u32::MAX).is_err());
+    }
+}

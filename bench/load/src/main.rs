@@ -1,0 +1,138 @@
+//! The benchmark: four servers, one load, one table. `cargo xtask bench` builds what it needs and starts it.
+//!
+//! Owns the order of the measurements. docs/BENCHMARKS.md describes the method and how to read the table.
+#![forbid(unsafe_code)]
+
+mod client;
+mod cpu;
+mod load;
+mod servers;
+mod setup;
+mod table;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use table::Results;
+
+/// Numbers of connections that each server is measured at.
+const CONNECTIONS: [usize; 3] = [1, 16, 64];
+
+/// How long and how often to measure.
+struct Plan {
+    rounds: usize,
+    cell: Duration,
+    warm_up: Duration,
+    first_tokens: usize,
+}
+
+const FULL: Plan = Plan {
+    rounds: 3,
+    cell: Duration::from_millis(3600),
+    warm_up: Duration::from_millis(250),
+    first_tokens: 200,
+};
+
+const QUICK: Plan = Plan {
+    rounds: 2,
+    cell: Duration::from_millis(1100),
+    warm_up: Duration::from_millis(100),
+    first_tokens: 60,
+};
+
+struct Arguments {
+    programs: PathBuf,
+    root: PathBuf,
+    nginx: PathBuf,
+    quick: bool,
+}
+
+fn main() -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let outcome = runtime
+        .map_err(Into::into)
+        .and_then(|runtime| runtime.block_on(run(&arguments()?)));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn arguments() -> Result<Arguments> {
+    let mut words = std::env::args().skip(1);
+    let (mut programs, mut root, mut nginx, mut quick) = (None, None, None, false);
+    while let Some(word) = words.next() {
+        let place = match word.as_str() {
+            "--quick" => {
+                quick = true;
+                continue;
+            }
+            "--programs" => &mut programs,
+            "--root" => &mut root,
+            "--nginx" => &mut nginx,
+            other => bail!("unknown option {other:?}; start this with `cargo xtask bench`"),
+        };
+        *place = words.next().map(PathBuf::from);
+    }
+    let missing = "an option is missing; start this with `cargo xtask bench`";
+    Ok(Arguments {
+        programs: programs.context(missing)?,
+        root: root.context(missing)?,
+        nginx: nginx.context(missing)?,
+        quick,
+    })
+}
+
+async fn run(arguments: &Arguments) -> Result<()> {
+    let plan = if arguments.quick { QUICK } else { FULL };
+    let started = Instant::now();
+    let folder = tempfile::Builder::new()
+        .prefix("gateway-bench-")
+        .tempdir()?;
+    let stage = servers::Stage::start(arguments, folder.path()).await?;
+    let targets = stage.targets();
+    let mut results = Results::new(targets.map(|target| target.name), CONNECTIONS);
+
+    // 1. In turns, so that whatever slows the machine down for a while slows all of them down.
+    for round in 0..plan.rounds {
+        for (row, connections) in CONNECTIONS.into_iter().enumerate() {
+            for turn in 0..targets.len() {
+                // A different one first each time: nobody always runs after the heaviest.
+                let index = (turn + round) % targets.len();
+                let target = targets[index];
+                eprintln!(
+                    "{:>4} s  round {} of {}: {} at {connections} connections",
+                    started.elapsed().as_secs(),
+                    round + 1,
+                    plan.rounds,
+                    target.name
+                );
+                load::measure(target, &stage.key, connections, plan.warm_up).await?;
+                let cell = load::measure(target, &stage.key, connections, plan.cell).await?;
+                results.add(index, row, cell);
+            }
+        }
+    }
+
+    // 2. Streams one at a time, again in turns.
+    eprintln!("{:>4} s  first tokens", started.elapsed().as_secs());
+    let mut streams = Vec::new();
+    for address in targets.map(|target| target.address) {
+        streams.push(client::Connection::open(address).await?);
+    }
+    for _ in 0..plan.first_tokens {
+        for (index, stream) in streams.iter_mut().enumerate() {
+            let first = load::first_token(stream, &stage.key).await;
+            results.add_first_token(index, first.context(targets[index].name)?);
+        }
+    }
+    print!("{}", results.render());
+    Ok(())
+}

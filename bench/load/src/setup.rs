@@ -1,0 +1,89 @@
+//! Gives the gateway one channel and one client key, over its admin API, as an admin would. Owns those calls.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use bytes::Bytes;
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use crate::client::{Connection, post};
+use crate::load::PATH;
+
+/// A change is promised to be in force within 2 s; this leaves room for a busy machine.
+const IN_FORCE: Duration = Duration::from_secs(5);
+
+/// A password for the gateway that is about to be measured.
+pub fn password() -> Result<String> {
+    let mut bytes = [0_u8; 16];
+    File::open("/dev/urandom")
+        .and_then(|mut source| source.read_exact(&mut bytes))
+        .context("reading random bytes")?;
+    Ok(format!("{:032x}", u128::from_le_bytes(bytes)))
+}
+
+/// Creates a channel to the upstream and a client key, waits until both are in force, and returns the key.
+pub async fn prepare(gateway: SocketAddr, password: &str, upstream: SocketAddr) -> Result<String> {
+    let mut connection = Connection::open(gateway).await?;
+    let login = json!({ "password": password });
+    let session = call(&mut connection, "/admin/api/login", "none", &login).await?;
+    let token = text(&session, "token")?;
+    let channel = json!({
+        "name": "scripted upstream",
+        "base_url": format!("http://{upstream}/v1"),
+        "keys": ["upstream-key"],
+        "models": ["bench-model"],
+    });
+    call(&mut connection, "/admin/api/channels", &token, &channel).await?;
+    let key = call(
+        &mut connection,
+        "/admin/api/keys",
+        &token,
+        &json!({ "name": "bench" }),
+    )
+    .await?;
+    let key = text(&key, "key")?;
+    let started = Instant::now();
+    loop {
+        let body = Bytes::from_static(br#"{"model":"bench-model","messages":[]}"#);
+        let (status, answer) = connection
+            .exchange(post(gateway, PATH, &key, body)?)
+            .await?;
+        if status == StatusCode::OK {
+            return Ok(key);
+        }
+        if started.elapsed() > IN_FORCE {
+            bail!(
+                "the gateway answers {status}: {}",
+                String::from_utf8_lossy(&answer)
+            );
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn call(connection: &mut Connection, path: &str, token: &str, body: &Value) -> Result<Value> {
+    let request = post(
+        connection.address(),
+        path,
+        token,
+        Bytes::from(body.to_string()),
+    )?;
+    let (status, answer) = connection.exchange(request).await?;
+    ensure!(
+        status.is_success(),
+        "{path} answers {status}: {}",
+        String::from_utf8_lossy(&answer)
+    );
+    serde_json::from_slice(&answer).with_context(|| format!("{path} answers no JSON"))
+}
+
+fn text(value: &Value, member: &str) -> Result<String> {
+    let text = value.get(member).and_then(Value::as_str);
+    Ok(text
+        .with_context(|| format!("an answer without {member:?}"))?
+        .to_owned())
+}

@@ -1,0 +1,153 @@
+//! The table: medians over the rounds, and ratios. Owns the Markdown; measures nothing.
+
+use std::time::Duration;
+
+use crate::load::{Cell, milliseconds};
+
+/// Where the rows that others are compared with stand among the targets.
+const DIRECT: usize = 0;
+const PASS_THROUGH: usize = 2;
+
+/// Everything that was measured, by server and number of connections.
+pub struct Results<const TARGETS: usize, const ROWS: usize> {
+    names: [&'static str; TARGETS],
+    connections: [usize; ROWS],
+    cells: [[Vec<Cell>; ROWS]; TARGETS],
+    first_tokens: [Vec<Duration>; TARGETS],
+}
+
+impl<const TARGETS: usize, const ROWS: usize> Results<TARGETS, ROWS> {
+    /// Nothing measured yet.
+    pub fn new(names: [&'static str; TARGETS], connections: [usize; ROWS]) -> Self {
+        Self {
+            names,
+            connections,
+            cells: std::array::from_fn(|_| std::array::from_fn(|_| Vec::new())),
+            first_tokens: std::array::from_fn(|_| Vec::new()),
+        }
+    }
+
+    /// One round's figures of one server at one number of connections.
+    pub fn add(&mut self, target: usize, row: usize, cell: Cell) {
+        self.cells[target][row].push(cell);
+    }
+
+    /// One stream's time to its first byte.
+    pub fn add_first_token(&mut self, target: usize, time: Duration) {
+        self.first_tokens[target].push(time);
+    }
+
+    /// The Markdown table, and the line that the project is held to.
+    pub fn render(&self) -> String {
+        let mut text = String::from(
+            "| connections | server | requests/s | of direct | of pass-through | p50 ms | p99 ms \
+             | CPU s per 1,000 | first token, added ms |\n|--:|---|--:|--:|--:|--:|--:|--:|--:|\n",
+        );
+        for (row, connections) in self.connections.iter().enumerate() {
+            let rate = |target: usize| self.median(target, row, |cell| cell.per_second);
+            for (target, name) in self.names.iter().enumerate() {
+                let of = |figure: fn(&Cell) -> f64| self.median(target, row, figure);
+                // Streams are measured one at a time, so their time stands with one connection.
+                let added = if *connections == 1 && target != DIRECT {
+                    format!("{:.2}", self.first_token(target) - self.first_token(DIRECT))
+                } else {
+                    String::new()
+                };
+                text += &[
+                    format!("| {connections} | {name} | {:.0} ", rate(target)),
+                    format!("| {} ", percent(rate(target), rate(DIRECT))),
+                    format!("| {} ", percent(rate(target), rate(PASS_THROUGH))),
+                    format!(
+                        "| {:.2} | {:.2} ",
+                        of(|cell| cell.p50_ms),
+                        of(|cell| cell.p99_ms)
+                    ),
+                    format!("| {:.3} | {added} |\n", of(|cell| cell.cpu_per_1000)),
+                ]
+                .concat();
+            }
+        }
+        let ratios = self
+            .connections
+            .iter()
+            .enumerate()
+            .map(|(row, connections)| {
+                let rate = |target: usize| self.median(target, row, |cell| cell.per_second);
+                let ratio = percent(rate(TARGETS - 1), rate(PASS_THROUGH));
+                format!("{ratio} at {connections}")
+            });
+        let ratios: Vec<_> = ratios.collect();
+        format!(
+            "{text}\ngateway / pass-through, requests per second: {}\n",
+            ratios.join(", ")
+        )
+    }
+
+    fn median(&self, target: usize, row: usize, figure: fn(&Cell) -> f64) -> f64 {
+        median(self.cells[target][row].iter().map(figure).collect())
+    }
+
+    fn first_token(&self, target: usize) -> f64 {
+        median(
+            self.first_tokens[target]
+                .iter()
+                .copied()
+                .map(milliseconds)
+                .collect(),
+        )
+    }
+}
+
+fn percent(part: f64, whole: f64) -> String {
+    format!("{:.0} %", 100.0 * part / whole)
+}
+
+/// The middle value, or the mean of the two middle ones; not a number if there is none.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    match (values.len() % 2, values.get(middle)) {
+        (_, None) => f64::NAN,
+        (1, Some(value)) => *value,
+        (_, Some(value)) => f64::midpoint(values[middle - 1], *value),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cell(per_second: f64) -> Cell {
+        Cell {
+            per_second,
+            p50_ms: 1.0,
+            p99_ms: 2.5,
+            cpu_per_1000: 0.125,
+        }
+    }
+
+    #[test]
+    fn the_median_ignores_one_wild_round() {
+        assert!((median(vec![900.0, 5.0, 7.0]) - 7.0).abs() < 1e-9);
+        assert!((median(vec![4.0, 2.0]) - 3.0).abs() < 1e-9);
+        assert!(median(Vec::new()).is_nan());
+    }
+
+    #[test]
+    fn the_table_compares_with_direct_and_with_the_pass_through() {
+        let mut results = Results::new(["direct", "nginx", "bare", "gateway"], [1]);
+        for (target, rate) in [4000.0, 3000.0, 2000.0, 1800.0].into_iter().enumerate() {
+            results.add(target, 0, cell(rate));
+            results.add_first_token(target, Duration::from_micros(500 * (target as u64 + 1)));
+        }
+        let text = results.render();
+        let gateway = "| 1 | gateway | 1800 | 45 % | 90 % | 1.00 | 2.50 | 0.125 | 1.50 |";
+        assert!(text.lines().any(|line| line == gateway), "{text}");
+        let direct = "| 1 | direct | 4000 | 100 % | 200 % | 1.00 | 2.50 | 0.125 |  |";
+        assert!(text.lines().any(|line| line == direct), "{text}");
+        assert!(
+            text.ends_with("gateway / pass-through, requests per second: 90 % at 1\n"),
+            "{text}"
+        );
+    }
+}

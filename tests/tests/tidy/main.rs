@@ -1,0 +1,98 @@
+//! The tidy test: the tree keeps its shape. Owns what can be checked by reading files; runs nothing.
+//!
+//! Each check is a function from text to complaints, with a test that shows it a bad sample: a check that
+//! cannot fail is worth nothing.
+#![forbid(unsafe_code)]
+#![expect(
+    clippy::expect_used,
+    reason = "a tree that cannot be read is a failed test"
+)]
+
+mod arrows;
+mod manifests;
+mod sizes;
+mod tree;
+mod words;
+
+use tree::{SourceFile, files};
+
+/// Fails with all complaints at once, so that one run shows everything there is to mend.
+fn expect_none(complaints: &[String]) {
+    assert!(
+        complaints.is_empty(),
+        "{} complaints:\n{}",
+        complaints.len(),
+        complaints.join("\n")
+    );
+}
+
+fn of_all(check: fn(&SourceFile) -> Vec<String>) {
+    let files = files();
+    assert!(files.len() > 50, "only {} files were found", files.len());
+    let complaints: Vec<_> = files.iter().flat_map(check).collect();
+    expect_none(&complaints);
+}
+
+#[test]
+fn files_are_of_a_size_that_can_be_read() {
+    of_all(sizes::of_file);
+}
+
+#[test]
+fn functions_are_of_a_size_that_can_be_read() {
+    of_all(sizes::of_functions);
+}
+
+#[test]
+fn the_components_are_shells() {
+    expect_none(&sizes::of_shells(&files()));
+}
+
+#[test]
+fn every_module_says_what_it_owns() {
+    of_all(words::header);
+}
+
+#[test]
+fn nothing_is_left_undone_or_switched_off() {
+    of_all(words::forbidden);
+}
+
+#[test]
+fn no_file_knows_the_machine_it_was_written_on() {
+    of_all(words::local_paths);
+}
+
+#[test]
+fn unsafe_code_is_forbidden_outside_the_local_host() {
+    of_all(words::unsafe_forbidden);
+}
+
+#[test]
+fn crates_depend_on_each_other_only_along_the_arrows() {
+    expect_none(&arrows::between_crates(&files()));
+}
+
+#[test]
+fn modules_of_the_core_depend_on_each_other_only_along_the_arrows() {
+    of_all(arrows::inside_the_core);
+}
+
+#[test]
+fn every_crate_takes_the_lints_of_the_workspace() {
+    of_all(manifests::lints);
+}
+
+#[test]
+fn every_dependency_of_the_workspace_is_used() {
+    expect_none(&manifests::unused_dependencies(&files()));
+}
+
+#[test]
+fn spin_toml_names_what_is_built_and_what_it_may_reach() {
+    let files = files();
+    let manifest = files.iter().find(|file| file.path == "spin.toml");
+    expect_none(&manifests::spin(
+        &manifest.expect("there is a spin.toml").text,
+    ));
+}
