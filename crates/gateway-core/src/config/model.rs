@@ -84,7 +84,7 @@ pub struct Channel {
     pub provider: Provider,
     /// Absolute `http` or `https` URL without credentials, query or fragment, and without a trailing slash.
     pub base_url: String,
-    /// Its keys, at least one.
+    /// Its keys; a channel without any sends no credential.
     pub keys: Vec<UpstreamKey>,
     /// Models that it serves by their own names; empty (and no map): every model.
     pub models: Vec<String>,
