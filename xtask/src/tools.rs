@@ -11,7 +11,7 @@ use crate::job::Progress;
 use crate::workspace::{WASM_TARGET, Workspace};
 
 /// The oldest Node.js that the panel's tools run on.
-const NODE: u32 = 20;
+const NODE: (u32, u32) = (20, 19);
 
 /// The version that CI's verdicts come from; another one may know other lints.
 const CARGO_DENY: &str = "0.20.2";
@@ -50,22 +50,18 @@ pub fn node(workspace: &Workspace) -> Result<()> {
     }
     let output = workspace.command("node").arg("--version").output()?;
     let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    match major(&text) {
-        Some(version) if version >= NODE => Ok(()),
-        _ => bail!(
-            "Node.js {text} is too old, {NODE} or newer is needed. {}",
-            node_advice()
-        ),
-    }
+    let (major, minor) = NODE;
+    anyhow::ensure!(
+        version(&text).is_some_and(|version| version >= NODE),
+        "Node.js {text} is too old for building the panel. Install {major}.{minor} or newer: https://nodejs.org"
+    );
+    Ok(())
 }
 
-fn major(version: &str) -> Option<u32> {
-    version
-        .trim_start_matches('v')
-        .split('.')
-        .next()?
-        .parse()
-        .ok()
+/// Major and minor version of what `node --version` prints.
+fn version(text: &str) -> Option<(u32, u32)> {
+    let mut parts = text.trim_start_matches('v').split('.');
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
 
 fn node_advice() -> String {
@@ -74,7 +70,7 @@ fn node_advice() -> String {
     } else if on_path("brew").is_some() {
         "Install it: brew install node".to_owned()
     } else {
-        format!("Install Node.js {NODE} or newer: https://nodejs.org")
+        "Install it: https://nodejs.org".to_owned()
     }
 }
 
@@ -151,9 +147,10 @@ mod tests {
 
     #[test]
     fn versions_of_node_are_compared_as_numbers() {
-        assert_eq!(major("v20.19.2"), Some(20));
-        assert_eq!(major("v9.0.0"), Some(9));
-        assert_eq!(major(""), None);
+        assert!(version("v20.19.2") >= Some(NODE));
+        assert!(version("v24.0.0") >= Some(NODE));
+        assert!(version("v20.9.0") < Some(NODE));
+        assert_eq!(version(""), None);
     }
 
     #[test]

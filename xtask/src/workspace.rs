@@ -40,12 +40,9 @@ impl Workspace {
         &self.root
     }
 
-    /// Where cargo puts its results: `target`, or where the caller's environment says.
+    /// Where cargo puts its results, whatever the caller's environment says: `spin.toml` looks for them there.
     pub fn target(&self) -> PathBuf {
-        env::var_os("CARGO_TARGET_DIR").map_or_else(
-            || self.root.join("target"),
-            |folder| env::current_dir().unwrap_or_default().join(folder),
-        )
+        self.root.join("target")
     }
 
     /// A program of the release profile.
@@ -73,6 +70,8 @@ impl Workspace {
     pub fn cargo(&self, words: &[&str]) -> Command {
         let mut command = self.command(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         command.args(words);
+        command.env("CARGO_TARGET_DIR", self.target());
+        command.env_remove("CARGO_BUILD_TARGET");
         command
     }
 
