@@ -4,7 +4,7 @@
 use std::future::Future;
 
 use gateway_core::reply::Reply;
-use http::header::{HOST, HeaderName, HeaderValue};
+use http::header::{EXPECT, HOST, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Uri};
 use spin_sdk::wasip3::http::types::{ErrorCode, Fields, HeaderError, Request, Response};
 
@@ -58,6 +58,9 @@ fn incoming(
         headers.insert(HOST, host);
     }
     let body = Incoming::new(request, &headers);
+    // Requests that only ask have no body; those that wait for a go-ahead have not sent theirs.
+    let is_sending = !method.is_safe() && !headers.contains_key(EXPECT);
+    let body = if is_sending { body.draining() } else { body };
     let mut incoming = http::Request::new(body);
     *incoming.method_mut() = method;
     *incoming.uri_mut() = uri;
