@@ -1,2 +1,121 @@
-//! Placeholder.
-fn main() {}
+//! Serves the components of a Spin manifest on an embedded wasmtime, for trying and testing.
+//!
+//! Knows WIT interfaces and `.wasm` files; nothing in here knows what the components do.
+
+use std::{env, io::Write, process::ExitCode, sync::Arc};
+
+use anyhow::{Context, Result};
+use tokio::{
+    net::TcpListener,
+    runtime,
+    signal::unix::{Signal, SignalKind, signal},
+};
+
+use crate::{
+    host::Shared, logs::ComponentLog, manifest::App, options::Options, outbound::Outbound,
+    server::Site, state_dir::StateDir, store::Database,
+};
+
+mod bindings;
+mod engine;
+mod headers;
+mod host;
+mod hosts;
+mod logs;
+mod manifest;
+mod options;
+mod outbound;
+mod precompiled;
+mod reply;
+mod routes;
+mod server;
+mod state_dir;
+mod store;
+mod template;
+mod worker;
+
+fn main() -> ExitCode {
+    let options = match Options::parse(lexopt::Parser::from_env()) {
+        Ok(Some(options)) => options,
+        Ok(None) => {
+            // A reader that closed the pipe does not want the help.
+            let _ = std::io::stdout().write_all(options::HELP.as_bytes());
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => {
+            logs::error(&format!("{error:#}"));
+            return ExitCode::from(2);
+        }
+    };
+    match start(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            logs::error(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(options: &Options) -> Result<()> {
+    logs::set_quiet(options.quiet);
+    let mut builder = runtime::Builder::new_multi_thread();
+    if let Some(workers) = options.workers {
+        builder.worker_threads(workers);
+    }
+    let runtime = builder.enable_all().build()?;
+    let result = runtime.block_on(run(options));
+    // Instances that still work must not hold the process.
+    runtime.shutdown_background();
+    result
+}
+
+async fn run(options: &Options) -> Result<()> {
+    let state = StateDir::open(&options.state)?;
+    let app = App::load(&options.manifest, |key| env::var(key).ok())?;
+    let database = Database::open(&state.database())?;
+    let outbound = Arc::new(Outbound::new()?);
+    let engine = engine::new(&options.limits, app.components.len())?;
+    let mut handlers = Vec::new();
+    for component in app.components {
+        let compiled = engine::load(&engine, &component, &state.cache())?;
+        let shared = Arc::new(Shared {
+            stdout: ComponentLog::new(&component.id, false),
+            stderr: ComponentLog::new(&component.id, true),
+            database: database.clone(),
+            outbound: Arc::clone(&outbound),
+            component,
+        });
+        handlers.push(worker::handler(&engine, &compiled, shared, options.limits)?);
+    }
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let listener = TcpListener::bind(options.listen).await.with_context(|| {
+        format!(
+            "cannot listen on {}: name another address with --listen",
+            options.listen
+        )
+    })?;
+    let local = listener.local_addr()?;
+    let site = Arc::new(Site::new(app.router, handlers, local)?);
+    logs::info(&format!("{} on http://{local}", app.name));
+    announce(&options.ready_message.replace("{addr}", &local.to_string()))?;
+    let stopped = server::serve(listener, site, first(&mut terminate, &mut interrupt));
+    tokio::pin!(stopped);
+    stopped.await;
+    database.checkpoint()
+}
+
+/// The only line on standard output.
+fn announce(message: &str) -> Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "{message}")?;
+    stdout.flush()?;
+    Ok(())
+}
+
+async fn first(terminate: &mut Signal, interrupt: &mut Signal) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}

@@ -1,0 +1,130 @@
+//! Outbound calls of one instance, each tied to the request it is made for: when that request's client is gone, its
+//! calls end. Owns the hooks of wasi-http; the sockets are in `outbound`.
+
+use std::{collections::HashMap, sync::Arc};
+
+use anyhow::Result;
+use http::Request;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use wasmtime::{
+    StoreContextMut,
+    component::{Accessor, GuestTaskId, Linker, Resource},
+};
+use wasmtime_wasi_http::{
+    Error, RequestOptions, WasiBody, WasiHttp, WasiHttpHooks, WasiHttpView,
+    p3::{
+        self,
+        bindings::http::{client::HostWithStore, types::ErrorCode},
+    },
+};
+
+use super::{Instance, Shared};
+use crate::outbound::{Outbound, Reply};
+
+/// Ends the calls of a request when it is dropped, unless it is disarmed first.
+pub struct Disconnect(Option<DropGuard>);
+
+impl Disconnect {
+    /// The guard for the client's side and the token for the instance's side.
+    pub fn new() -> (Self, CancellationToken) {
+        let token = CancellationToken::new();
+        (Self(Some(token.clone().drop_guard())), token)
+    }
+
+    /// The client has all it asked for: what the component still does is its own.
+    pub fn disarm(&mut self) {
+        if let Some(guard) = self.0.take() {
+            guard.disarm();
+        }
+    }
+}
+
+/// The requests that an instance works on, and the hooks through which it calls out.
+pub struct Calls {
+    shared: Arc<Shared>,
+    /// Task ids are reused, so this never outgrows the number of tasks that ran at once.
+    requests: HashMap<GuestTaskId, CancellationToken>,
+    /// The request that the call being sent belongs to.
+    current: Option<CancellationToken>,
+}
+
+impl Calls {
+    pub(super) fn new(shared: &Arc<Shared>) -> Self {
+        Self {
+            shared: Arc::clone(shared),
+            requests: HashMap::new(),
+            current: None,
+        }
+    }
+
+    /// Ties the calls that `task` will make to a request.
+    pub fn begin(&mut self, task: GuestTaskId, gone: CancellationToken) {
+        self.requests.insert(task, gone);
+    }
+}
+
+/// Finds the request on whose behalf the component is calling.
+fn current_request(
+    mut store: StoreContextMut<'_, Instance>,
+) -> wasmtime::Result<Option<CancellationToken>> {
+    let root = store.async_call_stack()?.last();
+    Ok(root.and_then(|task| store.data_mut().calls.requests.get(&task).cloned()))
+}
+
+/// Defines `wasi:http/client` as upstream does, with the request noted before the hooks are asked to send.
+pub fn add_to_linker(linker: &mut Linker<Instance>) -> Result<()> {
+    linker
+        .instance("wasi:http/client@0.3.0")?
+        .func_wrap_concurrent(
+            "send",
+            |accessor: &Accessor<Instance>, (request,): (Resource<p3::Request>,)| {
+                Box::pin(async move {
+                    accessor.with(|mut access| {
+                        let current =
+                            current_request(wasmtime::AsContextMut::as_context_mut(&mut access))?;
+                        access.data_mut().calls.current = current;
+                        wasmtime::error::Ok(())
+                    })?;
+                    // The hooks run on the first poll, before anything else can change the note.
+                    let http = accessor.with_getter::<WasiHttp>(Instance::http);
+                    let response: Result<_, ErrorCode> = match WasiHttp::send(&http, request).await
+                    {
+                        Ok(response) => Ok(response),
+                        Err(error) => Err(error.downcast()?),
+                    };
+                    Ok((response,))
+                })
+            },
+        )?;
+    Ok(())
+}
+
+impl WasiHttpHooks for Calls {
+    // The client sets the header where the protocol has one.
+    fn set_host_header(&mut self) -> bool {
+        false
+    }
+
+    fn send_request(
+        &mut self,
+        request: Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _response_processed: Box<dyn Future<Output = Result<(), Error>> + Send>,
+    ) -> Box<dyn Future<Output = Result<Reply, Error>> + Send> {
+        let gone = self.current.take().unwrap_or_default();
+        if !self.shared.component.hosts.allow(request.uri()) {
+            crate::logs::info(&format!(
+                "[{}] a request to {} was refused: allowed_outbound_hosts does not have it",
+                self.shared.component.id,
+                request.uri().authority().map_or("no host", |a| a.as_str()),
+            ));
+            return Box::new(std::future::ready(Err(Error::HttpRequestDenied)));
+        }
+        Box::new(Outbound::send(
+            Arc::clone(&self.shared.outbound),
+            request,
+            options.unwrap_or_default(),
+            gone,
+        ))
+    }
+}

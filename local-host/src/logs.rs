@@ -1,0 +1,197 @@
+//! What reaches stderr: the host's own lines and the components' output, line by line, prefixed with the component.
+
+use std::{
+    io::{self, Write},
+    pin::Pin,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use tokio::io::AsyncWrite;
+use wasmtime_wasi::{
+    cli::{IsTerminal, StdoutStream},
+    p2::{OutputStream, Pollable, StreamResult},
+};
+
+/// A line longer than this is broken, so that a component cannot fill the host's memory with an unfinished one.
+const LINE_BYTES: usize = 16 * 1024;
+
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// Silences everything below errors, for the whole process.
+pub fn set_quiet(quiet: bool) {
+    QUIET.store(quiet, Ordering::Relaxed);
+}
+
+/// Tells what happens, unless quiet.
+pub fn info(message: &str) {
+    if !QUIET.load(Ordering::Relaxed) {
+        write_line(message);
+    }
+}
+
+/// Tells what went wrong.
+pub fn error(message: &str) {
+    write_line(&format!("error: {message}"));
+}
+
+/// A closed stderr is nobody's problem.
+fn write_line(message: &str) {
+    let _ = writeln!(io::stderr().lock(), "{message}");
+}
+
+/// Standard output or error of one component; clones share the unfinished line.
+#[derive(Clone)]
+pub struct ComponentLog(Arc<Mutex<Line>>);
+
+struct Line {
+    prefix: String,
+    is_stderr: bool,
+    bytes: Vec<u8>,
+}
+
+impl ComponentLog {
+    /// A log whose lines begin with the component's id.
+    pub fn new(id: &str, is_stderr: bool) -> Self {
+        Self(Arc::new(Mutex::new(Line {
+            prefix: format!("[{id}] "),
+            is_stderr,
+            bytes: Vec::new(),
+        })))
+    }
+
+    fn push(&self, bytes: &[u8]) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(bytes);
+    }
+}
+
+impl Line {
+    fn push(&mut self, mut bytes: &[u8]) {
+        while let Some(at) = memchr_newline(bytes) {
+            self.bytes.extend_from_slice(&bytes[..at]);
+            self.finish();
+            bytes = &bytes[at + 1..];
+        }
+        self.bytes.extend_from_slice(bytes);
+        if self.bytes.len() > LINE_BYTES {
+            self.finish();
+        }
+    }
+
+    fn finish(&mut self) {
+        let text = String::from_utf8_lossy(&self.bytes);
+        if !QUIET.load(Ordering::Relaxed) || (self.is_stderr && tells_an_error(&text)) {
+            write_line(&format!("{}{text}", self.prefix));
+        }
+        self.bytes.clear();
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        if !self.bytes.is_empty() {
+            self.finish();
+        }
+    }
+}
+
+fn memchr_newline(bytes: &[u8]) -> Option<usize> {
+    bytes.iter().position(|b| *b == b'\n')
+}
+
+/// Components have no levels on stderr: a line that speaks of an error or a panic counts as one.
+fn tells_an_error(line: &str) -> bool {
+    let line = line.to_ascii_lowercase();
+    line.contains("error") || line.contains("panic")
+}
+
+impl IsTerminal for ComponentLog {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdoutStream for ComponentLog {
+    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    // Written at once: a buffered stream would lose the message of a panic with its instance.
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        Box::new(self.clone())
+    }
+}
+
+impl OutputStream for ComponentLog {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        self.push(&bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        Ok(())
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        Ok(LINE_BYTES)
+    }
+}
+
+impl Pollable for ComponentLog {
+    fn ready<'a, 'f>(&'a mut self) -> Pin<Box<dyn Future<Output = ()> + Send + 'f>>
+    where
+        'a: 'f,
+        Self: 'f,
+    {
+        Box::pin(std::future::ready(()))
+    }
+}
+
+impl AsyncWrite for ComponentLog {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.push(bytes);
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_and_panics_are_told_apart() {
+        assert!(tells_an_error("thread '<unnamed>' panicked at src/lib.rs"));
+        assert!(tells_an_error("ERROR: no"));
+        assert!(!tells_an_error("handled"));
+    }
+
+    #[test]
+    fn lines_are_joined_and_never_grow_without_end() {
+        let log = ComponentLog::new("x", false);
+        log.push(b"half");
+        assert_eq!(log.0.lock().unwrap().bytes, b"half");
+        log.push(b" whole\nnext");
+        assert_eq!(log.0.lock().unwrap().bytes, b"next");
+        log.push(&[b'a'; LINE_BYTES + 1]);
+        assert!(log.0.lock().unwrap().bytes.is_empty());
+    }
+}

@@ -1,0 +1,276 @@
+//! New connections: names, TCP with `TCP_NODELAY`, TLS. Knows no HTTP beyond choosing its version by ALPN.
+
+use std::{
+    env, fmt, io,
+    net::SocketAddr,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, ensure};
+use futures_util::{FutureExt, future::BoxFuture};
+use http::Uri;
+use hyper_util::{
+    client::legacy::connect::{Connected, Connection, HttpConnector, dns::Name},
+    rt::TokioIo,
+};
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, ServerName, pem::PemObject},
+};
+use tokio::net::TcpStream;
+use tokio_rustls::{TlsConnector, client::TlsStream};
+use tower_service::Service;
+
+tokio::task_local! {
+    /// The request for which a connection may have to be made; the pool passes nothing but the address on.
+    pub static CONNECTING: Arc<Connecting>;
+}
+
+/// How far the connection for a request is.
+pub struct Connecting {
+    timeout: Duration,
+    since: Mutex<Option<Since>>,
+}
+
+/// A state of `Connecting`.
+#[derive(Clone, Copy)]
+pub enum Since {
+    /// Still on it.
+    Trying,
+    /// Ready since then.
+    Connected(Instant),
+}
+
+impl Connecting {
+    /// Nothing tried yet; a try may take `timeout`.
+    pub fn new(timeout: Duration) -> Self {
+        Self {
+            timeout,
+            since: Mutex::new(None),
+        }
+    }
+
+    /// `None` while no connection had to be made.
+    pub fn since(&self) -> Option<Since> {
+        *self.since.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, since: Since) {
+        *self.since.lock().unwrap_or_else(PoisonError::into_inner) = Some(since);
+    }
+}
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Connecting took longer than the component allows.
+#[derive(Debug)]
+pub struct TimedOut;
+
+/// The name has no address; with the resolver's reason.
+#[derive(Debug)]
+pub struct DnsFailed(pub String);
+
+/// Makes connections for the pool.
+#[derive(Clone)]
+pub struct Connector {
+    tcp: HttpConnector<Resolver>,
+    tls: TlsConnector,
+}
+
+impl Connector {
+    pub fn new() -> Result<Self> {
+        let mut tcp = HttpConnector::new_with_resolver(Resolver);
+        tcp.set_nodelay(true);
+        tcp.enforce_http(false);
+        tcp.set_happy_eyeballs_timeout(Some(Duration::from_millis(250)));
+        tcp.set_keepalive(Some(Duration::from_mins(1)));
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut tls = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots()?)
+            .with_no_client_auth();
+        tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(Self {
+            tcp,
+            tls: TlsConnector::from(Arc::new(tls)),
+        })
+    }
+
+    async fn connect(mut self, uri: Uri) -> Result<TokioIo<Stream>, BoxError> {
+        let host = uri.host().unwrap_or_default();
+        let server_name = match uri.scheme_str() {
+            Some("https") => Some(ServerName::try_from(
+                host.trim_matches(['[', ']']).to_owned(),
+            )?),
+            _ => None,
+        };
+        let tcp = self.tcp.call(uri).await?.into_inner();
+        let stream = match server_name {
+            Some(name) => Stream::Tls(Box::new(self.tls.connect(name, tcp).await?)),
+            None => Stream::Plain(tcp),
+        };
+        Ok(TokioIo::new(stream))
+    }
+}
+
+/// The public roots, and those of `SSL_CERT_FILE`.
+fn roots() -> Result<RootCertStore> {
+    let mut roots = RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+    };
+    if let Some(path) = env::var_os("SSL_CERT_FILE") {
+        let context = || format!("SSL_CERT_FILE={}", path.display());
+        let certificates = CertificateDer::pem_file_iter(&path).with_context(context)?;
+        let certificates = certificates
+            .collect::<Result<Vec<_>, _>>()
+            .with_context(context)?;
+        let (added, _) = roots.add_parsable_certificates(certificates);
+        ensure!(
+            added > 0,
+            "SSL_CERT_FILE={} has no certificate in PEM form",
+            path.display()
+        );
+    }
+    Ok(roots)
+}
+
+impl Service<Uri> for Connector {
+    type Response = TokioIo<Stream>;
+    type Error = BoxError;
+    type Future = BoxFuture<'static, Result<Self::Response, BoxError>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let request = CONNECTING.try_with(Arc::clone).ok();
+        let connect = self.clone().connect(uri);
+        async move {
+            let Some(request) = request else {
+                return connect.await;
+            };
+            request.set(Since::Trying);
+            let connected = tokio::time::timeout(request.timeout, connect).await;
+            request.set(Since::Connected(Instant::now()));
+            connected.unwrap_or_else(|_| Err(TimedOut.into()))
+        }
+        .boxed()
+    }
+}
+
+/// A connection with or without TLS.
+pub enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Connection for Stream {
+    fn connected(&self) -> Connected {
+        match self {
+            Self::Tls(tls) if tls.get_ref().1.alpn_protocol() == Some(b"h2") => {
+                Connected::new().negotiated_h2()
+            }
+            _ => Connected::new(),
+        }
+    }
+}
+
+impl tokio::io::AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut tokio::io::ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
+        }
+    }
+}
+
+impl tokio::io::AsyncWrite for Stream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Plain(stream) => stream.is_write_vectored(),
+            Self::Tls(stream) => stream.is_write_vectored(),
+        }
+    }
+}
+
+/// The system's resolver, whose failures keep their name.
+#[derive(Clone)]
+pub struct Resolver;
+
+impl Service<Name> for Resolver {
+    type Response = std::vec::IntoIter<SocketAddr>;
+    type Error = DnsFailed;
+    type Future = BoxFuture<'static, Result<Self::Response, DnsFailed>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), DnsFailed>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        async move {
+            let addresses = tokio::net::lookup_host((name.as_str(), 0)).await;
+            let addresses: Vec<_> = addresses.map_err(|e| DnsFailed(e.to_string()))?.collect();
+            Ok(addresses.into_iter())
+        }
+        .boxed()
+    }
+}
+
+impl fmt::Display for TimedOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("connecting took too long")
+    }
+}
+
+impl fmt::Display for DnsFailed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the name could not be resolved: {}", self.0)
+    }
+}
+
+impl std::error::Error for TimedOut {}
+impl std::error::Error for DnsFailed {}

@@ -1,0 +1,129 @@
+//! What a failed request is called. Components choose between retrying and giving up by these names.
+
+use std::{error::Error as StdError, io};
+
+use hyper_util::client::legacy;
+use wasmtime_wasi_http::Error;
+
+use super::connect::{DnsFailed, TimedOut};
+
+/// The failure of a request before its response's head.
+pub fn of_request(error: &legacy::Error) -> Error {
+    let chain = Chain(Some(error));
+    if error.is_connect() {
+        return of_connect(chain);
+    }
+    of_exchange(chain)
+}
+
+/// The failure of a response's body.
+pub fn of_body(error: &hyper::Error) -> Error {
+    match of_exchange(Chain(Some(error))) {
+        // After the head, a close is an end that came too early.
+        Error::ConnectionTerminated if error.is_incomplete_message() => {
+            Error::HttpResponseIncomplete
+        }
+        error => error,
+    }
+}
+
+fn of_connect(chain: Chain<'_>) -> Error {
+    if chain.find::<TimedOut>().is_some() {
+        return Error::ConnectionTimeout;
+    }
+    if let Some(DnsFailed(reason)) = chain.find() {
+        return Error::DnsError {
+            rcode: Some(reason.clone()),
+            info_code: None,
+        };
+    }
+    if let Some(tls) = chain.find::<rustls::Error>() {
+        return of_tls(tls);
+    }
+    // The innermost knows best; the outer ones are wrappers.
+    match chain.last::<io::Error>().map(io::Error::kind) {
+        Some(io::ErrorKind::ConnectionRefused) => Error::ConnectionRefused,
+        Some(io::ErrorKind::TimedOut) => Error::ConnectionTimeout,
+        Some(io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable) => {
+            Error::DestinationUnavailable
+        }
+        Some(io::ErrorKind::AddrNotAvailable) => Error::DestinationIpUnroutable,
+        _ => Error::ConnectionTerminated,
+    }
+}
+
+fn of_tls(error: &rustls::Error) -> Error {
+    match error {
+        rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented => {
+            Error::TlsCertificateError
+        }
+        rustls::Error::AlertReceived(alert) => Error::TlsAlertReceived {
+            alert_id: Some(u8::from(*alert)),
+            alert_message: alert.as_str().map(str::to_owned),
+        },
+        _ => Error::TlsProtocolError,
+    }
+}
+
+fn of_exchange(chain: Chain<'_>) -> Error {
+    // What the component's own body said is passed back to it as it was.
+    if let Some(own) = chain.find::<Error>() {
+        return of_own_body(own);
+    }
+    let Some(error) = chain.find::<hyper::Error>() else {
+        return Error::ConnectionTerminated;
+    };
+    if error.is_parse_too_large() {
+        Error::HttpResponseHeaderSectionSize(None)
+    } else if error.is_parse() {
+        Error::HttpProtocolError
+    } else if error.is_timeout() {
+        Error::HttpResponseTimeout
+    } else if let Some(tls) = chain.find::<rustls::Error>() {
+        of_tls(tls)
+    } else {
+        Error::ConnectionTerminated
+    }
+}
+
+fn of_own_body(error: &Error) -> Error {
+    match error {
+        Error::HttpRequestBodySize(size) => Error::HttpRequestBodySize(*size),
+        Error::HttpResponseTimeout => Error::HttpResponseTimeout,
+        Error::ConnectionReadTimeout => Error::ConnectionReadTimeout,
+        Error::HttpRequestTrailerSectionSize(size) => Error::HttpRequestTrailerSectionSize(*size),
+        Error::InternalError(message) => Error::InternalError(message.clone()),
+        _ => Error::ConnectionTerminated,
+    }
+}
+
+/// An error and its sources.
+#[derive(Clone, Copy)]
+struct Chain<'a>(Option<&'a (dyn StdError + 'static)>);
+
+impl<'a> Chain<'a> {
+    fn find<E: StdError + 'static>(self) -> Option<&'a E> {
+        self.into_iter().find_map(|e| e.downcast_ref())
+    }
+
+    fn last<E: StdError + 'static>(self) -> Option<&'a E> {
+        self.into_iter().filter_map(|e| e.downcast_ref()).last()
+    }
+}
+
+impl<'a> Iterator for Chain<'a> {
+    type Item = &'a (dyn StdError + 'static);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let error = self.0?;
+        // An io::Error hides the error it carries: its source is that one's source.
+        self.0 = match error
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref)
+        {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
+        Some(error)
+    }
+}

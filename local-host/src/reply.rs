@@ -1,0 +1,108 @@
+//! The body of a response on its way to the client: tells the component's side when the client leaves early.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http::{Method, Response, header};
+use http_body::{Body, Frame, SizeHint};
+use wasmtime_wasi_http::{Error, WasiBody};
+
+use crate::host::Disconnect;
+
+/// A body from a component, or a text of the host's own.
+pub struct ReplyBody {
+    inner: Option<WasiBody>,
+    text: Option<Bytes>,
+    disconnect: Option<Disconnect>,
+    /// Bytes until the announced length is reached: the server does not ask for more after it.
+    left: Option<u64>,
+}
+
+impl ReplyBody {
+    /// A response of the host's own, in plain text.
+    pub fn text(text: &'static str) -> Self {
+        Self {
+            inner: None,
+            text: Some(Bytes::from_static(text.as_bytes())),
+            disconnect: None,
+            left: None,
+        }
+    }
+
+    /// A component's response, watched until its end.
+    pub fn watch(
+        response: Response<WasiBody>,
+        method: &Method,
+        disconnect: Disconnect,
+    ) -> Response<Self> {
+        let length = response.headers().get(header::CONTENT_LENGTH);
+        let left = length.and_then(|length| length.to_str().ok()?.parse().ok());
+        let status = response.status().as_u16();
+        let bodiless = method == Method::HEAD
+            || matches!(status, 204 | 304)
+            || response.body().is_end_stream();
+        response.map(|body| {
+            let mut reply = Self {
+                inner: Some(body),
+                text: None,
+                disconnect: Some(disconnect),
+                left,
+            };
+            if bodiless || left == Some(0) {
+                reply.complete();
+            }
+            reply
+        })
+    }
+
+    fn complete(&mut self) {
+        if let Some(mut disconnect) = self.disconnect.take() {
+            disconnect.disarm();
+        }
+    }
+}
+
+impl Body for ReplyBody {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let Some(inner) = &mut self.inner else {
+            return Poll::Ready(self.text.take().map(|text| Ok(Frame::data(text))));
+        };
+        let frame = ready!(Pin::new(inner).poll_frame(cx));
+        match &frame {
+            None => self.complete(),
+            Some(Ok(frame)) => {
+                let sent = frame.data_ref().map_or(0, |data| data.len() as u64);
+                self.left = self.left.map(|left| left.saturating_sub(sent));
+                if self.left == Some(0) {
+                    self.complete();
+                }
+            }
+            Some(Err(_)) => {}
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.inner {
+            Some(inner) => inner.is_end_stream(),
+            None => self.text.is_none(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match (&self.inner, &self.text) {
+            (Some(inner), _) => inner.size_hint(),
+            (None, Some(text)) => SizeHint::with_exact(text.len() as u64),
+            (None, None) => SizeHint::with_exact(0),
+        }
+    }
+}

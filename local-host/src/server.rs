@@ -1,0 +1,171 @@
+//! Connections from clients: accepted, spoken to in HTTP/1.1 or HTTP/2, handed to the component that the path names, and
+//! brought to an end in order.
+
+use std::{convert::Infallible, future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
+
+use anyhow::Result;
+use http::{Request, Response, StatusCode};
+use http_body_util::BodyExt;
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::{conn::auto, graceful::GracefulShutdown},
+};
+use tokio::net::{TcpListener, TcpStream};
+use wasmtime_wasi_http::Error;
+
+use crate::{
+    headers::{self, RouteHeaders},
+    host::Disconnect,
+    logs,
+    reply::ReplyBody,
+    routes::Router,
+    worker::Handler,
+};
+
+/// Time for a request's whole head, also after which an idle connection is closed.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+/// Longest head of a request.
+const HEAD_BYTES: usize = 64 * 1024;
+/// Time that streams in flight get when the host stops.
+const GRACE: Duration = Duration::from_secs(10);
+/// Pause after a failed accept: out of file descriptors, trying again at once would only burn time.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// The application as the server sees it.
+pub struct Site {
+    router: Router,
+    route_headers: Vec<RouteHeaders>,
+    /// One per component.
+    handlers: Vec<Handler>,
+    local: SocketAddr,
+}
+
+impl Site {
+    /// Puts routes and components together; `handlers` are indexed by the router's component numbers.
+    ///
+    /// # Errors
+    /// A route that cannot be told to a component in a header.
+    pub fn new(router: Router, handlers: Vec<Handler>, local: SocketAddr) -> Result<Self> {
+        let route_headers = router
+            .routes()
+            .iter()
+            .map(RouteHeaders::new)
+            .collect::<Result<_>>()?;
+        Ok(Self {
+            router,
+            route_headers,
+            handlers,
+            local,
+        })
+    }
+
+    async fn answer(&self, request: Request<Incoming>, client: SocketAddr) -> Response<ReplyBody> {
+        let (mut head, body) = request.into_parts();
+        let path = head.uri.path().to_owned();
+        let Some(found) = self.router.find(&path) else {
+            return text(
+                StatusCode::NOT_FOUND,
+                "no component has a route for this path\n",
+            );
+        };
+        if !headers::prepare(
+            &mut head,
+            &self.route_headers[found.index],
+            &found,
+            client,
+            self.local,
+        ) {
+            return text(StatusCode::BAD_REQUEST, "the host header is malformed\n");
+        }
+        let method = head.method.clone();
+        let request = Request::from_parts(head, body.map_err(Error::from).boxed_unsync());
+        // Dropped with this future when the client leaves before the response.
+        let (disconnect, gone) = Disconnect::new();
+        match self.handlers[found.route.component]
+            .handle(gone, request)
+            .await
+        {
+            Ok(response) => ReplyBody::watch(response, &method, disconnect),
+            Err(error) => {
+                logs::error(&format!("{method} {path}: {error:#}"));
+                text(StatusCode::INTERNAL_SERVER_ERROR, "the component failed\n")
+            }
+        }
+    }
+}
+
+fn text(status: StatusCode, message: &'static str) -> Response<ReplyBody> {
+    let mut response = Response::new(ReplyBody::text(message));
+    *response.status_mut() = status;
+    let plain = http::HeaderValue::from_static("text/plain; charset=utf-8");
+    response
+        .headers_mut()
+        .insert(http::header::CONTENT_TYPE, plain);
+    response
+}
+
+/// Serves until `stop` resolves, then lets what is in flight finish for a while.
+pub async fn serve(listener: TcpListener, site: Arc<Site>, stop: impl Future<Output = ()>) {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(HEAD_BYTES);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(u32::try_from(HEAD_BYTES).unwrap_or(u32::MAX))
+        .keep_alive_interval(HEAD_TIMEOUT);
+    let graceful = GracefulShutdown::new();
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, client)) => spawn_connection(&builder, &graceful, &site, stream, client),
+                Err(error) => {
+                    logs::error(&format!("a connection could not be accepted: {error}"));
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            },
+            () = &mut stop => break,
+        }
+    }
+    drop(listener);
+    logs::info("stopping");
+    if tokio::time::timeout(GRACE, graceful.shutdown())
+        .await
+        .is_err()
+    {
+        logs::info("what was still in flight is cut off");
+    }
+}
+
+fn spawn_connection(
+    builder: &auto::Builder<TokioExecutor>,
+    graceful: &GracefulShutdown,
+    site: &Arc<Site>,
+    stream: TcpStream,
+    client: SocketAddr,
+) {
+    if let Err(error) = no_delay(&stream) {
+        logs::info(&format!("{client}: {error}"));
+    }
+    let site = Arc::clone(site);
+    let service = service_fn(move |request| {
+        let site = Arc::clone(&site);
+        async move { Ok::<_, Infallible>(site.answer(request, client).await) }
+    });
+    let connection = builder
+        .serve_connection(TokioIo::new(stream), service)
+        .into_owned();
+    let connection = graceful.watch(connection);
+    // What goes wrong on a connection is the client's to notice: resets and timeouts are daily business.
+    tokio::spawn(async move { drop(connection.await) });
+}
+
+/// Otherwise a small write waits for the peer's delayed acknowledgement.
+fn no_delay(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)
+}

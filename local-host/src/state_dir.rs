@@ -1,0 +1,104 @@
+//! The state directory: made private, and held by one process at a time. Knows nothing of what lies in it.
+
+use std::{
+    fs::{DirBuilder, File, OpenOptions, TryLockError},
+    io::{Read, Seek, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, bail};
+
+/// The directory, held until this value is dropped or the process ends.
+#[derive(Debug)]
+pub struct StateDir {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl StateDir {
+    /// Makes the directory (mode 0700) if it is missing and takes its lock.
+    ///
+    /// # Errors
+    /// The directory cannot be made or written, or another process holds it; the message names that process.
+    pub fn open(path: &Path) -> Result<Self> {
+        let context = || {
+            format!(
+                "the state directory {}: name another with --state",
+                path.display()
+            )
+        };
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .with_context(context)?;
+        let mut lock = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path.join("lock"))
+            .with_context(context)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                lock.read_to_string(&mut holder).with_context(context)?;
+                bail!(
+                    "the state directory {} is in use by process {}: stop it, or name another directory with --state",
+                    path.display(),
+                    holder.trim()
+                );
+            }
+            Err(TryLockError::Error(error)) => return Err(error).with_context(context),
+        }
+        lock.set_len(0).with_context(context)?;
+        lock.rewind().with_context(context)?;
+        writeln!(lock, "{}", std::process::id()).with_context(context)?;
+        Ok(Self {
+            path: path.to_owned(),
+            _lock: lock,
+        })
+    }
+
+    /// The key-value database.
+    pub fn database(&self) -> PathBuf {
+        self.path.join("sqlite_key_value.db")
+    }
+
+    /// The folder of compiled components.
+    pub fn cache(&self) -> PathBuf {
+        self.path.join("cache")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn the_directory_is_private_and_held_once() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("a/state");
+        let first = StateDir::open(&path).unwrap();
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+        let message = StateDir::open(&path).unwrap_err().to_string();
+        assert!(
+            message.contains(&format!("process {}", std::process::id())),
+            "{message}"
+        );
+        drop(first);
+        assert!(StateDir::open(&path).is_ok());
+    }
+
+    #[test]
+    fn a_path_that_cannot_be_made_is_named() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let message = format!("{:#}", StateDir::open(&file.path().join("x")).unwrap_err());
+        assert!(message.contains("--state"), "{message}");
+    }
+}

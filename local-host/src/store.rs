@@ -1,0 +1,238 @@
+//! Key-value stores in one SQLite file, in the table layout of Spin's own SQLite store. Knows no WIT and no component.
+//!
+//! Calls are short (microseconds from the page cache; a commit appends to the write-ahead log without an fsync), so they
+//! run on the calling thread; writes announce themselves to the executor because a checkpoint may take milliseconds.
+
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use anyhow::{Context, Result};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+
+const GET: &str = "SELECT value FROM spin_key_value WHERE store=?1 AND key=?2";
+const SET: &str = "INSERT INTO spin_key_value (store, key, value) VALUES (?1, ?2, ?3) \
+                   ON CONFLICT(store, key) DO UPDATE SET value=?3";
+const INSERT_IF_ABSENT: &str =
+    "INSERT INTO spin_key_value (store, key, value) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+const UPDATE_IF_EQUAL: &str =
+    "UPDATE spin_key_value SET value=?3 WHERE store=?1 AND key=?2 AND value=?4";
+const DELETE: &str = "DELETE FROM spin_key_value WHERE store=?1 AND key=?2";
+
+/// All stores of an application. Clones share the connections.
+#[derive(Clone)]
+pub struct Database {
+    /// Readers do not wait for writers: the log keeps them apart.
+    read: Arc<Mutex<Connection>>,
+    write: Arc<Mutex<Connection>>,
+}
+
+/// One store of the database.
+#[derive(Clone)]
+pub struct Store {
+    database: Database,
+    label: Arc<str>,
+}
+
+/// Why an increment failed.
+#[derive(Debug)]
+pub enum IncrementError {
+    /// The value is not the eight little-endian bytes of a counter, or the sum does not fit.
+    NotACounter,
+    /// SQLite said so.
+    Sqlite(rusqlite::Error),
+}
+
+impl Database {
+    /// Opens or creates the file.
+    pub fn open(path: &Path) -> Result<Self> {
+        let open = || -> rusqlite::Result<Self> {
+            let write = connect(path)?;
+            write.execute_batch(
+                "PRAGMA journal_mode=WAL;
+                 CREATE TABLE IF NOT EXISTS spin_key_value (
+                     store TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (store, key))",
+            )?;
+            let read = connect(path)?;
+            Ok(Self {
+                read: Arc::new(Mutex::new(read)),
+                write: Arc::new(Mutex::new(write)),
+            })
+        };
+        open().with_context(|| format!("cannot open the key-value database {}", path.display()))
+    }
+
+    /// The store with this label.
+    pub fn store(&self, label: &str) -> Store {
+        Store {
+            database: self.clone(),
+            label: label.into(),
+        }
+    }
+
+    /// Moves the log's content into the file, so that the file alone is a whole copy.
+    pub fn checkpoint(&self) -> Result<()> {
+        lock(&self.write).query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        Ok(())
+    }
+}
+
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    // With the log, NORMAL loses at most the last commits when the machine (not the process) dies, and never corrupts.
+    connection.execute_batch("PRAGMA synchronous=NORMAL")?;
+    Ok(connection)
+}
+
+/// A panic while a connection was held leaves no broken state in it: SQLite rolls the transaction back.
+fn lock(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
+    connection.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Store {
+    fn read<R>(&self, run: impl FnOnce(&Connection) -> rusqlite::Result<R>) -> rusqlite::Result<R> {
+        run(&lock(&self.database.read))
+    }
+
+    fn write<R>(&self, run: impl FnOnce(&mut Connection) -> R) -> R {
+        tokio::task::block_in_place(|| run(&mut lock(&self.database.write)))
+    }
+
+    /// The value of `key`.
+    pub fn get(&self, key: &str) -> rusqlite::Result<Option<Vec<u8>>> {
+        self.read(|c| {
+            c.prepare_cached(GET)?
+                .query_row(params![self.label, key], |row| row.get(0))
+                .optional()
+        })
+    }
+
+    /// Sets `key`, whether it exists or not.
+    pub fn set(&self, key: &str, value: &[u8]) -> rusqlite::Result<()> {
+        self.write(|c| {
+            c.prepare_cached(SET)?
+                .execute(params![self.label, key, value])
+                .map(drop)
+        })
+    }
+
+    /// Removes `key`; a missing one is no error.
+    pub fn delete(&self, key: &str) -> rusqlite::Result<()> {
+        self.write(|c| {
+            c.prepare_cached(DELETE)?
+                .execute(params![self.label, key])
+                .map(drop)
+        })
+    }
+
+    /// Whether `key` is there.
+    pub fn exists(&self, key: &str) -> rusqlite::Result<bool> {
+        self.read(|c| {
+            c.prepare_cached("SELECT 1 FROM spin_key_value WHERE store=?1 AND key=?2")?
+                .exists(params![self.label, key])
+        })
+    }
+
+    /// All keys, in order.
+    pub fn keys(&self) -> rusqlite::Result<Vec<String>> {
+        self.read(|c| {
+            c.prepare_cached("SELECT key FROM spin_key_value WHERE store=?1 ORDER BY key")?
+                .query_map([&self.label], |row| row.get(0))?
+                .collect()
+        })
+    }
+
+    /// The values of `keys` as of one moment, in the order asked.
+    pub fn get_many(&self, keys: Vec<String>) -> rusqlite::Result<Vec<(String, Option<Vec<u8>>)>> {
+        self.read(|c| {
+            let snapshot = c.unchecked_transaction()?;
+            let mut get = snapshot.prepare_cached(GET)?;
+            keys.into_iter()
+                .map(|key| {
+                    let value = get
+                        .query_row(params![self.label, key], |row| row.get(0))
+                        .optional()?;
+                    Ok((key, value))
+                })
+                .collect()
+        })
+    }
+
+    /// Sets all pairs or none.
+    pub fn set_many(&self, pairs: &[(String, Vec<u8>)]) -> rusqlite::Result<()> {
+        self.write(|c| {
+            let transaction = c.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            for (key, value) in pairs {
+                transaction
+                    .prepare_cached(SET)?
+                    .execute(params![self.label, key, value])?;
+            }
+            transaction.commit()
+        })
+    }
+
+    /// Removes all keys or none.
+    pub fn delete_many(&self, keys: &[String]) -> rusqlite::Result<()> {
+        self.write(|c| {
+            let transaction = c.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            for key in keys {
+                transaction
+                    .prepare_cached(DELETE)?
+                    .execute(params![self.label, key])?;
+            }
+            transaction.commit()
+        })
+    }
+
+    /// Adds `delta` to the counter at `key` (a missing one is 0) and returns the sum.
+    pub fn increment(&self, key: &str, delta: i64) -> Result<i64, IncrementError> {
+        self.write(|c| {
+            let transaction = c.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let old: Option<Vec<u8>> = transaction
+                .prepare_cached(GET)?
+                .query_row(params![self.label, key], |row| row.get(0))
+                .optional()?;
+            let old = match old {
+                Some(bytes) => {
+                    i64::from_le_bytes(bytes.try_into().map_err(|_| IncrementError::NotACounter)?)
+                }
+                None => 0,
+            };
+            let new = old.checked_add(delta).ok_or(IncrementError::NotACounter)?;
+            transaction.prepare_cached(SET)?.execute(params![
+                self.label,
+                key,
+                new.to_le_bytes()
+            ])?;
+            transaction.commit()?;
+            Ok(new)
+        })
+    }
+
+    /// Sets `key` to `new` if its value is still `old` (`None`: if it is still missing); tells whether it did.
+    pub fn swap(&self, key: &str, old: Option<&[u8]>, new: &[u8]) -> rusqlite::Result<bool> {
+        self.write(|c| {
+            let changed = match old {
+                Some(old) => c
+                    .prepare_cached(UPDATE_IF_EQUAL)?
+                    .execute(params![self.label, key, new, old])?,
+                None => c
+                    .prepare_cached(INSERT_IF_ABSENT)?
+                    .execute(params![self.label, key, new])?,
+            };
+            Ok(changed == 1)
+        })
+    }
+}
+
+impl From<rusqlite::Error> for IncrementError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,211 @@
+//! Instances of one component: made on demand, reused by many requests, dropped when idle, spent or broken.
+
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use wasmtime::{
+    Engine, Store, StoreContextMut, UpdateDeadline,
+    component::{self, Linker},
+    format_err,
+};
+use wasmtime_wasi_http::{
+    WasiHttpView,
+    handler::{
+        self, HandlerState, ProxyHandler, ProxyPre, ShouldAccept, WorkerExpiration, WorkerState,
+        WorkerStatus,
+    },
+    p2, p3,
+};
+
+use crate::{
+    engine::TICK,
+    host::{self, Instance, Shared},
+    logs,
+    options::Limits,
+};
+
+/// Hands requests to the instances of one component.
+pub type Handler = ProxyHandler<Factory>;
+
+/// Makes instances.
+pub struct Factory {
+    engine: Engine,
+    pre: ProxyPre<Instance>,
+    shared: Arc<Shared>,
+    limits: Limits,
+    /// One permit per instance that may exist.
+    permits: Arc<Semaphore>,
+}
+
+/// Links a compiled component to everything it imports.
+///
+/// # Errors
+/// It imports something that this host lacks, or exports no HTTP handler.
+pub fn handler(
+    engine: &Engine,
+    component: &component::Component,
+    shared: Arc<Shared>,
+    limits: Limits,
+) -> Result<Handler> {
+    let mut linker = Linker::new(engine);
+    host::add_to_linker(&mut linker)?;
+    let id = &shared.component.id;
+    let pre = linker
+        .instantiate_pre(component)
+        .map_err(anyhow::Error::from)
+        .with_context(|| format!("component {id} imports what this host does not have"))?;
+    let pre = match p3::bindings::ServicePre::new(pre.clone()) {
+        Ok(service) => ProxyPre::P3(service),
+        Err(_) => ProxyPre::P2(p2::bindings::ProxyPre::new(pre).map_err(anyhow::Error::from).with_context(|| {
+            format!("component {id} exports neither wasi:http/handler@0.3 nor wasi:http/incoming-handler@0.2")
+        })?),
+    };
+    let permits = Arc::new(Semaphore::new(limits.instances as usize));
+    Ok(ProxyHandler::new(Factory {
+        engine: engine.clone(),
+        pre,
+        shared,
+        limits,
+        permits,
+    }))
+}
+
+impl HandlerState for Factory {
+    type StoreData = Instance;
+    type WorkerExpiration = Expiration;
+    type WorkerState = Worker;
+
+    async fn instantiate(
+        &self,
+    ) -> wasmtime::Result<handler::Instance<Instance, Expiration, Worker>> {
+        let permit = Arc::clone(&self.permits).acquire_owned().await?;
+        let mut store = Store::new(
+            &self.engine,
+            Instance::new(&self.shared, self.limits.memory_bytes),
+        );
+        store.limiter(|instance| &mut instance.limits);
+        let busy = Arc::new(Busy::default());
+        watch(&mut store, Arc::clone(&busy), self.limits.cpu);
+        let proxy = self.pre.instantiate_async(&mut store).await?;
+        let limits = self.limits;
+        Ok(handler::Instance {
+            store,
+            proxy,
+            view: Instance::http,
+            expiration: Expiration {
+                limits,
+                busy,
+                sleep: Box::pin(tokio::time::sleep(limits.idle)),
+            },
+            state: Worker {
+                limits,
+                id: self.shared.component.id.clone(),
+                _permit: permit,
+            },
+        })
+    }
+}
+
+/// How long an instance has computed without waiting for anything.
+#[derive(Default)]
+struct Busy {
+    ticks: AtomicU64,
+    yielded: AtomicBool,
+}
+
+/// Makes the guest yield every tick, so that it cannot hold a thread, and trap after `limit` of pure computation.
+fn watch(store: &mut Store<Instance>, busy: Arc<Busy>, limit: Duration) {
+    let limit = u64::try_from(limit.as_nanos().div_ceil(TICK.as_nanos())).unwrap_or(u64::MAX);
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_callback(move |_| {
+        if busy.ticks.fetch_add(1, Ordering::Relaxed) >= limit {
+            return Err(format_err!(
+                "the component computed for longer than --max-cpu-ms"
+            ));
+        }
+        busy.yielded.store(true, Ordering::Relaxed);
+        Ok(UpdateDeadline::Yield(1))
+    });
+}
+
+/// When an instance has to go.
+pub struct Expiration {
+    limits: Limits,
+    busy: Arc<Busy>,
+    sleep: Pin<Box<tokio::time::Sleep>>,
+}
+
+impl WorkerExpiration for Expiration {
+    fn poll(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        status: WorkerStatus,
+        start: Instant,
+    ) -> Poll<()> {
+        // Polled whenever the instance pauses: either the clock made it yield, or it waits for something.
+        if !self.busy.yielded.swap(false, Ordering::Relaxed) {
+            self.busy.ticks.store(0, Ordering::Relaxed);
+        }
+        let timeout = match status {
+            WorkerStatus::Idle => self.limits.idle,
+            WorkerStatus::Requests | WorkerStatus::PostReturn => self.limits.request,
+        };
+        let deadline = tokio::time::Instant::from_std(start + timeout);
+        if deadline != self.sleep.deadline() {
+            self.sleep.as_mut().reset(deadline);
+        }
+        self.sleep.as_mut().poll(cx)
+    }
+}
+
+/// How many requests an instance takes, and what becomes of it.
+pub struct Worker {
+    limits: Limits,
+    id: String,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl WorkerState for Worker {
+    type StoreData = Instance;
+    type RequestData = CancellationToken;
+
+    fn should_accept_request(&self, concurrent: usize, total: usize) -> ShouldAccept {
+        if total >= self.limits.reuse {
+            ShouldAccept::Never
+        } else if concurrent >= self.limits.concurrent {
+            ShouldAccept::No
+        } else {
+            ShouldAccept::Yes
+        }
+    }
+
+    fn on_request_start(
+        &self,
+        mut store: StoreContextMut<'_, Instance>,
+        gone: CancellationToken,
+        task: component::GuestTaskId,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
+        store.data_mut().calls().begin(task, gone);
+        Box::pin(tokio::time::sleep(self.limits.request))
+    }
+
+    fn drop(&self, store: Store<Instance>, result: Result<(), wasmtime::Error>) {
+        if let Err(error) = result {
+            logs::error(&format!(
+                "an instance of component {} was ended: {error:?}",
+                self.id
+            ));
+        }
+        drop(store);
+    }
+}
