@@ -189,3 +189,50 @@ async fn no_candidate_is_tried_twice_and_ten_are_enough() -> Outcome {
     assert_eq!(tried.len(), 10, "no key twice");
     Ok(())
 }
+
+#[tokio::test]
+async fn an_upstream_that_echoes_its_key_does_not_leak_it() -> Outcome {
+    let secret = "nvapi-0123456789abcdefghijklmnop";
+    for status in [400, 401, 500] {
+        let stage = Stage::start().await?;
+        stage
+            .channel("echo", &json!({"keys": [secret], "models": ["m"]}))
+            .await?;
+        let message = format!("Incorrect API key provided: {secret}. Find your key elsewhere.");
+        stage.upstream.rule(Rule::always(Action::error(
+            status,
+            "invalid_api_key",
+            &message,
+        )));
+        let reply = stage.chat("m").await?;
+        assert!(reply.status >= 400, "{}", reply.text());
+        assert!(
+            !reply.text().contains(secret),
+            "{status}: the client saw the key"
+        );
+        assert!(
+            !stage.gateway.log().contains(secret),
+            "{status}: the log holds the key"
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_channel_whose_keys_are_all_disabled_counts_as_disabled() -> Outcome {
+    let stage = Stage::start().await?;
+    let channel = stage
+        .channel("off", &json!({"keys": ["k"], "models": ["m"]}))
+        .await?;
+    let path = format!("/channels/{}", channel["id"].as_str().unwrap_or_default());
+    let keys = json!({"keys": [{"id": channel["keys"][0]["id"], "enabled": false}]});
+    stage.admin.patch(&path, &keys).await?;
+    let reply = stage.chat("m").await?;
+    assert_eq!(
+        reply.failure()?,
+        (503, "no_channel_available".to_owned()),
+        "{}",
+        reply.text()
+    );
+    Ok(())
+}

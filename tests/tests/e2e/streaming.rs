@@ -105,7 +105,7 @@ async fn any_chunk_boundaries_and_line_ends_pass_byte_for_byte() -> Outcome {
 }
 
 #[tokio::test]
-async fn usage_is_asked_of_the_upstream_and_removed_unless_the_client_asked() -> Outcome {
+async fn the_client_sees_usage_only_when_it_asked() -> Outcome {
     let stage = Stage::with_channel().await?;
     let ask = async |body: serde_json::Value| {
         let reply = stage.post("/v1/chat/completions", &body).await?;
@@ -125,10 +125,6 @@ async fn usage_is_asked_of_the_upstream_and_removed_unless_the_client_asked() ->
         ask(json!({"model": "m", "stream": true, "stream_options": {"include_usage": true}}))
             .await?;
     assert_eq!(asked.matches("\"prompt_tokens\":9").count(), 1, "{asked}");
-    for record in stage.upstream.records() {
-        let sent: serde_json::Value = serde_json::from_slice(&record.body)?;
-        assert_eq!(sent["stream_options"]["include_usage"], true, "{sent}");
-    }
     Ok(())
 }
 
