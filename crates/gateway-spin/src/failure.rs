@@ -75,24 +75,23 @@ const fn kind(code: &ErrorCode) -> SendErrorKind {
     }
 }
 
+/// A few words beside the kind; what the kind says already is left out.
 fn detail(code: &ErrorCode) -> String {
     match code {
-        ErrorCode::DnsError(payload) => match &payload.rcode {
-            Some(rcode) => format!("the name does not resolve: {rcode}"),
-            None => "the name does not resolve".to_owned(),
-        },
-        ErrorCode::DnsTimeout => "the name did not resolve in time".to_owned(),
+        ErrorCode::DnsError(payload) => payload
+            .rcode
+            .clone()
+            .unwrap_or_else(|| "no address found".to_owned()),
         ErrorCode::ConnectionRefused => "connection refused".to_owned(),
         ErrorCode::ConnectionTimeout => "no connection in time".to_owned(),
         ErrorCode::ConnectionTerminated => "the connection was closed".to_owned(),
-        ErrorCode::ConnectionReadTimeout | ErrorCode::HttpResponseTimeout => {
-            "no answer in time".to_owned()
-        }
+        ErrorCode::DnsTimeout
+        | ErrorCode::ConnectionReadTimeout
+        | ErrorCode::HttpResponseTimeout => "no answer in time".to_owned(),
         ErrorCode::HttpResponseIncomplete => "the answer broke off".to_owned(),
-        ErrorCode::HttpRequestDenied => "the host does not allow calls to this address".to_owned(),
-        ErrorCode::DestinationIpProhibited => {
-            "the host does not allow calls to this network".to_owned()
-        }
+        ErrorCode::HttpRequestDenied => "the address is not in allowed_outbound_hosts".to_owned(),
+        ErrorCode::DestinationIpProhibited => "the host blocks this network".to_owned(),
+        ErrorCode::TlsProtocolError => "the handshake failed".to_owned(),
         ErrorCode::TlsCertificateError => "the certificate is not trusted".to_owned(),
         ErrorCode::HttpProtocolError => {
             "the connection broke, or the answer was no HTTP".to_owned()
@@ -130,15 +129,12 @@ mod tests {
     }
 
     #[test]
-    fn details_are_sentences_where_people_meet_them() {
+    fn details_are_words_where_people_meet_them() {
         let dns = ErrorCode::DnsError(DnsErrorPayload {
             rcode: Some("NXDOMAIN".to_owned()),
             info_code: Some(3),
         });
-        assert_eq!(
-            send_error(&dns).detail,
-            "the name does not resolve: NXDOMAIN"
-        );
+        assert_eq!(send_error(&dns).detail, "NXDOMAIN");
         assert_eq!(
             send_error(&ErrorCode::ConnectionRefused).detail,
             "connection refused"
