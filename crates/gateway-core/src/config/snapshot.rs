@@ -1,8 +1,10 @@
 //! The configuration in the form that a request needs: keys by hash, channels by model, dialects prepared.
 //! Built once per change, then only read. Owns no cache and no store.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -12,6 +14,7 @@ use crate::config::seal::{self, MasterKey};
 use crate::ids;
 use crate::ports::Timeouts;
 use crate::provider::Dialect;
+use crate::secret::{self, Secret};
 
 /// A whole configuration, ready for routing.
 #[derive(Debug, Default)]
@@ -43,7 +46,7 @@ pub struct Channel {
     /// How it is called.
     pub dialect: Dialect,
     /// Enabled keys that can be used; one without a credential for a channel that has none at all.
-    pub keys: Vec<Key>,
+    pub keys: Vec<Rc<Key>>,
     /// Its own headers.
     pub headers: HeaderMap,
     /// Members that are removed from bodies.
@@ -63,6 +66,20 @@ pub struct Key {
     pub id: String,
     /// The header to send; `None`: the upstream wants no key.
     pub credential: Option<(HeaderName, HeaderValue)>,
+    /// The key itself, to find it where it must not be; see [`Key::redact`].
+    secret: Option<Secret<String>>,
+}
+
+impl Key {
+    /// `text` without this key: some upstreams repeat the key that they refuse in their error.
+    pub fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        match self.secret.as_ref().map(Secret::expose) {
+            Some(key) if text.contains(key.as_str()) => {
+                Cow::Owned(text.replace(key, &secret::hint(key)))
+            }
+            _ => Cow::Borrowed(text),
+        }
+    }
 }
 
 impl Channel {
@@ -212,24 +229,25 @@ fn prepare(
     for key in stored.keys.iter().filter(|key| key.enabled) {
         let credential = seal::open(master, &key.secret, &key.id)
             .map_err(|error| error.to_string())
-            .and_then(|secret| {
-                dialect
-                    .credential(secret.expose())
-                    .ok_or_else(|| "it cannot stand in a header".to_owned())
+            .and_then(|secret| match dialect.credential(secret.expose()) {
+                Some(credential) => Ok((credential, secret)),
+                None => Err("it cannot stand in a header".to_owned()),
             });
         match credential {
-            Ok(credential) => keys.push(Key {
+            Ok((credential, secret)) => keys.push(Rc::new(Key {
+                secret: Some(secret),
                 id: key.id.clone(),
                 credential: Some(credential),
-            }),
+            })),
             Err(error) => problems.push(problem(&format_args!("key {}: {error}", key.id))),
         }
     }
     if stored.keys.is_empty() {
-        keys.push(Key {
+        keys.push(Rc::new(Key {
             id: String::new(),
             credential: None,
-        });
+            secret: None,
+        }));
     }
     let mut headers = HeaderMap::with_capacity(stored.headers.len());
     for (name, value) in &stored.headers {

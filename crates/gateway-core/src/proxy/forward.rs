@@ -114,7 +114,7 @@ pub struct Attempt<'a, P> {
     /// The channel that is tried.
     pub channel: &'a Channel,
     /// Its key.
-    pub key: &'a Key,
+    pub key: &'a Rc<Key>,
     /// What is asked for.
     pub operation: Operation,
     /// The request's id, for the log.
@@ -156,12 +156,24 @@ impl<P: ProxyPorts> Attempt<'_, P> {
     }
 
     /// A failed attempt with an upstream's response.
+    /// The upstream's words go on to clients and into the log, so the key is taken out of them here.
     pub fn failed(
         &self,
         failure: Failure,
         status: http::StatusCode,
-        error: ErrorBody,
+        mut error: ErrorBody,
     ) -> FailedAttempt {
+        for text in [
+            Some(&mut error.message),
+            Some(&mut error.kind),
+            error.param.as_mut(),
+            error.code.as_mut(),
+        ]
+        .into_iter()
+        .flatten()
+        {
+            *text = self.key.redact(text).into_owned();
+        }
         FailedAttempt {
             channel: self.channel.name.clone(),
             key: self.key.id.clone(),
@@ -233,7 +245,7 @@ fn plan(
     Ok(Plan::new(turns, snapshot.settings.max_attempts))
 }
 
-fn resolve(snapshot: &Snapshot, candidate: Candidate) -> Option<(&Channel, &Key)> {
+fn resolve(snapshot: &Snapshot, candidate: Candidate) -> Option<(&Channel, &Rc<Key>)> {
     let channel = snapshot.channel(candidate.channel)?;
     Some((channel, channel.keys.get(candidate.key)?))
 }

@@ -2,12 +2,14 @@
 //! the upstream broke never looks complete: it ends with an error event and without `[DONE]`.
 
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 use bytes::Bytes;
 use futures_util::stream;
 
 use super::answer;
 use super::forward::Attempt;
+use crate::config::snapshot::Key;
 use crate::error::{Envelope, ErrorBody};
 use crate::ports::{ProxyPorts, SendError, SendErrorKind};
 use crate::reply::{BrokenBody, Pieces};
@@ -27,6 +29,7 @@ pub struct Relay<P: ProxyPorts> {
     progress: Progress,
     needs_end_mark: bool,
     channel: String,
+    key: Rc<Key>,
     request_id: String,
 }
 
@@ -60,6 +63,7 @@ impl<P: ProxyPorts> Relay<P> {
             progress: Progress::Open,
             needs_end_mark: attempt.operation.stream_has_end_mark,
             channel: attempt.channel.name.clone(),
+            key: Rc::clone(attempt.key),
             request_id: attempt.request_id.to_owned(),
         };
         for block in blocks {
@@ -158,6 +162,7 @@ impl<P: ProxyPorts> Relay<P> {
 
     /// The upstream broke the stream: says so to the client, unless it has everything already.
     fn broke(&mut self, reason: &str) {
+        let reason = &*self.key.redact(reason);
         if !matches!(self.progress, Progress::Done | Progress::Closed) {
             self.ports.line(format_args!(
                 "{} stream of channel {:?} broke: {reason:?}",

@@ -83,34 +83,36 @@ impl<'a> Members<'a> {
             return None;
         }
         let mut output = Vec::with_capacity(self.text.len() + 64);
-        output.push(b'{');
         let mut previous_end = self.text.find('{').map_or(0, |at| at + 1);
-        for member in &self.list {
-            let value_end = member.end;
+        output.extend_from_slice(self.part(0, previous_end));
+        let mut is_first = true;
+        for (place, member) in self.list.iter().enumerate() {
             let lead = self
                 .text
                 .get(previous_end..member.start)
                 .unwrap_or_default();
-            previous_end = value_end;
+            previous_end = member.end;
             let replacement = match edits.iter().find(|edit| edit.name() == member.name) {
                 Some(Edit::Remove(_)) => continue,
-                Some(Edit::Set(_, value)) => Some(value.as_ref()),
+                Some(Edit::Set(_, value)) => Some(value.as_bytes()),
                 None => None,
             };
-            if output.len() > 1 {
-                output.push(b',');
+            // What stands between two members stays as it is, comma included, while its neighbours stay.
+            match (is_first, place) {
+                (true, 1..) => output.extend_from_slice(after_comma(lead).as_bytes()),
+                _ => output.extend_from_slice(lead.as_bytes()),
             }
-            output.extend_from_slice(after_comma(lead).as_bytes());
-            let value = self.text.get(member.start..value_end).unwrap_or_default();
-            output.extend_from_slice(replacement.unwrap_or(value).as_bytes());
+            is_first = false;
+            output.extend_from_slice(replacement.unwrap_or(self.part(member.start, member.end)));
         }
         for edit in edits {
             if let Edit::Set(name, value) = edit
                 && !self.has(name)
             {
-                if output.len() > 1 {
+                if !is_first {
                     output.push(b',');
                 }
+                is_first = false;
                 output.extend_from_slice(quoted(name).as_bytes());
                 output.push(b':');
                 output.extend_from_slice(value.as_bytes());
@@ -118,6 +120,10 @@ impl<'a> Members<'a> {
         }
         output.extend_from_slice(self.text.get(previous_end..).unwrap_or("}").as_bytes());
         Some(output)
+    }
+
+    fn part(&self, start: usize, end: usize) -> &[u8] {
+        self.text.as_bytes().get(start..end).unwrap_or_default()
     }
 
     fn has(&self, name: &str) -> bool {

@@ -262,3 +262,24 @@ fn failures_are_logged_with_channel_and_reason_and_without_keys() {
     );
     assert!(!lines[0].contains("a-1"), "{lines:?}");
 }
+
+#[test]
+fn a_key_that_an_upstream_repeats_goes_no_further() {
+    for status in [401, 400, 500] {
+        let mut only = channel("a", 1);
+        only.keys[0].secret = gateway_core::config::model::StoredSecret::Clear(
+            gateway_core::secret::Secret::new("nvapi-0123456789abcdefwxyz".to_owned()),
+        );
+        let stage = Stage::new(vec![only]);
+        stage.upstream(move |_| {
+            FakeReply::json(
+                status,
+                r#"{"error":{"message":"Incorrect API key provided: nvapi-0123456789abcdefwxyz."}}"#,
+            )
+        });
+        let answer = stage.chat(CHAT);
+        assert!(!answer.text().contains("0123456789"), "{}", answer.text());
+        assert!(answer.text().contains("nvap…wxyz"), "{}", answer.text());
+        assert!(!stage.ports.log_lines().concat().contains("0123456789"));
+    }
+}

@@ -54,7 +54,7 @@ fn only_the_model_is_replaced_and_dropped_members_go() {
     stage.chat(r#"{"user":"u","model":"gpt-4o" ,"n":1.0,"prompt_cache_key":"k"}"#);
     assert_eq!(
         stage.ports.upstream().requests()[0].body,
-        r#"{"model":"meta/llama","n":1.0}"#
+        r#"{"model":"meta/llama" ,"n":1.0}"#
     );
 }
 

@@ -20,7 +20,7 @@ fn only_the_edited_value_changes() {
     assert_eq!(members.string("model").as_deref(), Some("gpt-4o"));
     assert_eq!(
         edited(body, &[Edit::Set("model", "\"x\"".into())]).as_deref(),
-        Some("{\"a\" : 1.0,\n \"model\": \"x\", \"n\":12345678901234567890,\"e\":1e3 } ")
+        Some(" {\"a\" : 1.0 ,\n \"model\": \"x\", \"n\":12345678901234567890,\"e\":1e3 } ")
     );
 }
 
