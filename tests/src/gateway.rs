@@ -111,7 +111,9 @@ impl Gateway {
                 drop(child.kill());
                 drop(child.wait());
                 let log = log.lock().unwrap_or_else(PoisonError::into_inner);
-                Err(error.context(format!("the local host did not start:\n{log}")))
+                Err(error.context(format!(
+                    "the local host did not start (`cargo xtask test` builds what it needs):\n{log}"
+                )))
             }
         }
     }
@@ -214,9 +216,6 @@ fn command(setup: &Setup, state: &Path) -> Result<Command> {
         "{} is missing; `cargo xtask test` builds it and runs these tests",
         binary.display()
     );
-    for component in ["proxy_component", "admin_component", "admin_ui"] {
-        built_component(component)?;
-    }
     let mut command = Command::new(binary);
     command
         .arg("--manifest")

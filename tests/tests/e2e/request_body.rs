@@ -136,3 +136,38 @@ async fn a_body_over_the_limit_is_413_and_one_below_passes() -> Outcome {
     assert_eq!(stage.upstream.records().len(), 1);
     Ok(())
 }
+
+#[tokio::test]
+async fn a_second_model_in_the_body_does_not_get_around_the_first() -> Outcome {
+    let stage = Stage::start().await?;
+    stage
+        .channel("both", &json!({"keys": ["k"], "models": ["allowed", "forbidden"], "model_map": {"alias": "allowed"}}))
+        .await?;
+    let narrow = json!({"name": "narrow", "models": ["allowed", "alias"]});
+    let (_, key) = stage.admin.client_key(&narrow).await?;
+    // JSON parsers differ in which of two members they take, so the upstream must never see two models.
+    for body in [
+        r#"{"model":"allowed","model":"forbidden"}"#,
+        r#"{"model":"forbidden","model":"allowed"}"#,
+        r#"{"model":"allowed","mod\u0065l":"forbidden"}"#,
+        r#"{"model":"alias","model":"forbidden"}"#,
+    ] {
+        let url = stage.gateway.url(CHAT);
+        let request = stage
+            .http
+            .post(url)
+            .bearer_auth(&key)
+            .header("content-type", "application/json");
+        let reply = Reply::of(request.body(body)).await?;
+        assert!(
+            [200, 400, 404].contains(&reply.status),
+            "{body}: {}",
+            reply.text()
+        );
+        for record in stage.upstream.records() {
+            let sent = String::from_utf8_lossy(&record.body).into_owned();
+            assert!(!sent.contains("forbidden"), "{body} became {sent}");
+        }
+    }
+    Ok(())
+}

@@ -1,6 +1,8 @@
 //! Half of everything is broken, for hundreds of requests: no client may notice.
 
-use gateway_testkit::upstream::{Action, Refusing, Rule};
+use std::time::Duration;
+
+use gateway_testkit::upstream::{Action, Chunk, Refusing, Rule};
 use gateway_tests::Stage;
 use serde_json::json;
 
@@ -65,6 +67,29 @@ async fn requests_at_once_succeed_too() -> Outcome {
         for reply in replies {
             assert_eq!(reply?.status().as_u16(), 200);
         }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn many_streams_at_once_are_all_whole() -> Outcome {
+    let stage = Stage::with_channel().await?;
+    let event = |number: usize| {
+        format!(
+            "data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{number}\"}}}}]}}\n\n"
+        )
+    };
+    let mut pieces: Vec<String> = (0..30).map(event).collect();
+    pieces.push("data: [DONE]\n\n".to_owned());
+    let whole = pieces.concat();
+    let pause = Duration::from_millis(10);
+    let chunks = pieces.into_iter().map(|piece| Chunk::after(pause, piece));
+    stage.upstream.rule(Rule::always(Action::sse(chunks)));
+    let streams = (0..64).map(|_| stage.whole_stream("m"));
+    for reply in futures_util::future::join_all(streams).await {
+        let reply = reply?;
+        assert_eq!(reply.status, 200);
+        assert_eq!(reply.text(), whole);
     }
     Ok(())
 }

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use gateway_tests::{Admin, Gateway, PASSWORD, Reply, Setup, Stage, client};
+use gateway_testkit::upstream::{Action, Chunk, Rule};
+use gateway_tests::{Admin, Gateway, IN_FORCE, PASSWORD, Reply, Setup, Stage, client, eventually};
 use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -159,5 +160,65 @@ async fn a_master_key_encrypts_upstream_keys_at_rest() -> Outcome {
             "{name} holds the key in clear"
         );
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_failing_store_is_never_a_401() -> Outcome {
+    let stage = Stage::with_channel().await?;
+    assert_eq!(stage.chat("m").await?.status, 200);
+    let break_store = |statement: &str| -> anyhow::Result<()> {
+        let database = Connection::open(database(stage.gateway.state())?)?;
+        database.busy_timeout(std::time::Duration::from_secs(5))?;
+        Ok(database.execute_batch(statement)?)
+    };
+    break_store("ALTER TABLE spin_key_value RENAME TO hidden")?;
+    // Longer than a configuration is believed without a look at the store.
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(4);
+    while std::time::Instant::now() < end {
+        let reply = stage.chat("m").await?;
+        // An instance that knows the configuration goes on with it; one that begins has nothing to go by.
+        if reply.status != 200 {
+            assert_eq!(reply.failure()?, (503, "store_unavailable".to_owned()));
+            assert!(
+                std::env::var_os("GATEWAY_TEST_REUSE").is_some(),
+                "an instance forgot what it knew"
+            );
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    let reply = stage
+        .admin
+        .call(reqwest::Method::GET, "/channels", None)
+        .await?;
+    assert_eq!(reply.failure()?, (503, "store_unavailable".to_owned()));
+    break_store("ALTER TABLE hidden RENAME TO spin_key_value")?;
+    eventually(IN_FORCE, "everything works again", async || {
+        let admin = stage
+            .admin
+            .call(reqwest::Method::GET, "/channels", None)
+            .await?;
+        Ok(stage.chat("m").await?.status == 200 && admin.status == 200)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_stream_in_flight_ends_before_the_gateway_stops() -> Outcome {
+    let stage = Stage::with_channel().await?;
+    let event = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"x\"}}]}\n\n";
+    let pause = std::time::Duration::from_millis(100);
+    let mut chunks: Vec<Chunk> = (0..20).map(|_| Chunk::after(pause, event)).collect();
+    chunks.push(Chunk::new("data: [DONE]\n\n"));
+    stage.upstream.rule(Rule::always(Action::sse(chunks)));
+    let response = stage.stream("m").await?;
+    let Stage {
+        gateway, upstream, ..
+    } = stage;
+    let stopping = tokio::task::spawn_blocking(move || gateway.stop());
+    let text = response.text().await?;
+    assert!(text.ends_with("data: [DONE]\n\n"), "{text}");
+    assert!(stopping.await??, "it then ends as it should");
+    drop(upstream);
     Ok(())
 }
