@@ -10,7 +10,7 @@ use std::time::Duration;
 use gateway_core::ports::{ReadStore, Record, StoreError, Swap, WriteStore};
 use spin_sdk::experimental::wasi::keyvalue::atomics::{self, Cas, CasError};
 use spin_sdk::experimental::wasi::keyvalue::store::{self as keyvalue, Bucket};
-use spin_sdk::key_value::Store;
+use spin_sdk::key_value::{Error, Store};
 use spin_sdk::wasip3::clocks::monotonic_clock;
 
 use crate::instance::SpinPorts;
@@ -32,7 +32,7 @@ impl ReadStore for SpinPorts {
         let store = opened().await?;
         store.get(record.key()).await.map_err(|error| {
             OPENED.with_borrow_mut(Option::take);
-            StoreError(error.to_string())
+            read_error(error)
         })
     }
 }
@@ -41,9 +41,7 @@ async fn opened() -> Result<Rc<Store>, StoreError> {
     if let Some(store) = OPENED.with_borrow(Clone::clone) {
         return Ok(store);
     }
-    let store = Store::open(STORE)
-        .await
-        .map_err(|error| StoreError(error.to_string()))?;
+    let store = Store::open(STORE).await.map_err(read_error)?;
     let store = Rc::new(store);
     OPENED.with_borrow_mut(|opened| *opened = Some(Rc::clone(&store)));
     Ok(store)
@@ -113,6 +111,15 @@ fn swap(cas: Cas, new: &[u8]) -> Result<Swap, StoreError> {
     }
 }
 
+fn read_error(error: Error) -> StoreError {
+    StoreError(match error {
+        Error::StoreTableFull => "too many stores are open".to_owned(),
+        Error::NoSuchStore => "there is no such store".to_owned(),
+        Error::AccessDenied => "the manifest does not allow the store".to_owned(),
+        Error::Other(reason) => reason,
+    })
+}
+
 fn store_error(error: &keyvalue::Error) -> StoreError {
     StoreError(match error {
         keyvalue::Error::NoSuchStore => "there is no such store".to_owned(),
@@ -129,6 +136,10 @@ mod tests {
     fn store_errors_keep_the_hosts_words() {
         let error = store_error(&keyvalue::Error::Other("database is locked".to_owned()));
         assert_eq!(error, StoreError("database is locked".to_owned()));
+        assert_eq!(
+            read_error(Error::Other("database is locked".to_owned())),
+            error
+        );
         assert_eq!(
             store_error(&keyvalue::Error::AccessDenied).0,
             "the manifest does not allow the store"

@@ -33,6 +33,9 @@ thread_local! {
     static OPTIONS: RefCell<Vec<(Timeouts, RequestOptions)>> = const { RefCell::new(Vec::new()) };
 }
 
+/// One write of a request's body; most are smaller.
+const WRITE_BYTES: usize = 256 * 1024;
+
 /// The request's body on its way out.
 type Upload = Pin<Box<dyn Future<Output = ()>>>;
 
@@ -114,7 +117,7 @@ fn set_target(request: &Request, parts: &Parts) -> Result<(), ()> {
 }
 
 fn contents(
-    body: Bytes,
+    mut body: Bytes,
     after_body: FutureWriter<TrailersResult>,
 ) -> (Option<StreamReader<u8>>, Option<Upload>) {
     if body.is_empty() {
@@ -122,8 +125,14 @@ fn contents(
     }
     let (mut writer, reader) = wit_stream::new();
     let upload = async move {
-        // What is left over was not wanted: the upstream has answered already, or the call has failed.
-        let _unwanted = writer.write_all(body.into()).await;
+        // In parts, since the core keeps the body for a further attempt: a copy of the whole would double it.
+        while !body.is_empty() {
+            let part = body.split_to(body.len().min(WRITE_BYTES));
+            // What is left over was not wanted: the upstream has answered already, or the call has failed.
+            if !writer.write_all(part.into()).await.is_empty() {
+                break;
+            }
+        }
         drop(writer);
         // The host waits for this already, so that it is taken at once; earlier it would cost an event.
         let _unheard = after_body.write(Ok(None)).await;
