@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod body;
+mod budget;
 mod failure;
 mod instance;
 mod respond;

@@ -9,6 +9,7 @@ use http::{HeaderMap, Method, Uri};
 use spin_sdk::wasip3::http::types::{ErrorCode, Fields, HeaderError, Request, Response};
 
 use crate::body::Incoming;
+use crate::budget::Slot;
 use crate::respond::respond;
 
 /// Whether the handler reads the name under which the client called.
@@ -32,7 +33,9 @@ where
     Answer: FnOnce(http::Request<Incoming<Request>>) -> Answering,
     Answering: Future<Output = Reply>,
 {
-    let request = incoming(request, authority)?;
+    // Given back at the end of this function, when the core has let go of the request's body.
+    let memory = Slot::default();
+    let request = incoming(request, authority, &memory)?;
     let is_head = request.method() == Method::HEAD;
     respond(answer(request).await, is_head)
 }
@@ -40,6 +43,7 @@ where
 fn incoming(
     request: Request,
     authority: Authority,
+    memory: &Slot,
 ) -> Result<http::Request<Incoming<Request>>, ErrorCode> {
     let method =
         Method::try_from(request.get_method()).map_err(|_| ErrorCode::HttpRequestMethodInvalid)?;
@@ -57,7 +61,7 @@ fn incoming(
     {
         headers.insert(HOST, host);
     }
-    let body = Incoming::new(request, &headers);
+    let body = Incoming::new(request, &headers).sharing(memory);
     // Requests that only ask have no body; those that wait for a go-ahead have not sent theirs.
     let is_sending = !method.is_safe() && !headers.contains_key(EXPECT);
     let body = if is_sending { body.draining() } else { body };
