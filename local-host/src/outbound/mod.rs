@@ -51,13 +51,17 @@ impl Outbound {
     /// # Errors
     /// `SSL_CERT_FILE` names a file that has no certificates.
     pub fn new() -> Result<Self> {
+        Ok(Self::with(Connector::new(connect::roots()?)?))
+    }
+
+    fn with(connector: Connector) -> Self {
         let client = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(POOL_IDLE)
             .pool_timer(TokioTimer::new())
             .http2_adaptive_window(true)
             .timer(TokioTimer::new())
-            .build(Connector::new()?);
-        Ok(Self { client })
+            .build(connector);
+        Self { client }
     }
 
     /// Sends a request and waits for the head of its response. `gone` ends it at any time, also while its body streams.
@@ -74,8 +78,10 @@ impl Outbound {
             .between_bytes_timeout
             .unwrap_or(DEFAULT_BETWEEN_BYTES);
         let response = tokio::select! {
-            response = self.head(request, options) => response?,
+            // Looked at first: a component that fails over for a client that is gone must not call anybody.
+            biased;
             () = gone.cancelled() => return Err(Error::ConnectionTerminated),
+            response = self.head(request, options) => response?,
         };
         let response = response.map(|body| ResponseBody::new(body, between, gone).boxed_unsync());
         // The pool drives the connection: nothing is left to do.
