@@ -198,6 +198,12 @@ impl<P: ProxyPorts> Attempt<'_, P> {
 }
 
 fn model_of<'a>(members: &Members<'a>) -> Result<Cow<'a, str>, GatewayError> {
+    // Readers differ in which of two they take, so the upstream could serve another model than was allowed.
+    if members.count("model") > 1 {
+        return Err(Case::InvalidValue
+            .error("The body has more than one \"model\". Send it once.")
+            .with_param("model"));
+    }
     members
         .string("model")
         .filter(|model| !model.is_empty())

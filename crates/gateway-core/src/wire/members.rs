@@ -67,14 +67,12 @@ impl<'a> Members<'a> {
             .map(|text| text.0)
     }
 
-    /// Whether a member is there with a value other than `null`.
-    pub fn is_set(&self, name: &str) -> bool {
-        self.raw(name).is_some_and(|raw| raw != "null")
-    }
-
-    /// Whether a member is literally `true`.
-    pub fn is_true(&self, name: &str) -> bool {
-        self.raw(name) == Some("true")
+    /// How often a member is there; more than once only in a body that someone made on purpose.
+    pub fn count(&self, name: &str) -> usize {
+        self.list
+            .iter()
+            .filter(|member| member.name == name)
+            .count()
     }
 
     /// The object with the edits made and every other byte of its members kept; `None` when nothing changes.

@@ -106,6 +106,12 @@ fn bad_requests_get_the_contracts_errors() {
     );
     assert_eq!(code(r#"{"model":""}"#), (400, "model_required".to_owned()));
     assert_eq!(code(r#"{"model":7}"#), (400, "model_required".to_owned()));
+    for twice in [
+        r#"{"model":"m","model":"m"}"#,
+        r#"{"model":"other","mod\u0065l":"m"}"#,
+    ] {
+        assert_eq!(code(twice), (400, "invalid_value".to_owned()));
+    }
     assert_eq!(
         code(r#"{"model":"other"}"#),
         (404, "model_not_found".to_owned())
