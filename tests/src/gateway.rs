@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -68,6 +69,7 @@ pub struct Gateway {
     address: SocketAddr,
     log: Arc<Mutex<String>>,
     state: PathBuf,
+    readers: Vec<JoinHandle<()>>,
     _owned_state: Option<TempDir>,
 }
 
@@ -92,12 +94,13 @@ impl Gateway {
             .spawn()
             .context("starting the local host")?;
         let log = Arc::new(Mutex::new(String::new()));
+        let mut readers = Vec::new();
         if let Some(errors) = child.stderr.take() {
-            follow(errors, Arc::clone(&log), None);
+            readers.push(follow(errors, Arc::clone(&log), None));
         }
         let (ready, lines) = mpsc::channel();
         if let Some(output) = child.stdout.take() {
-            follow(output, Arc::clone(&log), Some(ready));
+            readers.push(follow(output, Arc::clone(&log), Some(ready)));
         }
         match wait_until_ready(&lines) {
             Ok(address) => Ok(Self {
@@ -105,6 +108,7 @@ impl Gateway {
                 address,
                 log,
                 state,
+                readers,
                 _owned_state: owned_state,
             }),
             Err(error) => {
@@ -163,11 +167,20 @@ impl Gateway {
             .clone()
     }
 
-    /// Asks it to stop (SIGTERM), waits for its end and says whether it ended as it should.
-    pub fn stop(mut self) -> Result<bool> {
+    /// Asks it to stop (SIGTERM), waits for its end and returns all that it logged. Fails when it ends
+    /// otherwise than with success.
+    pub fn stop(mut self) -> Result<String> {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
         kill_process(pid.context("the process has an id")?, Signal::TERM)?;
-        wait(&mut self.child, STOP_LIMIT)
+        ensure!(
+            wait(&mut self.child, STOP_LIMIT)?,
+            "the local host failed when it was stopped"
+        );
+        for reader in self.readers.drain(..) {
+            // A panic of the reader has been printed already.
+            drop(reader.join());
+        }
+        Ok(self.log())
     }
 }
 
@@ -246,7 +259,7 @@ fn follow(
     stream: impl Read + Send + 'static,
     log: Arc<Mutex<String>>,
     lines: Option<mpsc::Sender<String>>,
-) -> std::thread::JoinHandle<()> {
+) -> JoinHandle<()> {
     std::thread::spawn(move || {
         for line in BufReader::new(stream)
             .lines()

@@ -252,7 +252,7 @@ async fn a_changed_password_ends_all_sessions_and_a_restart_does_not() -> Outcom
         |password: &str| Gateway::start(&Setup::with_password(password).state(state.path()));
     let gateway = start(PASSWORD)?;
     let token = Admin::login(&gateway).await?.token().to_owned();
-    assert!(gateway.stop()?, "a clean stop");
+    gateway.stop()?;
 
     let gateway = start(PASSWORD)?;
     assert_eq!(
