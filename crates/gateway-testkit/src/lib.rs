@@ -1,5 +1,6 @@
 //! What tests and benchmarks of the gateway share. Owns stand-ins for the outside world; holds no
 //! assertion and no knowledge of how the gateway works inside.
+#![forbid(unsafe_code)]
 
 #[cfg(feature = "fakes")]
 pub mod fakes;

@@ -1,5 +1,6 @@
 //! Runs the SDK suites: the official OpenAI packages for Python and Node.js against a gateway with a
 //! scripted upstream. Owns the stage and the packages' installation; the tests stand in `sdk/`.
+#![forbid(unsafe_code)]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};

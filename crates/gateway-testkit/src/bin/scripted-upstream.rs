@@ -1,4 +1,5 @@
 //! The scripted upstream as a program, for benchmarks and browser tests. Owns its command line only.
+#![forbid(unsafe_code)]
 
 use std::io::Write as _;
 use std::net::TcpListener;
