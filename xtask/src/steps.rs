@@ -151,9 +151,10 @@ fn clippy_wasm(workspace: &Workspace, progress: &Progress) -> Result<()> {
         "--target",
         WASM_TARGET,
     ]);
-    for package in COMPONENTS
-        .iter()
-        .chain(&["gateway-spin", "passthrough-component"])
+    for package in
+        COMPONENTS
+            .iter()
+            .chain(&["gateway-spin", "local-host-probe", "passthrough-component"])
     {
         command.args(["-p", package]);
     }

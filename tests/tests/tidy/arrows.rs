@@ -5,7 +5,7 @@ use toml::{Table, Value};
 use super::tree::SourceFile;
 
 /// Every crate of the workspace with those that it may depend on, for tests too.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("gateway-core", &[]),
     ("gateway-spin", &["gateway-core"]),
     ("gateway-testkit", &["gateway-core"]),
@@ -18,6 +18,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("gateway-tests", &["gateway-testkit"]),
     // It knows WIT and .wasm, and would run any other application as well.
     ("local-host", &[]),
+    ("local-host-probe", &[]),
     ("xtask", &[]),
 ];
 
