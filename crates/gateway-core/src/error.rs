@@ -30,6 +30,44 @@ pub struct Envelope<'a> {
     pub error: &'a ErrorBody,
 }
 
+/// In whose manner an error is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ErrorStyle {
+    /// `{"error": {"message", "type", "param", "code"}}`
+    #[default]
+    OpenAi,
+    /// `{"type": "error", "error": {"type", "message"}}`, for `/v1/messages`.
+    Anthropic,
+}
+
+impl ErrorStyle {
+    /// The JSON text of an error in this manner.
+    pub fn text(self, status: StatusCode, error: &ErrorBody) -> String {
+        let text = match self {
+            Self::OpenAi => serde_json::to_string(&Envelope { error }),
+            Self::Anthropic => serde_json::to_string(&serde_json::json!({
+                "type": "error",
+                "error": { "type": anthropic_type(status), "message": error.message, "code": error.code },
+            })),
+        };
+        text.unwrap_or_default()
+    }
+}
+
+/// Anthropic's error types by status (docs.anthropic.com, "Errors").
+const fn anthropic_type(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        401 => "authentication_error",
+        403 => "permission_error",
+        404 => "not_found_error",
+        413 => "request_too_large",
+        429 => "rate_limit_error",
+        503 | 529 => "overloaded_error",
+        400..=499 => "invalid_request_error",
+        _ => "api_error",
+    }
+}
+
 /// An error that the gateway answers with, in its final form but for the envelope.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GatewayError {
@@ -205,8 +243,12 @@ impl GatewayError {
 
     /// The response in OpenAI's envelope.
     pub fn into_reply(self) -> Reply {
-        let body = serde_json::to_vec(&Envelope { error: &self.body })
-            .map_or_else(|_| Bytes::new(), Bytes::from);
+        self.into_reply_as(ErrorStyle::OpenAi)
+    }
+
+    /// The response in the envelope that the caller's SDK reads.
+    pub fn into_reply_as(self, style: ErrorStyle) -> Reply {
+        let body = Bytes::from(style.text(self.status, &self.body));
         let mut reply = reply::json_bytes(self.status, body);
         let headers = reply.headers_mut();
         if let Some(seconds) = self.retry_after_s {

@@ -69,6 +69,8 @@ pub enum Provider {
     OpenAi,
     /// Azure OpenAI: `api-key` header, deployments.
     Azure,
+    /// Anthropic's own API: `x-api-key` header, `/v1/messages`.
+    Anthropic,
 }
 
 /// One upstream service with its keys.

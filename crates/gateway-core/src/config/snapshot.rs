@@ -131,8 +131,7 @@ impl Snapshot {
                 }
             }
             let served = served_models(&stored);
-            if served.is_empty()
-                || (stored.models.is_empty() && stored.provider == Provider::OpenAi)
+            if served.is_empty() || (stored.models.is_empty() && stored.provider != Provider::Azure)
             {
                 snapshot.serving_all.push(index);
             }

@@ -21,7 +21,14 @@ pub struct Dialect {
 enum Api {
     OpenAi,
     Azure(AzureApi),
+    Anthropic,
 }
+
+/// The version of Anthropic's API for clients that name none; the only one there has been since 2023.
+const ANTHROPIC_VERSION: (HeaderName, HeaderValue) = (
+    HeaderName::from_static("anthropic-version"),
+    HeaderValue::from_static("2023-06-01"),
+);
 
 /// A base URL in the parts that request URIs are built from.
 #[derive(Clone, Debug)]
@@ -41,6 +48,7 @@ impl Dialect {
         let mut base = Base::parse(&channel.base_url)?;
         let api = match channel.provider {
             Provider::OpenAi => Api::OpenAi,
+            Provider::Anthropic => Api::Anthropic,
             Provider::Azure => {
                 base.path = azure::resource_root(&base.path).to_owned();
                 Api::Azure(AzureApi::of(channel.azure.clone().unwrap_or_default()))
@@ -52,7 +60,7 @@ impl Dialect {
     /// The name that the upstream knows `model` by, after the channel's own map was applied.
     pub fn upstream_model<'a>(&'a self, model: &'a str) -> &'a str {
         match &self.api {
-            Api::OpenAi => model,
+            Api::OpenAi | Api::Anthropic => model,
             Api::Azure(api) => api.deployment(model),
         }
     }
@@ -60,7 +68,7 @@ impl Dialect {
     /// The URI of `operation` (a path below `/v1/`, such as `chat/completions`) for `upstream_model`.
     pub fn uri(&self, operation: &str, upstream_model: &str) -> Result<Uri, http::Error> {
         let path = match &self.api {
-            Api::OpenAi => format!("{}/{operation}", self.base.path),
+            Api::OpenAi | Api::Anthropic => format!("{}/{operation}", self.base.path),
             Api::Azure(api) => format!("{}{}", self.base.path, api.path(operation, upstream_model)),
         };
         Uri::builder()
@@ -75,10 +83,18 @@ impl Dialect {
         let (name, text) = match &self.api {
             Api::OpenAi => (AUTHORIZATION, format!("Bearer {key}")),
             Api::Azure(_) => (HeaderName::from_static("api-key"), key.to_owned()),
+            Api::Anthropic => (HeaderName::from_static("x-api-key"), key.to_owned()),
         };
         let mut value = HeaderValue::from_str(&text).ok()?;
         value.set_sensitive(true);
         Some((name, value))
+    }
+}
+
+impl Dialect {
+    /// Headers that the upstream insists on, for requests that don't have them.
+    pub fn default_headers(&self) -> Option<(HeaderName, HeaderValue)> {
+        matches!(self.api, Api::Anthropic).then_some(ANTHROPIC_VERSION)
     }
 }
 

@@ -8,18 +8,18 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use super::payload::Payload;
 use super::routes::Operation;
 use super::{Gateway, answer, authenticate, models, outgoing};
 use crate::attempt::plan::{Candidate, Plan, Turn};
 use crate::attempt::{FailedAttempt, Failure, exhausted};
 use crate::config::model::ClientKey;
 use crate::config::snapshot::{Channel, Key, Snapshot};
-use crate::error::{Case, ErrorBody, GatewayError};
+use crate::error::{Case, ErrorBody, ErrorStyle, GatewayError};
 use crate::ports::{ProxyPorts, SendError, SendErrorKind, Timeouts};
 use crate::reply::Reply;
 use crate::route::{self, Entry};
 use crate::units::Timestamp;
-use crate::wire::members::Members;
 
 /// The channel that answered, or the last one that was tried.
 const X_GATEWAY_CHANNEL: HeaderName = HeaderName::from_static("x-gateway-channel");
@@ -47,10 +47,8 @@ pub async fn run<P: ProxyPorts>(
     call: &Call<'_>,
 ) -> Result<Reply, GatewayError> {
     // 1. Find the model: it decides who may be asked.
-    let members = Members::parse(&call.body).map_err(|error| {
-        Case::InvalidJson.error(format!("The body is not a JSON object: {}.", error.0))
-    })?;
-    let model = model_of(&members)?;
+    let payload = Payload::parse(call.headers, &call.body)?;
+    let model = payload.model()?;
     if !authenticate::may_use(call.client, &model) {
         return Err(models::not_found(&model));
     }
@@ -69,22 +67,15 @@ pub async fn run<P: ProxyPorts>(
         };
         let Some((channel, key)) = candidate.and_then(|candidate| resolve(snapshot, candidate))
         else {
-            let reply = exhausted::error(&model, &failed, left_ms == 0).into_reply();
+            let reply = exhausted::error(&model, &failed, left_ms == 0)
+                .into_reply_as(call.operation.errors);
             let last = failed
                 .last()
                 .and_then(|attempt| find(snapshot, &attempt.channel));
             return Ok(labelled(reply, last, failed.len()));
         };
-        let request = outgoing::build(
-            call.operation.path,
-            call.headers,
-            &call.body,
-            &members,
-            &model,
-            channel,
-            key,
-        )
-        .map_err(|error| unusable(channel, &error))?;
+        let request = outgoing::build(call, &payload, &model, channel, key)
+            .map_err(|error| unusable(channel, &error))?;
         let attempt = Attempt {
             ports,
             channel,
@@ -98,7 +89,11 @@ pub async fn run<P: ProxyPorts>(
             Err(failure) => {
                 attempt.log(&failure, failed.len() + 1);
                 if failure.failure == Failure::RequestRefused {
-                    return Ok(labelled(refused(failure), Some(channel), failed.len() + 1));
+                    return Ok(labelled(
+                        refused(failure, call.operation.errors),
+                        Some(channel),
+                        failed.len() + 1,
+                    ));
                 }
                 plan.failed(failure.failure);
                 failed.push(failure);
@@ -197,23 +192,6 @@ impl<P: ProxyPorts> Attempt<'_, P> {
     }
 }
 
-fn model_of<'a>(members: &Members<'a>) -> Result<Cow<'a, str>, GatewayError> {
-    // Readers differ in which of two they take, so the upstream could serve another model than was allowed.
-    if members.count("model") > 1 {
-        return Err(Case::InvalidValue
-            .error("The body has more than one \"model\". Send it once.")
-            .with_param("model"));
-    }
-    members
-        .string("model")
-        .filter(|model| !model.is_empty())
-        .ok_or_else(|| {
-            Case::ModelRequired
-                .error("The body names no model. Add \"model\": \"…\"; GET /v1/models lists what there is.")
-                .with_param("model")
-        })
-}
-
 fn plan(
     snapshot: &Snapshot,
     model: &str,
@@ -273,7 +251,7 @@ fn timeouts(channel: &Channel, left_ms: u64) -> Timeouts {
 }
 
 /// The upstream found fault with the request itself: its own status and words, in our shape.
-fn refused(failure: FailedAttempt) -> Reply {
+fn refused(failure: FailedAttempt, style: ErrorStyle) -> Reply {
     let status = failure.status.unwrap_or(http::StatusCode::BAD_REQUEST);
     GatewayError {
         status,
@@ -282,7 +260,7 @@ fn refused(failure: FailedAttempt) -> Reply {
         exhausted: false,
         allow: None,
     }
-    .into_reply()
+    .into_reply_as(style)
 }
 
 fn unusable(channel: &Channel, error: &dyn std::fmt::Display) -> GatewayError {

@@ -9,6 +9,7 @@ mod forward;
 mod headers;
 mod models;
 mod outgoing;
+mod payload;
 mod relay;
 mod routes;
 
@@ -113,7 +114,7 @@ where
     let cross_origin = cors::Request::of(&parts);
     let mut reply = answer(gateway, &parts, body, &request_id)
         .await
-        .unwrap_or_else(GatewayError::into_reply);
+        .unwrap_or_else(|error| error.into_reply_as(routes::error_style(parts.uri.path())));
     cross_origin.allow(reply.headers_mut());
     if let Ok(value) = HeaderValue::try_from(request_id) {
         reply.headers_mut().insert(X_REQUEST_ID, value);

@@ -1,59 +1,37 @@
 //! The request to an upstream: the client's body with the few edits that the channel needs.
 //! Owns the edits; headers and URLs have their own places.
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request};
+use http::{Method, Request};
 
+use super::forward::Call;
 use super::headers;
+use super::payload::Payload;
 use crate::config::snapshot::{Channel, Key};
-use crate::wire::members::{Edit, Members, quoted};
 
-/// Builds the request for one attempt. The body keeps every byte that no edit touches, and is not even
-/// copied when none is needed.
+/// Builds the request for one attempt.
 pub fn build(
-    operation: &str,
-    client_headers: &HeaderMap,
-    body: &Bytes,
-    members: &Members<'_>,
+    call: &Call<'_>,
+    payload: &Payload<'_>,
     model: &str,
     channel: &Channel,
     key: &Key,
 ) -> Result<Request<Bytes>, http::Error> {
     let upstream_model = channel.upstream_model(model);
-    let uri = channel.dialect.uri(operation, upstream_model)?;
-    let body = edit(body, members, model, upstream_model, &channel.drop_params);
-    let mut request = Request::new(body);
+    let new_model = (upstream_model != model).then_some(upstream_model);
+    let uri = channel.dialect.uri(call.operation.path, upstream_model)?;
+    let mut request =
+        Request::new(payload.for_upstream(&call.body, new_model, &channel.drop_params));
     *request.method_mut() = Method::POST;
     *request.uri_mut() = uri;
     *request.headers_mut() = headers::to_upstream(
-        client_headers,
+        call.headers,
         &channel.headers,
         key.credential.as_ref(),
         request.body().len(),
     );
-    Ok(request)
-}
-
-fn edit(
-    body: &Bytes,
-    members: &Members<'_>,
-    model: &str,
-    upstream_model: &str,
-    drop_params: &[String],
-) -> Bytes {
-    let renamed =
-        (model != upstream_model).then(|| Edit::Set("model", Cow::Owned(quoted(upstream_model))));
-    let dropped = drop_params
-        .iter()
-        .filter(|name| *name != "model")
-        .map(|name| Edit::Remove(name));
-    let edits: Vec<Edit<'_>> = renamed.into_iter().chain(dropped).collect();
-    if edits.is_empty() {
-        return body.clone();
+    if let Some((name, value)) = channel.dialect.default_headers() {
+        request.headers_mut().entry(name).or_insert(value);
     }
-    members
-        .rewrite(&edits)
-        .map_or_else(|| body.clone(), Bytes::from)
+    Ok(request)
 }

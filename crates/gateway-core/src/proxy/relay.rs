@@ -6,11 +6,13 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use futures_util::stream;
+use http::StatusCode;
 
 use super::answer;
 use super::forward::Attempt;
+use super::routes::Operation;
 use crate::config::snapshot::Key;
-use crate::error::{Envelope, ErrorBody};
+use crate::error::{ErrorBody, ErrorStyle};
 use crate::ports::{ProxyPorts, SendError, SendErrorKind};
 use crate::reply::{BrokenBody, Pieces};
 use crate::wire::signals::{self, Signal};
@@ -27,7 +29,7 @@ pub struct Relay<P: ProxyPorts> {
     scanner: Scanner,
     ready: VecDeque<Bytes>,
     progress: Progress,
-    needs_end_mark: bool,
+    operation: Operation,
     channel: String,
     key: Rc<Key>,
     request_id: String,
@@ -61,7 +63,7 @@ impl<P: ProxyPorts> Relay<P> {
             scanner,
             ready: VecDeque::new(),
             progress: Progress::Open,
-            needs_end_mark: attempt.operation.stream_has_end_mark,
+            operation: attempt.operation,
             channel: attempt.channel.name.clone(),
             key: Rc::clone(attempt.key),
             request_id: attempt.request_id.to_owned(),
@@ -124,7 +126,7 @@ impl<P: ProxyPorts> Relay<P> {
                 Signal::Error => {
                     self.pass(block, run_start, start);
                     let found = crate::wire::error_shape::normalise(
-                        http::StatusCode::OK,
+                        StatusCode::OK,
                         data.as_deref().unwrap_or_default(),
                     );
                     self.broke(&found.body.message);
@@ -146,12 +148,12 @@ impl<P: ProxyPorts> Relay<P> {
         let (last, rest) = self.scanner.finish();
         self.absorb(&last);
         match self.progress {
-            Progress::Open if self.needs_end_mark => {
+            Progress::Open if self.operation.stream_has_end_mark => {
                 self.broke("the stream ended without a finish reason or its end mark");
             }
             Progress::Open | Progress::Finished => {
                 // An event that only lacks its blank line is passed on where no mark tells that it is whole.
-                if !rest.is_empty() && !self.needs_end_mark {
+                if !rest.is_empty() && !self.operation.stream_has_end_mark {
                     self.ready.push_back(rest);
                 }
                 self.progress = Progress::Closed;
@@ -168,8 +170,11 @@ impl<P: ProxyPorts> Relay<P> {
                 "{} stream of channel {:?} broke: {reason:?}",
                 self.request_id, self.channel
             ));
-            self.ready
-                .push_back(incomplete_event(&self.channel, reason));
+            self.ready.push_back(incomplete_event(
+                self.operation.errors,
+                &self.channel,
+                reason,
+            ));
         }
         self.progress = Progress::Closed;
     }
@@ -183,13 +188,18 @@ fn describe(error: &SendError) -> String {
 }
 
 /// The one event that tells a client that its stream is not whole. The official SDKs raise on it.
-fn incomplete_event(channel: &str, reason: &str) -> Bytes {
+fn incomplete_event(style: ErrorStyle, channel: &str, reason: &str) -> Bytes {
     let error = ErrorBody {
         message: format!("The stream of {channel} broke off: {reason}"),
         kind: "server_error".to_owned(),
         param: None,
         code: Some("stream_incomplete".to_owned()),
     };
-    let json = serde_json::to_string(&Envelope { error: &error }).unwrap_or_default();
-    Bytes::from(format!("data: {json}\n\n"))
+    let json = style.text(StatusCode::BAD_GATEWAY, &error);
+    // Anthropic's SDKs dispatch by the event's name.
+    let name = match style {
+        ErrorStyle::OpenAi => "",
+        ErrorStyle::Anthropic => "event: error\n",
+    };
+    Bytes::from(format!("{name}data: {json}\n\n"))
 }

@@ -2,6 +2,8 @@
 
 use http::Method;
 
+use crate::error::ErrorStyle;
+
 /// What a request asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Route {
@@ -23,6 +25,37 @@ pub struct Operation {
     /// Whether a stream of events of this operation ends with a mark (`[DONE]`, a finish reason, a final
     /// event), so that a stream without one was cut off.
     pub stream_has_end_mark: bool,
+    /// The shape of its errors.
+    pub errors: ErrorStyle,
+}
+
+impl Operation {
+    /// A call in OpenAI's manner whose streams have an end mark.
+    const fn marked(path: &'static str) -> Self {
+        Self {
+            path,
+            stream_has_end_mark: true,
+            errors: ErrorStyle::OpenAi,
+        }
+    }
+
+    /// A call in OpenAI's manner without streams, or with streams that just end.
+    const fn plain(path: &'static str) -> Self {
+        Self {
+            path,
+            stream_has_end_mark: false,
+            errors: ErrorStyle::OpenAi,
+        }
+    }
+}
+
+/// The shape of errors below a path, also for errors that are no operation's.
+pub fn error_style(path: &str) -> ErrorStyle {
+    if path.starts_with("/v1/messages") {
+        ErrorStyle::Anthropic
+    } else {
+        ErrorStyle::OpenAi
+    }
 }
 
 /// What was found at a path.
@@ -41,40 +74,30 @@ pub enum Found {
 const READ: &str = "GET, HEAD, OPTIONS";
 const CALL: &str = "POST, OPTIONS";
 
-/// Calls with a JSON body that names its model.
+/// Calls whose body names a model, as JSON or as a form.
 const OPERATIONS: &[Operation] = &[
+    Operation::marked("chat/completions"),
+    Operation::marked("completions"),
+    Operation::marked("responses"),
     Operation {
-        path: "chat/completions",
+        path: "messages",
         stream_has_end_mark: true,
+        errors: ErrorStyle::Anthropic,
     },
     Operation {
-        path: "completions",
-        stream_has_end_mark: true,
-    },
-    Operation {
-        path: "responses",
-        stream_has_end_mark: true,
-    },
-    Operation {
-        path: "embeddings",
+        path: "messages/count_tokens",
         stream_has_end_mark: false,
+        errors: ErrorStyle::Anthropic,
     },
-    Operation {
-        path: "moderations",
-        stream_has_end_mark: false,
-    },
-    Operation {
-        path: "rerank",
-        stream_has_end_mark: false,
-    },
-    Operation {
-        path: "images/generations",
-        stream_has_end_mark: false,
-    },
-    Operation {
-        path: "audio/speech",
-        stream_has_end_mark: false,
-    },
+    Operation::plain("embeddings"),
+    Operation::plain("moderations"),
+    Operation::plain("rerank"),
+    Operation::plain("images/generations"),
+    Operation::plain("images/edits"),
+    Operation::plain("images/variations"),
+    Operation::plain("audio/speech"),
+    Operation::plain("audio/transcriptions"),
+    Operation::plain("audio/translations"),
 ];
 
 /// Finds the route of a request.

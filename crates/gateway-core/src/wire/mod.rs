@@ -3,5 +3,6 @@
 
 pub mod error_shape;
 pub mod members;
+pub mod multipart;
 pub mod signals;
 pub mod sse;

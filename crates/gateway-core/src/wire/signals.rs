@@ -89,6 +89,7 @@ fn of_typed_event(kind: &str) -> Signal {
         "\"response.created\""
         | "\"response.queued\""
         | "\"response.in_progress\""
+        | "\"message_start\""
         | "\"ping\"" => Signal::Nothing,
         _ => Signal::Content,
     }

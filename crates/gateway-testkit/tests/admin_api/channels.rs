@@ -201,13 +201,16 @@ fn azure_and_its_object_belong_together() {
     for (provider, azure, message) in [
         (json!("azure"), Value::Null, "`azure` is required"),
         (json!("openai"), azure.clone(), "`azure` must be null"),
-        (json!("anthropic"), Value::Null, "not supported yet"),
         (
             json!("gemini"),
             Value::Null,
-            "must be \"openai\" or \"azure\"",
+            "must be \"openai\", \"azure\" or \"anthropic\"",
         ),
-        (Value::Null, Value::Null, "must be \"openai\" or \"azure\""),
+        (
+            Value::Null,
+            Value::Null,
+            "must be \"openai\", \"azure\" or \"anthropic\"",
+        ),
     ] {
         let mut body = base.clone();
         (body["provider"], body["azure"]) = (provider, azure);

@@ -5,6 +5,7 @@
     reason = "a test that cannot go on must fail, also in its helpers"
 )]
 
+mod dialects;
 mod failover;
 mod request_path;
 mod setup;

@@ -220,15 +220,9 @@ fn provider(value: &Value, problems: &mut Problems) -> Option<Provider> {
     match value.as_str() {
         Some("openai") => Some(Provider::OpenAi),
         Some("azure") => Some(Provider::Azure),
-        Some("anthropic") => {
-            problems.add(
-                "provider",
-                "\"anthropic\" is not supported yet; use \"openai\" or \"azure\"",
-            );
-            None
-        }
+        Some("anthropic") => Some(Provider::Anthropic),
         _ => {
-            problems.add("provider", "must be \"openai\" or \"azure\"");
+            problems.add("provider", "must be \"openai\", \"azure\" or \"anthropic\"");
             None
         }
     }

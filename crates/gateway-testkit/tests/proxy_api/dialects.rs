@@ -1,0 +1,137 @@
+//! Calls beside OpenAI's JSON: Anthropic's messages, and forms with files.
+
+use bytes::Bytes;
+use gateway_core::config::model::Provider;
+use gateway_testkit::fakes::FakeReply;
+
+use super::setup::*;
+
+const MESSAGES: &str = r#"{"model":"claude","max_tokens":5,"messages":[]}"#;
+const START: &str = "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{}}\n\n";
+const TEXT: &str = "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"delta\":{\"text\":\"x\"}}\n\n";
+const STOP: &str = "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
+
+fn anthropic() -> Stage {
+    let mut channel = channel("a", 1);
+    channel.provider = Provider::Anthropic;
+    Stage::new(vec![channel])
+}
+
+fn stream(events: &[&str]) -> FakeReply {
+    let pieces = events
+        .iter()
+        .map(|event| Bytes::copy_from_slice(event.as_bytes()));
+    FakeReply::pieces(200, "text/event-stream", pieces.collect::<Vec<_>>())
+}
+
+#[test]
+fn anthropic_is_called_with_its_own_headers() {
+    let stage = anthropic();
+    stage.upstream(|_| FakeReply::json(200, r#"{"type":"message","content":[]}"#));
+    assert_eq!(stage.send(post("/v1/messages", MESSAGES)).status, 200);
+    let mut newer = post("/v1/messages", MESSAGES);
+    newer
+        .headers_mut()
+        .insert("anthropic-version", "2030-01-01".parse().unwrap());
+    stage.send(newer);
+    let calls = stage.ports.upstream().requests();
+    assert_eq!(calls[0].head.uri, "https://a.example/v1/messages");
+    assert_eq!(calls[0].head.headers["x-api-key"], "a-1");
+    assert_eq!(calls[0].head.headers["anthropic-version"], "2023-06-01");
+    assert_eq!(calls[1].head.headers["anthropic-version"], "2030-01-01");
+    assert!(!calls[0].head.headers.contains_key("authorization"));
+}
+
+#[test]
+fn errors_of_messages_have_anthropics_envelope() {
+    let stage = anthropic();
+    stage.upstream(|_| {
+        FakeReply::json(
+            400,
+            r#"{"type":"error","error":{"type":"invalid_request_error","message":"max_tokens"}}"#,
+        )
+    });
+    let shape = |answer: Answer| {
+        let json = answer.json();
+        assert_eq!(json["type"], "error");
+        (
+            answer.status,
+            json["error"]["type"].as_str().unwrap().to_owned(),
+        )
+    };
+    assert_eq!(
+        shape(stage.send(post("/v1/messages", MESSAGES))),
+        (400, "invalid_request_error".to_owned())
+    );
+    stage.upstream(|_| {
+        FakeReply::json(
+            529,
+            r#"{"type":"error","error":{"type":"overloaded_error","message":"x"}}"#,
+        )
+    });
+    assert_eq!(
+        shape(stage.send(post("/v1/messages", MESSAGES))),
+        (502, "api_error".to_owned())
+    );
+    let mut unknown = post("/v1/messages", MESSAGES);
+    unknown.headers_mut().remove("authorization");
+    assert_eq!(
+        shape(stage.send(unknown)),
+        (401, "authentication_error".to_owned())
+    );
+}
+
+#[test]
+fn a_stream_of_messages_is_whole_only_with_its_stop() {
+    let stage = anthropic();
+    stage.upstream(|_| stream(&[START, TEXT, STOP]));
+    assert_eq!(
+        stage.send(post("/v1/messages", MESSAGES)).text(),
+        format!("{START}{TEXT}{STOP}")
+    );
+    stage.upstream(|_| stream(&[START, TEXT]));
+    let cut = stage.send(post("/v1/messages", MESSAGES));
+    let rest = cut.text().strip_prefix(&format!("{START}{TEXT}")).unwrap();
+    assert!(
+        rest.starts_with("event: error\ndata: {") && rest.contains("stream_incomplete"),
+        "{rest}"
+    );
+}
+
+#[test]
+fn a_form_keeps_its_file_and_gets_the_upstreams_model() {
+    let mut mapped = channel("a", 1);
+    mapped
+        .model_map
+        .insert("whisper-1".to_owned(), "large-v3".to_owned());
+    mapped.drop_params = vec!["prompt".to_owned()];
+    let stage = Stage::new(vec![mapped]);
+    stage.upstream(|_| FakeReply::json(200, r#"{"text":"hi"}"#));
+    let file = "--B\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.wav\"\r\n\r\n\0\r\n-\r\n";
+    let prompt = "--B\r\ncontent-disposition: form-data; name=\"prompt\"\r\n\r\nx\r\n";
+    let form = |model: &str, prompt: &str| {
+        format!(
+            "{file}{prompt}--B\r\ncontent-disposition: form-data; name=\"model\"\r\n\r\n{model}\r\n--B--\r\n"
+        )
+    };
+    let mut request = post("/v1/audio/transcriptions", &form("whisper-1", prompt));
+    let content_type = "multipart/form-data; boundary=B";
+    request
+        .headers_mut()
+        .insert("content-type", content_type.parse().unwrap());
+    let answer = stage.send(request);
+    assert_eq!((answer.status, answer.text()), (200, r#"{"text":"hi"}"#));
+    let call = &stage.ports.upstream().requests()[0];
+    assert_eq!(call.body, form("large-v3", ""));
+    assert_eq!(call.head.headers["content-type"], content_type);
+    assert_eq!(call.head.uri, "https://a.example/v1/audio/transcriptions");
+
+    let mut damaged = post("/v1/audio/transcriptions", "--B\r\n");
+    damaged
+        .headers_mut()
+        .insert("content-type", content_type.parse().unwrap());
+    assert_eq!(
+        stage.send(damaged).error(),
+        (400, "invalid_value".to_owned())
+    );
+}
