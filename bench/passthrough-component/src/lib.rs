@@ -11,7 +11,13 @@ use spin_sdk::http_service;
 static UPSTREAM: OnceLock<Uri> = OnceLock::new();
 
 /// Headers that belong to one connection (RFC 9110, 7.6.1), and the name of the server that was called.
-const HOP_BY_HOP: [&str; 5] = ["connection", "host", "keep-alive", "transfer-encoding", "upgrade"];
+const HOP_BY_HOP: [&str; 5] = [
+    "connection",
+    "host",
+    "keep-alive",
+    "transfer-encoding",
+    "upgrade",
+];
 
 #[http_service]
 async fn handle(request: Request) -> anyhow::Result<Response> {
