@@ -1,6 +1,4 @@
 //! The generated bindings of the interfaces that this host implements itself; what they do is in `host`.
-#![expect(missing_docs, reason = "generated code")]
-#![expect(clippy::pedantic, reason = "generated code")]
 
 wasmtime::component::bindgen!({
     path: "wit",

@@ -1,6 +1,7 @@
 //! The wasmtime engine and the components compiled for it. Compiles each file once and keeps the result on disk.
 
 use std::{
+    fmt::Write,
     fs,
     hash::{Hash, Hasher},
     io::ErrorKind,
@@ -139,13 +140,12 @@ fn cache_key(engine: &Engine, wasm: &[u8]) -> PathBuf {
     }
     let mut hasher = Stable(Sha256::new_with_prefix(wasm));
     engine.precompile_compatibility_hash().hash(&mut hasher);
-    let hex: String = hasher
-        .0
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    PathBuf::from(hex + ".cwasm")
+    let mut name = String::new();
+    for byte in hasher.0.finalize() {
+        // Writing to a string cannot fail.
+        let _ = write!(name, "{byte:02x}");
+    }
+    PathBuf::from(name + ".cwasm")
 }
 
 /// Never leaves half a file under the final name.

@@ -82,9 +82,12 @@ fn absolute(head: &Parts, local: SocketAddr) -> Option<Uri> {
     let mut parts = head.uri.clone().into_parts();
     parts.scheme = Some(Scheme::HTTP);
     if parts.authority.is_none() {
-        parts.authority = Some(match head.headers.get(header::HOST) {
-            Some(host) => host.to_str().ok()?.parse().ok()?,
-            None => local.to_string().parse().ok()?,
+        let mut hosts = head.headers.get_all(header::HOST).iter();
+        parts.authority = Some(match (hosts.next(), hosts.next()) {
+            (Some(host), None) => host.to_str().ok()?.parse().ok()?,
+            (None, _) => local.to_string().parse().ok()?,
+            // Proxies that pick different ones of several hosts can be played against each other.
+            (Some(_), Some(_)) => return None,
         });
     }
     Uri::from_parts(parts).ok()
@@ -166,5 +169,6 @@ mod tests {
     #[test]
     fn a_host_that_is_none_is_refused() {
         assert!(prepared("/u/7", &[("host", "a b")]).is_none());
+        assert!(prepared("/u/7", &[("host", "a"), ("host", "b")]).is_none());
     }
 }

@@ -65,45 +65,31 @@ impl ComponentLog {
     }
 
     fn push(&self, bytes: &[u8]) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(bytes);
+        let mut line = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        line.push(bytes, write_line);
     }
 }
 
 impl Line {
-    fn push(&mut self, mut bytes: &[u8]) {
-        while let Some(at) = memchr_newline(bytes) {
+    fn push(&mut self, mut bytes: &[u8], mut write: impl FnMut(&str)) {
+        while let Some(at) = bytes.iter().position(|byte| *byte == b'\n') {
             self.bytes.extend_from_slice(&bytes[..at]);
-            self.finish();
+            self.finish(&mut write);
             bytes = &bytes[at + 1..];
         }
         self.bytes.extend_from_slice(bytes);
         if self.bytes.len() > LINE_BYTES {
-            self.finish();
+            self.finish(&mut write);
         }
     }
 
-    fn finish(&mut self) {
+    fn finish(&mut self, mut write: impl FnMut(&str)) {
         let text = String::from_utf8_lossy(&self.bytes);
         if !QUIET.load(Ordering::Relaxed) || (self.is_stderr && tells_an_error(&text)) {
-            write_line(&format!("{}{text}", self.prefix));
+            write(&format!("{}{text}", self.prefix));
         }
         self.bytes.clear();
     }
-}
-
-impl Drop for Line {
-    fn drop(&mut self) {
-        if !self.bytes.is_empty() {
-            self.finish();
-        }
-    }
-}
-
-fn memchr_newline(bytes: &[u8]) -> Option<usize> {
-    bytes.iter().position(|b| *b == b'\n')
 }
 
 /// Components have no levels on stderr: a line that speaks of an error or a panic counts as one.
@@ -187,11 +173,14 @@ mod tests {
     #[test]
     fn lines_are_joined_and_never_grow_without_end() {
         let log = ComponentLog::new("x", false);
-        log.push(b"half");
-        assert_eq!(log.0.lock().unwrap().bytes, b"half");
-        log.push(b" whole\nnext");
-        assert_eq!(log.0.lock().unwrap().bytes, b"next");
-        log.push(&[b'a'; LINE_BYTES + 1]);
-        assert!(log.0.lock().unwrap().bytes.is_empty());
+        let mut line = log.0.lock().unwrap();
+        let mut push = |bytes: &[u8]| {
+            let mut written = Vec::new();
+            line.push(bytes, |text| written.push(text.to_owned()));
+            written
+        };
+        assert!(push(b"half").is_empty());
+        assert_eq!(push(b" whole\nnext\n"), ["[x] half whole", "[x] next"]);
+        assert_eq!(push(&vec![b'a'; LINE_BYTES + 1]).len(), 1);
     }
 }

@@ -10,6 +10,7 @@ use tokio::{
     runtime,
     signal::unix::{Signal, SignalKind, signal},
 };
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     host::Shared, logs::ComponentLog, manifest::App, options::Options, outbound::Outbound,
@@ -64,8 +65,8 @@ fn start(options: &Options) -> Result<()> {
     }
     let runtime = builder.enable_all().build()?;
     let result = runtime.block_on(run(options));
-    // Instances that still work must not hold the process.
-    runtime.shutdown_background();
+    // The process ends here: instances that still work are not worth the time to take them down one by one.
+    std::mem::forget(runtime);
     result
 }
 
@@ -87,8 +88,8 @@ async fn run(options: &Options) -> Result<()> {
         });
         handlers.push(worker::handler(&engine, &compiled, shared, options.limits)?);
     }
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let terminate = signal(SignalKind::terminate())?;
+    let interrupt = signal(SignalKind::interrupt())?;
     let listener = TcpListener::bind(options.listen).await.with_context(|| {
         format!(
             "cannot listen on {}: name another address with --listen",
@@ -99,9 +100,11 @@ async fn run(options: &Options) -> Result<()> {
     let site = Arc::new(Site::new(app.router, handlers, local)?);
     logs::info(&format!("{} on http://{local}", app.name));
     announce(&options.ready_message.replace("{addr}", &local.to_string()))?;
-    let stopped = server::serve(listener, site, first(&mut terminate, &mut interrupt));
-    tokio::pin!(stopped);
-    stopped.await;
+    let stop = CancellationToken::new();
+    tokio::select! {
+        () = server::serve(listener, site, stop.cancelled()) => {}
+        () = second_signal(terminate, interrupt, &stop) => logs::info("stopping at once"),
+    }
     database.checkpoint()
 }
 
@@ -113,9 +116,13 @@ fn announce(message: &str) -> Result<()> {
     Ok(())
 }
 
-async fn first(terminate: &mut Signal, interrupt: &mut Signal) {
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// Asks for a graceful stop at the first signal and resolves at the second.
+async fn second_signal(mut terminate: Signal, mut interrupt: Signal, stop: &CancellationToken) {
+    for _ in 0..2 {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        stop.cancel();
     }
 }

@@ -136,15 +136,15 @@ impl App {
             "spin_manifest_version: only version 2 is supported"
         );
         let variables = resolve_variables(&raw.variables, environment)?;
-        let (routed, patterns) = routes(&raw)?;
-        let components = routed
+        let (ids, patterns) = routes(&raw)?;
+        let components = ids
             .iter()
             .map(|id| {
                 component(id, &raw.component[*id], folder, &variables)
                     .with_context(|| format!("[component.{id}]"))
             })
             .collect::<Result<_>>()?;
-        let index = |id: &str| routed.iter().position(|known| *known == id);
+        let index = |id: &str| ids.iter().position(|known| *known == id);
         let router = Router::new(
             patterns
                 .into_iter()
@@ -158,8 +158,11 @@ impl App {
     }
 }
 
+/// A route's pattern and the id of its component.
+type PublicRoute<'a> = (String, &'a str);
+
 /// The ids that public routes lead to, in order and once each, and the routes themselves.
-fn routes(raw: &RawManifest) -> Result<(Vec<&str>, Vec<(String, &str)>)> {
+fn routes(raw: &RawManifest) -> Result<(Vec<&str>, Vec<PublicRoute<'_>>)> {
     for kind in raw.trigger.keys() {
         ensure!(
             kind == "http",

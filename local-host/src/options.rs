@@ -129,16 +129,16 @@ impl Options {
             "workers" => self.workers = Some(usize::try_from(positive(&value, 1024)?)?),
             "max-instances" => limits.instances = u32::try_from(positive(&value, 10_000)?)?,
             "max-instance-reuse-count" => {
-                limits.reuse = usize::try_from(positive(&value, 1 << 40)?)?
+                limits.reuse = usize::try_from(positive(&value, 1 << 40)?)?;
             }
             "max-instance-concurrent-reuse-count" => {
-                limits.concurrent = usize::try_from(positive(&value, 10_000)?)?
+                limits.concurrent = usize::try_from(positive(&value, 10_000)?)?;
             }
             "idle-instance-timeout-ms" => limits.idle = millis(&value)?,
             "request-timeout-ms" => limits.request = millis(&value)?,
             "max-cpu-ms" => limits.cpu = millis(&value)?,
             "max-memory-mib" => {
-                limits.memory_bytes = usize::try_from(positive(&value, 4095)?)? << 20
+                limits.memory_bytes = usize::try_from(positive(&value, 4095)?)? << 20;
             }
             _ => bail!("no such option; see --help"),
         }

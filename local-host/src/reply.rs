@@ -10,13 +10,13 @@ use http::{Method, Response, header};
 use http_body::{Body, Frame, SizeHint};
 use wasmtime_wasi_http::{Error, WasiBody};
 
-use crate::host::Disconnect;
+use crate::host::Client;
 
 /// A body from a component, or a text of the host's own.
 pub struct ReplyBody {
     inner: Option<WasiBody>,
     text: Option<Bytes>,
-    disconnect: Option<Disconnect>,
+    client: Option<Client>,
     /// Bytes until the announced length is reached: the server does not ask for more after it.
     left: Option<u64>,
 }
@@ -27,17 +27,13 @@ impl ReplyBody {
         Self {
             inner: None,
             text: Some(Bytes::from_static(text.as_bytes())),
-            disconnect: None,
+            client: None,
             left: None,
         }
     }
 
     /// A component's response, watched until its end.
-    pub fn watch(
-        response: Response<WasiBody>,
-        method: &Method,
-        disconnect: Disconnect,
-    ) -> Response<Self> {
+    pub fn watch(response: Response<WasiBody>, method: &Method, client: Client) -> Response<Self> {
         let length = response.headers().get(header::CONTENT_LENGTH);
         let left = length.and_then(|length| length.to_str().ok()?.parse().ok());
         let status = response.status().as_u16();
@@ -48,7 +44,7 @@ impl ReplyBody {
             let mut reply = Self {
                 inner: Some(body),
                 text: None,
-                disconnect: Some(disconnect),
+                client: Some(client),
                 left,
             };
             if bodiless || left == Some(0) {
@@ -59,8 +55,8 @@ impl ReplyBody {
     }
 
     fn complete(&mut self) {
-        if let Some(mut disconnect) = self.disconnect.take() {
-            disconnect.disarm();
+        if let Some(mut client) = self.client.take() {
+            client.satisfy();
         }
     }
 }
@@ -78,6 +74,10 @@ impl Body for ReplyBody {
         };
         let frame = ready!(Pin::new(inner).poll_frame(cx));
         match &frame {
+            None if self.client.as_ref().is_some_and(Client::is_broken) => {
+                // Otherwise a body without a length would look whole.
+                return Poll::Ready(Some(Err(Error::InternalError(None))));
+            }
             None => self.complete(),
             Some(Ok(frame)) => {
                 let sent = frame.data_ref().map_or(0, |data| data.len() as u64);

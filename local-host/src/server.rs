@@ -16,15 +16,15 @@ use wasmtime_wasi_http::Error;
 
 use crate::{
     headers::{self, RouteHeaders},
-    host::Disconnect,
+    host::Client,
     logs,
     reply::ReplyBody,
     routes::Router,
-    worker::Handler,
+    worker::{self, Handler},
 };
 
 /// Time for a request's whole head, also after which an idle connection is closed.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+const HEAD_TIMEOUT: Duration = Duration::from_mins(1);
 /// Longest head of a request.
 const HEAD_BYTES: usize = 64 * 1024;
 /// Time that streams in flight get when the host stops.
@@ -81,12 +81,10 @@ impl Site {
         let method = head.method.clone();
         let request = Request::from_parts(head, body.map_err(Error::from).boxed_unsync());
         // Dropped with this future when the client leaves before the response.
-        let (disconnect, gone) = Disconnect::new();
-        match self.handlers[found.route.component]
-            .handle(gone, request)
-            .await
-        {
-            Ok(response) => ReplyBody::watch(response, &method, disconnect),
+        let (client_side, ticket) = Client::new();
+        let handler = &self.handlers[found.route.component];
+        match worker::answer(handler, ticket, request).await {
+            Ok(response) => ReplyBody::watch(response, &method, client_side),
             Err(error) => {
                 logs::error(&format!("{method} {path}: {error:#}"));
                 text(StatusCode::INTERNAL_SERVER_ERROR, "the component failed\n")

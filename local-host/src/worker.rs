@@ -3,7 +3,7 @@
 use std::{
     pin::Pin,
     sync::{
-        Arc,
+        Arc, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Context, Poll},
@@ -12,7 +12,6 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_util::sync::CancellationToken;
 use wasmtime::{
     Engine, Store, StoreContextMut, UpdateDeadline,
     component::{self, Linker},
@@ -21,18 +20,26 @@ use wasmtime::{
 use wasmtime_wasi_http::{
     WasiHttpView,
     handler::{
-        self, HandlerState, ProxyHandler, ProxyPre, ShouldAccept, WorkerExpiration, WorkerState,
-        WorkerStatus,
+        self, HandlerState, InstantiationError, ProxyHandler, ProxyPre, ShouldAccept,
+        WorkerExpiration, WorkerState, WorkerStatus,
     },
     p2, p3,
 };
 
 use crate::{
     engine::TICK,
-    host::{self, Instance, Shared},
+    host::{self, Instance, Shared, Ticket},
     logs,
     options::Limits,
 };
+
+/// Slices of pure computation after which an instance pauses instead of just yielding.
+const PATIENT_TICKS: u64 = 3;
+/// How long it pauses then.
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// How long a request that finds no instance waits for a new one before it looks for a free one again.
+const FULL_WAIT: Duration = Duration::from_millis(20);
 
 /// Hands requests to the instances of one component.
 pub type Handler = ProxyHandler<Factory>;
@@ -80,6 +87,45 @@ pub fn handler(
     }))
 }
 
+/// All instances that may exist do, and none was free.
+#[derive(Debug)]
+struct Full;
+
+impl std::fmt::Display for Full {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("all instances are busy (--max-instances)")
+    }
+}
+
+impl std::error::Error for Full {}
+
+/// Has a request answered, by an instance that exists or a new one; waits while there may be no more of them.
+///
+/// # Errors
+/// The component failed, or could not be started.
+pub async fn answer(
+    handler: &Handler,
+    mut ticket: Ticket,
+    mut request: handler::Request,
+) -> wasmtime::Result<handler::Response> {
+    let deadline = Instant::now() + handler.state().limits.request;
+    loop {
+        let error = match handler.handle(ticket, request).await {
+            Ok(response) => return Ok(response),
+            Err(error) => error,
+        };
+        let failed = error.downcast::<InstantiationError<Ticket>>()?;
+        if !failed.error.is::<Full>() || Instant::now() > deadline {
+            return Err(failed.into());
+        }
+        ticket = failed.request_data;
+        request = failed
+            .request
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+    }
+}
+
 impl HandlerState for Factory {
     type StoreData = Instance;
     type WorkerExpiration = Expiration;
@@ -88,7 +134,10 @@ impl HandlerState for Factory {
     async fn instantiate(
         &self,
     ) -> wasmtime::Result<handler::Instance<Instance, Expiration, Worker>> {
-        let permit = Arc::clone(&self.permits).acquire_owned().await?;
+        let permit = Arc::clone(&self.permits).acquire_owned();
+        let permit = tokio::time::timeout(FULL_WAIT, permit)
+            .await
+            .map_err(|_| Full)??;
         let mut store = Store::new(
             &self.engine,
             Instance::new(&self.shared, self.limits.memory_bytes),
@@ -128,13 +177,21 @@ fn watch(store: &mut Store<Instance>, busy: Arc<Busy>, limit: Duration) {
     let limit = u64::try_from(limit.as_nanos().div_ceil(TICK.as_nanos())).unwrap_or(u64::MAX);
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(move |_| {
-        if busy.ticks.fetch_add(1, Ordering::Relaxed) >= limit {
+        let ticks = busy.ticks.fetch_add(1, Ordering::Relaxed);
+        if ticks >= limit {
             return Err(format_err!(
                 "the component computed for longer than --max-cpu-ms"
             ));
         }
         busy.yielded.store(true, Ordering::Relaxed);
-        Ok(UpdateDeadline::Yield(1))
+        if ticks < PATIENT_TICKS {
+            return Ok(UpdateDeadline::Yield(1));
+        }
+        // A task that is always ready keeps its thread from looking at sockets: step back for a moment.
+        Ok(UpdateDeadline::YieldCustom(
+            1,
+            Box::pin(tokio::time::sleep(PAUSE)),
+        ))
     });
 }
 
@@ -177,7 +234,7 @@ pub struct Worker {
 
 impl WorkerState for Worker {
     type StoreData = Instance;
-    type RequestData = CancellationToken;
+    type RequestData = Ticket;
 
     fn should_accept_request(&self, concurrent: usize, total: usize) -> ShouldAccept {
         if total >= self.limits.reuse {
@@ -192,15 +249,18 @@ impl WorkerState for Worker {
     fn on_request_start(
         &self,
         mut store: StoreContextMut<'_, Instance>,
-        gone: CancellationToken,
+        ticket: Ticket,
         task: component::GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
-        store.data_mut().calls().begin(task, gone);
+        // A fresh slice: the last one began when the instance last worked, perhaps long ago.
+        store.set_epoch_deadline(1);
+        store.data_mut().calls().begin(task, ticket);
         Box::pin(tokio::time::sleep(self.limits.request))
     }
 
-    fn drop(&self, store: Store<Instance>, result: Result<(), wasmtime::Error>) {
+    fn drop(&self, mut store: Store<Instance>, result: Result<(), wasmtime::Error>) {
         if let Err(error) = result {
+            store.data_mut().calls().break_down();
             logs::error(&format!(
                 "an instance of component {} was ended: {error:?}",
                 self.id

@@ -1,11 +1,17 @@
 //! Outbound calls of one instance, each tied to the request it is made for: when that request's client is gone, its
 //! calls end. Owns the hooks of wasi-http; the sockets are in `outbound`.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use anyhow::Result;
 use http::Request;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::CancellationToken;
 use wasmtime::{
     StoreContextMut,
     component::{Accessor, GuestTaskId, Linker, Resource},
@@ -21,20 +27,47 @@ use wasmtime_wasi_http::{
 use super::{Instance, Shared};
 use crate::outbound::{Outbound, Reply};
 
-/// Ends the calls of a request when it is dropped, unless it is disarmed first.
-pub struct Disconnect(Option<DropGuard>);
+/// What the client's side and the instance's side of a request tell each other.
+#[derive(Clone, Default)]
+pub struct Ticket {
+    gone: CancellationToken,
+    broken: Arc<AtomicBool>,
+}
 
-impl Disconnect {
-    /// The guard for the client's side and the token for the instance's side.
-    pub fn new() -> (Self, CancellationToken) {
-        let token = CancellationToken::new();
-        (Self(Some(token.clone().drop_guard())), token)
+/// The client's side of a ticket. Dropping it ends the request's outbound calls, unless the client has got everything.
+pub struct Client {
+    ticket: Ticket,
+    satisfied: bool,
+}
+
+impl Client {
+    /// A request's two sides.
+    pub fn new() -> (Self, Ticket) {
+        let ticket = Ticket::default();
+        (
+            Self {
+                ticket: ticket.clone(),
+                satisfied: false,
+            },
+            ticket,
+        )
     }
 
-    /// The client has all it asked for: what the component still does is its own.
-    pub fn disarm(&mut self) {
-        if let Some(guard) = self.0.take() {
-            guard.disarm();
+    /// The client has all it asked for: what the component still does is its own affair.
+    pub fn satisfy(&mut self) {
+        self.satisfied = true;
+    }
+
+    /// Whether the instance broke down, so that what looks like the end of its answer is none.
+    pub fn is_broken(&self) -> bool {
+        self.ticket.broken.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        if !self.satisfied {
+            self.ticket.gone.cancel();
         }
     }
 }
@@ -43,7 +76,7 @@ impl Disconnect {
 pub struct Calls {
     shared: Arc<Shared>,
     /// Task ids are reused, so this never outgrows the number of tasks that ran at once.
-    requests: HashMap<GuestTaskId, CancellationToken>,
+    requests: HashMap<GuestTaskId, Ticket>,
     /// The request that the call being sent belongs to.
     current: Option<CancellationToken>,
 }
@@ -58,8 +91,15 @@ impl Calls {
     }
 
     /// Ties the calls that `task` will make to a request.
-    pub fn begin(&mut self, task: GuestTaskId, gone: CancellationToken) {
-        self.requests.insert(task, gone);
+    pub fn begin(&mut self, task: GuestTaskId, ticket: Ticket) {
+        self.requests.insert(task, ticket);
+    }
+
+    /// Tells the clients of this instance that it broke down.
+    pub fn break_down(&self) {
+        for ticket in self.requests.values() {
+            ticket.broken.store(true, Ordering::Release);
+        }
     }
 }
 
@@ -68,7 +108,8 @@ fn current_request(
     mut store: StoreContextMut<'_, Instance>,
 ) -> wasmtime::Result<Option<CancellationToken>> {
     let root = store.async_call_stack()?.last();
-    Ok(root.and_then(|task| store.data_mut().calls.requests.get(&task).cloned()))
+    let requests = &store.data().calls.requests;
+    Ok(root.and_then(|task| Some(requests.get(&task)?.gone.clone())))
 }
 
 /// Defines `wasi:http/client` as upstream does, with the request noted before the hooks are asked to send.

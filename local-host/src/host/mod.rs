@@ -25,7 +25,7 @@ mod key_value;
 mod variables;
 
 pub use atomics::Cas;
-pub use calls::{Calls, Disconnect};
+pub use calls::{Calls, Client, Ticket};
 
 /// Handles of stores and swaps that one instance may hold at a time, so that a leak cannot grow without end.
 const TABLE_CAPACITY: usize = 100_000;

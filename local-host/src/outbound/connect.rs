@@ -81,7 +81,8 @@ pub struct Connector {
 }
 
 impl Connector {
-    pub fn new() -> Result<Self> {
+    /// Trusts `roots`.
+    pub fn new(roots: RootCertStore) -> Result<Self> {
         let mut tcp = HttpConnector::new_with_resolver(Resolver);
         tcp.set_nodelay(true);
         tcp.enforce_http(false);
@@ -90,7 +91,7 @@ impl Connector {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut tls = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots()?)
+            .with_root_certificates(roots)
             .with_no_client_auth();
         tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(Self {
@@ -117,7 +118,7 @@ impl Connector {
 }
 
 /// The public roots, and those of `SSL_CERT_FILE`.
-fn roots() -> Result<RootCertStore> {
+pub fn roots() -> Result<RootCertStore> {
     let mut roots = RootCertStore {
         roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
     };

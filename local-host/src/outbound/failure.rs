@@ -9,7 +9,7 @@ use super::connect::{DnsFailed, TimedOut};
 
 /// The failure of a request before its response's head.
 pub fn of_request(error: &legacy::Error) -> Error {
-    let chain = Chain(Some(error));
+    let chain = Chain(error);
     if error.is_connect() {
         return of_connect(chain);
     }
@@ -18,13 +18,15 @@ pub fn of_request(error: &legacy::Error) -> Error {
 
 /// The failure of a response's body.
 pub fn of_body(error: &hyper::Error) -> Error {
-    match of_exchange(Chain(Some(error))) {
-        // After the head, a close is an end that came too early.
-        Error::ConnectionTerminated if error.is_incomplete_message() => {
-            Error::HttpResponseIncomplete
-        }
-        error => error,
+    let chain = Chain(error);
+    // After the head, a close is an end that came too early.
+    let closed = chain
+        .last::<io::Error>()
+        .is_some_and(|e| e.kind() == io::ErrorKind::UnexpectedEof);
+    if closed || error.is_incomplete_message() {
+        return Error::HttpResponseIncomplete;
     }
+    of_exchange(chain)
 }
 
 fn of_connect(chain: Chain<'_>) -> Error {
@@ -99,31 +101,27 @@ fn of_own_body(error: &Error) -> Error {
 
 /// An error and its sources.
 #[derive(Clone, Copy)]
-struct Chain<'a>(Option<&'a (dyn StdError + 'static)>);
+struct Chain<'a>(&'a (dyn StdError + 'static));
 
 impl<'a> Chain<'a> {
+    fn links(self) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+        std::iter::successors(Some(self.0), |&error: &&'a (dyn StdError + 'static)| {
+            // An io::Error hides the error it carries: its source is that one's source.
+            match error
+                .downcast_ref::<io::Error>()
+                .and_then(io::Error::get_ref)
+            {
+                Some(inner) => Some(inner),
+                None => error.source(),
+            }
+        })
+    }
+
     fn find<E: StdError + 'static>(self) -> Option<&'a E> {
-        self.into_iter().find_map(|e| e.downcast_ref())
+        self.links().find_map(|e| e.downcast_ref())
     }
 
     fn last<E: StdError + 'static>(self) -> Option<&'a E> {
-        self.into_iter().filter_map(|e| e.downcast_ref()).last()
-    }
-}
-
-impl<'a> Iterator for Chain<'a> {
-    type Item = &'a (dyn StdError + 'static);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let error = self.0?;
-        // An io::Error hides the error it carries: its source is that one's source.
-        self.0 = match error
-            .downcast_ref::<io::Error>()
-            .and_then(io::Error::get_ref)
-        {
-            Some(inner) => Some(inner),
-            None => error.source(),
-        };
-        Some(error)
+        self.links().filter_map(|e| e.downcast_ref()).last()
     }
 }

@@ -23,7 +23,7 @@ mod connect;
 mod failure;
 
 use body::ResponseBody;
-use connect::{CONNECTING, Connecting, Connector};
+use connect::{CONNECTING, Connecting, Connector, Since};
 
 /// What wasi-http expects of a hook that sends: the response, and a future that drives the rest of the connection.
 pub type Reply = (
@@ -34,7 +34,7 @@ pub type Reply = (
 /// An idle connection is closed after this; most servers keep theirs at least so long.
 const POOL_IDLE: Duration = Duration::from_secs(55);
 /// Where the component asks for nothing else.
-const DEFAULT_CONNECT: Duration = Duration::from_secs(60);
+const DEFAULT_CONNECT: Duration = Duration::from_mins(1);
 const DEFAULT_FIRST_BYTE: Duration = Duration::from_mins(10);
 const DEFAULT_BETWEEN_BYTES: Duration = Duration::from_mins(10);
 /// How often a first-byte timeout that fires while still connecting looks again.
@@ -105,11 +105,11 @@ impl Outbound {
                 response = &mut response => return response.map_err(|e| failure::of_request(&e)),
                 () = tokio::time::sleep_until(deadline.into()) => {
                     // Connecting has its own timeout; the first byte's runs from its end.
+                    let now = Instant::now();
                     deadline = match connecting.since() {
-                        None => return Err(Error::HttpResponseTimeout),
-                        Some(connect::Since::Trying) => Instant::now() + CONNECT_RECHECK,
-                        Some(connect::Since::Connected(at)) if at + first_byte > Instant::now() => at + first_byte,
-                        Some(connect::Since::Connected(_)) => return Err(Error::HttpResponseTimeout),
+                        Some(Since::Trying) => now + CONNECT_RECHECK,
+                        Some(Since::Connected(at)) if at + first_byte > now => at + first_byte,
+                        _ => return Err(Error::HttpResponseTimeout),
                     };
                 }
             }
