@@ -1,5 +1,6 @@
 //! The component behind the panel: `/admin/api`. Owns the instance's settings; every decision is the
 //! core's, every call to the host is `gateway_spin`'s.
+#![forbid(unsafe_code)]
 
 use std::cell::OnceCell;
 use std::rc::Rc;

@@ -1,5 +1,6 @@
 //! The component that clients talk to: `/`, `/health` and `/v1`. Owns the instance's gateway; every
 //! decision is the core's, every call to the host is `gateway_spin`'s.
+#![forbid(unsafe_code)]
 
 use std::cell::OnceCell;
 use std::rc::Rc;
