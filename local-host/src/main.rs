@@ -5,6 +5,7 @@
 use std::{env, io::Write, process::ExitCode, sync::Arc};
 
 use anyhow::{Context, Result};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
     net::TcpListener,
     runtime,
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
 
 fn start(options: &Options) -> Result<()> {
     logs::set_quiet(options.quiet);
+    raise_file_limit();
     let mut builder = runtime::Builder::new_multi_thread();
     if let Some(workers) = options.workers {
         builder.worker_threads(workers);
@@ -106,6 +108,21 @@ async fn run(options: &Options) -> Result<()> {
         () = second_signal(terminate, interrupt, &stop) => logs::info("stopping at once"),
     }
     database.checkpoint()
+}
+
+/// Every request may need two sockets, and the usual limit of 1024 files is soon used up.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        logs::info(&format!(
+            "the limit of open files stays at {:?}: {error}",
+            limit.current
+        ));
+    }
 }
 
 /// The only line on standard output.

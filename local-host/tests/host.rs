@@ -3,8 +3,10 @@
 mod support;
 
 use std::{
+    fs,
     io::Write,
     net::TcpListener,
+    path::Path,
     thread,
     time::{Duration, Instant},
 };
@@ -295,10 +297,47 @@ fn a_second_signal_stops_at_once() {
 #[test]
 fn a_state_directory_has_one_process() {
     let host = Host::start(&[]);
-    assert_eq!(host.run_another().code(), Some(1));
-    let message = format!("in use by process {}", host.id());
-    assert!(host.stderr().contains(&message), "{}", host.stderr());
+    let refusal = Host::refusal(host.folder());
+    assert!(
+        refusal.contains(&format!("in use by process {}", host.id())),
+        "{refusal}"
+    );
     assert_eq!(host.get("/variable").status, 200);
+}
+
+#[test]
+fn a_start_after_a_stop_finds_data_and_compiled_code() {
+    let first = Host::start(&[]);
+    first.get("/key-value");
+    let cache = first.state().join("cache");
+    let again = Host::start_in(first.stop(), &[]);
+    assert!(
+        again.get("/key-value").text().starts_with("Some([118])"),
+        "the value is still there"
+    );
+    assert_eq!(
+        again.stderr().matches("compiling probe").count(),
+        1,
+        "{}",
+        again.stderr()
+    );
+
+    let folder = again.stop();
+    let compiled = fs::read_dir(cache).unwrap().next().unwrap().unwrap().path();
+    fs::write(&compiled, "damaged").unwrap();
+    let mended = Host::start_in(folder, &[]);
+    assert_eq!(mended.get("/variable").status, 200);
+    assert!(compiled.metadata().unwrap().len() > 1000, "compiled again");
+}
+
+#[test]
+fn a_component_that_is_not_built_names_its_build() {
+    let folder = support::folder(Path::new("/nowhere/probe.wasm"));
+    let refusal = Host::refusal(folder.path());
+    assert!(
+        refusal.contains("/nowhere/probe.wasm") && refusal.contains("make the probe"),
+        "{refusal}"
+    );
 }
 
 #[test]

@@ -38,6 +38,8 @@ component = "probe"
 source = "WASM"
 key_value_stores = ["default"]
 allowed_outbound_hosts = ["http://127.0.0.1:*"]
+[component.probe.build]
+command = "make the probe"
 [component.probe.variables]
 greeting = "{{ greeting }} there"
 "#;
@@ -73,20 +75,31 @@ pub fn probe() -> &'static Path {
     })
 }
 
+/// A folder with a manifest for the component in `wasm`.
+pub fn folder(wasm: &Path) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let manifest = MANIFEST.replace("WASM", wasm.to_str().unwrap());
+    fs::write(folder.path().join("spin.toml"), manifest).unwrap();
+    folder
+}
+
 /// A host that serves the probe; ended when dropped.
 pub struct Host {
     child: Child,
     address: SocketAddr,
-    folder: tempfile::TempDir,
+    folder: Option<tempfile::TempDir>,
 }
 
 impl Host {
     /// Starts a host with more options than the test's own.
     pub fn start(options: &[&str]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let manifest = MANIFEST.replace("WASM", probe().to_str().unwrap());
-        fs::write(folder.path().join("spin.toml"), manifest).unwrap();
-        let mut child = Self::command(folder.path())
+        Self::start_in(folder(probe()), options)
+    }
+
+    /// Starts a host on a folder that another may have used.
+    pub fn start_in(folder: tempfile::TempDir, options: &[&str]) -> Self {
+        let mut command = Self::command(folder.path());
+        let mut child = command
             .args(options)
             .stdout(Stdio::piped())
             .spawn()
@@ -104,8 +117,25 @@ impl Host {
         Self {
             child,
             address,
-            folder,
+            folder: Some(folder),
         }
+    }
+
+    /// Stops the host and gives its folder back.
+    pub fn stop(mut self) -> tempfile::TempDir {
+        self.terminate();
+        assert_eq!(self.wait().code(), Some(0));
+        self.folder.take().unwrap()
+    }
+
+    /// What a host says that cannot start on this folder.
+    pub fn refusal(folder: &Path) -> String {
+        let status = Self::command(folder)
+            .stdout(Stdio::null())
+            .status()
+            .unwrap();
+        assert_eq!(status.code(), Some(1));
+        fs::read_to_string(folder.join("stderr")).unwrap()
     }
 
     fn command(folder: &Path) -> Command {
@@ -125,14 +155,6 @@ impl Host {
         command
     }
 
-    /// Another process on the same manifest and state, run to its end.
-    pub fn run_another(&self) -> ExitStatus {
-        Self::command(self.folder.path())
-            .stdout(Stdio::null())
-            .status()
-            .unwrap()
-    }
-
     pub fn id(&self) -> u32 {
         self.child.id()
     }
@@ -141,13 +163,18 @@ impl Host {
         self.address
     }
 
+    /// Where the manifest, the state and the log are.
+    pub fn folder(&self) -> &Path {
+        self.folder.as_ref().unwrap().path()
+    }
+
     /// Everything that the host and its components logged.
     pub fn stderr(&self) -> String {
-        fs::read_to_string(self.folder.path().join("stderr")).unwrap()
+        fs::read_to_string(self.folder().join("stderr")).unwrap()
     }
 
     pub fn state(&self) -> PathBuf {
-        self.folder.path().join("state")
+        self.folder().join("state")
     }
 
     /// Asks the host to stop, as a service manager does.
