@@ -16,17 +16,19 @@ pub fn everything(workspace: &Workspace, progress: &Progress) -> Result<()> {
             "local host",
             Box::new(|| release(workspace, progress, &["local-host"])),
         ),
-        ("panel", Box::new(|| panel::build(workspace, progress))),
         (
             "components",
             Box::new(|| components(workspace, progress, &[proxy, admin])),
         ),
-    ])?;
-    // Its build embeds the panel's files, so it has to wait for them.
-    progress.side_by_side(vec![(
-        "panel component",
-        Box::new(|| components(workspace, progress, &[panel_component])),
-    )])
+        (
+            "panel",
+            Box::new(|| {
+                panel::build(workspace, progress)?;
+                // Its build embeds the panel's files, so it has to wait for them, but for nothing else.
+                components(workspace, progress, &[panel_component])
+            }),
+        ),
+    ])
 }
 
 /// Builds components for the wasm target.
