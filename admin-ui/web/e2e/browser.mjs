@@ -1,0 +1,87 @@
+//! One Chromium for a test file, and pages that fail their test when the browser complains.
+import assert from "node:assert/strict";
+import { chromium } from "playwright-core";
+
+export const GATEWAY_URL = required("GATEWAY_URL").replace(/\/+$/, "");
+export const ADMIN_PASSWORD = required("ADMIN_PASSWORD");
+
+function required(name) {
+  const value = process.env[name];
+  if (!value) {
+    throw new Error(
+      `${name} is not set: these tests need a running gateway, see admin-ui/README.md`,
+    );
+  }
+  return value;
+}
+
+export function launch() {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: [
+      "--no-sandbox",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-default-apps",
+      "--disable-sync",
+      "--no-first-run",
+    ],
+  });
+}
+
+/**
+ * Runs `body` with a page in a fresh profile, then asserts that there was no console error, no
+ * uncaught exception, no violation of the content security policy and no request to another host.
+ */
+export async function withPage(browser, options, body) {
+  const context = await browser.newContext({ locale: "en-GB", ...options });
+  const complaints = [];
+  await context.exposeFunction("reportViolation", (text) => complaints.push(`CSP: ${text}`));
+  await context.addInitScript(() => {
+    addEventListener("securitypolicyviolation", (event) => {
+      window.reportViolation(`${event.violatedDirective} ${event.blockedURI}`);
+    });
+  });
+  const page = await context.newPage();
+  page.setDefaultTimeout(10_000);
+  page.on("pageerror", (error) => complaints.push(`uncaught: ${error.message}`));
+  page.on("console", (message) => {
+    if (message.type() === "error" && !isRefusedLogin(message)) {
+      complaints.push(`console: ${message.text()} (${message.location().url})`);
+    }
+  });
+  page.on("request", (request) => {
+    const url = new URL(request.url());
+    if (url.protocol.startsWith("http") && url.origin !== new URL(GATEWAY_URL).origin) {
+      complaints.push(`foreign request: ${request.url()}`);
+    }
+  });
+  try {
+    await body(page);
+    assert.deepEqual(complaints, []);
+  } finally {
+    await context.close();
+  }
+}
+
+/** Chromium reports every 401 as a console error, also the two that are a normal answer here. */
+function isRefusedLogin(message) {
+  const path = URL.canParse(message.location().url) ? new URL(message.location().url).pathname : "";
+  const expected = ["/admin/api/session", "/admin/api/login"].includes(path);
+  return expected && message.text().includes("status of 401");
+}
+
+export async function logIn(page) {
+  await page.goto(`${GATEWAY_URL}/admin/`);
+  await page.getByLabel("Password").fill(ADMIN_PASSWORD);
+  await page.getByRole("button", { name: "Log in" }).click();
+  await page.getByRole("heading", { name: "Channels", exact: true }).waitFor();
+}
+
+/** Whether the page can be scrolled sideways. */
+export function overflowsSideways(page) {
+  return page.evaluate(() => {
+    const root = document.documentElement;
+    return root.scrollWidth > root.clientWidth;
+  });
+}

@@ -1,0 +1,86 @@
+import { describe, expect, it } from "vitest";
+import { parseRefusal, parseRetryAfter } from "./failure";
+import { parseChannels, ShapeError } from "./types";
+
+const NOW = Date.parse("2026-11-22T12:00:00Z");
+
+describe("parseRetryAfter", () => {
+  it.each([
+    ["30", 30],
+    [" 5 ", 5],
+    ["0", 1],
+    ["Sun, 22 Nov 2026 12:01:30 GMT", 90],
+    ["Sun, 22 Nov 2026 11:00:00 GMT", 1],
+    ["soon", null],
+    ["", null],
+    [null, null],
+  ])("reads %j as %j", (header, expected) => {
+    expect(parseRetryAfter(header, NOW)).toBe(expected);
+  });
+});
+
+describe("parseRefusal", () => {
+  it("takes the gateway's code and sentence", () => {
+    const body = { error: { message: "Set it.", type: "x", param: null, code: "admin_disabled" } };
+    expect(parseRefusal(503, null, body)).toMatchObject({
+      code: "admin_disabled",
+      message: "Set it.",
+    });
+  });
+
+  it.each([
+    undefined,
+    null,
+    "text",
+    {},
+    { error: null },
+    { error: "text" },
+    { error: { code: 1 } },
+  ])("stays readable without the envelope: %j", (body) => {
+    expect(parseRefusal(502, 3, body)).toEqual({
+      kind: "refused",
+      status: 502,
+      code: null,
+      message: "HTTP 502",
+      retryAfter: 3,
+    });
+  });
+});
+
+describe("parseChannels", () => {
+  const channel = {
+    id: "ch_1",
+    name: "One",
+    enabled: true,
+    provider: "openai",
+    base_url: "https://one.test/v1",
+    keys: [{ id: "uk_1", hint: "sk-a…z", enabled: true, status: "cooling", until: "2026-11-22" }],
+    models: ["a"],
+    priority: 0,
+    weight: 1,
+    a_newer_field: {},
+  };
+
+  it("reads a list and ignores fields it does not know", () => {
+    const [one] = parseChannels({ data: [channel] });
+    expect(one).toMatchObject({ name: "One", baseUrl: "https://one.test/v1", models: ["a"] });
+    expect(one?.keys[0]).toEqual(channel.keys[0]);
+  });
+
+  it("reads a key without a status as one that works", () => {
+    const [one] = parseChannels({ data: [{ ...channel, keys: [{ id: "uk_1", hint: "…" }] }] });
+    expect(one?.keys[0]).toMatchObject({ enabled: true, status: "ok", until: null });
+  });
+
+  it.each([
+    undefined,
+    [],
+    { data: {} },
+    { data: [null] },
+    { data: [{ ...channel, name: 1 }] },
+    { data: [{ ...channel, keys: "none" }] },
+    { data: [{ ...channel, models: [1] }] },
+  ])("refuses another shape: %j", (body) => {
+    expect(() => parseChannels(body)).toThrow(ShapeError);
+  });
+});

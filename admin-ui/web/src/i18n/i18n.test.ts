@@ -1,0 +1,27 @@
+import { describe, expect, it } from "vitest";
+import { en } from "./en";
+import { matchLanguage } from "./match";
+import { zh } from "./zh";
+
+describe("matchLanguage", () => {
+  it.each([
+    [["zh-CN", "en"], "zh"],
+    [["de-DE", "zh-Hans", "en"], "zh"],
+    [["en-GB", "zh"], "en"],
+    [["de", "fr"], "en"],
+    [[], "en"],
+  ])("%j is %s", (wanted, expected) => {
+    expect(matchLanguage(wanted)).toBe(expected);
+  });
+});
+
+describe("texts", () => {
+  it("are filled and translated", () => {
+    for (const [name, text] of Object.entries(zh)) {
+      expect(text, name).not.toBe("");
+      if (typeof text === "string") {
+        expect(text, name).not.toBe(en[name as keyof typeof en]);
+      }
+    }
+  });
+});

@@ -1,0 +1,46 @@
+//! The language in force and its texts. Owns the page's `lang`; must not know any page.
+import { computed, effect, signal } from "@preact/signals";
+import { readPreference, writePreference } from "../storage";
+import { en } from "./en";
+import { matchLanguage } from "./match";
+import { zh } from "./zh";
+
+export type Messages = typeof en;
+
+export const LANGUAGES = ["en", "zh"] as const;
+export type Language = (typeof LANGUAGES)[number];
+
+/** Each language in its own words, so that whoever needs it can read it. */
+export const LANGUAGE_NAMES: Record<Language, string> = { en: "English", zh: "简体中文" };
+
+const MESSAGES: Record<Language, Messages> = { en, zh };
+const TAGS: Record<Language, string> = { en: "en", zh: "zh-Hans" };
+
+export const language = signal<Language>(
+  readPreference("language", LANGUAGES) ?? matchLanguage(navigator.languages),
+);
+
+/** The texts: `t.value["login.title"]`; texts with values are functions of them. */
+export const t = computed(() => MESSAGES[language.value]);
+
+effect(() => {
+  document.documentElement.lang = TAGS[language.value];
+});
+
+export function chooseLanguage(next: Language): void {
+  language.value = next;
+  writePreference("language", next);
+}
+
+/** A time of the API as the reader's clock shows it; the text itself if it is no time. */
+export function formatTime(rfc3339: string): string {
+  const time = new Date(rfc3339);
+  if (Number.isNaN(time.getTime())) {
+    return rfc3339;
+  }
+  const sameDay = time.toDateString() === new Date().toDateString();
+  return new Intl.DateTimeFormat(TAGS[language.value], {
+    ...(sameDay ? {} : { dateStyle: "short" }),
+    timeStyle: "short",
+  }).format(time);
+}

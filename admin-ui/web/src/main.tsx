@@ -1,0 +1,14 @@
+//! The entry: styles, the session check, the first drawing.
+import "./design/tokens.css";
+import "./design/base.css";
+import "./design/components.css";
+import { render } from "preact";
+import { App } from "./app";
+import { checkSession } from "./session/session";
+
+const root = document.getElementById("app");
+if (root === null) {
+  throw new Error("index.html has no #app");
+}
+render(<App />, root);
+void checkSession();
