@@ -63,8 +63,17 @@ describe("parseChannels", () => {
 
   it("reads a list and ignores fields it does not know", () => {
     const [one] = parseChannels({ data: [channel] });
-    expect(one).toMatchObject({ name: "One", baseUrl: "https://one.test/v1", models: ["a"] });
+    expect(one).toMatchObject({ name: "One", baseUrl: "https://one.test/v1", serves: ["a"] });
     expect(one?.keys[0]).toEqual(channel.keys[0]);
+  });
+
+  it.each([
+    [{ models: [] }, []],
+    [{ models: [], model_map: { x: "y" } }, []],
+    [{ models: ["a"], model_map: { x: "a", a: "b" } }, ["a", "x"]],
+    [{ models: [], azure: { api_version: null, deployments: { g: "prod" } } }, ["g"]],
+  ])("counts what is served by %j", (change, expected) => {
+    expect(parseChannels({ data: [{ ...channel, ...change }] })[0]?.serves).toEqual(expected);
   });
 
   it("reads a key without a status as one that works", () => {

@@ -19,8 +19,8 @@ export interface Channel {
   provider: string;
   baseUrl: string;
   keys: UpstreamKey[];
-  /** Empty: every model. */
-  models: string[];
+  /** The names under which it serves models; empty: every model. */
+  serves: string[];
   priority: number;
   weight: number;
 }
@@ -66,6 +66,20 @@ function parseKey(value: unknown): UpstreamKey {
   };
 }
 
+/** The model list with the maps' keys. Without a list a channel serves everything, but Azure can only
+ * serve what is deployed. */
+function served(from: Fields): string[] {
+  const models = field(from, "models", isStrings, []);
+  const azure = from["azure"] ?? null;
+  if (models.length === 0 && azure === null) {
+    return [];
+  }
+  const mapped = Object.keys(object(from["model_map"] ?? {}, "model_map"));
+  const deployments =
+    azure === null ? {} : object(object(azure, "azure")["deployments"] ?? {}, "deployments");
+  return [...new Set([...models, ...mapped, ...Object.keys(deployments)])];
+}
+
 function parseChannel(value: unknown): Channel {
   const from = object(value, "channel");
   return {
@@ -75,7 +89,7 @@ function parseChannel(value: unknown): Channel {
     provider: field(from, "provider", isString),
     baseUrl: field(from, "base_url", isString),
     keys: field(from, "keys", isArray).map(parseKey),
-    models: field(from, "models", isStrings, []),
+    serves: served(from),
     priority: field(from, "priority", isNumber),
     weight: field(from, "weight", isNumber),
   };

@@ -56,7 +56,7 @@ function ChannelRow({ channel }: { channel: Channel }) {
         <code>{channel.baseUrl}</code>
       </td>
       <td role="cell" data-label={m["channels.models"]} class="number">
-        {channel.models.length === 0 ? m["channels.allModels"] : channel.models.length}
+        {channel.serves.length === 0 ? m["channels.allModels"] : channel.serves.length}
       </td>
       <td role="cell" data-label={m["channels.keys"]}>
         <Keys keys={channel.keys} />
