@@ -6,6 +6,7 @@
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, IsTerminal as _, Read, Write as _};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -21,6 +22,10 @@ const HEARTBEAT: Duration = Duration::from_secs(20);
 pub struct Progress {
     quiet: bool,
     running: Mutex<Vec<Running>>,
+    /// When a log was last told that it goes on; jobs inside jobs share it.
+    shown: Mutex<Instant>,
+    /// Tests that passed, as the runners said.
+    passed: AtomicUsize,
 }
 
 struct Running {
@@ -35,7 +40,14 @@ impl Progress {
         Self {
             quiet,
             running: Mutex::default(),
+            shown: Mutex::new(Instant::now()),
+            passed: AtomicUsize::new(0),
         }
+    }
+
+    /// How many tests passed so far, over all runners.
+    pub fn passed(&self) -> usize {
+        self.passed.load(Ordering::Relaxed)
     }
 
     /// Runs the jobs side by side and waits for all of them; the first failure is the result.
@@ -48,14 +60,13 @@ impl Progress {
                 let thread = thread::Builder::new().name(name.to_owned());
                 threads.push(thread.spawn_scoped(scope, move || self.one(name, job))?);
             }
-            let mut shown = Instant::now();
             while !self.quiet && threads.iter().any(|thread| !thread.is_finished()) {
                 thread::park_timeout(if started.elapsed() < REDRAW {
                     Duration::from_millis(10)
                 } else {
                     REDRAW
                 });
-                self.show(&mut shown);
+                self.show();
             }
             let mut outcome = Ok(());
             for thread in threads {
@@ -131,6 +142,7 @@ impl Progress {
             if text.is_empty() {
                 continue;
             }
+            self.passed.fetch_add(passed_in(&text), Ordering::Relaxed);
             self.list(|running| {
                 for other in running {
                     if Some(other.name) == job {
@@ -145,11 +157,14 @@ impl Progress {
         change(&mut self.running.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn show(&self, shown: &mut Instant) {
+    fn show(&self) {
         if std::io::stderr().is_terminal() {
             let line = self.list(|running| line_of(running));
             eprint!("\r\x1b[K{line}");
-        } else if shown.elapsed() > HEARTBEAT {
+            return;
+        }
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        if shown.elapsed() > HEARTBEAT {
             *shown = Instant::now();
             eprintln!("{}", self.list(|running| line_of(running)));
         }
@@ -176,6 +191,38 @@ fn line_of(running: &[Running]) -> String {
         )
     });
     parts.collect::<Vec<_>>().join(" | ")
+}
+
+/// How many passed tests a line of a runner's summary counts: cargo's `test result: ok. 3 passed; …`,
+/// pytest's `3 passed in …`, node's `ℹ pass 3`, vitest's `Tests  3 passed`.
+fn passed_in(line: &str) -> usize {
+    let plain: String = strip_colours(line);
+    let words: Vec<&str> = plain.split_whitespace().collect();
+    let number = |at: usize| {
+        words
+            .get(at)
+            .and_then(|word| word.parse().ok())
+            .unwrap_or(0)
+    };
+    match words.as_slice() {
+        ["test", "result:", _, _, "passed;", ..] => number(3),
+        ["Tests", _, "passed", ..] => number(1),
+        ["ℹ" | "#", "pass", _] => number(2),
+        _ => words
+            .windows(2)
+            .position(|pair| pair == ["passed", "in"])
+            .and_then(|at| at.checked_sub(1))
+            .map_or(0, number),
+    }
+}
+
+/// The text without terminal colours (`ESC [ … m`).
+fn strip_colours(line: &str) -> String {
+    let mut parts = line.split("\x1b[");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| {
+        text + part.split_once('m').map_or("", |(_, rest)| rest)
+    })
 }
 
 /// A command as it would be typed.
@@ -209,6 +256,27 @@ mod tests {
         let mut command = Command::new("sh");
         command.args(["-c", script]);
         command
+    }
+
+    #[test]
+    fn passed_tests_are_counted_from_every_runner() {
+        for (line, count) in [
+            (
+                "test result: ok. 68 passed; 0 failed; 0 ignored; 0 measured",
+                68,
+            ),
+            ("============ 15 passed in 3.20s ============", 15),
+            ("\x1b[32m15 passed\x1b[0m in 3.20s", 15),
+            ("ℹ pass 12", 12),
+            (
+                "\x1b[2m      Tests \x1b[22m \x1b[1m\x1b[32m35 passed\x1b[39m\x1b[22m\x1b[90m (35)",
+                35,
+            ),
+            ("passed in silence", 0),
+            ("test a::b ... ok", 0),
+        ] {
+            assert_eq!(passed_in(line), count, "{line:?}");
+        }
     }
 
     #[test]

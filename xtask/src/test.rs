@@ -43,6 +43,9 @@ pub fn run(workspace: &Workspace, options: &Test) -> Result<()> {
         }
     }
     print!("{}", summary(&chosen, &took, outcome.is_ok()));
+    if outcome.is_ok() {
+        println!("{} passed, 0 failed", progress.passed());
+    }
     outcome
 }
 
