@@ -37,7 +37,7 @@ pub async fn read<P: ProxyPorts>(
 ) -> Result<Reply, FailedAttempt> {
     let (parts, mut body) = response.into_parts();
     if !parts.status.is_success() {
-        let text = read_error(&mut body).await;
+        let text = read_error(attempt, &mut body).await;
         return Err(error(attempt, parts.status, &parts.headers, &text));
     }
     match content_kind(&parts.headers) {
@@ -224,15 +224,13 @@ async fn read_whole<P: ProxyPorts>(
     ))
 }
 
-/// Reads what there is of an error body; a body that breaks off is still worth its beginning.
-async fn read_error<B>(body: &mut B) -> Bytes
-where
-    B: Body<Data = Bytes, Error = SendError> + Unpin,
-{
+/// Reads what there is of an error body; a body that breaks off is still worth its beginning. One that
+/// comes in drops must not hold up the request beyond its total time.
+async fn read_error<P: ProxyPorts>(attempt: &Attempt<'_, P>, body: &mut P::Body) -> Bytes {
     let mut text = BytesMut::new();
     while let Some(Ok(chunk)) = next(body).await {
         text.extend_from_slice(&chunk);
-        if text.len() > MAX_ERROR_BYTES {
+        if text.len() > MAX_ERROR_BYTES || attempt.ports.now() >= attempt.deadline {
             break;
         }
     }

@@ -169,6 +169,25 @@ fn the_total_time_ends_the_search() {
 }
 
 #[test]
+fn an_error_that_comes_in_drops_is_not_read_beyond_the_total_time() {
+    let mut document = Document {
+        keys: vec![client_key()],
+        ..Document::default()
+    };
+    document.channels = vec![channel("a", 1)];
+    document.settings.total_timeout_ms = 10_000;
+    let stage = Stage::with(&document);
+    stage.upstream(|_| {
+        let drops = ["early", "late"].map(|text| text.as_bytes().into());
+        FakeReply::pieces(500, "text/plain", drops).after_ms(10_000)
+    });
+    let answer = stage.chat(CHAT);
+    assert_eq!(answer.error(), (504, "upstream_timeout".to_owned()));
+    let text = answer.text();
+    assert!(text.contains("early") && !text.contains("late"), "{text}");
+}
+
+#[test]
 fn attempts_are_bounded_by_the_settings() {
     let stage = Stage::new(vec![channel("a", 50)]);
     stage.upstream(|_| FakeReply::json(500, ""));
