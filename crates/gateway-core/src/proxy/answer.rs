@@ -124,7 +124,11 @@ async fn events<P: ProxyPorts>(
                 }
             }
         }
-        held.push(block);
+        // A chunk that completes no event gives an empty block: an event sent byte by byte would fill the
+        // memory with them.
+        if !block.bytes.is_empty() {
+            held.push(block);
+        }
         if is_committed || held_bytes > MAX_HELD_BYTES || held_events > MAX_HELD_EVENTS {
             let relay = Relay::new(attempt, body, scanner, &held);
             return Ok(reply(
