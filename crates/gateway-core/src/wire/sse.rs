@@ -40,14 +40,21 @@ impl Scanner {
             let mut bytes = chunk;
             let rest = bytes.split_off(ends.last().copied().unwrap_or(0));
             self.hold(&rest)?;
-            return Ok(Block { bytes, ends });
+            return Ok(if ends.is_empty() {
+                Block::default()
+            } else {
+                Block { bytes, ends }
+            });
         }
         self.tail.extend_from_slice(&chunk);
         let ends = ends_of_events(&self.tail, self.scanned);
-        let bytes = self
-            .tail
-            .split_to(ends.last().copied().unwrap_or(0))
-            .freeze();
+        let Some(end) = ends.last().copied() else {
+            // Nothing may be split off here: even an empty part would share the tail's memory, and the
+            // tail would be copied to new memory by every further chunk of a long event.
+            self.hold(&[])?;
+            return Ok(Block::default());
+        };
+        let bytes = self.tail.split_to(end).freeze();
         self.hold(&[])?;
         Ok(Block { bytes, ends })
     }
