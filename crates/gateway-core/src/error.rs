@@ -266,3 +266,10 @@ impl GatewayError {
         reply
     }
 }
+
+/// A part of a request as it may stand in a message: its first 200 characters.
+pub fn printable(text: &str) -> &str {
+    text.char_indices()
+        .nth(200)
+        .map_or(text, |(end, _)| text.get(..end).unwrap_or_default())
+}

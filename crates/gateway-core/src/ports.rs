@@ -18,6 +18,8 @@ use crate::units::Timestamp;
 pub trait Clock {
     /// Now, in UTC. May stand still while no I/O happens (Workers); never panics.
     fn now(&self) -> Timestamp;
+    /// Returns after `duration`, or a little later.
+    async fn sleep(&self, duration: Duration);
 }
 
 /// Randomness.

@@ -4,13 +4,14 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use gateway_core::ports::{Background, Clock, Log, Random};
 use gateway_core::units::Timestamp;
 use rand::Rng as _;
 use rand::rngs::SmallRng;
 use spin_sdk::wasip3;
+use spin_sdk::wasip3::clocks::monotonic_clock;
 
 /// The host's ports. Holds nothing: what lasts is the instance's.
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,6 +30,11 @@ impl Clock for SpinPorts {
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
         Timestamp(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        monotonic_clock::wait_for(nanoseconds).await;
     }
 }
 

@@ -11,6 +11,7 @@ use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use bytes::Bytes;
 use gateway_core::ports::{
@@ -117,6 +118,11 @@ impl fmt::Debug for FakePorts {
 impl Clock for FakePorts {
     fn now(&self) -> Timestamp {
         self.inner.now.get()
+    }
+
+    /// Moves the clock instead of waiting: whoever sleeps is alone with the time.
+    async fn sleep(&self, duration: Duration) {
+        self.advance_ms(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
     }
 }
 

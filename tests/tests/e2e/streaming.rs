@@ -105,6 +105,30 @@ async fn any_chunk_boundaries_and_line_ends_pass_byte_for_byte() -> Outcome {
 }
 
 #[tokio::test]
+async fn a_first_event_of_megabytes_in_small_pieces_passes() -> Outcome {
+    let stage = Stage::with_channel().await?;
+    let mut first = event(0);
+    first.insert_str(
+        first.len() - 4,
+        &format!(",\"pad\":\"{}\"", "x".repeat(4 * 1024 * 1024)),
+    );
+    let body = format!("{first}{END}");
+    let pieces = body.as_bytes().chunks(2_000).map(Bytes::copy_from_slice);
+    stage
+        .upstream
+        .rule(Rule::always(Action::sse(pieces.map(Chunk::new))));
+    let reply = stage.whole_stream("m").await?;
+    assert_eq!(reply.status, 200);
+    assert!(
+        reply.text() == body,
+        "{} bytes of {}",
+        reply.body.len(),
+        body.len()
+    );
+    Ok(())
+}
+
+#[tokio::test]
 async fn the_client_sees_usage_only_when_it_asked() -> Outcome {
     let stage = Stage::with_channel().await?;
     let ask = async |body: serde_json::Value| {

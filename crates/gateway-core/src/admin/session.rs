@@ -272,7 +272,7 @@ fn sign(key: &Secret<[u8; 32]>, session: &Session) -> String {
 /// What a token says, if it was signed with `key`; whether it is still valid is another question.
 fn open(key: &Secret<[u8; 32]>, token: &str) -> Option<Session> {
     let (payload, tag) = token.split_once('.')?;
-    // Both head have fixed lengths, so a megabyte of token costs nothing.
+    // Both parts have fixed lengths, so a megabyte of token costs nothing.
     if payload.len() > 2 * PAYLOAD_BYTES || tag.len() > 64 {
         return None;
     }

@@ -33,7 +33,8 @@ const UNKNOWN_MODEL_PHRASES: &[&str] = &[
 pub fn failure(status: StatusCode, error: &ErrorBody) -> Failure {
     match status.as_u16() {
         401..=403 => Failure::KeyRefused,
-        404 => Failure::ModelUnknown,
+        // 410: the model was retired.
+        404 | 410 => Failure::ModelUnknown,
         400 if says_model_is_unknown(error) => Failure::ModelUnknown,
         408 | 409 | 425 => Failure::ServerError,
         429 => Failure::Throttled,

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use super::{FailedAttempt, Failure};
-use crate::error::{Case, GatewayError};
+use crate::error::{Case, GatewayError, printable};
 use crate::ports::SendErrorKind;
 
 /// What a throttled client waits when no upstream said how long, in seconds.
@@ -28,7 +28,8 @@ pub fn error(model: &str, attempts: &[FailedAttempt], out_of_time: bool) -> Gate
     } else if all(Failure::ModelUnknown) {
         Case::ModelNotFound
             .error(format!(
-                "No channel knows the model `{model}`. Tried: {}.",
+                "No channel knows the model `{}`. Tried: {}.",
+                printable(model),
                 tell(attempts)
             ))
             .with_param("model")
@@ -124,6 +125,7 @@ mod tests {
                 code: None,
             }),
             retry_after_ms: wait,
+            headers: Box::default(),
         }
     }
 

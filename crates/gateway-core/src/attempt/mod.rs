@@ -7,7 +7,7 @@ pub mod exhausted;
 pub mod plan;
 pub mod retry_after;
 
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 
 use crate::error::ErrorBody;
 use crate::ports::SendErrorKind;
@@ -17,13 +17,13 @@ use crate::ports::SendErrorKind;
 pub enum Failure {
     /// No whole response head: connect, DNS or TLS error, reset, first-byte timeout. Concerns the channel.
     Unreachable(SendErrorKind),
-    /// 5xx, 408, and whatever makes no sense as an answer. Concerns the channel, once it repeats.
+    /// 5xx, 408, 409 and 425 (try again), and whatever makes no sense as an answer. Concerns the channel, once it repeats.
     ServerError,
     /// 429. Concerns the key.
     Throttled,
     /// 401, 402, 403. Concerns the key.
     KeyRefused,
-    /// 404, or a 400 that says that the model or function is unknown or degraded. Concerns the channel
+    /// 404, 410, or a 400 that says that the model or function is unknown or degraded. Concerns the channel
     /// together with the model.
     ModelUnknown,
     /// 400, 413, 422, content filter: the request itself. Concerns nobody else; returned to the client.
@@ -45,4 +45,6 @@ pub struct FailedAttempt {
     pub error: Box<ErrorBody>,
     /// When the upstream wants to be asked again, in milliseconds.
     pub retry_after_ms: Option<u64>,
+    /// Headers of the upstream's response that a client may see; they go with an error that is returned.
+    pub headers: Box<HeaderMap>,
 }

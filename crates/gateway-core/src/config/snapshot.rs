@@ -71,6 +71,11 @@ pub struct Key {
 }
 
 impl Key {
+    /// Its id, or what stands for it in a channel that needs no key.
+    pub fn name(&self) -> &str {
+        if self.id.is_empty() { "none" } else { &self.id }
+    }
+
     /// `text` without this key: some upstreams repeat the key that they refuse in their error.
     pub fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
         match self.secret.as_ref().map(Secret::expose) {

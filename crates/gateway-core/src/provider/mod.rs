@@ -78,6 +78,11 @@ impl Dialect {
             .build()
     }
 
+    /// The header that the upstream insists on, for requests that don't have it.
+    pub fn default_header(&self) -> Option<(HeaderName, HeaderValue)> {
+        matches!(self.api, Api::Anthropic).then_some(ANTHROPIC_VERSION)
+    }
+
     /// The header that carries `key`; `None` when the key has characters that no header can carry.
     pub fn credential(&self, key: &str) -> Option<(HeaderName, HeaderValue)> {
         let (name, text) = match &self.api {
@@ -88,13 +93,6 @@ impl Dialect {
         let mut value = HeaderValue::from_str(&text).ok()?;
         value.set_sensitive(true);
         Some((name, value))
-    }
-}
-
-impl Dialect {
-    /// Headers that the upstream insists on, for requests that don't have them.
-    pub fn default_headers(&self) -> Option<(HeaderName, HeaderValue)> {
-        matches!(self.api, Api::Anthropic).then_some(ANTHROPIC_VERSION)
     }
 }
 

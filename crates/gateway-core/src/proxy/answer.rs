@@ -2,18 +2,21 @@
 //! Owns the decision whether a response counts; nothing of it reaches the client before that.
 
 use std::future::poll_fn;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use futures_util::future::{self, Either};
 use futures_util::stream;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, Response, StatusCode};
 use http_body::Body;
 
 use super::forward::{Attempt, out_of_time};
 use super::headers;
 use super::relay::Relay;
-use crate::attempt::{FailedAttempt, classify, retry_after};
+use crate::attempt::{FailedAttempt, Failure, classify, retry_after};
+use crate::error::ErrorBody;
 use crate::ports::{ProxyPorts, SendError};
 use crate::reply::{BrokenBody, Reply, ReplyBody};
 use crate::units::MIB;
@@ -36,13 +39,29 @@ pub async fn read<P: ProxyPorts>(
     response: Response<P::Body>,
 ) -> Result<Reply, FailedAttempt> {
     let (parts, mut body) = response.into_parts();
+    // Nobody asked for compression, so nobody could undo it; and the header would not be passed on.
+    let is_readable = !is_compressed(&parts.headers);
     if !parts.status.is_success() {
-        let text = read_error(attempt, &mut body).await;
+        let text = if is_readable {
+            read_error(attempt, &mut body).await
+        } else {
+            Bytes::new()
+        };
         return Err(error(attempt, parts.status, &parts.headers, &text));
+    }
+    if !is_readable {
+        return Err(useless(
+            attempt,
+            "the answer is compressed, which was not asked for",
+        ));
     }
     match content_kind(&parts.headers) {
         Kind::Events => events(attempt, parts.status, &parts.headers, body).await,
         Kind::Json => json(attempt, parts.status, &parts.headers, body).await,
+        Kind::Page => Err(useless(
+            attempt,
+            "the answer is a web page, is the base URL right?",
+        )),
         Kind::Other => Ok(reply(
             parts.status,
             &parts.headers,
@@ -54,7 +73,15 @@ pub async fn read<P: ProxyPorts>(
 enum Kind {
     Events,
     Json,
+    /// What a captive portal, a login page or a wrong base URL answers.
+    Page,
     Other,
+}
+
+fn is_compressed(headers: &HeaderMap) -> bool {
+    headers
+        .get(CONTENT_ENCODING)
+        .is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
 fn content_kind(headers: &HeaderMap) -> Kind {
@@ -67,6 +94,8 @@ fn content_kind(headers: &HeaderMap) -> Kind {
         Kind::Events
     } else if essence.eq_ignore_ascii_case("application/json") || essence.ends_with("+json") {
         Kind::Json
+    } else if essence.eq_ignore_ascii_case("text/html") {
+        Kind::Page
     } else {
         Kind::Other
     }
@@ -101,13 +130,12 @@ async fn events<P: ProxyPorts>(
     let mut held: Vec<Block> = Vec::new();
     let (mut held_bytes, mut held_events) = (0, 0);
     loop {
-        let block = match next(&mut body).await {
-            Some(Ok(chunk)) => scanner
-                .push(chunk)
-                .map_err(|_| broken(attempt, "its first event never ends"))?,
-            Some(Err(error)) => return Err(attempt.unreachable(error)),
-            None => return Err(broken(attempt, "the stream ended before its first event")),
+        let Some(chunk) = next_in_time(attempt, &mut body).await? else {
+            return Err(ended_early(attempt, status, headers, &mut scanner));
         };
+        let block = scanner
+            .push(chunk)
+            .map_err(|_| broken(attempt, "its first event never ends"))?;
         held_bytes += block.bytes.len();
         let mut is_committed = false;
         for event in block.events() {
@@ -137,10 +165,26 @@ async fn events<P: ProxyPorts>(
                 ReplyBody::Pieces(relay.into_pieces()),
             ));
         }
-        if attempt.ports.now() >= attempt.deadline {
-            return Err(attempt.unreachable(out_of_time()));
+    }
+}
+
+/// A stream that ended before its first real event. What is left of it may still be an error, without
+/// the blank line that would end its event, or as bare JSON.
+fn ended_early<P: ProxyPorts>(
+    attempt: &Attempt<'_, P>,
+    status: StatusCode,
+    headers: &HeaderMap,
+    scanner: &mut Scanner,
+) -> FailedAttempt {
+    let (last, rest) = scanner.finish();
+    for event in last.events().chain([&rest[..]]) {
+        let data = sse::data(event);
+        let text = data.as_deref().unwrap_or(event);
+        if signals::of_event(data.as_deref()) == Signal::Error || signals::body_is_error(text) {
+            return error(attempt, status, headers, text);
         }
     }
+    broken(attempt, "the stream ended before its first event")
 }
 
 fn reply(status: StatusCode, upstream: &HeaderMap, body: ReplyBody) -> Reply {
@@ -186,59 +230,106 @@ where
     }
 }
 
-/// Reads a body up to `limit` bytes; tells whether that was all. A body in one piece is not copied.
+/// The next piece of data while the client has seen nothing yet: no wait goes past the request's total
+/// time. A timer is needed only where the channel's idle timeout would end later.
+async fn next_in_time<P: ProxyPorts>(
+    attempt: &Attempt<'_, P>,
+    body: &mut P::Body,
+) -> Result<Option<Bytes>, FailedAttempt> {
+    let left = Duration::from_millis(attempt.deadline.since_ms(attempt.ports.now()));
+    let piece = if left.is_zero() {
+        None
+    } else if attempt.channel.timeouts.idle <= left {
+        Some(next(body).await)
+    } else {
+        let (piece, timer) = (pin!(next(body)), pin!(attempt.ports.sleep(left)));
+        match future::select(piece, timer).await {
+            Either::Left((piece, _)) => Some(piece),
+            Either::Right(_) => None,
+        }
+    };
+    piece
+        .ok_or_else(out_of_time)
+        .and_then(Option::transpose)
+        .map_err(|error| attempt.unreachable(error))
+}
+
+/// Reads a JSON body up to `limit` bytes; tells whether that was all. Padding in front of the JSON is no
+/// first byte; after that byte only the idle timeout counts, since long answers take their time.
 async fn read_whole<P: ProxyPorts>(
     attempt: &Attempt<'_, P>,
     body: &mut P::Body,
     limit: usize,
 ) -> Result<(Bytes, bool), FailedAttempt> {
-    let mut first = Bytes::new();
-    let mut joined = BytesMut::new();
-    while let Some(chunk) = next(body).await {
-        let chunk = chunk.map_err(|error| attempt.unreachable(error))?;
-        if attempt.ports.now() >= attempt.deadline && first.is_empty() {
-            return Err(attempt.unreachable(out_of_time()));
-        }
-        if first.is_empty() && joined.is_empty() {
-            first = chunk;
+    let mut whole = Joined::default();
+    loop {
+        let has_begun = signals::padding_before_json(whole.bytes()) < whole.bytes().len();
+        let piece = if has_begun {
+            next(body)
+                .await
+                .transpose()
+                .map_err(|error| attempt.unreachable(error))?
         } else {
-            if joined.is_empty() {
-                joined.extend_from_slice(&first);
-            }
-            joined.extend_from_slice(&chunk);
-        }
-        if first.len().max(joined.len()) > limit {
-            return Ok((
-                if joined.is_empty() {
-                    first
-                } else {
-                    joined.freeze()
-                },
-                false,
-            ));
+            next_in_time(attempt, body).await?
+        };
+        let Some(piece) = piece else {
+            return Ok((whole.finish(), true));
+        };
+        whole.push(piece);
+        if whole.bytes().len() > limit {
+            return Ok((whole.finish(), false));
         }
     }
-    Ok((
-        if joined.is_empty() {
-            first
+}
+
+/// Pieces as one; a single piece is not copied.
+#[derive(Default)]
+struct Joined {
+    first: Bytes,
+    joined: BytesMut,
+}
+
+impl Joined {
+    fn push(&mut self, piece: Bytes) {
+        if self.first.is_empty() && self.joined.is_empty() {
+            self.first = piece;
+            return;
+        }
+        if self.joined.is_empty() {
+            self.joined
+                .extend_from_slice(&std::mem::take(&mut self.first));
+        }
+        self.joined.extend_from_slice(&piece);
+    }
+
+    fn bytes(&self) -> &[u8] {
+        if self.joined.is_empty() {
+            &self.first
         } else {
-            joined.freeze()
-        },
-        true,
-    ))
+            &self.joined
+        }
+    }
+
+    fn finish(self) -> Bytes {
+        if self.joined.is_empty() {
+            self.first
+        } else {
+            self.joined.freeze()
+        }
+    }
 }
 
 /// Reads what there is of an error body; a body that breaks off is still worth its beginning. One that
-/// comes in drops must not hold up the request beyond its total time.
+/// comes in drops, or not at all, must not hold up the request beyond its total time.
 async fn read_error<P: ProxyPorts>(attempt: &Attempt<'_, P>, body: &mut P::Body) -> Bytes {
-    let mut text = BytesMut::new();
-    while let Some(Ok(chunk)) = next(body).await {
-        text.extend_from_slice(&chunk);
-        if text.len() > MAX_ERROR_BYTES || attempt.ports.now() >= attempt.deadline {
+    let mut text = Joined::default();
+    while let Ok(Some(piece)) = next_in_time(attempt, body).await {
+        text.push(piece);
+        if text.bytes().len() > MAX_ERROR_BYTES {
             break;
         }
     }
-    text.freeze()
+    text.finish()
 }
 
 /// A failed attempt from an upstream's error, wherever it stood.
@@ -257,8 +348,20 @@ fn error<P: ProxyPorts>(
     let failure = classify::failure(status, &found.body);
     FailedAttempt {
         retry_after_ms: retry_after::read(headers, attempt.ports.now()),
+        headers: Box::new(headers::from_upstream(headers)),
         ..attempt.failed(failure, status, found.body)
     }
+}
+
+/// A response that is no answer of an API at all.
+fn useless<P: ProxyPorts>(attempt: &Attempt<'_, P>, what: &str) -> FailedAttempt {
+    let error = ErrorBody {
+        message: what.to_owned(),
+        kind: "server_error".to_owned(),
+        param: None,
+        code: None,
+    };
+    attempt.failed(Failure::ServerError, StatusCode::BAD_GATEWAY, error)
 }
 
 fn broken<P: ProxyPorts>(attempt: &Attempt<'_, P>, what: &str) -> FailedAttempt {

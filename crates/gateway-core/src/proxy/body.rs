@@ -10,6 +10,7 @@ use http::header::CONTENT_LENGTH;
 use http_body::Body;
 
 use crate::error::{Case, GatewayError};
+use crate::units::MIB;
 
 /// The whole body, at most `limit` bytes. A length that is announced above the limit is refused unread;
 /// a body in one piece is not copied.
@@ -42,7 +43,12 @@ where
             first = data;
         } else {
             if joined.is_empty() {
-                joined.reserve(announced.unwrap_or(first.len() + data.len()));
+                // What is announced is not trusted with more memory than has been earned by sending.
+                joined.reserve(
+                    announced
+                        .unwrap_or(0)
+                        .clamp(first.len() + data.len(), MIB.max(first.len() + data.len())),
+                );
                 joined.extend_from_slice(&std::mem::take(&mut first));
             }
             joined.extend_from_slice(&data);

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::payload::Payload;
@@ -15,7 +16,7 @@ use crate::attempt::plan::{Candidate, Plan, Turn};
 use crate::attempt::{FailedAttempt, Failure, exhausted};
 use crate::config::model::ClientKey;
 use crate::config::snapshot::{Channel, Key, Snapshot};
-use crate::error::{Case, ErrorBody, ErrorStyle, GatewayError};
+use crate::error::{Case, ErrorBody, ErrorStyle, GatewayError, printable};
 use crate::ports::{ProxyPorts, SendError, SendErrorKind, Timeouts};
 use crate::reply::Reply;
 use crate::route::{self, Entry};
@@ -58,6 +59,7 @@ pub async fn run<P: ProxyPorts>(
     // 3. Attempts, one after the other, until the time to the first byte is over.
     let deadline = ports.now().plus_ms(snapshot.settings.total_timeout_ms);
     let mut failed: Vec<FailedAttempt> = Vec::new();
+    let mut last: Option<&Channel> = None;
     loop {
         let left_ms = deadline.since_ms(ports.now());
         let candidate = if left_ms == 0 {
@@ -69,13 +71,8 @@ pub async fn run<P: ProxyPorts>(
         else {
             let reply = exhausted::error(&model, &failed, left_ms == 0)
                 .into_reply_as(call.operation.errors);
-            let last = failed
-                .last()
-                .and_then(|attempt| find(snapshot, &attempt.channel));
             return Ok(labelled(reply, last, failed.len()));
         };
-        let request = outgoing::build(call, &payload, &model, channel, key)
-            .map_err(|error| unusable(channel, &error))?;
         let attempt = Attempt {
             ports,
             channel,
@@ -84,19 +81,21 @@ pub async fn run<P: ProxyPorts>(
             request_id: call.request_id,
             deadline,
         };
-        match attempt.make(request, timeouts(channel, left_ms)).await {
+        let outcome = match outgoing::build(call, &payload, &model, channel, key) {
+            Ok(request) => attempt.make(request, timeouts(channel, left_ms)).await,
+            Err(error) => Err(attempt.unreachable(not_sendable(&error))),
+        };
+        match outcome {
             Ok(reply) => return Ok(labelled(reply, Some(channel), failed.len() + 1)),
             Err(failure) => {
                 attempt.log(&failure, failed.len() + 1);
                 if failure.failure == Failure::RequestRefused {
-                    return Ok(labelled(
-                        refused(failure, call.operation.errors),
-                        Some(channel),
-                        failed.len() + 1,
-                    ));
+                    let reply = refused(failure, call.operation.errors);
+                    return Ok(labelled(reply, Some(channel), failed.len() + 1));
                 }
                 plan.failed(failure.failure);
                 failed.push(failure);
+                last = Some(channel);
             }
         }
     }
@@ -176,6 +175,7 @@ impl<P: ProxyPorts> Attempt<'_, P> {
             status: Some(status),
             error: Box::new(error),
             retry_after_ms: None,
+            headers: Box::default(),
         }
     }
 
@@ -187,7 +187,11 @@ impl<P: ProxyPorts> Attempt<'_, P> {
             });
         self.ports.line(format_args!(
             "{} attempt {number} at channel {} key {}: {status}, {:?}: {:?}",
-            self.request_id, self.channel.id, self.key.id, failed.failure, failed.error.message
+            self.request_id,
+            self.channel.id,
+            self.key.name(),
+            failed.failure,
+            failed.error.message
         ));
     }
 }
@@ -214,8 +218,10 @@ fn plan(
         return Err(models::not_found(model));
     }
     if entries.is_empty() {
-        return Err(Case::NoChannelAvailable
-            .error(format!("Only disabled channels serve the model `{model}`. An admin can enable one in the panel.")));
+        return Err(Case::NoChannelAvailable.error(format!(
+            "Only disabled channels serve the model `{}`. An admin can enable one in the panel.",
+            printable(model)
+        )));
     }
     route::shuffle(&mut entries, random);
     let turns = entries.iter().filter_map(|entry| {
@@ -234,12 +240,6 @@ fn resolve(snapshot: &Snapshot, candidate: Candidate) -> Option<(&Channel, &Rc<K
     Some((channel, channel.keys.get(candidate.key)?))
 }
 
-fn find<'a>(snapshot: &'a Snapshot, name: &str) -> Option<&'a Channel> {
-    (0..)
-        .map_while(|index| snapshot.channel(index))
-        .find(|channel| channel.name == name)
-}
-
 /// No attempt may take longer than what is left of the request's time to the first byte.
 fn timeouts(channel: &Channel, left_ms: u64) -> Timeouts {
     let left = Duration::from_millis(left_ms);
@@ -253,21 +253,29 @@ fn timeouts(channel: &Channel, left_ms: u64) -> Timeouts {
 /// The upstream found fault with the request itself: its own status and words, in our shape.
 fn refused(failure: FailedAttempt, style: ErrorStyle) -> Reply {
     let status = failure.status.unwrap_or(http::StatusCode::BAD_REQUEST);
-    GatewayError {
+    let error = GatewayError {
         status,
         body: failure.error,
         retry_after_s: None,
         exhausted: false,
         allow: None,
-    }
-    .into_reply_as(style)
+    };
+    let mut reply = error.into_reply_as(style);
+    // The error's own content type stays: it is our JSON, whatever the upstream's was.
+    failure.headers.into_iter().for_each(|(name, value)| {
+        if let Some(name) = name.filter(|name| *name != CONTENT_TYPE) {
+            reply.headers_mut().append(name, value);
+        }
+    });
+    reply
 }
 
-fn unusable(channel: &Channel, error: &dyn std::fmt::Display) -> GatewayError {
-    Case::UpstreamFailed.error(format!(
-        "{}: no request could be built for it: {error}.",
-        channel.name
-    ))
+/// The channel's settings and the model's name make no URL.
+fn not_sendable(error: &http::Error) -> SendError {
+    SendError {
+        kind: SendErrorKind::Denied,
+        detail: format!("no request could be built: {error}"),
+    }
 }
 
 fn labelled(mut reply: Reply, channel: Option<&Channel>, attempts: usize) -> Reply {

@@ -24,7 +24,7 @@ use crate::config::cache::{Cache, Lookup};
 use crate::config::model::Document;
 use crate::config::seal::MasterKey;
 use crate::config::snapshot::Snapshot;
-use crate::error::{Case, GatewayError};
+use crate::error::{Case, GatewayError, printable};
 use crate::ids;
 use crate::ports::{ProxyPorts, Record};
 use crate::reply::{self, Reply, ReplyBody};
@@ -202,11 +202,4 @@ fn without_body(reply: Reply) -> Reply {
             .insert(http::header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
     }
     Response::from_parts(parts, ReplyBody::Whole(Bytes::new()))
-}
-
-/// A part of a request as it may stand in a message: bounded.
-fn printable(text: &str) -> &str {
-    text.char_indices()
-        .nth(200)
-        .map_or(text, |(end, _)| text.get(..end).unwrap_or_default())
 }

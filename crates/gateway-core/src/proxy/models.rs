@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::authenticate::may_use;
 use crate::config::model::ClientKey;
 use crate::config::snapshot::{ListedModel, Snapshot};
-use crate::error::{Case, GatewayError};
+use crate::error::{Case, GatewayError, printable};
 use crate::reply::{self, Reply};
 
 #[derive(Serialize)]
@@ -69,7 +69,7 @@ pub fn one(snapshot: &Snapshot, client: &ClientKey, id: &str) -> Result<Reply, G
 /// Nobody serves this model to this key; the same words in both cases, so that a key cannot find out
 /// what others may use.
 pub fn not_found(id: &str) -> GatewayError {
-    let shown = super::printable(id);
+    let shown = printable(id);
     Case::ModelNotFound
         .error(format!(
             "The model `{shown}` does not exist or this API key may not use it. GET /v1/models lists what it may use."

@@ -30,7 +30,7 @@ pub fn build(
         key.credential.as_ref(),
         request.body().len(),
     );
-    if let Some((name, value)) = channel.dialect.default_headers() {
+    if let Some((name, value)) = channel.dialect.default_header() {
         request.headers_mut().entry(name).or_insert(value);
     }
     Ok(request)

@@ -22,10 +22,14 @@ use crate::wire::sse::{self, Block, Scanner};
 /// that makes some clients dispatch an empty event.
 const PING: Bytes = Bytes::from_static(b": ping\n");
 
+/// Pieces that are read after `[DONE]`; usually there is none but the end itself.
+const MAX_DRAINED_PIECES: usize = 8;
+
 /// A stream in flight.
 pub struct Relay<P: ProxyPorts> {
     ports: P,
-    body: P::Body,
+    /// `None` once nothing more of it is wanted.
+    body: Option<P::Body>,
     scanner: Scanner,
     ready: VecDeque<Bytes>,
     progress: Progress,
@@ -42,8 +46,7 @@ enum Progress {
     Open,
     /// A finish reason or final event was seen; more may follow (usage, `[DONE]`).
     Finished,
-    /// `[DONE]` was seen: the client has all; the rest of the upstream's body is only drained, so that
-    /// its connection can be used again.
+    /// `[DONE]` was seen: the client has all.
     Done,
     /// Nothing more is sent.
     Closed,
@@ -59,7 +62,7 @@ impl<P: ProxyPorts> Relay<P> {
     ) -> Self {
         let mut relay = Self {
             ports: attempt.ports.clone(),
-            body,
+            body: Some(body),
             scanner,
             ready: VecDeque::new(),
             progress: Progress::Open,
@@ -90,7 +93,12 @@ impl<P: ProxyPorts> Relay<P> {
             if self.progress == Progress::Closed {
                 return None;
             }
-            match answer::next(&mut self.body).await {
+            if self.progress == Progress::Done {
+                self.drain();
+                return None;
+            }
+            let body = self.body.as_mut()?;
+            match answer::next(body).await {
                 Some(Ok(chunk)) => match self.scanner.push(chunk) {
                     Ok(block) => self.absorb(&block),
                     Err(_) => self.broke("one of its events is longer than 17 MiB"),
@@ -98,6 +106,21 @@ impl<P: ProxyPorts> Relay<P> {
                 Some(Err(error)) => self.broke(&describe(&error)),
                 None => self.ended(),
             }
+        }
+    }
+
+    /// Lets go of the client, who has everything, and reads the upstream's body to its end beside it, so
+    /// that its connection can be used again; but not for long, should it go on.
+    fn drain(&mut self) {
+        self.progress = Progress::Closed;
+        if let Some(mut body) = self.body.take() {
+            self.ports.spawn(async move {
+                for _ in 0..MAX_DRAINED_PIECES {
+                    if !matches!(answer::next(&mut body).await, Some(Ok(_))) {
+                        return;
+                    }
+                }
+            });
         }
     }
 

@@ -29,39 +29,43 @@ pub fn normalise(status: StatusCode, body: &[u8]) -> UpstreamError {
             .map(from_object),
         _ => None,
     });
-    let (message, kind, param, code, own_status) = found.unwrap_or_default();
-    let message = message
+    let found = found.unwrap_or_default();
+    let message = found
+        .message
         .or_else(|| plain_text(body))
         .unwrap_or_else(|| default_message(status));
     UpstreamError {
         body: ErrorBody {
             message: shorten(&message),
-            kind: kind.unwrap_or_else(|| default_type(own_status.unwrap_or(status)).to_owned()),
-            param,
-            code,
+            kind: found
+                .kind
+                .unwrap_or_else(|| default_type(found.status.unwrap_or(status)).to_owned()),
+            param: found.param,
+            code: found.code,
         },
-        status: own_status,
+        status: found.status,
     }
 }
 
-type Parts = (
-    Option<String>,
-    Option<String>,
-    Option<String>,
-    Option<String>,
-    Option<StatusCode>,
-);
+/// What an error body says, as far as it says it.
+#[derive(Default)]
+struct Parts {
+    message: Option<String>,
+    kind: Option<String>,
+    param: Option<String>,
+    code: Option<String>,
+    status: Option<StatusCode>,
+}
 
 fn from_object(value: &Value) -> Parts {
     match value.get("error") {
         Some(Value::Object(_)) => from_error(&value["error"]),
-        Some(Value::String(message)) => (
-            Some(message.clone()),
-            None,
-            None,
-            text(value.get("code")),
-            status(value),
-        ),
+        Some(Value::String(message)) => Parts {
+            message: Some(message.clone()),
+            code: text(value.get("code")),
+            status: status(value),
+            ..Parts::default()
+        },
         _ => match value
             .get("choices")
             .and_then(|choices| choices.get(0))
@@ -74,10 +78,7 @@ fn from_object(value: &Value) -> Parts {
 }
 
 fn from_error(error: &Value) -> Parts {
-    let own_status = error
-        .get("code")
-        .and_then(Value::as_u64)
-        .and_then(to_error_status);
+    let own_status = error.get("code").and_then(number).and_then(to_error_status);
     // OpenRouter puts the provider's own words below a message that only says that there was an error.
     let raw = error
         .get("metadata")
@@ -87,13 +88,13 @@ fn from_error(error: &Value) -> Parts {
         Some(raw) if !raw.is_empty() && !message.contains(raw) => format!("{message}: {raw}"),
         _ => message,
     });
-    (
+    Parts {
         message,
-        text(error.get("type")),
-        text(error.get("param")),
-        text(error.get("code")),
-        own_status,
-    )
+        kind: text(error.get("type")),
+        param: text(error.get("param")),
+        code: text(error.get("code")),
+        status: own_status,
+    }
 }
 
 /// NIM's `{"status","title","detail"}`, FastAPI's `{"detail": …}`, and `{"message": …}`.
@@ -117,13 +118,13 @@ fn from_problem(value: &Value) -> Parts {
         (Some(title), Some(detail)) => Some(format!("{title}: {detail}")),
         (title, detail) => detail.or(title).or_else(|| text(value.get("message"))),
     };
-    (
+    Parts {
         message,
-        text(value.get("type")).filter(|kind| !kind.contains(':')),
+        kind: text(value.get("type")).filter(|kind| !kind.contains(':')),
         param,
-        text(value.get("code")),
-        status(value),
-    )
+        code: text(value.get("code")),
+        status: status(value),
+    }
 }
 
 fn field_error(item: &Value) -> String {
@@ -143,6 +144,11 @@ fn status(value: &Value) -> Option<StatusCode> {
         .get("status")
         .and_then(Value::as_u64)
         .and_then(to_error_status)
+}
+
+/// A number, also one that was put into quotes.
+fn number(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| value.as_str()?.parse().ok())
 }
 
 fn to_error_status(number: u64) -> Option<StatusCode> {

@@ -31,6 +31,7 @@ pub struct FakeReply {
     head: Result<(StatusCode, HeaderMap), SendError>,
     pieces: VecDeque<Result<Bytes, SendError>>,
     after_ms: u64,
+    is_silent: bool,
 }
 
 impl FakeReply {
@@ -57,6 +58,7 @@ impl FakeReply {
             )),
             pieces: pieces.into_iter().map(Ok).collect(),
             after_ms: 0,
+            is_silent: false,
         }
     }
 
@@ -66,6 +68,7 @@ impl FakeReply {
             head: Err(error(kind)),
             pieces: VecDeque::new(),
             after_ms: 0,
+            is_silent: false,
         }
     }
 
@@ -85,6 +88,13 @@ impl FakeReply {
     #[must_use]
     pub fn broken_by(mut self, kind: SendErrorKind) -> Self {
         self.pieces.push_back(Err(error(kind)));
+        self
+    }
+
+    /// Lets the body stay open and silent after its pieces.
+    #[must_use]
+    pub const fn silent(mut self) -> Self {
+        self.is_silent = true;
         self
     }
 
@@ -147,11 +157,13 @@ impl FakeUpstream {
             head,
             pieces,
             after_ms,
+            is_silent,
         } = reply;
         let outcome = head.map(|(status, headers)| {
             self.open_bodies.set(self.open_bodies.get() + 1);
             let mut response = Response::new(FakeBody {
                 pieces,
+                is_silent,
                 open: Rc::clone(&self.open_bodies),
             });
             *response.status_mut() = status;
@@ -166,6 +178,7 @@ impl FakeUpstream {
 #[derive(Debug)]
 pub struct FakeBody {
     pieces: VecDeque<Result<Bytes, SendError>>,
+    is_silent: bool,
     open: Rc<Cell<usize>>,
 }
 
@@ -183,6 +196,10 @@ impl Body for FakeBody {
         mut self: Pin<&mut Self>,
         _context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, SendError>>> {
-        Poll::Ready(self.pieces.pop_front().map(|piece| piece.map(Frame::data)))
+        match self.pieces.pop_front() {
+            Some(piece) => Poll::Ready(Some(piece.map(Frame::data))),
+            None if self.is_silent => Poll::Pending,
+            None => Poll::Ready(None),
+        }
     }
 }

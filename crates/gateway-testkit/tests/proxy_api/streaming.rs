@@ -227,3 +227,29 @@ fn a_client_that_leaves_ends_the_upstreams_call() {
     drop(reply);
     assert_eq!(stage.ports.upstream().open_bodies(), 0);
 }
+
+#[test]
+fn done_ends_the_clients_stream_even_if_the_upstream_stays() {
+    let stage = Stage::new(vec![channel("a", 1)]);
+    stage.upstream(|_| stream(&[HELLO, STOP, DONE]).silent());
+    assert_eq!(
+        stage.chat(CHAT).text(),
+        format!("{HELLO}{STOP}{DONE}"),
+        "it would hang here"
+    );
+}
+
+#[test]
+fn an_error_without_its_blank_line_keeps_its_status() {
+    for text in [
+        "data: {\"error\":{\"code\":429,\"message\":\"slow\"}}\n",
+        "{\"error\":{\"code\":429,\"message\":\"slow\"}}",
+    ] {
+        let answer = relayed(stream(&[text]));
+        assert_eq!(
+            answer.error(),
+            (429, "rate_limit_exceeded".to_owned()),
+            "{text}"
+        );
+    }
+}

@@ -120,6 +120,11 @@ fn a_numeric_code_inside_a_good_status_is_the_status() {
     );
     assert_eq!(error.status, Some(StatusCode::TOO_MANY_REQUESTS));
     assert_eq!(error.body.kind, "requests");
+    let quoted = normalise(
+        StatusCode::OK,
+        br#"{"error":{"code":"429","message":"slow down"}}"#,
+    );
+    assert_eq!(quoted.status, Some(StatusCode::TOO_MANY_REQUESTS));
     assert_eq!(
         normalise(StatusCode::OK, br#"{"error":{"code":12,"message":"x"}}"#).status,
         None
