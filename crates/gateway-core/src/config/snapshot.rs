@@ -59,6 +59,9 @@ pub struct Channel {
     rotation: Cell<usize>,
 }
 
+/// Shorter keys are placeholders; taken out of messages, they would tear words apart.
+const MIN_SECRET_BYTES: usize = 8;
+
 /// One key, as the header that carries it.
 #[derive(Debug)]
 pub struct Key {
@@ -77,9 +80,10 @@ impl Key {
     }
 
     /// `text` without this key: some upstreams repeat the key that they refuse in their error.
+    /// Words such as `none` or `ollama`, which stand for a key where none is needed, are no secrets and stay.
     pub fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
         match self.secret.as_ref().map(Secret::expose) {
-            Some(key) if text.contains(key.as_str()) => {
+            Some(key) if key.len() >= MIN_SECRET_BYTES && text.contains(key.as_str()) => {
                 Cow::Owned(text.replace(key, &secret::hint(key)))
             }
             _ => Cow::Borrowed(text),

@@ -370,3 +370,14 @@ fn messages_stay_short_whatever_the_model_is_called() {
     assert_eq!(answer.error().0, 404);
     assert!(answer.body.len() < 1_000, "{}", answer.body.len());
 }
+
+#[test]
+fn a_placeholder_for_a_key_does_not_tear_messages_apart() {
+    let mut only = channel("a", 1);
+    only.keys[0].secret = gateway_core::config::model::StoredSecret::Clear(
+        gateway_core::secret::Secret::new("k".to_owned()),
+    );
+    let stage = Stage::new(vec![only]);
+    stage.upstream(|_| FakeReply::json(400, r#"{"error":{"message":"broken"}}"#));
+    assert_eq!(stage.chat(CHAT).json()["error"]["message"], "broken");
+}
