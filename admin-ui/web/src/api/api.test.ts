@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { parseRefusal, parseRetryAfter } from "./failure";
-import { parseChannels, ShapeError } from "./types";
+import { parseChannels, parseKeyStorage, ShapeError } from "./types";
 
 const NOW = Date.parse("2026-11-22T12:00:00Z");
 
@@ -91,5 +91,16 @@ describe("parseChannels", () => {
     { data: [{ ...channel, models: [1] }] },
   ])("refuses another shape: %j", (body) => {
     expect(() => parseChannels(body)).toThrow(ShapeError);
+  });
+});
+
+describe("parseKeyStorage", () => {
+  it("tells keys in clear from encrypted ones and from a wrong master key", () => {
+    const clear = { expires_at: "x", upstream_keys_encrypted: false, master_key_error: null };
+    expect(parseKeyStorage(clear)).toEqual({ encrypted: false, masterKeyError: null });
+    expect(parseKeyStorage({ ...clear, master_key_error: "too short" }).masterKeyError).toBe(
+      "too short",
+    );
+    expect(() => parseKeyStorage({})).toThrow(ShapeError);
   });
 });

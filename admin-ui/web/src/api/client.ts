@@ -1,7 +1,7 @@
 //! The admin API, one function per call. The only file that fetches. The session is an HttpOnly
 //! cookie; the token in the login's answer is deliberately not read.
 import { type Failure, parseRefusal, parseRetryAfter, type Result } from "./failure";
-import { type Channel, parseChannels } from "./types";
+import { type Channel, type KeyStorage, parseChannels, parseKeyStorage } from "./types";
 
 const BASE = "/admin/api";
 const TIMEOUT_MS = 20_000;
@@ -14,8 +14,8 @@ export function logout(): Promise<Result<null>> {
   return call("POST", "/logout", () => null, {});
 }
 
-export function session(): Promise<Result<null>> {
-  return call("GET", "/session", () => null);
+export function session(): Promise<Result<KeyStorage>> {
+  return call("GET", "/session", parseKeyStorage);
 }
 
 export function listChannels(): Promise<Result<Channel[]>> {

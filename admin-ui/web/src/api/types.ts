@@ -25,6 +25,13 @@ export interface Channel {
   weight: number;
 }
 
+/** How the gateway keeps upstream keys. */
+export interface KeyStorage {
+  encrypted: boolean;
+  /** Why the master key that is set cannot be used. */
+  masterKeyError: string | null;
+}
+
 /** The answer does not have the agreed shape. */
 export class ShapeError extends Error {}
 
@@ -98,4 +105,14 @@ function parseChannel(value: unknown): Channel {
 /** Reads `{"data":[…]}`; throws a `ShapeError` that names the first field which is wrong. */
 export function parseChannels(value: unknown): Channel[] {
   return field(object(value, "list"), "data", isArray).map(parseChannel);
+}
+
+/** Reads what the session says about the storage of keys. */
+export function parseKeyStorage(value: unknown): KeyStorage {
+  const from = object(value, "session");
+  const error = from["master_key_error"];
+  return {
+    encrypted: field(from, "upstream_keys_encrypted", isBoolean),
+    masterKeyError: isString(error) ? error : null,
+  };
 }

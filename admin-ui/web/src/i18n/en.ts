@@ -58,6 +58,11 @@ export const en = {
   "channels.enabled": "Enabled",
   "channels.disabled": "Disabled",
 
+  "keys.inClear": "Upstream keys are stored in clear",
+  "keys.inClearText":
+    "Whoever can read the gateway's store can read them. Set the variable master_key to 32 bytes in base64 to encrypt them.",
+  "keys.masterKeyUnusable": "The variable master_key cannot be used",
+
   "key.ok": "OK",
   "key.cooling": "Cooling",
   "key.rejected": "Rejected",

@@ -58,6 +58,11 @@ export const zh: Messages = {
   "channels.enabled": "已启用",
   "channels.disabled": "已停用",
 
+  "keys.inClear": "上游密钥以明文存储",
+  "keys.inClearText":
+    "能读取网关存储的人都能看到这些密钥。请将变量 master_key 设为 32 字节的 base64 以加密它们。",
+  "keys.masterKeyUnusable": "变量 master_key 无法使用",
+
   "key.ok": "正常",
   "key.cooling": "冷却中",
   "key.rejected": "被拒绝",

@@ -9,7 +9,7 @@ import { Heading } from "../components/heading";
 import { ReloadIcon } from "../components/icons";
 import { failureText, Notice } from "../components/notice";
 import { t } from "../i18n";
-import { watched } from "../session/session";
+import { keyStorage, watched } from "../session/session";
 
 export function ChannelsPage() {
   const channels = useSignal<Channel[] | null>(null);
@@ -60,6 +60,7 @@ export function ChannelsPage() {
           </button>
         </Notice>
       )}
+      <KeyStorageNotice hasKeys={list?.some((channel) => channel.keys.length > 0) ?? false} />
       {list?.length === 0 && (
         <div class="card state">
           <h2>{t.value["channels.empty"]}</h2>
@@ -68,5 +69,28 @@ export function ChannelsPage() {
       )}
       {list !== null && list.length > 0 && <ChannelTable channels={list} />}
     </>
+  );
+}
+
+/** Keys in clear are worth a sentence only where there are keys; a wrong master key always is. */
+function KeyStorageNotice({ hasKeys }: { hasKeys: boolean }) {
+  const storage = keyStorage.value;
+  if (storage === null) {
+    return null;
+  }
+  if (storage.masterKeyError !== null) {
+    return (
+      <Notice tone="bad" title={t.value["keys.masterKeyUnusable"]}>
+        <p>{storage.masterKeyError}</p>
+      </Notice>
+    );
+  }
+  if (storage.encrypted || !hasKeys) {
+    return null;
+  }
+  return (
+    <Notice tone="info" title={t.value["keys.inClear"]}>
+      <p>{t.value["keys.inClearText"]}</p>
+    </Notice>
   );
 }

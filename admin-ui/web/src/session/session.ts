@@ -2,6 +2,7 @@
 import { signal } from "@preact/signals";
 import * as api from "../api/client";
 import type { Failure, Result } from "../api/failure";
+import type { KeyStorage } from "../api/types";
 
 export type Session =
   | { state: "checking" }
@@ -12,10 +13,14 @@ export type Session =
 
 export const session = signal<Session>({ state: "checking" });
 
+/** How upstream keys are kept, as far as it is known; it cannot change while the gateway runs. */
+export const keyStorage = signal<KeyStorage | null>(null);
+
 export async function checkSession(): Promise<void> {
   session.value = { state: "checking" };
   const result = await api.session();
   if (result.ok) {
+    keyStorage.value = result.value;
     session.value = { state: "in" };
   } else if (isRefusedLogin(result.failure)) {
     session.value = { state: "out", ended: false };
@@ -28,6 +33,8 @@ export async function login(password: string): Promise<Result<null>> {
   const result = await api.login(password);
   if (result.ok) {
     session.value = { state: "in" };
+    const about = await api.session();
+    keyStorage.value = about.ok ? about.value : null;
   }
   return result;
 }

@@ -27,8 +27,9 @@ use crate::wire::sse::{self, Block, Scanner};
 /// As much of an error body is read; more of it would not make a better message.
 const MAX_ERROR_BYTES: usize = 64 * 1024;
 /// JSON answers up to this size are read whole and looked at before they are passed on; longer ones
-/// (some embeddings) are passed on as they come.
-const MAX_WHOLE_BYTES: usize = 8 * MIB;
+/// (some embeddings) are passed on as they come. Errors are far shorter, and an instance must be able to
+/// hold one such answer for each of the requests that it serves at once.
+const MAX_WHOLE_BYTES: usize = 2 * MIB;
 /// A stream's start-up events are held back up to these bounds, then released as they are.
 const MAX_HELD_BYTES: usize = 256 * 1024;
 const MAX_HELD_EVENTS: usize = 64;
