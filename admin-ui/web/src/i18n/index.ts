@@ -39,7 +39,9 @@ export function formatTime(rfc3339: string): string {
     return rfc3339;
   }
   const sameDay = time.toDateString() === new Date().toDateString();
-  return new Intl.DateTimeFormat(TAGS[language.value], {
+  // The reader's own region, so that 24 hours stay 24 hours.
+  const region = navigator.languages.find((tag) => tag.startsWith(language.value));
+  return new Intl.DateTimeFormat(region ?? TAGS[language.value], {
     ...(sameDay ? {} : { dateStyle: "short" }),
     timeStyle: "short",
   }).format(time);
