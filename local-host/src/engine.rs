@@ -1,10 +1,10 @@
 //! The wasmtime engine and the components compiled for it. Compiles each file once and keeps the result on disk.
 
 use std::{
-    fmt::Write,
+    fmt::Write as _,
     fs,
     hash::{Hash, Hasher},
-    io::ErrorKind,
+    io::{ErrorKind, Write as _},
     path::{Path, PathBuf},
     thread,
     time::Duration,
@@ -148,13 +148,38 @@ fn cache_key(engine: &Engine, wasm: &[u8]) -> PathBuf {
     PathBuf::from(name + ".cwasm")
 }
 
-/// Never leaves half a file under the final name.
+/// Never leaves half a file under the final name, also when several hosts that share the folder write it at once.
 fn store(path: &Path, compiled: &[u8]) -> Result<()> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    let unfinished = path.with_extension("tmp");
-    fs::write(&unfinished, compiled)?;
-    fs::rename(&unfinished, path)?;
+    let folder = path.parent().unwrap_or_else(|| Path::new("."));
+    fs::create_dir_all(folder)?;
+    let mut unfinished = tempfile::NamedTempFile::new_in(folder)?;
+    unfinished.write_all(compiled)?;
+    unfinished.persist(path)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, thread};
+
+    use super::store;
+
+    #[test]
+    fn hosts_that_compile_the_same_component_at_once_leave_a_whole_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cache/component.cwasm");
+        let compiled = vec![7; 1024 * 1024];
+        thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..20 {
+                        store(&path, &compiled).unwrap();
+                        assert!(fs::read(&path).unwrap() == compiled, "half a file");
+                    }
+                });
+            }
+        });
+        let left: Vec<_> = fs::read_dir(path.parent().unwrap()).unwrap().collect();
+        assert_eq!(left.len(), 1, "{left:?}");
+    }
 }
