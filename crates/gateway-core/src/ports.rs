@@ -68,6 +68,8 @@ pub enum Record {
     LoginFailures,
     /// Sessions that were logged out before their time.
     EndedSessions,
+    /// What is known of upstream keys, channels and models that failed.
+    Health,
 }
 
 impl Record {
@@ -78,6 +80,7 @@ impl Record {
             Self::SessionSecret => "gateway/session-secret",
             Self::LoginFailures => "gateway/login-failures",
             Self::EndedSessions => "gateway/ended-sessions",
+            Self::Health => "gateway/health",
         }
     }
 }
@@ -162,11 +165,11 @@ pub trait Upstream {
 
 /// What the proxy needs. Cheap to clone: response bodies and background work keep a copy.
 pub trait ProxyPorts:
-    Clock + Random + Log + Background + ReadStore + Upstream + Clone + 'static
+    Clock + Random + Log + Background + WriteStore + Upstream + Clone + 'static
 {
 }
 
-impl<T: Clock + Random + Log + Background + ReadStore + Upstream + Clone + 'static> ProxyPorts
+impl<T: Clock + Random + Log + Background + WriteStore + Upstream + Clone + 'static> ProxyPorts
     for T
 {
 }

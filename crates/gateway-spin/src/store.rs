@@ -1,7 +1,7 @@
 //! The shared store: reads over Spin's key-value interface, conditional writes over `wasi:keyvalue`.
 //! Owns the handles and the rules of atomic writing; knows nothing of what the values mean.
 //!
-//! Only the admin component writes, so only it imports `wasi:keyvalue`.
+//! Both components write: the admin what is configured, the proxy what it learned about upstreams.
 
 use std::cell::RefCell;
 use std::rc::Rc;

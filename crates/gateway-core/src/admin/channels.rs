@@ -40,6 +40,8 @@ struct ChannelView<'a> {
     connect_timeout_ms: u64,
     first_byte_timeout_ms: u64,
     idle_timeout_ms: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hedge_after_ms: Option<u64>,
     azure: Option<&'a Azure>,
     created_at: String,
     updated_at: String,
@@ -87,6 +89,7 @@ impl<'a> ChannelView<'a> {
             connect_timeout_ms: channel.connect_timeout_ms,
             first_byte_timeout_ms: channel.first_byte_timeout_ms,
             idle_timeout_ms: channel.idle_timeout_ms,
+            hedge_after_ms: channel.hedge_after_ms,
             azure: channel.azure.as_ref(),
             created_at: time_text::format(channel.created_at),
             updated_at: time_text::format(channel.updated_at),

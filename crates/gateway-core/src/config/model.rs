@@ -48,6 +48,9 @@ pub struct Settings {
     pub total_timeout_ms: u64,
     /// The largest request body, in bytes.
     pub max_request_bytes: usize,
+    /// Whether requests of one session go to the same channel as long as it is there, so that the provider's
+    /// prompt cache stays warm.
+    pub session_affinity: bool,
 }
 
 impl Default for Settings {
@@ -56,6 +59,7 @@ impl Default for Settings {
             max_attempts: 10,
             total_timeout_ms: 120_000,
             max_request_bytes: 32 * crate::units::MIB,
+            session_affinity: false,
         }
     }
 }
@@ -108,6 +112,10 @@ pub struct Channel {
     pub first_byte_timeout_ms: u64,
     /// Milliseconds between two pieces of a response.
     pub idle_timeout_ms: u64,
+    /// Milliseconds without the beginning of an answer after which the next candidate is tried beside this one;
+    /// `None`: never.
+    #[serde(default)]
+    pub hedge_after_ms: Option<u64>,
     /// What only Azure needs.
     pub azure: Option<Azure>,
     /// When it was made.

@@ -53,6 +53,10 @@ pub struct Channel {
     pub drop_params: Vec<String>,
     /// Its own limits of time.
     pub timeouts: Timeouts,
+    /// How long an attempt may go without the beginning of an answer before the next one starts beside it.
+    pub hedge_after: Option<Duration>,
+    /// Whether it can be asked for the usage of streams.
+    pub stream_usage: bool,
     model_map: BTreeMap<String, String>,
     /// Unix seconds of its creation, for the model list.
     pub created: u64,
@@ -279,6 +283,8 @@ fn prepare(
             first_byte: Duration::from_millis(stored.first_byte_timeout_ms),
             idle: Duration::from_millis(stored.idle_timeout_ms),
         },
+        hedge_after: stored.hedge_after_ms.map(Duration::from_millis),
+        stream_usage: stored.stream_usage && stored.provider != Provider::Anthropic,
         model_map: stored.model_map.clone(),
         created: stored.created_at.unix_seconds(),
         rotation: Cell::new(usize::try_from(rotation & 0xffff_ffff).unwrap_or(0)),

@@ -30,6 +30,7 @@ pub fn channel(name: &str) -> model::Channel {
         connect_timeout_ms: 5_000,
         first_byte_timeout_ms: 60_000,
         idle_timeout_ms: 60_000,
+        hedge_after_ms: None,
         azure: None,
         created_at: Timestamp(1_700_000_000_000),
         updated_at: Timestamp(1_700_000_000_000),

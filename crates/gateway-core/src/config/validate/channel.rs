@@ -68,6 +68,7 @@ pub struct ChannelChange {
     connect_timeout_ms: Option<u64>,
     first_byte_timeout_ms: Option<u64>,
     idle_timeout_ms: Option<u64>,
+    hedge_after_ms: Option<Option<u64>>,
     azure: Option<Option<Azure>>,
 }
 
@@ -119,6 +120,8 @@ impl ChannelChange {
             "connect_timeout_ms" => self.connect_timeout_ms = timeout(name, value, problems),
             "first_byte_timeout_ms" => self.first_byte_timeout_ms = timeout(name, value, problems),
             "idle_timeout_ms" => self.idle_timeout_ms = timeout(name, value, problems),
+            "hedge_after_ms" if value.is_null() => self.hedge_after_ms = Some(None),
+            "hedge_after_ms" => self.hedge_after_ms = timeout(name, value, problems).map(Some),
             "azure" => self.azure = azure(value, problems),
             // What the gateway itself says of a channel: ignored, so that a channel can be sent back as it was read.
             "id" | "created_at" | "updated_at" => {}
@@ -166,6 +169,7 @@ impl ChannelChange {
             self.first_byte_timeout_ms.as_ref(),
         );
         set(&mut channel.idle_timeout_ms, self.idle_timeout_ms.as_ref());
+        set(&mut channel.hedge_after_ms, self.hedge_after_ms.as_ref());
         set(&mut channel.azure, self.azure.as_ref());
         if channel.provider == Provider::Azure {
             cut_azure_path(&mut channel.base_url);
@@ -203,6 +207,7 @@ impl Channel {
             connect_timeout_ms: 5000,
             first_byte_timeout_ms: 60_000,
             idle_timeout_ms: 60_000,
+            hedge_after_ms: None,
             azure: None,
             created_at: now,
             updated_at: now,
