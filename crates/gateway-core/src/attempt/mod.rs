@@ -3,7 +3,9 @@
 //! `proxy` drives it.
 
 pub mod classify;
+pub mod cooldown;
 pub mod exhausted;
+pub mod health;
 pub mod plan;
 pub mod retry_after;
 

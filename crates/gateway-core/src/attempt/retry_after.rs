@@ -7,7 +7,7 @@ use http::header::RETRY_AFTER;
 use crate::units::Timestamp;
 
 /// The longest wait that is believed, in milliseconds: a day. Anything above is a mistake or an attack.
-const MAX_MS: u64 = 24 * 60 * 60 * 1000;
+pub const MAX_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// Milliseconds to wait from `now`; `None` when the headers say nothing that can be read.
 pub fn read(headers: &HeaderMap, now: Timestamp) -> Option<u64> {
