@@ -4,4 +4,6 @@
 
 #[cfg(feature = "fakes")]
 pub mod fakes;
+#[cfg(feature = "fakes")]
+pub mod sim;
 pub mod upstream;
