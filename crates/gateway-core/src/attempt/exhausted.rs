@@ -11,8 +11,14 @@ use crate::ports::SendErrorKind;
 const DEFAULT_RETRY_AFTER_S: u64 = 5;
 
 /// The final error of a request for `model` whose `attempts` all failed; `out_of_time` when the total time
-/// to the first byte was over before the candidates were.
-pub fn error(model: &str, attempts: &[FailedAttempt], out_of_time: bool) -> GatewayError {
+/// to the first byte was over before the candidates were. `spared_ms`: the shortest wait of keys that were not
+/// called, since their upstream had said for how long it throttles them.
+pub fn error(
+    model: &str,
+    attempts: &[FailedAttempt],
+    spared_ms: Option<u64>,
+    out_of_time: bool,
+) -> GatewayError {
     let all = |failure: Failure| {
         !attempts.is_empty() && attempts.iter().all(|attempt| attempt.failure == failure)
     };
@@ -39,7 +45,7 @@ pub fn error(model: &str, attempts: &[FailedAttempt], out_of_time: bool) -> Gate
                 "Every upstream is over its rate limit. Tried: {}.",
                 tell(attempts)
             ))
-            .with_retry_after_s(shortest_wait_s(attempts))
+            .with_retry_after_s(shortest_wait_s(attempts, spared_ms))
     } else if all(Failure::KeyRefused) {
         Case::CredentialsExhausted.error(format!(
             "Every upstream key was refused; an admin must check the keys of these channels. Tried: {}.",
@@ -51,10 +57,11 @@ pub fn error(model: &str, attempts: &[FailedAttempt], out_of_time: bool) -> Gate
     error.as_exhausted()
 }
 
-fn shortest_wait_s(attempts: &[FailedAttempt]) -> u64 {
+fn shortest_wait_s(attempts: &[FailedAttempt], spared_ms: Option<u64>) -> u64 {
     let shortest = attempts
         .iter()
         .filter_map(|attempt| attempt.retry_after_ms)
+        .chain(spared_ms)
         .min();
     shortest.map_or(DEFAULT_RETRY_AFTER_S, |wait| wait.div_ceil(1000))
 }
@@ -130,7 +137,7 @@ mod tests {
     }
 
     fn outcome(attempts: &[FailedAttempt], out_of_time: bool) -> (u16, String, Option<u64>) {
-        let error = error("m", attempts, out_of_time);
+        let error = error("m", attempts, None, out_of_time);
         assert!(error.exhausted);
         (
             error.status.as_u16(),
@@ -202,7 +209,7 @@ mod tests {
             ),
         ];
         assert_eq!(
-            error("m", &attempts, false).body.message,
+            error("m", &attempts, None, false).body.message,
             "Every upstream failed. Tried: NIM: 500 (why); OpenRouter: name not resolved (why)."
         );
     }

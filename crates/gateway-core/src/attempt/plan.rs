@@ -1,19 +1,47 @@
-//! Which candidate is tried next. Owns the order of (channel, key) pairs: each at most once, no more than
-//! a maximum in all. Pure: the order of channels and the first keys are given.
+//! Which candidate is tried next. Owns the order of (channel, key) pairs: each at most once, no more than a maximum
+//! in all, those that cool after all others. Pure: the order of channels, the first keys and what is known of each
+//! candidate are given.
 
 use std::collections::VecDeque;
 
 use super::Failure;
+use super::cooldown::Phase;
+use crate::units::Timestamp;
 
-/// A channel in the order of a request, with the key that its rotation begins with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// In which order a channel's keys are taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyOrder {
+    /// One after the other, from a place that moves on with each request.
+    Rotation {
+        /// How many keys there are; a channel without any counts as one.
+        count: usize,
+        /// Where it begins; any number.
+        start: usize,
+    },
+    /// The keys' indexes in this order.
+    Fixed(Vec<usize>),
+}
+
+impl KeyOrder {
+    fn get(&self, place: usize) -> Option<usize> {
+        match self {
+            Self::Rotation { count, start } if place < *count => {
+                // Never beyond the count of keys, so that the sum cannot overflow.
+                Some((start % count + place) % count)
+            }
+            Self::Rotation { .. } => None,
+            Self::Fixed(keys) => keys.get(place).copied(),
+        }
+    }
+}
+
+/// A channel in the order of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Turn {
     /// The channel's index in its snapshot.
     pub channel: usize,
-    /// How many keys it has; a channel without any counts as one.
-    pub keys: usize,
-    /// Where its rotation begins; any number.
-    pub start: usize,
+    /// Its keys.
+    pub keys: KeyOrder,
 }
 
 /// One (channel, key) pair.
@@ -25,15 +53,38 @@ pub struct Candidate {
     pub key: usize,
 }
 
+/// What comes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Next {
+    /// Whom to try.
+    pub candidate: Candidate,
+    /// Whether its cooldown has just ended, so that only one request may try it: the caller gets that right first,
+    /// or gives the candidate back with [`Plan::postpone`].
+    pub is_probe: bool,
+}
+
+/// A candidate that is tried only when nothing better is left.
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    candidate: Candidate,
+    /// Another request has the right to probe it.
+    is_probed_by_other: bool,
+}
+
 /// The candidates that are left.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// Channels with keys left, the current one first.
     turns: VecDeque<Turn>,
-    /// Keys of the current channel that were tried.
-    tried: usize,
-    /// Channels that were put last, with the keys they had left.
-    deferred: VecDeque<(Turn, usize)>,
+    /// Keys of the current channel that were taken.
+    taken: usize,
+    /// Candidates that cool, or whose channel this request could not reach.
+    waiting: Vec<Waiting>,
+    /// Whether one key was called inside the time that its upstream had asked for. Calling more of them would only
+    /// make the upstream angrier, since it has said what it will answer.
+    has_tried_stated: bool,
+    /// Ends of the stated waits of keys that are not called at all.
+    spared: Vec<Timestamp>,
     attempts_left: u32,
 }
 
@@ -41,58 +92,147 @@ impl Plan {
     /// A plan over `turns` in their order, for at most `max_attempts` attempts.
     pub fn new(turns: impl IntoIterator<Item = Turn>, max_attempts: u32) -> Self {
         Self {
-            turns: turns.into_iter().filter(|turn| turn.keys > 0).collect(),
-            tried: 0,
-            deferred: VecDeque::new(),
+            turns: turns.into_iter().collect(),
+            taken: 0,
+            waiting: Vec::new(),
+            has_tried_stated: false,
+            spared: Vec::new(),
             attempts_left: max_attempts,
         }
     }
 
-    /// The next candidate, or `None` when there is none left.
-    pub fn next_candidate(&mut self) -> Option<Candidate> {
-        self.attempts_left = self.attempts_left.checked_sub(1)?;
-        loop {
-            if let Some(turn) = self.turns.front() {
-                if self.tried < turn.keys {
-                    let key = turn.start.wrapping_add(self.tried) % turn.keys;
-                    self.tried += 1;
-                    return Some(Candidate {
-                        channel: turn.channel,
-                        key,
-                    });
-                }
-                self.turns.pop_front();
-                self.tried = 0;
-            } else {
-                let (turn, tried) = self.deferred.pop_front()?;
-                self.turns.push_back(turn);
-                self.tried = tried;
-            }
+    /// The next candidate, or `None` when there is none left. `phase` says what is known of a candidate now: it is
+    /// asked anew each time, since other requests learn meanwhile.
+    pub fn next(&mut self, phase: impl Fn(Candidate) -> Phase) -> Option<Next> {
+        if self.attempts_left == 0 {
+            return None;
         }
+        let next = self
+            .next_in_turn(&phase)
+            .or_else(|| self.next_waiting(&phase))?;
+        self.attempts_left -= 1;
+        Some(next)
     }
 
-    /// Learns how the candidate that was given last failed.
-    pub fn failed(&mut self, failure: Failure) {
+    /// Gives a candidate back that another request probes already.
+    pub fn postpone(&mut self, candidate: Candidate) {
+        self.attempts_left += 1;
+        self.waiting.push(Waiting {
+            candidate,
+            is_probed_by_other: true,
+        });
+    }
+
+    /// Learns how a candidate failed.
+    pub fn failed(&mut self, candidate: Candidate, failure: Failure) {
         match failure {
             // The key, or perhaps the channel: its other keys come next.
             Failure::ServerError | Failure::Throttled | Failure::KeyRefused => {}
-            // The whole channel: its other keys come after every other channel.
+            // The whole channel: its other keys come after everything else.
             Failure::Unreachable(_) => {
-                if let Some(turn) = self.turns.pop_front() {
-                    self.deferred.push_back((turn, self.tried));
-                    self.tried = 0;
-                }
+                self.leave(candidate.channel);
+                let (others, own): (Vec<_>, Vec<_>) = self
+                    .waiting
+                    .drain(..)
+                    .partition(|waiting| waiting.candidate.channel != candidate.channel);
+                self.waiting = others;
+                self.waiting.extend(own);
             }
             // The channel has no such model: another key does not change that.
             Failure::ModelUnknown => {
-                self.turns.pop_front();
-                self.tried = 0;
+                self.leave(candidate.channel);
+                self.waiting
+                    .retain(|waiting| waiting.candidate.channel != candidate.channel);
             }
-            Failure::RequestRefused => {
-                self.turns.clear();
-                self.deferred.clear();
+            Failure::RequestRefused => self.attempts_left = 0,
+        }
+    }
+
+    /// When the keys that were not called, since their upstream had asked for it, may be called again.
+    pub fn spared(&self) -> &[Timestamp] {
+        &self.spared
+    }
+
+    /// Channels in order, their keys in order; those that cool are put aside.
+    fn next_in_turn(&mut self, phase: &impl Fn(Candidate) -> Phase) -> Option<Next> {
+        while let Some(turn) = self.turns.front() {
+            let Some(key) = turn.keys.get(self.taken) else {
+                self.turns.pop_front();
+                self.taken = 0;
+                continue;
+            };
+            self.taken += 1;
+            let candidate = Candidate {
+                channel: turn.channel,
+                key,
+            };
+            match phase(candidate) {
+                Phase::Ready => {
+                    return Some(Next {
+                        candidate,
+                        is_probe: false,
+                    });
+                }
+                Phase::HalfOpen => {
+                    return Some(Next {
+                        candidate,
+                        is_probe: true,
+                    });
+                }
+                Phase::Cooling { .. } => self.wait(candidate),
             }
         }
+        None
+    }
+
+    /// The one that ends first.
+    fn next_waiting(&mut self, phase: &impl Fn(Candidate) -> Phase) -> Option<Next> {
+        loop {
+            let phases = self
+                .waiting
+                .iter()
+                .map(|waiting| phase(waiting.candidate))
+                .enumerate();
+            let (place, phase) = phases.min_by_key(|(_, phase)| match phase {
+                Phase::Ready | Phase::HalfOpen => Timestamp(0),
+                Phase::Cooling { until, .. } => *until,
+            })?;
+            let waiting = self.waiting.remove(place);
+            if let Phase::Cooling {
+                until,
+                is_stated: true,
+            } = phase
+            {
+                if self.has_tried_stated {
+                    self.spared.push(until);
+                    continue;
+                }
+                self.has_tried_stated = true;
+            }
+            return Some(Next {
+                candidate: waiting.candidate,
+                is_probe: phase == Phase::HalfOpen && !waiting.is_probed_by_other,
+            });
+        }
+    }
+
+    fn wait(&mut self, candidate: Candidate) {
+        self.waiting.push(Waiting {
+            candidate,
+            is_probed_by_other: false,
+        });
+    }
+
+    /// Puts the keys aside that are left of the current turn, if it is this channel's.
+    fn leave(&mut self, channel: usize) {
+        let Some(turn) = self.turns.pop_front_if(|turn| turn.channel == channel) else {
+            return;
+        };
+        while let Some(key) = turn.keys.get(self.taken) {
+            self.taken += 1;
+            self.wait(Candidate { channel, key });
+        }
+        self.taken = 0;
     }
 }
 

@@ -21,7 +21,7 @@ use crate::secret::{self, Secret};
 pub struct Snapshot {
     /// Limits of the whole gateway.
     pub settings: Settings,
-    channels: Vec<Channel>,
+    channels: Vec<Rc<Channel>>,
     keys: HashMap<[u8; 32], ClientKey>,
     by_model: HashMap<String, Vec<usize>>,
     serving_all: Vec<usize>,
@@ -137,7 +137,7 @@ impl Snapshot {
         for stored in document.channels {
             let index = snapshot.channels.len();
             match prepare(&stored, master, random(), &mut snapshot.problems) {
-                Ok(channel) => snapshot.channels.push(channel),
+                Ok(channel) => snapshot.channels.push(Rc::new(channel)),
                 Err(problem) => {
                     snapshot.problems.push(problem);
                     continue;
@@ -174,7 +174,7 @@ impl Snapshot {
     }
 
     /// The channel at an index that came from [`Self::serving`].
-    pub fn channel(&self, index: usize) -> Option<&Channel> {
+    pub fn channel(&self, index: usize) -> Option<&Rc<Channel>> {
         self.channels.get(index)
     }
 

@@ -12,7 +12,7 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, Response, StatusCode};
 use http_body::Body;
 
-use super::forward::{Attempt, out_of_time};
+use super::attempt::{Attempt, out_of_time};
 use super::headers;
 use super::relay::Relay;
 use crate::attempt::{FailedAttempt, Failure, classify, retry_after};
@@ -63,11 +63,14 @@ pub async fn read<P: ProxyPorts>(
             attempt,
             "the answer is a web page, is the base URL right?",
         )),
-        Kind::Other => Ok(reply(
-            parts.status,
-            &parts.headers,
-            pieces(Bytes::new(), body),
-        )),
+        Kind::Other => {
+            attempt.answered(true);
+            Ok(reply(
+                parts.status,
+                &parts.headers,
+                pieces(Bytes::new(), body),
+            ))
+        }
     }
 }
 
@@ -110,6 +113,7 @@ async fn json<P: ProxyPorts>(
 ) -> Result<Reply, FailedAttempt> {
     let (whole, is_complete) = read_whole(attempt, &mut body, MAX_WHOLE_BYTES).await?;
     if !is_complete {
+        attempt.answered(true);
         return Ok(reply(status, headers, pieces(whole, body)));
     }
     let padding = signals::padding_before_json(&whole);
@@ -117,6 +121,7 @@ async fn json<P: ProxyPorts>(
     if signals::body_is_error(&whole) {
         return Err(error(attempt, status, headers, &whole));
     }
+    attempt.answered(true);
     Ok(reply(status, headers, ReplyBody::Whole(whole)))
 }
 
@@ -159,6 +164,8 @@ async fn events<P: ProxyPorts>(
             held.push(block);
         }
         if is_committed || held_bytes > MAX_HELD_BYTES || held_events > MAX_HELD_EVENTS {
+            // The rest may still break, which says something else of the channel.
+            attempt.answered(false);
             let relay = Relay::new(attempt, body, scanner, &held);
             return Ok(reply(
                 status,
@@ -237,13 +244,13 @@ async fn next_in_time<P: ProxyPorts>(
     attempt: &Attempt<'_, P>,
     body: &mut P::Body,
 ) -> Result<Option<Bytes>, FailedAttempt> {
-    let left = Duration::from_millis(attempt.deadline.since_ms(attempt.ports.now()));
+    let left = Duration::from_millis(attempt.deadline.since_ms(attempt.ports().now()));
     let piece = if left.is_zero() {
         None
     } else if attempt.channel.timeouts.idle <= left {
         Some(next(body).await)
     } else {
-        let (piece, timer) = (pin!(next(body)), pin!(attempt.ports.sleep(left)));
+        let (piece, timer) = (pin!(next(body)), pin!(attempt.ports().sleep(left)));
         match future::select(piece, timer).await {
             Either::Left((piece, _)) => Some(piece),
             Either::Right(_) => None,
@@ -348,7 +355,7 @@ fn error<P: ProxyPorts>(
     };
     let failure = classify::failure(status, &found.body);
     FailedAttempt {
-        retry_after_ms: retry_after::read(headers, attempt.ports.now()),
+        retry_after_ms: retry_after::read(headers, attempt.ports().now()),
         headers: Box::new(headers::from_upstream(headers)),
         ..attempt.failed(failure, status, found.body)
     }

@@ -1,25 +1,31 @@
-//! One call, over as many attempts as it needs. Owns the loop that drives [`Plan`]; what an answer is
-//! worth is decided in `answer`, what a failure means in `attempt`.
+//! One call, over as many attempts as it needs. Owns the loop that takes candidates from the [`Plan`], one after the
+//! other or, where the channel asks for it, one beside the other. What an attempt is, is `attempt`'s; what an answer
+//! is worth is decided in `answer`, what a failure means in `crate::attempt`.
 
-use std::borrow::Cow;
+use std::cell::Cell;
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::StreamExt as _;
+use futures_util::future::{self, Either};
+use futures_util::stream::FuturesUnordered;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use super::attempt::{Attempt, Finished};
 use super::payload::Payload;
 use super::routes::Operation;
-use super::{Gateway, answer, authenticate, models, outgoing};
-use crate::attempt::plan::{Candidate, Plan, Turn};
+use super::{Gateway, authenticate, candidates, models};
+use crate::attempt::cooldown::Phase;
+use crate::attempt::plan::{Candidate, Plan};
 use crate::attempt::{FailedAttempt, Failure, exhausted};
 use crate::config::model::ClientKey;
-use crate::config::snapshot::{Channel, Key, Snapshot};
-use crate::error::{Case, ErrorBody, ErrorStyle, GatewayError, printable};
-use crate::ports::{ProxyPorts, SendError, SendErrorKind, Timeouts};
+use crate::config::snapshot::{Channel, Snapshot};
+use crate::error::{ErrorStyle, GatewayError};
+use crate::ports::{Clock, ProxyPorts};
 use crate::reply::Reply;
-use crate::route::{self, Entry};
 use crate::units::Timestamp;
 
 /// The channel that answered, or the last one that was tried.
@@ -55,198 +61,174 @@ pub async fn run<P: ProxyPorts>(
     }
     // 2. Put the channels that serve it in order.
     let ports = &gateway.ports;
-    let mut plan = plan(snapshot, &model, || ports.next_u64())?;
-    // 3. Attempts, one after the other, until the time to the first byte is over.
-    let deadline = ports.now().plus_ms(snapshot.settings.total_timeout_ms);
-    let mut failed: Vec<FailedAttempt> = Vec::new();
-    let mut last: Option<&Channel> = None;
+    let session = candidates::session(snapshot, call.headers, &payload);
+    let mut plan = candidates::plan(snapshot, &model, session.as_deref(), || ports.next_u64())?;
+    let course = Course {
+        gateway,
+        snapshot,
+        call,
+        payload: &payload,
+        model: &model,
+        deadline: ports.now().plus_ms(snapshot.settings.total_timeout_ms),
+    };
+    // 3. Attempts until one answers, no candidate is left, or the time to the first byte is over.
+    let mut story = Story::default();
+    let mut running = FuturesUnordered::new();
+    let mut wants_next = true;
     loop {
-        let left_ms = deadline.since_ms(ports.now());
-        let candidate = if left_ms == 0 {
-            None
-        } else {
-            plan.next_candidate()
-        };
-        let Some((channel, key)) = candidate.and_then(|candidate| resolve(snapshot, candidate))
-        else {
-            let reply = exhausted::error(&model, &failed, left_ms == 0)
-                .into_reply_as(call.operation.errors);
-            return Ok(labelled(reply, last, failed.len()));
-        };
-        let attempt = Attempt {
-            ports,
-            channel,
-            key,
-            operation: call.operation,
-            request_id: call.request_id,
-            deadline,
-        };
-        let outcome = match outgoing::build(call, &payload, &model, channel, key) {
-            Ok(request) => attempt.make(request, timeouts(channel, left_ms)).await,
-            Err(error) => Err(attempt.unreachable(not_sendable(&error))),
-        };
-        match outcome {
-            Ok(reply) => return Ok(labelled(reply, Some(channel), failed.len() + 1)),
-            Err(failure) => {
-                attempt.log(&failure, failed.len() + 1);
-                if failure.failure == Failure::RequestRefused {
-                    let reply = refused(failure, call.operation.errors);
-                    return Ok(labelled(reply, Some(channel), failed.len() + 1));
+        if wants_next {
+            match course.next(&mut plan).await {
+                Some(attempt) => {
+                    story.begin(&attempt);
+                    running.push(attempt.make(call, &payload, &model));
                 }
-                plan.failed(failure.failure);
-                failed.push(failure);
-                last = Some(channel);
+                None if running.is_empty() => return Ok(course.exhausted(&plan, &story)),
+                None => story.stop_hedging(),
+            }
+        }
+        // 4. Wait for an outcome; beside an attempt that is late the next one starts, if its channel asks for that.
+        let Some(Finished { attempt, outcome }) =
+            first(&mut running, story.hedge_after(), ports).await
+        else {
+            wants_next = true;
+            continue;
+        };
+        let failed = match outcome {
+            // What still runs beside it is dropped here, which ends its calls.
+            Ok(reply) => return Ok(labelled(reply, Some(attempt.channel), story.attempts)),
+            Err(failed) => failed,
+        };
+        // 5. Learn from a failure, for this request and for all others.
+        attempt.log(&failed, story.attempts);
+        plan.failed(attempt.candidate, failed.failure);
+        attempt.failed_with(&failed);
+        if failed.failure == Failure::RequestRefused {
+            let reply = refused(failed, call.operation.errors);
+            return Ok(labelled(reply, Some(attempt.channel), story.attempts));
+        }
+        story.end(&attempt, failed);
+        wants_next = running.is_empty();
+    }
+}
+
+/// The first outcome; `None` when `hedge_after` is over before there is one.
+async fn first<T: Future>(
+    running: &mut FuturesUnordered<T>,
+    hedge_after: Option<Duration>,
+    clock: &impl Clock,
+) -> Option<T::Output> {
+    match hedge_after {
+        None => running.next().await,
+        Some(hedge_after) => {
+            match future::select(running.next(), pin!(clock.sleep(hedge_after))).await {
+                Either::Left((outcome, _)) => outcome,
+                Either::Right(_) => None,
             }
         }
     }
 }
 
-/// One attempt and what it needs to tell of itself.
-pub struct Attempt<'a, P> {
-    /// The host.
-    pub ports: &'a P,
-    /// The channel that is tried.
-    pub channel: &'a Channel,
-    /// Its key.
-    pub key: &'a Rc<Key>,
-    /// What is asked for.
-    pub operation: Operation,
-    /// The request's id, for the log.
-    pub request_id: &'a str,
+/// What stays the same over all attempts of a request.
+struct Course<'a, P> {
+    gateway: &'a Rc<Gateway<P>>,
+    snapshot: &'a Snapshot,
+    call: &'a Call<'a>,
+    payload: &'a Payload<'a>,
+    model: &'a str,
     /// When the time to the first byte is over.
-    pub deadline: Timestamp,
+    deadline: Timestamp,
 }
 
-impl<P: ProxyPorts> Attempt<'_, P> {
-    async fn make(
-        &self,
-        request: http::Request<Bytes>,
-        timeouts: Timeouts,
-    ) -> Result<Reply, FailedAttempt> {
-        let response = self
-            .ports
-            .send(request, timeouts)
-            .await
-            .map_err(|error| self.unreachable(error))?;
-        answer::read(self, response).await
-    }
-
-    /// A failed attempt without an upstream's response.
-    pub fn unreachable(&self, error: SendError) -> FailedAttempt {
-        let body = ErrorBody {
-            message: error.detail,
-            kind: "server_error".to_owned(),
-            param: None,
-            code: None,
-        };
-        FailedAttempt {
-            status: None,
-            ..self.failed(
-                Failure::Unreachable(error.kind),
-                http::StatusCode::BAD_GATEWAY,
-                body,
-            )
+impl<'a, P: ProxyPorts> Course<'a, P> {
+    /// The next candidate, ready to be called; `None` when there is none or no time left.
+    async fn next(&self, plan: &mut Plan) -> Option<Attempt<'a, P>> {
+        loop {
+            let now = self.gateway.ports.now();
+            if now >= self.deadline {
+                return None;
+            }
+            let next = plan.next(|candidate| {
+                candidates::resolve(self.snapshot, candidate).map_or(
+                    Phase::Ready,
+                    |(channel, key)| {
+                        let model = channel.upstream_model(self.model);
+                        self.gateway.phase(channel, key, model, now)
+                    },
+                )
+            })?;
+            let (channel, key) = candidates::resolve(self.snapshot, next.candidate)?;
+            let mut attempt = Attempt {
+                gateway: self.gateway,
+                candidate: next.candidate,
+                channel,
+                key,
+                model: channel.upstream_model(self.model),
+                operation: self.call.operation,
+                request_id: self.call.request_id,
+                deadline: self.deadline,
+                began: now,
+                asks_usage: self.payload.wants_usage_asked(self.call.operation, channel),
+                probe: Cell::default(),
+            };
+            if next.is_probe {
+                let Some(probe) = self.gateway.probe(channel, attempt.who(), now).await else {
+                    plan.postpone(next.candidate);
+                    continue;
+                };
+                attempt.probe = Cell::new(Some(probe));
+                attempt.began = self.gateway.ports.now();
+            }
+            return Some(attempt);
         }
     }
 
-    /// A failed attempt with an upstream's response.
-    /// The upstream's words go on to clients and into the log, so the key is taken out of them here.
-    pub fn failed(
-        &self,
-        failure: Failure,
-        status: http::StatusCode,
-        mut error: ErrorBody,
-    ) -> FailedAttempt {
-        for text in [
-            Some(&mut error.message),
-            Some(&mut error.kind),
-            error.param.as_mut(),
-            error.code.as_mut(),
-        ]
-        .into_iter()
-        .flatten()
-        {
-            *text = self.key.redact(text).into_owned();
+    /// The answer when nobody is left to be asked.
+    fn exhausted(&self, plan: &Plan, story: &Story<'_>) -> Reply {
+        let now = self.gateway.ports.now();
+        let spared_ms = plan.spared().iter().map(|until| until.since_ms(now)).min();
+        let is_out_of_time = now >= self.deadline;
+        let error = exhausted::error(self.model, &story.failed, spared_ms, is_out_of_time);
+        let reply = error.into_reply_as(self.call.operation.errors);
+        labelled(reply, story.last, story.attempts)
+    }
+}
+
+/// What has happened so far.
+#[derive(Default)]
+struct Story<'a> {
+    /// Attempts that were begun.
+    attempts: usize,
+    /// The channel that failed last.
+    last: Option<&'a Channel>,
+    failed: Vec<FailedAttempt>,
+    /// Attempts under way, the latest last, with the time after which they are late.
+    under_way: Vec<(Candidate, Option<Duration>)>,
+}
+
+impl<'a> Story<'a> {
+    fn begin<P: ProxyPorts>(&mut self, attempt: &Attempt<'a, P>) {
+        self.attempts += 1;
+        self.under_way
+            .push((attempt.candidate, attempt.channel.hedge_after));
+    }
+
+    fn end<P: ProxyPorts>(&mut self, attempt: &Attempt<'a, P>, failed: FailedAttempt) {
+        self.failed.push(failed);
+        self.last = Some(attempt.channel);
+        self.under_way
+            .retain(|(candidate, _)| *candidate != attempt.candidate);
+    }
+
+    /// How long the latest attempt may go without an answer before another one starts beside it.
+    fn hedge_after(&self) -> Option<Duration> {
+        self.under_way.last()?.1
+    }
+
+    /// There is nobody left to start.
+    fn stop_hedging(&mut self) {
+        for (_, hedge_after) in &mut self.under_way {
+            *hedge_after = None;
         }
-        FailedAttempt {
-            channel: self.channel.name.clone(),
-            key: self.key.id.clone(),
-            failure,
-            status: Some(status),
-            error: Box::new(error),
-            retry_after_ms: None,
-            headers: Box::default(),
-        }
-    }
-
-    fn log(&self, failed: &FailedAttempt, number: usize) {
-        let status = failed
-            .status
-            .map_or(Cow::Borrowed("no response"), |status| {
-                status.as_str().to_owned().into()
-            });
-        self.ports.line(format_args!(
-            "{} attempt {number} at channel {} key {}: {status}, {:?}: {:?}",
-            self.request_id,
-            self.channel.id,
-            self.key.name(),
-            failed.failure,
-            failed.error.message
-        ));
-    }
-}
-
-fn plan(
-    snapshot: &Snapshot,
-    model: &str,
-    random: impl FnMut() -> u64,
-) -> Result<Plan, GatewayError> {
-    let mut serves = false;
-    let mut entries: Vec<Entry> = snapshot
-        .serving(model)
-        .inspect(|_| serves = true)
-        .filter_map(|index| {
-            let channel = snapshot.channel(index).filter(|channel| channel.enabled)?;
-            Some(Entry {
-                index,
-                priority: channel.priority,
-                weight: channel.weight,
-            })
-        })
-        .collect();
-    if !serves {
-        return Err(models::not_found(model));
-    }
-    if entries.is_empty() {
-        return Err(Case::NoChannelAvailable.error(format!(
-            "Only disabled channels serve the model `{}`. An admin can enable one in the panel.",
-            printable(model)
-        )));
-    }
-    route::shuffle(&mut entries, random);
-    let turns = entries.iter().filter_map(|entry| {
-        let channel = snapshot.channel(entry.index)?;
-        Some(Turn {
-            channel: entry.index,
-            keys: channel.keys.len(),
-            start: channel.next_rotation(),
-        })
-    });
-    Ok(Plan::new(turns, snapshot.settings.max_attempts))
-}
-
-fn resolve(snapshot: &Snapshot, candidate: Candidate) -> Option<(&Channel, &Rc<Key>)> {
-    let channel = snapshot.channel(candidate.channel)?;
-    Some((channel, channel.keys.get(candidate.key)?))
-}
-
-/// No attempt may take longer than what is left of the request's time to the first byte.
-fn timeouts(channel: &Channel, left_ms: u64) -> Timeouts {
-    let left = Duration::from_millis(left_ms);
-    Timeouts {
-        connect: channel.timeouts.connect.min(left),
-        first_byte: channel.timeouts.first_byte.min(left),
-        idle: channel.timeouts.idle,
     }
 }
 
@@ -270,14 +252,6 @@ fn refused(failure: FailedAttempt, style: ErrorStyle) -> Reply {
     reply
 }
 
-/// The channel's settings and the model's name make no URL.
-fn not_sendable(error: &http::Error) -> SendError {
-    SendError {
-        kind: SendErrorKind::Denied,
-        detail: format!("no request could be built: {error}"),
-    }
-}
-
 fn labelled(mut reply: Reply, channel: Option<&Channel>, attempts: usize) -> Reply {
     let headers = reply.headers_mut();
     if let Some(channel) = channel {
@@ -285,12 +259,4 @@ fn labelled(mut reply: Reply, channel: Option<&Channel>, attempts: usize) -> Rep
     }
     headers.insert(X_GATEWAY_ATTEMPTS, HeaderValue::from(attempts));
     reply
-}
-
-/// The time to the first byte ended while an answer was being read.
-pub fn out_of_time() -> SendError {
-    SendError {
-        kind: SendErrorKind::Timeout,
-        detail: "no content came within the request's total time".to_owned(),
-    }
 }

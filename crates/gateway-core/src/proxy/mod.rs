@@ -2,11 +2,14 @@
 //! Owns the table of client routes. Must not know the admin API.
 
 mod answer;
+mod attempt;
 mod authenticate;
 mod body;
+mod candidates;
 mod cors;
 mod forward;
 mod headers;
+mod health;
 mod models;
 mod outgoing;
 mod payload;
@@ -17,6 +20,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use bytes::Bytes;
+use futures_util::future;
 use http::{HeaderName, HeaderValue, Method, Request, Response};
 use http_body::Body;
 
@@ -39,6 +43,7 @@ pub struct Gateway<P> {
     ports: P,
     master_key: Result<Option<MasterKey>, String>,
     cache: Cache,
+    known: health::Known,
 }
 
 impl<P: ProxyPorts> Gateway<P> {
@@ -49,6 +54,7 @@ impl<P: ProxyPorts> Gateway<P> {
             ports,
             master_key,
             cache: Cache::default(),
+            known: health::Known::default(),
         }
     }
 
@@ -70,7 +76,7 @@ impl<P: ProxyPorts> Gateway<P> {
         }
     }
 
-    async fn load(&self) -> Result<Rc<Snapshot>, GatewayError> {
+    async fn load(self: &Rc<Self>) -> Result<Rc<Snapshot>, GatewayError> {
         let began = self.ports.now();
         let unavailable = |reason: &dyn fmt::Display| {
             self.ports
@@ -82,11 +88,14 @@ impl<P: ProxyPorts> Gateway<P> {
         let master = self.master_key.as_ref().map_err(|reason| {
             Case::Misconfigured.error(format!("The gateway's master_key is not usable: {reason}."))
         })?;
-        let raw = self
-            .ports
-            .read(Record::Config)
-            .await
-            .map_err(|error| unavailable(&error))?;
+        // Both at once: an instance that lives for one request waits for the store only here.
+        let (config, health) = future::join(
+            self.ports.read(Record::Config),
+            self.ports.read(Record::Health),
+        )
+        .await;
+        self.take_in(health);
+        let raw = config.map_err(|error| unavailable(&error))?;
         self.cache
             .accept(raw, began, |raw| {
                 let document: Document =

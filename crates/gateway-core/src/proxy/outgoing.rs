@@ -4,30 +4,33 @@
 use bytes::Bytes;
 use http::{Method, Request};
 
+use super::attempt::Attempt;
 use super::forward::Call;
 use super::headers;
-use super::payload::Payload;
-use crate::config::snapshot::{Channel, Key};
+use super::payload::{Changes, Payload};
+use crate::ports::ProxyPorts;
 
 /// Builds the request for one attempt.
-pub fn build(
+pub fn build<P: ProxyPorts>(
     call: &Call<'_>,
     payload: &Payload<'_>,
     model: &str,
-    channel: &Channel,
-    key: &Key,
+    attempt: &Attempt<'_, P>,
 ) -> Result<Request<Bytes>, http::Error> {
-    let upstream_model = channel.upstream_model(model);
-    let new_model = (upstream_model != model).then_some(upstream_model);
+    let (channel, upstream_model) = (attempt.channel, attempt.model);
     let uri = channel.dialect.uri(call.operation.path, upstream_model)?;
-    let mut request =
-        Request::new(payload.for_upstream(&call.body, new_model, &channel.drop_params));
+    let changes = Changes {
+        model: (upstream_model != model).then_some(upstream_model),
+        dropped: &channel.drop_params,
+        asks_usage: attempt.asks_usage,
+    };
+    let mut request = Request::new(payload.for_upstream(&call.body, &changes));
     *request.method_mut() = Method::POST;
     *request.uri_mut() = uri;
     *request.headers_mut() = headers::to_upstream(
         call.headers,
         &channel.headers,
-        key.credential.as_ref(),
+        attempt.key.credential.as_ref(),
         request.body().len(),
     );
     if let Some((name, value)) = channel.dialect.default_header() {

@@ -7,9 +7,25 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 
+use super::routes::Operation;
+use crate::config::snapshot::Channel;
 use crate::error::{Case, GatewayError};
 use crate::wire::members::{Edit, Members, quoted};
 use crate::wire::multipart::{self, Form};
+
+/// The member that holds `include_usage`.
+const STREAM_OPTIONS: &str = "stream_options";
+
+/// What a channel needs of a body to be different.
+#[derive(Clone, Copy, Debug)]
+pub struct Changes<'a> {
+    /// The upstream's name of the model, where it differs.
+    pub model: Option<&'a str>,
+    /// Members that the upstream refuses.
+    pub dropped: &'a [String],
+    /// Whether the usage of a stream is asked for; see [`Payload::wants_usage_asked`].
+    pub asks_usage: bool,
+}
 
 /// A parsed body; it borrows the bytes that came.
 pub enum Payload<'a> {
@@ -56,30 +72,59 @@ impl<'a> Payload<'a> {
         })
     }
 
-    /// The body for an upstream: `whole`, with another model where the upstream's name differs and without
-    /// `dropped` members. Bytes that no edit touches stay, and nothing is copied when there is no edit.
-    pub fn for_upstream(
-        &self,
-        whole: &Bytes,
-        new_model: Option<&str>,
-        dropped: &[String],
-    ) -> Bytes {
-        if new_model.is_none() && dropped.is_empty() {
-            return whole.clone();
+    /// A member that is text.
+    pub fn text(&self, name: &str) -> Option<Cow<'a, str>> {
+        match self {
+            Self::Json(members) => members.string(name),
+            Self::Form(form) => form.text(name).map(Cow::Borrowed),
         }
-        let dropped = dropped
+    }
+
+    /// Whether the upstream has to be asked for the usage of a stream, since the client did not ask: for streams
+    /// of channels that know the option.
+    pub fn wants_usage_asked(&self, operation: Operation, channel: &Channel) -> bool {
+        let Self::Json(members) = self else {
+            return false;
+        };
+        operation.has_stream_options
+            && channel.stream_usage
+            && members.raw("stream") == Some("true")
+            && !channel
+                .drop_params
+                .iter()
+                .any(|name| name == STREAM_OPTIONS)
+            && asking_options(members).is_some()
+    }
+
+    /// The body for an upstream: `whole` with the few changes that the channel needs. Bytes that no change touches
+    /// stay, and nothing is copied when there is none.
+    pub fn for_upstream(&self, whole: &Bytes, changes: &Changes<'_>) -> Bytes {
+        let dropped = changes
+            .dropped
             .iter()
             .map(String::as_str)
             .filter(|name| *name != "model");
         let edited = match self {
             Self::Json(members) => {
-                let model = new_model.map(|model| Edit::Set("model", Cow::Owned(quoted(model))));
-                let edits: Vec<Edit<'_>> =
-                    model.into_iter().chain(dropped.map(Edit::Remove)).collect();
+                let model = changes
+                    .model
+                    .map(|model| Edit::Set("model", Cow::Owned(quoted(model))));
+                let usage = changes
+                    .asks_usage
+                    .then(|| asking_options(members))
+                    .flatten()
+                    .map(|options| Edit::Set(STREAM_OPTIONS, options));
+                let edits: Vec<Edit<'_>> = model
+                    .into_iter()
+                    .chain(usage)
+                    .chain(dropped.map(Edit::Remove))
+                    .collect();
                 members.rewrite(&edits)
             }
             Self::Form(form) => {
-                let model = new_model.map(|model| ("model", Some(Cow::Borrowed(model))));
+                let model = changes
+                    .model
+                    .map(|model| ("model", Some(Cow::Borrowed(model))));
                 let edits: Vec<_> = model
                     .into_iter()
                     .chain(dropped.map(|name| (name, None)))
@@ -89,4 +134,18 @@ impl<'a> Payload<'a> {
         };
         edited.map_or_else(|| whole.clone(), Bytes::from)
     }
+}
+
+/// The client's stream options, and the usage asked for as well; `None` when the client asks itself, or sends
+/// something else than options, which is for the upstream to judge.
+fn asking_options(members: &Members<'_>) -> Option<Cow<'static, str>> {
+    let Some(raw) = members.raw(STREAM_OPTIONS).filter(|raw| *raw != "null") else {
+        return Some(Cow::Borrowed(r#"{"include_usage":true}"#));
+    };
+    let options = Members::parse(raw.as_bytes()).ok()?;
+    if options.raw("include_usage") == Some("true") {
+        return None;
+    }
+    let asking = options.rewrite(&[Edit::Set("include_usage", Cow::Borrowed("true"))])?;
+    String::from_utf8(asking).ok().map(Cow::Owned)
 }

@@ -8,13 +8,17 @@ use bytes::Bytes;
 use futures_util::stream;
 use http::StatusCode;
 
-use super::answer;
-use super::forward::Attempt;
+use super::attempt::Attempt;
 use super::routes::Operation;
-use crate::config::snapshot::Key;
+use super::{Gateway, answer};
+use crate::attempt::health::{Event, Who};
+use crate::attempt::{FailedAttempt, Failure, classify};
+use crate::config::snapshot::{Channel, Key};
 use crate::error::{ErrorBody, ErrorStyle};
 use crate::ports::{ProxyPorts, SendError, SendErrorKind};
 use crate::reply::{BrokenBody, Pieces};
+use crate::units::Timestamp;
+use crate::wire::error_shape::{self, UpstreamError};
 use crate::wire::signals::{self, Signal};
 use crate::wire::sse::{self, Block, Scanner};
 
@@ -27,15 +31,17 @@ const MAX_DRAINED_PIECES: usize = 8;
 
 /// A stream in flight.
 pub struct Relay<P: ProxyPorts> {
-    ports: P,
+    gateway: Rc<Gateway<P>>,
     /// `None` once nothing more of it is wanted.
     body: Option<P::Body>,
     scanner: Scanner,
     ready: VecDeque<Bytes>,
     progress: Progress,
     operation: Operation,
-    channel: String,
+    channel: Rc<Channel>,
     key: Rc<Key>,
+    model: String,
+    began: Timestamp,
     request_id: String,
 }
 
@@ -61,14 +67,16 @@ impl<P: ProxyPorts> Relay<P> {
         blocks: &[Block],
     ) -> Self {
         let mut relay = Self {
-            ports: attempt.ports.clone(),
+            gateway: Rc::clone(attempt.gateway),
             body: Some(body),
             scanner,
             ready: VecDeque::new(),
             progress: Progress::Open,
             operation: attempt.operation,
-            channel: attempt.channel.name.clone(),
+            channel: Rc::clone(attempt.channel),
             key: Rc::clone(attempt.key),
+            model: attempt.model.to_owned(),
+            began: attempt.began,
             request_id: attempt.request_id.to_owned(),
         };
         for block in blocks {
@@ -94,6 +102,7 @@ impl<P: ProxyPorts> Relay<P> {
                 return None;
             }
             if self.progress == Progress::Done {
+                self.complete();
                 self.drain();
                 return None;
             }
@@ -101,9 +110,9 @@ impl<P: ProxyPorts> Relay<P> {
             match answer::next(body).await {
                 Some(Ok(chunk)) => match self.scanner.push(chunk) {
                     Ok(block) => self.absorb(&block),
-                    Err(_) => self.broke("one of its events is longer than 17 MiB"),
+                    Err(_) => self.broke("one of its events is longer than 17 MiB", None),
                 },
-                Some(Err(error)) => self.broke(&describe(&error)),
+                Some(Err(error)) => self.broke(&describe(&error), None),
                 None => self.ended(),
             }
         }
@@ -114,7 +123,7 @@ impl<P: ProxyPorts> Relay<P> {
     fn drain(&mut self) {
         self.progress = Progress::Closed;
         if let Some(mut body) = self.body.take() {
-            self.ports.spawn(async move {
+            self.gateway.ports.spawn(async move {
                 for _ in 0..MAX_DRAINED_PIECES {
                     if !matches!(answer::next(&mut body).await, Some(Ok(_))) {
                         return;
@@ -148,11 +157,10 @@ impl<P: ProxyPorts> Relay<P> {
                 Signal::Done => self.progress = Progress::Done,
                 Signal::Error => {
                     self.pass(block, run_start, start);
-                    let found = crate::wire::error_shape::normalise(
-                        StatusCode::OK,
-                        data.as_deref().unwrap_or_default(),
-                    );
-                    self.broke(&found.body.message);
+                    let found =
+                        error_shape::normalise(StatusCode::OK, data.as_deref().unwrap_or_default());
+                    let message = found.body.message.clone();
+                    self.broke(&message, Some(found));
                     return;
                 }
             }
@@ -172,34 +180,84 @@ impl<P: ProxyPorts> Relay<P> {
         self.absorb(&last);
         match self.progress {
             Progress::Open if self.operation.stream_has_end_mark => {
-                self.broke("the stream ended without a finish reason or its end mark");
+                self.broke(
+                    "the stream ended without a finish reason or its end mark",
+                    None,
+                );
             }
             Progress::Open | Progress::Finished => {
                 // An event that only lacks its blank line is passed on where no mark tells that it is whole.
                 if !rest.is_empty() && !self.operation.stream_has_end_mark {
                     self.ready.push_back(rest);
                 }
+                self.complete();
                 self.progress = Progress::Closed;
             }
             Progress::Done | Progress::Closed => self.progress = Progress::Closed,
         }
     }
 
-    /// The upstream broke the stream: says so to the client, unless it has everything already.
-    fn broke(&mut self, reason: &str) {
-        let reason = &*self.key.redact(reason);
+    /// The client has all that it asked for.
+    fn complete(&self) {
+        if self.gateway.knows_of(&self.channel) {
+            self.gateway.learn(Event::Answered {
+                who: self.who(),
+                began: self.began,
+                whole: true,
+            });
+        }
+    }
+
+    /// The upstream broke the stream: says so to the client, unless it has everything already, and to all other
+    /// requests. An error of the upstream's own means what it would have meant before the first event.
+    fn broke(&mut self, reason: &str, error: Option<UpstreamError>) {
+        let reason = self.key.redact(reason).into_owned();
         if !matches!(self.progress, Progress::Done | Progress::Closed) {
-            self.ports.line(format_args!(
+            self.gateway.ports.line(format_args!(
                 "{} stream of channel {:?} broke: {reason:?}",
-                self.request_id, self.channel
+                self.request_id, self.channel.name
             ));
             self.ready.push_back(incomplete_event(
                 self.operation.errors,
-                &self.channel,
-                reason,
+                &self.channel.name,
+                &reason,
             ));
+            self.gateway.learn(self.broken_event(reason, error));
         }
         self.progress = Progress::Closed;
+    }
+
+    fn broken_event(&self, message: String, error: Option<UpstreamError>) -> Event {
+        let status = error
+            .as_ref()
+            .map(|error| classify::status_inside_success(error.status, &error.body));
+        let failure = match (&error, status) {
+            (Some(error), Some(status)) => classify::failure(status, &error.body),
+            _ => Failure::ServerError,
+        };
+        let failed = FailedAttempt {
+            channel: String::new(),
+            key: String::new(),
+            failure,
+            status,
+            error: Box::new(ErrorBody {
+                message,
+                kind: String::new(),
+                param: None,
+                code: None,
+            }),
+            retry_after_ms: None,
+            headers: Box::default(),
+        };
+        Event::failed(self.who(), &failed, self.began, self.gateway.ports.now())
+    }
+
+    fn who(&self) -> Who {
+        Who {
+            channel: self.channel.id.clone(),
+            key: self.key.id.clone(),
+            model: self.model.clone(),
+        }
     }
 }
 

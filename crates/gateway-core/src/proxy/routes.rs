@@ -25,16 +25,19 @@ pub struct Operation {
     /// Whether a stream of events of this operation ends with a mark (`[DONE]`, a finish reason, a final
     /// event), so that a stream without one was cut off.
     pub stream_has_end_mark: bool,
+    /// Whether its streams take `stream_options`, with which the usage is asked for.
+    pub has_stream_options: bool,
     /// The shape of its errors.
     pub errors: ErrorStyle,
 }
 
 impl Operation {
-    /// A call in OpenAI's manner whose streams have an end mark.
-    const fn marked(path: &'static str) -> Self {
+    /// A call in OpenAI's manner whose streams end with `[DONE]` and take `stream_options`.
+    const fn completion(path: &'static str) -> Self {
         Self {
             path,
             stream_has_end_mark: true,
+            has_stream_options: true,
             errors: ErrorStyle::OpenAi,
         }
     }
@@ -44,6 +47,7 @@ impl Operation {
         Self {
             path,
             stream_has_end_mark: false,
+            has_stream_options: false,
             errors: ErrorStyle::OpenAi,
         }
     }
@@ -76,17 +80,24 @@ const CALL: &str = "POST, OPTIONS";
 
 /// Calls whose body names a model, as JSON or as a form.
 const OPERATIONS: &[Operation] = &[
-    Operation::marked("chat/completions"),
-    Operation::marked("completions"),
-    Operation::marked("responses"),
+    Operation::completion("chat/completions"),
+    Operation::completion("completions"),
+    Operation {
+        path: "responses",
+        stream_has_end_mark: true,
+        has_stream_options: false,
+        errors: ErrorStyle::OpenAi,
+    },
     Operation {
         path: "messages",
         stream_has_end_mark: true,
+        has_stream_options: false,
         errors: ErrorStyle::Anthropic,
     },
     Operation {
         path: "messages/count_tokens",
         stream_has_end_mark: false,
+        has_stream_options: false,
         errors: ErrorStyle::Anthropic,
     },
     Operation::plain("embeddings"),

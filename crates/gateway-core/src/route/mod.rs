@@ -1,6 +1,8 @@
 //! The order in which channels are tried: priorities first, then weighted chance. Pure: randomness is
 //! an argument. Knows nothing of keys, cooldowns or requests.
 
+pub mod affinity;
+
 /// What decides a channel's place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {

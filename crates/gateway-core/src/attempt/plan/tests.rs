@@ -1,4 +1,4 @@
-//! The order of attempts per kind of failure.
+//! The order of attempts per kind of failure, and what is known before.
 
 use std::collections::HashSet;
 
@@ -11,26 +11,44 @@ const UNREACHABLE: Failure = Failure::Unreachable(SendErrorKind::Connect);
 
 fn turns(list: &[(usize, usize, usize)]) -> Vec<Turn> {
     list.iter()
-        .map(|&(channel, keys, start)| Turn {
+        .map(|&(channel, count, start)| Turn {
             channel,
-            keys,
-            start,
+            keys: KeyOrder::Rotation { count, start },
         })
         .collect()
+}
+
+fn ready(_: Candidate) -> Phase {
+    Phase::Ready
+}
+
+fn cooling(until: u64, is_stated: bool) -> Phase {
+    Phase::Cooling {
+        until: Timestamp(until),
+        is_stated,
+    }
 }
 
 /// The pairs in the order of a request in which every attempt fails as `failure` says.
 fn order(
     list: &[(usize, usize, usize)],
+    phase: impl Fn((usize, usize)) -> Phase,
     mut failure: impl FnMut(Candidate) -> Failure,
 ) -> Vec<(usize, usize)> {
     let mut plan = Plan::new(turns(list), 100);
     let mut pairs = Vec::new();
-    while let Some(candidate) = plan.next_candidate() {
-        pairs.push((candidate.channel, candidate.key));
-        plan.failed(failure(candidate));
+    while let Some(next) = plan.next(|candidate| phase((candidate.channel, candidate.key))) {
+        pairs.push((next.candidate.channel, next.candidate.key));
+        plan.failed(next.candidate, failure(next.candidate));
     }
     pairs
+}
+
+fn order_of_ready(
+    list: &[(usize, usize, usize)],
+    failure: impl FnMut(Candidate) -> Failure,
+) -> Vec<(usize, usize)> {
+    order(list, |_| Phase::Ready, failure)
 }
 
 #[test]
@@ -41,16 +59,29 @@ fn a_broken_key_goes_on_with_the_next_key_then_the_next_channel() {
         Failure::KeyRefused,
     ] {
         assert_eq!(
-            order(&[(7, 3, 2), (4, 1, 9)], |_| failure),
+            order_of_ready(&[(7, 3, 2), (4, 1, 9)], |_| failure),
             [(7, 2), (7, 0), (7, 1), (4, 0)]
         );
     }
 }
 
 #[test]
+fn keys_in_a_fixed_order_are_taken_in_it() {
+    let turn = Turn {
+        channel: 1,
+        keys: KeyOrder::Fixed(vec![2, 0, 1]),
+    };
+    let mut plan = Plan::new([turn], 100);
+    let keys: Vec<usize> = std::iter::from_fn(|| plan.next(ready))
+        .map(|next| next.candidate.key)
+        .collect();
+    assert_eq!(keys, [2, 0, 1]);
+}
+
+#[test]
 fn an_unreachable_channel_keeps_its_other_keys_for_last() {
     assert_eq!(
-        order(&[(0, 3, 0), (1, 2, 1)], |_| UNREACHABLE),
+        order_of_ready(&[(0, 3, 0), (1, 2, 1)], |_| UNREACHABLE),
         [(0, 0), (1, 1), (0, 1), (1, 0), (0, 2)]
     );
     let mixed = |candidate: Candidate| {
@@ -61,7 +92,7 @@ fn an_unreachable_channel_keeps_its_other_keys_for_last() {
         }
     };
     assert_eq!(
-        order(&[(0, 2, 0), (1, 2, 0)], mixed),
+        order_of_ready(&[(0, 2, 0), (1, 2, 0)], mixed),
         [(0, 0), (1, 0), (1, 1), (0, 1)]
     );
 }
@@ -69,7 +100,7 @@ fn an_unreachable_channel_keeps_its_other_keys_for_last() {
 #[test]
 fn an_unknown_model_leaves_the_channel_for_good() {
     assert_eq!(
-        order(&[(0, 3, 0), (1, 1, 0)], |_| Failure::ModelUnknown),
+        order_of_ready(&[(0, 3, 0), (1, 1, 0)], |_| Failure::ModelUnknown),
         [(0, 0), (1, 0)]
     );
 }
@@ -77,7 +108,7 @@ fn an_unknown_model_leaves_the_channel_for_good() {
 #[test]
 fn a_refused_request_ends_it() {
     assert_eq!(
-        order(&[(0, 3, 0), (1, 1, 0)], |_| Failure::RequestRefused),
+        order_of_ready(&[(0, 3, 0), (1, 1, 0)], |_| Failure::RequestRefused),
         [(0, 0)]
     );
 }
@@ -85,8 +116,77 @@ fn a_refused_request_ends_it() {
 #[test]
 fn attempts_are_bounded() {
     let mut plan = Plan::new(turns(&[(0, 50, 0)]), 3);
-    let count = std::iter::from_fn(|| plan.next_candidate()).count();
+    let count = std::iter::from_fn(|| plan.next(ready)).count();
     assert_eq!(count, 3);
+}
+
+#[test]
+fn what_cools_comes_after_all_others_and_the_first_to_end_first() {
+    let phase = |pair| match pair {
+        (0, 0) => cooling(50, false),
+        (0, 1) => cooling(20, false),
+        (1, 0) => cooling(90, false),
+        _ => Phase::Ready,
+    };
+    assert_eq!(
+        order(&[(0, 3, 0), (1, 2, 0)], phase, |_| Failure::ServerError),
+        [(0, 2), (1, 1), (0, 1), (0, 0), (1, 0)]
+    );
+}
+
+#[test]
+fn of_the_keys_that_must_wait_only_the_first_to_end_is_called() {
+    let phase = |(_, key)| match key {
+        0 => cooling(700, true),
+        1 => cooling(300, true),
+        2 => cooling(500, false),
+        _ => cooling(900, true),
+    };
+    let mut plan = Plan::new(turns(&[(0, 4, 0)]), 100);
+    let mut keys = Vec::new();
+    while let Some(next) = plan.next(|candidate| phase((candidate.channel, candidate.key))) {
+        keys.push(next.candidate.key);
+        plan.failed(next.candidate, Failure::Throttled);
+    }
+    assert_eq!(keys, [1, 2]);
+    assert_eq!(plan.spared(), [Timestamp(700), Timestamp(900)]);
+}
+
+#[test]
+fn what_another_request_learns_meanwhile_counts() {
+    let mut plan = Plan::new(turns(&[(0, 3, 0)]), 100);
+    let first = plan.next(ready).unwrap();
+    assert_eq!(first.candidate.key, 0);
+    // Now key 1 is throttled for somebody else.
+    let phase = |candidate: Candidate| {
+        if candidate.key == 1 {
+            cooling(9, true)
+        } else {
+            Phase::Ready
+        }
+    };
+    assert_eq!(plan.next(phase).unwrap().candidate.key, 2);
+    assert_eq!(plan.next(phase).unwrap().candidate.key, 1);
+}
+
+#[test]
+fn a_probe_that_another_request_has_is_tried_last_and_not_asked_for_again() {
+    let mut plan = Plan::new(turns(&[(0, 2, 0)]), 2);
+    let phase = |candidate: Candidate| {
+        if candidate.key == 0 {
+            Phase::HalfOpen
+        } else {
+            Phase::Ready
+        }
+    };
+    let first = plan.next(phase).unwrap();
+    assert!(first.is_probe);
+    plan.postpone(first.candidate);
+    let second = plan.next(phase).unwrap();
+    assert_eq!((second.candidate.key, second.is_probe), (1, false));
+    let third = plan.next(phase).unwrap();
+    assert_eq!((third.candidate.key, third.is_probe), (0, false));
+    assert_eq!(plan.next(phase), None);
 }
 
 fn any_failure() -> impl Strategy<Value = Failure> {
@@ -99,32 +199,54 @@ fn any_failure() -> impl Strategy<Value = Failure> {
     ]
 }
 
+fn any_phase() -> impl Strategy<Value = Phase> {
+    prop_oneof![
+        3 => Just(Phase::Ready),
+        1 => Just(Phase::HalfOpen),
+        1 => (0..1_000_u64).prop_map(|until| cooling(until, false)),
+        1 => (0..1_000_u64).prop_map(|until| cooling(until, true)),
+    ]
+}
+
 proptest! {
     #[test]
     fn no_pair_twice_and_none_forgotten(
         sizes in prop::collection::vec((0_usize..5, any::<usize>()), 0..6),
         failures in prop::collection::vec(any_failure(), 40),
+        phases in prop::collection::vec(any_phase(), 25),
     ) {
         let list: Vec<(usize, usize, usize)> =
             sizes.iter().enumerate().map(|(channel, &(keys, start))| (channel, keys, start)).collect();
+        let phase = |candidate: Candidate| phases[(candidate.channel * 5 + candidate.key) % phases.len()];
+        let is_stated = |candidate| matches!(phase(candidate), Phase::Cooling { is_stated: true, .. });
         let mut given = failures.iter().copied();
         let mut gone = HashSet::new();
-        let pairs = order(&list, |candidate| {
+        let mut plan = Plan::new(turns(&list), 100);
+        let mut tried = Vec::new();
+        while let Some(next) = plan.next(phase) {
             let failure = given.next().unwrap_or(Failure::ServerError);
             if failure == Failure::ModelUnknown {
-                gone.insert(candidate.channel);
+                gone.insert(next.candidate.channel);
             }
-            failure
-        });
-        let unique: HashSet<_> = pairs.iter().copied().collect();
-        prop_assert_eq!(unique.len(), pairs.len(), "no pair twice");
+            tried.push(next.candidate);
+            plan.failed(next.candidate, failure);
+        }
+        let unique: HashSet<_> = tried.iter().copied().collect();
+        prop_assert_eq!(unique.len(), tried.len(), "no pair twice");
+        prop_assert!(tried.iter().filter(|candidate| is_stated(**candidate)).count() <= 1);
         for (channel, keys, _) in list {
-            let tried = pairs.iter().filter(|pair| pair.0 == channel).count();
-            if gone.contains(&channel) {
-                prop_assert!(tried <= keys);
-            } else {
-                prop_assert_eq!(tried, keys, "every key of a channel that knows the model");
+            for key in 0..keys {
+                let candidate = Candidate { channel, key };
+                prop_assert!(
+                    unique.contains(&candidate) || gone.contains(&channel) || is_stated(candidate),
+                    "{candidate:?} was forgotten"
+                );
             }
+        }
+        // Nobody who cools comes before somebody who does not, unless that one was put last by a failure.
+        if !failures.contains(&UNREACHABLE) {
+            let places: Vec<bool> = tried.iter().map(|candidate| matches!(phase(*candidate), Phase::Cooling { .. })).collect();
+            prop_assert!(places.is_sorted());
         }
     }
 }

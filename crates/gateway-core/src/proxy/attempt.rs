@@ -1,0 +1,224 @@
+//! One attempt at one candidate. Owns the call, its time, and what is told of its end: to the log and to the
+//! instance's knowledge of upstreams. Decides nothing about what comes next.
+
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::StatusCode;
+
+use super::forward::Call;
+use super::health::Probe;
+use super::payload::Payload;
+use super::routes::Operation;
+use super::{Gateway, answer, outgoing};
+use crate::attempt::health::{Event, Who};
+use crate::attempt::plan::Candidate;
+use crate::attempt::{FailedAttempt, Failure};
+use crate::config::snapshot::{Channel, Key};
+use crate::error::ErrorBody;
+use crate::ports::{ProxyPorts, SendError, SendErrorKind, Timeouts};
+use crate::reply::Reply;
+use crate::units::Timestamp;
+
+/// Timers and clocks of a host may differ by so much, in milliseconds.
+const CLOCK_SLACK_MS: u64 = 20;
+
+/// One attempt and what it needs to tell of itself.
+pub struct Attempt<'a, P: ProxyPorts> {
+    /// The instance.
+    pub gateway: &'a Rc<Gateway<P>>,
+    /// Whom it calls.
+    pub candidate: Candidate,
+    /// The channel that is tried.
+    pub channel: &'a Rc<Channel>,
+    /// Its key.
+    pub key: &'a Rc<Key>,
+    /// The model, by the upstream's name.
+    pub model: &'a str,
+    /// What is asked for.
+    pub operation: Operation,
+    /// The request's id, for the log.
+    pub request_id: &'a str,
+    /// When the request's time to the first byte is over.
+    pub deadline: Timestamp,
+    /// When the attempt began.
+    pub began: Timestamp,
+    /// Whether the upstream is asked for a stream's usage that the client did not ask for.
+    pub asks_usage: bool,
+    /// The right to probe, when the candidate's cooldown has just ended.
+    pub probe: Cell<Option<Probe<P>>>,
+}
+
+/// An attempt that has come to its end.
+pub struct Finished<'a, P: ProxyPorts> {
+    /// Which one.
+    pub attempt: Attempt<'a, P>,
+    /// What became of it.
+    pub outcome: Result<Reply, FailedAttempt>,
+}
+
+impl<'a, P: ProxyPorts> Attempt<'a, P> {
+    /// Calls the upstream and reads its response as far as it takes to know what it is worth. Dropped before its
+    /// end, the call ends as well.
+    pub async fn make(
+        self,
+        call: &Call<'_>,
+        payload: &Payload<'_>,
+        model: &str,
+    ) -> Finished<'a, P> {
+        let outcome = match outgoing::build(call, payload, model, &self) {
+            Ok(request) => self.send(request).await,
+            Err(error) => Err(self.unreachable(not_sendable(&error))),
+        };
+        Finished {
+            attempt: self,
+            outcome,
+        }
+    }
+
+    async fn send(&self, request: http::Request<Bytes>) -> Result<Reply, FailedAttempt> {
+        let response = self
+            .ports()
+            .send(request, self.timeouts())
+            .await
+            .map_err(|error| self.unreachable(error))?;
+        answer::read(self, response).await
+    }
+
+    /// The host.
+    pub fn ports(&self) -> &'a P {
+        &self.gateway.ports
+    }
+
+    /// Whom it is about, for the knowledge of upstreams.
+    pub fn who(&self) -> Who {
+        Who {
+            channel: self.channel.id.clone(),
+            key: self.key.id.clone(),
+            model: self.model.to_owned(),
+        }
+    }
+
+    /// No attempt may take longer than what is left of the request's time to the first byte.
+    fn timeouts(&self) -> Timeouts {
+        let left = Duration::from_millis(self.deadline.since_ms(self.ports().now()));
+        let own = self.channel.timeouts;
+        Timeouts {
+            connect: own.connect.min(left),
+            first_byte: own.first_byte.min(left),
+            idle: own.idle,
+        }
+    }
+
+    /// The upstream has answered; `whole`: and nothing of the answer can break any more.
+    pub fn answered(&self, whole: bool) {
+        let probe = self.probe.take();
+        if probe.is_none() && !self.gateway.knows_of(self.channel) {
+            return;
+        }
+        let event = Event::Answered {
+            who: self.who(),
+            began: self.began,
+            whole,
+        };
+        self.gateway.settle(event, probe);
+    }
+
+    /// The attempt has failed: what that says is for all requests.
+    pub fn failed_with(&self, failed: &FailedAttempt) {
+        let probe = self.probe.take();
+        let now = self.ports().now();
+        // The request had less time left than the channel may take: that is not the channel's fault.
+        let is_cut_short = failed.failure == Failure::Unreachable(SendErrorKind::Timeout)
+            && now.plus_ms(CLOCK_SLACK_MS) >= self.deadline;
+        if is_cut_short {
+            return;
+        }
+        let event = Event::failed(self.who(), failed, self.began, now);
+        self.gateway.settle(event, probe);
+    }
+
+    /// A failed attempt without an upstream's response.
+    pub fn unreachable(&self, error: SendError) -> FailedAttempt {
+        let body = ErrorBody {
+            message: error.detail,
+            kind: "server_error".to_owned(),
+            param: None,
+            code: None,
+        };
+        FailedAttempt {
+            status: None,
+            ..self.failed(
+                Failure::Unreachable(error.kind),
+                StatusCode::BAD_GATEWAY,
+                body,
+            )
+        }
+    }
+
+    /// A failed attempt with an upstream's response.
+    /// The upstream's words go on to clients and into the log, so the key is taken out of them here.
+    pub fn failed(
+        &self,
+        failure: Failure,
+        status: StatusCode,
+        mut error: ErrorBody,
+    ) -> FailedAttempt {
+        for text in [
+            Some(&mut error.message),
+            Some(&mut error.kind),
+            error.param.as_mut(),
+            error.code.as_mut(),
+        ]
+        .into_iter()
+        .flatten()
+        {
+            *text = self.key.redact(text).into_owned();
+        }
+        FailedAttempt {
+            channel: self.channel.name.clone(),
+            key: self.key.id.clone(),
+            failure,
+            status: Some(status),
+            error: Box::new(error),
+            retry_after_ms: None,
+            headers: Box::default(),
+        }
+    }
+
+    /// One line for the gateway's own log.
+    pub fn log(&self, failed: &FailedAttempt, number: usize) {
+        let status = failed
+            .status
+            .map_or(Cow::Borrowed("no response"), |status| {
+                status.as_str().to_owned().into()
+            });
+        self.ports().line(format_args!(
+            "{} attempt {number} at channel {} key {}: {status}, {:?}: {:?}",
+            self.request_id,
+            self.channel.id,
+            self.key.name(),
+            failed.failure,
+            failed.error.message
+        ));
+    }
+}
+
+/// The channel's settings and the model's name make no URL.
+fn not_sendable(error: &http::Error) -> SendError {
+    SendError {
+        kind: SendErrorKind::Denied,
+        detail: format!("no request could be built: {error}"),
+    }
+}
+
+/// The time to the first byte ended while an answer was being read.
+pub fn out_of_time() -> SendError {
+    SendError {
+        kind: SendErrorKind::Timeout,
+        detail: "no content came within the request's total time".to_owned(),
+    }
+}

@@ -1,0 +1,106 @@
+//! Who may answer a request, in which order. Owns the way from a model's name to a [`Plan`]; the order itself is
+//! `route`'s, what comes after a failure is `attempt`'s.
+
+use std::borrow::Cow;
+use std::rc::Rc;
+
+use http::HeaderMap;
+
+use super::models;
+use super::payload::Payload;
+use crate::attempt::plan::{Candidate, KeyOrder, Plan, Turn};
+use crate::config::snapshot::{Channel, Key, Snapshot};
+use crate::error::{Case, GatewayError, printable};
+use crate::route::{self, Entry, affinity};
+
+/// Headers with which clients name a session, the more specific first.
+const SESSION_HEADERS: [&str; 2] = ["x-session-id", "x-session-affinity"];
+/// Body members that stay the same within a session, the more specific first.
+const SESSION_MEMBERS: [&str; 2] = ["prompt_cache_key", "user"];
+
+/// The candidates for `model`, in order.
+pub fn plan(
+    snapshot: &Snapshot,
+    model: &str,
+    session: Option<&str>,
+    random: impl FnMut() -> u64,
+) -> Result<Plan, GatewayError> {
+    let mut serves = false;
+    let mut entries: Vec<Entry> = snapshot
+        .serving(model)
+        .inspect(|_| serves = true)
+        .filter_map(|index| {
+            let channel = snapshot.channel(index).filter(|channel| channel.enabled)?;
+            Some(Entry {
+                index,
+                priority: channel.priority,
+                weight: channel.weight,
+            })
+        })
+        .collect();
+    if !serves {
+        return Err(models::not_found(model));
+    }
+    if entries.is_empty() {
+        return Err(Case::NoChannelAvailable.error(format!(
+            "Only disabled channels serve the model `{}`. An admin can enable one in the panel.",
+            printable(model)
+        )));
+    }
+    match session {
+        None => route::shuffle(&mut entries, random),
+        Some(session) => affinity::sort(&mut entries, session, |index| {
+            snapshot
+                .channel(index)
+                .map_or("", |channel| channel.id.as_str())
+        }),
+    }
+    let turns = entries.iter().filter_map(|entry| {
+        let channel = snapshot.channel(entry.index)?;
+        Some(Turn {
+            channel: entry.index,
+            keys: key_order(channel, session),
+        })
+    });
+    Ok(Plan::new(turns, snapshot.settings.max_attempts))
+}
+
+/// A session stays with a key as well: providers keep their caches per account.
+fn key_order(channel: &Channel, session: Option<&str>) -> KeyOrder {
+    match session {
+        Some(session) if channel.keys.len() > 1 => KeyOrder::Fixed(affinity::order(
+            session,
+            channel.keys.iter().map(|key| key.id.as_str()),
+        )),
+        _ => KeyOrder::Rotation {
+            count: channel.keys.len(),
+            start: channel.next_rotation(),
+        },
+    }
+}
+
+/// What names the request's session, if the gateway heeds sessions and the client names one.
+pub fn session<'a>(
+    snapshot: &Snapshot,
+    headers: &'a HeaderMap,
+    payload: &Payload<'a>,
+) -> Option<Cow<'a, str>> {
+    if !snapshot.settings.session_affinity {
+        return None;
+    }
+    let from_headers = SESSION_HEADERS.iter().find_map(|name| {
+        let value = headers.get(*name)?.to_str().ok()?;
+        (!value.is_empty()).then_some(Cow::Borrowed(value))
+    });
+    from_headers.or_else(|| {
+        SESSION_MEMBERS
+            .iter()
+            .find_map(|name| payload.text(name).filter(|value| !value.is_empty()))
+    })
+}
+
+/// The channel and the key that a candidate stands for.
+pub fn resolve(snapshot: &Snapshot, candidate: Candidate) -> Option<(&Rc<Channel>, &Rc<Key>)> {
+    let channel = snapshot.channel(candidate.channel)?;
+    Some((channel, channel.keys.get(candidate.key)?))
+}

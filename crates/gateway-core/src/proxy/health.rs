@@ -1,0 +1,276 @@
+//! The instance's copy of what is known of upstreams: read with the configuration, changed by what requests learn,
+//! written back beside them. Owns when the store is read and written; what outcomes mean is `attempt`'s.
+//!
+//! While all is well nothing is known, so nothing is looked up and nothing is written.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use super::Gateway;
+use crate::attempt::cooldown::Phase;
+use crate::attempt::health::{Event, Health, Who};
+use crate::config::snapshot::{Channel, Key};
+use crate::ports::{ProxyPorts, Record, StoreError, Swap};
+use crate::units::Timestamp;
+
+/// Events that wait for the store. While it fails, the oldest are forgotten.
+const MAX_PENDING: usize = 1_000;
+/// Further tries when another instance wrote in between. Each conflict means that somebody got through.
+const MAX_SWAPS: usize = 20;
+/// The longest that one request may keep others from probing, in milliseconds: an instance that is ended gives
+/// nothing back.
+const MAX_LEASE_MS: u64 = 30_000;
+
+/// What the instance knows.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// What the store said last, and what was learned since.
+    health: RefCell<Health>,
+    /// What was learned and is not in the store yet.
+    pending: RefCell<VecDeque<Event>>,
+    /// The record as it was read or written last.
+    raw: RefCell<Option<Vec<u8>>>,
+    writing: Rc<Cell<bool>>,
+}
+
+/// The turn to write, held by one task at a time; given back when dropped, also by a task that the host ended.
+struct Writing(Rc<Cell<bool>>);
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        self.0.set(false);
+    }
+}
+
+/// The right to try out a candidate whose cooldown has just ended. Dropped without [`Gateway::settle`] (the client
+/// has gone, or another attempt was faster), it lets the next request try.
+#[derive(Debug)]
+pub struct Probe<P: ProxyPorts> {
+    gateway: Rc<Gateway<P>>,
+    who: Who,
+    until: Timestamp,
+}
+
+impl<P: ProxyPorts> Drop for Probe<P> {
+    fn drop(&mut self) {
+        let event = Event::Released {
+            who: self.who.clone(),
+            until: self.until,
+        };
+        // No write from here: a task that is being ended must not begin another. The next check of the
+        // configuration takes it along.
+        self.gateway.known.note(event);
+    }
+}
+
+impl Known {
+    /// Takes an event into memory; whether that changed anything.
+    fn note(&self, event: Event) -> bool {
+        if !self.health.borrow_mut().apply(&event) {
+            return false;
+        }
+        let mut pending = self.pending.borrow_mut();
+        if pending.len() == MAX_PENDING {
+            pending.pop_front();
+        }
+        pending.push_back(event);
+        true
+    }
+
+    /// Replaces what the store said, and adds again what it does not have yet.
+    fn replace(&self, mut health: Health, raw: Option<Vec<u8>>) {
+        for event in self.pending.borrow().iter() {
+            health.apply(event);
+        }
+        self.health.replace(health);
+        self.raw.replace(raw);
+    }
+}
+
+impl<P: ProxyPorts> Gateway<P> {
+    /// Whether a candidate may be called now. `model` is the upstream's name.
+    pub(super) fn phase(&self, channel: &Channel, key: &Key, model: &str, now: Timestamp) -> Phase {
+        let health = self.known.health.borrow();
+        if health.is_empty() {
+            return Phase::Ready;
+        }
+        health.phase(&channel.id, &key.id, model, now)
+    }
+
+    /// Whether there is anything that an answer of this channel could cure.
+    pub(super) fn knows_of(&self, channel: &Channel) -> bool {
+        self.known.health.borrow().channel(&channel.id).is_some()
+    }
+
+    /// Takes in what a request learned, and shares it beside the requests.
+    pub(super) fn learn(self: &Rc<Self>, event: Event) {
+        if self.known.note(event) {
+            self.write_soon();
+        }
+    }
+
+    /// Ends a probe that found something out.
+    pub(super) fn settle(self: &Rc<Self>, event: Event, probe: Option<Probe<P>>) {
+        self.known.note(event);
+        // What the event did not concern is free for others again.
+        drop(probe);
+        self.write_soon();
+    }
+
+    /// Takes in what the store has, from the reading that goes with every check of the configuration.
+    pub(super) fn take_in(self: &Rc<Self>, read: Result<Option<Vec<u8>>, StoreError>) {
+        match read {
+            Ok(raw) => {
+                if *self.known.raw.borrow() != raw {
+                    let health = self.parse(raw.as_deref());
+                    self.known.replace(health, raw);
+                }
+                self.write_soon();
+            }
+            // What is known here stays in force.
+            Err(error) => self
+                .ports
+                .line(format_args!("health of upstreams not read: {error}")),
+        }
+    }
+
+    /// Gets the right to be the only request, in all instances, that tries a candidate whose cooldown has ended.
+    /// `None`: another one has it, or knows better. While the store fails, each instance decides for itself.
+    pub(super) async fn probe(
+        self: &Rc<Self>,
+        channel: &Channel,
+        who: Who,
+        now: Timestamp,
+    ) -> Option<Probe<P>> {
+        let longest = channel.timeouts.connect + channel.timeouts.first_byte;
+        let lease_ms =
+            u64::try_from(longest.as_millis()).map_or(MAX_LEASE_MS, |ms| ms.min(MAX_LEASE_MS));
+        // No two requests in all instances have a lease that ends in the same millisecond, but for chance.
+        let jitter_ms = self.ports.next_u64() % 1_000;
+        let until = now.plus_ms(lease_ms + jitter_ms);
+        let event = Event::Probing {
+            who: who.clone(),
+            at: now,
+            until,
+        };
+        // First in this instance, so that no other request of it waits for the store as well.
+        self.known.health.borrow_mut().apply(&event);
+        let probe = Probe {
+            gateway: Rc::clone(self),
+            who,
+            until,
+        };
+        match self.claim(&event, &probe.who, now).await {
+            Ok(true) => Some(probe),
+            Ok(false) => None,
+            Err(error) => {
+                self.ports.line(format_args!(
+                    "probe not shared with other instances: {error}"
+                ));
+                Some(probe)
+            }
+        }
+    }
+
+    /// Writes a claim into the store, unless somebody else's is there.
+    async fn claim(&self, event: &Event, who: &Who, now: Timestamp) -> Result<bool, StoreError> {
+        for _ in 0..MAX_SWAPS {
+            let raw = self.ports.read(Record::Health).await?;
+            let mut health = self.parse(raw.as_deref());
+            match health.phase(&who.channel, &who.key, &who.model, now) {
+                Phase::HalfOpen => {}
+                // Somebody has found out already that it works, or this instance has yet to write that it did not.
+                Phase::Ready => return Ok(true),
+                Phase::Cooling { .. } => {
+                    self.known.replace(health, raw);
+                    return Ok(false);
+                }
+            }
+            health.apply(event);
+            let new = self.encode(&health);
+            if self
+                .ports
+                .swap(Record::Health, raw.as_deref(), &new)
+                .await?
+                == Swap::Done
+            {
+                self.known.replace(health, Some(new));
+                return Ok(true);
+            }
+        }
+        Ok(true)
+    }
+
+    fn write_soon(self: &Rc<Self>) {
+        let known = &self.known;
+        if known.pending.borrow().is_empty() || known.writing.replace(true) {
+            return;
+        }
+        let gateway = Rc::clone(self);
+        let turn = Writing(Rc::clone(&known.writing));
+        self.ports.spawn(async move {
+            if let Err(error) = gateway.write().await {
+                gateway
+                    .ports
+                    .line(format_args!("health of upstreams not written: {error}"));
+            }
+            drop(turn);
+        });
+    }
+
+    /// Adds all pending events to what the store has, also those that come meanwhile.
+    async fn write(&self) -> Result<(), StoreError> {
+        for _ in 0..MAX_SWAPS {
+            let count = self.known.pending.borrow().len();
+            if count == 0 {
+                return Ok(());
+            }
+            let raw = self.ports.read(Record::Health).await?;
+            let mut health = self.parse(raw.as_deref());
+            for event in self.known.pending.borrow().iter().take(count) {
+                health.apply(event);
+            }
+            health.forget(self.ports.now());
+            let new = self.encode(&health);
+            let is_same = raw.as_deref() == Some(&new[..]) || (raw.is_none() && health.is_empty());
+            let swap = if is_same {
+                Swap::Done
+            } else {
+                self.ports
+                    .swap(Record::Health, raw.as_deref(), &new)
+                    .await?
+            };
+            if swap == Swap::Done {
+                let mut pending = self.known.pending.borrow_mut();
+                let written = count.min(pending.len());
+                pending.drain(..written);
+                drop(pending);
+                self.known.replace(health, Some(new));
+            }
+        }
+        Ok(())
+    }
+
+    /// A record that cannot be read is as good as none: it holds nothing that is not learned again.
+    fn parse(&self, raw: Option<&[u8]>) -> Health {
+        let Some(raw) = raw else {
+            return Health::default();
+        };
+        serde_json::from_slice(raw).unwrap_or_else(|error| {
+            self.ports
+                .line(format_args!("health of upstreams is damaged: {error}"));
+            Health::default()
+        })
+    }
+
+    fn encode(&self, health: &Health) -> Vec<u8> {
+        // Maps with text for keys can be written; the empty document stands for what cannot.
+        serde_json::to_vec(health).unwrap_or_else(|error| {
+            self.ports.line(format_args!(
+                "health of upstreams cannot be encoded: {error}"
+            ));
+            b"{}".to_vec()
+        })
+    }
+}
