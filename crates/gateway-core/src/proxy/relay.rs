@@ -110,9 +110,9 @@ impl<P: ProxyPorts> Relay<P> {
             match answer::next(body).await {
                 Some(Ok(chunk)) => match self.scanner.push(chunk) {
                     Ok(block) => self.absorb(&block),
-                    Err(_) => self.broke("one of its events is longer than 17 MiB", None),
+                    Err(_) => self.broke("one of its events is longer than 17 MiB"),
                 },
-                Some(Err(error)) => self.broke(&describe(&error), None),
+                Some(Err(error)) => self.broke(&describe(&error)),
                 None => self.ended(),
             }
         }
@@ -159,8 +159,7 @@ impl<P: ProxyPorts> Relay<P> {
                     self.pass(block, run_start, start);
                     let found =
                         error_shape::normalise(StatusCode::OK, data.as_deref().unwrap_or_default());
-                    let message = found.body.message.clone();
-                    self.broke(&message, Some(found));
+                    self.refused(&found);
                     return;
                 }
             }
@@ -180,10 +179,7 @@ impl<P: ProxyPorts> Relay<P> {
         self.absorb(&last);
         match self.progress {
             Progress::Open if self.operation.stream_has_end_mark => {
-                self.broke(
-                    "the stream ended without a finish reason or its end mark",
-                    None,
-                );
+                self.broke("the stream ended without a finish reason or its end mark");
             }
             Progress::Open | Progress::Finished => {
                 // An event that only lacks its blank line is passed on where no mark tells that it is whole.
@@ -208,11 +204,23 @@ impl<P: ProxyPorts> Relay<P> {
         }
     }
 
-    /// The upstream broke the stream: says so to the client, unless it has everything already, and to all other
-    /// requests. An error of the upstream's own means what it would have meant before the first event.
-    fn broke(&mut self, reason: &str, error: Option<UpstreamError>) {
-        let reason = self.key.redact(reason).into_owned();
+    /// The stream broke for no reason of the upstream's own.
+    fn broke(&mut self, reason: &str) {
+        self.fail(reason, None, Failure::ServerError);
+    }
+
+    /// The upstream sent an error, which means what it would have meant before the first event.
+    fn refused(&mut self, error: &UpstreamError) {
+        let status = classify::status_inside_success(error.status, &error.body);
+        let failure = classify::failure(status, &error.body);
+        self.fail(&error.body.message, Some(status), failure);
+    }
+
+    /// Says to the client that its stream is not whole, unless it has everything already, and tells all other
+    /// requests of the failure.
+    fn fail(&mut self, reason: &str, status: Option<StatusCode>, failure: Failure) {
         if !matches!(self.progress, Progress::Done | Progress::Closed) {
+            let reason = self.key.redact(reason).into_owned();
             self.gateway.ports.line(format_args!(
                 "{} stream of channel {:?} broke: {reason:?}",
                 self.request_id, self.channel.name
@@ -222,19 +230,13 @@ impl<P: ProxyPorts> Relay<P> {
                 &self.channel.name,
                 &reason,
             ));
-            self.gateway.learn(self.broken_event(reason, error));
+            self.gateway
+                .learn(self.broken_event(reason, status, failure));
         }
         self.progress = Progress::Closed;
     }
 
-    fn broken_event(&self, message: String, error: Option<UpstreamError>) -> Event {
-        let status = error
-            .as_ref()
-            .map(|error| classify::status_inside_success(error.status, &error.body));
-        let failure = match (&error, status) {
-            (Some(error), Some(status)) => classify::failure(status, &error.body),
-            _ => Failure::ServerError,
-        };
+    fn broken_event(&self, message: String, status: Option<StatusCode>, failure: Failure) -> Event {
         let failed = FailedAttempt {
             channel: String::new(),
             key: String::new(),
@@ -249,7 +251,8 @@ impl<P: ProxyPorts> Relay<P> {
             retry_after_ms: None,
             headers: Box::default(),
         };
-        Event::failed(self.who(), &failed, self.began, self.gateway.ports.now())
+        let now = self.gateway.ports.now();
+        Event::failed(self.who(), &failed, self.began, now)
     }
 
     fn who(&self) -> Who {

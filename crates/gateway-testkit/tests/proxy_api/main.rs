@@ -5,6 +5,8 @@
     reason = "a test that cannot go on must fail, also in its helpers"
 )]
 
+mod affinity;
+mod cooldowns;
 mod dialects;
 mod failover;
 mod request_path;

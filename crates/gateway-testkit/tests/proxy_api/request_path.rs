@@ -244,8 +244,13 @@ fn the_configuration_is_read_once_then_checked_in_the_background() {
     }
     assert_eq!(
         stage.ports.store().reads(),
-        1,
-        "no store access while the copy is young"
+        2,
+        "configuration and health, and no store access while the copy is young"
+    );
+    assert_eq!(
+        stage.ports.store().writes(),
+        0,
+        "nothing to write while all is well"
     );
     stage.ports.advance_ms(1_000);
     stage.ports.store().put(

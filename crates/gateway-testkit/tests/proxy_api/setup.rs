@@ -110,6 +110,21 @@ impl Stage {
         Self { ports, gateway }
     }
 
+    /// Another instance of the same application: it shares the store and the upstreams, and knows nothing yet.
+    pub fn another_instance(&self) -> Self {
+        Self {
+            ports: self.ports.clone(),
+            gateway: Rc::new(Gateway::new(self.ports.clone(), Ok(None))),
+        }
+    }
+
+    /// A chat in an instance that lives for this request only, with the work that goes on after it.
+    pub fn chat_alone(&self, body: &str) -> Answer {
+        let answer = self.another_instance().chat(body);
+        self.ports.run_background();
+        answer
+    }
+
     /// What every upstream answers from now on, by what it is sent.
     pub fn upstream(&self, script: impl FnMut(&Recorded) -> FakeReply + 'static) {
         self.ports.upstream().script(script);

@@ -1,0 +1,121 @@
+//! Requests of one session stay with one channel and one key, when the configuration wants that.
+
+use std::collections::BTreeSet;
+
+use gateway_core::config::model::{Document, Settings};
+use gateway_testkit::fakes::FakeReply;
+
+use super::setup::*;
+
+const OK: &str = r#"{"choices":[{"finish_reason":"stop"}]}"#;
+
+fn stage(session_affinity: bool) -> Stage {
+    let document = Document {
+        channels: ["a", "b", "c"].map(|name| channel(name, 3)).into(),
+        keys: vec![client_key()],
+        settings: Settings {
+            session_affinity,
+            ..Settings::default()
+        },
+        ..Document::default()
+    };
+    let stage = Stage::with(&document);
+    stage.upstream(|_| FakeReply::json(200, OK));
+    stage
+}
+
+/// Whom `count` of the same requests reach, in instances that know nothing of each other.
+fn reached(
+    stage: &Stage,
+    count: usize,
+    request: impl Fn() -> http::Request<bytes::Bytes>,
+) -> BTreeSet<String> {
+    let before = stage.calls().len();
+    for _ in 0..count {
+        assert_eq!(stage.another_instance().send(request()).status, 200);
+    }
+    stage.calls().split_off(before).into_iter().collect()
+}
+
+fn with_header(name: &'static str, value: &str) -> http::Request<bytes::Bytes> {
+    let mut request = post("/v1/chat/completions", r#"{"model":"m","user":"u"}"#);
+    request.headers_mut().insert(name, value.parse().unwrap());
+    request
+}
+
+#[test]
+fn a_session_stays_where_it_is_and_sessions_are_spread() {
+    let stage = stage(true);
+    let hints: [fn(&str) -> http::Request<bytes::Bytes>; 4] = [
+        |session| with_header("x-session-id", session),
+        |session| with_header("x-session-affinity", session),
+        |session| {
+            post(
+                "/v1/chat/completions",
+                &format!(r#"{{"model":"m","prompt_cache_key":"{session}"}}"#),
+            )
+        },
+        |session| {
+            post(
+                "/v1/chat/completions",
+                &format!(r#"{{"model":"m","user":"{session}"}}"#),
+            )
+        },
+    ];
+    let mut all = BTreeSet::new();
+    for session in 0..20 {
+        let session = format!("session-{session}");
+        let places: Vec<_> = hints
+            .iter()
+            .map(|hint| reached(&stage, 3, || hint(&session)))
+            .collect();
+        assert_eq!(places[0].len(), 1, "{places:?}");
+        assert!(
+            places.iter().all(|place| *place == places[0]),
+            "the same name, wherever it stands: {places:?}"
+        );
+        all.extend(places.into_iter().flatten());
+    }
+    assert!(all.len() >= 7, "20 sessions over 9 keys: {all:?}");
+}
+
+#[test]
+fn without_a_session_or_the_setting_chance_decides() {
+    for (setting, body) in [
+        (true, r#"{"model":"m"}"#),
+        (true, r#"{"model":"m","user":""}"#),
+        (true, r#"{"model":"m","user":7}"#),
+        (false, r#"{"model":"m","user":"u"}"#),
+    ] {
+        let stage = stage(setting);
+        let places = reached(&stage, 60, || post("/v1/chat/completions", body));
+        assert!(places.len() >= 7, "{setting} {body}: {places:?}");
+    }
+}
+
+#[test]
+fn a_session_moves_on_when_its_channel_fails_and_comes_back() {
+    let stage = stage(true);
+    let request = || with_header("x-session-id", "s");
+    let home = reached(&stage, 1, request).pop_first().unwrap();
+    let broken = home.clone();
+    stage.upstream(move |call| {
+        let bearer = call.head.headers["authorization"].to_str().unwrap();
+        if bearer.ends_with(&broken) {
+            FakeReply::json(429, "").with_header("retry-after", "2")
+        } else {
+            FakeReply::json(200, OK)
+        }
+    });
+    assert_eq!(
+        stage.send(request()).header("x-gateway-attempts"),
+        Some("2")
+    );
+    stage.ports.run_background();
+    let next_best = reached(&stage, 5, request);
+    assert_eq!(next_best.len(), 1);
+    assert!(!next_best.contains(&home));
+    stage.upstream(|_| FakeReply::json(200, OK));
+    stage.ports.advance_ms(2_000);
+    assert_eq!(reached(&stage, 1, request), BTreeSet::from([home]));
+}
