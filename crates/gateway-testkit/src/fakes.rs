@@ -30,6 +30,9 @@ pub const START: Timestamp = Timestamp(1_795_305_600_000);
 /// Polls after which a future is taken to hang; a test that waits for nothing must fail, not block.
 const MAX_POLLS: usize = 1_000_000;
 
+/// More turns than any work of these fakes needs to come to its end.
+const TURNS_BEFORE_SLEEP: usize = 200;
+
 /// All ports in one. Clones share everything.
 #[derive(Clone)]
 pub struct FakePorts {
@@ -120,8 +123,12 @@ impl Clock for FakePorts {
         self.inner.now.get()
     }
 
-    /// Moves the clock instead of waiting: whoever sleeps is alone with the time.
+    /// Moves the clock instead of waiting, after everything that is polled beside it had its turns: only what waits
+    /// for nothing but the time is overtaken by it.
     async fn sleep(&self, duration: Duration) {
+        for _ in 0..TURNS_BEFORE_SLEEP {
+            yield_once().await;
+        }
         self.advance_ms(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
     }
 }

@@ -5,7 +5,11 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::pin::pin;
 use std::rc::Rc;
+use std::time::Duration;
+
+use futures_util::future::{self, Either};
 
 use super::Gateway;
 use crate::attempt::cooldown::Phase;
@@ -21,6 +25,8 @@ const MAX_SWAPS: usize = 20;
 /// The longest that one request may keep others from probing, in milliseconds: an instance that is ended gives
 /// nothing back.
 const MAX_LEASE_MS: u64 = 30_000;
+/// A request waits no longer than this for the store, which usually takes a few milliseconds.
+const MAX_CLAIM: Duration = Duration::from_millis(300);
 
 /// What the instance knows.
 #[derive(Debug, Default)]
@@ -161,7 +167,14 @@ impl<P: ProxyPorts> Gateway<P> {
             who,
             until,
         };
-        match self.claim(&event, &probe.who, now).await {
+        let claimed = {
+            let claim = pin!(self.claim(&event, &probe.who, now));
+            match future::select(claim, pin!(self.ports.sleep(MAX_CLAIM))).await {
+                Either::Left((claimed, _)) => claimed,
+                Either::Right(_) => Err(StoreError("no answer in time".to_owned())),
+            }
+        };
+        match claimed {
             Ok(true) => Some(probe),
             Ok(false) => None,
             Err(error) => {
