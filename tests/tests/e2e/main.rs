@@ -2,6 +2,7 @@
 //! so that it links once; every test has a gateway of its own and runs beside the others.
 
 mod admin_channels;
+mod admin_config;
 mod admin_keys;
 mod admin_session;
 mod admin_ui;
@@ -14,6 +15,7 @@ mod disconnect;
 mod exhausted;
 mod failover;
 mod headers;
+mod matrix;
 mod models;
 mod public;
 mod request_body;
