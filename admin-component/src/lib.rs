@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use gateway_core::admin::{self, AdminSettings};
 use gateway_core::config::seal::MasterKey;
+use gateway_core::config::startup;
 use gateway_core::error::Case;
 use gateway_core::secret::Secret;
 use gateway_spin::wasip3;
@@ -38,7 +39,7 @@ impl Guest for Admin {
     }
 }
 
-/// The instance's settings. A failed reading is not kept: the next request may succeed.
+/// The instance's settings; making them applies the configuration that stands in a variable. A failed reading is not kept: the next request may succeed.
 async fn settings() -> Result<Rc<AdminSettings>, SettingError> {
     if let Some(settings) = SETTINGS.with(|cell| cell.get().cloned()) {
         return Ok(settings);
@@ -54,5 +55,8 @@ async fn settings() -> Result<Rc<AdminSettings>, SettingError> {
         master_key,
         master_key_error,
     };
+    if let Some(text) = setting("config").await? {
+        startup::apply(&SpinPorts, &text, settings.protection()).await;
+    }
     Ok(SETTINGS.with(|cell| Rc::clone(cell.get_or_init(|| Rc::new(settings)))))
 }

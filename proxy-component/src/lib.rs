@@ -6,11 +6,12 @@ use std::cell::OnceCell;
 use std::rc::Rc;
 
 use gateway_core::config::seal::MasterKey;
+use gateway_core::config::startup;
 use gateway_core::proxy::{self, Gateway};
 use gateway_spin::wasip3;
 use gateway_spin::wasip3::exports::http::handler::Guest;
 use gateway_spin::wasip3::http::types::{ErrorCode, Request, Response};
-use gateway_spin::{Authority, SpinPorts, serve, setting};
+use gateway_spin::{Authority, SettingError, SpinPorts, serve, setting};
 
 thread_local! {
     /// Holds the configuration's copy in memory, for as long as the host keeps the instance.
@@ -31,21 +32,28 @@ impl Guest for Proxy {
     }
 }
 
-/// The instance's gateway. First requests that come together each read the variable; the first that
-/// has read it makes the gateway that all of them use.
+/// The instance's gateway. First requests that come together each start it; the first that has done so
+/// makes the gateway that all of them use.
 async fn gateway() -> Rc<Gateway<SpinPorts>> {
     if let Some(gateway) = GATEWAY.with(|cell| cell.get().cloned()) {
         return gateway;
     }
-    match setting("master_key").await {
-        Ok(text) => {
-            let master_key =
-                MasterKey::parse(&text.unwrap_or_default()).map_err(|error| error.to_string());
-            GATEWAY.with(|cell| {
-                Rc::clone(cell.get_or_init(|| Rc::new(Gateway::new(SpinPorts, master_key))))
-            })
-        }
+    match start().await {
+        Ok(master_key) => GATEWAY.with(|cell| {
+            Rc::clone(cell.get_or_init(|| Rc::new(Gateway::new(SpinPorts, master_key))))
+        }),
         // Not kept: the next request may be able to read it.
         Err(error) => Rc::new(Gateway::new(SpinPorts, Err(error.to_string()))),
     }
+}
+
+/// What an instance does before its first request: reads its variables, and applies the configuration in them.
+async fn start() -> Result<Result<Option<MasterKey>, String>, SettingError> {
+    let text = setting("master_key").await?.unwrap_or_default();
+    let master_key = MasterKey::parse(&text).map_err(|error| error.to_string());
+    if let Some(text) = setting("config").await? {
+        let protection = master_key.as_ref().map(Option::as_ref);
+        startup::apply(&SpinPorts, &text, protection.map_err(String::as_str)).await;
+    }
+    Ok(master_key)
 }

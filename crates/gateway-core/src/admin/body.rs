@@ -15,6 +15,8 @@ use crate::units::MIB;
 
 /// The largest body of an admin request, in bytes.
 const MAX_BODY_BYTES: usize = MIB;
+/// The largest body that holds a whole configuration, in bytes: room for thousands of keys and models.
+const MAX_CONFIGURATION_BYTES: usize = 8 * MIB;
 
 /// The body as a JSON object.
 pub async fn object<B>(headers: &HeaderMap, body: B) -> Result<Value, GatewayError>
@@ -22,9 +24,21 @@ where
     B: Body<Data = Bytes>,
     B::Error: fmt::Display,
 {
-    let bytes = read(headers, body).await?;
+    parse(&read(headers, body, MAX_BODY_BYTES).await?)
+}
+
+/// The same for a whole configuration, which may be larger than anything else.
+pub async fn configuration<B>(headers: &HeaderMap, body: B) -> Result<Value, GatewayError>
+where
+    B: Body<Data = Bytes>,
+    B::Error: fmt::Display,
+{
+    parse(&read(headers, body, MAX_CONFIGURATION_BYTES).await?)
+}
+
+fn parse(bytes: &[u8]) -> Result<Value, GatewayError> {
     // Where the mistake is, but not what stands there: it could be a key.
-    let value: Value = serde_json::from_slice(&bytes).map_err(|error| {
+    let value: Value = serde_json::from_slice(bytes).map_err(|error| {
         Case::InvalidJson.error(format!(
             "The body is not valid JSON: line {}, column {}.",
             error.line(),
@@ -38,7 +52,7 @@ where
     }
 }
 
-async fn read<B>(headers: &HeaderMap, body: B) -> Result<Vec<u8>, GatewayError>
+async fn read<B>(headers: &HeaderMap, body: B, most: usize) -> Result<Vec<u8>, GatewayError>
 where
     B: Body<Data = Bytes>,
     B::Error: fmt::Display,
@@ -46,8 +60,8 @@ where
     let announced = headers
         .get(CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > MAX_BODY_BYTES as u64) {
-        return Err(too_large());
+    if announced.is_some_and(|length| length > most as u64) {
+        return Err(too_large(most));
     }
     let mut body = pin!(body);
     let mut bytes = Vec::new();
@@ -58,16 +72,14 @@ where
         let Some(data) = frame.data_ref() else {
             continue;
         };
-        if bytes.len() + data.len() > MAX_BODY_BYTES {
-            return Err(too_large());
+        if bytes.len() + data.len() > most {
+            return Err(too_large(most));
         }
         bytes.extend_from_slice(data);
     }
     Ok(bytes)
 }
 
-fn too_large() -> GatewayError {
-    Case::RequestTooLarge.error(format!(
-        "The body must have at most {MAX_BODY_BYTES} bytes."
-    ))
+fn too_large(most: usize) -> GatewayError {
+    Case::RequestTooLarge.error(format!("The body must have at most {most} bytes."))
 }

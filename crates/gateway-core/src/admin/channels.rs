@@ -10,16 +10,13 @@ use serde_json::Value;
 use super::{AdminSettings, document};
 use crate::config::model::{Azure, Channel, Document, Provider, StoredSecret, UpstreamKey};
 use crate::config::seal;
-use crate::config::validate::{ChannelChange, KeyChange, Problems};
+use crate::config::validate::{ChannelChange, KeyChange, MAX_CHANNELS, Problems};
 use crate::error::{Case, GatewayError};
 use crate::ids;
 use crate::ports::{AdminPorts, Random};
 use crate::reply::{self, Reply};
 use crate::secret;
 use crate::time_text;
-
-/// Channels of one gateway: far more than anybody has, few enough for one document.
-const MAX_CHANNELS: usize = 1000;
 
 /// A channel as the API shows it: everything but the keys themselves.
 #[derive(Serialize)]

@@ -1,7 +1,8 @@
 //! The stored records, read and changed by compare-and-swap. Owns the retries and what a damaged record means;
 //! knows nothing of what the records are for.
 
-use crate::config::model::{DOCUMENT_VERSION, Document};
+use crate::config::model::Document;
+use crate::config::stored;
 use crate::error::{Case, GatewayError};
 use crate::ports::{Log, ReadStore, Record, StoreError, Swap, WriteStore};
 
@@ -10,11 +11,21 @@ pub const MAX_TRIES: usize = 16;
 
 /// The configuration as it stands in the store now; the default one when nothing was ever stored.
 pub async fn load<P: ReadStore + Log>(ports: &P) -> Result<Document, GatewayError> {
+    load_with_revision(ports)
+        .await
+        .map(|(document, _)| document)
+}
+
+/// The same, with the name of this state of it.
+pub async fn load_with_revision<P: ReadStore + Log>(
+    ports: &P,
+) -> Result<(Document, String), GatewayError> {
     let stored = ports
         .read(Record::Config)
         .await
         .map_err(|error| unavailable(ports, &error))?;
-    parse(ports, stored.as_deref())
+    let document = parse(ports, stored.as_deref())?;
+    Ok((document, stored::revision(stored.as_deref())))
 }
 
 /// Changes the configuration: reads it, lets `edit` change it, and writes it if nobody else wrote in between;
@@ -23,13 +34,22 @@ pub async fn change<P: WriteStore + Log, T>(
     ports: &P,
     mut edit: impl FnMut(&mut Document) -> Result<T, GatewayError>,
 ) -> Result<T, GatewayError> {
+    let outcome = change_at_revision(ports, |document, _| edit(document)).await;
+    outcome.map(|(outcome, _)| outcome)
+}
+
+/// The same for an `edit` that also wants to know which state it changes; gives the name of the new one as well.
+pub async fn change_at_revision<P: WriteStore + Log, T>(
+    ports: &P,
+    mut edit: impl FnMut(&mut Document, &str) -> Result<T, GatewayError>,
+) -> Result<(T, String), GatewayError> {
     for _ in 0..MAX_TRIES {
         let stored = ports
             .read(Record::Config)
             .await
             .map_err(|error| unavailable(ports, &error))?;
         let mut document = parse(ports, stored.as_deref())?;
-        let outcome = edit(&mut document)?;
+        let outcome = edit(&mut document, &stored::revision(stored.as_deref()))?;
         let bytes = serde_json::to_vec(&document).map_err(|error| {
             unavailable(
                 ports,
@@ -39,7 +59,7 @@ pub async fn change<P: WriteStore + Log, T>(
             )
         })?;
         match ports.swap(Record::Config, stored.as_deref(), &bytes).await {
-            Ok(Swap::Done) => return Ok(outcome),
+            Ok(Swap::Done) => return Ok((outcome, stored::revision(Some(&bytes)))),
             Ok(Swap::Conflict) => {}
             Err(error) => return Err(unavailable(ports, &error)),
         }
@@ -59,24 +79,5 @@ pub fn unavailable(log: &impl Log, error: &StoreError) -> GatewayError {
 
 /// A document that cannot be understood is never replaced: somebody may still be able to repair it.
 fn parse(log: &impl Log, stored: Option<&[u8]>) -> Result<Document, GatewayError> {
-    let Some(bytes) = stored else {
-        return Ok(Document::default());
-    };
-    let damaged = |reason: String| unavailable(log, &StoreError(reason));
-    // serde_json's own words can hold a part of the document, so only the place is logged.
-    let document: Document = serde_json::from_slice(bytes).map_err(|error| {
-        damaged(format!(
-            "the configuration is damaged at line {}, column {}",
-            error.line(),
-            error.column()
-        ))
-    })?;
-    if document.version == DOCUMENT_VERSION {
-        Ok(document)
-    } else {
-        Err(damaged(format!(
-            "the configuration has version {}, this gateway knows version {DOCUMENT_VERSION}",
-            document.version
-        )))
-    }
+    stored::parse(stored).map_err(|reason| unavailable(log, &StoreError(reason)))
 }

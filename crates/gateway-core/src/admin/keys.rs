@@ -7,16 +7,13 @@ use serde_json::Value;
 
 use super::document;
 use crate::config::model::{ClientKey, Document, Limits};
-use crate::config::validate::{ClientKeyChange, Problems};
+use crate::config::validate::{ClientKeyChange, MAX_CLIENT_KEYS, Problems};
 use crate::error::{Case, GatewayError};
 use crate::ids;
 use crate::ports::AdminPorts;
 use crate::reply::{self, Reply};
 use crate::secret::{self, Secret};
 use crate::time_text;
-
-/// Client keys of one gateway; every one is in the document that each instance keeps in memory.
-const MAX_CLIENT_KEYS: usize = 10_000;
 
 /// A client key as the API shows it: neither the key nor its hash.
 #[derive(Serialize)]

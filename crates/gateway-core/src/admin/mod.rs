@@ -1,12 +1,15 @@
-//! The admin API: from HTTP request to HTTP response. Owns the routes, in one place, and the order in which a
-//! request is judged. Each noun has its own file; none of them sees an HTTP request.
+//! The admin API: from HTTP request to HTTP response. Owns the order in which a request is judged, and who does the
+//! work; all routes are in `routes`. Each noun has its own file; none of them reads a body.
 
 mod body;
 mod channels;
+mod config;
 mod document;
 mod guard;
 mod keys;
+mod query;
 mod revoked;
+mod routes;
 mod session;
 mod throttle;
 
@@ -14,18 +17,20 @@ use std::fmt;
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use http::request::Parts;
 use http::{Method, Request, StatusCode};
 use http_body::Body;
 
+use crate::config::import::Protection;
 use crate::config::seal::MasterKey;
 use crate::error::{Case, GatewayError};
 use crate::ids;
 use crate::ports::AdminPorts;
 use crate::reply::{self, Reply};
 use crate::secret::Secret;
+use guard::Caller;
+use routes::{Found, Place};
 
-/// Where the API lives.
-const ROOT: &str = "/admin/api/";
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What the host's variables say to the admin API.
@@ -40,43 +45,14 @@ pub struct AdminSettings {
     pub master_key_error: Option<String>,
 }
 
-/// A path of the API.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place<'r> {
-    Login,
-    Logout,
-    Session,
-    Channels,
-    Channel(&'r str),
-    Keys,
-    Key(&'r str),
-}
-
-impl<'r> Place<'r> {
-    /// Every route of the admin API: the place and the methods that it has.
-    fn find(path: &'r str) -> Option<(Self, &'static str)> {
-        let (noun, id) = match path.strip_prefix(ROOT)?.split_once('/') {
-            Some((noun, id)) => (noun, Some(id)),
-            None => (path.strip_prefix(ROOT)?, None),
-        };
-        Some(match (noun, id) {
-            ("login", None) => (Self::Login, "POST"),
-            ("logout", None) => (Self::Logout, "POST"),
-            ("session", None) => (Self::Session, "GET, HEAD"),
-            ("channels", None) => (Self::Channels, "GET, HEAD, POST"),
-            ("channels", Some(id)) if is_id(id) => (Self::Channel(id), "GET, HEAD, PATCH, DELETE"),
-            ("keys", None) => (Self::Keys, "GET, HEAD, POST"),
-            ("keys", Some(id)) if is_id(id) => (Self::Key(id), "GET, HEAD, PATCH, DELETE"),
-            _ => return None,
-        })
+impl AdminSettings {
+    /// What upstream keys are protected with at rest.
+    pub fn protection(&self) -> Protection<'_> {
+        match &self.master_key_error {
+            Some(reason) => Err(reason),
+            None => Ok(self.master_key.as_ref()),
+        }
     }
-}
-
-fn is_id(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 /// Answers one request to `/admin/api/…`. Needs no particular method, path or body: whatever is wrong with them
@@ -119,17 +95,17 @@ where
     let (head, body) = request.into_parts();
 
     // 1. Is there such a place, and has it such a method? That needs no secret to be told.
-    let (place, allow) = Place::find(head.uri.path())
+    let Found { place, id, methods } = routes::find(head.uri.path())
         .ok_or_else(|| Case::NotFound.error("There is no such path in the admin API."))?;
     let method = if head.method == Method::HEAD {
         Method::GET
     } else {
         head.method.clone()
     };
-    if !allow.split(", ").any(|name| name == method.as_str()) {
+    if !methods.split(", ").any(|name| name == method.as_str()) {
         return Err(Case::MethodNotAllowed
-            .error(format!("This path has these methods: {allow}."))
-            .with_allow(allow));
+            .error(format!("This path has these methods: {methods}."))
+            .with_allow(methods));
     }
 
     // 2. A page of another origin may do nothing, not even log in.
@@ -147,34 +123,81 @@ where
         guard::cookie_writes_json(&caller, &head.headers)?;
     }
 
-    // 5. The work. Bodies are read only where there is something to read.
-    match (place, method.as_str()) {
-        (Place::Logout, _) => session::logout(ports, &caller, &head).await,
-        (Place::Session, _) => Ok(session::describe(settings, &caller)),
-        (Place::Channels, "POST") => {
-            channels::create(ports, settings, body::object(&head.headers, body).await?).await
+    // 5. The work.
+    let work = Work {
+        ports,
+        settings,
+        head: &head,
+        caller: &caller,
+        id,
+    };
+    match method {
+        Method::GET => work.read(place).await,
+        Method::POST => work.post(place, body).await,
+        _ => work.change(place, &method, body).await,
+    }
+}
+
+/// A request that may be answered.
+struct Work<'a, P> {
+    ports: &'a P,
+    settings: &'a AdminSettings,
+    head: &'a Parts,
+    caller: &'a Caller,
+    /// The id in the path; empty where the path has none.
+    id: &'a str,
+}
+
+impl<P: AdminPorts> Work<'_, P> {
+    async fn read(&self, place: Place) -> Result<Reply, GatewayError> {
+        match place {
+            Place::Session => Ok(session::describe(self.settings, self.caller)),
+            Place::Channels => channels::list(self.ports).await,
+            Place::Channel => channels::show(self.ports, self.id).await,
+            Place::Keys => keys::list(self.ports).await,
+            Place::Key => keys::show(self.ports, self.id).await,
+            Place::Config => config::export(self.ports, self.settings, &self.head.uri).await,
+            // They have no GET, which was found out in step 1.
+            Place::Login | Place::Logout => Ok(reply::empty(StatusCode::NO_CONTENT)),
         }
-        (Place::Channels, _) => channels::list(ports).await,
-        (Place::Channel(id), "PATCH") => {
-            channels::change(
-                ports,
-                settings,
-                id,
-                body::object(&head.headers, body).await?,
-            )
-            .await
+    }
+
+    /// Creates, or does. Bodies are read only where there is something to read.
+    async fn post<B>(&self, place: Place, body: B) -> Result<Reply, GatewayError>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: fmt::Display,
+    {
+        let (ports, settings, headers) = (self.ports, self.settings, &self.head.headers);
+        match place {
+            Place::Channels => {
+                channels::create(ports, settings, body::object(headers, body).await?).await
+            }
+            Place::Keys => keys::create(ports, body::object(headers, body).await?).await,
+            _ => session::logout(ports, self.caller, self.head).await,
         }
-        (Place::Channel(id), "DELETE") => channels::delete(ports, id).await,
-        (Place::Channel(id), _) => channels::show(ports, id).await,
-        (Place::Keys, "POST") => {
-            keys::create(ports, body::object(&head.headers, body).await?).await
+    }
+
+    /// Changes or deletes what is there.
+    async fn change<B>(&self, place: Place, method: &Method, body: B) -> Result<Reply, GatewayError>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: fmt::Display,
+    {
+        let (ports, settings, headers) = (self.ports, self.settings, &self.head.headers);
+        let is_delete = method == Method::DELETE;
+        match place {
+            Place::Config => {
+                let document = body::configuration(headers, body).await?;
+                config::import(ports, settings, headers, &document).await
+            }
+            Place::Key if is_delete => keys::delete(ports, self.id).await,
+            Place::Key => keys::change(ports, self.id, body::object(headers, body).await?).await,
+            _ if is_delete => channels::delete(ports, self.id).await,
+            _ => {
+                let body = body::object(headers, body).await?;
+                channels::change(ports, settings, self.id, body).await
+            }
         }
-        (Place::Keys, _) => keys::list(ports).await,
-        (Place::Key(id), "PATCH") => {
-            keys::change(ports, id, body::object(&head.headers, body).await?).await
-        }
-        (Place::Key(id), "DELETE") => keys::delete(ports, id).await,
-        (Place::Key(id), _) => keys::show(ports, id).await,
-        (Place::Login, _) => Ok(reply::empty(StatusCode::NO_CONTENT)),
     }
 }

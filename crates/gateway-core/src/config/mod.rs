@@ -1,10 +1,14 @@
 //! The configuration: what is stored, and what the proxy makes of it.
 //!
 //! [`model`] is the stored document, [`snapshot`] its form for routing, [`cache`] the copy in instance
-//! memory, [`seal`] the encryption of upstream keys at rest.
+//! memory, [`seal`] the encryption of upstream keys at rest. [`import`] makes a document of one that somebody
+//! brings, [`startup`] takes one from a variable.
 
 pub mod cache;
+pub mod import;
 pub mod model;
 pub mod seal;
 pub mod snapshot;
+pub mod startup;
+pub mod stored;
 pub mod validate;

@@ -25,6 +25,10 @@ pub struct Document {
     /// Limits of the whole gateway.
     #[serde(default)]
     pub settings: Settings,
+    /// The revision of the variable `config` that was applied last; see [`crate::config::startup`]. It belongs to
+    /// this gateway, so it is neither exported nor imported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applied_variable: Option<String>,
 }
 
 impl Default for Document {
@@ -34,6 +38,7 @@ impl Default for Document {
             channels: Vec::new(),
             keys: Vec::new(),
             settings: Settings::default(),
+            applied_variable: None,
         }
     }
 }

@@ -3,6 +3,7 @@
 
 mod channel;
 mod client_key;
+mod document;
 #[cfg(test)]
 mod tests;
 
@@ -14,7 +15,12 @@ use crate::error::{Case, GatewayError};
 
 pub use channel::{ChannelChange, KeyChange};
 pub use client_key::ClientKeyChange;
+pub use document::{ChannelDraft, DocumentDraft, KeyDraft};
 
+/// Channels of one gateway: far more than anybody has, few enough for one document.
+pub const MAX_CHANNELS: usize = 1000;
+/// Client keys of one gateway; every one is in the document that each instance keeps in memory.
+pub const MAX_CLIENT_KEYS: usize = 10_000;
 /// Characters of a name for people.
 pub const MAX_NAME_CHARS: usize = 100;
 /// Characters of a model's name.
@@ -88,8 +94,21 @@ impl Problems {
         })
     }
 
+    /// Adds what was found in one part of a document, which stands at `place` in the whole.
+    pub fn absorb(&mut self, place: &str, part: Self) {
+        self.list
+            .extend(part.list.into_iter().map(|problem| Problem {
+                path: match problem.path.chars().next() {
+                    None => place.to_owned(),
+                    Some('[') => format!("{place}{}", problem.path),
+                    Some(_) => format!("{place}.{}", problem.path),
+                },
+                message: problem.message,
+            }));
+    }
+
     /// The value as an object.
-    fn object<'v>(&mut self, path: &str, value: &'v Value) -> Option<&'v Map<String, Value>> {
+    pub(crate) fn object<'v>(&mut self, path: &str, value: &'v Value) -> Option<&'v Map<String, Value>> {
         let object = value.as_object();
         if object.is_none() {
             self.add(path, "must be an object");
@@ -98,11 +117,11 @@ impl Problems {
     }
 
     /// A member that nobody knows; most often a misspelling, so it is never dropped silently.
-    fn unknown(&mut self, parent: &str, name: &str) {
+    pub(crate) fn unknown(&mut self, parent: &str, name: &str) {
         self.add(join(parent, name), "is not a known member");
     }
 
-    fn boolean(&mut self, path: &str, value: &Value) -> Option<bool> {
+    pub(crate) fn boolean(&mut self, path: &str, value: &Value) -> Option<bool> {
         let boolean = value.as_bool();
         if boolean.is_none() {
             self.add(path, "must be true or false");
@@ -125,7 +144,7 @@ impl Problems {
     }
 
     /// A text of 1 to `most` characters, without the spaces around it and without control characters.
-    fn text(&mut self, path: &str, value: &Value, most: usize) -> Option<String> {
+    pub(crate) fn text(&mut self, path: &str, value: &Value, most: usize) -> Option<String> {
         let text = value
             .as_str()
             .map(str::trim)
@@ -222,13 +241,19 @@ impl Problem {
     }
 }
 
-fn is_text(text: &str, most: usize) -> bool {
+/// Whether a text has 1 to `most` characters, none of them a control character.
+pub(crate) fn is_text(text: &str, most: usize) -> bool {
     !text.is_empty() && text.chars().nth(most).is_none() && !text.chars().any(char::is_control)
+}
+
+/// The name of something that a client sent, cut to a length that fits into a message.
+pub fn short_name(name: &str) -> String {
+    name.chars().take(MAX_PATH_CHARS).collect()
 }
 
 /// The path of a member, its name cut to a length that fits into a message.
 fn join(parent: &str, name: &str) -> String {
-    let name: String = name.chars().take(MAX_PATH_CHARS).collect();
+    let name = short_name(name);
     if parent.is_empty() {
         name
     } else {

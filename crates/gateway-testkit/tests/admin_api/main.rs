@@ -7,10 +7,12 @@
 
 mod channels;
 mod client_keys;
+mod config;
 mod hostile;
 mod origins;
 mod sealing;
 mod sessions;
+mod startup;
 mod throttle;
 mod writers;
 
@@ -201,6 +203,7 @@ fn routes_have_their_methods_and_nothing_else_exists() {
         ("channels/ch_1", "POST", "GET, HEAD, PATCH, DELETE"),
         ("keys", "DELETE", "GET, HEAD, POST"),
         ("keys/ck_1", "PUT", "GET, HEAD, PATCH, DELETE"),
+        ("config", "POST", "GET, HEAD, PUT"),
     ] {
         let answer = gateway
             .call(wrong, path, &Value::Null)
@@ -215,8 +218,7 @@ fn routes_have_their_methods_and_nothing_else_exists() {
         "channels/a-b",
         "keys/",
         "login/x",
-        "status",
-        "config",
+        "config/x",
     ] {
         gateway.get(path).expect_error(404, "not_found");
     }
@@ -227,7 +229,7 @@ fn routes_have_their_methods_and_nothing_else_exists() {
 #[test]
 fn head_answers_like_get_without_a_body() {
     let gateway = Gateway::new();
-    for path in ["session", "channels", "keys"] {
+    for path in ["session", "channels", "keys", "config"] {
         let answer = gateway.call("HEAD", path, &Value::Null);
         assert_eq!(
             (answer.status, answer.body),
@@ -257,6 +259,9 @@ fn everything_but_login_needs_a_session() {
         ("POST", "keys"),
         ("PATCH", "keys/ck_1"),
         ("DELETE", "keys/ck_1"),
+        ("GET", "config"),
+        ("GET", "config?secrets=true"),
+        ("PUT", "config"),
     ] {
         gateway
             .send(request(method, path, &[], "{}"))

@@ -16,7 +16,7 @@ use crate::secret::Secret;
 use crate::units::Timestamp;
 
 /// Keys of one channel.
-const MAX_KEYS: usize = 500;
+pub(super) const MAX_KEYS: usize = 500;
 /// Bytes of one upstream key; JSON web tokens are the longest that are used as keys.
 const MAX_KEY_BYTES: usize = 4096;
 const MAX_URL_BYTES: usize = 2048;
@@ -25,7 +25,7 @@ const MAX_HEADER_BYTES: usize = 8192;
 const MAX_DROPPED: usize = 100;
 const MAX_RANK: u64 = 1000;
 /// One hour: longer than any model thinks, shorter than a mistyped number of microseconds.
-const MAX_TIMEOUT_MS: u64 = 3_600_000;
+pub(super) const MAX_TIMEOUT_MS: u64 = 3_600_000;
 /// Headers that the gateway sets itself, or that belong to one connection only.
 const RESERVED_HEADERS: [&str; 18] = [
     "accept-encoding",
@@ -314,18 +314,7 @@ fn keys(value: &Value, problems: &mut Problems) -> Option<Vec<KeyChange>> {
 
 fn key(path: &str, value: &Value, problems: &mut Problems) -> Option<KeyChange> {
     match value {
-        Value::String(text) => {
-            let text = text.trim();
-            let valid = (1..=MAX_KEY_BYTES).contains(&text.len())
-                && text.bytes().all(|byte| byte.is_ascii_graphic());
-            if !valid {
-                problems.add(
-                    path,
-                    "must be a key of 1 to 4096 visible ASCII characters without spaces",
-                );
-            }
-            valid.then(|| KeyChange::New(Secret::new(text.to_owned())))
-        }
+        Value::String(text) => secret(path, text, problems).map(KeyChange::New),
         Value::Object(members) => {
             let (mut id, mut enabled, before) = (None, None, problems.list().len());
             for (name, value) in members {
@@ -350,6 +339,20 @@ fn key(path: &str, value: &Value, problems: &mut Problems) -> Option<KeyChange> 
             None
         }
     }
+}
+
+/// A whole upstream key.
+pub(super) fn secret(path: &str, text: &str, problems: &mut Problems) -> Option<Secret<String>> {
+    let text = text.trim();
+    let valid = (1..=MAX_KEY_BYTES).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_graphic());
+    if !valid {
+        problems.add(
+            path,
+            "must be a key of 1 to 4096 visible ASCII characters without spaces",
+        );
+    }
+    valid.then(|| Secret::new(text.to_owned()))
 }
 
 fn rank(path: &str, value: &Value, problems: &mut Problems) -> Option<u16> {

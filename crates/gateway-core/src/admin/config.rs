@@ -1,0 +1,247 @@
+//! The whole configuration: export and import. Owns how it looks from outside and what an import means while others
+//! write; the document's rules are [`crate::config::validate`]'s, what becomes of its keys is
+//! [`crate::config::import`]'s.
+//!
+//! An import replaces everything. Of two at the same time the later one wins as a whole; a change that comes in
+//! between is replaced like everything before it. Who wants to be sure to replace only what they have seen sends the
+//! `ETag` of their export as `If-Match`.
+
+use std::collections::BTreeMap;
+
+use http::header::{ETAG, HeaderValue, IF_MATCH};
+use http::{HeaderMap, StatusCode, Uri};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{AdminSettings, document, query};
+use crate::config::import::{self, Refused};
+use crate::config::model::{
+    Azure, Channel, ClientKey, DOCUMENT_VERSION, Document, Limits, Provider, Settings, UpstreamKey,
+};
+use crate::config::seal;
+use crate::config::validate::{DocumentDraft, Problems};
+use crate::error::{Case, GatewayError};
+use crate::ports::AdminPorts;
+use crate::reply::{self, Reply};
+use crate::secret::Secret;
+use crate::time_text;
+
+/// The document as it travels.
+#[derive(Serialize)]
+struct DocumentView<'a> {
+    version: u32,
+    channels: Vec<ChannelView<'a>>,
+    keys: Vec<ClientKeyView<'a>>,
+    settings: &'a Settings,
+}
+
+/// A channel as it travels: what is configured, not how it fares.
+#[derive(Serialize)]
+struct ChannelView<'a> {
+    id: &'a str,
+    name: &'a str,
+    enabled: bool,
+    provider: Provider,
+    base_url: &'a str,
+    keys: Vec<UpstreamKeyView<'a>>,
+    models: &'a [String],
+    model_map: &'a BTreeMap<String, String>,
+    priority: u16,
+    weight: u16,
+    headers: &'a BTreeMap<String, String>,
+    drop_params: &'a [String],
+    stream_usage: bool,
+    connect_timeout_ms: u64,
+    first_byte_timeout_ms: u64,
+    idle_timeout_ms: u64,
+    hedge_after_ms: Option<u64>,
+    azure: Option<&'a Azure>,
+    created_at: String,
+    updated_at: String,
+}
+
+/// An upstream key as it travels; whole only when that was asked for.
+#[derive(Serialize)]
+struct UpstreamKeyView<'a> {
+    id: &'a str,
+    hint: &'a str,
+    enabled: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<Secret<String>>,
+}
+
+/// A client key as it travels: its hash stands for it.
+#[derive(Serialize)]
+struct ClientKeyView<'a> {
+    id: &'a str,
+    name: &'a str,
+    hash: &'a str,
+    hint: &'a str,
+    enabled: bool,
+    models: &'a [String],
+    expires_at: Option<String>,
+    limits: Limits,
+    created_at: String,
+}
+
+/// `GET config`.
+pub async fn export<P: AdminPorts>(
+    ports: &P,
+    settings: &AdminSettings,
+    uri: &Uri,
+) -> Result<Reply, GatewayError> {
+    let [with_secrets] = query::read(uri, ["secrets"])?;
+    let with_secrets = query::boolean("secrets", with_secrets.as_deref())?;
+    let (document, revision) = document::load_with_revision(ports).await?;
+    let view = view(&document, |key| {
+        with_secrets.then(|| open(settings, key)).transpose()
+    })?;
+    if with_secrets {
+        ports.line(format_args!(
+            "admin: the configuration was exported with its upstream keys"
+        ));
+    }
+    Ok(tagged(&view, &revision))
+}
+
+/// `PUT config`: answers with the configuration as it is then, without whole keys.
+pub async fn import<P: AdminPorts>(
+    ports: &P,
+    settings: &AdminSettings,
+    headers: &HeaderMap,
+    value: &Value,
+) -> Result<Reply, GatewayError> {
+    let mut problems = Problems::default();
+    let draft = DocumentDraft::read(value, ports.now(), &mut problems);
+    problems.check("configuration")?;
+    let (document, revision) = document::change_at_revision(ports, |document, revision| {
+        if !is_expected(headers, revision) {
+            return Err(Case::Conflict.error(
+                "The configuration has changed since it was read; nothing was imported. Export it again, look at \
+                 what changed, and repeat the import.",
+            ));
+        }
+        *document = import::resolve(&draft, document, settings.protection(), ports)
+            .map_err(refused)?;
+        Ok(document.clone())
+    })
+    .await?;
+    ports.line(format_args!(
+        "admin: a configuration was imported: {} channels, {} client keys",
+        document.channels.len(),
+        document.keys.len()
+    ));
+    Ok(tagged(&view(&document, |_| Ok(None))?, &revision))
+}
+
+fn refused(refused: Refused) -> GatewayError {
+    match refused {
+        Refused::Invalid(problems) => match problems.check("configuration") {
+            Err(error) => error,
+            Ok(()) => Case::InvalidValue.error("The configuration is not valid."),
+        },
+        Refused::Unprotected(reason) => Case::Misconfigured.error(reason),
+    }
+}
+
+/// Whether the state is one of those that the client wants to replace; without `If-Match` any is.
+fn is_expected(headers: &HeaderMap, revision: &str) -> bool {
+    let mut lists = headers.get_all(IF_MATCH).iter().peekable();
+    if lists.peek().is_none() {
+        return true;
+    }
+    lists
+        .filter_map(|list| list.to_str().ok())
+        .flat_map(|list| list.split(','))
+        .map(str::trim)
+        .any(|tag| tag == "*" || tag.trim_matches('"') == revision)
+}
+
+fn tagged(view: &DocumentView<'_>, revision: &str) -> Reply {
+    let mut reply = reply::json(StatusCode::OK, view);
+    if let Ok(tag) = HeaderValue::try_from(format!("\"{revision}\"")) {
+        reply.headers_mut().insert(ETAG, tag);
+    }
+    reply
+}
+
+fn view(
+    document: &Document,
+    mut whole_key: impl FnMut(&UpstreamKey) -> Result<Option<Secret<String>>, GatewayError>,
+) -> Result<DocumentView<'_>, GatewayError> {
+    let mut channels = Vec::with_capacity(document.channels.len());
+    for channel in &document.channels {
+        let mut keys = Vec::with_capacity(channel.keys.len());
+        for key in &channel.keys {
+            keys.push(UpstreamKeyView {
+                id: &key.id,
+                hint: &key.hint,
+                enabled: key.enabled,
+                key: whole_key(key)?,
+            });
+        }
+        channels.push(ChannelView::new(channel, keys));
+    }
+    Ok(DocumentView {
+        version: DOCUMENT_VERSION,
+        channels,
+        keys: document.keys.iter().map(ClientKeyView::new).collect(),
+        settings: &document.settings,
+    })
+}
+
+fn open(settings: &AdminSettings, key: &UpstreamKey) -> Result<Secret<String>, GatewayError> {
+    seal::open(settings.master_key.as_ref(), &key.secret, &key.id).map_err(|error| {
+        let reason = match &settings.master_key_error {
+            Some(reason) => format!("the variable `master_key` cannot be used: {reason}"),
+            None => error.to_string(),
+        };
+        Case::Misconfigured.error(format!(
+            "The upstream key {} cannot be exported: {reason}. Without ?secrets=true the export works.",
+            key.id
+        ))
+    })
+}
+
+impl<'a> ChannelView<'a> {
+    fn new(channel: &'a Channel, keys: Vec<UpstreamKeyView<'a>>) -> Self {
+        Self {
+            id: &channel.id,
+            name: &channel.name,
+            enabled: channel.enabled,
+            provider: channel.provider,
+            base_url: &channel.base_url,
+            keys,
+            models: &channel.models,
+            model_map: &channel.model_map,
+            priority: channel.priority,
+            weight: channel.weight,
+            headers: &channel.headers,
+            drop_params: &channel.drop_params,
+            stream_usage: channel.stream_usage,
+            connect_timeout_ms: channel.connect_timeout_ms,
+            first_byte_timeout_ms: channel.first_byte_timeout_ms,
+            idle_timeout_ms: channel.idle_timeout_ms,
+            hedge_after_ms: channel.hedge_after_ms,
+            azure: channel.azure.as_ref(),
+            created_at: time_text::format(channel.created_at),
+            updated_at: time_text::format(channel.updated_at),
+        }
+    }
+}
+
+impl<'a> ClientKeyView<'a> {
+    fn new(key: &'a ClientKey) -> Self {
+        Self {
+            id: &key.id,
+            name: &key.name,
+            hash: &key.hash,
+            hint: &key.hint,
+            enabled: key.enabled,
+            models: &key.models,
+            expires_at: key.expires_at.map(time_text::format),
+            limits: key.limits,
+            created_at: time_text::format(key.created_at),
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! What stands after the question mark. Owns the syntax of query parameters, not what they mean.
+
+use http::Uri;
+use url::form_urlencoded;
+
+use crate::config::validate::short_name;
+use crate::error::{Case, GatewayError};
+
+/// The values of the parameters that a call knows, in the order of `known`. A parameter that it does not know is
+/// refused, since it is most often a misspelt one, and so is one that comes twice.
+pub fn read<const N: usize>(
+    uri: &Uri,
+    known: [&str; N],
+) -> Result<[Option<String>; N], GatewayError> {
+    let mut values = [const { None }; N];
+    for (name, value) in form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()) {
+        let place = known.iter().position(|known| *known == name);
+        let slot = place.and_then(|place| values.get_mut(place));
+        match slot {
+            Some(slot @ None) => *slot = Some(value.into_owned()),
+            Some(Some(_)) => return Err(invalid(&name, "stands in the URL twice")),
+            None => {
+                let known = known.join("`, `");
+                return Err(invalid(
+                    &name,
+                    &format!("is not known here; this call knows `{known}`"),
+                ));
+            }
+        }
+    }
+    Ok(values)
+}
+
+/// A parameter that is on, off, or not there.
+pub fn boolean(name: &str, value: Option<&str>) -> Result<bool, GatewayError> {
+    match value {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(_) => Err(invalid(name, "must be true or false")),
+    }
+}
+
+/// The error of a parameter that cannot be taken.
+pub fn invalid(name: &str, what: &str) -> GatewayError {
+    let name = short_name(name);
+    Case::InvalidValue
+        .error(format!("The parameter `{name}` {what}."))
+        .with_param(name)
+}

@@ -1,0 +1,154 @@
+//! A whole configuration in place of the one that is in force. Owns what becomes of upstream keys on the way; the
+//! rules of the document are [`validate`]'s, the store is its caller's. Pure, but for nonces and new ids.
+
+use std::fmt;
+
+use super::model::{Document, StoredSecret, UpstreamKey};
+use super::seal::{self, MasterKey};
+use super::validate::{DocumentDraft, KeyDraft, Problems};
+use crate::error::GatewayError;
+use crate::ids;
+use crate::ports::Random;
+use crate::secret::{self, Secret};
+
+#[cfg(doc)]
+use super::validate;
+
+/// What upstream keys are encrypted with at rest: `Ok(None)`: nothing; `Err`: why the master key that is set cannot
+/// be used. Then no new key is stored, since storing it in clear is not what was asked for.
+pub type Protection<'a> = Result<Option<&'a MasterKey>, &'a str>;
+
+/// Why a document cannot take the place of another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// Everything that is wrong with it.
+    Invalid(Problems),
+    /// An upstream key of it cannot be encrypted; the text says why.
+    Unprotected(String),
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invalid(problems) => {
+                let told = problems.check("configuration").err();
+                let told = told.map(|GatewayError { body, .. }| body.message);
+                formatter.write_str(&told.unwrap_or_default())
+            }
+            Self::Unprotected(reason) => formatter.write_str(reason),
+        }
+    }
+}
+
+/// The document that a draft stands for, where `current` is in force: its keys by id are looked up there.
+pub fn resolve(
+    draft: &DocumentDraft,
+    current: &Document,
+    protection: Protection<'_>,
+    random: &impl Random,
+) -> Result<Document, Refused> {
+    let mut problems = Problems::default();
+    let mut channels = Vec::with_capacity(draft.channels.len());
+    for (index, wanted) in draft.channels.iter().enumerate() {
+        let known = current
+            .channels
+            .iter()
+            .find(|channel| channel.id == wanted.channel.id);
+        let vault = Vault::open(known.map_or(&[], |channel| &channel.keys), protection);
+        let mut channel = wanted.channel.clone();
+        for (place, key) in wanted.keys.iter().enumerate() {
+            let path = format!("channels[{index}].keys[{place}]");
+            match vault.key(key, random)? {
+                None => problems.add(
+                    path,
+                    "has no `key`, and this gateway has no key with this id in a channel with this channel's id; \
+                     an export with ?secrets=true has the whole keys",
+                ),
+                Some(key) if channel.keys.iter().any(|other| other.id == key.id) => {
+                    problems.add(path, "stands in the list twice");
+                }
+                Some(key) => channel.keys.push(key),
+            }
+        }
+        channels.push(channel);
+    }
+    if !problems.list().is_empty() {
+        return Err(Refused::Invalid(problems));
+    }
+    Ok(Document {
+        channels,
+        keys: draft.keys.clone(),
+        settings: draft.settings.clone(),
+        ..Document {
+            applied_variable: current.applied_variable.clone(),
+            ..Document::default()
+        }
+    })
+}
+
+/// The keys that a channel has now, opened as far as they can be.
+struct Vault<'a> {
+    stored: Vec<(&'a UpstreamKey, Option<Secret<String>>)>,
+    protection: Protection<'a>,
+}
+
+impl<'a> Vault<'a> {
+    fn open(stored: &'a [UpstreamKey], protection: Protection<'a>) -> Self {
+        let master = protection.ok().flatten();
+        let open = |key: &'a UpstreamKey| (key, seal::open(master, &key.secret, &key.id).ok());
+        Self {
+            stored: stored.iter().map(open).collect(),
+            protection,
+        }
+    }
+
+    /// The key that a draft stands for; `None` when it is given by an id that is not here.
+    fn key(&self, draft: &KeyDraft, random: &impl Random) -> Result<Option<UpstreamKey>, Refused> {
+        let is_it = |(key, opened): &&(&UpstreamKey, Option<Secret<String>>)| {
+            draft.id.as_ref().is_none_or(|id| *id == key.id)
+                && (draft.secret.is_none() || draft.secret == *opened)
+        };
+        let known = self.stored.iter().find(is_it);
+        let (id, hint, secret) = match (known, &draft.secret) {
+            (Some((key, opened)), _) => {
+                let secret = match (&key.secret, opened, self.protection) {
+                    // A key from the time before the master key is encrypted at the first opportunity.
+                    (StoredSecret::Clear(_), Some(clear), Ok(Some(_))) => {
+                        self.protect(clear, &key.id, random)?
+                    }
+                    (stored, ..) => stored.clone(),
+                };
+                (key.id.clone(), key.hint.clone(), secret)
+            }
+            (None, Some(secret)) => {
+                let id = draft.id.clone();
+                let id = id.unwrap_or_else(|| ids::object_id("uk", random));
+                let stored = self.protect(secret, &id, random)?;
+                (id, secret::hint(secret.expose()), stored)
+            }
+            (None, None) => return Ok(None),
+        };
+        Ok(Some(UpstreamKey {
+            id,
+            secret,
+            hint,
+            enabled: draft.enabled,
+        }))
+    }
+
+    fn protect(
+        &self,
+        secret: &Secret<String>,
+        id: &str,
+        random: &impl Random,
+    ) -> Result<StoredSecret, Refused> {
+        let master = self.protection.map_err(|reason| {
+            Refused::Unprotected(format!(
+                "The variable `master_key` cannot be used, so no upstream key can be stored: {reason}."
+            ))
+        })?;
+        seal::store(master, random, secret.expose(), id).map_err(|error| {
+            Refused::Unprotected(format!("An upstream key cannot be stored: {error}."))
+        })
+    }
+}

@@ -1,0 +1,91 @@
+//! Configuration as code: the variable `config` holds a whole document, which is applied when it has changed.
+//! Owns when that is; the document's rules are [`validate`]'s.
+//!
+//! Components have no start hook, so each instance calls [`apply`] once, before its first request. Which variable
+//! was applied last is recorded in the stored document itself: only one whose revision differs is applied, so what an
+//! admin changes afterwards stays until the variable changes. It is compared once per instance and not with every
+//! check of the configuration: while a new version of the gateway replaces an old one, instances with two variables
+//! live side by side, and would otherwise take turns in undoing each other's.
+
+use super::import::{self, Protection, Refused};
+use super::model::Document;
+use super::stored;
+use super::validate::{DocumentDraft, Problems};
+use crate::ports::{Clock, Log, Random, Record, Swap, WriteStore};
+
+#[cfg(doc)]
+use super::validate;
+
+/// Writers that may come in between before a change is given up.
+const MAX_TRIES: usize = 16;
+
+/// Applies the text of the variable, if it is not the one that was applied last. Never fails: what is wrong with it
+/// is logged, and the stored configuration stays in force.
+pub async fn apply<P: Clock + Random + Log + WriteStore>(
+    ports: &P,
+    text: &str,
+    protection: Protection<'_>,
+) {
+    match try_apply(ports, text, protection).await {
+        Ok(None) => {}
+        Ok(Some(document)) => ports.line(format_args!(
+            "configuration: the variable `config` was applied: {} channels, {} client keys",
+            document.channels.len(),
+            document.keys.len()
+        )),
+        // Escaped, since the names of unknown members stand in it.
+        Err(reason) => ports.line(format_args!(
+            "configuration: the variable `config` was not applied, what is stored stays in force: {reason:?}"
+        )),
+    }
+}
+
+/// The document that was applied; `None` when this variable was applied before.
+async fn try_apply<P: Clock + Random + Log + WriteStore>(
+    ports: &P,
+    text: &str,
+    protection: Protection<'_>,
+) -> Result<Option<Document>, String> {
+    let revision = stored::revision(Some(text.as_bytes()));
+    let mut draft = None;
+    for _ in 0..MAX_TRIES {
+        let bytes = ports.read(Record::Config).await;
+        let bytes = bytes.map_err(|error| error.to_string())?;
+        let current = stored::parse(bytes.as_deref())?;
+        if current.applied_variable.as_deref() == Some(&revision) {
+            return Ok(None);
+        }
+        let draft = match &mut draft {
+            Some(draft) => draft,
+            None => draft.insert(read(ports, text)?),
+        };
+        let mut document = import::resolve(draft, &current, protection, ports)
+            .map_err(|refused| refused.to_string())?;
+        document.applied_variable = Some(revision.clone());
+        let new = serde_json::to_vec(&document).map_err(|error| error.to_string())?;
+        match ports.swap(Record::Config, bytes.as_deref(), &new).await {
+            Ok(Swap::Done) => return Ok(Some(document)),
+            Ok(Swap::Conflict) => {}
+            Err(error) => return Err(error.to_string()),
+        }
+    }
+    Err("others kept changing the configuration at the same time".to_owned())
+}
+
+fn read(clock: &impl Clock, text: &str) -> Result<DocumentDraft, String> {
+    // Where the mistake is, but not what stands there: it could be a key.
+    let value = serde_json::from_str(text).map_err(|error| {
+        format!(
+            "it is not valid JSON: line {}, column {}",
+            error.line(),
+            error.column()
+        )
+    })?;
+    let mut problems = Problems::default();
+    let draft = DocumentDraft::read(&value, clock.now(), &mut problems);
+    if problems.list().is_empty() {
+        Ok(draft)
+    } else {
+        Err(Refused::Invalid(problems).to_string())
+    }
+}

@@ -1,0 +1,38 @@
+//! The stored bytes of the configuration. Owns what counts as damaged and how a state of the document is named;
+//! reads and writes no store.
+
+use sha2::{Digest as _, Sha256};
+
+use super::model::{DOCUMENT_VERSION, Document};
+use crate::ids;
+
+/// Reads what the store holds; the default configuration when nothing was ever stored. The error says what is
+/// wrong, for the log, without a word of the document: a damaged one must never be replaced by what came of
+/// misreading it, since somebody may still be able to repair it.
+pub fn parse(stored: Option<&[u8]>) -> Result<Document, String> {
+    let Some(bytes) = stored else {
+        return Ok(Document::default());
+    };
+    // serde_json's own words can hold a part of the document, so only the place is told.
+    let document: Document = serde_json::from_slice(bytes).map_err(|error| {
+        format!(
+            "the configuration is damaged at line {}, column {}",
+            error.line(),
+            error.column()
+        )
+    })?;
+    if document.version == DOCUMENT_VERSION {
+        Ok(document)
+    } else {
+        Err(format!(
+            "the configuration has version {}, this gateway knows version {DOCUMENT_VERSION}",
+            document.version
+        ))
+    }
+}
+
+/// A name for this state of the document: the same bytes have the same, others another one.
+pub fn revision(stored: Option<&[u8]>) -> String {
+    let digest = Sha256::digest(stored.unwrap_or_default());
+    ids::hex(digest.get(..16).unwrap_or_default())
+}

@@ -1,0 +1,369 @@
+//! The rules of a whole configuration document, as it is exported and imported. Owns what must be there, what must
+//! differ from what, and where in the document a problem stands; the rules of its parts are their own files'.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+use super::channel::{MAX_KEYS, MAX_TIMEOUT_MS, secret};
+use super::{
+    ChannelChange, ClientKeyChange, MAX_CHANNELS, MAX_CLIENT_KEYS, MAX_NAME_CHARS, Problems, join,
+};
+use crate::config::model::{Channel, ClientKey, DOCUMENT_VERSION, Limits, Settings};
+use crate::ids;
+use crate::secret::Secret;
+use crate::time_text;
+use crate::units::{MIB, Timestamp};
+
+/// Characters of an id. Ids stand in paths of the admin API and in logs.
+const MAX_ID_CHARS: usize = 64;
+/// Characters of a client key's hint: too few for a key.
+const MAX_HINT_CHARS: usize = 20;
+const MAX_ATTEMPTS: u64 = 100;
+const MIN_REQUEST_BYTES: usize = 1024;
+/// A body may be held twice, as it came and as it goes, by an instance of 256 MiB that does other work beside it.
+const MAX_REQUEST_BYTES: usize = 64 * MIB;
+
+/// A document whose parts are valid. Its upstream keys are still what was brought: a whole key, or the id of one
+/// that the gateway has.
+#[derive(Clone, Debug, Default)]
+pub struct DocumentDraft {
+    /// Channels in their order.
+    pub channels: Vec<ChannelDraft>,
+    /// Client keys in their order.
+    pub keys: Vec<ClientKey>,
+    /// Limits of the whole gateway.
+    pub settings: Settings,
+}
+
+/// A channel of a document.
+#[derive(Clone, Debug)]
+pub struct ChannelDraft {
+    /// The channel without its keys.
+    pub channel: Channel,
+    /// Its keys as they were brought.
+    pub keys: Vec<KeyDraft>,
+}
+
+/// An upstream key of a document: at least one of `id` and `secret` is there.
+#[derive(Clone, Debug)]
+pub struct KeyDraft {
+    /// The key's id; `None`: that of the same key of this channel, or a new one.
+    pub id: Option<String>,
+    /// The whole key; `None`: the gateway has it under this id.
+    pub secret: Option<Secret<String>>,
+    /// Whether it is used.
+    pub enabled: bool,
+}
+
+impl DocumentDraft {
+    /// Reads a document. Everything that is wrong is added to `problems`; then the draft is of no use. Times that
+    /// the document leaves out are `now`.
+    pub fn read(value: &Value, now: Timestamp, problems: &mut Problems) -> Self {
+        let mut draft = Self::default();
+        let Some(members) = problems.object("", value) else {
+            return draft;
+        };
+        // Of a shape that is not known, nothing else can be said.
+        if members.get("version").and_then(Value::as_u64) != Some(u64::from(DOCUMENT_VERSION)) {
+            problems.add(
+                "version",
+                format!("must be {DOCUMENT_VERSION}, the only version that this gateway knows"),
+            );
+            return draft;
+        }
+        for (name, value) in members {
+            match name.as_str() {
+                "version" => {}
+                "channels" => draft.channels = channels(value, now, problems),
+                "keys" => draft.keys = client_keys(value, now, problems),
+                "settings" => draft.settings = settings(value, problems),
+                _ => problems.unknown("", name),
+            }
+        }
+        // A document without them would remove them all, which somebody who means it can say.
+        for name in ["channels", "keys"] {
+            if !members.contains_key(name) {
+                problems.add(name, "is required; an empty list stands for none");
+            }
+        }
+        draft
+    }
+}
+
+/// Values that must not repeat within a document.
+#[derive(Default)]
+struct Seen(BTreeSet<String>);
+
+impl Seen {
+    /// The value, unless it was there before.
+    fn first(&mut self, path: &str, value: String, problems: &mut Problems) -> Option<String> {
+        if self.0.insert(value.clone()) {
+            Some(value)
+        } else {
+            problems.add(path, "stands in the document twice");
+            None
+        }
+    }
+}
+
+fn channels(value: &Value, now: Timestamp, problems: &mut Problems) -> Vec<ChannelDraft> {
+    let (mut ids, mut key_ids) = (Seen::default(), Seen::default());
+    let mut channels = Vec::new();
+    let items = problems.array("channels", value, MAX_CHANNELS);
+    for (index, item) in items.unwrap_or_default().iter().enumerate() {
+        let mut own = Problems::default();
+        channels.extend(channel(item, now, &mut ids, &mut key_ids, &mut own));
+        problems.absorb(&format!("channels[{index}]"), own);
+    }
+    channels
+}
+
+fn channel(
+    value: &Value,
+    now: Timestamp,
+    ids: &mut Seen,
+    key_ids: &mut Seen,
+    problems: &mut Problems,
+) -> Option<ChannelDraft> {
+    let members = problems.object("", value)?;
+    let mut channel = Channel::blank(now);
+    let mut keys = Vec::new();
+    let mut rest = Map::new();
+    for (name, value) in members {
+        match name.as_str() {
+            "id" => channel.id = id(name, value, ids, problems).unwrap_or_default(),
+            "created_at" => channel.created_at = time(name, value, problems).unwrap_or(now),
+            "updated_at" => channel.updated_at = time(name, value, problems).unwrap_or(now),
+            "keys" => {
+                keys = upstream_keys(value, key_ids, problems);
+                // So much for the rules of a channel: it has said what its keys are.
+                rest.insert(name.clone(), Value::Array(Vec::new()));
+            }
+            _ => {
+                rest.insert(name.clone(), value.clone());
+            }
+        }
+    }
+    require_id(members, problems);
+    let change = ChannelChange::read(&Value::Object(rest), problems);
+    change.require_all(problems);
+    change.apply(&mut channel, problems);
+    Some(ChannelDraft { channel, keys })
+}
+
+fn upstream_keys(value: &Value, ids: &mut Seen, problems: &mut Problems) -> Vec<KeyDraft> {
+    let mut secrets = BTreeSet::new();
+    let mut keys = Vec::new();
+    let items = problems.array("keys", value, MAX_KEYS);
+    for (index, item) in items.unwrap_or_default().iter().enumerate() {
+        let path = format!("keys[{index}]");
+        let Some(key) = upstream_key(&path, item, ids, problems) else {
+            continue;
+        };
+        let is_new = key
+            .secret
+            .as_ref()
+            .is_none_or(|secret| secrets.insert(secret.expose().clone()));
+        if is_new {
+            keys.push(key);
+        } else {
+            problems.add(path, "stands in the list twice");
+        }
+    }
+    keys
+}
+
+fn upstream_key(
+    path: &str,
+    value: &Value,
+    ids: &mut Seen,
+    problems: &mut Problems,
+) -> Option<KeyDraft> {
+    let mut key = KeyDraft {
+        id: None,
+        secret: None,
+        enabled: true,
+    };
+    // As in the channel's own call, a text is a new key.
+    if let Value::String(text) = value {
+        key.secret = Some(secret(path, text, problems)?);
+        return Some(key);
+    }
+    let Some(members) = value.as_object() else {
+        problems.add(
+            path,
+            "must be a text (the key) or an object with `id`, `key` or both",
+        );
+        return None;
+    };
+    let before = problems.list().len();
+    for (name, value) in members {
+        let path = join(path, name);
+        match name.as_str() {
+            "id" => key.id = id(&path, value, ids, problems),
+            "key" => match value.as_str() {
+                Some(text) => key.secret = secret(&path, text, problems),
+                None => problems.add(path, "must be a text, the whole key"),
+            },
+            "enabled" => key.enabled = problems.boolean(&path, value).unwrap_or_default(),
+            // What the gateway itself says of a key: ignored, so that it can be sent back as it was read.
+            "hint" | "status" | "until" => {}
+            _ => problems.add(path, "is not a known member"),
+        }
+    }
+    let is_whole = key.id.is_some() || key.secret.is_some();
+    if !is_whole && problems.list().len() == before {
+        problems.add(
+            path,
+            "must have `key` (the whole key) or the `id` of a key that this gateway has",
+        );
+    }
+    is_whole.then_some(key)
+}
+
+fn client_keys(value: &Value, now: Timestamp, problems: &mut Problems) -> Vec<ClientKey> {
+    let (mut ids, mut hashes) = (Seen::default(), Seen::default());
+    let mut keys = Vec::new();
+    let items = problems.array("keys", value, MAX_CLIENT_KEYS);
+    for (index, item) in items.unwrap_or_default().iter().enumerate() {
+        let mut own = Problems::default();
+        keys.extend(client_key(item, now, &mut ids, &mut hashes, &mut own));
+        problems.absorb(&format!("keys[{index}]"), own);
+    }
+    keys
+}
+
+fn client_key(
+    value: &Value,
+    now: Timestamp,
+    ids: &mut Seen,
+    hashes: &mut Seen,
+    problems: &mut Problems,
+) -> Option<ClientKey> {
+    let members = problems.object("", value)?;
+    let mut key = ClientKey {
+        id: String::new(),
+        name: String::new(),
+        hash: String::new(),
+        hint: "…".to_owned(),
+        enabled: true,
+        models: Vec::new(),
+        expires_at: None,
+        limits: Limits::default(),
+        created_at: now,
+    };
+    let mut rest = Map::new();
+    for (name, value) in members {
+        match name.as_str() {
+            "id" => key.id = id(name, value, ids, problems).unwrap_or_default(),
+            "hash" => key.hash = hash(name, value, hashes, problems).unwrap_or_default(),
+            "hint" => {
+                if let Some(hint) = problems.text(name, value, MAX_HINT_CHARS) {
+                    key.hint = hint;
+                }
+            }
+            "created_at" => key.created_at = time(name, value, problems).unwrap_or(now),
+            "key" => problems.add(
+                name,
+                "must not be here: a client key travels as `hash`, the SHA-256 of the key",
+            ),
+            _ => {
+                rest.insert(name.clone(), value.clone());
+            }
+        }
+    }
+    require_id(members, problems);
+    if !members.contains_key("hash") {
+        problems.add("hash", "is required");
+    }
+    let change = ClientKeyChange::read(&Value::Object(rest), problems);
+    change.require_all(problems);
+    change.apply(&mut key);
+    Some(key)
+}
+
+fn settings(value: &Value, problems: &mut Problems) -> Settings {
+    let mut settings = Settings::default();
+    let Some(members) = problems.object("settings", value) else {
+        return settings;
+    };
+    for (name, value) in members {
+        let path = join("settings", name);
+        match name.as_str() {
+            "max_attempts" => {
+                if let Some(count) = problems.integer(&path, value, 1, MAX_ATTEMPTS) {
+                    settings.max_attempts = u32::try_from(count).unwrap_or(settings.max_attempts);
+                }
+            }
+            "total_timeout_ms" => {
+                if let Some(time) = problems.integer(&path, value, 1, MAX_TIMEOUT_MS) {
+                    settings.total_timeout_ms = time;
+                }
+            }
+            "max_request_bytes" => {
+                let (least, most) = (MIN_REQUEST_BYTES as u64, MAX_REQUEST_BYTES as u64);
+                if let Some(bytes) = problems.integer(&path, value, least, most) {
+                    settings.max_request_bytes =
+                        usize::try_from(bytes).unwrap_or(settings.max_request_bytes);
+                }
+            }
+            "session_affinity" => {
+                if let Some(is_on) = problems.boolean(&path, value) {
+                    settings.session_affinity = is_on;
+                }
+            }
+            _ => problems.unknown("settings", name),
+        }
+    }
+    settings
+}
+
+fn require_id(members: &Map<String, Value>, problems: &mut Problems) {
+    if !members.contains_key("id") {
+        problems.add("id", "is required");
+    }
+}
+
+fn id(path: &str, value: &Value, seen: &mut Seen, problems: &mut Problems) -> Option<String> {
+    let id = value.as_str().filter(|id| {
+        (1..=MAX_ID_CHARS).contains(&id.len())
+            && id
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    });
+    let Some(id) = id else {
+        problems.add(
+            path,
+            format!("must be an id of 1 to {MAX_ID_CHARS} letters, digits or underscores"),
+        );
+        return None;
+    };
+    seen.first(path, id.to_owned(), problems)
+}
+
+fn hash(path: &str, value: &Value, seen: &mut Seen, problems: &mut Problems) -> Option<String> {
+    let hash = value
+        .as_str()
+        .filter(|text| text.len() <= MAX_NAME_CHARS)
+        .and_then(ids::parse_hash);
+    let Some(hash) = hash else {
+        problems.add(
+            path,
+            "must be the SHA-256 of the client key in 64 hexadecimal digits",
+        );
+        return None;
+    };
+    seen.first(path, ids::hex(&hash), problems)
+}
+
+fn time(path: &str, value: &Value, problems: &mut Problems) -> Option<Timestamp> {
+    let time = value.as_str().and_then(time_text::parse);
+    if time.is_none() {
+        problems.add(
+            path,
+            "must be an RFC 3339 time such as \"2027-01-31T00:00:00Z\"",
+        );
+    }
+    time
+}
