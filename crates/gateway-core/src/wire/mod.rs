@@ -6,3 +6,4 @@ pub mod members;
 pub mod multipart;
 pub mod signals;
 pub mod sse;
+pub mod usage;

@@ -4,6 +4,8 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::usage::{self, Usage};
+
 /// What an event of a stream means for relaying.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
@@ -19,6 +21,27 @@ pub enum Signal {
     Error,
 }
 
+/// One event of a stream, as far as relaying has to understand it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// What it means.
+    pub signal: Signal,
+    /// The tokens that it states; of several in one stream see [`Usage::take_in`].
+    pub usage: Option<Usage>,
+    /// Whether it is nothing but the extra chunk that `include_usage` asks for: no choice, but a `usage` object.
+    pub is_usage_only: bool,
+}
+
+impl Event {
+    const fn of(signal: Signal) -> Self {
+        Self {
+            signal,
+            usage: None,
+            is_usage_only: false,
+        }
+    }
+}
+
 #[derive(Deserialize)]
 struct Payload<'a> {
     #[serde(borrow, default)]
@@ -27,6 +50,17 @@ struct Payload<'a> {
     choices: Option<Vec<Choice<'a>>>,
     #[serde(borrow, default, rename = "type")]
     kind: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    usage: Option<&'a RawValue>,
+    /// What the last event of `/v1/responses` is about.
+    #[serde(borrow, default)]
+    response: Option<&'a RawValue>,
+    /// What the first event of Anthropic's messages is about.
+    #[serde(borrow, default)]
+    message: Option<&'a RawValue>,
+    /// Where Groq puts the usage of a stream.
+    #[serde(borrow, default)]
+    x_groq: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -37,22 +71,49 @@ struct Choice<'a> {
     error: Option<&'a RawValue>,
 }
 
-/// Reads the data of one event; `None` stands for an event without data.
-pub fn of_event(data: Option<&[u8]>) -> Signal {
-    let Some(data) = data else {
-        return Signal::Nothing;
-    };
-    let data = data.trim_ascii();
+impl Payload<'_> {
+    /// The usage, which some events carry inside what they are about.
+    fn usage(&self) -> Option<Usage> {
+        let inside = || {
+            let place = self.response.or(self.message).or(self.x_groq)?;
+            usage::of_body(place.get().as_bytes())
+        };
+        self.usage.and_then(usage::of_object).or_else(inside)
+    }
+
+    fn is_usage_only(&self) -> bool {
+        let has_no_choice = self.choices.as_ref().is_some_and(Vec::is_empty);
+        has_no_choice && self.usage.is_some_and(|raw| raw.get().starts_with('{'))
+    }
+}
+
+/// Reads the data of one event, once; `None` stands for an event without data.
+pub fn read(data: Option<&[u8]>) -> Event {
+    let data = data.unwrap_or_default().trim_ascii();
     if data.is_empty() {
-        return Signal::Nothing;
+        return Event::of(Signal::Nothing);
     }
     if data.starts_with(b"[DONE]") {
-        return Signal::Done;
+        return Event::of(Signal::Done);
     }
     let Ok(payload) = serde_json::from_slice::<Payload<'_>>(data) else {
         // Not our shape: somebody's own payload, passed on as content.
-        return Signal::Content;
+        return Event::of(Signal::Content);
     };
+    let signal = signal(&payload);
+    Event {
+        signal,
+        usage: payload.usage(),
+        is_usage_only: signal == Signal::Nothing && payload.is_usage_only(),
+    }
+}
+
+/// What an event means, for those who count nothing.
+pub fn of_event(data: Option<&[u8]>) -> Signal {
+    read(data).signal
+}
+
+fn signal(payload: &Payload<'_>) -> Signal {
     let is_set = |raw: Option<&RawValue>| raw.is_some_and(|raw| raw.get() != "null");
     if is_set(payload.error) {
         return Signal::Error;
@@ -60,7 +121,7 @@ pub fn of_event(data: Option<&[u8]>) -> Signal {
     if let Some(kind) = payload.kind {
         return of_typed_event(kind.get());
     }
-    match payload.choices {
+    match &payload.choices {
         Some(choices) if choices.is_empty() => Signal::Nothing,
         Some(choices) => {
             let failed = |choice: &Choice<'_>| {
@@ -81,11 +142,18 @@ pub fn of_event(data: Option<&[u8]>) -> Signal {
     }
 }
 
-/// Events of `/v1/responses` carry their meaning in `type`, a JSON string with its quotes here.
+/// Events of `/v1/responses`, of images and audio and of Anthropic's messages carry their meaning in `type`, a
+/// JSON string with its quotes here.
 fn of_typed_event(kind: &str) -> Signal {
     match kind {
         "\"error\"" | "\"response.failed\"" => Signal::Error,
-        "\"response.completed\"" | "\"response.incomplete\"" | "\"message_stop\"" => Signal::Finish,
+        "\"response.completed\""
+        | "\"response.incomplete\""
+        | "\"message_stop\""
+        | "\"image_generation.completed\""
+        | "\"image_edit.completed\""
+        | "\"transcript.text.done\""
+        | "\"speech.audio.done\"" => Signal::Finish,
         "\"response.created\""
         | "\"response.queued\""
         | "\"response.in_progress\""
@@ -181,9 +249,46 @@ mod tests {
             ("plain text", Signal::Content),
         ];
         for (data, expected) in cases {
-            assert_eq!(of_event(Some(data.as_bytes())), *expected, "{data}");
+            assert_eq!(read(Some(data.as_bytes())).signal, *expected, "{data}");
         }
-        assert_eq!(of_event(None), Signal::Nothing);
+        assert_eq!(read(None), Event::of(Signal::Nothing));
+    }
+
+    #[test]
+    fn usage_is_found_in_every_kind_of_stream() {
+        let read = |data: &str| read(Some(data.as_bytes()));
+        let tokens = |data: &str| {
+            read(data)
+                .usage
+                .map(|usage| (usage.prompt_tokens, usage.completion_tokens))
+        };
+        let extra = r#"{"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":12}}"#;
+        assert_eq!(tokens(extra), Some((9, 12)));
+        assert!(read(extra).is_usage_only);
+        let last = r#"{"choices":[{"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":9,"completion_tokens":12}}"#;
+        assert_eq!(tokens(last), Some((9, 12)));
+        assert!(!read(last).is_usage_only, "it ends the answer as well");
+        let plain = r#"{"choices":[{"delta":{"content":"a"}}],"usage":null}"#;
+        assert_eq!(read(plain), Event::of(Signal::Content));
+        let filter = r#"{"choices":[],"prompt_filter_results":[{"prompt_index":0}]}"#;
+        assert!(
+            !read(filter).is_usage_only,
+            "Azure's start-up chunk is passed on"
+        );
+        let completed = r#"{"type":"response.completed","response":{"id":"r","usage":{"input_tokens":3,"output_tokens":4}}}"#;
+        assert_eq!(tokens(completed), Some((3, 4)));
+        let start =
+            r#"{"type":"message_start","message":{"usage":{"input_tokens":25,"output_tokens":1}}}"#;
+        assert_eq!(tokens(start), Some((25, 1)));
+        let groq = r#"{"choices":[{"delta":{},"finish_reason":"stop"}],"x_groq":{"id":"r","usage":{"queue_time":0.01,"prompt_tokens":5,"completion_tokens":6}}}"#;
+        assert_eq!(tokens(groq), Some((5, 6)));
+        let failed =
+            r#"{"error":{"code":502,"message":"x"},"choices":[],"usage":{"prompt_tokens":9}}"#;
+        assert!(!read(failed).is_usage_only, "an error is never dropped");
+        let odd = r#"{"choices":[],"usage":{"seconds":3}}"#;
+        assert!(read(odd).is_usage_only && read(odd).usage.is_none());
+        let delta = r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":15}}"#;
+        assert_eq!(tokens(delta), Some((0, 15)));
     }
 
     #[test]
