@@ -12,6 +12,7 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, Response, StatusCode};
 use http_body::Body;
 
+use super::account::{Account, End};
 use super::attempt::{Attempt, out_of_time};
 use super::headers;
 use super::relay::Relay;
@@ -23,6 +24,7 @@ use crate::units::MIB;
 use crate::wire::error_shape;
 use crate::wire::signals::{self, Signal};
 use crate::wire::sse::{self, Block, Scanner};
+use crate::wire::usage;
 
 /// As much of an error body is read; more of it would not make a better message.
 const MAX_ERROR_BYTES: usize = 64 * 1024;
@@ -65,10 +67,11 @@ pub async fn read<P: ProxyPorts>(
         )),
         Kind::Other => {
             attempt.answered(true);
+            let account = Account::open(attempt, parts.status);
             Ok(reply(
                 parts.status,
                 &parts.headers,
-                pieces(Bytes::new(), body),
+                pieces(Bytes::new(), body, account),
             ))
         }
     }
@@ -114,7 +117,8 @@ async fn json<P: ProxyPorts>(
     let (whole, is_complete) = read_whole(attempt, &mut body, MAX_WHOLE_BYTES).await?;
     if !is_complete {
         attempt.answered(true);
-        return Ok(reply(status, headers, pieces(whole, body)));
+        let account = Account::open(attempt, status);
+        return Ok(reply(status, headers, pieces(whole, body, account)));
     }
     let padding = signals::padding_before_json(&whole);
     let whole = whole.slice(padding..);
@@ -122,6 +126,9 @@ async fn json<P: ProxyPorts>(
         return Err(error(attempt, status, headers, &whole));
     }
     attempt.answered(true);
+    let mut account = Account::open(attempt, status);
+    account.usage = usage::of_body(&whole).unwrap_or_default();
+    account.close(End::Complete);
     Ok(reply(status, headers, ReplyBody::Whole(whole)))
 }
 
@@ -146,7 +153,7 @@ async fn events<P: ProxyPorts>(
         let mut is_committed = false;
         for event in block.events() {
             held_events += 1;
-            match signals::of_event(sse::data(event).as_deref()) {
+            match signals::read(sse::data(event).as_deref()).signal {
                 Signal::Nothing => {}
                 Signal::Error => {
                     let data = sse::data(event).unwrap_or_default();
@@ -166,7 +173,7 @@ async fn events<P: ProxyPorts>(
         if is_committed || held_bytes > MAX_HELD_BYTES || held_events > MAX_HELD_EVENTS {
             // The rest may still break, which says something else of the channel.
             attempt.answered(false);
-            let relay = Relay::new(attempt, body, scanner, &held);
+            let relay = Relay::new(attempt, status, body, scanner, &held);
             return Ok(reply(
                 status,
                 headers,
@@ -188,7 +195,7 @@ fn ended_early<P: ProxyPorts>(
     for event in last.events().chain([&rest[..]]) {
         let data = sse::data(event);
         let text = data.as_deref().unwrap_or(event);
-        if signals::of_event(data.as_deref()) == Signal::Error || signals::body_is_error(text) {
+        if signals::read(data.as_deref()).signal == Signal::Error || signals::body_is_error(text) {
             return error(attempt, status, headers, text);
         }
     }
@@ -204,20 +211,27 @@ fn reply(status: StatusCode, upstream: &HeaderMap, body: ReplyBody) -> Reply {
 
 /// A body that is passed on as it comes. When it breaks, the client's connection breaks as well: there
 /// is no other way to say so.
-fn pieces<B>(first: Bytes, body: B) -> ReplyBody
-where
-    B: Body<Data = Bytes, Error = SendError> + Unpin + 'static,
-{
-    let rest = stream::unfold((first, Some(body)), |(first, body)| async move {
-        if !first.is_empty() {
-            return Some((Ok(first), (Bytes::new(), body)));
-        }
-        let mut body = body?;
-        match next(&mut body).await? {
-            Ok(chunk) => Some((Ok(chunk), (Bytes::new(), Some(body)))),
-            Err(_) => Some((Err(BrokenBody), (Bytes::new(), None))),
-        }
-    });
+fn pieces<P: ProxyPorts>(first: Bytes, body: P::Body, account: Account<P>) -> ReplyBody {
+    let rest = stream::unfold(
+        (first, Some(body), account),
+        |(first, body, mut account)| async move {
+            if !first.is_empty() {
+                return Some((Ok(first), (Bytes::new(), body, account)));
+            }
+            let mut body = body?;
+            match next(&mut body).await {
+                Some(Ok(chunk)) => Some((Ok(chunk), (Bytes::new(), Some(body), account))),
+                Some(Err(_)) => {
+                    account.close(End::UpstreamBroke);
+                    Some((Err(BrokenBody), (Bytes::new(), None, account)))
+                }
+                None => {
+                    account.close(End::Complete);
+                    None
+                }
+            }
+        },
+    );
     ReplyBody::Pieces(Box::pin(rest))
 }
 

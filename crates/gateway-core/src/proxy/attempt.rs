@@ -42,6 +42,8 @@ pub struct Attempt<'a, P: ProxyPorts> {
     pub operation: Operation,
     /// The request's id, for the log.
     pub request_id: &'a str,
+    /// When the request came.
+    pub received: Timestamp,
     /// When the request's time to the first byte is over.
     pub deadline: Timestamp,
     /// When the attempt began.

@@ -63,13 +63,15 @@ pub async fn run<P: ProxyPorts>(
     let ports = &gateway.ports;
     let session = candidates::session(snapshot, call.headers, &payload);
     let mut plan = candidates::plan(snapshot, &model, session.as_deref(), || ports.next_u64())?;
+    let received = ports.now();
     let course = Course {
         gateway,
         snapshot,
         call,
         payload: &payload,
         model: &model,
-        deadline: ports.now().plus_ms(snapshot.settings.total_timeout_ms),
+        received,
+        deadline: received.plus_ms(snapshot.settings.total_timeout_ms),
     };
     // 3. Attempts until one answers, no candidate is left, or the time to the first byte is over.
     let mut story = Story::default();
@@ -135,6 +137,8 @@ struct Course<'a, P> {
     call: &'a Call<'a>,
     payload: &'a Payload<'a>,
     model: &'a str,
+    /// When the request came.
+    received: Timestamp,
     /// When the time to the first byte is over.
     deadline: Timestamp,
 }
@@ -165,6 +169,7 @@ impl<'a, P: ProxyPorts> Course<'a, P> {
                 model: channel.upstream_model(self.model),
                 operation: self.call.operation,
                 request_id: self.call.request_id,
+                received: self.received,
                 deadline: self.deadline,
                 began: now,
                 asks_usage: self.payload.wants_usage_asked(self.call.operation, channel),

@@ -1,6 +1,7 @@
 //! The client side: one request path, from HTTP request to HTTP response.
 //! Owns the table of client routes. Must not know the admin API.
 
+mod account;
 mod answer;
 mod attempt;
 mod authenticate;

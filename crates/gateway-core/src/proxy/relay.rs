@@ -2,22 +2,20 @@
 //! the upstream broke never looks complete: it ends with an error event and without `[DONE]`.
 
 use std::collections::VecDeque;
-use std::rc::Rc;
 
 use bytes::Bytes;
 use futures_util::stream;
 use http::StatusCode;
 
+use super::account::{Account, End};
+use super::answer;
 use super::attempt::Attempt;
 use super::routes::Operation;
-use super::{Gateway, answer};
-use crate::attempt::health::{Event, Who};
+use crate::attempt::health::Event;
 use crate::attempt::{FailedAttempt, Failure, classify};
-use crate::config::snapshot::{Channel, Key};
 use crate::error::{ErrorBody, ErrorStyle};
 use crate::ports::{ProxyPorts, SendError, SendErrorKind};
 use crate::reply::{BrokenBody, Pieces};
-use crate::units::Timestamp;
 use crate::wire::error_shape::{self, UpstreamError};
 use crate::wire::signals::{self, Signal};
 use crate::wire::sse::{self, Block, Scanner};
@@ -31,18 +29,15 @@ const MAX_DRAINED_PIECES: usize = 8;
 
 /// A stream in flight.
 pub struct Relay<P: ProxyPorts> {
-    gateway: Rc<Gateway<P>>,
+    account: Account<P>,
     /// `None` once nothing more of it is wanted.
     body: Option<P::Body>,
     scanner: Scanner,
     ready: VecDeque<Bytes>,
     progress: Progress,
     operation: Operation,
-    channel: Rc<Channel>,
-    key: Rc<Key>,
-    model: String,
-    began: Timestamp,
-    request_id: String,
+    /// Whether the chunk with the usage, which the client did not ask for, is kept back.
+    hides_usage: bool,
 }
 
 /// How far the stream has come.
@@ -62,22 +57,19 @@ impl<P: ProxyPorts> Relay<P> {
     /// Goes on with a stream whose first `blocks` were held back.
     pub fn new(
         attempt: &Attempt<'_, P>,
+        status: StatusCode,
         body: P::Body,
         scanner: Scanner,
         blocks: &[Block],
     ) -> Self {
         let mut relay = Self {
-            gateway: Rc::clone(attempt.gateway),
+            account: Account::open(attempt, status),
             body: Some(body),
             scanner,
             ready: VecDeque::new(),
             progress: Progress::Open,
             operation: attempt.operation,
-            channel: Rc::clone(attempt.channel),
-            key: Rc::clone(attempt.key),
-            model: attempt.model.to_owned(),
-            began: attempt.began,
-            request_id: attempt.request_id.to_owned(),
+            hides_usage: attempt.asks_usage,
         };
         for block in blocks {
             relay.absorb(block);
@@ -102,7 +94,7 @@ impl<P: ProxyPorts> Relay<P> {
                 return None;
             }
             if self.progress == Progress::Done {
-                self.complete();
+                self.account.complete();
                 self.drain();
                 return None;
             }
@@ -123,7 +115,7 @@ impl<P: ProxyPorts> Relay<P> {
     fn drain(&mut self) {
         self.progress = Progress::Closed;
         if let Some(mut body) = self.body.take() {
-            self.gateway.ports.spawn(async move {
+            self.account.gateway.ports.spawn(async move {
                 for _ in 0..MAX_DRAINED_PIECES {
                     if !matches!(answer::next(&mut body).await, Some(Ok(_))) {
                         return;
@@ -151,7 +143,16 @@ impl<P: ProxyPorts> Relay<P> {
                 continue;
             }
             let data = sse::data(event);
-            match signals::of_event(data.as_deref()) {
+            let meaning = signals::read(data.as_deref());
+            if let Some(usage) = meaning.usage {
+                self.account.usage.take_in(usage);
+            }
+            if self.hides_usage && meaning.is_usage_only {
+                self.pass(block, run_start, start);
+                run_start = position;
+                continue;
+            }
+            match meaning.signal {
                 Signal::Nothing | Signal::Content => {}
                 Signal::Finish => self.progress = Progress::Finished,
                 Signal::Done => self.progress = Progress::Done,
@@ -186,21 +187,10 @@ impl<P: ProxyPorts> Relay<P> {
                 if !rest.is_empty() && !self.operation.stream_has_end_mark {
                     self.ready.push_back(rest);
                 }
-                self.complete();
+                self.account.complete();
                 self.progress = Progress::Closed;
             }
             Progress::Done | Progress::Closed => self.progress = Progress::Closed,
-        }
-    }
-
-    /// The client has all that it asked for.
-    fn complete(&self) {
-        if self.gateway.knows_of(&self.channel) {
-            self.gateway.learn(Event::Answered {
-                who: self.who(),
-                began: self.began,
-                whole: true,
-            });
         }
     }
 
@@ -220,48 +210,47 @@ impl<P: ProxyPorts> Relay<P> {
     /// requests of the failure.
     fn fail(&mut self, reason: &str, status: Option<StatusCode>, failure: Failure) {
         if !matches!(self.progress, Progress::Done | Progress::Closed) {
-            let reason = self.key.redact(reason).into_owned();
-            self.gateway.ports.line(format_args!(
+            let account = &mut self.account;
+            account.close(End::UpstreamBroke);
+            let reason = account.key.redact(reason).into_owned();
+            account.gateway.ports.line(format_args!(
                 "{} stream of channel {:?} broke: {reason:?}",
-                self.request_id, self.channel.name
+                account.request_id, account.channel.name
             ));
             self.ready.push_back(incomplete_event(
                 self.operation.errors,
-                &self.channel.name,
+                &account.channel.name,
                 &reason,
             ));
-            self.gateway
-                .learn(self.broken_event(reason, status, failure));
+            let event = broken_event(account, reason, status, failure);
+            account.gateway.learn(event);
         }
         self.progress = Progress::Closed;
     }
+}
 
-    fn broken_event(&self, message: String, status: Option<StatusCode>, failure: Failure) -> Event {
-        let failed = FailedAttempt {
-            channel: String::new(),
-            key: String::new(),
-            failure,
-            status,
-            error: Box::new(ErrorBody {
-                message,
-                kind: String::new(),
-                param: None,
-                code: None,
-            }),
-            retry_after_ms: None,
-            headers: Box::default(),
-        };
-        let now = self.gateway.ports.now();
-        Event::failed(self.who(), &failed, self.began, now)
-    }
-
-    fn who(&self) -> Who {
-        Who {
-            channel: self.channel.id.clone(),
-            key: self.key.id.clone(),
-            model: self.model.clone(),
-        }
-    }
+fn broken_event<P: ProxyPorts>(
+    account: &Account<P>,
+    message: String,
+    status: Option<StatusCode>,
+    failure: Failure,
+) -> Event {
+    let failed = FailedAttempt {
+        channel: String::new(),
+        key: String::new(),
+        failure,
+        status,
+        error: Box::new(ErrorBody {
+            message,
+            kind: String::new(),
+            param: None,
+            code: None,
+        }),
+        retry_after_ms: None,
+        headers: Box::default(),
+    };
+    let now = account.gateway.ports.now();
+    Event::failed(account.who(), &failed, account.attempted(), now)
 }
 
 fn describe(error: &SendError) -> String {
