@@ -185,7 +185,8 @@ impl Plan {
         None
     }
 
-    /// The one that ends first.
+    /// The one that ends first. A key whose upstream has said for how long it will refuse it comes after those of
+    /// which nobody knows.
     fn next_waiting(&mut self, phase: &impl Fn(Candidate) -> Phase) -> Option<Next> {
         loop {
             let phases = self
@@ -194,8 +195,8 @@ impl Plan {
                 .map(|waiting| phase(waiting.candidate))
                 .enumerate();
             let (place, phase) = phases.min_by_key(|(_, phase)| match phase {
-                Phase::Ready | Phase::HalfOpen => Timestamp(0),
-                Phase::Cooling { until, .. } => *until,
+                Phase::Ready | Phase::HalfOpen => (false, Timestamp(0)),
+                Phase::Cooling { until, is_stated } => (*is_stated, *until),
             })?;
             let waiting = self.waiting.remove(place);
             if let Phase::Cooling {

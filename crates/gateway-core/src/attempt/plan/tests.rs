@@ -148,7 +148,7 @@ fn of_the_keys_that_must_wait_only_the_first_to_end_is_called() {
         keys.push(next.candidate.key);
         plan.failed(next.candidate, Failure::Throttled);
     }
-    assert_eq!(keys, [1, 2]);
+    assert_eq!(keys, [2, 1]);
     assert_eq!(plan.spared(), [Timestamp(700), Timestamp(900)]);
 }
 
