@@ -27,6 +27,19 @@ where
     parse(&read(headers, body, MAX_BODY_BYTES).await?)
 }
 
+/// The same where there may be no body, which stands for an empty object.
+pub async fn optional_object<B>(headers: &HeaderMap, body: B) -> Result<Value, GatewayError>
+where
+    B: Body<Data = Bytes>,
+    B::Error: fmt::Display,
+{
+    let bytes = read(headers, body, MAX_BODY_BYTES).await?;
+    if bytes.is_empty() {
+        return Ok(Value::Object(serde_json::Map::new()));
+    }
+    parse(&bytes)
+}
+
 /// The same for a whole configuration, which may be larger than anything else.
 pub async fn configuration<B>(headers: &HeaderMap, body: B) -> Result<Value, GatewayError>
 where

@@ -6,12 +6,16 @@ mod channels;
 mod config;
 mod document;
 mod guard;
+mod health;
 mod keys;
+mod outbound;
 mod query;
 mod revoked;
 mod routes;
 mod session;
 mod throttle;
+mod trial;
+mod upstream_models;
 
 use std::fmt;
 
@@ -154,11 +158,14 @@ impl<P: AdminPorts> Work<'_, P> {
             Place::Session => Ok(session::describe(self.settings, self.caller)),
             Place::Channels => channels::list(self.ports).await,
             Place::Channel => channels::show(self.ports, self.id).await,
+            Place::ChannelModels => upstream_models::list(self.ports, self.settings, self.id).await,
             Place::Keys => keys::list(self.ports).await,
             Place::Key => keys::show(self.ports, self.id).await,
             Place::Config => config::export(self.ports, self.settings, &self.head.uri).await,
             // They have no GET, which was found out in step 1.
-            Place::Login | Place::Logout => Ok(reply::empty(StatusCode::NO_CONTENT)),
+            Place::Login | Place::Logout | Place::ChannelTest => {
+                Ok(reply::empty(StatusCode::NO_CONTENT))
+            }
         }
     }
 
@@ -172,6 +179,10 @@ impl<P: AdminPorts> Work<'_, P> {
         match place {
             Place::Channels => {
                 channels::create(ports, settings, body::object(headers, body).await?).await
+            }
+            Place::ChannelTest => {
+                let wish = body::optional_object(headers, body).await?;
+                trial::run(ports, settings, self.id, &wish).await
             }
             Place::Keys => keys::create(ports, body::object(headers, body).await?).await,
             _ => session::logout(ports, self.caller, self.head).await,

@@ -16,6 +16,10 @@ pub enum Place {
     Channels,
     /// One channel.
     Channel,
+    /// A real call to a channel's upstream.
+    ChannelTest,
+    /// The models that a channel's upstream has.
+    ChannelModels,
     /// All client keys.
     Keys,
     /// One client key.
@@ -31,6 +35,8 @@ pub const ROUTES: &[(&str, Place, &str)] = &[
     ("session", Place::Session, "GET, HEAD"),
     ("channels", Place::Channels, "GET, HEAD, POST"),
     ("channels/{id}", Place::Channel, "GET, HEAD, PATCH, DELETE"),
+    ("channels/{id}/test", Place::ChannelTest, "POST"),
+    ("channels/{id}/models", Place::ChannelModels, "GET, HEAD"),
     ("keys", Place::Keys, "GET, HEAD, POST"),
     ("keys/{id}", Place::Key, "GET, HEAD, PATCH, DELETE"),
     ("config", Place::Config, "GET, HEAD, PUT"),

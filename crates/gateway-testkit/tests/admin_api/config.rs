@@ -1,11 +1,10 @@
 //! The whole configuration: what an export holds, and what an import takes, refuses and leaves alone.
 
 use gateway_core::admin::AdminSettings;
-use gateway_core::config::seal::MasterKey;
 use gateway_core::ports::Record;
 use serde_json::{Value, json};
 
-use crate::{Gateway, PASSWORD, UPSTREAM_KEY, request, settings};
+use crate::{Gateway, PASSWORD, UPSTREAM_KEY, request, settings, with_master_key};
 
 /// A gateway with two channels and two client keys.
 fn furnished(settings: AdminSettings) -> Gateway {
@@ -27,13 +26,6 @@ fn furnished(settings: AdminSettings) -> Gateway {
         gateway.call("POST", "keys", &body).expect(201);
     }
     gateway
-}
-
-fn with_master_key(byte: char) -> AdminSettings {
-    AdminSettings {
-        master_key: MasterKey::parse(&format!("{}=", byte.to_string().repeat(43))).unwrap(),
-        ..settings(PASSWORD)
-    }
 }
 
 /// A document with one channel, whose members are changed by `members`.

@@ -14,10 +14,13 @@ mod sealing;
 mod sessions;
 mod startup;
 mod throttle;
+mod trial;
+mod upstream_models;
 mod writers;
 
 use bytes::Bytes;
 use gateway_core::admin::{self, AdminSettings};
+use gateway_core::config::seal::MasterKey;
 use gateway_core::secret::Secret;
 use gateway_testkit::fakes::{FakePorts, block_on, read_body};
 use http::{HeaderMap, Request, StatusCode};
@@ -83,6 +86,14 @@ fn settings(password: &str) -> AdminSettings {
     AdminSettings {
         password: Some(Secret::new(password.to_owned())),
         ..AdminSettings::default()
+    }
+}
+
+/// Settings with a master key made of one character of base64, whose last two bits are zero.
+fn with_master_key(byte: char) -> AdminSettings {
+    AdminSettings {
+        master_key: MasterKey::parse(&format!("{}=", byte.to_string().repeat(43))).unwrap(),
+        ..settings(PASSWORD)
     }
 }
 
@@ -203,6 +214,8 @@ fn routes_have_their_methods_and_nothing_else_exists() {
         ("channels/ch_1", "POST", "GET, HEAD, PATCH, DELETE"),
         ("keys", "DELETE", "GET, HEAD, POST"),
         ("keys/ck_1", "PUT", "GET, HEAD, PATCH, DELETE"),
+        ("channels/ch_1/test", "GET", "POST"),
+        ("channels/ch_1/models", "POST", "GET, HEAD"),
         ("config", "POST", "GET, HEAD, PUT"),
     ] {
         let answer = gateway
@@ -219,6 +232,9 @@ fn routes_have_their_methods_and_nothing_else_exists() {
         "keys/",
         "login/x",
         "config/x",
+        "channels/test",
+        "channels//test",
+        "channels/ch_1/test/x",
     ] {
         gateway.get(path).expect_error(404, "not_found");
     }
@@ -259,6 +275,8 @@ fn everything_but_login_needs_a_session() {
         ("POST", "keys"),
         ("PATCH", "keys/ck_1"),
         ("DELETE", "keys/ck_1"),
+        ("POST", "channels/ch_1/test"),
+        ("GET", "channels/ch_1/models"),
         ("GET", "config"),
         ("GET", "config?secrets=true"),
         ("PUT", "config"),

@@ -130,7 +130,7 @@ fn writers_and_broken_stores_are_survived() {
         .ports
         .store()
         .after_read(Record::Config, move |store| {
-            store.put(Record::Config, applied)
+            store.put(Record::Config, applied);
         });
     let writes = gateway.ports.store().writes();
     gateway.start_with(&variable);

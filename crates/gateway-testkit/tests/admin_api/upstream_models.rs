@@ -1,0 +1,122 @@
+//! The models that an upstream says it has.
+
+use bytes::Bytes;
+use gateway_core::ports::SendErrorKind;
+use gateway_testkit::fakes::FakeReply;
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::{Gateway, UPSTREAM_KEY};
+
+fn gateway(members: &Value, reply: FakeReply) -> (Gateway, String) {
+    let gateway = Gateway::new();
+    let path = format!("channels/{}/models", gateway.channel(members));
+    gateway.ports.upstream().script(move |_| reply.clone());
+    (gateway, path)
+}
+
+#[test]
+fn models_come_sorted_and_each_once() {
+    let list = r#"{"object":"list","data":[{"id":"b"},{"id":"a/x"},{"id":"b"},{"id":"<b>&"}]}"#;
+    for (members, url, header) in [
+        (
+            json!({"enabled": false}),
+            "https://up.example/v1/models",
+            "authorization",
+        ),
+        (
+            json!({"provider": "anthropic"}),
+            "https://up.example/v1/models?limit=1000",
+            "x-api-key",
+        ),
+    ] {
+        let (gateway, path) = gateway(&members, FakeReply::json(200, list));
+        assert_eq!(
+            gateway.get(&path).expect(200),
+            json!({"data": [{"id": "<b>&"}, {"id": "a/x"}, {"id": "b"}], "truncated": false})
+        );
+        let sent = gateway.ports.upstream().requests().pop().unwrap();
+        assert_eq!(
+            (sent.head.method, sent.head.uri.to_string(), sent.body.len()),
+            (Method::GET, url.to_owned(), 0)
+        );
+        assert!(
+            sent.head.headers[header]
+                .to_str()
+                .unwrap()
+                .contains(UPSTREAM_KEY)
+        );
+        assert!(!sent.head.headers.contains_key("content-type"));
+        assert_eq!(gateway.ports.upstream().open_bodies(), 0);
+    }
+}
+
+#[test]
+fn a_list_that_is_too_long_is_cut_and_says_so() {
+    let entries: Vec<Value> = (0..6000)
+        .map(|number| json!({"id": format!("m{number}")}))
+        .collect();
+    let (gateway, path) = gateway(&json!({}), FakeReply::json(200, json!(entries).to_string()));
+    let answer = gateway.get(&path).expect(200);
+    assert_eq!(
+        (
+            answer["data"].as_array().unwrap().len(),
+            &answer["truncated"]
+        ),
+        (5000, &json!(true))
+    );
+}
+
+#[test]
+fn azure_says_what_to_do_instead() {
+    for version in [json!("2024-10-21"), Value::Null] {
+        let members =
+            json!({"provider": "azure", "azure": {"api_version": version, "deployments": {}}});
+        let (gateway, path) = gateway(&members, FakeReply::json(200, "{}"));
+        let answer = gateway.get(&path).expect_error(400, "invalid_value");
+        assert!(
+            answer.message().contains("azure.deployments"),
+            "{}",
+            answer.message()
+        );
+        assert!(gateway.ports.upstream().requests().is_empty());
+    }
+}
+
+#[test]
+fn an_upstream_that_fails_is_a_502_with_its_words() {
+    let echo = format!(r#"{{"error":{{"message":"Incorrect API key provided: {UPSTREAM_KEY}"}}}}"#);
+    let page = FakeReply::pieces(200, "text/html", [Bytes::from_static(b"<html>")]);
+    let endless = std::iter::repeat_n(Bytes::from(vec![b' '; 1 << 20]), 9);
+    for (reply, expected) in [
+        (
+            FakeReply::json(401, echo),
+            "it answered 401. Incorrect API key provided: nvap…wxyz",
+        ),
+        (FakeReply::json(404, ""), "it answered 404"),
+        (
+            FakeReply::json(307, "").with_header("location", "http://169.254.169.254/"),
+            "redirects to http://169.254.169.254/",
+        ),
+        (page, "no list of models"),
+        (FakeReply::json(200, r#"{"ok":true}"#), "entered by hand"),
+        (
+            FakeReply::json(200, "[").silent(),
+            "not complete within 30 s",
+        ),
+        (
+            FakeReply::pieces(200, "application/json", endless),
+            "longer than",
+        ),
+        (FakeReply::failure(SendErrorKind::Connect), "no connection"),
+    ] {
+        let (gateway, path) = gateway(&json!({}), reply);
+        let answer = gateway.get(&path).expect_error(502, "upstream_failed");
+        assert!(answer.message().contains(expected), "{}", answer.message());
+        assert!(!answer.message().contains("MIDDLE-OF-THE-SECRET"));
+        assert_eq!(gateway.ports.upstream().requests().len(), 1);
+    }
+    Gateway::new()
+        .get("channels/ch_none/models")
+        .expect_error(404, "not_found");
+}
