@@ -7,7 +7,9 @@ use http::StatusCode;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::health::{self, Status};
 use super::{AdminSettings, document};
+use crate::attempt::health::Health;
 use crate::config::model::{Azure, Channel, Document, Provider, StoredSecret, UpstreamKey};
 use crate::config::seal;
 use crate::config::validate::{ChannelChange, KeyChange, MAX_CHANNELS, Problems};
@@ -17,6 +19,7 @@ use crate::ports::{AdminPorts, Random};
 use crate::reply::{self, Reply};
 use crate::secret;
 use crate::time_text;
+use crate::units::Timestamp;
 
 /// A channel as the API shows it: everything but the keys themselves.
 #[derive(Serialize)]
@@ -44,14 +47,13 @@ struct ChannelView<'a> {
     updated_at: String,
 }
 
-/// An upstream key as the API shows it. The proxies keep their findings about keys to themselves so far, so its
-/// status is that of a key of which nothing bad is known.
+/// An upstream key as the API shows it.
 #[derive(Serialize)]
 struct KeyView<'a> {
     id: &'a str,
     hint: &'a str,
     enabled: bool,
-    status: &'static str,
+    status: Status,
     until: Option<String>,
 }
 
@@ -61,13 +63,17 @@ struct ListView<'a> {
 }
 
 impl<'a> ChannelView<'a> {
-    fn new(channel: &'a Channel) -> Self {
-        let key = |key: &'a UpstreamKey| KeyView {
-            id: &key.id,
-            hint: &key.hint,
-            enabled: key.enabled,
-            status: "ok",
-            until: None,
+    fn new(channel: &'a Channel, health: &Health, now: Timestamp) -> Self {
+        let known = health.channel(&channel.id);
+        let key = |key: &'a UpstreamKey| {
+            let (status, until) = Status::of(known.and_then(|known| known.keys.get(&key.id)), now);
+            KeyView {
+                id: &key.id,
+                hint: &key.hint,
+                enabled: key.enabled,
+                status,
+                until,
+            }
         };
         Self {
             id: &channel.id,
@@ -97,7 +103,12 @@ impl<'a> ChannelView<'a> {
 /// `GET channels`.
 pub async fn list<P: AdminPorts>(ports: &P) -> Result<Reply, GatewayError> {
     let document = document::load(ports).await?;
-    let data = document.channels.iter().map(ChannelView::new).collect();
+    let (health, now) = (health::load(ports).await, ports.now());
+    let data = document
+        .channels
+        .iter()
+        .map(|channel| ChannelView::new(channel, &health, now))
+        .collect();
     Ok(reply::json(StatusCode::OK, &ListView { data }))
 }
 
@@ -105,7 +116,9 @@ pub async fn list<P: AdminPorts>(ports: &P) -> Result<Reply, GatewayError> {
 pub async fn show<P: AdminPorts>(ports: &P, id: &str) -> Result<Reply, GatewayError> {
     let mut document = document::load(ports).await?;
     let channel = find(&mut document, id)?;
-    Ok(reply::json(StatusCode::OK, &ChannelView::new(channel)))
+    let health = health::load(ports).await;
+    let view = ChannelView::new(channel, &health, ports.now());
+    Ok(reply::json(StatusCode::OK, &view))
 }
 
 /// `POST channels`.
@@ -131,10 +144,8 @@ pub async fn create<P: AdminPorts>(
     })
     .await?;
     ports.line(format_args!("admin: channel {} created", channel.id));
-    Ok(reply::json(
-        StatusCode::CREATED,
-        &ChannelView::new(&channel),
-    ))
+    let view = ChannelView::new(&channel, &Health::default(), ports.now());
+    Ok(reply::json(StatusCode::CREATED, &view))
 }
 
 /// `PATCH channels/{id}`: members that are not named stay.
@@ -154,8 +165,10 @@ pub async fn change<P: AdminPorts>(
         Ok(channel.clone())
     })
     .await?;
+    health::forget(ports, id).await;
     ports.line(format_args!("admin: channel {id} changed"));
-    Ok(reply::json(StatusCode::OK, &ChannelView::new(&channel)))
+    let view = ChannelView::new(&channel, &Health::default(), ports.now());
+    Ok(reply::json(StatusCode::OK, &view))
 }
 
 /// `DELETE channels/{id}`.
@@ -166,6 +179,7 @@ pub async fn delete<P: AdminPorts>(ports: &P, id: &str) -> Result<Reply, Gateway
         Ok(())
     })
     .await?;
+    health::forget(ports, id).await;
     ports.line(format_args!("admin: channel {id} deleted"));
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }

@@ -1,0 +1,92 @@
+//! What the proxies have found out about upstreams, for people to see. Owns reading it, its words, and forgetting it
+//! when an admin may have repaired the cause; changes nothing else.
+
+use serde::Serialize;
+
+use super::document::MAX_TRIES;
+use crate::attempt::cooldown::{Cooldown, Phase, Reason};
+use crate::attempt::health::{Event, Health};
+use crate::ports::{Log, ReadStore, Record, StoreError, Swap, WriteStore};
+use crate::time_text;
+use crate::units::Timestamp;
+
+/// How an upstream key, channel or model is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Nothing speaks against it.
+    Ok,
+    /// Left alone for a while.
+    Cooling,
+    /// A key that the upstream refuses; tried again later.
+    Rejected,
+}
+
+impl Status {
+    /// The status at `now`, and until when it stays so.
+    pub fn of(cooldown: Option<&Cooldown>, now: Timestamp) -> (Self, Option<String>) {
+        let Some(cooldown) = cooldown else {
+            return (Self::Ok, None);
+        };
+        let Phase::Cooling { until, .. } = cooldown.phase(now) else {
+            return (Self::Ok, None);
+        };
+        let status = if cooldown.reason == Reason::Refused {
+            Self::Rejected
+        } else {
+            Self::Cooling
+        };
+        (status, Some(time_text::format(until)))
+    }
+}
+
+/// What is known now. A store that fails or a record that is damaged hides it, and is logged: the configuration is
+/// worth showing without it.
+pub async fn load<P: ReadStore + Log>(ports: &P) -> Health {
+    match read(ports).await {
+        Ok((health, _)) => health,
+        Err(error) => {
+            ports.line(format_args!("admin: health of upstreams: {error}"));
+            Health::default()
+        }
+    }
+}
+
+/// Forgets what is known of a channel, after a change that may have repaired it. A failure is logged only: what is
+/// wrongly known ends by itself.
+pub async fn forget<P: WriteStore + Log>(ports: &P, channel: &str) {
+    if let Err(error) = try_to_forget(ports, channel).await {
+        ports.line(format_args!(
+            "admin: health of channel {channel} is not forgotten: {error}"
+        ));
+    }
+}
+
+async fn try_to_forget<P: WriteStore>(ports: &P, channel: &str) -> Result<(), StoreError> {
+    let event = Event::Forgotten {
+        channel: channel.to_owned(),
+    };
+    for _ in 0..MAX_TRIES {
+        let (mut health, raw) = read(ports).await?;
+        if !health.apply(&event) {
+            return Ok(());
+        }
+        let new = serde_json::to_vec(&health).map_err(|error| StoreError(error.to_string()))?;
+        if ports.swap(Record::Health, raw.as_deref(), &new).await? == Swap::Done {
+            return Ok(());
+        }
+    }
+    Err(StoreError(
+        "others kept writing at the same time".to_owned(),
+    ))
+}
+
+async fn read<P: ReadStore>(ports: &P) -> Result<(Health, Option<Vec<u8>>), StoreError> {
+    let raw = ports.read(Record::Health).await?;
+    let health = match raw.as_deref() {
+        Some(raw) => serde_json::from_slice(raw)
+            .map_err(|error| StoreError(format!("the record is damaged: {error}")))?,
+        None => Health::default(),
+    };
+    Ok((health, raw))
+}
