@@ -8,6 +8,7 @@
 mod channels;
 mod client_keys;
 mod config;
+mod health;
 mod hostile;
 mod origins;
 mod sealing;
