@@ -21,6 +21,10 @@ const UPDATE_IF_EQUAL: &str =
     "UPDATE spin_key_value SET value=?3 WHERE store=?1 AND key=?2 AND value=?4";
 const DELETE: &str = "DELETE FROM spin_key_value WHERE store=?1 AND key=?2";
 
+/// How long a call waits for another program that has locked the file. Calls of components block all requests of
+/// their instance, so it is short: whoever writes tries again later, and requests need no write.
+const BUSY_TIMEOUT: Duration = Duration::from_millis(100);
+
 /// All stores of an application. Clones share the connections.
 #[derive(Clone)]
 pub struct Database {
@@ -81,7 +85,7 @@ impl Database {
 
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open(path)?;
-    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
     // With the log, NORMAL loses at most the last commits when the machine (not the process) dies, and never corrupts.
     connection.execute_batch("PRAGMA synchronous=NORMAL")?;
     Ok(connection)

@@ -78,20 +78,24 @@ pub async fn run<P: ProxyPorts>(
     let mut running = FuturesUnordered::new();
     let mut wants_next = true;
     loop {
+        let mut early = None;
         if wants_next {
-            match course.next(&mut plan).await {
+            let next = beside(&mut running, course.next(&mut plan), &mut early).await;
+            match next {
                 Some(attempt) => {
                     story.begin(&attempt);
                     running.push(attempt.make(call, &payload, &model));
                 }
+                None if early.is_some() => {}
                 None if running.is_empty() => return Ok(course.exhausted(&plan, &story)),
                 None => story.stop_hedging(),
             }
         }
         // 4. Wait for an outcome; beside an attempt that is late the next one starts, if its channel asks for that.
-        let Some(Finished { attempt, outcome }) =
-            first(&mut running, story.hedge_after(), ports).await
-        else {
+        if early.is_none() {
+            early = first(&mut running, story.hedge_after(), ports).await;
+        }
+        let Some(Finished { attempt, outcome }) = early else {
             wants_next = true;
             continue;
         };
@@ -125,6 +129,28 @@ async fn first<T: Future>(
             match future::select(running.next(), pin!(clock.sleep(hedge_after))).await {
                 Either::Left((outcome, _)) => outcome,
                 Either::Right(_) => None,
+            }
+        }
+    }
+}
+
+/// The next candidate, which may take a moment to be had, while attempts go on that are late already. One of them
+/// that ends meanwhile is `early`; nobody else is needed any more when it brings the answer.
+async fn beside<'a, P: ProxyPorts, T: Future<Output = Finished<'a, P>>>(
+    running: &mut FuturesUnordered<T>,
+    next: impl Future<Output = Option<Attempt<'a, P>>>,
+    early: &mut Option<Finished<'a, P>>,
+) -> Option<Attempt<'a, P>> {
+    if running.is_empty() {
+        return next.await;
+    }
+    match future::select(pin!(next), running.next()).await {
+        Either::Left((attempt, _)) => attempt,
+        Either::Right((finished, next)) => {
+            *early = finished;
+            match early {
+                Some(Finished { outcome: Ok(_), .. }) => None,
+                _ => next.await,
             }
         }
     }

@@ -37,6 +37,8 @@ pub struct Known {
     pending: RefCell<VecDeque<Event>>,
     /// The record as it was read or written last.
     raw: RefCell<Option<Vec<u8>>>,
+    /// Counts what was written, so that an older reading which arrives later does not undo it.
+    version: Cell<u64>,
     writing: Rc<Cell<bool>>,
 }
 
@@ -84,6 +86,12 @@ impl Known {
         true
     }
 
+    /// Takes what this instance has just written.
+    fn wrote(&self, health: Health, raw: Vec<u8>) {
+        self.version.set(self.version.get().wrapping_add(1));
+        self.replace(health, Some(raw));
+    }
+
     /// Replaces what the store said, and adds again what it does not have yet.
     fn replace(&self, mut health: Health, raw: Option<Vec<u8>>) {
         for event in self.pending.borrow().iter() {
@@ -124,11 +132,13 @@ impl<P: ProxyPorts> Gateway<P> {
         self.write_soon();
     }
 
-    /// Takes in what the store has, from the reading that goes with every check of the configuration.
-    pub(super) fn take_in(self: &Rc<Self>, read: Result<Option<Vec<u8>>, StoreError>) {
-        match read {
+    /// Reads what the store has and takes it in; goes with every check of the configuration.
+    pub(super) async fn check(self: &Rc<Self>) {
+        let version = self.known.version.get();
+        match self.ports.read(Record::Health).await {
             Ok(raw) => {
-                if *self.known.raw.borrow() != raw {
+                let is_newest = self.known.version.get() == version;
+                if is_newest && *self.known.raw.borrow() != raw {
                     let health = self.parse(raw.as_deref());
                     self.known.replace(health, raw);
                 }
@@ -208,7 +218,7 @@ impl<P: ProxyPorts> Gateway<P> {
                 .await?
                 == Swap::Done
             {
-                self.known.replace(health, Some(new));
+                self.known.wrote(health, new);
                 return Ok(true);
             }
         }
@@ -259,7 +269,7 @@ impl<P: ProxyPorts> Gateway<P> {
                 let written = count.min(pending.len());
                 pending.drain(..written);
                 drop(pending);
-                self.known.replace(health, Some(new));
+                self.known.wrote(health, new);
             }
         }
         Ok(())

@@ -90,12 +90,7 @@ impl<P: ProxyPorts> Gateway<P> {
             Case::Misconfigured.error(format!("The gateway's master_key is not usable: {reason}."))
         })?;
         // Both at once: an instance that lives for one request waits for the store only here.
-        let (config, health) = future::join(
-            self.ports.read(Record::Config),
-            self.ports.read(Record::Health),
-        )
-        .await;
-        self.take_in(health);
+        let (config, ()) = future::join(self.ports.read(Record::Config), self.check()).await;
         let raw = config.map_err(|error| unavailable(&error))?;
         self.cache
             .accept(raw, began, |raw| {
