@@ -6,9 +6,10 @@ mod admin;
 mod gateway;
 mod http;
 mod stage;
+pub mod store;
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Result, bail};
 
@@ -20,6 +21,19 @@ pub use stage::Stage;
 /// Within which a change of the configuration is in force: two seconds by the contract, and some for the
 /// request that finds out.
 pub const IN_FORCE: Duration = Duration::from_millis(2_500);
+
+/// Whether every instance serves one request only: then nothing is remembered but what is in the store.
+pub fn instances_are_single_use() -> bool {
+    std::env::var_os("GATEWAY_TEST_REUSE").is_some_and(|count| count == "1")
+}
+
+/// Microseconds since the Unix epoch, as the upstream's records have them.
+pub fn now_us() -> u64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or_default()
+}
 
 /// The workspace's root.
 pub fn workspace_root() -> PathBuf {

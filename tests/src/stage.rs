@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use gateway_testkit::upstream::Upstream;
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::admin::Admin;
@@ -61,6 +62,18 @@ impl Stage {
             channel[member] = value.clone();
         }
         self.admin.post("/channels", &channel).await
+    }
+
+    /// Changes settings of the whole gateway. Best done before the first request, as with channels.
+    pub async fn settings(&self, members: &Value) -> Result<()> {
+        let mut document = self.admin.get("/config").await?;
+        for (member, value) in members.as_object().context("settings are an object")? {
+            document["settings"][member] = value.clone();
+        }
+        self.admin
+            .ok(Method::PUT, "/config", Some(&document))
+            .await?;
+        Ok(())
     }
 
     /// A POST to the client API with the stage's key, ready to be sent.

@@ -12,10 +12,8 @@ const CLIENT_KEY: &str = "sk-a-client-key-of-these-tests";
 
 /// A configuration with one channel to `upstream` and one client key.
 fn document(upstream: &Upstream, name: &str) -> Value {
-    let hash: String = Sha256::digest(CLIENT_KEY)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let digest = bytes::Bytes::copy_from_slice(&Sha256::digest(CLIENT_KEY));
+    let hash = format!("{digest:x}");
     json!({
         "version": 1,
         "channels": [{"id": "ch_code", "name": name, "base_url": upstream.base_url(), "keys": ["k-from-code"], "models": ["m"]}],

@@ -12,6 +12,7 @@ mod auth;
 mod azure;
 mod choosing;
 mod components;
+mod cooldowns;
 mod disconnect;
 mod exhausted;
 mod failover;

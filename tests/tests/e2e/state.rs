@@ -1,11 +1,10 @@
 //! The state directory: what survives, who may use it, how it is laid out.
 
-use std::path::{Path, PathBuf};
-
 use bytes::Bytes;
 use gateway_testkit::upstream::{Action, Chunk, Rule};
-use gateway_tests::{Admin, Gateway, IN_FORCE, PASSWORD, Reply, Setup, Stage, client, eventually};
-use rusqlite::{Connection, OpenFlags};
+use gateway_tests::{
+    Admin, Gateway, IN_FORCE, PASSWORD, Reply, Setup, Stage, client, eventually, store,
+};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -66,32 +65,6 @@ async fn a_second_process_on_the_same_state_is_refused() -> Outcome {
     Ok(())
 }
 
-/// The database below `directory`.
-fn database(directory: &Path) -> anyhow::Result<PathBuf> {
-    let mut open = vec![directory.to_owned()];
-    while let Some(directory) = open.pop() {
-        for entry in std::fs::read_dir(directory)? {
-            let path = entry?.path();
-            if path.is_dir() {
-                open.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "db") {
-                return Ok(path);
-            }
-        }
-    }
-    anyhow::bail!("no database")
-}
-
-fn rows(directory: &Path) -> anyhow::Result<Vec<(String, String, Vec<u8>)>> {
-    let database =
-        Connection::open_with_flags(database(directory)?, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    // Spin's own statement; a value written by Spin may be stored as text or blob.
-    let mut statement = database
-        .prepare("SELECT store, key, CAST(value AS BLOB) FROM spin_key_value ORDER BY key")?;
-    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     haystack
         .windows(needle.len())
@@ -102,7 +75,7 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
 async fn the_store_has_spins_layout_and_no_client_key_in_clear() -> Outcome {
     let stage = Stage::with_channel().await?;
     assert_eq!(stage.chat("m").await?.status, 200);
-    let rows = rows(stage.gateway.state())?;
+    let rows = store::rows(stage.gateway.state())?;
     assert!(
         rows.iter().all(|(store, _, _)| store == "default"),
         "only the store `default`"
@@ -159,7 +132,7 @@ async fn a_master_key_encrypts_upstream_keys_at_rest() -> Outcome {
         1,
         "the proxy opens what the admin sealed"
     );
-    for (_, name, value) in rows(stage.gateway.state())? {
+    for (_, name, value) in store::rows(stage.gateway.state())? {
         assert!(
             !contains(&value, secret.as_bytes()),
             "{name} holds the key in clear"
@@ -173,9 +146,7 @@ async fn a_failing_store_is_never_a_401() -> Outcome {
     let stage = Stage::with_channel().await?;
     assert_eq!(stage.chat("m").await?.status, 200);
     let break_store = |statement: &str| -> anyhow::Result<()> {
-        let database = Connection::open(database(stage.gateway.state())?)?;
-        database.busy_timeout(std::time::Duration::from_secs(5))?;
-        Ok(database.execute_batch(statement)?)
+        Ok(store::open(stage.gateway.state())?.execute_batch(statement)?)
     };
     break_store("ALTER TABLE spin_key_value RENAME TO hidden")?;
     // Longer than a configuration is believed without a look at the store.

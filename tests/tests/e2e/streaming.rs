@@ -1,21 +1,14 @@
 //! Streams that go well: timing, bytes, the usage flag.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use gateway_testkit::upstream::{Action, Chunk, Rule};
-use gateway_tests::{Reply, Stage};
+use gateway_tests::{Reply, Stage, now_us};
 use serde_json::json;
 
 use crate::Outcome;
-
-fn now_us() -> u64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    u64::try_from(since.as_micros()).unwrap_or_default()
-}
 
 fn event(index: usize) -> String {
     format!(
