@@ -9,7 +9,9 @@ use http::StatusCode;
 use super::Gateway;
 use super::attempt::Attempt;
 use crate::attempt::health::{Event, Who};
+use crate::attempt::{FailedAttempt, Failure};
 use crate::config::snapshot::{Channel, Key};
+use crate::error::ErrorBody;
 use crate::ports::ProxyPorts;
 use crate::units::Timestamp;
 use crate::wire::usage::Usage;
@@ -31,10 +33,9 @@ pub struct Account<P: ProxyPorts> {
     pub gateway: Rc<Gateway<P>>,
     /// The channel that answers.
     pub channel: Rc<Channel>,
-    /// Its key.
-    pub key: Rc<Key>,
+    key: Rc<Key>,
     /// The request's id.
-    pub request_id: String,
+    request_id: String,
     /// Tokens so far.
     pub usage: Usage,
     end: End,
@@ -80,13 +81,36 @@ impl<P: ProxyPorts> Account<P> {
         }
     }
 
-    /// When the attempt began.
-    pub const fn attempted(&self) -> Timestamp {
-        self.attempted
+    /// The upstream broke it off, which is told to the log and to all other requests. Gives the reason back, without
+    /// what must stay secret.
+    pub fn broke(&mut self, reason: &str, status: Option<StatusCode>, failure: Failure) -> String {
+        self.close(End::UpstreamBroke);
+        let message = self.key.redact(reason).into_owned();
+        let ports = &self.gateway.ports;
+        ports.line(format_args!(
+            "{} answer of channel {:?} broke: {message:?}",
+            self.request_id, self.channel.name
+        ));
+        let failed = FailedAttempt {
+            channel: String::new(),
+            key: String::new(),
+            failure,
+            status,
+            error: Box::new(ErrorBody {
+                message: message.clone(),
+                kind: String::new(),
+                param: None,
+                code: None,
+            }),
+            retry_after_ms: None,
+            headers: Box::default(),
+        };
+        let event = Event::failed(self.who(), &failed, self.attempted, ports.now());
+        self.gateway.learn(event);
+        message
     }
 
-    /// Whom it is about, for the knowledge of upstreams.
-    pub fn who(&self) -> Who {
+    fn who(&self) -> Who {
         Who {
             channel: self.channel.id.clone(),
             key: self.key.id.clone(),

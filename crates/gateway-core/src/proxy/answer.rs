@@ -221,8 +221,8 @@ fn pieces<P: ProxyPorts>(first: Bytes, body: P::Body, account: Account<P>) -> Re
             let mut body = body?;
             match next(&mut body).await {
                 Some(Ok(chunk)) => Some((Ok(chunk), (Bytes::new(), Some(body), account))),
-                Some(Err(_)) => {
-                    account.close(End::UpstreamBroke);
+                Some(Err(error)) => {
+                    account.broke(&error.detail, None, Failure::ServerError);
                     Some((Err(BrokenBody), (Bytes::new(), None, account)))
                 }
                 None => {

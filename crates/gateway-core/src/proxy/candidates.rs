@@ -11,7 +11,7 @@ use super::payload::Payload;
 use crate::attempt::plan::{Candidate, KeyOrder, Plan, Turn};
 use crate::config::snapshot::{Channel, Key, Snapshot};
 use crate::error::{Case, GatewayError, printable};
-use crate::route::{self, Entry, affinity};
+use crate::route::{self, affinity};
 
 /// Headers with which clients name a session, the more specific first.
 const SESSION_HEADERS: [&str; 2] = ["x-session-id", "x-session-affinity"];
@@ -25,20 +25,8 @@ pub fn plan(
     session: Option<&str>,
     random: impl FnMut() -> u64,
 ) -> Result<Plan, GatewayError> {
-    let mut serves = false;
-    let mut entries: Vec<Entry> = snapshot
-        .serving(model)
-        .inspect(|_| serves = true)
-        .filter_map(|index| {
-            let channel = snapshot.channel(index).filter(|channel| channel.enabled)?;
-            Some(Entry {
-                index,
-                priority: channel.priority,
-                weight: channel.weight,
-            })
-        })
-        .collect();
-    if !serves {
+    let mut entries = snapshot.entries(model);
+    if snapshot.serving(model).next().is_none() {
         return Err(models::not_found(model));
     }
     if entries.is_empty() {

@@ -7,12 +7,11 @@ use bytes::Bytes;
 use futures_util::stream;
 use http::StatusCode;
 
-use super::account::{Account, End};
+use super::account::Account;
 use super::answer;
 use super::attempt::Attempt;
 use super::routes::Operation;
-use crate::attempt::health::Event;
-use crate::attempt::{FailedAttempt, Failure, classify};
+use crate::attempt::{Failure, classify};
 use crate::error::{ErrorBody, ErrorStyle};
 use crate::ports::{ProxyPorts, SendError, SendErrorKind};
 use crate::reply::{BrokenBody, Pieces};
@@ -210,47 +209,15 @@ impl<P: ProxyPorts> Relay<P> {
     /// requests of the failure.
     fn fail(&mut self, reason: &str, status: Option<StatusCode>, failure: Failure) {
         if !matches!(self.progress, Progress::Done | Progress::Closed) {
-            let account = &mut self.account;
-            account.close(End::UpstreamBroke);
-            let reason = account.key.redact(reason).into_owned();
-            account.gateway.ports.line(format_args!(
-                "{} stream of channel {:?} broke: {reason:?}",
-                account.request_id, account.channel.name
-            ));
+            let reason = self.account.broke(reason, status, failure);
             self.ready.push_back(incomplete_event(
                 self.operation.errors,
-                &account.channel.name,
+                &self.account.channel.name,
                 &reason,
             ));
-            let event = broken_event(account, reason, status, failure);
-            account.gateway.learn(event);
         }
         self.progress = Progress::Closed;
     }
-}
-
-fn broken_event<P: ProxyPorts>(
-    account: &Account<P>,
-    message: String,
-    status: Option<StatusCode>,
-    failure: Failure,
-) -> Event {
-    let failed = FailedAttempt {
-        channel: String::new(),
-        key: String::new(),
-        failure,
-        status,
-        error: Box::new(ErrorBody {
-            message,
-            kind: String::new(),
-            param: None,
-            code: None,
-        }),
-        retry_after_ms: None,
-        headers: Box::default(),
-    };
-    let now = account.gateway.ports.now();
-    Event::failed(account.who(), &failed, account.attempted(), now)
 }
 
 fn describe(error: &SendError) -> String {
