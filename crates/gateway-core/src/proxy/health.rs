@@ -15,7 +15,7 @@ use super::Gateway;
 use crate::attempt::cooldown::Phase;
 use crate::attempt::health::{Event, Health, Who};
 use crate::config::snapshot::{Channel, Key};
-use crate::ports::{ProxyPorts, Record, StoreError, Swap};
+use crate::ports::{Clock, ProxyPorts, Record, StoreError, Swap};
 use crate::units::Timestamp;
 
 /// Events that wait for the store. While it fails, the oldest are forgotten.
@@ -27,6 +27,8 @@ const MAX_SWAPS: usize = 20;
 const MAX_LEASE_MS: u64 = 30_000;
 /// A request waits no longer than this for the store, which usually takes a few milliseconds.
 const MAX_CLAIM: Duration = Duration::from_millis(300);
+/// The work beside requests gives up after this; the next check of the configuration tries again.
+const MAX_WRITE: Duration = Duration::from_secs(5);
 
 /// What the instance knows.
 #[derive(Debug, Default)]
@@ -93,12 +95,18 @@ impl Known {
     }
 
     /// Replaces what the store said, and adds again what it does not have yet.
-    fn replace(&self, mut health: Health, raw: Option<Vec<u8>>) {
+    fn replace(&self, health: Health, raw: Option<Vec<u8>>) {
+        let health = self.complete(health);
+        self.health.replace(health);
+        self.raw.replace(raw);
+    }
+
+    /// What the store has, and what was learned here since.
+    fn complete(&self, mut health: Health) -> Health {
         for event in self.pending.borrow().iter() {
             health.apply(event);
         }
-        self.health.replace(health);
-        self.raw.replace(raw);
+        health
     }
 }
 
@@ -177,13 +185,8 @@ impl<P: ProxyPorts> Gateway<P> {
             who,
             until,
         };
-        let claimed = {
-            let claim = pin!(self.claim(&event, &probe.who, now));
-            match future::select(claim, pin!(self.ports.sleep(MAX_CLAIM))).await {
-                Either::Left((claimed, _)) => claimed,
-                Either::Right(_) => Err(StoreError("no answer in time".to_owned())),
-            }
-        };
+        let claim = self.claim(&event, &probe.who, now);
+        let claimed = within(&self.ports, MAX_CLAIM, claim).await;
         match claimed {
             Ok(true) => Some(probe),
             Ok(false) => None,
@@ -200,10 +203,10 @@ impl<P: ProxyPorts> Gateway<P> {
     async fn claim(&self, event: &Event, who: &Who, now: Timestamp) -> Result<bool, StoreError> {
         for _ in 0..MAX_SWAPS {
             let raw = self.ports.read(Record::Health).await?;
-            let mut health = self.parse(raw.as_deref());
+            let mut health = self.known.complete(self.parse(raw.as_deref()));
             match health.phase(&who.channel, &who.key, &who.model, now) {
                 Phase::HalfOpen => {}
-                // Somebody has found out already that it works, or this instance has yet to write that it did not.
+                // Somebody has found out already that it works.
                 Phase::Ready => return Ok(true),
                 Phase::Cooling { .. } => {
                     self.known.replace(health, raw);
@@ -233,7 +236,7 @@ impl<P: ProxyPorts> Gateway<P> {
         let gateway = Rc::clone(self);
         let turn = Writing(Rc::clone(&known.writing));
         self.ports.spawn(async move {
-            if let Err(error) = gateway.write().await {
+            if let Err(error) = within(&gateway.ports, MAX_WRITE, gateway.write()).await {
                 gateway
                     .ports
                     .line(format_args!("health of upstreams not written: {error}"));
@@ -295,5 +298,17 @@ impl<P: ProxyPorts> Gateway<P> {
             ));
             b"{}".to_vec()
         })
+    }
+}
+
+/// A store that hangs is one that fails.
+async fn within<T>(
+    clock: &impl Clock,
+    limit: Duration,
+    work: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    match future::select(pin!(work), pin!(clock.sleep(limit))).await {
+        Either::Left((outcome, _)) => outcome,
+        Either::Right(_) => Err(StoreError("no answer in time".to_owned())),
     }
 }
