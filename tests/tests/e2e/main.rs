@@ -5,6 +5,7 @@ mod admin_channels;
 mod admin_config;
 mod admin_keys;
 mod admin_session;
+mod admin_status;
 mod admin_test;
 mod admin_ui;
 mod answers;

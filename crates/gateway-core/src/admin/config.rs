@@ -13,7 +13,7 @@ use http::{HeaderMap, StatusCode, Uri};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{AdminSettings, document, query};
+use super::{AdminSettings, document, health, query};
 use crate::config::import::{self, Refused};
 use crate::config::model::{
     Azure, Channel, ClientKey, DOCUMENT_VERSION, Document, Limits, Provider, Settings, UpstreamKey,
@@ -114,24 +114,35 @@ pub async fn import<P: AdminPorts>(
     let mut problems = Problems::default();
     let draft = DocumentDraft::read(value, ports.now(), &mut problems);
     problems.check("configuration")?;
-    let (document, revision) = document::change_at_revision(ports, |document, revision| {
+    let ((document, changed), revision) = document::change_at_revision(ports, |document, revision| {
         if !is_expected(headers, revision) {
             return Err(Case::Conflict.error(
                 "The configuration has changed since it was read; nothing was imported. Export it again, look at \
                  what changed, and repeat the import.",
             ));
         }
-        *document = import::resolve(&draft, document, settings.protection(), ports)
+        let new = import::resolve(&draft, document, settings.protection(), ports)
             .map_err(refused)?;
-        Ok(document.clone())
+        let old = std::mem::replace(document, new);
+        Ok((document.clone(), changed_channels(old, document)))
     })
     .await?;
+    health::forget_all(ports, &changed).await;
     ports.line(format_args!(
         "admin: a configuration was imported: {} channels, {} client keys",
         document.channels.len(),
         document.keys.len()
     ));
     Ok(tagged(&view(&document, |_| Ok(None))?, &revision))
+}
+
+/// The ids of the channels that are not what they were, or are gone: what is known of their health may be wrong.
+fn changed_channels(old: Document, new: &Document) -> Vec<String> {
+    old.channels
+        .into_iter()
+        .filter(|channel| !new.channels.contains(channel))
+        .map(|channel| channel.id)
+        .collect()
 }
 
 fn refused(refused: Refused) -> GatewayError {

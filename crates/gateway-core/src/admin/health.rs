@@ -52,23 +52,30 @@ pub async fn load<P: ReadStore + Log>(ports: &P) -> Health {
     }
 }
 
-/// Forgets what is known of a channel, after a change that may have repaired it. A failure is logged only: what is
-/// wrongly known ends by itself.
+/// Forgets what is known of a channel, after a change that may have repaired it.
 pub async fn forget<P: WriteStore + Log>(ports: &P, channel: &str) {
-    if let Err(error) = try_to_forget(ports, channel).await {
+    forget_all(ports, &[channel.to_owned()]).await;
+}
+
+/// The same for several channels, in one write. A failure is logged only: what is wrongly known ends by itself.
+pub async fn forget_all<P: WriteStore + Log>(ports: &P, channels: &[String]) {
+    if let Err(error) = try_to_forget(ports, channels).await {
+        let channels = channels.join(", ");
         ports.line(format_args!(
-            "admin: health of channel {channel} is not forgotten: {error}"
+            "admin: health of channel {channels} is not forgotten: {error}"
         ));
     }
 }
 
-async fn try_to_forget<P: WriteStore>(ports: &P, channel: &str) -> Result<(), StoreError> {
-    let event = Event::Forgotten {
-        channel: channel.to_owned(),
-    };
+async fn try_to_forget<P: WriteStore>(ports: &P, channels: &[String]) -> Result<(), StoreError> {
     for _ in 0..MAX_TRIES {
         let (mut health, raw) = read(ports).await?;
-        if !health.apply(&event) {
+        let mut changed = false;
+        for channel in channels {
+            let channel = channel.clone();
+            changed |= health.apply(&Event::Forgotten { channel });
+        }
+        if !changed {
             return Ok(());
         }
         let new = serde_json::to_vec(&health).map_err(|error| StoreError(error.to_string()))?;

@@ -5,6 +5,8 @@ mod body;
 mod channels;
 mod config;
 mod document;
+mod dry_run;
+mod findings;
 mod guard;
 mod health;
 mod keys;
@@ -13,6 +15,7 @@ mod query;
 mod revoked;
 mod routes;
 mod session;
+mod status;
 mod throttle;
 mod trial;
 mod upstream_models;
@@ -162,6 +165,8 @@ impl<P: AdminPorts> Work<'_, P> {
             Place::Keys => keys::list(self.ports).await,
             Place::Key => keys::show(self.ports, self.id).await,
             Place::Config => config::export(self.ports, self.settings, &self.head.uri).await,
+            Place::Route => dry_run::run(self.ports, self.settings, &self.head.uri).await,
+            Place::Status => status::show(self.ports, self.settings).await,
             // They have no GET, which was found out in step 1.
             Place::Login | Place::Logout | Place::ChannelTest => {
                 Ok(reply::empty(StatusCode::NO_CONTENT))

@@ -26,6 +26,10 @@ pub enum Place {
     Key,
     /// The whole configuration.
     Config,
+    /// Who would answer a request.
+    Route,
+    /// How all upstreams are.
+    Status,
 }
 
 /// Every path below the root, with its methods as `Allow` has them. `{id}` stands for one id.
@@ -40,6 +44,8 @@ pub const ROUTES: &[(&str, Place, &str)] = &[
     ("keys", Place::Keys, "GET, HEAD, POST"),
     ("keys/{id}", Place::Key, "GET, HEAD, PATCH, DELETE"),
     ("config", Place::Config, "GET, HEAD, PUT"),
+    ("route", Place::Route, "GET, HEAD"),
+    ("status", Place::Status, "GET, HEAD"),
 ];
 
 /// A path that was found.

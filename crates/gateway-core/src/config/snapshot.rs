@@ -14,6 +14,7 @@ use crate::config::seal::{self, MasterKey};
 use crate::ids;
 use crate::ports::Timeouts;
 use crate::provider::Dialect;
+use crate::route::Entry;
 use crate::secret::{self, Secret};
 
 /// A whole configuration, ready for routing.
@@ -186,6 +187,19 @@ impl Snapshot {
             .iter()
             .filter(|index| !named.contains(index));
         named.iter().chain(others).copied()
+    }
+
+    /// The channels that may answer a request for `model`, in no order: those that serve it and can take requests.
+    pub fn entries(&self, model: &str) -> Vec<Entry> {
+        let entry = |index| {
+            let channel = self.channel(index).filter(|channel| channel.enabled)?;
+            Some(Entry {
+                index,
+                priority: channel.priority,
+                weight: channel.weight,
+            })
+        };
+        self.serving(model).filter_map(entry).collect()
     }
 
     /// Every model that an enabled channel names, sorted.

@@ -10,7 +10,13 @@ use serde_json::{Value, json};
 use crate::Gateway;
 
 /// Writes into the store what a proxy would: key number `place` of the channel failed just now.
-fn fail(gateway: &Gateway, channel: &Value, place: usize, failure: Failure, wait_ms: Option<u64>) {
+pub fn fail(
+    gateway: &Gateway,
+    channel: &Value,
+    place: usize,
+    failure: Failure,
+    wait_ms: Option<u64>,
+) {
     let store = gateway.ports.store();
     let mut health: Health = store
         .get(Record::Health)

@@ -11,6 +11,7 @@ mod config;
 mod health;
 mod hostile;
 mod origins;
+mod routing;
 mod sealing;
 mod sessions;
 mod startup;
@@ -218,6 +219,8 @@ fn routes_have_their_methods_and_nothing_else_exists() {
         ("channels/ch_1/test", "GET", "POST"),
         ("channels/ch_1/models", "POST", "GET, HEAD"),
         ("config", "POST", "GET, HEAD, PUT"),
+        ("route", "POST", "GET, HEAD"),
+        ("status", "PATCH", "GET, HEAD"),
     ] {
         let answer = gateway
             .call(wrong, path, &Value::Null)
@@ -246,7 +249,14 @@ fn routes_have_their_methods_and_nothing_else_exists() {
 #[test]
 fn head_answers_like_get_without_a_body() {
     let gateway = Gateway::new();
-    for path in ["session", "channels", "keys", "config"] {
+    for path in [
+        "session",
+        "channels",
+        "keys",
+        "config",
+        "status",
+        "route?model=m",
+    ] {
         let answer = gateway.call("HEAD", path, &Value::Null);
         assert_eq!(
             (answer.status, answer.body),
@@ -281,6 +291,8 @@ fn everything_but_login_needs_a_session() {
         ("GET", "config"),
         ("GET", "config?secrets=true"),
         ("PUT", "config"),
+        ("GET", "route?model=m"),
+        ("GET", "status"),
     ] {
         gateway
             .send(request(method, path, &[], "{}"))

@@ -1,0 +1,123 @@
+//! What is known of a channel, a key or a model in the words of the API: how it is, until when, and why. Owns the
+//! words; what is known and what it means for requests is `attempt`'s.
+
+use serde::Serialize;
+
+use crate::attempt::cooldown::{Cooldown, Phase, Reason};
+use crate::attempt::health::ChannelHealth;
+use crate::time_text;
+use crate::units::Timestamp;
+
+/// How something is, as far as requests are concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Nothing speaks against it.
+    Ready,
+    /// Its time is over: the next request tries it out, all others wait for what that finds.
+    Probing,
+    /// Left alone while there are others.
+    Cooling,
+    /// A key that the upstream refuses; left alone likewise.
+    Rejected,
+}
+
+/// Whom a finding is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum About {
+    /// The channel as a whole.
+    Channel,
+    /// One of its keys.
+    Key,
+    /// One of its models.
+    Model,
+}
+
+/// How something is, until when, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// How it is.
+    pub state: State,
+    /// Until when it is left alone.
+    pub until: Option<String>,
+    /// Whom the reason is about; `null` when there is none.
+    pub about: Option<About>,
+    /// Why.
+    pub reason: Option<Reason>,
+    /// The last failure in words: the upstream's status and its message.
+    pub detail: Option<String>,
+    /// When that was.
+    pub failed_at: Option<String>,
+}
+
+impl Finding {
+    /// What is known of one subject at `now`.
+    pub fn of(about: About, cooldown: Option<&Cooldown>, now: Timestamp) -> Self {
+        let ready = Self {
+            state: State::Ready,
+            until: None,
+            about: None,
+            reason: None,
+            detail: None,
+            failed_at: None,
+        };
+        let Some(cooldown) = cooldown else {
+            return ready;
+        };
+        let (state, until) = match cooldown.phase(now) {
+            // Failures that are only counted so far are no reason for anything.
+            Phase::Ready => return ready,
+            Phase::HalfOpen => (State::Probing, None),
+            Phase::Cooling { until, .. } if cooldown.reason == Reason::Refused => {
+                (State::Rejected, Some(until))
+            }
+            Phase::Cooling { until, .. } => (State::Cooling, Some(until)),
+        };
+        let message = &cooldown.message;
+        Self {
+            state,
+            until: until.map(time_text::format),
+            about: Some(about),
+            reason: Some(cooldown.reason),
+            detail: Some(
+                cooldown
+                    .status
+                    .map_or_else(|| message.clone(), |status| format!("{status}: {message}")),
+            ),
+            failed_at: Some(time_text::format(cooldown.at)),
+        }
+    }
+
+    /// What decides about a candidate at `now`: of its channel, its key and its model the one that is left alone for
+    /// longest.
+    pub fn of_candidate(
+        known: Option<&ChannelHealth>,
+        key: &str,
+        model: &str,
+        now: Timestamp,
+    ) -> Self {
+        let three = [
+            (
+                About::Channel,
+                known.and_then(|known| known.channel.as_ref()),
+            ),
+            (About::Key, known.and_then(|known| known.keys.get(key))),
+            (
+                About::Model,
+                known.and_then(|known| known.models.get(model)),
+            ),
+        ];
+        let rank = |cooldown: Option<&Cooldown>| match cooldown.map(|cooldown| cooldown.phase(now))
+        {
+            None | Some(Phase::Ready) => (0, Timestamp(0)),
+            Some(Phase::HalfOpen) => (1, Timestamp(0)),
+            Some(Phase::Cooling { until, .. }) => (2, until),
+        };
+        let (about, cooldown) = three
+            .into_iter()
+            .max_by_key(|(_, cooldown)| rank(*cooldown))
+            .unwrap_or((About::Channel, None));
+        Self::of(about, cooldown, now)
+    }
+}

@@ -1,0 +1,112 @@
+//! How all upstreams are: every channel, key and model with what the proxies have found out about it. Owns the shape
+//! of the overview.
+
+use http::StatusCode;
+use serde::Serialize;
+
+use super::findings::{About, Finding};
+use super::{AdminSettings, document, health};
+use crate::attempt::health::{ChannelHealth, Health};
+use crate::config::model::{Channel, UpstreamKey};
+use crate::config::snapshot::Snapshot;
+use crate::error::GatewayError;
+use crate::ports::AdminPorts;
+use crate::reply::{self, Reply};
+use crate::time_text;
+use crate::units::Timestamp;
+
+#[derive(Serialize)]
+struct StatusView<'a> {
+    /// By this clock "until" is to be read.
+    now: String,
+    data: Vec<ChannelView<'a>>,
+    /// What of the configuration cannot be used, such as keys that cannot be decrypted.
+    problems: &'a [String],
+}
+
+#[derive(Serialize)]
+struct ChannelView<'a> {
+    id: &'a str,
+    name: &'a str,
+    enabled: bool,
+    #[serde(flatten)]
+    finding: Finding,
+    keys: Vec<KeyView<'a>>,
+    /// Models of which something bad is known.
+    models: Vec<ModelView<'a>>,
+}
+
+#[derive(Serialize)]
+struct KeyView<'a> {
+    id: &'a str,
+    hint: &'a str,
+    enabled: bool,
+    #[serde(flatten)]
+    finding: Finding,
+}
+
+#[derive(Serialize)]
+struct ModelView<'a> {
+    /// By the upstream's name.
+    model: &'a str,
+    #[serde(flatten)]
+    finding: Finding,
+}
+
+/// `GET status`.
+pub async fn show<P: AdminPorts>(
+    ports: &P,
+    settings: &AdminSettings,
+) -> Result<Reply, GatewayError> {
+    let document = document::load(ports).await?;
+    let (health, now) = (health::load(ports).await, ports.now());
+    let snapshot = Snapshot::build(document.clone(), settings.master_key.as_ref(), || 0);
+    let view = StatusView {
+        now: time_text::format(now),
+        data: document
+            .channels
+            .iter()
+            .map(|channel| ChannelView::new(channel, &health, now))
+            .collect(),
+        problems: snapshot.problems(),
+    };
+    Ok(reply::json(StatusCode::OK, &view))
+}
+
+impl<'a> ChannelView<'a> {
+    fn new(channel: &'a Channel, health: &'a Health, now: Timestamp) -> Self {
+        let known = health.channel(&channel.id);
+        let of_key = |key: &'a UpstreamKey| KeyView {
+            id: &key.id,
+            hint: &key.hint,
+            enabled: key.enabled,
+            finding: Finding::of(
+                About::Key,
+                known.and_then(|known| known.keys.get(&key.id)),
+                now,
+            ),
+        };
+        let models = |known: &'a ChannelHealth| {
+            known.models.iter().map(move |(model, cooldown)| ModelView {
+                model,
+                finding: Finding::of(About::Model, Some(cooldown), now),
+            })
+        };
+        Self {
+            id: &channel.id,
+            name: &channel.name,
+            enabled: channel.enabled,
+            finding: Finding::of(
+                About::Channel,
+                known.and_then(|known| known.channel.as_ref()),
+                now,
+            ),
+            keys: channel.keys.iter().map(of_key).collect(),
+            models: known
+                .into_iter()
+                .flat_map(models)
+                .filter(|model| model.finding.about.is_some())
+                .collect(),
+        }
+    }
+}
