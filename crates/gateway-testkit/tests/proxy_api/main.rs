@@ -12,3 +12,4 @@ mod failover;
 mod request_path;
 mod setup;
 mod streaming;
+mod usage;
