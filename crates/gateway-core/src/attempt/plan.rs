@@ -44,6 +44,33 @@ pub struct Turn {
     pub keys: KeyOrder,
 }
 
+impl Turn {
+    /// Lets the rotation begin at a key that may be called. Were a key that cools just stepped over, the one behind
+    /// it would get its share as well; so its turns go to all others, one after the other.
+    fn begin(&mut self, phase: &impl Fn(Candidate) -> Phase) {
+        let KeyOrder::Rotation { count, start } = self.keys else {
+            return;
+        };
+        let channel = self.channel;
+        let cools = |key: &usize| {
+            matches!(
+                phase(Candidate { channel, key: *key }),
+                Phase::Cooling { .. }
+            )
+        };
+        if count < 2 || !cools(&(start % count)) {
+            return;
+        }
+        let left: Vec<usize> = (0..count).filter(|key| !cools(key)).collect();
+        if let Some(first) = left.get((start / count) % left.len().max(1)) {
+            self.keys = KeyOrder::Rotation {
+                count,
+                start: *first,
+            };
+        }
+    }
+}
+
 /// One (channel, key) pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Candidate {
@@ -155,7 +182,10 @@ impl Plan {
 
     /// Channels in order, their keys in order; those that cool are put aside.
     fn next_in_turn(&mut self, phase: &impl Fn(Candidate) -> Phase) -> Option<Next> {
-        while let Some(turn) = self.turns.front() {
+        while let Some(turn) = self.turns.front_mut() {
+            if self.taken == 0 {
+                turn.begin(phase);
+            }
             let Some(key) = turn.keys.get(self.taken) else {
                 self.turns.pop_front();
                 self.taken = 0;

@@ -73,7 +73,8 @@ fn a_throttled_key_rests_for_the_time_it_was_told() {
 
 #[test]
 fn each_kind_of_failure_rests_for_its_own_time_and_grows() {
-    let rows: [(fn() -> FakeReply, u64, u64); 4] = [
+    type Row = (fn() -> FakeReply, u64, u64);
+    let rows: [Row; 4] = [
         (|| FakeReply::failure(SendErrorKind::Connect), 5_000, 10_000),
         (|| FakeReply::json(429, ""), 5_000, 10_000),
         (|| FakeReply::json(401, ""), 30_000, 60_000),

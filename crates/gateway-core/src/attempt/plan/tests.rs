@@ -153,6 +153,23 @@ fn of_the_keys_that_must_wait_only_the_first_to_end_is_called() {
 }
 
 #[test]
+fn keys_that_are_left_are_used_evenly() {
+    let phase = |candidate: Candidate| {
+        if candidate.key < 2 {
+            cooling(9, false)
+        } else {
+            Phase::Ready
+        }
+    };
+    let mut first = [0_u32; 5];
+    for start in 1_000..4_000 {
+        let mut plan = Plan::new(turns(&[(0, 5, start)]), 100);
+        first[plan.next(phase).unwrap().candidate.key] += 1;
+    }
+    assert_eq!(first, [0, 0, 1_000, 1_000, 1_000]);
+}
+
+#[test]
 fn what_another_request_learns_meanwhile_counts() {
     let mut plan = Plan::new(turns(&[(0, 3, 0)]), 100);
     let first = plan.next(ready).unwrap();
