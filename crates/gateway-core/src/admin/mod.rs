@@ -23,7 +23,7 @@ mod upstream_models;
 use std::fmt;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use http::header::{CACHE_CONTROL, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use http::request::Parts;
 use http::{Method, Request, StatusCode};
 use http_body::Body;
@@ -37,8 +37,6 @@ use crate::reply::{self, Reply};
 use crate::secret::Secret;
 use guard::Caller;
 use routes::{Found, Place};
-
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What the host's variables say to the admin API.
 #[derive(Clone, Debug, Default)]
@@ -85,7 +83,7 @@ where
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if let Ok(id) = HeaderValue::try_from(ids::request_id(ports)) {
-        headers.insert(REQUEST_ID, id);
+        headers.insert(reply::X_REQUEST_ID, id);
     }
     reply
 }

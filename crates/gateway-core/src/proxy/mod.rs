@@ -22,7 +22,7 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use futures_util::future;
-use http::{HeaderName, HeaderValue, Method, Request, Response};
+use http::{HeaderValue, Method, Request, Response};
 use http_body::Body;
 
 use crate::config::cache::{Cache, Lookup};
@@ -34,9 +34,6 @@ use crate::ids;
 use crate::ports::{ProxyPorts, Record};
 use crate::reply::{self, Reply, ReplyBody};
 use routes::{Found, Route};
-
-/// The name under which a request can be found in logs, on every response.
-pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The gateway as one instance has it: its ports and its copy of the configuration.
 #[derive(Debug)]
@@ -122,7 +119,7 @@ where
         .unwrap_or_else(|error| error.into_reply_as(routes::error_style(parts.uri.path())));
     cross_origin.allow(reply.headers_mut());
     if let Ok(value) = HeaderValue::try_from(request_id) {
-        reply.headers_mut().insert(X_REQUEST_ID, value);
+        reply.headers_mut().insert(reply::X_REQUEST_ID, value);
     }
     if is_head {
         return without_body(reply);
