@@ -1,5 +1,5 @@
 //! When an upstream wants to be asked again. Owns the three spellings in use: `retry-after-ms`, and
-//! `Retry-After` in seconds (also with a fraction) or as an HTTP date.
+//! `Retry-After` in seconds (also with a fraction) or as an HTTP date; and the words that some use instead.
 
 use http::HeaderMap;
 use http::header::RETRY_AFTER;
@@ -23,6 +23,41 @@ pub fn read(headers: &HeaderMap, now: Timestamp) -> Option<u64> {
         number(value, 1000.0).or_else(|| date(value, now))
     })?;
     Some(wait.min(MAX_MS))
+}
+
+/// The same for a 429, whose message may say what its headers don't: "Please retry after 3 seconds" (Azure),
+/// "Please try again in 9m38.016s" (Groq, OpenAI), "Please retry in 37.4s" (Gemini).
+pub fn of_throttling(headers: &HeaderMap, message: &str, now: Timestamp) -> Option<u64> {
+    read(headers, now).or_else(|| in_words(message))
+}
+
+fn in_words(message: &str) -> Option<u64> {
+    let beginnings = ["retry after ", "retry in ", "try again in "];
+    let rest = beginnings.iter().find_map(|beginning| {
+        let (_, rest) = message.split_once(beginning)?;
+        Some(rest)
+    })?;
+    let mut rest = rest.trim_start();
+    let mut wait = None;
+    // Minutes and seconds follow each other without a space.
+    while rest.starts_with(|letter: char| letter.is_ascii_digit()) {
+        let end = rest.find(|letter: char| !letter.is_ascii_digit() && letter != '.')?;
+        let (figure, after) = rest.split_at_checked(end)?;
+        let after = after.strip_prefix(' ').unwrap_or(after);
+        let end = after.find(|letter: char| !letter.is_ascii_alphabetic());
+        let (unit, after) = after.split_at_checked(end.unwrap_or(after.len()))?;
+        let unit_ms = match unit {
+            "ms" | "milliseconds" => 1.0,
+            "s" | "second" | "seconds" => 1000.0,
+            "m" | "minute" | "minutes" => 60_000.0,
+            "h" | "hour" | "hours" => 3_600_000.0,
+            _ => return None,
+        };
+        let part = number(figure, unit_ms)?;
+        wait = Some(wait.unwrap_or(0_u64).saturating_add(part));
+        rest = after;
+    }
+    wait.map(|wait| wait.min(MAX_MS))
 }
 
 fn number(text: &str, unit_ms: f64) -> Option<u64> {
@@ -70,6 +105,30 @@ mod tests {
         for nonsense in ["-3", "NaN", "soon", ""] {
             assert_eq!(wait("retry-after", nonsense), None, "{nonsense}");
         }
+    }
+
+    #[test]
+    fn words_count_where_headers_are_silent() {
+        let mut headers = HeaderMap::new();
+        let of = |headers: &HeaderMap, text: &str| of_throttling(headers, text, Timestamp(0));
+        for (words, expected) in [
+            ("Please retry after 3 seconds. Please go here", Some(3_000)),
+            ("Please retry after 86400 seconds.", Some(MAX_MS)),
+            ("Please try again in 9m38.016s. Need more", Some(578_016)),
+            ("Please try again in 644ms.", Some(644)),
+            ("Please retry in 37.4s.", Some(37_400)),
+            ("try again in 1 minute", Some(60_000)),
+            ("try again in 99999999999999999999999h", Some(MAX_MS)),
+            ("try again in 5", None),
+            ("try again in 5 bananas", None),
+            ("try again in 1.2.3s", None),
+            ("try again in a while", None),
+            ("slow down", None),
+        ] {
+            assert_eq!(of(&headers, words), expected, "{words}");
+        }
+        headers.insert("retry-after", "2".parse().unwrap());
+        assert_eq!(of(&headers, "Please retry after 3 seconds"), Some(2_000));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Brings what upstreams send as errors into OpenAI's four members. Owns the shapes that were seen in
-//! the wild: OpenAI, OpenRouter (numeric codes), NIM (problem details), FastAPI (`detail`), plain text.
+//! the wild: OpenAI, OpenRouter (numeric codes), NIM (problem details), FastAPI (`detail`), plain text, web pages.
+//! Real payloads with what becomes of them are in `fixtures/upstream`.
 
 use http::StatusCode;
 use serde_json::Value;
@@ -8,6 +9,9 @@ use crate::error::ErrorBody;
 
 /// The longest message that is passed on, in characters; an upstream's HTML error page helps nobody.
 const MAX_MESSAGE_CHARS: usize = 2_000;
+
+/// The longest type, param or code; they are words for programs.
+const MAX_WORD_CHARS: usize = 200;
 
 /// An upstream's error in one shape, with what classification needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +27,7 @@ pub fn normalise(status: StatusCode, body: &[u8]) -> UpstreamError {
     let value: Option<Value> = serde_json::from_slice(body).ok();
     let found = value.as_ref().and_then(|value| match value {
         Value::Object(_) => Some(from_object(value)),
+        // Gemini wraps its errors into an array.
         Value::Array(list) => list
             .first()
             .filter(|first| first.is_object())
@@ -33,15 +38,16 @@ pub fn normalise(status: StatusCode, body: &[u8]) -> UpstreamError {
     let message = found
         .message
         .or_else(|| plain_text(body))
-        .unwrap_or_else(|| default_message(status));
+        .unwrap_or_else(|| default_message(status, body));
     UpstreamError {
         body: ErrorBody {
-            message: shorten(&message),
-            kind: found
-                .kind
-                .unwrap_or_else(|| default_type(found.status.unwrap_or(status)).to_owned()),
-            param: found.param,
-            code: found.code,
+            message: shorten(&message, MAX_MESSAGE_CHARS),
+            kind: found.kind.map_or_else(
+                || default_type(found.status.unwrap_or(status)).to_owned(),
+                |kind| shorten(&kind, MAX_WORD_CHARS),
+            ),
+            param: found.param.map(|param| shorten(&param, MAX_WORD_CHARS)),
+            code: found.code.map(|code| shorten(&code, MAX_WORD_CHARS)),
         },
         status: found.status,
     }
@@ -58,41 +64,43 @@ struct Parts {
 }
 
 fn from_object(value: &Value) -> Parts {
-    match value.get("error") {
-        Some(Value::Object(_)) => from_error(&value["error"]),
-        Some(Value::String(message)) => Parts {
+    // On top, in a failed event of `/v1/responses`, or in the choice that failed.
+    let places = ["/error", "/response/error", "/choices/0/error"];
+    let mut errors = places.iter().filter_map(|place| value.pointer(place));
+    match errors.find(|error| error.is_object() || error.is_string()) {
+        Some(Value::String(message)) if !message.trim().is_empty() => Parts {
             message: Some(message.clone()),
             code: text(value.get("code")),
             status: status(value),
             ..Parts::default()
         },
-        _ => match value
-            .get("choices")
-            .and_then(|choices| choices.get(0))
-            .and_then(|first| first.get("error"))
-        {
-            Some(error) if error.is_object() => from_error(error),
-            _ => from_problem(value),
-        },
+        Some(error) if error.is_object() => from_error(error),
+        _ => from_problem(value),
     }
 }
 
 fn from_error(error: &Value) -> Parts {
+    let metadata = error.get("metadata");
     let own_status = error.get("code").and_then(number).and_then(to_error_status);
     // OpenRouter puts the provider's own words below a message that only says that there was an error.
-    let raw = error
-        .get("metadata")
+    let raw = metadata
         .and_then(|metadata| metadata.get("raw"))
         .and_then(Value::as_str);
-    let message = text(error.get("message")).map(|message| match raw {
+    let message = words(error.get("message")).map(|message| match raw {
         Some(raw) if !raw.is_empty() && !message.contains(raw) => format!("{message}: {raw}"),
         _ => message,
     });
+    // OpenRouter's moderation answers 403, as for a key without rights; only this member tells them apart.
+    let is_flagged = metadata.is_some_and(|metadata| metadata.get("flagged_input").is_some());
     Parts {
         message,
         kind: text(error.get("type")),
         param: text(error.get("param")),
-        code: text(error.get("code")),
+        code: if is_flagged {
+            Some("content_filter".to_owned())
+        } else {
+            text(error.get("code"))
+        },
         status: own_status,
     }
 }
@@ -100,30 +108,36 @@ fn from_error(error: &Value) -> Parts {
 /// NIM's `{"status","title","detail"}`, FastAPI's `{"detail": …}`, and `{"message": …}`.
 fn from_problem(value: &Value) -> Parts {
     let title = text(value.get("title"));
-    let detail = match value.get("detail") {
-        Some(Value::Array(list)) => {
-            Some(list.iter().map(field_error).collect::<Vec<_>>().join("; "))
-        }
-        other => text(other),
-    };
-    let param = value
-        .get("detail")
-        .and_then(|detail| detail.get(0))
-        .and_then(|first| first.get("loc"))
-        .and_then(Value::as_array)
-        .and_then(|location| location.last())
-        .and_then(Value::as_str)
-        .map(str::to_owned);
-    let message = match (title, detail) {
+    let message = match (title, words(value.get("detail"))) {
         (Some(title), Some(detail)) => Some(format!("{title}: {detail}")),
-        (title, detail) => detail.or(title).or_else(|| text(value.get("message"))),
+        (title, detail) => detail.or(title).or_else(|| words(value.get("message"))),
     };
+    let place = value.pointer("/detail/0/loc").and_then(Value::as_array);
+    let param = place.and_then(|place| text(place.last()));
+    // `error` is the name of an event, and a problem's type is a URI.
+    let is_type = |kind: &String| !kind.contains(':') && kind != "error";
     Parts {
         message,
-        kind: text(value.get("type")).filter(|kind| !kind.contains(':')),
-        param,
+        kind: text(value.get("type")).filter(is_type),
+        param: param.or_else(|| text(value.get("param"))),
         code: text(value.get("code")),
         status: status(value),
+    }
+}
+
+/// A message, which some upstreams give as a list of what is wrong, or one level further down.
+fn words(value: Option<&Value>) -> Option<String> {
+    match value? {
+        Value::Array(list) if !list.is_empty() => {
+            Some(list.iter().map(field_error).collect::<Vec<_>>().join("; "))
+        }
+        Value::Object(inner) => match inner.get("detail")? {
+            Value::Array(list) if !list.is_empty() => {
+                Some(list.iter().map(field_error).collect::<Vec<_>>().join("; "))
+            }
+            other => text(Some(other)),
+        },
+        other => text(Some(other)),
     }
 }
 
@@ -140,9 +154,10 @@ fn field_error(item: &Value) -> String {
 }
 
 fn status(value: &Value) -> Option<StatusCode> {
-    value
-        .get("status")
-        .and_then(Value::as_u64)
+    let names = ["status", "statusCode", "status_code", "raw_status_code"];
+    names
+        .iter()
+        .find_map(|name| value.get(name).and_then(Value::as_u64))
         .and_then(to_error_status)
 }
 
@@ -158,7 +173,7 @@ fn to_error_status(number: u64) -> Option<StatusCode> {
 
 fn text(value: Option<&Value>) -> Option<String> {
     match value? {
-        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        Value::String(text) if !text.trim().is_empty() => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
         _ => None,
     }
@@ -170,26 +185,37 @@ fn plain_text(body: &[u8]) -> Option<String> {
     (!text.is_empty() && !text.starts_with('<')).then(|| text.to_owned())
 }
 
-fn shorten(message: &str) -> String {
-    match message.char_indices().nth(MAX_MESSAGE_CHARS) {
-        Some((end, _)) => format!("{}…", &message[..end]),
-        None => message.to_owned(),
+fn shorten(text: &str, chars: usize) -> String {
+    match text.char_indices().nth(chars) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }
 
-fn default_message(status: StatusCode) -> String {
+fn default_message(status: StatusCode, body: &[u8]) -> String {
+    let code = status.as_u16();
+    if let Some(title) = page_title(body) {
+        return format!("The upstream answered {code} with a web page: {title}");
+    }
     let reason = status.canonical_reason().unwrap_or("an unknown status");
-    format!(
-        "The upstream answered {} ({reason}) without a message.",
-        status.as_u16()
-    )
+    format!("The upstream answered {code} ({reason}) without a message.")
+}
+
+/// What a proxy's error page is about; the rest of it helps nobody.
+fn page_title(body: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(body);
+    let (_, rest) = text.split_once("<title>")?;
+    let (title, _) = rest.split_once("</title>")?;
+    let title: Vec<&str> = title.split_whitespace().collect();
+    (!title.is_empty()).then(|| title.join(" "))
 }
 
 const fn default_type(status: StatusCode) -> &'static str {
     match status.as_u16() {
         429 => "requests",
-        500.. => "server_error",
-        _ => "invalid_request_error",
+        400..=499 => "invalid_request_error",
+        // Also for an error inside a good status that says nothing of its kind.
+        _ => "server_error",
     }
 }
 

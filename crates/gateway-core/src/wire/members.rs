@@ -52,6 +52,14 @@ impl<'a> Members<'a> {
         Ok(Self { text, list })
     }
 
+    /// Each member's name and the JSON text of its value, in their order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &'a str)> {
+        self.list.iter().map(|member| {
+            let raw = self.text.get(member.start..member.end);
+            (member.name.as_ref(), raw.unwrap_or_default())
+        })
+    }
+
     /// The JSON text of a member's value.
     pub fn raw(&self, name: &str) -> Option<&'a str> {
         let member = self.list.iter().rev().find(|member| member.name == name)?;
@@ -130,7 +138,13 @@ impl<'a> Members<'a> {
 
     fn changes(&self, edit: &Edit<'_>) -> bool {
         match edit {
-            Edit::Set(name, value) => self.raw(name) != Some(value.as_ref()),
+            // Of several members with one name all get the value: who reads the first must not see another one.
+            Edit::Set(name, value) => {
+                !self.has(name)
+                    || self
+                        .iter()
+                        .any(|(other, raw)| other == *name && raw != value)
+            }
             Edit::Remove(name) => self.has(name),
         }
     }

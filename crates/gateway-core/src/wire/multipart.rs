@@ -65,6 +65,14 @@ impl<'a> Form<'a> {
         }
     }
 
+    /// Each part's name and the bytes of its value, in their order.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &'a [u8])> {
+        self.parts.iter().map(|part| {
+            let value = self.body.get(part.value.clone());
+            (part.name.as_str(), value.unwrap_or_default())
+        })
+    }
+
     /// How often a field is there.
     pub fn count(&self, name: &str) -> usize {
         self.parts.iter().filter(|part| part.name == name).count()
@@ -92,6 +100,10 @@ impl<'a> Form<'a> {
             output.extend_from_slice(self.body.get(copied..range.start).unwrap_or_default());
             output.extend_from_slice(text.as_bytes());
             copied = range.end;
+            // The blank line after a head is also the line end before the next boundary where there is no body.
+            if edit.is_some() && range.end + 2 > part.whole.end {
+                output.extend_from_slice(b"\r\n");
+            }
         }
         let mut output = output?;
         output.extend_from_slice(self.body.get(copied..).unwrap_or_default());

@@ -1,0 +1,115 @@
+//! Rows of the table that no single provider stands for.
+
+use super::*;
+use crate::wire::error_shape::normalise;
+
+fn of(status: u16, body: &str) -> Failure {
+    let status = StatusCode::from_u16(status).unwrap();
+    failure(status, &normalise(status, body.as_bytes()).body)
+}
+
+#[test]
+fn every_row_of_the_table() {
+    let rows: &[(u16, &str, Failure)] = &[
+        (500, "", Failure::ServerError),
+        (
+            503,
+            r#"{"error":{"message":"overloaded"}}"#,
+            Failure::ServerError,
+        ),
+        (408, "", Failure::ServerError),
+        (302, "", Failure::ServerError),
+        (
+            429,
+            r#"{"status":429,"title":"Too Many Requests"}"#,
+            Failure::Throttled,
+        ),
+        (401, "", Failure::KeyRefused),
+        (
+            402,
+            r#"{"error":{"code":402,"message":"no credits"}}"#,
+            Failure::KeyRefused,
+        ),
+        (403, "", Failure::KeyRefused),
+        (
+            404,
+            r#"{"detail":"Function 'x': Not found for account 'y'"}"#,
+            Failure::ModelUnknown,
+        ),
+        (
+            400,
+            r#"{"detail":"DEGRADED function cannot be invoked"}"#,
+            Failure::ModelUnknown,
+        ),
+        (
+            400,
+            r#"{"error":{"message":"x is not a valid model ID","code":400}}"#,
+            Failure::ModelUnknown,
+        ),
+        (
+            400,
+            r#"{"error":{"message":"The model `x` does not exist","code":null}}"#,
+            Failure::ModelUnknown,
+        ),
+        (
+            400,
+            r#"{"error":{"message":"x","code":"model_not_found"}}"#,
+            Failure::ModelUnknown,
+        ),
+        (
+            400,
+            r#"{"error":{"message":"max_tokens is too large"}}"#,
+            Failure::RequestRefused,
+        ),
+        (
+            400,
+            r#"{"error":{"message":"filtered","code":"content_filter"}}"#,
+            Failure::RequestRefused,
+        ),
+        (413, "", Failure::RequestRefused),
+        (
+            422,
+            r#"{"detail":[{"loc":["body","x"],"msg":"extra"}]}"#,
+            Failure::RequestRefused,
+        ),
+    ];
+    for (status, body, expected) in rows {
+        assert_eq!(of(*status, body), *expected, "{status} {body}");
+    }
+}
+
+#[test]
+fn a_client_cannot_talk_a_key_or_a_model_into_a_cooldown() {
+    let echoes = [
+        r#"{"detail":[{"loc":["body","messages",0],"msg":"API key not valid"}]}"#,
+        r#"{"error":{"message":"Invalid value: 'incorrect api key provided'","param":"user"}}"#,
+        r#"{"error":{"message":"incorrect api key provided","param":"messages"}}"#,
+        r#"{"error":{"message":"Unexpected value 'model not found'","param":"stop"}}"#,
+    ];
+    for body in echoes {
+        assert_eq!(of(400, body), Failure::RequestRefused, "{body}");
+    }
+}
+
+#[test]
+fn errors_inside_a_success_find_their_status() {
+    let inside = |body: &str| {
+        let error = normalise(StatusCode::OK, body.as_bytes());
+        status_inside_success(error.status, &error.body).as_u16()
+    };
+    assert_eq!(inside(r#"{"error":{"code":429,"message":"x"}}"#), 429);
+    assert_eq!(
+        inside(r#"{"error":{"code":"rate_limit_exceeded","message":"x"}}"#),
+        429
+    );
+    assert_eq!(inside(r#"{"error":{"message":"x"}}"#), 502);
+    assert_eq!(
+        inside(r#"{"error":{"type":"server_error","message":"x"}}"#),
+        502
+    );
+    assert_eq!(
+        inside(r#"{"error":{"code":"content_filter","message":"x"}}"#),
+        400
+    );
+    assert_eq!(inside(r#"{"error":"just text"}"#), 502);
+}
