@@ -8,6 +8,7 @@ mod admin_session;
 mod admin_status;
 mod admin_test;
 mod admin_ui;
+mod affinity;
 mod answers;
 mod auth;
 mod azure;
@@ -18,6 +19,7 @@ mod disconnect;
 mod exhausted;
 mod failover;
 mod headers;
+mod hedging;
 mod matrix;
 mod models;
 mod public;
@@ -25,6 +27,7 @@ mod request_body;
 mod resilience;
 mod state;
 mod streaming;
+mod timeouts;
 mod truncated;
 
 /// What a test returns: an error is a failure of the machinery, an assertion one of the gateway.

@@ -254,3 +254,28 @@ async fn when_every_key_has_to_wait_one_attempt_is_enough_to_say_so() -> Outcome
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn the_keys_that_are_left_are_used_evenly() -> Outcome {
+    let stage = Stage::start().await?;
+    let keys = ["out", "a", "b", "c"];
+    let channel = stage
+        .channel("four", &json!({"keys": keys, "models": ["m"]}))
+        .await?;
+    stage
+        .upstream
+        .rule(Rule::always(throttled().header("retry-after", "600")).key("out"));
+    chat_until_called(&stage, "m", "out", 1, Duration::from_secs(5)).await?;
+    until_seen(&stage, &channel, 0, "cooling").await?;
+    let before = ["a", "b", "c"].map(|key| calls(&stage, key));
+    for _ in 0..300 {
+        chat(&stage, "m").await?;
+    }
+    assert_eq!(calls(&stage, "out"), 1);
+    // Six standard deviations of 300 draws with a chance of one third.
+    for (key, before) in ["a", "b", "c"].iter().zip(before) {
+        let share = calls(&stage, key) - before;
+        assert!((51..=149).contains(&share), "{key}: {share} of 300");
+    }
+    Ok(())
+}
