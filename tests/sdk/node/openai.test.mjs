@@ -131,8 +131,28 @@ test("a rate limit raises without a retry", async () => {
   const call = client.chat.completions.create({ model: "limited", messages });
   const error = await failure(call, OpenAI.RateLimitError);
   assert.equal(error.code, "rate_limit_exceeded");
+  assert.ok(Number(error.headers.get("retry-after")) >= 1);
+  assert.equal(error.headers.get("x-should-retry"), "false");
   assert.equal((await upstreamCalls("limited")) - before, 1);
 });
+
+for (const way of ["reset", "comment", "error", "limit"]) {
+  test(`an upstream that fails before its first event goes unnoticed, by ${way}`, async () => {
+    const model = `fails-by-${way}-node`;
+    const { data: stream, response } = await client.chat.completions
+      .create({ model, messages, stream: true })
+      .withResponse();
+    assert.equal(response.headers.get("x-gateway-attempts"), "2");
+    const chunks = await collect(stream);
+    const text = chunks.map((chunk) => chunk.choices[0].delta.content ?? "").join("");
+    assert.equal(text, "word0 word1 word2 word3 word4 ");
+    assert.equal(chunks.at(-1).choices[0].finish_reason, "stop");
+    // The failover was the gateway's: the package sent one request.
+    assert.equal(await upstreamCalls(model), 2);
+    const answer = await client.chat.completions.create({ model, messages });
+    assert.equal(answer.choices[0].message.content, "Hello from upstream.");
+  });
+}
 
 test("a truncated stream raises", async () => {
   const stream = await client.chat.completions.create({ model: "truncated", messages, stream: true });

@@ -136,7 +136,25 @@ def test_rate_limit_raises_without_a_retry(client):
         client.chat.completions.create(model="limited", messages=MESSAGES)
     assert caught.value.code == "rate_limit_exceeded"
     assert int(caught.value.response.headers["retry-after"]) >= 1
+    assert caught.value.response.headers["x-should-retry"] == "false"
     assert upstream_calls("limited") - before == 1
+
+
+@pytest.mark.parametrize("way", ["reset", "comment", "error", "limit"])
+def test_upstream_that_fails_before_its_first_event_goes_unnoticed(client, way):
+    model = f"fails-by-{way}-python"
+    with client.chat.completions.with_streaming_response.create(
+        model=model, messages=MESSAGES, stream=True
+    ) as raw:
+        assert raw.headers["x-gateway-attempts"] == "2"
+        chunks = list(raw.parse())
+    text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
+    assert text == "word0 word1 word2 word3 word4 "
+    assert chunks[-1].choices[0].finish_reason == "stop"
+    # The failover was the gateway's: the package sent one request.
+    assert upstream_calls(model) == 2
+    answer = client.chat.completions.create(model=model, messages=MESSAGES)
+    assert answer.choices[0].message.content == "Hello from upstream."
 
 
 def test_truncated_stream_raises(client):

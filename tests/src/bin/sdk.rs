@@ -6,12 +6,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context as _, Result, ensure};
-use gateway_testkit::upstream::{Action, Chunk, Rule};
+use gateway_testkit::upstream::{Action, Chunk, End, Rule};
 use gateway_tests::{Stage, workspace_root};
 use serde_json::json;
 
 const FIRST_EVENT: &str = "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"truncated\",\
      \"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"one\"},\"finish_reason\":null}]}\n\n";
+
+const FIRST_ERROR: &str =
+    "data: {\"error\":{\"code\":502,\"message\":\"provider returned error\"}}\n\n";
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -63,12 +66,38 @@ async fn stage() -> Result<Stage> {
     let limited = Action::error(429, "rate_limit_exceeded", "slow down").header("retry-after", "1");
     for (key, action) in [
         ("broken", Action::error(500, "server_error", "broken")),
-        ("limited", limited),
+        ("limited", limited.clone()),
         ("truncated", Action::sse([Chunk::new(FIRST_EVENT)])),
     ] {
         stage.upstream.rule(Rule::always(action).key(key));
     }
+    // Each suite has its own, since what failed is left alone for a while.
+    for suite in ["python", "node"] {
+        for (way, action) in [
+            ("reset", Action::reset()),
+            (
+                "comment",
+                Action::sse([Chunk::new(": ping\n\n")]).then(End::Close),
+            ),
+            ("error", Action::sse([Chunk::new(FIRST_ERROR)])),
+            ("limit", limited.clone()),
+        ] {
+            first_fails(&stage, &format!("fails-by-{way}-{suite}"), action).await?;
+        }
+    }
     Ok(stage)
+}
+
+/// A model whose first channel fails, and whose second works.
+async fn first_fails(stage: &Stage, model: &str, action: Action) -> Result<()> {
+    for (place, name) in ["first", "second"].iter().enumerate() {
+        let key = format!("{model}-{name}");
+        let channel = json!({"keys": [key], "models": [model], "priority": place});
+        stage.channel(&key, &channel).await?;
+    }
+    let first = format!("{model}-first");
+    stage.upstream.rule(Rule::always(action).key(&first));
+    Ok(())
 }
 
 /// pytest in a virtual environment of its own.

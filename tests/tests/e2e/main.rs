@@ -29,6 +29,7 @@ mod state;
 mod streaming;
 mod timeouts;
 mod truncated;
+mod usage;
 
 /// What a test returns: an error is a failure of the machinery, an assertion one of the gateway.
 type Outcome = anyhow::Result<()>;

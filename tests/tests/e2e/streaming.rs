@@ -5,8 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use gateway_testkit::upstream::{Action, Chunk, Rule};
-use gateway_tests::{Reply, Stage, now_us};
-use serde_json::json;
+use gateway_tests::{Stage, now_us};
 
 use crate::Outcome;
 
@@ -118,51 +117,5 @@ async fn a_first_event_of_megabytes_in_small_pieces_passes() -> Outcome {
         reply.body.len(),
         body.len()
     );
-    Ok(())
-}
-
-#[tokio::test]
-async fn the_client_sees_usage_only_when_it_asked() -> Outcome {
-    let stage = Stage::with_channel().await?;
-    let ask = async |body: serde_json::Value| {
-        let reply = stage.post("/v1/chat/completions", &body).await?;
-        anyhow::Ok(reply.text())
-    };
-    let silent = ask(json!({"model": "m", "stream": true})).await?;
-    assert!(
-        !silent.contains("prompt_tokens") && silent.ends_with("data: [DONE]\n\n"),
-        "{silent}"
-    );
-    assert_eq!(silent.matches("\"choices\":[]").count(), 0, "{silent}");
-    let refused =
-        ask(json!({"model": "m", "stream": true, "stream_options": {"include_usage": false}}))
-            .await?;
-    assert!(!refused.contains("prompt_tokens"), "{refused}");
-    let asked =
-        ask(json!({"model": "m", "stream": true, "stream_options": {"include_usage": true}}))
-            .await?;
-    assert_eq!(asked.matches("\"prompt_tokens\":9").count(), 1, "{asked}");
-    Ok(())
-}
-
-#[tokio::test]
-async fn usage_is_not_asked_where_the_channel_cannot_or_nothing_streams() -> Outcome {
-    let stage = Stage::start().await?;
-    stage
-        .channel(
-            "plain",
-            &json!({"keys": ["plain"], "models": ["p"], "stream_usage": false}),
-        )
-        .await?;
-    stage
-        .channel("usual", &json!({"keys": ["usual"], "models": ["m"]}))
-        .await?;
-    let stream = r#"{"model":"p","stream":true}"#;
-    let reply = Reply::of(stage.request("/v1/chat/completions").body(stream)).await?;
-    assert!(reply.text().ends_with("data: [DONE]\n\n"));
-    let plain = r#"{"model":"m","stream":false}"#;
-    Reply::of(stage.request("/v1/chat/completions").body(plain)).await?;
-    assert_eq!(stage.upstream.records_of("plain")[0].body, stream);
-    assert_eq!(stage.upstream.records_of("usual")[0].body, plain);
     Ok(())
 }
