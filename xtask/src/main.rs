@@ -5,6 +5,7 @@
 
 mod bench;
 mod build;
+mod fuzz;
 mod job;
 mod options;
 mod panel;

@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context as _, Result};
 
 use crate::build;
+use crate::fuzz;
 use crate::job::{Progress, shown};
 use crate::panel;
 use crate::password;
@@ -63,6 +64,11 @@ pub const ALL: &[Step] = &[
         run: core,
     },
     Step {
+        name: "fuzz",
+        about: "the parsers of foreign bytes: known inputs, then new ones for some seconds",
+        run: fuzz::run,
+    },
+    Step {
         name: "tidy",
         about: "the tree keeps its shape: sizes, headers, arrows, manifests",
         run: tidy,
@@ -113,7 +119,9 @@ const NATIVE: [&str; 6] = [
 const BROWSER_PASSWORD: &str = "browser-test-password";
 
 fn format(workspace: &Workspace, progress: &Progress) -> Result<()> {
-    progress.run(workspace.cargo(&["fmt", "--all", "--check"]))
+    progress.run(workspace.cargo(&["fmt", "--all", "--check"]))?;
+    let fuzz = ["--manifest-path", "fuzz/Cargo.toml", "--check"];
+    progress.run(workspace.cargo(&[&["fmt"][..], &fuzz].concat()))
 }
 
 fn build_all(workspace: &Workspace, progress: &Progress) -> Result<()> {

@@ -5,10 +5,11 @@ use toml::{Table, Value};
 use super::tree::SourceFile;
 
 /// Every crate of the workspace with those that it may depend on, for tests too.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("gateway-core", &[]),
     ("gateway-spin", &["gateway-core"]),
     ("gateway-testkit", &["gateway-core"]),
+    ("gateway-fuzz", &["gateway-core"]),
     ("proxy-component", &["gateway-core", "gateway-spin"]),
     ("admin-component", &["gateway-core", "gateway-spin"]),
     ("admin-ui", &[]),
