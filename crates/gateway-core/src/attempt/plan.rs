@@ -131,13 +131,22 @@ impl Plan {
     /// The next candidate, or `None` when there is none left. `phase` says what is known of a candidate now: it is
     /// asked anew each time, since other requests learn meanwhile.
     pub fn next(&mut self, phase: impl Fn(Candidate) -> Phase) -> Option<Next> {
-        if self.attempts_left == 0 {
-            return None;
-        }
-        let next = self
-            .next_in_turn(&phase)
-            .or_else(|| self.next_waiting(&phase))?;
-        self.attempts_left -= 1;
+        self.take(|plan| {
+            plan.next_in_turn(&phase)
+                .or_else(|| plan.next_waiting(&phase))
+        })
+    }
+
+    /// The next candidate to start beside one that is under way: none that cools, as long as something may still
+    /// come of the other.
+    pub fn next_beside(&mut self, phase: impl Fn(Candidate) -> Phase) -> Option<Next> {
+        self.take(|plan| plan.next_in_turn(&phase))
+    }
+
+    fn take(&mut self, find: impl FnOnce(&mut Self) -> Option<Next>) -> Option<Next> {
+        let left = self.attempts_left.checked_sub(1)?;
+        let next = find(self)?;
+        self.attempts_left = left;
         Some(next)
     }
 

@@ -80,7 +80,9 @@ pub async fn run<P: ProxyPorts>(
     loop {
         let mut early = None;
         if wants_next {
-            let next = beside(&mut running, course.next(&mut plan), &mut early).await;
+            let is_hedge = !running.is_empty();
+            let next = course.next(&mut plan, is_hedge);
+            let next = beside(&mut running, next, &mut early).await;
             match next {
                 Some(attempt) => {
                     story.begin(&attempt);
@@ -144,9 +146,10 @@ async fn beside<'a, P: ProxyPorts, T: Future<Output = Finished<'a, P>>>(
     if running.is_empty() {
         return next.await;
     }
-    match future::select(pin!(next), running.next()).await {
-        Either::Left((attempt, _)) => attempt,
-        Either::Right((finished, next)) => {
+    // An outcome that is there already is looked at first.
+    match future::select(running.next(), pin!(next)).await {
+        Either::Right((attempt, _)) => attempt,
+        Either::Left((finished, next)) => {
             *early = finished;
             match early {
                 Some(Finished { outcome: Ok(_), .. }) => None,
@@ -171,13 +174,13 @@ struct Course<'a, P> {
 
 impl<'a, P: ProxyPorts> Course<'a, P> {
     /// The next candidate, ready to be called; `None` when there is none or no time left.
-    async fn next(&self, plan: &mut Plan) -> Option<Attempt<'a, P>> {
+    async fn next(&self, plan: &mut Plan, is_hedge: bool) -> Option<Attempt<'a, P>> {
         loop {
             let now = self.gateway.ports.now();
             if now >= self.deadline {
                 return None;
             }
-            let next = plan.next(|candidate| {
+            let phase = |candidate| {
                 candidates::resolve(self.snapshot, candidate).map_or(
                     Phase::Ready,
                     |(channel, key)| {
@@ -185,7 +188,12 @@ impl<'a, P: ProxyPorts> Course<'a, P> {
                         self.gateway.phase(channel, key, model, now)
                     },
                 )
-            })?;
+            };
+            let next = if is_hedge {
+                plan.next_beside(phase)
+            } else {
+                plan.next(phase)
+            }?;
             let (channel, key) = candidates::resolve(self.snapshot, next.candidate)?;
             let mut attempt = Attempt {
                 gateway: self.gateway,

@@ -153,6 +153,24 @@ fn of_the_keys_that_must_wait_only_the_first_to_end_is_called() {
 }
 
 #[test]
+fn nothing_that_cools_is_started_beside_another() {
+    let phase = |candidate: Candidate| {
+        if candidate.key == 0 {
+            cooling(9, true)
+        } else {
+            Phase::Ready
+        }
+    };
+    let mut plan = Plan::new(turns(&[(0, 3, 1)]), 100);
+    let mut keys = Vec::new();
+    while let Some(next) = plan.next_beside(phase) {
+        keys.push(next.candidate.key);
+    }
+    assert_eq!(keys, [1, 2]);
+    assert_eq!(plan.next(phase).unwrap().candidate.key, 0, "it is not lost");
+}
+
+#[test]
 fn keys_that_are_left_are_used_evenly() {
     let phase = |candidate: Candidate| {
         if candidate.key < 2 {
