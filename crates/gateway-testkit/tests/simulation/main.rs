@@ -26,6 +26,9 @@ use world::World;
 /// Days of an ordinary run: some seconds' worth, and without optimisation a day takes eight times as long.
 const SEEDS: u64 = if cfg!(debug_assertions) { 30 } else { 300 };
 
+/// More broken days than these say nothing new.
+const MAX_BROKEN: usize = 20;
+
 fn setting(name: &str, default: u64) -> u64 {
     match std::env::var(name) {
         Ok(text) => text.parse().unwrap(),
@@ -61,7 +64,7 @@ fn no_day_breaks_a_promise() {
             scope.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= end || outcomes.lock().unwrap().1.len() > 20 {
+                    if seed >= end || outcomes.lock().unwrap().1.len() > MAX_BROKEN {
                         return;
                     }
                     let outcome = live(seed);
@@ -82,7 +85,11 @@ fn no_day_breaks_a_promise() {
         .filter_map(|(_, story)| story.lines().next())
         .collect();
     assert!(broken.is_empty(), "{}\n\n{}", heads.join("\n"), broken[0].1);
-    assert!(figures.requests > 0 && figures.calls > 0);
+    let has_trouble = figures.failed_calls > 0 && figures.probes > 0 && figures.last_resorts > 0;
+    assert!(
+        end - first < 20 || has_trouble,
+        "days on which nothing happens prove nothing: {figures:?}"
+    );
 }
 
 #[test]

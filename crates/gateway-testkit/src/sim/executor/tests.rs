@@ -1,3 +1,5 @@
+//! The executor: order, time, and runs that cannot end.
+
 use std::cell::RefCell;
 use std::future::{pending, poll_fn};
 

@@ -1,3 +1,5 @@
+//! Simulated calls: the phases, their timeouts, and how each call ended.
+
 use super::*;
 use std::future::poll_fn;
 
