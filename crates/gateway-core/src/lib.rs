@@ -10,6 +10,7 @@ pub mod attempt;
 pub mod config;
 pub mod error;
 pub mod ids;
+pub mod joined;
 pub mod ports;
 pub mod provider;
 pub mod proxy;

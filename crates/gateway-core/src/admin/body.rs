@@ -11,6 +11,7 @@ use http_body::Body;
 use serde_json::Value;
 
 use crate::error::{Case, GatewayError};
+use crate::joined::Joined;
 use crate::units::MIB;
 
 /// The largest body of an admin request, in bytes.
@@ -65,7 +66,7 @@ fn parse(bytes: &[u8]) -> Result<Value, GatewayError> {
     }
 }
 
-async fn read<B>(headers: &HeaderMap, body: B, most: usize) -> Result<Vec<u8>, GatewayError>
+async fn read<B>(headers: &HeaderMap, body: B, most: usize) -> Result<Bytes, GatewayError>
 where
     B: Body<Data = Bytes>,
     B::Error: fmt::Display,
@@ -77,20 +78,16 @@ where
         return Err(too_large(most));
     }
     let mut body = pin!(body);
-    let mut bytes = Vec::new();
+    let mut joined = Joined::new(most);
     while let Some(frame) = poll_fn(|context| body.as_mut().poll_frame(context)).await {
         let frame = frame.map_err(|error| {
             Case::InvalidJson.error(format!("The body could not be read: {error}."))
         })?;
-        let Some(data) = frame.data_ref() else {
-            continue;
-        };
-        if bytes.len() + data.len() > most {
-            return Err(too_large(most));
+        if let Ok(data) = frame.into_data() {
+            joined.push(data).map_err(|_| too_large(most))?;
         }
-        bytes.extend_from_slice(data);
     }
-    Ok(bytes)
+    Ok(joined.finish())
 }
 
 fn too_large(most: usize) -> GatewayError {
