@@ -38,6 +38,10 @@ use crate::secret::Secret;
 use guard::Caller;
 use routes::{Found, Place};
 
+/// The description of the API: an `OpenAPI` 3.1 document, served as it stands. Clients are generated from it, and the
+/// tests hold every response to it.
+pub const OPENAPI: &str = include_str!("openapi.json");
+
 /// What the host's variables say to the admin API.
 #[derive(Clone, Debug, Default)]
 pub struct AdminSettings {
@@ -165,6 +169,10 @@ impl<P: AdminPorts> Work<'_, P> {
             Place::Config => config::export(self.ports, self.settings, &self.head.uri).await,
             Place::Route => dry_run::run(self.ports, self.settings, &self.head.uri).await,
             Place::Status => status::show(self.ports, self.settings).await,
+            Place::OpenApi => {
+                let document = Bytes::from_static(OPENAPI.as_bytes());
+                Ok(reply::json_bytes(StatusCode::OK, document))
+            }
             // They have no GET, which was found out in step 1.
             Place::Login | Place::Logout | Place::ChannelTest => {
                 Ok(reply::empty(StatusCode::NO_CONTENT))

@@ -30,6 +30,8 @@ pub enum Place {
     Route,
     /// How all upstreams are.
     Status,
+    /// The description of all of this.
+    OpenApi,
 }
 
 /// Every path below the root, with its methods as `Allow` has them. `{id}` stands for one id.
@@ -46,6 +48,7 @@ pub const ROUTES: &[(&str, Place, &str)] = &[
     ("config", Place::Config, "GET, HEAD, PUT"),
     ("route", Place::Route, "GET, HEAD"),
     ("status", Place::Status, "GET, HEAD"),
+    ("openapi.json", Place::OpenApi, "GET, HEAD"),
 ];
 
 /// A path that was found.
@@ -83,7 +86,45 @@ fn id_in<'p>(pattern: &str, path: &'p str) -> Option<&'p str> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
     use super::*;
+    use crate::admin::OPENAPI;
+
+    #[test]
+    fn every_route_is_described_and_nothing_else_is() {
+        let document: Value = serde_json::from_str(OPENAPI).unwrap();
+        assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
+        assert_eq!(
+            format!("{}/", document["servers"][0]["url"].as_str().unwrap()),
+            ROOT
+        );
+        let methods_of = |path: &Value| -> BTreeSet<String> {
+            let members = path.as_object().unwrap().keys();
+            members
+                .filter(|name| *name != "parameters")
+                .map(|name| name.to_uppercase())
+                .collect()
+        };
+        let described: BTreeSet<(String, BTreeSet<String>)> = document["paths"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .map(|(path, item)| (path.clone(), methods_of(item)))
+            .collect();
+        // What is said of GET holds for HEAD.
+        let methods = |allow: &str| -> BTreeSet<String> {
+            let names = allow.split(", ").filter(|name| *name != "HEAD");
+            names.map(str::to_owned).collect()
+        };
+        let routed: BTreeSet<_> = ROUTES
+            .iter()
+            .map(|(pattern, _, allow)| (format!("/{pattern}"), methods(allow)))
+            .collect();
+        assert_eq!(described, routed);
+    }
 
     #[test]
     fn ids_are_found_in_their_place_and_nowhere_else() {

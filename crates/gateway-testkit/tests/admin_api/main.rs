@@ -10,6 +10,7 @@ mod client_keys;
 mod config;
 mod health;
 mod hostile;
+mod openapi;
 mod origins;
 mod routing;
 mod sealing;
@@ -26,7 +27,7 @@ use gateway_core::config::seal::MasterKey;
 use gateway_core::secret::Secret;
 use gateway_testkit::fakes::{FakePorts, block_on, read_body};
 use http::{HeaderMap, Request, StatusCode};
-use http_body_util::Full;
+use http_body_util::{BodyExt as _, Full};
 use serde_json::{Value, json};
 
 const PASSWORD: &str = "correct horse";
@@ -123,7 +124,12 @@ impl Gateway {
     }
 
     /// Any request at all. Checks what is true of every response.
+    #[track_caller]
     fn send(&self, request: Request<Full<Bytes>>) -> Answer {
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        let sent = block_on(request.body().clone().collect())
+            .unwrap()
+            .to_bytes();
         let reply = block_on(admin::handle(&self.ports, &self.settings, request));
         let (status, headers) = (reply.status(), reply.headers().clone());
         let bytes = block_on(read_body(reply)).unwrap();
@@ -140,6 +146,14 @@ impl Gateway {
         } else {
             serde_json::from_slice(&bytes).unwrap()
         };
+        openapi::Exchange {
+            method: method.as_str(),
+            path: uri.path(),
+            sent: &sent,
+            status: status.as_u16(),
+            received: &body,
+        }
+        .check();
         Answer {
             status,
             headers,
@@ -221,6 +235,7 @@ fn routes_have_their_methods_and_nothing_else_exists() {
         ("config", "POST", "GET, HEAD, PUT"),
         ("route", "POST", "GET, HEAD"),
         ("status", "PATCH", "GET, HEAD"),
+        ("openapi.json", "PUT", "GET, HEAD"),
     ] {
         let answer = gateway
             .call(wrong, path, &Value::Null)
@@ -293,6 +308,7 @@ fn everything_but_login_needs_a_session() {
         ("PUT", "config"),
         ("GET", "route?model=m"),
         ("GET", "status"),
+        ("GET", "openapi.json"),
     ] {
         gateway
             .send(request(method, path, &[], "{}"))
