@@ -211,6 +211,16 @@ mod tests {
     }
 
     #[test]
+    fn a_part_without_a_body_gets_one_that_ends_before_the_boundary() {
+        let body = "--b\r\nContent-Disposition: form-data; name=model\r\n\r\n--b--";
+        let form = Form::parse("b", body.as_bytes()).unwrap();
+        assert_eq!(form.text("model"), Some(""));
+        let edited = form.rewrite(&[("model", Some("w".into()))]).unwrap();
+        let again = Form::parse("b", &edited).unwrap();
+        assert_eq!(again.fields().collect::<Vec<_>>(), [("model", &b"w"[..])]);
+    }
+
+    #[test]
     fn damaged_forms_are_refused() {
         for (body, reason) in [
             ("", "never comes"),

@@ -1,5 +1,7 @@
 //! Golden cases: one real payload per shape.
 
+use proptest::prelude::*;
+
 use super::*;
 
 fn check(
@@ -135,4 +137,91 @@ fn a_numeric_code_inside_a_good_status_is_the_status() {
 fn messages_are_bounded() {
     let error = normalise(StatusCode::BAD_REQUEST, "é".repeat(1_000_000).as_bytes());
     assert_eq!(error.body.message.chars().count(), MAX_MESSAGE_CHARS + 1);
+}
+
+#[test]
+fn a_page_is_known_by_its_title() {
+    let message = |body: &str| {
+        let status = StatusCode::BAD_GATEWAY;
+        normalise(status, body.as_bytes()).body.message
+    };
+    assert_eq!(
+        message("<html><head><title>\n api | 502:\n  Bad gateway </title></head>"),
+        "The upstream answered 502 with a web page: api | 502: Bad gateway"
+    );
+    let untitled = "The upstream answered 502 (Bad Gateway) without a message.";
+    assert_eq!(message("<html><title> </title>"), untitled);
+    assert_eq!(message("<html><title>never ends"), untitled);
+}
+
+fn any_member() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        prop::sample::select(vec![
+            "",
+            " \n",
+            "429",
+            "error",
+            "invalid_request_error",
+            "a:b"
+        ])
+        .prop_map(Value::from),
+        ".{0,20}".prop_map(Value::from),
+        (1_000_usize..3_000).prop_map(|length| Value::from("é".repeat(length))),
+    ];
+    leaf.prop_recursive(4, 24, 4, |inner| {
+        let name = prop::sample::select(vec![
+            "error",
+            "message",
+            "type",
+            "param",
+            "code",
+            "detail",
+            "loc",
+            "msg",
+            "title",
+            "status",
+            "metadata",
+            "raw",
+            "flagged_input",
+            "choices",
+            "response",
+        ]);
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::vec((name, inner), 0..6).prop_map(|members| {
+                let members = members.into_iter();
+                Value::Object(
+                    members
+                        .map(|(name, value)| (name.to_owned(), value))
+                        .collect(),
+                )
+            }),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn every_shape_becomes_four_bounded_members(
+        value in any_member(),
+        bytes in prop::collection::vec(any::<u8>(), 0..40),
+        status in 100_u16..1000,
+    ) {
+        let status = StatusCode::from_u16(status).unwrap();
+        for body in [value.to_string().into_bytes(), bytes] {
+            let error = normalise(status, &body).body;
+            prop_assert!(!error.message.trim().is_empty() && !error.kind.trim().is_empty());
+            prop_assert!(error.message.chars().count() <= MAX_MESSAGE_CHARS + 1);
+            for word in [Some(&error.kind), error.param.as_ref(), error.code.as_ref()] {
+                let length = word.map_or(1, |word| word.chars().count());
+                prop_assert!((1..=MAX_WORD_CHARS + 1).contains(&length));
+            }
+            let json = serde_json::to_value(&error).unwrap();
+            prop_assert_eq!(json.as_object().map(serde_json::Map::len), Some(4));
+        }
+    }
 }

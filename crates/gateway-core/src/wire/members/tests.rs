@@ -71,6 +71,18 @@ fn of_two_members_with_one_name_the_last_counts() {
 }
 
 #[test]
+fn a_member_that_is_there_twice_is_set_twice_even_if_the_last_is_right_already() {
+    assert_eq!(
+        edited(
+            "{\"model\":\"a\",\"model\":\"b\"}",
+            &[Edit::Set("model", "\"b\"".into())]
+        )
+        .as_deref(),
+        Some("{\"model\":\"b\",\"model\":\"b\"}")
+    );
+}
+
+#[test]
 fn anything_else_is_refused() {
     for body in [
         "",
@@ -137,4 +149,43 @@ proptest! {
             let _ = members.rewrite(&[Edit::Set("model", "1".into()), Edit::Remove("a")]);
         }
     }
+
+    #[test]
+    fn untouched_members_keep_their_bytes_and_a_second_edit_changes_nothing(
+        members in prop::collection::vec(("[a-c]", any_text()), 0..6),
+        set in "[a-c]",
+        removed in "[a-c]",
+        space in "[ \\n\\r\\t]{0,2}",
+    ) {
+        prop_assume!(set != removed);
+        let members: Vec<String> = members
+            .iter()
+            .map(|(name, value)| format!("{space}\"{name}\"{space}:{space}{value}{space}"))
+            .collect();
+        let text = format!("{space}{{{}{space}}}{space}", members.join(","));
+        let before = Members::parse(text.as_bytes()).unwrap();
+        let edits = [Edit::Set(&set, "1.50".into()), Edit::Remove(&removed)];
+        let edited = before.rewrite(&edits).unwrap_or_else(|| text.clone().into_bytes());
+        let after = Members::parse(&edited).unwrap();
+        let untouched = |members: &Members<'_>| -> Vec<(String, String)> {
+            let others = members.iter().filter(|(name, _)| *name != set && *name != removed);
+            others.map(|(name, raw)| (name.to_owned(), raw.to_owned())).collect()
+        };
+        prop_assert_eq!(untouched(&after), untouched(&before));
+        prop_assert_eq!((after.raw(&set), after.count(&removed)), (Some("1.50"), 0));
+        prop_assert_eq!(after.rewrite(&edits), None);
+    }
+}
+
+/// JSON in spellings that no serializer would choose.
+fn any_text() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
+        "12345678901234567890",
+        "1E+2",
+        "-0.0",
+        "\"\\u0061,}\\\"\"",
+        "{ \"a\" : [ 1 , 2 ] , \"b\":{} }",
+        "[]",
+        "null",
+    ])
 }

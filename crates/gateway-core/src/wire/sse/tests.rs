@@ -3,6 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::wire::signals::{self, Event};
+use crate::wire::usage::Usage;
 
 fn events(chunks: &[&[u8]]) -> (Vec<Vec<u8>>, Vec<u8>) {
     let mut scanner = Scanner::default();
@@ -121,4 +123,74 @@ proptest! {
         };
         prop_assert_eq!(all_data(&events_of_chunks), all_data(&events(&[&whole]).0));
     }
+
+    #[test]
+    fn cuts_anywhere_leave_events_meanings_and_usage_the_same(
+        stream in any_stream(),
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..12),
+    ) {
+        let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(stream.len() + 1)).collect();
+        cuts.sort_unstable();
+        let mut chunks = Vec::new();
+        let mut start = 0;
+        for cut in cuts.into_iter().chain([stream.len()]) {
+            chunks.push(&stream[start..cut]);
+            start = cut;
+        }
+        let whole = heard(&[&stream]);
+        prop_assert_eq!(heard(&chunks), whole);
+        let bytes: Vec<&[u8]> = stream.chunks(1).collect();
+        prop_assert_eq!(heard(&bytes), heard(&[&stream]));
+    }
+}
+
+/// Events, what each means, all usage, and what is left at the end.
+type Heard = (Vec<Vec<u8>>, Vec<Event>, Usage, Vec<u8>);
+
+fn heard(chunks: &[&[u8]]) -> Heard {
+    let (events, tail) = events(chunks);
+    let meanings: Vec<Event> = events
+        .iter()
+        .map(|event| signals::read(data(event).as_deref()))
+        .collect();
+    let mut usage = Usage::default();
+    for meaning in &meanings {
+        usage.take_in(meaning.usage.unwrap_or_default());
+    }
+    (events, meanings, usage, tail)
+}
+
+/// Streams of what upstreams send, in any order, with line ends of any kind, whole or cut off.
+fn any_stream() -> impl Strategy<Value = Vec<u8>> {
+    let payload = prop::sample::select(vec![
+        r#"{"choices":[],"prompt_filter_results":[]}"#,
+        r#"{"choices":[{"delta":{"content":"é😀"},"finish_reason":null}]}"#,
+        r#"{"choices":[{"delta":{},"finish_reason":"stop"}],"usage":null}"#,
+        r#"{"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":12}}"#,
+        r#"{"error":{"code":502,"message":"x"}}"#,
+        r#"{"type":"message_start","message":{"usage":{"input_tokens":25}}}"#,
+        "[DONE]",
+        "",
+    ]);
+    let line_end = prop::sample::select(vec!["\n", "\r\n", "\r"]);
+    let lead = prop::sample::select(vec!["data: ", "data:", ": ", "event: ", "data\n", ""]);
+    let event = (lead, payload, line_end, 0..3_usize).prop_map(|(lead, payload, end, blanks)| {
+        format!("{lead}{payload}{}", end.repeat(blanks + 1))
+    });
+    let begins_with_mark = any::<bool>();
+    (
+        begins_with_mark,
+        prop::collection::vec(event, 0..8),
+        0..4_usize,
+    )
+        .prop_map(|(begins_with_mark, events, missing)| {
+            let mark: &[u8] = if begins_with_mark {
+                b"\xef\xbb\xbf"
+            } else {
+                b""
+            };
+            let mut stream = [mark, events.concat().as_bytes()].concat();
+            stream.truncate(stream.len().saturating_sub(missing));
+            stream
+        })
 }
