@@ -5,7 +5,8 @@ use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
+use futures_util::StreamExt as _;
 use futures_util::future::{self, Either};
 use futures_util::stream;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
@@ -18,6 +19,7 @@ use super::headers;
 use super::relay::Relay;
 use crate::attempt::{FailedAttempt, Failure, classify, retry_after};
 use crate::error::ErrorBody;
+use crate::joined::{Joined, TooLong};
 use crate::ports::{ProxyPorts, SendError};
 use crate::reply::{BrokenBody, Reply, ReplyBody};
 use crate::units::MIB;
@@ -71,7 +73,7 @@ pub async fn read<P: ProxyPorts>(
             Ok(reply(
                 parts.status,
                 &parts.headers,
-                pieces(Bytes::new(), body, account),
+                pieces([], body, account),
             ))
         }
     }
@@ -114,12 +116,14 @@ async fn json<P: ProxyPorts>(
     headers: &HeaderMap,
     mut body: P::Body,
 ) -> Result<Reply, FailedAttempt> {
-    let (whole, is_complete) = read_whole(attempt, &mut body, MAX_WHOLE_BYTES).await?;
-    if !is_complete {
-        attempt.answered(true);
-        let account = Account::open(attempt, status);
-        return Ok(reply(status, headers, pieces(whole, body, account)));
-    }
+    let whole = match read_whole(attempt, &mut body).await? {
+        Ok(whole) => whole,
+        Err(beginning) => {
+            attempt.answered(true);
+            let account = Account::open(attempt, status);
+            return Ok(reply(status, headers, pieces(beginning, body, account)));
+        }
+    };
     let padding = signals::padding_before_json(&whole);
     let whole = whole.slice(padding..);
     if signals::body_is_error(&whole) {
@@ -211,28 +215,27 @@ fn reply(status: StatusCode, upstream: &HeaderMap, body: ReplyBody) -> Reply {
 
 /// A body that is passed on as it comes. When it breaks, the client's connection breaks as well: there
 /// is no other way to say so.
-fn pieces<P: ProxyPorts>(first: Bytes, body: P::Body, account: Account<P>) -> ReplyBody {
-    let rest = stream::unfold(
-        (first, Some(body), account),
-        |(first, body, mut account)| async move {
-            if !first.is_empty() {
-                return Some((Ok(first), (Bytes::new(), body, account)));
+fn pieces<P: ProxyPorts, const N: usize>(
+    beginning: [Bytes; N],
+    body: P::Body,
+    account: Account<P>,
+) -> ReplyBody {
+    let beginning = beginning.into_iter().filter(|piece| !piece.is_empty());
+    let rest = stream::unfold((Some(body), account), |(body, mut account)| async move {
+        let mut body = body?;
+        match next(&mut body).await {
+            Some(Ok(chunk)) => Some((Ok(chunk), (Some(body), account))),
+            Some(Err(error)) => {
+                account.broke(&error.detail, None, Failure::ServerError);
+                Some((Err(BrokenBody), (None, account)))
             }
-            let mut body = body?;
-            match next(&mut body).await {
-                Some(Ok(chunk)) => Some((Ok(chunk), (Bytes::new(), Some(body), account))),
-                Some(Err(error)) => {
-                    account.broke(&error.detail, None, Failure::ServerError);
-                    Some((Err(BrokenBody), (Bytes::new(), None, account)))
-                }
-                None => {
-                    account.close(End::Complete);
-                    None
-                }
+            None => {
+                account.close(End::Complete);
+                None
             }
-        },
-    );
-    ReplyBody::Pieces(Box::pin(rest))
+        }
+    });
+    ReplyBody::Pieces(Box::pin(stream::iter(beginning.map(Ok)).chain(rest)))
 }
 
 /// The next piece of data; trailers are skipped.
@@ -276,14 +279,13 @@ async fn next_in_time<P: ProxyPorts>(
         .map_err(|error| attempt.unreachable(error))
 }
 
-/// Reads a JSON body up to `limit` bytes; tells whether that was all. Padding in front of the JSON is no
-/// first byte; after that byte only the idle timeout counts, since long answers take their time.
+/// Reads a JSON body up to [`MAX_WHOLE_BYTES`]; `Err` in the result: there is more, here is what came. Padding in front
+/// of the JSON is no first byte; after that byte only the idle timeout counts, since long answers take their time.
 async fn read_whole<P: ProxyPorts>(
     attempt: &Attempt<'_, P>,
     body: &mut P::Body,
-    limit: usize,
-) -> Result<(Bytes, bool), FailedAttempt> {
-    let mut whole = Joined::default();
+) -> Result<Result<Bytes, [Bytes; 2]>, FailedAttempt> {
+    let mut whole = Joined::new(MAX_WHOLE_BYTES);
     loop {
         let has_begun = signals::padding_before_json(whole.bytes()) < whole.bytes().len();
         let piece = if has_begun {
@@ -295,48 +297,10 @@ async fn read_whole<P: ProxyPorts>(
             next_in_time(attempt, body).await?
         };
         let Some(piece) = piece else {
-            return Ok((whole.finish(), true));
+            return Ok(Ok(whole.finish()));
         };
-        whole.push(piece);
-        if whole.bytes().len() > limit {
-            return Ok((whole.finish(), false));
-        }
-    }
-}
-
-/// Pieces as one; a single piece is not copied.
-#[derive(Default)]
-struct Joined {
-    first: Bytes,
-    joined: BytesMut,
-}
-
-impl Joined {
-    fn push(&mut self, piece: Bytes) {
-        if self.first.is_empty() && self.joined.is_empty() {
-            self.first = piece;
-            return;
-        }
-        if self.joined.is_empty() {
-            self.joined
-                .extend_from_slice(&std::mem::take(&mut self.first));
-        }
-        self.joined.extend_from_slice(&piece);
-    }
-
-    fn bytes(&self) -> &[u8] {
-        if self.joined.is_empty() {
-            &self.first
-        } else {
-            &self.joined
-        }
-    }
-
-    fn finish(self) -> Bytes {
-        if self.joined.is_empty() {
-            self.first
-        } else {
-            self.joined.freeze()
+        if let Err(TooLong(piece)) = whole.push(piece) {
+            return Ok(Err([whole.finish(), piece]));
         }
     }
 }
@@ -344,10 +308,12 @@ impl Joined {
 /// Reads what there is of an error body; a body that breaks off is still worth its beginning. One that
 /// comes in drops, or not at all, must not hold up the request beyond its total time.
 async fn read_error<P: ProxyPorts>(attempt: &Attempt<'_, P>, body: &mut P::Body) -> Bytes {
-    let mut text = Joined::default();
+    let mut text = Joined::new(MAX_ERROR_BYTES);
     while let Ok(Some(piece)) = next_in_time(attempt, body).await {
-        text.push(piece);
-        if text.bytes().len() > MAX_ERROR_BYTES {
+        if let Err(TooLong(mut piece)) = text.push(piece) {
+            piece.truncate(MAX_ERROR_BYTES - text.bytes().len());
+            // It fits now.
+            let _ = text.push(piece);
             break;
         }
     }
