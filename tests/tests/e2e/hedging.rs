@@ -240,3 +240,35 @@ async fn without_it_nobody_is_overtaken() -> Outcome {
     assert!(stage.upstream.records_of("b").is_empty());
     Ok(())
 }
+
+#[tokio::test]
+async fn a_key_that_has_to_wait_is_no_hedge() -> Outcome {
+    let stage = Stage::start().await?;
+    chain(&stage, &["a", "b"]).await?;
+    let throttled = Action::error(429, "rate_limit_exceeded", "slow").header("retry-after", "600");
+    script(&stage, "b", throttled);
+    script(&stage, "a", Action::error(500, "server_error", "broken"));
+    let (reply, _) = ask(&stage, false).await?;
+    assert_eq!(
+        reply.header("x-gateway-attempts"),
+        Some("2"),
+        "{}",
+        reply.text()
+    );
+    let what = "what was learned is in the store";
+    eventually(ENDS_WITHIN, what, async || {
+        let known = store::value(stage.gateway.state(), store::HEALTH)?.unwrap_or_default();
+        Ok(String::from_utf8_lossy(&known).contains("429"))
+    })
+    .await?;
+    // Late, but nobody better is there: the other one has said when it may be asked again.
+    script(
+        &stage,
+        "a",
+        Action::usual().after(Duration::from_millis(HEDGE_MS * 3)),
+    );
+    let (reply, _) = ask(&stage, false).await?;
+    assert_from(&reply, "a", "1");
+    assert_eq!(stage.upstream.records_of("b").len(), 1);
+    Ok(())
+}

@@ -107,6 +107,11 @@ async fn one_request_of_many_tries_what_has_cooled() -> Outcome {
 
 #[tokio::test]
 async fn a_client_that_leaves_lets_the_next_request_try() -> Outcome {
+    try_join(leave_a_probe(false), leave_a_probe(true)).await?;
+    Ok(())
+}
+
+async fn leave_a_probe(stream: bool) -> Outcome {
     let stage = Stage::start().await?;
     prepare(&stage, "m").await?;
     let throttled = Action::error(429, "rate_limit_exceeded", "slow").header("retry-after", "1");
@@ -115,7 +120,7 @@ async fn a_client_that_leaves_lets_the_next_request_try() -> Outcome {
     stage
         .upstream
         .rule(Rule::always(Action::hang()).key(key).times(1));
-    let body = r#"{"model":"m"}"#;
+    let body = json!({"model": "m", "stream": stream}).to_string();
     let trying = tokio::spawn(stage.request("/v1/chat/completions").body(body).send());
     eventually(Duration::from_secs(2), "somebody tries", async || {
         Ok(calls(&stage, key) == 2)
