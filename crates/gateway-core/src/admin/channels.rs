@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::health::{self, Status};
 use super::{AdminSettings, document};
 use crate::attempt::health::Health;
+use crate::config::import::{self, Refused};
 use crate::config::model::{Azure, Channel, Document, Provider, StoredSecret, UpstreamKey};
 use crate::config::seal;
 use crate::config::validate::{ChannelChange, KeyChange, MAX_CHANNELS, Problems};
@@ -308,13 +309,5 @@ fn protect(
     key: &str,
     id: &str,
 ) -> Result<StoredSecret, GatewayError> {
-    if let Some(reason) = &settings.master_key_error {
-        let message = format!(
-            "The variable `master_key` cannot be used, so no upstream key can be stored: {reason}."
-        );
-        return Err(Case::Misconfigured.error(message));
-    }
-    seal::store(settings.master_key.as_ref(), random, key, id).map_err(|error| {
-        Case::Misconfigured.error(format!("An upstream key cannot be stored: {error}."))
-    })
+    import::protect(settings.protection(), random, key, id).map_err(Refused::into_error)
 }

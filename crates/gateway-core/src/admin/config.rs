@@ -122,7 +122,7 @@ pub async fn import<P: AdminPorts>(
             ));
         }
         let new = import::resolve(&draft, document, settings.protection(), ports)
-            .map_err(refused)?;
+            .map_err(Refused::into_error)?;
         let old = std::mem::replace(document, new);
         Ok((document.clone(), changed_channels(old, document)))
     })
@@ -143,16 +143,6 @@ fn changed_channels(old: Document, new: &Document) -> Vec<String> {
         .filter(|channel| !new.channels.contains(channel))
         .map(|channel| channel.id)
         .collect()
-}
-
-fn refused(refused: Refused) -> GatewayError {
-    match refused {
-        Refused::Invalid(problems) => match problems.check("configuration") {
-            Err(error) => error,
-            Ok(()) => Case::InvalidValue.error("The configuration is not valid."),
-        },
-        Refused::Unprotected(reason) => Case::Misconfigured.error(reason),
-    }
 }
 
 /// Whether the state is one of those that the client wants to replace; without `If-Match` any is.

@@ -150,9 +150,14 @@ impl Outbound {
             request.headers_mut().insert(name, value.clone());
         }
         let deadline = ports.now().plus_ms(milliseconds(limits.time));
+        // Together within the limit: the host counts each phase on its own.
+        let connect = channel.timeouts.connect.min(limits.time / 4);
         let timeouts = Timeouts {
-            connect: channel.timeouts.connect.min(limits.time),
-            first_byte: channel.timeouts.first_byte.min(limits.time),
+            connect,
+            first_byte: channel
+                .timeouts
+                .first_byte
+                .min(limits.time.saturating_sub(connect)),
             idle: channel.timeouts.idle.min(limits.time),
         };
         let response = ports

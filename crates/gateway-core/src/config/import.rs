@@ -6,7 +6,7 @@ use std::fmt;
 use super::model::{Document, StoredSecret, UpstreamKey};
 use super::seal::{self, MasterKey};
 use super::validate::{DocumentDraft, KeyDraft, Problems};
-use crate::error::GatewayError;
+use crate::error::{Case, GatewayError};
 use crate::ids;
 use crate::ports::Random;
 use crate::secret::{self, Secret};
@@ -27,17 +27,40 @@ pub enum Refused {
     Unprotected(String),
 }
 
-impl fmt::Display for Refused {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Refused {
+    /// What an admin hears of it.
+    pub fn into_error(self) -> GatewayError {
         match self {
-            Self::Invalid(problems) => {
-                let told = problems.check("configuration").err();
-                let told = told.map(|GatewayError { body, .. }| body.message);
-                formatter.write_str(&told.unwrap_or_default())
-            }
-            Self::Unprotected(reason) => formatter.write_str(reason),
+            Self::Invalid(problems) => match problems.check("configuration") {
+                Err(error) => error,
+                Ok(()) => Case::InvalidValue.error("The configuration is not valid."),
+            },
+            Self::Unprotected(reason) => Case::Misconfigured.error(reason),
         }
     }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.clone().into_error().body.message)
+    }
+}
+
+/// What is stored of a new upstream key with the id `id`.
+pub fn protect(
+    protection: Protection<'_>,
+    random: &impl Random,
+    key: &str,
+    id: &str,
+) -> Result<StoredSecret, Refused> {
+    let master = protection.map_err(|reason| {
+        Refused::Unprotected(format!(
+            "The variable `master_key` cannot be used, so no upstream key can be stored: {reason}."
+        ))
+    })?;
+    seal::store(master, random, key, id).map_err(|error| {
+        Refused::Unprotected(format!("An upstream key cannot be stored: {error}."))
+    })
 }
 
 /// The document that a draft stands for, where `current` is in force: its keys by id are looked up there.
@@ -114,7 +137,7 @@ impl<'a> Vault<'a> {
                 let secret = match (&key.secret, opened, self.protection) {
                     // A key from the time before the master key is encrypted at the first opportunity.
                     (StoredSecret::Clear(_), Some(clear), Ok(Some(_))) => {
-                        self.protect(clear, &key.id, random)?
+                        protect(self.protection, random, clear.expose(), &key.id)?
                     }
                     (stored, ..) => stored.clone(),
                 };
@@ -123,7 +146,7 @@ impl<'a> Vault<'a> {
             (None, Some(secret)) => {
                 let id = draft.id.clone();
                 let id = id.unwrap_or_else(|| ids::object_id("uk", random));
-                let stored = self.protect(secret, &id, random)?;
+                let stored = protect(self.protection, random, secret.expose(), &id)?;
                 (id, secret::hint(secret.expose()), stored)
             }
             (None, None) => return Ok(None),
@@ -134,21 +157,5 @@ impl<'a> Vault<'a> {
             hint,
             enabled: draft.enabled,
         }))
-    }
-
-    fn protect(
-        &self,
-        secret: &Secret<String>,
-        id: &str,
-        random: &impl Random,
-    ) -> Result<StoredSecret, Refused> {
-        let master = self.protection.map_err(|reason| {
-            Refused::Unprotected(format!(
-                "The variable `master_key` cannot be used, so no upstream key can be stored: {reason}."
-            ))
-        })?;
-        seal::store(master, random, secret.expose(), id).map_err(|error| {
-            Refused::Unprotected(format!("An upstream key cannot be stored: {error}."))
-        })
     }
 }

@@ -51,10 +51,10 @@ async fn try_apply<P: Clock + Random + Log + WriteStore>(
     for _ in 0..MAX_TRIES {
         let bytes = ports.read(Record::Config).await;
         let bytes = bytes.map_err(|error| error.to_string())?;
-        let current = stored::parse(bytes.as_deref())?;
-        if current.applied_variable.as_deref() == Some(&revision) {
+        if stored::applied_variable(bytes.as_deref()).as_deref() == Some(&revision) {
             return Ok(None);
         }
+        let current = stored::parse(bytes.as_deref())?;
         let draft = match &mut draft {
             Some(draft) => draft,
             None => draft.insert(read(ports, text)?),

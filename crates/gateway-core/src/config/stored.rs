@@ -1,6 +1,7 @@
 //! The stored bytes of the configuration. Owns what counts as damaged and how a state of the document is named;
 //! reads and writes no store.
 
+use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use super::model::{DOCUMENT_VERSION, Document};
@@ -29,6 +30,18 @@ pub fn parse(stored: Option<&[u8]>) -> Result<Document, String> {
             document.version
         ))
     }
+}
+
+/// The revision of the variable that was applied last. Reads nothing else, since every instance asks when it starts;
+/// of a damaged document it knows nothing.
+pub fn applied_variable(stored: Option<&[u8]>) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Applied {
+        applied_variable: Option<String>,
+    }
+    serde_json::from_slice::<Applied>(stored?)
+        .ok()?
+        .applied_variable
 }
 
 /// A name for this state of the document: the same bytes have the same, others another one.

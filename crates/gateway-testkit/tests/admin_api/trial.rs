@@ -99,8 +99,8 @@ fn the_smallest_request_is_sent_with_the_first_key() {
     );
     assert_eq!(sent.timeouts.connect.as_millis(), 700);
     assert_eq!(
-        sent.timeouts.first_byte.as_secs(),
-        120,
+        sent.timeouts.first_byte.as_millis(),
+        119_300,
         "no test takes an hour"
     );
     assert_eq!(bench.gateway.ports.upstream().requests().len(), 1);
