@@ -1,7 +1,7 @@
 //! The dry run and the overview of all upstreams, on the shipped components: what the proxy found out, the admin shows.
 
 use gateway_testkit::upstream::{Action, Rule};
-use gateway_tests::{IN_FORCE, Stage, eventually};
+use gateway_tests::{IN_FORCE, Stage, eventually, workspace_root};
 use serde_json::json;
 
 use crate::Outcome;
@@ -75,5 +75,15 @@ async fn what_the_proxy_learns_the_admin_shows_until_it_is_forgotten() -> Outcom
         .map(|row| &row["reason"])
         .collect();
     assert_eq!(reasons, ["disabled", "disabled"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_api_describes_itself_in_the_words_of_the_repository() -> Outcome {
+    let stage = Stage::start().await?;
+    let path = workspace_root().join("crates/gateway-core/src/admin/openapi.json");
+    let kept: serde_json::Value = serde_json::from_slice(&std::fs::read(path)?)?;
+    assert_eq!(stage.admin.get("/openapi.json").await?, kept);
+    assert!(kept["paths"]["/config"]["put"].is_object());
     Ok(())
 }

@@ -55,7 +55,7 @@ fn components_are_small_and_import_only_what_spin_has() -> Outcome {
     const STORE: &str = "spin:key-value/key-value@3.0.0";
     let components: [(&str, &[&str], &[&str]); 3] = [
         ("proxy_component", &[TYPES, STORE, CALLS], &[]),
-        ("admin_component", &[TYPES, STORE], &[]),
+        ("admin_component", &[TYPES, STORE, CALLS], &[]),
         ("admin_ui", &[TYPES], &[STORE, CALLS]),
     ];
     for (name, needed, forbidden) in components {

@@ -411,3 +411,23 @@ fn keys_that_cannot_be_opened_or_sealed_are_told() {
     );
     assert_eq!(gateway.ports.store().dump(), before);
 }
+
+#[test]
+fn the_example_of_the_documentation_can_be_imported() {
+    let text = include_str!("../../../../docs/CONFIGURATION.md");
+    let (_, rest) = text.split_once("```json\n").unwrap();
+    let (example, _) = rest.split_once("```").unwrap();
+    let example: Value = serde_json::from_str(example).unwrap();
+    let gateway = Gateway::new();
+    gateway.call("PUT", "config", &example).expect(200);
+    let export = gateway.get("config?secrets=true").expect(200);
+    assert_eq!(export["settings"], example["settings"]);
+    assert_eq!(
+        export["channels"][0]["keys"][0]["key"],
+        example["channels"][0]["keys"][0]["key"]
+    );
+    // The documentation's table of settings says the same as the example: these are the defaults.
+    let defaults = json!({"version": 1, "channels": [], "keys": []});
+    let defaults = gateway.call("PUT", "config", &defaults).expect(200);
+    assert_eq!(defaults["settings"], example["settings"]);
+}
