@@ -138,6 +138,8 @@ pub enum SendErrorKind {
     Timeout,
     /// The host does not allow calls to this origin.
     Denied,
+    /// The host ended the call since the client has left whose request it was for. Says nothing of the upstream.
+    ClientGone,
 }
 
 /// A call that got no whole response.

@@ -4,6 +4,9 @@
 use gateway_core::ports::{SendError, SendErrorKind};
 use spin_sdk::wasip3::http::types::{ErrorCode, HeaderError};
 
+/// How the local host says that it ended a call because the client has left; WASI has no code of its own for that.
+const CLIENT_GONE: &str = "the client has gone";
+
 /// A failed call or a broken body, as the core knows it.
 pub fn send_error(code: &ErrorCode) -> SendError {
     SendError {
@@ -31,8 +34,11 @@ pub const fn header_error(error: &HeaderError) -> &'static str {
     }
 }
 
-const fn kind(code: &ErrorCode) -> SendErrorKind {
+fn kind(code: &ErrorCode) -> SendErrorKind {
     match code {
+        ErrorCode::InternalError(Some(reason)) if reason == CLIENT_GONE => {
+            SendErrorKind::ClientGone
+        }
         ErrorCode::DnsTimeout | ErrorCode::DnsError(_) => SendErrorKind::Dns,
         ErrorCode::DestinationNotFound
         | ErrorCode::DestinationUnavailable
@@ -122,6 +128,14 @@ mod tests {
             (ErrorCode::ConnectionTerminated, SendErrorKind::Reset),
             (ErrorCode::ConnectionReadTimeout, SendErrorKind::Timeout),
             (ErrorCode::HttpRequestDenied, SendErrorKind::Denied),
+            (
+                ErrorCode::InternalError(Some(CLIENT_GONE.to_owned())),
+                SendErrorKind::ClientGone,
+            ),
+            (
+                ErrorCode::InternalError(Some("odd".to_owned())),
+                SendErrorKind::Reset,
+            ),
         ];
         for (code, expected) in cases {
             assert_eq!(send_error(&code).kind, expected, "{code:?}");

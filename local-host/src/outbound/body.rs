@@ -39,7 +39,7 @@ impl ResponseBody {
 
     fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
         if self.gone.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Error::ConnectionTerminated);
+            return Poll::Ready(failure::client_gone());
         }
         let between = self.between;
         let timer = self

@@ -80,7 +80,7 @@ impl Outbound {
         let response = tokio::select! {
             // Looked at first: a component that fails over for a client that is gone must not call anybody.
             biased;
-            () = gone.cancelled() => return Err(Error::ConnectionTerminated),
+            () = gone.cancelled() => return Err(failure::client_gone()),
             response = self.head(request, options) => response?,
         };
         let response = response.map(|body| ResponseBody::new(body, between, gone).boxed_unsync());

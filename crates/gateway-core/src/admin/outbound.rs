@@ -320,6 +320,7 @@ fn describe(error: &SendError) -> String {
         SendErrorKind::Reset => "the connection broke",
         SendErrorKind::Timeout => "there was no answer in time",
         SendErrorKind::Denied => "the gateway's host does not allow the call",
+        SendErrorKind::ClientGone => "the page was left",
     };
     format!("{what}: {}", error.detail)
 }

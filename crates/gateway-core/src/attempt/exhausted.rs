@@ -104,6 +104,7 @@ const fn phase(kind: SendErrorKind) -> &'static str {
         SendErrorKind::Reset => "connection broke",
         SendErrorKind::Timeout => "timed out",
         SendErrorKind::Denied => "not allowed by the host",
+        SendErrorKind::ClientGone => "the client left",
     }
 }
 

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 
 use super::Failure;
 use super::cooldown::Phase;
+use crate::ports::SendErrorKind;
 use crate::units::Timestamp;
 
 /// In which order a channel's keys are taken.
@@ -164,6 +165,8 @@ impl Plan {
         match failure {
             // The key, or perhaps the channel: its other keys come next.
             Failure::ServerError | Failure::Throttled | Failure::KeyRefused => {}
+            // Nobody waits for an answer any more.
+            Failure::Unreachable(SendErrorKind::ClientGone) => self.attempts_left = 0,
             // The whole channel: its other keys come after everything else.
             Failure::Unreachable(_) => {
                 self.leave(candidate.channel);

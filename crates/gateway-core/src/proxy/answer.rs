@@ -20,7 +20,7 @@ use super::relay::Relay;
 use crate::attempt::{FailedAttempt, Failure, classify, retry_after};
 use crate::error::ErrorBody;
 use crate::joined::{Joined, TooLong};
-use crate::ports::{ProxyPorts, SendError};
+use crate::ports::{ProxyPorts, SendError, SendErrorKind};
 use crate::reply::{BrokenBody, Reply, ReplyBody};
 use crate::units::MIB;
 use crate::wire::error_shape;
@@ -226,7 +226,9 @@ fn pieces<P: ProxyPorts, const N: usize>(
         match next(&mut body).await {
             Some(Ok(chunk)) => Some((Ok(chunk), (Some(body), account))),
             Some(Err(error)) => {
-                account.broke(&error.detail, None, Failure::ServerError);
+                if error.kind != SendErrorKind::ClientGone {
+                    account.broke(&error.detail, None, Failure::ServerError);
+                }
                 Some((Err(BrokenBody), (None, account)))
             }
             None => {
@@ -354,7 +356,7 @@ fn useless<P: ProxyPorts>(attempt: &Attempt<'_, P>, what: &str) -> FailedAttempt
 
 fn broken<P: ProxyPorts>(attempt: &Attempt<'_, P>, what: &str) -> FailedAttempt {
     attempt.unreachable(SendError {
-        kind: crate::ports::SendErrorKind::Reset,
+        kind: SendErrorKind::Reset,
         detail: what.to_owned(),
     })
 }

@@ -131,6 +131,10 @@ impl<'a, P: ProxyPorts> Attempt<'a, P> {
 
     /// The attempt has failed: what that says is for all requests.
     pub fn failed_with(&self, failed: &FailedAttempt) {
+        // Nothing was found out; the right to probe is given back with the attempt.
+        if failed.failure == Failure::Unreachable(SendErrorKind::ClientGone) {
+            return;
+        }
         let probe = self.probe.take();
         let now = self.ports().now();
         // The request had less time left than the channel may take: that is not the channel's fault.

@@ -103,6 +103,9 @@ impl<P: ProxyPorts> Relay<P> {
                     Ok(block) => self.absorb(&block),
                     Err(_) => self.broke("one of its events is longer than 17 MiB"),
                 },
+                Some(Err(error)) if error.kind == SendErrorKind::ClientGone => {
+                    self.progress = Progress::Closed;
+                }
                 Some(Err(error)) => self.broke(&describe(&error)),
                 None => self.ended(),
             }

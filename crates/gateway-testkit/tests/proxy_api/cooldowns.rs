@@ -355,3 +355,26 @@ fn a_request_without_time_left_blames_nobody() {
     a_answers(&stage, |_| ok());
     assert_eq!(calls_of(&stage, chat), ["a-1"]);
 }
+
+#[test]
+fn a_client_that_leaves_blames_nobody_and_ends_the_attempts() {
+    let stage = pair(2);
+    a_answers(&stage, |_| FakeReply::failure(SendErrorKind::ClientGone));
+    let calls = calls_of(&stage, |stage| {
+        stage.chat(CHAT);
+    });
+    assert_eq!(calls.len(), 1, "nothing is tried again for nobody");
+    assert_eq!(stage.ports.store().writes(), 0);
+    a_answers(&stage, |_| ok());
+    assert!(calls_of(&stage, chat)[0].starts_with('a'));
+    // In the middle of a stream, too.
+    let begin = "data: {\"choices\":[{\"delta\":{\"content\":\"a\"},\"finish_reason\":null}]}\n\n";
+    a_answers(&stage, move |_| {
+        FakeReply::pieces(200, "text/event-stream", [Bytes::from(begin)])
+            .broken_by(SendErrorKind::ClientGone)
+    });
+    for _ in 0..5 {
+        stage.chat(r#"{"model":"m","stream":true}"#);
+    }
+    assert_eq!(stage.ports.store().writes(), 0);
+}

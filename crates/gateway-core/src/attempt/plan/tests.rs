@@ -5,7 +5,6 @@ use std::collections::HashSet;
 use proptest::prelude::*;
 
 use super::*;
-use crate::ports::SendErrorKind;
 
 const UNREACHABLE: Failure = Failure::Unreachable(SendErrorKind::Connect);
 
@@ -106,11 +105,14 @@ fn an_unknown_model_leaves_the_channel_for_good() {
 }
 
 #[test]
-fn a_refused_request_ends_it() {
-    assert_eq!(
-        order_of_ready(&[(0, 3, 0), (1, 1, 0)], |_| Failure::RequestRefused),
-        [(0, 0)]
-    );
+fn a_refused_request_or_one_whose_client_left_ends_it() {
+    let client_gone = Failure::Unreachable(SendErrorKind::ClientGone);
+    for failure in [Failure::RequestRefused, client_gone] {
+        assert_eq!(
+            order_of_ready(&[(0, 3, 0), (1, 1, 0)], |_| failure),
+            [(0, 0)]
+        );
+    }
 }
 
 #[test]
