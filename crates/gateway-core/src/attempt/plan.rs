@@ -165,8 +165,10 @@ impl Plan {
         match failure {
             // The key, or perhaps the channel: its other keys come next.
             Failure::ServerError | Failure::Throttled | Failure::KeyRefused => {}
-            // Nobody waits for an answer any more.
-            Failure::Unreachable(SendErrorKind::ClientGone) => self.attempts_left = 0,
+            // The client hears what is wrong with its request, or nobody waits for an answer any more.
+            Failure::RequestRefused | Failure::Unreachable(SendErrorKind::ClientGone) => {
+                self.attempts_left = 0;
+            }
             // The whole channel: its other keys come after everything else.
             Failure::Unreachable(_) => {
                 self.leave(candidate.channel);
@@ -183,7 +185,6 @@ impl Plan {
                 self.waiting
                     .retain(|waiting| waiting.candidate.channel != candidate.channel);
             }
-            Failure::RequestRefused => self.attempts_left = 0,
         }
     }
 
