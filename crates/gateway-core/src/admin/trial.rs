@@ -90,11 +90,16 @@ pub async fn run<P: AdminPorts>(
                 .with_param("model")
         })?;
     let outbound = Outbound::prepare(settings, channel, wish.key.as_deref())?;
-    let mut question = Question::about(
-        channel.provider,
-        outbound.upstream_model(model),
-        wish.stream,
-    );
+    let upstream_model = outbound.upstream_model(model);
+    // The one other kind of model that can be told by its name.
+    let embeds = [model, upstream_model]
+        .iter()
+        .any(|name| name.to_lowercase().contains("embed"));
+    let mut question = if embeds && channel.provider != Provider::Anthropic {
+        Question::embedding(upstream_model)
+    } else {
+        Question::chat(channel.provider, upstream_model, wish.stream)
+    };
     let mut outcome = ask(ports, &outbound, &question).await;
     if question.needs_other_limit(&outcome) {
         outcome = ask(ports, &outbound, &question).await;
@@ -132,26 +137,39 @@ struct Question {
 }
 
 impl Question {
-    fn about(provider: Provider, model: &str, stream: bool) -> Self {
-        // The one other kind of model that can be told by its name; it cannot stream.
-        let embeds = provider != Provider::Anthropic && model.to_lowercase().contains("embed");
-        let (operation, answer, body) = if embeds {
-            ("embeddings", "data", json!({"model": model, "input": "Hi"}))
-        } else {
-            let body = json!({
-                "model": model, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": MAX_TOKENS, "stream": stream
-            });
-            match provider {
-                Provider::Anthropic => ("messages", "content", body),
-                Provider::OpenAi | Provider::Azure => ("chat/completions", "choices", body),
-            }
+    fn chat(provider: Provider, model: &str, stream: bool) -> Self {
+        let (operation, answer) = match provider {
+            Provider::Anthropic => ("messages", "content"),
+            Provider::OpenAi | Provider::Azure => ("chat/completions", "choices"),
         };
+        let body = json!({
+            "model": model,
+            "messages": [{"role": "user", "content": "Hi"}],
+            "max_tokens": MAX_TOKENS,
+            "stream": stream
+        });
+        Self::new(operation, model, &body, answer, stream)
+    }
+
+    /// Embeddings cannot be streamed.
+    fn embedding(model: &str) -> Self {
+        let body = json!({"model": model, "input": "Hi"});
+        Self::new("embeddings", model, &body, "data", false)
+    }
+
+    fn new(
+        operation: &'static str,
+        model: &str,
+        body: &Value,
+        answer: &'static str,
+        stream: bool,
+    ) -> Self {
         Self {
             operation,
             model: model.to_owned(),
             body: body.as_object().cloned().unwrap_or_default(),
             answer,
-            stream: stream && !embeds,
+            stream,
         }
     }
 

@@ -141,6 +141,14 @@ fn every_kind_of_channel_is_asked_in_its_own_way() {
             "authorization",
             "text-EMBEDding-3",
         ),
+        (
+            json!({"provider": "azure", "base_url": "https://res.openai.azure.com", "models": [],
+                "azure": {"api_version": "2024-10-21", "deployments": {"text-embedding-3-small": "prod"}}}),
+            r#"{"data":[{"embedding":[1]}]}"#,
+            "https://res.openai.azure.com/openai/deployments/prod/embeddings?api-version=2024-10-21",
+            "api-key",
+            "prod",
+        ),
     ] {
         let bench = Bench::new(&members, FakeReply::json(200, answer));
         let outcome = bench.test(&json!({}));
