@@ -138,15 +138,16 @@ impl Cooldown {
     /// Whether the subject may be called at `now`. An end further away than any wait that is believed comes from a
     /// clock that was set back, and does not count.
     pub fn phase(&self, now: Timestamp) -> Phase {
+        let is_ahead = |end: &Timestamp| now < *end && !is_of_another_clock(*end, now);
         if self.strikes == 0 {
             Phase::Ready
-        } else if now < self.until && self.until.since_ms(now) <= retry_after::MAX_MS {
+        } else if is_ahead(&self.until) {
             Phase::Cooling {
                 until: self.until,
                 is_stated: now < self.stated_until,
             }
         } else {
-            match self.lease.filter(|lease| now < *lease) {
+            match self.lease.filter(is_ahead) {
                 Some(until) => Phase::Cooling {
                     until,
                     is_stated: false,
@@ -181,7 +182,8 @@ impl Cooldown {
         began > self.at && (whole || self.strikes > 0)
     }
 
-    /// Whether all of this is too old to matter: a subject that nobody asked for begins anew.
+    /// Whether all of this is too old to matter: a subject that nobody asked for begins anew. So does one of which
+    /// a clock that was set back says that it will fail: no answer could cure it until that time has come.
     pub fn is_forgotten(&self, now: Timestamp) -> bool {
         let quiet_since = self.until.max(self.at).max(self.lease.unwrap_or_default());
         let keep_ms = if self.strikes == 0 {
@@ -189,7 +191,7 @@ impl Cooldown {
         } else {
             self.reason.cap_ms()
         };
-        now.since_ms(quiet_since) > keep_ms
+        now.since_ms(quiet_since) > keep_ms || is_of_another_clock(self.at, now)
     }
 
     fn count(&mut self, mark: &Mark) -> bool {
@@ -238,6 +240,11 @@ impl Cooldown {
         self.status = mark.status;
         self.message.clone_from(&mark.message);
     }
+}
+
+/// Whether a time is further ahead than any wait that is believed.
+const fn is_of_another_clock(time: Timestamp, now: Timestamp) -> bool {
+    time.since_ms(now) > retry_after::MAX_MS
 }
 
 #[cfg(test)]

@@ -186,4 +186,19 @@ fn a_channels_own_wait_is_bounded_by_ours() {
 fn a_clock_that_was_set_back_disables_nothing() {
     let cooldown = Cooldown::new(&at(Reason::Refused, START + 10 * retry_after::MAX_MS));
     assert_eq!(cooldown.phase(Timestamp(START)), Phase::HalfOpen);
+
+    let mut cooldown = Cooldown::new(&at(Reason::Refused, START));
+    let later = cooldown.until;
+    cooldown.lease = Some(later.plus_ms(10 * retry_after::MAX_MS));
+    assert_eq!(cooldown.phase(later), Phase::HalfOpen, "a probe's lease");
+}
+
+#[test]
+fn a_failure_of_the_future_is_forgotten() {
+    let future = START + 2 * retry_after::MAX_MS;
+    let mut cooldown = Cooldown::new(&at(Reason::Unreachable, future));
+    assert!(cooldown.is_forgotten(Timestamp(START)));
+    assert!(!cooldown.is_forgotten(Timestamp(future - 60_000)));
+    assert!(cooldown.fail(&at(Reason::Unreachable, START)));
+    assert_eq!(cooldown.until, Timestamp(START + 5_000));
 }

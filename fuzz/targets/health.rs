@@ -1,0 +1,159 @@
+//! What instances share about failures: any stored document is read or refused, any events are taken in, and
+//! whatever came of it, nothing is left alone for longer than any wait that is believed.
+//!
+//! The input is the stored document up to the first byte 0, then events of six bytes each.
+#![no_main]
+
+use gateway_core::attempt::cooldown::Phase;
+use gateway_core::attempt::health::{Event, Health, Who};
+use gateway_core::attempt::{FailedAttempt, Failure, retry_after};
+use gateway_core::error::ErrorBody;
+use gateway_core::ports::SendErrorKind;
+use gateway_core::units::Timestamp;
+use libfuzzer_sys::fuzz_target;
+
+/// The stored documents of the corpus are of this time.
+const START: Timestamp = Timestamp(1_800_000_000_000);
+/// How many models of a channel are remembered.
+const MAX_MODELS: usize = 100;
+
+/// Bytes as a time: from milliseconds to days, onwards or, from a clock that was set, back.
+fn moved(now: Timestamp, by: u8, how: u8) -> Timestamp {
+    let milliseconds = u64::from(by) << (how & 0x0F);
+    if how & 0x80 == 0 {
+        now.plus_ms(milliseconds)
+    } else {
+        Timestamp(now.0.saturating_sub(milliseconds))
+    }
+}
+
+fn failed(who: Who, failure: Failure, began: Timestamp, at: Timestamp, wait: u8) -> Event {
+    let attempt = FailedAttempt {
+        channel: who.channel.clone(),
+        key: who.key.clone(),
+        failure,
+        status: None,
+        error: Box::new(ErrorBody {
+            message: "é".repeat(if wait > 250 { 1_000 } else { 1 }),
+            kind: String::new(),
+            param: None,
+            code: None,
+        }),
+        retry_after_ms: (wait & 1 == 1)
+            .then(|| (u64::from(wait) << (wait % 20)).min(retry_after::MAX_MS)),
+        headers: Box::default(),
+    };
+    Event::failed(who, &attempt, began, at)
+}
+
+/// The event that six bytes stand for, and who it is about.
+fn event(bytes: &[u8], at: Timestamp) -> Option<(Event, Who)> {
+    let &[kind, which, model, _, _, wait] = bytes else {
+        return None;
+    };
+    let who = Who {
+        channel: format!("c{}", which >> 6),
+        key: format!("k{}", which & 0x07),
+        model: format!("m{model}"),
+    };
+    let began = Timestamp(at.0.saturating_sub(1 + u64::from(wait)));
+    let until = at.plus_ms(1 + u64::from(wait));
+    let fail = |failure| failed(who.clone(), failure, began, at, wait);
+    let event = match kind % 10 {
+        0 => fail(Failure::Unreachable(SendErrorKind::Reset)),
+        1 => fail(Failure::ServerError),
+        2 => fail(Failure::Throttled),
+        3 => fail(Failure::KeyRefused),
+        4 => fail(Failure::ModelUnknown),
+        5 => fail(Failure::RequestRefused),
+        6 => Event::Answered {
+            who: who.clone(),
+            began,
+            whole: wait & 1 == 1,
+        },
+        7 => Event::Probing {
+            who: who.clone(),
+            at,
+            until,
+        },
+        8 => Event::Released {
+            who: who.clone(),
+            until,
+        },
+        _ => Event::Forgotten {
+            channel: who.channel.clone(),
+        },
+    };
+    Some((event, who))
+}
+
+fn waits_no_longer_than_believed(health: &Health, who: &Who, now: Timestamp) {
+    if let Phase::Cooling { until, .. } = health.phase(&who.channel, &who.key, &who.model, now) {
+        assert!(now < until && until.since_ms(now) <= retry_after::MAX_MS);
+    }
+}
+
+fn live_through(mut health: Health, events: &[u8]) -> Health {
+    let mut now = START;
+    for bytes in events.chunks_exact(6) {
+        now = moved(now, bytes[3], bytes[4]);
+        let Some((event, who)) = event(bytes, now) else {
+            continue;
+        };
+        health.apply(&event);
+        let once = health.clone();
+        assert!(!health.apply(&event), "taken in a second time: {event:?}");
+        assert_eq!(health, once);
+        waits_no_longer_than_believed(&health, &who, now);
+    }
+    let text = serde_json::to_vec(&health).expect("it can be stored");
+    let read = serde_json::from_slice(&text).expect("it can be read");
+    assert_eq!(health, read);
+    read
+}
+
+/// Answers cure everybody, whatever a wrong clock once said of them.
+fn heals(health: &Health) {
+    let text = serde_json::to_value(health).expect("it can be stored");
+    let channels = text.as_object().into_iter().flatten();
+    let mut healed = health.clone();
+    for (channel, known) in channels {
+        let names = |of: &str| {
+            let named = known[of].as_object();
+            named.map_or(Vec::new(), |named| named.keys().cloned().collect())
+        };
+        let (keys, models): (Vec<String>, Vec<String>) = (names("keys"), names("models"));
+        for index in 0..keys.len().max(models.len()).max(1) {
+            healed.apply(&Event::Answered {
+                who: Who {
+                    channel: channel.clone(),
+                    key: keys.get(index).cloned().unwrap_or_default(),
+                    model: models.get(index).cloned().unwrap_or_default(),
+                },
+                began: START.plus_ms(retry_after::MAX_MS + 1),
+                whole: true,
+            });
+        }
+    }
+    assert!(healed.is_empty(), "{healed:?}");
+}
+
+fuzz_target!(|input: &[u8]| {
+    let end = input.iter().position(|byte| *byte == 0);
+    let (document, events) = input.split_at(end.unwrap_or(input.len()));
+    let events = events.get(1..).unwrap_or_default();
+    if let Ok(stored) = serde_json::from_slice::<Health>(document) {
+        let mut later = live_through(stored, events);
+        later.forget(START);
+        heals(&later);
+    }
+    let mut health = live_through(Health::default(), events);
+    for channel in ["c0", "c1", "c2", "c3"] {
+        let models = health
+            .channel(channel)
+            .map_or(0, |known| known.models.len());
+        assert!(models <= MAX_MODELS, "clients must not fill the store");
+    }
+    health.forget(Timestamp(u64::MAX));
+    assert!(health.is_empty(), "everything is forgotten at last");
+});
