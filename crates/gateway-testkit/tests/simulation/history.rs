@@ -191,8 +191,12 @@ impl Call {
     /// The failure that the gateway heard of to its end; not one of a call that it let go of before it could know.
     pub fn known_trouble(&self, history: &History) -> Option<&Trouble> {
         let request = &history.requests[self.request];
+        // Where everybody failed nobody was let go of for the sake of another one.
+        let was_exhausted = request
+            .answer()
+            .is_some_and(|answer| answer.status >= 400 && !request.is_invalid);
         let let_go = self.end == CallEnd::Dropped
-            && (self.answered.is_none() || self.ended == request.decided());
+            && (self.answered.is_none() || self.ended == request.decided() && !was_exhausted);
         self.trouble().filter(|_| !let_go)
     }
 

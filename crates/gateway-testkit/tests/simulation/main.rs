@@ -24,7 +24,7 @@ use history::History;
 use world::World;
 
 /// Days of an ordinary run: some seconds' worth, and without optimisation a day takes eight times as long.
-const SEEDS: u64 = if cfg!(debug_assertions) { 30 } else { 300 };
+const SEEDS: u64 = if cfg!(debug_assertions) { 20 } else { 300 };
 
 /// More broken days than these say nothing new.
 const MAX_BROKEN: usize = 20;

@@ -1,16 +1,18 @@
 //! Rules about what is known at a time, checked in one pass through the day: what cools is skipped, one request probes,
 //! what has recovered is used again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     CALL_MS, CHANNEL_CAP_MS, KEY_CAP_MS, MODEL_CAP_MS, Rule, SHARED_MS, Violation, broken, is_known,
 };
-use crate::history::{Call, History, Scope};
+use crate::history::{Call, End, History, Scope};
 use crate::world::{CONNECT_MS, Candidate, FIRST_BYTE_MS, SECOND_MS, World};
 
 /// The shortest time for which a probe keeps others away.
 const LEASE_MS: u64 = CONNECT_MS + FIRST_BYTE_MS;
+/// The longest time until all know how a probe ended, from its beginning.
+const PROBE_MS: u64 = LEASE_MS + 2 * SHARED_MS;
 /// Failures of one subject that are remembered; more of them say nothing new.
 const MAX_FAILURES: usize = 16;
 
@@ -67,8 +69,10 @@ struct Sweep<'a> {
     states: BTreeMap<Subject, State>,
     /// When a candidate served a model well for the first time since one of the three failed.
     served: BTreeMap<(Candidate, usize), u64>,
-    last_call: BTreeMap<usize, usize>,
+    calls_of_channel: BTreeMap<usize, Vec<usize>>,
     tried: BTreeMap<usize, Vec<usize>>,
+    /// When clients left before anybody was called for them, in order.
+    left_uncalled: Vec<u64>,
     found: Swept,
 }
 
@@ -87,8 +91,9 @@ pub fn check(world: &World, history: &History) -> Result<Swept, Violation> {
         history,
         states: BTreeMap::new(),
         served: BTreeMap::new(),
-        last_call: BTreeMap::new(),
+        calls_of_channel: BTreeMap::new(),
         tried: BTreeMap::new(),
+        left_uncalled: left_uncalled(history),
         found: Swept {
             probes: 0,
             is_suspect: vec![false; history.calls.len()],
@@ -102,6 +107,19 @@ pub fn check(world: &World, history: &History) -> Result<Swept, Violation> {
         }
     }
     Ok(sweep.found)
+}
+
+fn left_uncalled(history: &History) -> Vec<u64> {
+    let called: BTreeSet<usize> = history.calls.iter().map(|call| call.request).collect();
+    let requests = history.requests.iter().enumerate();
+    let mut left: Vec<u64> = requests
+        .filter_map(|(number, request)| match request.end {
+            End::Left { at } if !called.contains(&number) => Some(at),
+            _ => None,
+        })
+        .collect();
+    left.sort_unstable();
+    left
 }
 
 const fn subjects(call: &Call) -> [Subject; 3] {
@@ -217,7 +235,8 @@ impl Sweep<'_> {
             self.served
                 .retain(|(who, model), _| !subjects_of(*who, *model).contains(&subject));
         }
-        self.last_call.insert(call.who.channel, number);
+        let calls = self.calls_of_channel.entry(call.who.channel).or_default();
+        calls.push(number);
         self.tried.entry(call.request).or_default().push(number);
         Ok(())
     }
@@ -309,16 +328,8 @@ impl Sweep<'_> {
             {
                 continue;
             }
-            // By another request, or by this one with a hedge beside it.
-            let last = self.last_call.get(&other.channel);
-            let is_tried_now = last.is_some_and(|number| {
-                let probe = &self.history.calls[*number];
-                if probe.request == call.request {
-                    probe.ended > call.began
-                } else {
-                    probe.began + LEASE_MS + 2 * SHARED_MS > arrived
-                }
-            });
+            let is_tried_now =
+                self.is_tried_now(call, other.channel, arrived) || self.is_claimed_in_vain(arrived);
             if !is_tried_now {
                 let text = format!(
                     "request {} calls {:?}, though {other:?} goes before and has been fine for long",
@@ -329,6 +340,35 @@ impl Sweep<'_> {
         }
         Ok(())
     }
+
+    /// Whether somebody has called a channel so shortly before that nobody else may probe it: another request, or this
+    /// one, which looked at the channel's other keys for a hedge while its own probe was under way.
+    fn is_tried_now(&self, call: &Call, channel: usize, arrived: u64) -> bool {
+        let own = || latest_first(self.history, self.tried.get(&call.request)).chain([call]);
+        let is_beside = |probe: &Call| {
+            own().any(|hedge| hedge.began > probe.began && hedge.began < probe.ended)
+        };
+        latest_first(self.history, self.calls_of_channel.get(&channel))
+            .take_while(|probe| probe.began + PROBE_MS > arrived)
+            .any(|probe| probe.request != call.request || is_beside(probe))
+    }
+
+    /// Whether a client left so shortly before, between the claim of a probe and its call, that the claim still holds.
+    fn is_claimed_in_vain(&self, arrived: u64) -> bool {
+        let later = self.left_uncalled.partition_point(|at| *at <= arrived);
+        later
+            .checked_sub(1)
+            .and_then(|last| self.left_uncalled.get(last))
+            .is_some_and(|at| at + PROBE_MS > arrived)
+    }
+}
+
+fn latest_first<'a>(
+    history: &'a History,
+    numbers: Option<&'a Vec<usize>>,
+) -> impl Iterator<Item = &'a Call> {
+    let numbers = numbers.map(Vec::as_slice).unwrap_or_default();
+    numbers.iter().rev().map(|number| &history.calls[*number])
 }
 
 /// Whether a candidate has been without trouble for so long before `from` that every cooldown must be over, and stays so

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Rule, Violation, broken, is_known};
+use super::{KEY_CAP_MS, Rule, Violation, broken, is_known};
 use crate::history::{Call, History, Scope};
 use crate::world::{Candidate, World};
 
@@ -88,6 +88,14 @@ fn known_until(
     known.map(|wait| wait.until).max()
 }
 
+/// Whether nothing but what a key had asked for can speak against it: no trouble of its channel or model for long.
+fn is_kept_by_key_only(world: &World, who: Candidate, call: &Call) -> bool {
+    let since = call.began.saturating_sub(KEY_CAP_MS);
+    let channel = &world.channels[who.channel];
+    channel.trouble.is_fine(since, call.began)
+        && channel.models[&call.model].is_fine(since, call.began)
+}
+
 /// Why the last resort was not the last: somebody who was not tried yet and had not asked to be let alone, or for less
 /// long.
 fn better_one(
@@ -118,7 +126,9 @@ fn better_one(
         });
         let latest = latest.filter(|latest| *latest > call.began);
         match (known_until(world, history, waits, other, call), latest) {
-            (Some(_), Some(latest)) if latest + SAME_MS < until => {
+            (Some(_), Some(latest))
+                if latest + SAME_MS < until && is_kept_by_key_only(world, other, call) =>
+            {
                 return Some(format!(
                     "though {other:?} had asked for less, until {latest}"
                 ));
