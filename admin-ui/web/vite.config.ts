@@ -4,6 +4,8 @@ export default defineConfig({
   base: "/admin/",
   build: {
     target: "es2022",
+    // The first that know light-dark().
+    cssTarget: ["chrome123", "firefox120", "safari17.5"],
     // The page's content security policy allows nothing inline.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },

@@ -1,5 +1,7 @@
 //! One Chromium for a test file, and pages that fail their test when the browser complains.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
 
 export const GATEWAY_URL = required("GATEWAY_URL").replace(/\/+$/, "");
@@ -32,8 +34,9 @@ export function launch() {
 /**
  * Runs `body` with a page in a fresh profile, then asserts that there was no console error, no
  * uncaught exception, no violation of the content security policy and no request to another host.
+ * `refused`: statuses that the test provokes; Chromium reports every one as a console error.
  */
-export async function withPage(browser, options, body) {
+export async function withPage(browser, { refused = [], ...options }, body) {
   const context = await browser.newContext({ locale: "en-GB", ...options });
   const complaints = [];
   await context.exposeFunction("reportViolation", (text) => complaints.push(`CSP: ${text}`));
@@ -46,7 +49,7 @@ export async function withPage(browser, options, body) {
   page.setDefaultTimeout(10_000);
   page.on("pageerror", (error) => complaints.push(`uncaught: ${error.message}`));
   page.on("console", (message) => {
-    if (message.type() === "error" && !isRefusedLogin(message)) {
+    if (message.type() === "error" && !isExpected(message, refused)) {
       complaints.push(`console: ${message.text()} (${message.location().url})`);
     }
   });
@@ -64,18 +67,20 @@ export async function withPage(browser, options, body) {
   }
 }
 
-/** Chromium reports every 401 as a console error, also the two that are a normal answer here. */
-function isRefusedLogin(message) {
+/** The two 401 that are a normal answer here, and what the test provokes. */
+function isExpected(message, refused) {
   const path = URL.canParse(message.location().url) ? new URL(message.location().url).pathname : "";
-  const expected = ["/admin/api/session", "/admin/api/login"].includes(path);
-  return expected && message.text().includes("status of 401");
+  const isLogin = ["/admin/api/session", "/admin/api/login"].includes(path);
+  return [...refused, ...(isLogin ? [401] : [])].some((status) =>
+    message.text().includes(`status of ${status}`),
+  );
 }
 
 export async function logIn(page) {
   await page.goto(`${GATEWAY_URL}/admin/`);
   await page.getByLabel("Password").fill(ADMIN_PASSWORD);
   await page.getByRole("button", { name: "Log in" }).click();
-  await page.getByRole("heading", { name: "Channels", exact: true }).waitFor();
+  await page.locator(".nav").waitFor({ state: "attached" });
 }
 
 /** Whether the page can be scrolled sideways. */
@@ -84,4 +89,24 @@ export function overflowsSideways(page) {
     const root = document.documentElement;
     return root.scrollWidth > root.clientWidth;
   });
+}
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+/** What axe finds wrong on the page; every rule for WCAG 2.2 AA and its best practices. */
+export async function findings(page) {
+  await page.evaluate(AXE);
+  const { violations } = await page.evaluate(() => window.axe.run(document));
+  return violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" | ")}`);
+}
+
+/** Presses Tab until `locator` has the focus. */
+export async function tabTo(page, locator, key = "Tab") {
+  for (let step = 0; step < 80; step += 1) {
+    if (await locator.evaluate((element) => element === document.activeElement)) {
+      return;
+    }
+    await page.keyboard.press(key);
+  }
+  assert.fail(`the keyboard does not reach ${locator}`);
 }

@@ -1,11 +1,16 @@
-//! What is on the screen: login, or a page in its frame. One `switch` over the session.
+//! What is on the screen: login, or a page in its frame. One `switch` over the session, one over the address.
 import { Heading } from "./components/heading";
 import { failureText, Notice } from "./components/notice";
 import { Shell } from "./components/shell";
 import { t } from "./i18n";
+import { ChannelPage } from "./pages/channel";
 import { ChannelsPage } from "./pages/channels";
-import { LoginPage } from "./pages/login";
-import { go, page } from "./router";
+import { KeysPage } from "./pages/keys";
+import { LoginPage, SessionOver } from "./pages/login";
+import { PlaygroundPage } from "./pages/playground";
+import { RoutingPage } from "./pages/routing";
+import { SettingsPage } from "./pages/settings";
+import { go, place } from "./router";
 import { checkSession, session } from "./session/session";
 
 export function App() {
@@ -31,9 +36,35 @@ export function App() {
         </main>
       );
     case "out":
-      return <LoginPage ended={now.ended} />;
+      return <LoginPage />;
     case "in":
-      return <Shell>{page.value === "channels" ? <ChannelsPage /> : <NotFoundPage />}</Shell>;
+      return (
+        <>
+          <Shell>
+            <CurrentPage />
+          </Shell>
+          {now.over && <SessionOver />}
+        </>
+      );
+  }
+}
+
+function CurrentPage() {
+  const { page, item } = place.value;
+  switch (page) {
+    case "channels":
+      // A page of its own for each channel, so that no typed text goes from one to another.
+      return item === null ? <ChannelsPage /> : <ChannelPage key={item} id={item} />;
+    case "keys":
+      return <KeysPage />;
+    case "playground":
+      return <PlaygroundPage />;
+    case "routing":
+      return <RoutingPage />;
+    case "settings":
+      return <SettingsPage />;
+    case null:
+      return <NotFoundPage />;
   }
 }
 

@@ -1,7 +1,9 @@
 //! The entry: styles, the session check, the first drawing.
 import "./design/tokens.css";
 import "./design/base.css";
-import "./design/components.css";
+import "./design/layout.css";
+import "./design/controls.css";
+import "./design/pages.css";
 import { render } from "preact";
 import { App } from "./app";
 import { checkSession } from "./session/session";

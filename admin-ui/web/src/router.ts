@@ -3,22 +3,47 @@ import { signal } from "@preact/signals";
 
 const BASE = "/admin";
 
-export const PAGES = ["channels"] as const;
+export const PAGES = ["channels", "keys", "playground", "routing", "settings"] as const;
 export type Page = (typeof PAGES)[number];
 
-export const page = signal<Page | null>(pageOf(location.pathname));
-
-addEventListener("popstate", () => {
-  page.value = pageOf(location.pathname);
-});
-
-export function href(of: Page): string {
-  return `${BASE}/${of}`;
+/** Where the reader is: a page, and for some pages one thing on it (an id, or `new`). */
+export interface Place {
+  page: Page | null;
+  item: string | null;
 }
 
-export function go(to: Page): void {
-  history.pushState(null, "", href(to));
-  page.value = to;
+export const place = signal<Place>(placeOf(location.pathname));
+
+/** Set while a form holds changes that leaving would lose; asks whether to leave. */
+let mayLeave: (() => boolean) | null = null;
+
+addEventListener("popstate", () => {
+  mayLeave = null;
+  place.value = placeOf(location.pathname);
+});
+
+addEventListener("beforeunload", (event) => {
+  if (mayLeave !== null) {
+    event.preventDefault();
+  }
+});
+
+export function guardLeaving(ask: (() => boolean) | null): void {
+  mayLeave = ask;
+}
+
+export function href(page: Page, item: string | null = null): string {
+  return `${BASE}/${page}${item === null ? "" : `/${encodeURIComponent(item)}`}`;
+}
+
+export function go(page: Page, item: string | null = null): void {
+  if (mayLeave !== null && !mayLeave()) {
+    return;
+  }
+  mayLeave = null;
+  history.pushState(null, "", href(page, item));
+  place.value = { page, item };
+  scrollTo(0, 0);
 }
 
 /** A click that should stay in this tab and this document. */
@@ -26,7 +51,12 @@ export function isPlainClick(event: MouseEvent): boolean {
   return event.button === 0 && !(event.metaKey || event.ctrlKey || event.shiftKey || event.altKey);
 }
 
-function pageOf(path: string): Page | null {
-  const rest = path.slice(BASE.length).replace(/^\/+|\/+$/g, "");
-  return rest === "" ? "channels" : (PAGES.find((name) => name === rest) ?? null);
+export function placeOf(path: string): Place {
+  const [first = "", item = null, ...more] = path
+    .slice(BASE.length)
+    .split("/")
+    .filter((part) => part !== "");
+  const page = first === "" ? "channels" : (PAGES.find((name) => name === first) ?? null);
+  const isKnown = more.length === 0 && (item === null || page === "channels");
+  return isKnown ? { page, item } : { page: null, item: null };
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { parseRefusal, parseRetryAfter } from "./failure";
-import { parseChannels, parseKeyStorage, ShapeError } from "./types";
+import { fieldProblems, parseRefusal, parseRetryAfter } from "./failure";
+import { ShapeError } from "./read";
+import { parseChannels, parseSession, servedModels } from "./types";
 
 const NOW = Date.parse("2026-11-22T12:00:00Z");
 
@@ -63,7 +64,11 @@ describe("parseChannels", () => {
 
   it("reads a list and ignores fields it does not know", () => {
     const [one] = parseChannels({ data: [channel] });
-    expect(one).toMatchObject({ name: "One", baseUrl: "https://one.test/v1", serves: ["a"] });
+    expect(one).toMatchObject({
+      name: "One",
+      base_url: "https://one.test/v1",
+      hedge_after_ms: null,
+    });
     expect(one?.keys[0]).toEqual(channel.keys[0]);
   });
 
@@ -73,7 +78,8 @@ describe("parseChannels", () => {
     [{ models: ["a"], model_map: { x: "a", a: "b" } }, ["a", "x"]],
     [{ models: [], azure: { api_version: null, deployments: { g: "prod" } } }, ["g"]],
   ])("counts what is served by %j", (change, expected) => {
-    expect(parseChannels({ data: [{ ...channel, ...change }] })[0]?.serves).toEqual(expected);
+    const all = parseChannels({ data: [{ ...channel, ...change }] });
+    expect(all.flatMap(servedModels)).toEqual(expected);
   });
 
   it("reads a key without a status as one that works", () => {
@@ -94,13 +100,36 @@ describe("parseChannels", () => {
   });
 });
 
-describe("parseKeyStorage", () => {
+describe("parseSession", () => {
   it("tells keys in clear from encrypted ones and from a wrong master key", () => {
-    const clear = { expires_at: "x", upstream_keys_encrypted: false, master_key_error: null };
-    expect(parseKeyStorage(clear)).toEqual({ encrypted: false, masterKeyError: null });
-    expect(parseKeyStorage({ ...clear, master_key_error: "too short" }).masterKeyError).toBe(
-      "too short",
-    );
-    expect(() => parseKeyStorage({})).toThrow(ShapeError);
+    const clear = { expires_at: "x", upstream_keys_encrypted: false };
+    expect(parseSession(clear)).toEqual({ ...clear, master_key_error: null });
+    expect(parseSession({ ...clear, master_key_error: "short" }).master_key_error).toBe("short");
+    expect(() => parseSession({})).toThrow(ShapeError);
+  });
+});
+
+describe("fieldProblems", () => {
+  const refused = (message: string, status = 400) =>
+    ({ kind: "refused", status, code: "invalid_value", message, retryAfter: null }) as const;
+
+  it("finds the field of every sentence", () => {
+    const told =
+      "The channel is not valid: `name` is required; `keys[1]` is empty; or blank; `model_map.a` must be text.";
+    expect(fieldProblems(refused(told))).toEqual({
+      name: ["is required"],
+      keys: ["keys[1] is empty; or blank"],
+      model_map: ["model_map.a must be text"],
+    });
+  });
+
+  it.each([
+    null,
+    { kind: "network" as const },
+    refused("Something else."),
+    refused("The channel is not valid: it must be an object."),
+    refused("The channel is not valid: `name` is required.", 502),
+  ])("finds none in %j", (failure) => {
+    expect(fieldProblems(failure)).toEqual({});
   });
 });

@@ -1,51 +1,104 @@
-//! The admin API, one function per call. The only file that fetches. The session is an HttpOnly
-//! cookie; the token in the login's answer is deliberately not read.
+//! The admin API, one function per call. The session is an HttpOnly cookie; the token in the login's
+//! answer is deliberately not read.
 import { type Failure, parseRefusal, parseRetryAfter, type Result } from "./failure";
-import { type Channel, type KeyStorage, parseChannels, parseKeyStorage } from "./types";
+import * as types from "./types";
 
 const BASE = "/admin/api";
 const TIMEOUT_MS = 20_000;
+/** A test waits for a real upstream, two minutes at most. */
+const TRIAL_TIMEOUT_MS = 130_000;
 
-export function login(password: string): Promise<Result<null>> {
-  return call("POST", "/login", () => null, { password });
+type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+
+interface Call {
+  send?: unknown;
+  timeoutMs?: number;
+  ifMatch?: string;
+  /** Survives the page: for what must be done on leaving. */
+  keepalive?: boolean;
+  /** A 401 is an answer here, not a session that has ended. */
+  open?: boolean;
 }
 
-export function logout(): Promise<Result<null>> {
-  return call("POST", "/logout", () => null, {});
+/** A configuration document with the tag of its state. */
+export interface Config {
+  document: unknown;
+  etag: string | null;
 }
 
-export function session(): Promise<Result<KeyStorage>> {
-  return call("GET", "/session", parseKeyStorage);
+let renewSession: (() => Promise<boolean>) | null = null;
+
+/** `renew` is asked when a call finds the session over: once it says true, the call is repeated. */
+export function onSessionOver(renew: () => Promise<boolean>): void {
+  renewSession = renew;
 }
 
-export function listChannels(): Promise<Result<Channel[]>> {
-  return call("GET", "/channels", parseChannels);
-}
+const nothing = () => null;
 
-async function call<T>(
-  method: "GET" | "POST" | "PATCH" | "DELETE",
+export const login = (password: string) =>
+  call("POST", "/login", nothing, { send: { password }, open: true });
+export const logout = () => call("POST", "/logout", nothing, { send: {}, open: true });
+export const session = () => call("GET", "/session", types.parseSession, { open: true });
+
+export const listChannels = () => call("GET", "/channels", types.parseChannels);
+export const createChannel = (send: unknown) =>
+  call("POST", "/channels", types.parseChannel, { send });
+export const changeChannel = (id: string, send: unknown) =>
+  call("PATCH", `/channels/${id}`, types.parseChannel, { send });
+export const deleteChannel = (id: string, keepalive = false) =>
+  call("DELETE", `/channels/${id}`, nothing, { keepalive });
+export const testChannel = (id: string, send: { model?: string; stream: boolean }) =>
+  call("POST", `/channels/${id}/test`, types.parseTrial, { send, timeoutMs: TRIAL_TIMEOUT_MS });
+export const upstreamModels = (id: string) =>
+  call("GET", `/channels/${id}/models`, types.parseModels, { timeoutMs: 40_000 });
+
+export const listKeys = () => call("GET", "/keys", types.parseClientKeys);
+export const createKey = (send: unknown) => call("POST", "/keys", types.parseCreatedKey, { send });
+export const changeKey = (id: string, send: unknown) =>
+  call("PATCH", `/keys/${id}`, types.parseClientKey, { send });
+export const deleteKey = (id: string) => call("DELETE", `/keys/${id}`, nothing);
+
+export const status = () => call("GET", "/status", types.parseStatus);
+export const dryRun = (model: string) =>
+  call("GET", `/route?model=${encodeURIComponent(model)}`, types.parseDryRun);
+
+const readConfig = (document: unknown, response: Response): Config => ({
+  document,
+  etag: response.headers.get("etag"),
+});
+export const exportConfig = (secrets: boolean) =>
+  call("GET", `/config${secrets ? "?secrets=true" : ""}`, readConfig);
+export const importConfig = (send: unknown, etag: string | null) =>
+  call("PUT", "/config", readConfig, { send, ...(etag === null ? {} : { ifMatch: etag }) });
+
+/** The gateway's version, from its public health answer. */
+export const version = () => request("GET", "/health", types.parseVersion, { open: true });
+
+function call<T>(
+  method: Method,
   path: string,
-  read: (body: unknown) => T,
-  send?: unknown,
+  read: (body: unknown, response: Response) => T,
+  how: Call = {},
+): Promise<Result<T>> {
+  return request(method, BASE + path, read, how);
+}
+
+async function request<T>(
+  method: Method,
+  url: string,
+  read: (body: unknown, response: Response) => T,
+  how: Call,
 ): Promise<Result<T>> {
   let response: Response;
   let text: string;
   try {
-    response = await fetch(BASE + path, {
-      method,
-      headers: {
-        accept: "application/json",
-        ...(send === undefined ? {} : { "content-type": "application/json" }),
-      },
-      ...(send === undefined ? {} : { body: JSON.stringify(send) }),
-      credentials: "same-origin",
-      cache: "no-store",
-      redirect: "error",
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-    });
+    response = await fetch(url, options(method, how));
     text = await response.text();
   } catch {
     return failed({ kind: "network" });
+  }
+  if (response.status === 401 && how.open !== true && (await renewSession?.())) {
+    return request(method, url, read, { ...how, open: true });
   }
   const body = parseJson(text);
   if (!response.ok) {
@@ -53,10 +106,31 @@ async function call<T>(
     return failed(parseRefusal(response.status, wait, body));
   }
   try {
-    return { ok: true, value: read(body) };
+    return { ok: true, value: read(body, response) };
   } catch {
     return failed({ kind: "unexpected" });
   }
+}
+
+function options(method: Method, how: Call): RequestInit {
+  const headers: Record<string, string> = { accept: "application/json" };
+  if (method !== "GET") {
+    // Writes with a cookie must be of a type that no form has.
+    headers["content-type"] = "application/json";
+  }
+  if (how.ifMatch !== undefined) {
+    headers["if-match"] = how.ifMatch;
+  }
+  return {
+    method,
+    headers,
+    ...(how.send === undefined ? {} : { body: JSON.stringify(how.send) }),
+    credentials: "same-origin",
+    cache: "no-store",
+    redirect: "error",
+    keepalive: how.keepalive ?? false,
+    signal: AbortSignal.timeout(how.timeoutMs ?? TIMEOUT_MS),
+  };
 }
 
 function failed<T>(failure: Failure): Result<T> {

@@ -46,3 +46,23 @@ export function parseRefusal(
     retryAfter,
   };
 }
+
+/** What is wrong with single fields: field to sentences. The gateway names the path of each,
+ * "`keys[1]` must …; `name` …"; what it names no path for is not here. */
+export function fieldProblems(failure: Failure | null): Record<string, string[]> {
+  const problems: Record<string, string[]> = {};
+  if (failure?.kind !== "refused" || (failure.status !== 400 && failure.status !== 422)) {
+    return problems;
+  }
+  const [, told] = failure.message.split(/ is not valid: /, 2);
+  for (const sentence of (told ?? "").replace(/\.$/, "").split(/; (?=`)/)) {
+    const [, path, rest] = /^`([^`]+)` (.*)$/s.exec(sentence) ?? [];
+    const field = path?.split(/[.[]/)[0];
+    if (path === undefined || rest === undefined || field === undefined) {
+      continue;
+    }
+    const shown = path === field ? rest : `${path} ${rest}`;
+    problems[field] = [...(problems[field] ?? []), shown];
+  }
+  return problems;
+}

@@ -1,118 +1,154 @@
-//! What the admin API sends, as far as the panel uses it, and the checks at the edge: whatever comes
-//! out of here has the type it says.
+//! What the admin API sends, as far as the panel uses it, member by member under its own names.
+import {
+  data,
+  dictionary,
+  flag,
+  list,
+  nullable,
+  number,
+  or,
+  type Read,
+  record,
+  text,
+} from "./read";
 
-export interface UpstreamKey {
-  id: string;
+const upstreamKey = record({
+  id: text,
   /** First and last characters; a whole key never comes back. */
-  hint: string;
-  enabled: boolean;
+  hint: text,
+  enabled: or(flag, true),
   /** `ok`, `cooling`, `rejected`, or one that a newer gateway knows. */
-  status: string;
+  status: or(text, "ok"),
   /** RFC 3339; when a cooling key is tried again. */
-  until: string | null;
-}
+  until: nullable(text),
+});
+export type UpstreamKey = Read<typeof upstreamKey>;
 
-export interface Channel {
-  id: string;
-  name: string;
-  enabled: boolean;
-  provider: string;
-  baseUrl: string;
-  keys: UpstreamKey[];
-  /** The names under which it serves models; empty: every model. */
-  serves: string[];
-  priority: number;
-  weight: number;
-}
+const channel = record({
+  id: text,
+  name: text,
+  enabled: flag,
+  provider: text,
+  base_url: text,
+  keys: list(upstreamKey),
+  models: or(list(text), []),
+  model_map: or(dictionary(text), {}),
+  priority: number,
+  weight: number,
+  headers: or(dictionary(text), {}),
+  drop_params: or(list(text), []),
+  stream_usage: or(flag, true),
+  connect_timeout_ms: or(number, 5_000),
+  first_byte_timeout_ms: or(number, 60_000),
+  idle_timeout_ms: or(number, 60_000),
+  hedge_after_ms: nullable(number),
+  azure: nullable(record({ api_version: nullable(text), deployments: or(dictionary(text), {}) })),
+  updated_at: or(text, ""),
+});
+export type Channel = Read<typeof channel>;
 
-/** How the gateway keeps upstream keys. */
-export interface KeyStorage {
-  encrypted: boolean;
-  /** Why the master key that is set cannot be used. */
-  masterKeyError: string | null;
-}
+export const parseChannel = (value: unknown): Channel => channel(value, "channel");
+export const parseChannels = data(channel);
 
-/** The answer does not have the agreed shape. */
-export class ShapeError extends Error {}
-
-type Fields = Record<string, unknown>;
-
-function object(value: unknown, where: string): Fields {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new ShapeError(`${where} is no object`);
-  }
-  return value as Fields;
-}
-
-function field<T>(from: Fields, name: string, is: (value: unknown) => value is T, absent?: T): T {
-  const value = from[name];
-  if (is(value)) {
-    return value;
-  }
-  if (value === undefined && absent !== undefined) {
-    return absent;
-  }
-  throw new ShapeError(`${name} is ${typeof value}`);
-}
-
-const isString = (value: unknown): value is string => typeof value === "string";
-const isNumber = (value: unknown): value is number => typeof value === "number";
-const isBoolean = (value: unknown): value is boolean => typeof value === "boolean";
-const isArray = (value: unknown): value is unknown[] => Array.isArray(value);
-const isStrings = (value: unknown): value is string[] => isArray(value) && value.every(isString);
-
-function parseKey(value: unknown): UpstreamKey {
-  const from = object(value, "key");
-  const until = from["until"];
-  return {
-    id: field(from, "id", isString),
-    hint: field(from, "hint", isString),
-    enabled: field(from, "enabled", isBoolean, true),
-    status: field(from, "status", isString, "ok"),
-    until: isString(until) ? until : null,
-  };
-}
-
-/** The model list with the maps' keys. Without a list a channel serves everything, but Azure can only
- * serve what is deployed. */
-function served(from: Fields): string[] {
-  const models = field(from, "models", isStrings, []);
-  const azure = from["azure"] ?? null;
-  if (models.length === 0 && azure === null) {
+/** The names under which a channel serves models; empty: every model. */
+export function servedModels(of: Channel): string[] {
+  // Without a list a channel serves everything, but Azure can only serve what is deployed.
+  if (of.models.length === 0 && of.azure === null) {
     return [];
   }
-  const mapped = Object.keys(object(from["model_map"] ?? {}, "model_map"));
-  const deployments =
-    azure === null ? {} : object(object(azure, "azure")["deployments"] ?? {}, "deployments");
-  return [...new Set([...models, ...mapped, ...Object.keys(deployments)])];
+  const mapped = Object.keys(of.model_map);
+  return [...new Set([...of.models, ...mapped, ...Object.keys(of.azure?.deployments ?? {})])];
 }
 
-function parseChannel(value: unknown): Channel {
-  const from = object(value, "channel");
-  return {
-    id: field(from, "id", isString),
-    name: field(from, "name", isString),
-    enabled: field(from, "enabled", isBoolean),
-    provider: field(from, "provider", isString),
-    baseUrl: field(from, "base_url", isString),
-    keys: field(from, "keys", isArray).map(parseKey),
-    serves: served(from),
-    priority: field(from, "priority", isNumber),
-    weight: field(from, "weight", isNumber),
-  };
-}
+const limits = record({
+  requests_per_minute: nullable(number),
+  tokens_per_minute: nullable(number),
+  tokens_per_day: nullable(number),
+});
 
-/** Reads `{"data":[…]}`; throws a `ShapeError` that names the first field which is wrong. */
-export function parseChannels(value: unknown): Channel[] {
-  return field(object(value, "list"), "data", isArray).map(parseChannel);
-}
+const clientKey = record({
+  id: text,
+  name: text,
+  hint: text,
+  enabled: flag,
+  models: or(list(text), []),
+  expires_at: nullable(text),
+  limits,
+  created_at: text,
+  last_used_at: nullable(text),
+});
+export type ClientKey = Read<typeof clientKey>;
+export const parseClientKeys = data(clientKey);
+export const parseClientKey = (value: unknown): ClientKey => clientKey(value, "key");
 
-/** Reads what the session says about the storage of keys. */
-export function parseKeyStorage(value: unknown): KeyStorage {
-  const from = object(value, "session");
-  const error = from["master_key_error"];
-  return {
-    encrypted: field(from, "upstream_keys_encrypted", isBoolean),
-    masterKeyError: isString(error) ? error : null,
-  };
-}
+const createdKey = record({ name: text, key: text });
+/** The one answer that holds a whole client key. */
+export type CreatedKey = Read<typeof createdKey>;
+export const parseCreatedKey = (value: unknown): CreatedKey => createdKey(value, "key");
+
+const finding = {
+  /** `ready`, `probing`, `cooling` or `rejected`. */
+  state: text,
+  until: nullable(text),
+  reason: nullable(text),
+  detail: nullable(text),
+};
+
+const channelStatus = record({
+  id: text,
+  ...finding,
+  keys: list(record({ id: text, hint: text, enabled: flag, ...finding })),
+  models: list(record({ model: text, ...finding })),
+});
+export type ChannelStatus = Read<typeof channelStatus>;
+
+const status = record({ now: text, data: list(channelStatus), problems: or(list(text), []) });
+export type Status = Read<typeof status>;
+export const parseStatus = (value: unknown): Status => status(value, "status");
+
+const named = record({ id: text, name: text });
+const hinted = nullable(record({ id: text, hint: text }));
+const dryRun = record({
+  model: text,
+  data: list(
+    record({
+      channel: named,
+      key: hinted,
+      priority: number,
+      weight: number,
+      share: number,
+      upstream_model: text,
+      ...finding,
+    }),
+  ),
+  excluded: list(record({ channel: named, key: hinted, reason: text, detail: text })),
+});
+export type DryRun = Read<typeof dryRun>;
+export const parseDryRun = (value: unknown): DryRun => dryRun(value, "route");
+
+const trial = record({
+  ok: flag,
+  status: nullable(number),
+  latency_ms: number,
+  first_token_ms: nullable(number),
+  error: nullable(text),
+});
+export type Trial = Read<typeof trial>;
+export const parseTrial = (value: unknown): Trial => trial(value, "test");
+
+const upstreamModels = data(record({ id: text }));
+export const parseModels = (value: unknown): string[] =>
+  upstreamModels(value).map((model) => model.id);
+
+const health = record({ version: text });
+export const parseVersion = (value: unknown): string => health(value, "health").version;
+
+const session = record({
+  expires_at: text,
+  /** How the gateway keeps upstream keys. */
+  upstream_keys_encrypted: flag,
+  /** Why the master key that is set cannot be used. */
+  master_key_error: nullable(text),
+});
+export type SessionInfo = Read<typeof session>;
+export const parseSession = (value: unknown): SessionInfo => session(value, "session");

@@ -2,10 +2,10 @@
 import type { ComponentChildren } from "preact";
 import type { Failure } from "../api/failure";
 import { t } from "../i18n";
-import { CrossIcon, InfoIcon } from "./icons";
+import { Icon } from "./icons";
 
 interface NoticeProps {
-  tone: "info" | "bad";
+  tone: "info" | "good" | "bad";
   title?: string;
   id?: string;
   children?: ComponentChildren;
@@ -14,12 +14,37 @@ interface NoticeProps {
 export function Notice({ tone, title, id, children }: NoticeProps) {
   return (
     <div class={`notice notice--${tone}`} role={tone === "bad" ? "alert" : "status"} id={id}>
-      {tone === "bad" ? <CrossIcon /> : <InfoIcon />}
-      <div>
+      <Icon name={tone} />
+      <div class="notice__text">
         {title !== undefined && <p class="notice__title">{title}</p>}
         {children}
       </div>
     </div>
+  );
+}
+
+/** A failure with a way to try again. */
+export function FailureNotice({
+  failure,
+  title,
+  onRetry,
+}: {
+  failure: Failure | null;
+  title: string;
+  onRetry?: () => void;
+}) {
+  if (failure === null) {
+    return null;
+  }
+  return (
+    <Notice tone="bad" title={title}>
+      <p>{failureText(failure)}</p>
+      {onRetry !== undefined && (
+        <button type="button" class="button button--small notice__action" onClick={onRetry}>
+          {t.value["app.retry"]}
+        </button>
+      )}
+    </Notice>
   );
 }
 

@@ -3,18 +3,25 @@ import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import icon from "../design/icon.svg";
 import { t } from "../i18n";
-import { go, href, isPlainClick, PAGES, page } from "../router";
+import { PAGES, place } from "../router";
 import { logout } from "../session/session";
+import { deleteWaiting } from "../undo";
+import { Icon } from "./icons";
+import { Link } from "./link";
 import { failureText, Notice } from "./notice";
 import { Preferences } from "./preferences";
+import { Toasts } from "./toasts";
 
 export function Shell({ children }: { children: ComponentChildren }) {
+  const m = t.value;
   const busy = useSignal(false);
   const problem = useSignal<string | null>(null);
+  const isOpen = useSignal(false);
 
   async function leave() {
     busy.value = true;
     problem.value = null;
+    await deleteWaiting();
     const result = await logout();
     busy.value = false;
     if (!result.ok) {
@@ -23,50 +30,71 @@ export function Shell({ children }: { children: ComponentChildren }) {
   }
 
   return (
-    <>
+    <div class="frame">
       <a class="skip-link" href="#content">
-        {t.value["app.skip"]}
+        {m["app.skip"]}
       </a>
-      <header class="topbar">
-        <span class="brand">
-          <img src={icon} alt="" width="20" height="20" />
-          {t.value["app.name"]}
-        </span>
-        <nav aria-label={t.value["nav.label"]}>
-          <ul class="nav">
-            {PAGES.map((name) => (
-              <li key={name}>
-                <a
-                  href={href(name)}
-                  {...(page.value === name ? { "aria-current": "page" } : {})}
-                  onClick={(event) => {
-                    if (isPlainClick(event)) {
-                      event.preventDefault();
-                      go(name);
-                    }
-                  }}
-                >
-                  {t.value[`nav.${name}`]}
-                </a>
-              </li>
-            ))}
-          </ul>
-        </nav>
-        <div class="topbar__end">
-          <Preferences />
-          <button type="button" class="button" disabled={busy.value} onClick={leave}>
-            {t.value["nav.logout"]}
+      <header class="side" {...(isOpen.value ? { "data-open": "true" } : {})}>
+        <div class="side__head">
+          <span class="brand">
+            <img src={icon} alt="" width="20" height="20" />
+            {m["app.name"]}
+          </span>
+          <button
+            type="button"
+            class="button button--bare side__toggle"
+            aria-expanded={isOpen.value}
+            aria-controls="side-body"
+            onClick={() => {
+              isOpen.value = !isOpen.value;
+            }}
+          >
+            <Icon name={isOpen.value ? "close" : "menu"} />
+            {m["nav.menu"]}
           </button>
+        </div>
+        <div class="side__body" id="side-body">
+          <nav aria-label={m["nav.label"]}>
+            <ul class="nav">
+              {PAGES.map((name) => (
+                <li key={name}>
+                  <Link
+                    page={name}
+                    current={place.value.page === name}
+                    onFollow={() => {
+                      isOpen.value = false;
+                    }}
+                  >
+                    <Icon name={name} />
+                    {m[`nav.${name}`]}
+                  </Link>
+                </li>
+              ))}
+            </ul>
+          </nav>
+          <div class="side__end">
+            <Preferences />
+            <button
+              type="button"
+              class="button button--small"
+              aria-disabled={busy.value}
+              onClick={() => busy.value || leave()}
+            >
+              <Icon name="logout" />
+              {m["nav.logout"]}
+            </button>
+          </div>
         </div>
       </header>
       <main class="page" id="content" tabIndex={-1}>
         {problem.value !== null && (
-          <Notice tone="bad" title={t.value["error.logout"]}>
+          <Notice tone="bad" title={m["error.logout"]}>
             {problem.value}
           </Notice>
         )}
         {children}
       </main>
-    </>
+      <Toasts />
+    </div>
   );
 }

@@ -46,3 +46,26 @@ export function formatTime(rfc3339: string): string {
     timeStyle: "short",
   }).format(time);
 }
+
+/** A length of time that counts down, in its two largest units. */
+export function formatDuration(seconds: number): string {
+  const m = t.value;
+  if (seconds < 60) {
+    return m["time.seconds"](seconds);
+  }
+  const minutes = Math.floor(seconds / 60);
+  return minutes < 60
+    ? m["time.minutes"](minutes, seconds % 60)
+    : m["time.hours"](Math.floor(minutes / 60), minutes % 60);
+}
+
+/** A measured time: milliseconds below a second, else seconds with two digits. */
+export function formatMs(ms: number): string {
+  return ms < 1000
+    ? `${Math.round(ms)} ms`
+    : `${new Intl.NumberFormat(TAGS[language.value], { maximumFractionDigits: 2 }).format(ms / 1000)} s`;
+}
+
+export function formatCount(count: number): string {
+  return new Intl.NumberFormat(TAGS[language.value]).format(count);
+}

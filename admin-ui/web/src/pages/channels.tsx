@@ -1,91 +1,130 @@
-//! The list of channels: what the gateway can forward to, and how its keys are doing.
+//! The list of channels: what the gateway can forward to, and how it fares, live.
 import { useSignal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
-import { listChannels } from "../api/client";
-import type { Failure } from "../api/failure";
+import { listChannels, status } from "../api/client";
 import type { Channel } from "../api/types";
-import { ChannelTable } from "../components/channel-table";
-import { Heading } from "../components/heading";
-import { ReloadIcon } from "../components/icons";
-import { failureText, Notice } from "../components/notice";
+import { copyOf } from "../channels/draft";
+import { ChannelTable } from "../channels/table";
+import { TestDialog } from "../channels/test-dialog";
+import { setClock } from "../clock";
+import { Icon } from "../components/icons";
+import { Link } from "../components/link";
+import { FailureNotice, Notice } from "../components/notice";
+import { PageHead } from "../components/page-head";
 import { t } from "../i18n";
-import { keyStorage, watched } from "../session/session";
+import { useResource } from "../resource";
+import { go } from "../router";
+import { sessionInfo } from "../session/session";
+import { isDeleted } from "../undo";
+import { template } from "./channel";
+
+/** How long after an answer to ask again; countdowns run by themselves. */
+const EVERY_MS = 4_000;
+
+async function load() {
+  const [channels, health] = await Promise.all([listChannels(), status()]);
+  if (!channels.ok) {
+    return channels;
+  }
+  if (!health.ok) {
+    return health;
+  }
+  setClock(health.value.now);
+  return {
+    ok: true as const,
+    value: {
+      channels: channels.value,
+      status: health.value.data,
+      problems: health.value.problems,
+    },
+  };
+}
 
 export function ChannelsPage() {
-  const channels = useSignal<Channel[] | null>(null);
-  const failure = useSignal<Failure | null>(null);
-  const loading = useSignal(true);
+  const m = t.value;
+  const { data, failure, loading, reload } = useResource(load, EVERY_MS);
+  const tested = useSignal<Channel | null>(null);
+  const list = data.value?.channels.filter((channel) => !isDeleted(channel.id)) ?? null;
 
-  async function load() {
-    loading.value = true;
-    const result = watched(await listChannels());
-    loading.value = false;
-    failure.value = result.ok ? null : result.failure;
-    if (result.ok) {
-      channels.value = result.value;
-    }
-  }
-
-  useEffect(() => {
-    void load();
-  }, []);
-
-  const list = channels.value;
   return (
     <>
-      <div class="page__head">
-        <div>
-          <Heading>{t.value["channels.title"]}</Heading>
-          <p class="page__intro" role="status">
-            {loading.value
-              ? t.value["channels.loading"]
-              : list !== null && t.value["channels.count"](list.length)}
-          </p>
-        </div>
+      <PageHead
+        title={m["channels.title"]}
+        intro={list !== null ? m["channels.count"](list.length) : m["channels.loading"]}
+      >
         <button
           type="button"
           class="button"
           aria-disabled={loading.value}
-          onClick={() => loading.value || load()}
+          onClick={() => loading.value || reload()}
         >
-          <ReloadIcon />
-          {t.value["channels.reload"]}
+          <Icon name="reload" />
+          {m["channels.reload"]}
         </button>
-      </div>
-      {failure.value !== null && (
-        <Notice tone="bad" title={t.value["channels.failed"]}>
-          <p>{failureText(failure.value)}</p>
-          <button type="button" class="button notice__action" onClick={load}>
-            {t.value["app.retry"]}
-          </button>
+        <Link page="channels" item="new" class="button button--primary">
+          <Icon name="add" />
+          {m["channels.add"]}
+        </Link>
+      </PageHead>
+      <FailureNotice failure={failure.value} title={m["channels.failed"]} onRetry={reload} />
+      <KeyStorageNotice hasKeys={list?.some((channel) => channel.keys.length > 0) ?? false} />
+      {data.value !== null && data.value.problems.length > 0 && (
+        <Notice tone="bad" title={m["channels.problems"]}>
+          {data.value.problems.map((problem) => (
+            <p key={problem}>{problem}</p>
+          ))}
         </Notice>
       )}
-      <KeyStorageNotice hasKeys={list?.some((channel) => channel.keys.length > 0) ?? false} />
+      {list === null && failure.value === null && <div class="card skeleton" aria-hidden="true" />}
       {list?.length === 0 && (
         <div class="card state">
-          <h2>{t.value["channels.empty"]}</h2>
-          <p>{t.value["channels.emptyText"]}</p>
+          <h2>{m["channels.empty"]}</h2>
+          <p>{m["channels.emptyText"]}</p>
+          <Link page="channels" item="new" class="button button--primary">
+            {m["channels.addFirst"]}
+          </Link>
         </div>
       )}
-      {list !== null && list.length > 0 && <ChannelTable channels={list} />}
+      {list !== null && list.length > 0 && (
+        <ChannelTable
+          channels={list}
+          status={data.value?.status ?? []}
+          onChanged={reload}
+          onTest={(channel) => {
+            tested.value = channel;
+          }}
+          onCopy={(channel) => {
+            template.value = copyOf(channel, m["channels.copyName"](channel.name));
+            go("channels", "new");
+          }}
+        />
+      )}
+      {tested.value !== null && (
+        <TestDialog
+          channel={tested.value}
+          onClose={() => {
+            tested.value = null;
+            void reload();
+          }}
+        />
+      )}
     </>
   );
 }
 
 /** Keys in clear are worth a sentence only where there are keys; a wrong master key always is. */
 function KeyStorageNotice({ hasKeys }: { hasKeys: boolean }) {
-  const storage = keyStorage.value;
-  if (storage === null) {
+  const info = sessionInfo.value;
+  if (info === null) {
     return null;
   }
-  if (storage.masterKeyError !== null) {
+  if (info.master_key_error !== null) {
     return (
       <Notice tone="bad" title={t.value["keys.masterKeyUnusable"]}>
-        <p>{storage.masterKeyError}</p>
+        <p>{info.master_key_error}</p>
       </Notice>
     );
   }
-  if (storage.encrypted || !hasKeys) {
+  if (info.upstream_keys_encrypted || !hasKeys) {
     return null;
   }
   return (

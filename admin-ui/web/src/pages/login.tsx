@@ -2,19 +2,51 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import type { Failure } from "../api/failure";
+import { Dialog } from "../components/dialog";
 import { Heading } from "../components/heading";
 import { failureText, Notice } from "../components/notice";
 import { Preferences } from "../components/preferences";
 import icon from "../design/icon.svg";
 import { t } from "../i18n";
-import { login } from "../session/session";
+import { leave, login } from "../session/session";
 
 /** When a refusal does not say how long to wait. */
 const DEFAULT_WAIT_S = 30;
 
 type Problem = { kind: "empty" } | { kind: "failed"; failure: Failure };
 
-export function LoginPage({ ended }: { ended: boolean }) {
+export function LoginPage() {
+  return (
+    <main class="login">
+      <div class="login__card">
+        <div class="login__head">
+          <img src={icon} alt="" width="32" height="32" />
+          <div>
+            <Heading focus={false}>{t.value["login.title"]}</Heading>
+            <p class="page__intro">{t.value["login.intro"]}</p>
+          </div>
+        </div>
+        <LoginForm />
+      </div>
+      <Preferences />
+    </main>
+  );
+}
+
+/** Over the page whose session has ended: with the password it goes on where it was. */
+export function SessionOver() {
+  return (
+    <Dialog title={t.value["login.endedTitle"]}>
+      <p class="page__intro">{t.value["login.ended"]}</p>
+      <LoginForm />
+      <button type="button" class="button button--small dialog__leave" onClick={leave}>
+        {t.value["login.giveUp"]}
+      </button>
+    </Dialog>
+  );
+}
+
+function LoginForm() {
   const password = useRef<HTMLInputElement>(null);
   const busy = useSignal(false);
   const problem = useSignal<Problem | null>(null);
@@ -51,56 +83,38 @@ export function LoginPage({ ended }: { ended: boolean }) {
 
   const isWrong = problem.value !== null && concernsPassword(problem.value);
   return (
-    <main class="login">
-      <div class="login__card">
-        <div class="login__head">
-          <img src={icon} alt="" width="32" height="32" />
-          <div>
-            <Heading focus={false}>{t.value["login.title"]}</Heading>
-            <p class="page__intro">{t.value["login.intro"]}</p>
-          </div>
-        </div>
-        {ended && problem.value === null && <Notice tone="info">{t.value["login.ended"]}</Notice>}
-        {problem.value !== null && <ProblemNotice problem={problem.value} />}
-        <form class="login__form" onSubmit={submit} noValidate>
-          {/* For password managers, which file a password under a name. */}
+    <div class="login__body">
+      {problem.value !== null && <ProblemNotice problem={problem.value} />}
+      <form class="login__form" onSubmit={submit} noValidate>
+        {/* For password managers, which file a password under a name. */}
+        <input type="text" name="username" value="admin" autocomplete="username" readOnly hidden />
+        <label class="field">
+          <span class="field__label">{t.value["login.password"]}</span>
           <input
-            type="text"
-            name="username"
-            value="admin"
-            autocomplete="username"
-            readOnly
-            hidden
+            ref={password}
+            class="input"
+            type="password"
+            name="password"
+            autocomplete="current-password"
+            required
+            aria-invalid={isWrong}
+            {...(problem.value === null ? {} : { "aria-describedby": "login-problem" })}
           />
-          <label class="field">
-            <span class="field__label">{t.value["login.password"]}</span>
-            <input
-              ref={password}
-              class="input"
-              type="password"
-              name="password"
-              autocomplete="current-password"
-              required
-              aria-invalid={isWrong}
-              {...(problem.value === null ? {} : { "aria-describedby": "login-problem" })}
-            />
-          </label>
-          <button
-            type="submit"
-            class="button button--primary"
-            disabled={wait > 0}
-            aria-disabled={busy.value}
-          >
-            {busy.value
-              ? t.value["login.busy"]
-              : wait > 0
-                ? t.value["login.wait"](wait)
-                : t.value["login.submit"]}
-          </button>
-        </form>
-      </div>
-      <Preferences />
-    </main>
+        </label>
+        <button
+          type="submit"
+          class="button button--primary"
+          disabled={wait > 0}
+          aria-disabled={busy.value}
+        >
+          {busy.value
+            ? t.value["login.busy"]
+            : wait > 0
+              ? t.value["login.wait"](wait)
+              : t.value["login.submit"]}
+        </button>
+      </form>
+    </div>
   );
 }
 

@@ -2,28 +2,48 @@
 import { signal } from "@preact/signals";
 import * as api from "../api/client";
 import type { Failure, Result } from "../api/failure";
-import type { KeyStorage } from "../api/types";
+import type { SessionInfo } from "../api/types";
 
 export type Session =
   | { state: "checking" }
   | { state: "unreachable"; failure: Failure }
-  /** `ended`: there was a session in this visit, and the gateway no longer accepts it. */
-  | { state: "out"; ended: boolean }
-  | { state: "in" };
+  | { state: "out" }
+  /** `over`: the gateway no longer accepts it. The page stays as it is until the password comes. */
+  | { state: "in"; over: boolean };
 
 export const session = signal<Session>({ state: "checking" });
 
-/** How upstream keys are kept, as far as it is known; it cannot change while the gateway runs. */
-export const keyStorage = signal<KeyStorage | null>(null);
+/** What the gateway says of the session, as far as it is known. */
+export const sessionInfo = signal<SessionInfo | null>(null);
+
+/** Calls that wait for the password; they learn whether it came. */
+let waiting: ((renewed: boolean) => void)[] = [];
+
+api.onSessionOver(() => {
+  if (session.value.state !== "in") {
+    return Promise.resolve(false);
+  }
+  session.value = { state: "in", over: true };
+  return new Promise((resolve) => waiting.push(resolve));
+});
+
+function settle(next: Session, renewed: boolean): void {
+  session.value = next;
+  const all = waiting;
+  waiting = [];
+  for (const resolve of all) {
+    resolve(renewed);
+  }
+}
 
 export async function checkSession(): Promise<void> {
   session.value = { state: "checking" };
   const result = await api.session();
   if (result.ok) {
-    keyStorage.value = result.value;
-    session.value = { state: "in" };
+    sessionInfo.value = result.value;
+    session.value = { state: "in", over: false };
   } else if (isRefusedLogin(result.failure)) {
-    session.value = { state: "out", ended: false };
+    session.value = { state: "out" };
   } else {
     session.value = { state: "unreachable", failure: result.failure };
   }
@@ -32,9 +52,9 @@ export async function checkSession(): Promise<void> {
 export async function login(password: string): Promise<Result<null>> {
   const result = await api.login(password);
   if (result.ok) {
-    session.value = { state: "in" };
+    settle({ state: "in", over: false }, true);
     const about = await api.session();
-    keyStorage.value = about.ok ? about.value : null;
+    sessionInfo.value = about.ok ? about.value : null;
   }
   return result;
 }
@@ -43,17 +63,15 @@ export async function logout(): Promise<Result<null>> {
   const result = await api.logout();
   // A session that is already over is as good as one that has been ended.
   if (result.ok || isRefusedLogin(result.failure)) {
-    session.value = { state: "out", ended: false };
+    leave();
   }
   return result;
 }
 
-/** Passes a result on; if it says that the session is over, everyone learns of it. */
-export function watched<T>(result: Result<T>): Result<T> {
-  if (!result.ok && isRefusedLogin(result.failure)) {
-    session.value = { state: "out", ended: true };
-  }
-  return result;
+/** To the login page, with whatever was open given up. */
+export function leave(): void {
+  sessionInfo.value = null;
+  settle({ state: "out" }, false);
 }
 
 /** 503 `admin_disabled` too: the login page is where its explanation belongs. */

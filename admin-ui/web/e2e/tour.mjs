@@ -1,0 +1,51 @@
+//! The way past everything that the panel can show, in either language.
+import { GATEWAY_URL } from "./browser.mjs";
+
+/** Opens every page and every dialog, and calls `look` when it stands. */
+export async function tour(page, { channelId, key }, look) {
+  const at = (path) => page.goto(`${GATEWAY_URL}/admin/${path}`);
+  await at("channels");
+  await page.locator(".table__link").first().waitFor();
+  await look("channels");
+  await at("channels/new");
+  await page.locator(".preset").first().waitFor();
+  await look("channel-new");
+  await at(`channels/${channelId}`);
+  await page.locator(".kept").waitFor();
+  await page.locator("summary").click();
+  await look("channel");
+  await page.locator(".chips .button").first().click();
+  await page.locator(".pick .check").first().waitFor();
+  await look("pick-models");
+  await page.keyboard.press("Escape");
+  await page.locator(".page__head .button").first().click();
+  await page.locator("dialog .button--primary").click();
+  await page.locator(".test__result .notice").waitFor();
+  await look("test");
+  await at("keys");
+  await page.locator(".table .key-name").first().waitFor();
+  await look("keys");
+  await page.locator(".page__head .button--primary").click();
+  await look("key-new");
+  await at("playground");
+  await page.locator(".play__setup input[type=password]").fill(key);
+  await page.waitForFunction(() => document.querySelectorAll("#play-models option").length > 0);
+  await page.locator(".play__setup input[list]").fill("gpt-4o");
+  await page.locator(".composer textarea").fill("What does a gateway do?");
+  await page.keyboard.press("Enter");
+  await page.locator(".facts").waitFor();
+  await look("playground");
+  await at("routing");
+  await page.locator("input[list]").fill("gpt-4o");
+  await page.keyboard.press("Enter");
+  await page.locator(".rows").waitFor();
+  await look("routing");
+  await at("settings");
+  await page.locator("textarea").waitFor();
+  await page.waitForFunction(() => !document.querySelector(".facts").textContent.includes("…"));
+  await look("settings");
+  await page.locator("textarea").fill('{"version":1,"channels":[],"keys":[],"settings":{}}');
+  await page.locator(".section:has(textarea) .button").click();
+  await page.locator("dialog .changes").waitFor();
+  await look("import");
+}

@@ -1,0 +1,85 @@
+//! An upstream that does as it is told: what a real service would answer, without one.
+import { createServer } from "node:http";
+
+const STEP_MS = 15;
+
+/**
+ * Starts it on a free port. The last part of a key says how it fares: `…-throttled` is answered 429,
+ * `…-refused` 401. The model `broken` fails, `slow` never ends, all others say `answer`.
+ */
+export async function startUpstream() {
+  const state = { answer: "Hello from the upstream.", requests: 0 };
+  const server = createServer(async (request, response) => {
+    state.requests += 1;
+    let body = "";
+    for await (const piece of request) {
+      body += piece;
+    }
+    const key = request.headers.authorization ?? "";
+    if (key.endsWith("-throttled")) {
+      const headers = { "retry-after": "90" };
+      return send(response, 429, { error: { message: "Rate limit reached." } }, headers);
+    }
+    if (key.endsWith("-refused")) {
+      return send(response, 401, { error: { message: "Incorrect API key provided." } });
+    }
+    if (request.url.endsWith("/models")) {
+      const data = ["alpha", "beta", "gamma"].map((id) => ({ id, object: "model" }));
+      return send(response, 200, { object: "list", data });
+    }
+    const asked = JSON.parse(body);
+    if (asked.model === "broken") {
+      return send(response, 400, { error: { message: state.answer } });
+    }
+    return asked.stream ? stream(response, asked, state.answer) : whole(response, asked, state);
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    state,
+    url: `http://127.0.0.1:${server.address().port}/v1`,
+    close: () => {
+      server.closeAllConnections();
+      return new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+const USAGE = { prompt_tokens: 11, completion_tokens: 7, total_tokens: 18 };
+
+function send(response, status, body, headers = {}) {
+  response.writeHead(status, { "content-type": "application/json", ...headers });
+  response.end(JSON.stringify(body));
+}
+
+function whole(response, asked, state) {
+  const message = { role: "assistant", content: state.answer };
+  send(response, 200, {
+    id: "chat-1",
+    object: "chat.completion",
+    model: asked.model,
+    choices: [{ index: 0, message, finish_reason: "stop" }],
+    usage: USAGE,
+  });
+}
+
+async function stream(response, asked, answer) {
+  response.writeHead(200, { "content-type": "text/event-stream" });
+  const event = (choices, more = {}) => {
+    const chunk = { id: "chat-1", object: "chat.completion.chunk", model: asked.model, choices };
+    response.write(`data: ${JSON.stringify({ ...chunk, ...more })}\n\n`);
+  };
+  const pieces = answer.match(/[\s\S]{1,4}/g) ?? [];
+  for (let at = 0; at < pieces.length || asked.model === "slow"; at += 1) {
+    if (response.destroyed) {
+      return;
+    }
+    const content = pieces[at % pieces.length];
+    event([{ index: 0, delta: { content }, finish_reason: null }]);
+    await new Promise((resolve) => setTimeout(resolve, STEP_MS));
+  }
+  event([{ index: 0, delta: {}, finish_reason: "stop" }]);
+  if (asked.stream_options?.include_usage) {
+    event([], { usage: USAGE });
+  }
+  response.end("data: [DONE]\n\n");
+}

@@ -1,0 +1,26 @@
+//! That what the panel reads is what the API's document promises. Nothing here runs; a disagreement
+//! does not compile.
+import type * as wire from "./schema";
+import type * as ours from "./types";
+
+/** A value as readers give it: what may be absent is null then. */
+type Given<T> = T extends (infer One)[]
+  ? Given<One>[]
+  : T extends object
+    ? {
+        [K in keyof T]-?: Given<Exclude<T[K], undefined>> | (undefined extends T[K] ? null : never);
+      }
+    : T;
+
+type Agrees<Wire extends Ours, Ours> = Wire;
+
+export type Agreement = [
+  // What is said of Azure is the same for reading and writing, and only writing may leave members out.
+  Agrees<Given<Omit<wire.Channel, "azure">>, Omit<ours.Channel, "azure">>,
+  Agrees<Given<wire.ClientKey>, ours.ClientKey>,
+  Agrees<Given<wire.ClientKeyCreated>, ours.CreatedKey>,
+  Agrees<Given<wire.Status>, ours.Status>,
+  Agrees<Given<wire.Route>, ours.DryRun>,
+  Agrees<Given<wire.TestOutcome>, ours.Trial>,
+  Agrees<Given<wire.Session>, ours.SessionInfo>,
+];

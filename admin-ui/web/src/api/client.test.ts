@@ -1,0 +1,86 @@
+import { readFileSync } from "node:fs";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import * as api from "./client";
+
+afterEach(() => vi.unstubAllGlobals());
+
+/** Every call that the API's document has, with a pattern for its path. */
+function documented(): [call: string, pattern: RegExp][] {
+  const at = new URL("../../../../crates/gateway-core/src/admin/openapi.json", import.meta.url);
+  const { paths } = JSON.parse(readFileSync(at, "utf8")) as { paths: Record<string, object> };
+  return Object.entries(paths).flatMap(([path, item]) =>
+    Object.keys(item).map((method): [string, RegExp] => [
+      `${method.toUpperCase()} ${path}`,
+      new RegExp(`^${method.toUpperCase()} /admin/api${path.replace("{id}", "\\w+")}$`),
+    ]),
+  );
+}
+
+/** Answers with these in turn, and notes what was asked. */
+function answering(...answers: { status: number; body?: unknown }[]): string[] {
+  const asked: string[] = [];
+  vi.stubGlobal("fetch", (url: string, { method }: RequestInit) => {
+    asked.push(`${method} ${url.split("?")[0]}`);
+    const { status, body } = answers.shift() ?? { status: 500 };
+    return Promise.resolve(
+      new Response(body === undefined ? "" : JSON.stringify(body), { status }),
+    );
+  });
+  return asked;
+}
+
+describe("every call of the client", () => {
+  const calls = {
+    login: () => api.login("p"),
+    logout: () => api.logout(),
+    session: () => api.session(),
+    listChannels: () => api.listChannels(),
+    createChannel: () => api.createChannel({}),
+    changeChannel: () => api.changeChannel("ch_1", {}),
+    deleteChannel: () => api.deleteChannel("ch_1"),
+    testChannel: () => api.testChannel("ch_1", { stream: true }),
+    upstreamModels: () => api.upstreamModels("ch_1"),
+    listKeys: () => api.listKeys(),
+    createKey: () => api.createKey({}),
+    changeKey: () => api.changeKey("ck_1", {}),
+    deleteKey: () => api.deleteKey("ck_1"),
+    status: () => api.status(),
+    dryRun: () => api.dryRun("a/b?c"),
+    exportConfig: () => api.exportConfig(true),
+    importConfig: () => api.importConfig({}, '"1"'),
+  };
+
+  it.each(Object.entries(calls))("%s is in the API's document", async (_, call) => {
+    const asked = answering();
+    await call();
+    const known = documented().filter(([, pattern]) => pattern.test(asked[0] ?? ""));
+    expect(known, asked[0]).toHaveLength(1);
+  });
+});
+
+describe("a session that is over", () => {
+  const over = { status: 401 };
+  const list = { status: 200, body: { data: [] } };
+
+  it("is renewed once, and the call repeated", async () => {
+    const asked = answering(over, list);
+    api.onSessionOver(() => Promise.resolve(true));
+    expect(await api.listKeys()).toEqual({ ok: true, value: [] });
+    expect(asked).toHaveLength(2);
+  });
+
+  it("is over for the call when nobody renews it", async () => {
+    const asked = answering(over, list);
+    api.onSessionOver(() => Promise.resolve(false));
+    expect(await api.listKeys()).toMatchObject({ ok: false, failure: { status: 401 } });
+    expect(asked).toHaveLength(1);
+  });
+
+  it("is an answer to the question about the session", async () => {
+    answering(over);
+    const renew = vi.fn(() => Promise.resolve(true));
+    api.onSessionOver(renew);
+    expect(await api.session()).toMatchObject({ ok: false });
+    expect(renew).not.toHaveBeenCalled();
+  });
+});

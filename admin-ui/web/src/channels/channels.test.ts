@@ -1,0 +1,186 @@
+import { describe, expect, it } from "vitest";
+import { parseChannels } from "../api/types";
+import { addedTo, mapOf } from "../components/pairs";
+import { bodyOf, copyOf, draftOf, emptyDraft, withPreset } from "./draft";
+import { groupsOf, healthOf, shareOf } from "./health";
+import { PRESETS } from "./presets";
+
+function channel(change: Record<string, unknown> = {}) {
+  const [one] = parseChannels({
+    data: [
+      {
+        id: "ch_1",
+        name: "One",
+        enabled: true,
+        provider: "openai",
+        base_url: "https://one.test/v1",
+        keys: [
+          { id: "uk_1", hint: "a…b", enabled: true, status: "ok", until: null },
+          { id: "uk_2", hint: "c…d", enabled: true, status: "rejected", until: null },
+        ],
+        models: ["m"],
+        model_map: { x: "m" },
+        priority: 2,
+        weight: 7,
+        headers: { "x-a": "1" },
+        drop_params: ["seed"],
+        hedge_after_ms: 900,
+        ...change,
+      },
+    ],
+  });
+  if (one === undefined) {
+    throw new Error("no channel");
+  }
+  return one;
+}
+
+describe("a draft", () => {
+  it("sends back what it was made from", () => {
+    expect(bodyOf(draftOf(channel()))).toEqual({
+      name: "One",
+      enabled: true,
+      provider: "openai",
+      base_url: "https://one.test/v1",
+      keys: [
+        { id: "uk_1", enabled: true },
+        { id: "uk_2", enabled: true },
+      ],
+      models: ["m"],
+      model_map: { x: "m" },
+      priority: 2,
+      weight: 7,
+      headers: { "x-a": "1" },
+      drop_params: ["seed"],
+      stream_usage: true,
+      connect_timeout_ms: 5000,
+      first_byte_timeout_ms: 60000,
+      idle_timeout_ms: 60000,
+      hedge_after_ms: 900,
+      azure: null,
+    });
+  });
+
+  it("keeps, removes and adds keys, each once", () => {
+    const draft = draftOf(channel());
+    const keys = draft.keys.map((key) => ({ ...key, removed: key.id === "uk_1" }));
+    expect(bodyOf({ ...draft, keys, newKeys: " new-1\r\n\nnew-2\nnew-1\n" })["keys"]).toEqual([
+      { id: "uk_2", enabled: true },
+      "new-1",
+      "new-2",
+    ]);
+    expect(copyOf(channel(), "Two")).toMatchObject({ name: "Two", keys: [], weight: "7" });
+  });
+
+  it("leaves the judgement of numbers to the gateway", () => {
+    const body = bodyOf({ ...emptyDraft(), weight: "many", priority: " 3 ", hedge_after_ms: " " });
+    expect(body).toMatchObject({ weight: "many", priority: 3, hedge_after_ms: null });
+  });
+
+  it("names Azure's members only for Azure", () => {
+    const draft = { ...draftOf(channel({ azure: null })), provider: "azure" as const };
+    expect(bodyOf(draft)["azure"]).toEqual({ api_version: null, deployments: {} });
+  });
+
+  it("takes over a preset but no name that somebody chose", () => {
+    const [first, second] = PRESETS;
+    if (first === undefined || second === undefined) {
+      throw new Error("no presets");
+    }
+    const draft = withPreset(withPreset(emptyDraft(), first), second);
+    expect(draft).toMatchObject({ name: second.name, base_url: second.baseUrl });
+    expect(withPreset({ ...draft, name: "Mine" }, first).name).toBe("Mine");
+  });
+});
+
+describe("editors", () => {
+  it("cut what was pasted at lines, commas and blanks", () => {
+    expect(addedTo(["a"], "b,c\nd  a;e")).toEqual(["a", "b", "c", "d", "e"]);
+  });
+
+  it("ignore rows with nothing in them", () => {
+    const rows = [
+      { row: 1, name: " a ", value: " b " },
+      { row: 2, name: "", value: " " },
+    ];
+    expect(mapOf(rows)).toEqual({ a: "b" });
+  });
+});
+
+describe("health", () => {
+  const ready = { state: "ready", until: null, reason: null, detail: null };
+  const cooling = { ...ready, state: "cooling", detail: "429: slow down" };
+  const status = (change: object) => ({
+    id: "ch_1",
+    ...ready,
+    keys: [
+      { id: "uk_1", hint: "a…b", enabled: true, ...ready },
+      { id: "uk_2", hint: "c…d", enabled: true, ...ready },
+    ],
+    models: [],
+    ...change,
+  });
+  const keys = (first: object, second: object) => [
+    { id: "uk_1", hint: "a…b", enabled: true, ...first },
+    { id: "uk_2", hint: "c…d", enabled: true, ...second },
+  ];
+  const rejected = { ...ready, state: "rejected" };
+
+  it.each([
+    [{}, status({}), "ok"],
+    [{}, null, "degraded"],
+    [{ enabled: false }, status(cooling), "disabled"],
+    [{}, status(cooling), "cooling"],
+    [{}, status({ ...ready, state: "probing" }), "probing"],
+    [{}, status({ keys: keys(cooling, ready) }), "degraded"],
+    [{}, status({ keys: keys(cooling, rejected) }), "keysCooling"],
+    [{}, status({ keys: keys(rejected, rejected) }), "keysRejected"],
+    [{}, status({ keys: keys({ ...ready, enabled: false }, rejected) }), "keysRejected"],
+    [{}, status({ models: [{ model: "m", ...cooling }] }), "degraded"],
+    [{ keys: [] }, status({ keys: [] }), "ok"],
+  ])("of %j with %j is %s", (change, known, verdict) => {
+    expect(healthOf(channel(change), known).verdict).toBe(verdict);
+  });
+
+  it("says that every key is switched off", () => {
+    const off = { ...ready, enabled: false };
+    expect(healthOf(channel(), status({ keys: keys(off, off) })).verdict).toBe("noKeys");
+  });
+});
+
+describe("shares", () => {
+  const of = (weight: number, change: object = {}) => channel({ weight, keys: [], ...change });
+
+  it.each([
+    [
+      [3, 1],
+      [0.75, 0.25],
+    ],
+    [
+      [0, 0],
+      [0.5, 0.5],
+    ],
+    [
+      [0, 5],
+      [0, 1],
+    ],
+  ])("of weights %j are %j", (weights, expected) => {
+    const group = weights.map((weight) => of(weight));
+    expect(group.map((one) => shareOf(one, group))).toEqual(expected);
+  });
+
+  it("go to channels that are switched on and have a key that is", () => {
+    const off = of(9, { enabled: false });
+    const keyless = of(9, { keys: [{ id: "uk_1", hint: "…", enabled: false }] });
+    const on = of(1);
+    expect([off, keyless, on].map((one) => shareOf(one, [off, keyless, on]))).toEqual([0, 0, 1]);
+  });
+
+  it("are counted per priority, lowest first", () => {
+    const [a, b, c] = [of(1), of(1, { priority: 0 }), of(1)];
+    expect(groupsOf([a, b, c])).toEqual([
+      { priority: 0, channels: [b] },
+      { priority: 2, channels: [a, c] },
+    ]);
+  });
+});

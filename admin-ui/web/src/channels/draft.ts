@@ -1,0 +1,137 @@
+//! A channel as it is being typed, and what of it is sent. Judges nothing: the gateway does.
+import type { Channel, UpstreamKey } from "../api/types";
+import { mapOf, type Pair, pairsOf } from "../components/pairs";
+import { PRESETS, type Preset } from "./presets";
+
+export type KeptKey = UpstreamKey & { removed: boolean };
+
+export interface Draft {
+  name: string;
+  enabled: boolean;
+  provider: "openai" | "azure" | "anthropic";
+  base_url: string;
+  keys: KeptKey[];
+  /** One a line. */
+  newKeys: string;
+  models: string[];
+  model_map: Pair[];
+  priority: string;
+  weight: string;
+  headers: Pair[];
+  drop_params: string[];
+  stream_usage: boolean;
+  connect_timeout_ms: string;
+  first_byte_timeout_ms: string;
+  idle_timeout_ms: string;
+  hedge_after_ms: string;
+  api_version: string;
+  deployments: Pair[];
+}
+
+export function emptyDraft(): Draft {
+  return {
+    name: "",
+    enabled: true,
+    provider: "openai",
+    base_url: "",
+    keys: [],
+    newKeys: "",
+    models: [],
+    model_map: [],
+    priority: "0",
+    weight: "1",
+    headers: [],
+    drop_params: [],
+    stream_usage: true,
+    connect_timeout_ms: "5000",
+    first_byte_timeout_ms: "60000",
+    idle_timeout_ms: "60000",
+    hedge_after_ms: "",
+    api_version: "",
+    deployments: [],
+  };
+}
+
+export function draftOf(channel: Channel): Draft {
+  return {
+    name: channel.name,
+    enabled: channel.enabled,
+    provider: providerOf(channel.provider),
+    base_url: channel.base_url,
+    keys: channel.keys.map((key) => ({ ...key, removed: false })),
+    newKeys: "",
+    models: channel.models,
+    model_map: pairsOf(channel.model_map),
+    priority: String(channel.priority),
+    weight: String(channel.weight),
+    headers: pairsOf(channel.headers),
+    drop_params: channel.drop_params,
+    stream_usage: channel.stream_usage,
+    connect_timeout_ms: String(channel.connect_timeout_ms),
+    first_byte_timeout_ms: String(channel.first_byte_timeout_ms),
+    idle_timeout_ms: String(channel.idle_timeout_ms),
+    hedge_after_ms: channel.hedge_after_ms === null ? "" : String(channel.hedge_after_ms),
+    api_version: channel.azure?.api_version ?? "",
+    deployments: pairsOf(channel.azure?.deployments ?? {}),
+  };
+}
+
+/** Everything but the keys, which nobody can read. */
+export function copyOf(channel: Channel, name: string): Draft {
+  return { ...draftOf(channel), name, keys: [] };
+}
+
+/** Takes over a preset; a name that somebody typed stays. */
+export function withPreset(draft: Draft, preset: Preset): Draft {
+  const isOurs = draft.name === "" || PRESETS.some(({ name }) => name === draft.name);
+  return {
+    ...draft,
+    name: isOurs ? preset.name : draft.name,
+    provider: preset.provider,
+    base_url: preset.baseUrl,
+  };
+}
+
+/** What is sent; it names every member, so that a change is the same as what is on the screen. */
+export function bodyOf(draft: Draft): Record<string, unknown> {
+  const kept = draft.keys.filter((key) => !key.removed).map(({ id, enabled }) => ({ id, enabled }));
+  const added = draft.newKeys
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "");
+  return {
+    name: draft.name.trim(),
+    enabled: draft.enabled,
+    provider: draft.provider,
+    base_url: draft.base_url.trim(),
+    keys: [...kept, ...new Set(added)],
+    models: draft.models,
+    model_map: mapOf(draft.model_map),
+    priority: numberOf(draft.priority),
+    weight: numberOf(draft.weight),
+    headers: mapOf(draft.headers),
+    drop_params: draft.drop_params,
+    stream_usage: draft.stream_usage,
+    connect_timeout_ms: numberOf(draft.connect_timeout_ms),
+    first_byte_timeout_ms: numberOf(draft.first_byte_timeout_ms),
+    idle_timeout_ms: numberOf(draft.idle_timeout_ms),
+    hedge_after_ms: draft.hedge_after_ms.trim() === "" ? null : numberOf(draft.hedge_after_ms),
+    azure:
+      draft.provider === "azure"
+        ? {
+            api_version: draft.api_version.trim() === "" ? null : draft.api_version.trim(),
+            deployments: mapOf(draft.deployments),
+          }
+        : null,
+  };
+}
+
+/** What is no number is sent as it is: the gateway says what it wants there. */
+export function numberOf(text: string): number | string {
+  const trimmed = text.trim();
+  return /^-?\d+$/.test(trimmed) ? Number(trimmed) : trimmed;
+}
+
+function providerOf(name: string): Draft["provider"] {
+  return name === "azure" || name === "anthropic" ? name : "openai";
+}

@@ -1,0 +1,277 @@
+//! The fields of a channel: first what everybody needs, the rest under "advanced". Draws a draft and
+//! tells of changes; keeps nothing.
+import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import type { Channel } from "../api/types";
+import { ListEditor, MapEditor } from "../components/editors";
+import { SelectField, Switch, TextField } from "../components/fields";
+import { Icon } from "../components/icons";
+import { t } from "../i18n";
+import { type Draft, withPreset } from "./draft";
+import { KeysEditor } from "./keys-editor";
+import { PickModels } from "./pick-models";
+import { PRESETS } from "./presets";
+
+/** Where a mistake would be out of sight. */
+const ADVANCED = [
+  "model_map",
+  "headers",
+  "drop_params",
+  "stream_usage",
+  "connect_timeout_ms",
+  "first_byte_timeout_ms",
+  "idle_timeout_ms",
+  "hedge_after_ms",
+];
+
+interface FormProps {
+  draft: Draft;
+  stored: Channel | null;
+  problems: Record<string, string[]>;
+  onChange: (change: Partial<Draft>) => void;
+}
+
+export function ChannelForm(props: FormProps) {
+  return (
+    <>
+      <Service {...props} />
+      <Models {...props} />
+      <Traffic {...props} />
+      <Advanced {...props} />
+    </>
+  );
+}
+
+function Service({ draft, stored, problems, onChange }: FormProps) {
+  const m = t.value;
+  return (
+    <section class="card section">
+      <h2>{m["form.service"]}</h2>
+      {stored === null && (
+        <fieldset class="field">
+          <legend class="field__label">{m["form.preset"]}</legend>
+          <div class="presets">
+            {PRESETS.map((preset) => (
+              <button
+                key={preset.id}
+                type="button"
+                class="preset"
+                aria-pressed={
+                  preset.baseUrl === draft.base_url && preset.provider === draft.provider
+                }
+                onClick={() => onChange(withPreset(draft, preset))}
+              >
+                {preset.name}
+              </button>
+            ))}
+          </div>
+        </fieldset>
+      )}
+      <div class="columns">
+        <TextField
+          label={m["form.name"]}
+          value={draft.name}
+          required
+          errors={problems["name"]}
+          onChange={(name) => onChange({ name })}
+        />
+        <SelectField
+          label={m["form.provider"]}
+          value={draft.provider}
+          options={[
+            ["openai", m["form.providerOpenai"]],
+            ["azure", "Azure OpenAI"],
+            ["anthropic", "Anthropic"],
+          ]}
+          errors={problems["provider"]}
+          onChange={(provider) => onChange({ provider })}
+        />
+      </div>
+      <TextField
+        label={m["form.baseUrl"]}
+        hint={m[`form.baseUrlHint.${draft.provider}`]}
+        type="url"
+        code
+        required
+        value={draft.base_url}
+        errors={problems["base_url"]}
+        onChange={(base_url) => onChange({ base_url })}
+      />
+      <KeysEditor draft={draft} errors={problems["keys"]} onChange={onChange} />
+    </section>
+  );
+}
+
+function Models({ draft, stored, problems, onChange }: FormProps) {
+  const m = t.value;
+  const isPicking = useSignal(false);
+  return (
+    <section class="card section">
+      <h2>{m["channels.models"]}</h2>
+      {draft.provider === "azure" && (
+        <>
+          <MapEditor
+            label={m["form.deployments"]}
+            hint={m["form.deploymentsHint"]}
+            nameLabel={m["form.model"]}
+            valueLabel={m["form.deployment"]}
+            pairs={draft.deployments}
+            errors={problems["azure"]}
+            onChange={(deployments) => onChange({ deployments })}
+          />
+          <TextField
+            label={m["form.apiVersion"]}
+            hint={m["form.apiVersionHint"]}
+            code
+            value={draft.api_version}
+            onChange={(api_version) => onChange({ api_version })}
+          />
+        </>
+      )}
+      <ListEditor
+        label={m["form.models"]}
+        hint={m["form.modelsHint"]}
+        values={draft.models}
+        errors={problems["models"]}
+        onChange={(models) => onChange({ models })}
+      >
+        {stored !== null && (
+          <button
+            type="button"
+            class="button"
+            onClick={() => {
+              isPicking.value = true;
+            }}
+          >
+            <Icon name="pick" />
+            {m["form.fetch"]}
+          </button>
+        )}
+      </ListEditor>
+      {stored === null && <p class="field__hint">{m["form.fetchLater"]}</p>}
+      {isPicking.value && stored !== null && (
+        <PickModels
+          channelId={stored.id}
+          picked={draft.models}
+          onPick={(models) => {
+            isPicking.value = false;
+            onChange({ models });
+          }}
+          onClose={() => {
+            isPicking.value = false;
+          }}
+        />
+      )}
+    </section>
+  );
+}
+
+function Traffic({ draft, problems, onChange }: FormProps) {
+  const m = t.value;
+  return (
+    <section class="card section">
+      <h2>{m["form.traffic"]}</h2>
+      <div class="columns">
+        <TextField
+          label={m["form.priority"]}
+          hint={m["form.priorityHint"]}
+          type="number"
+          value={draft.priority}
+          errors={problems["priority"]}
+          onChange={(priority) => onChange({ priority })}
+        />
+        <TextField
+          label={m["form.weight"]}
+          hint={m["form.weightHint"]}
+          type="number"
+          value={draft.weight}
+          errors={problems["weight"]}
+          onChange={(weight) => onChange({ weight })}
+        />
+      </div>
+      <Switch
+        label={m["channels.enabled"]}
+        checked={draft.enabled}
+        onChange={(enabled) => onChange({ enabled })}
+      />
+    </section>
+  );
+}
+
+const TIMES = [
+  "connect_timeout_ms",
+  "first_byte_timeout_ms",
+  "idle_timeout_ms",
+  "hedge_after_ms",
+] as const;
+
+function Advanced({ draft, problems, onChange }: FormProps) {
+  const m = t.value;
+  const isWrong = ADVANCED.some((field) => problems[field] !== undefined);
+  const isOpen = useSignal(false);
+  useEffect(() => {
+    if (isWrong) {
+      isOpen.value = true;
+    }
+  }, [isWrong]);
+  return (
+    <details
+      class="card advanced"
+      open={isOpen.value || isWrong}
+      onToggle={(event) => {
+        isOpen.value = event.currentTarget.open;
+      }}
+    >
+      <summary>
+        <Icon name="down" />
+        {m["form.advanced"]}
+        <span class="muted">{m["form.advancedText"]}</span>
+      </summary>
+      <div class="section">
+        <MapEditor
+          label={m["form.modelMap"]}
+          hint={m["form.modelMapHint"]}
+          nameLabel={m["form.asked"]}
+          valueLabel={m["form.sent"]}
+          pairs={draft.model_map}
+          errors={problems["model_map"]}
+          onChange={(model_map) => onChange({ model_map })}
+        />
+        <MapEditor
+          label={m["form.headers"]}
+          hint={m["form.headersHint"]}
+          nameLabel={m["form.header"]}
+          valueLabel={m["form.value"]}
+          pairs={draft.headers}
+          errors={problems["headers"]}
+          onChange={(headers) => onChange({ headers })}
+        />
+        <ListEditor
+          label={m["form.dropParams"]}
+          hint={m["form.dropParamsHint"]}
+          values={draft.drop_params}
+          errors={problems["drop_params"]}
+          onChange={(drop_params) => onChange({ drop_params })}
+        />
+        <Switch
+          label={m["form.streamUsage"]}
+          checked={draft.stream_usage}
+          onChange={(stream_usage) => onChange({ stream_usage })}
+        />
+        <div class="columns">
+          {TIMES.map((name) => (
+            <TextField
+              key={name}
+              label={m[`form.${name}`]}
+              hint={m[`form.${name}.hint`]}
+              type="number"
+              value={draft[name]}
+              errors={problems[name]}
+              onChange={(value) => onChange({ [name]: value })}
+            />
+          ))}
+        </div>
+      </div>
+    </details>
+  );
+}

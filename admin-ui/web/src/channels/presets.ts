@@ -1,0 +1,37 @@
+//! Upstreams that people have, with what is known of them, so that only a key is left to fill in.
+export interface Preset {
+  id: string;
+  name: string;
+  provider: "openai" | "azure" | "anthropic";
+  baseUrl: string;
+  /** Runs on one's own machine and needs no key. */
+  keyless?: boolean;
+}
+
+export const PRESETS: readonly Preset[] = [
+  preset("openai", "OpenAI", "https://api.openai.com/v1"),
+  preset("openrouter", "OpenRouter", "https://openrouter.ai/api/v1"),
+  preset("nvidia", "NVIDIA NIM", "https://integrate.api.nvidia.com/v1"),
+  {
+    id: "anthropic",
+    name: "Anthropic",
+    provider: "anthropic",
+    baseUrl: "https://api.anthropic.com/v1",
+  },
+  preset("anthropic-openai", "Anthropic (OpenAI-compatible)", "https://api.anthropic.com/v1"),
+  preset("gemini", "Google Gemini", "https://generativelanguage.googleapis.com/v1beta/openai"),
+  {
+    id: "azure",
+    name: "Azure OpenAI",
+    provider: "azure",
+    baseUrl: "https://RESOURCE.openai.azure.com",
+  },
+  preset("groq", "Groq", "https://api.groq.com/openai/v1"),
+  preset("deepseek", "DeepSeek", "https://api.deepseek.com/v1"),
+  { ...preset("ollama", "Ollama", "http://127.0.0.1:11434/v1"), keyless: true },
+  { ...preset("vllm", "vLLM", "http://127.0.0.1:8000/v1"), keyless: true },
+];
+
+function preset(id: string, name: string, baseUrl: string): Preset {
+  return { id, name, provider: "openai", baseUrl };
+}

@@ -1,0 +1,240 @@
+//! Channels as a table, one group of rows per priority; on a narrow screen each row stands as a block.
+//! The roles are written out because browsers drop a table's meaning when its rows are no longer laid
+//! out as one.
+import { useSignal } from "@preact/signals";
+import { changeChannel } from "../api/client";
+import { type Channel, type ChannelStatus, servedModels } from "../api/types";
+import { Switch } from "../components/fields";
+import { Icon } from "../components/icons";
+import { Link } from "../components/link";
+import { failureText } from "../components/notice";
+import { Status } from "../components/status";
+import { t } from "../i18n";
+import { deleteLater } from "../undo";
+import { type Group, groupsOf, healthOf, shareOf, type Trouble } from "./health";
+import { Until } from "./until";
+
+/** More troubles than this are counted, not listed. */
+const TROUBLES_SHOWN = 3;
+
+interface TableProps {
+  channels: Channel[];
+  status: ChannelStatus[];
+  onChanged: () => void;
+  onTest: (channel: Channel) => void;
+  onCopy: (channel: Channel) => void;
+}
+
+export function ChannelTable(props: TableProps) {
+  const m = t.value;
+  return (
+    <div class="card">
+      <table class="table channels" role="table" aria-label={m["channels.title"]}>
+        <thead role="rowgroup">
+          <tr role="row">
+            <th scope="col" role="columnheader">
+              {m["channels.name"]}
+            </th>
+            <th scope="col" role="columnheader">
+              {m["channels.health"]}
+            </th>
+            <th scope="col" role="columnheader" class="number">
+              {m["channels.models"]}
+            </th>
+            <th scope="col" role="columnheader" class="number">
+              {m["channels.keys"]}
+            </th>
+            <th scope="col" role="columnheader">
+              {m["channels.share"]}
+            </th>
+            <th scope="col" role="columnheader">
+              {m["channels.enabled"]}
+            </th>
+            <th scope="col" role="columnheader">
+              <span class="visually-hidden">{m["channels.actions"]}</span>
+            </th>
+          </tr>
+        </thead>
+        {groupsOf(props.channels).map((group) => (
+          <GroupRows key={group.priority} group={group} {...props} />
+        ))}
+      </table>
+    </div>
+  );
+}
+
+function GroupRows({ group, channels, ...rest }: TableProps & { group: Group }) {
+  const isFirst = Math.min(...channels.map((channel) => channel.priority)) === group.priority;
+  return (
+    <tbody role="rowgroup">
+      <tr role="row" class="table__group">
+        <th scope="rowgroup" colSpan={7}>
+          {t.value["channels.priorityGroup"](group.priority)}
+          <span class="muted">
+            {isFirst ? t.value["channels.firstChoice"] : t.value["channels.fallback"]}
+          </span>
+        </th>
+      </tr>
+      {group.channels.map((channel) => (
+        <ChannelRow key={channel.id} channel={channel} group={group.channels} {...rest} />
+      ))}
+    </tbody>
+  );
+}
+
+interface RowProps extends Omit<TableProps, "channels"> {
+  channel: Channel;
+  group: Channel[];
+}
+
+function ChannelRow({ channel, group, status, onChanged, onTest, onCopy }: RowProps) {
+  const m = t.value;
+  const served = servedModels(channel);
+  const health = healthOf(channel, status.find((one) => one.id === channel.id) ?? null);
+  return (
+    <tr role="row">
+      <th scope="row" role="rowheader">
+        <Link page="channels" item={channel.id} class="table__link">
+          {channel.name}
+        </Link>
+        <span class="channels__url">
+          <code title={channel.base_url}>{channel.base_url}</code>
+          {channel.provider !== "openai" && <span class="tag">{channel.provider}</span>}
+        </span>
+      </th>
+      <td role="cell" data-label={m["channels.health"]}>
+        <div class="troubles">
+          <Status tone={health.tone}>{m[`health.${health.verdict}`]}</Status>
+          {channel.enabled && <Troubles troubles={health.troubles} />}
+        </div>
+      </td>
+      <td
+        role="cell"
+        data-label={m["channels.models"]}
+        class="number"
+        title={served.slice(0, 30).join("\n")}
+      >
+        {served.length === 0 ? m["channels.allModels"] : served.length}
+      </td>
+      <td role="cell" data-label={m["channels.keys"]} class="number">
+        {health.keys === 0
+          ? m["channels.noKeys"]
+          : health.usable === health.keys
+            ? health.keys
+            : m["channels.someKeys"](health.usable, health.keys)}
+      </td>
+      <td role="cell" data-label={m["channels.share"]}>
+        <Share of={shareOf(channel, group)} weight={channel.weight} />
+      </td>
+      <td role="cell" data-label={m["channels.enabled"]}>
+        <EnabledSwitch channel={channel} onChanged={onChanged} />
+      </td>
+      <td role="cell" class="table__actions">
+        <div class="actions">
+          <button type="button" class="button button--small" onClick={() => onTest(channel)}>
+            {m["channels.test"]}
+            <span class="visually-hidden"> {channel.name}</span>
+          </button>
+          <button
+            type="button"
+            class="button button--bare"
+            title={m["channels.copy"]}
+            onClick={() => onCopy(channel)}
+          >
+            <Icon name="copy" />
+            <span class="visually-hidden">{m["channels.copyOf"](channel.name)}</span>
+          </button>
+          <button
+            type="button"
+            class="button button--bare"
+            title={m["channels.delete"]}
+            onClick={() => deleteLater(channel.id, channel.name)}
+          >
+            <Icon name="remove" />
+            <span class="visually-hidden">{m["channels.deleteOf"](channel.name)}</span>
+          </button>
+        </div>
+      </td>
+    </tr>
+  );
+}
+
+function Troubles({ troubles }: { troubles: Trouble[] }) {
+  const m = t.value;
+  if (troubles.length === 0) {
+    return null;
+  }
+  const more = troubles.length - TROUBLES_SHOWN;
+  return (
+    <ul class="troubles__list">
+      {troubles.slice(0, TROUBLES_SHOWN).map((trouble) => (
+        <li key={trouble.id} title={trouble.detail ?? undefined}>
+          <span class="troubles__what">
+            {trouble.name !== null && <code>{trouble.name}</code>}
+            {trouble.name !== null && <span>{stateText(trouble.state)}</span>}
+            <Until at={trouble.until} />
+          </span>
+          {trouble.detail !== null && <span class="troubles__why">{trouble.detail}</span>}
+        </li>
+      ))}
+      {more > 0 && <li class="muted">{m["channels.more"](more)}</li>}
+    </ul>
+  );
+}
+
+/** A state in words; one that a newer gateway knows, as it is. */
+export function stateText(state: string): string {
+  const m = t.value;
+  const known: Record<string, string> = {
+    ok: m["key.ok"],
+    ready: m["key.ok"],
+    probing: m["key.probing"],
+    cooling: m["key.cooling"],
+    rejected: m["key.rejected"],
+  };
+  return known[state] ?? state;
+}
+
+function Share({ of, weight }: { of: number; weight: number }) {
+  const percent = `${Math.round(of * 100)} %`;
+  return (
+    <span class="share" title={t.value["channels.weightIs"](weight)}>
+      <span class="share__text">{percent}</span>
+      <span class="share__bar" aria-hidden="true">
+        <span class="share__fill" style={{ width: `${of * 100}%` }} />
+      </span>
+    </span>
+  );
+}
+
+function EnabledSwitch({ channel, onChanged }: { channel: Channel; onChanged: () => void }) {
+  const wanted = useSignal<boolean | null>(null);
+  const problem = useSignal<string | null>(null);
+  async function change(enabled: boolean) {
+    wanted.value = enabled;
+    problem.value = null;
+    const result = await changeChannel(channel.id, { enabled });
+    if (result.ok) {
+      await onChanged();
+    } else {
+      problem.value = failureText(result.failure);
+    }
+    wanted.value = null;
+  }
+  return (
+    <>
+      <Switch
+        label={t.value["channels.enabledOf"](channel.name)}
+        quiet
+        checked={wanted.value ?? channel.enabled}
+        busy={wanted.value !== null}
+        onChange={change}
+      />
+      {problem.value !== null && (
+        <span class="field__error" role="alert">
+          {problem.value}
+        </span>
+      )}
+    </>
+  );
+}

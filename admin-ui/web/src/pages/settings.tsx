@@ -1,0 +1,104 @@
+//! The configuration as a whole, the session, and what runs here.
+import { useSignal } from "@preact/signals";
+import { exportConfig, version } from "../api/client";
+import type { Failure } from "../api/failure";
+import { Switch } from "../components/fields";
+import { Icon } from "../components/icons";
+import { FailureNotice } from "../components/notice";
+import { PageHead } from "../components/page-head";
+import { formatTime, t } from "../i18n";
+import { useResource } from "../resource";
+import { sessionInfo } from "../session/session";
+import { Import } from "../settings/import";
+
+export function SettingsPage() {
+  return (
+    <>
+      <PageHead title={t.value["nav.settings"]} />
+      <div class="settings">
+        <Export />
+        <Import />
+        <About />
+      </div>
+    </>
+  );
+}
+
+function Export() {
+  const m = t.value;
+  const secrets = useSignal(false);
+  const busy = useSignal(false);
+  const failure = useSignal<Failure | null>(null);
+
+  async function download() {
+    busy.value = true;
+    const result = await exportConfig(secrets.value);
+    busy.value = false;
+    failure.value = result.ok ? null : result.failure;
+    if (!result.ok) {
+      return;
+    }
+    const text = `${JSON.stringify(result.value.document, null, 2)}\n`;
+    const url = URL.createObjectURL(new Blob([text], { type: "application/json" }));
+    const link = document.createElement("a");
+    link.href = url;
+    link.download = `ai-gateway-${new Date().toISOString().slice(0, 10)}.json`;
+    link.click();
+    URL.revokeObjectURL(url);
+  }
+
+  return (
+    <section class="card section">
+      <h2>{m["export.title"]}</h2>
+      <p class="muted">{m["export.text"]}</p>
+      <FailureNotice failure={failure.value} title={m["export.failed"]} />
+      <Switch
+        label={m["export.secrets"]}
+        checked={secrets.value}
+        onChange={(checked) => {
+          secrets.value = checked;
+        }}
+      />
+      {secrets.value && <p class="field__hint">{m["export.secretsText"]}</p>}
+      <div class="actions">
+        <button
+          type="button"
+          class="button"
+          aria-disabled={busy.value}
+          onClick={() => busy.value || download()}
+        >
+          <Icon name="download" />
+          {m["export.download"]}
+        </button>
+      </div>
+    </section>
+  );
+}
+
+function About() {
+  const m = t.value;
+  const { data } = useResource(version);
+  const info = sessionInfo.value;
+  const facts: [string, string][] = [
+    [m["about.version"], data.value ?? "…"],
+    [m["about.api"], `${location.origin}/v1`],
+    [m["about.session"], info === null ? "…" : formatTime(info.expires_at)],
+    [
+      m["about.keys"],
+      info === null ? "…" : info.upstream_keys_encrypted ? m["about.encrypted"] : m["about.clear"],
+    ],
+  ];
+  return (
+    <section class="card section">
+      <h2>{m["about.title"]}</h2>
+      <dl class="facts facts--rows">
+        {facts.map(([name, value]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+    </section>
+  );
+}

@@ -1,0 +1,53 @@
+import { expect, it } from "vitest";
+import { diff } from "./diff";
+
+const document = {
+  version: 1,
+  channels: [
+    { id: "ch_1", name: "One", weight: 1, headers: { a: "1", b: "2" }, updated_at: "then" },
+    { id: "ch_2", name: "Two", weight: 1, keys: [{ id: "uk_1", hint: "a…b" }] },
+  ],
+  keys: [{ id: "ck_1", name: "laptop" }],
+  settings: { max_attempts: 10 },
+};
+
+it("is empty for the same document, whatever its order, times and secrets", () => {
+  const [one, two] = document.channels;
+  const same = {
+    ...document,
+    channels: [
+      { ...one, headers: { b: "2", a: "1" }, updated_at: "now" },
+      { ...two, keys: [{ id: "uk_1", hint: "a…b", key: "whole" }] },
+    ],
+  };
+  expect(diff(document, same)).toEqual([]);
+});
+
+it("tells what is new, gone and different", () => {
+  const next = {
+    channels: [{ name: "One", weight: 5 }, { name: "Three" }],
+    keys: [{ id: "ck_1", name: "laptop" }],
+    settings: { max_attempts: 3 },
+  };
+  expect(diff(document, next)).toEqual([
+    {
+      kind: "changed",
+      what: "channel",
+      name: "One",
+      members: [{ name: "weight", before: "1", after: "5" }],
+    },
+    { kind: "added", what: "channel", name: "Three", members: [] },
+    { kind: "removed", what: "channel", name: "Two", members: [] },
+    {
+      kind: "changed",
+      what: "settings",
+      name: "",
+      members: [{ name: "max_attempts", before: "10", after: "3" }],
+    },
+  ]);
+});
+
+it("takes anything for a document, since the gateway judges it", () => {
+  expect(diff(document, null)).toHaveLength(3);
+  expect(diff(null, [])).toEqual([]);
+});

@@ -1,0 +1,170 @@
+//! Importing a configuration: read a file, show what would change, then replace everything at once.
+import { useSignal } from "@preact/signals";
+import { exportConfig, importConfig } from "../api/client";
+import type { Failure } from "../api/failure";
+import { Dialog } from "../components/dialog";
+import { Field } from "../components/fields";
+import { FailureNotice, Notice } from "../components/notice";
+import { t } from "../i18n";
+import { type Change, diff } from "./diff";
+
+interface Plan {
+  document: unknown;
+  /** The state that the changes are told against: another one is not replaced. */
+  etag: string | null;
+  changes: Change[];
+}
+
+export function Import() {
+  const m = t.value;
+  const text = useSignal("");
+  const plan = useSignal<Plan | null>(null);
+  const failure = useSignal<Failure | null>(null);
+  const problem = useSignal<string | null>(null);
+  const isDone = useSignal(false);
+  const busy = useSignal(false);
+
+  async function review() {
+    isDone.value = false;
+    failure.value = null;
+    problem.value = null;
+    let document: unknown;
+    try {
+      document = JSON.parse(text.value);
+    } catch (error) {
+      problem.value = m["import.noJson"](error instanceof Error ? error.message : "");
+      return;
+    }
+    busy.value = true;
+    const current = await exportConfig(false);
+    busy.value = false;
+    if (!current.ok) {
+      failure.value = current.failure;
+      return;
+    }
+    const { etag, document: before } = current.value;
+    plan.value = { document, etag, changes: diff(before, document) };
+  }
+
+  async function apply(chosen: Plan) {
+    busy.value = true;
+    const result = await importConfig(chosen.document, chosen.etag);
+    busy.value = false;
+    plan.value = null;
+    if (result.ok) {
+      text.value = "";
+      isDone.value = true;
+    } else {
+      failure.value = result.failure;
+    }
+  }
+
+  return (
+    <section class="card section">
+      <h2>{m["import.title"]}</h2>
+      <p class="muted">{m["import.text"]}</p>
+      <FailureNotice failure={failure.value} title={m["import.failed"]} />
+      {isDone.value && <Notice tone="good">{m["import.done"]}</Notice>}
+      <Field label={m["import.file"]}>
+        {(ties) => (
+          <input
+            {...ties}
+            type="file"
+            class="file"
+            accept="application/json,.json"
+            onChange={async (event) => {
+              const file = event.currentTarget.files?.[0];
+              if (file !== undefined) {
+                text.value = await file.text();
+              }
+            }}
+          />
+        )}
+      </Field>
+      <Field
+        label={m["import.document"]}
+        errors={problem.value === null ? undefined : [problem.value]}
+      >
+        {(ties) => (
+          <textarea
+            {...ties}
+            class="input input--code"
+            rows={5}
+            value={text.value}
+            spellcheck={false}
+            onInput={(event) => {
+              text.value = event.currentTarget.value;
+            }}
+          />
+        )}
+      </Field>
+      <div class="actions">
+        <button
+          type="button"
+          class="button"
+          aria-disabled={busy.value || text.value.trim() === ""}
+          onClick={() => busy.value || text.value.trim() === "" || review()}
+        >
+          {m["import.review"]}
+        </button>
+      </div>
+      {plan.value !== null && (
+        <Review
+          plan={plan.value}
+          busy={busy.value}
+          onApply={apply}
+          onClose={() => {
+            plan.value = null;
+          }}
+        />
+      )}
+    </section>
+  );
+}
+
+interface ReviewProps {
+  plan: Plan;
+  busy: boolean;
+  onApply: (plan: Plan) => void;
+  onClose: () => void;
+}
+
+function Review({ plan, busy, onApply, onClose }: ReviewProps) {
+  const m = t.value;
+  return (
+    <Dialog title={m["import.reviewTitle"]} onClose={onClose} wide>
+      {plan.changes.length === 0 ? (
+        <p>{m["import.same"]}</p>
+      ) : (
+        <ul class="changes">
+          {plan.changes.map((change) => (
+            <li key={`${change.kind} ${change.what} ${change.name}`}>
+              <span class={`tag tag--${change.kind}`}>{m[`import.${change.kind}`]}</span>{" "}
+              {m[`import.${change.what}`]} <strong>{change.name}</strong>
+              {change.members.map(({ name, before, after }) => (
+                <div class="changes__member" key={name}>
+                  <code>{name}</code>
+                  <del>{before}</del>
+                  <ins>{after}</ins>
+                </div>
+              ))}
+            </li>
+          ))}
+        </ul>
+      )}
+      <div class="actions actions--end">
+        <button type="button" class="button" onClick={onClose}>
+          {m["app.cancel"]}
+        </button>
+        <button
+          type="button"
+          class="button button--primary"
+          aria-disabled={busy}
+          onClick={() => busy || onApply(plan)}
+        >
+          {m["import.apply"]}
+        </button>
+      </div>
+    </Dialog>
+  );
+}

@@ -1,0 +1,94 @@
+//! Deleting with second thoughts. An upstream's keys cannot be read back, so nothing is deleted before
+//! the time to undo is over, or the reader leaves.
+import { signal } from "@preact/signals";
+import { deleteChannel } from "./api/client";
+import type { Failure } from "./api/failure";
+
+export const UNDO_MS = 10_000;
+
+export interface Deletion {
+  id: string;
+  name: string;
+  /** Set when the gateway refused. */
+  failure: Failure | null;
+}
+
+/** Deletions that can be undone, failed, or are on their way. */
+export const deletions = signal<Deletion[]>([]);
+const timers = new Map<string, ReturnType<typeof setTimeout>>();
+
+export function isDeleted(id: string): boolean {
+  return deletions.value.some((one) => one.id === id && one.failure === null);
+}
+
+export function deleteLater(id: string, name: string): void {
+  drop(id);
+  deletions.value = [...deletions.value, { id, name, failure: null }];
+  resume(id);
+}
+
+/** While someone considers it, the time stands still. */
+export function pause(id: string): void {
+  clearTimeout(timers.get(id));
+  timers.delete(id);
+}
+
+export function resume(id: string): void {
+  pause(id);
+  if (isDeleted(id)) {
+    timers.set(
+      id,
+      setTimeout(() => void deleteNow(id), UNDO_MS),
+    );
+  }
+}
+
+export function undo(id: string): void {
+  drop(id);
+}
+
+/** Also gives up a message of a failure. */
+function drop(id: string): void {
+  pause(id);
+  deletions.value = deletions.value.filter((one) => one.id !== id);
+}
+
+async function deleteNow(id: string): Promise<void> {
+  timers.delete(id);
+  const result = await deleteChannel(id);
+  const isGone = result.ok || (result.failure.kind === "refused" && result.failure.status === 404);
+  if (isGone) {
+    // The list may still hold it until it is asked for again; by then it is gone there, too.
+    setTimeout(() => drop(id), UNDO_MS);
+    gone.value = [...gone.value, id];
+    return;
+  }
+  deletions.value = deletions.value.map((one) =>
+    one.id === id ? { ...one, failure: result.ok ? null : result.failure } : one,
+  );
+}
+
+/** Deleted for good in this visit: nothing of them can be undone. */
+export const gone = signal<string[]>([]);
+
+/** Also those whose time stands still; asking twice for one that is on its way does no harm. */
+function waiting(): string[] {
+  return deletions.value
+    .filter(({ id, failure }) => failure === null && !gone.value.includes(id))
+    .map(({ id }) => id);
+}
+
+/** Does at once what is still waiting, before a session ends. */
+export async function deleteWaiting(): Promise<void> {
+  const all = waiting();
+  for (const id of all) {
+    pause(id);
+  }
+  await Promise.all(all.map(deleteNow));
+}
+
+addEventListener("pagehide", () => {
+  for (const id of waiting()) {
+    void deleteChannel(id, true);
+  }
+});
