@@ -1,3 +1,5 @@
+//! The times of one subject: how they grow, what ends them, and clocks that were set back.
+
 use super::*;
 
 const START: u64 = 1_000_000;

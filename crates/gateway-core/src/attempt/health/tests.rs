@@ -1,3 +1,5 @@
+//! What each outcome says about whom, how it is shared, and that the document stays small.
+
 use super::*;
 use crate::error::ErrorBody;
 use crate::ports::SendErrorKind;
