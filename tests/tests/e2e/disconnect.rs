@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use gateway_testkit::upstream::{Action, Chunk, End, Rule};
-use gateway_tests::{Stage, eventually};
+use gateway_tests::{Stage, eventually, store};
 use serde_json::{Value, json};
 
 use crate::Outcome;
@@ -143,5 +143,8 @@ async fn leaving_changes_nothing_that_is_known() -> Outcome {
         Some("a"),
         "impatience is not its fault"
     );
+    let known = store::value(stage.gateway.state(), store::HEALTH)?;
+    let known = known.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    assert_eq!(known, None, "nor anybody else's");
     Ok(())
 }

@@ -117,18 +117,18 @@ async fn a_date_to_come_back_at_is_heeded() -> Outcome {
 async fn later_signals_extend_a_wait_and_never_shorten_it() -> Outcome {
     let stage = Stage::start().await?;
     let after = |seconds: &str| throttled().header("retry-after", seconds);
-    let pause = Duration::from_millis(400);
+    let (pause, longer) = (Duration::from_millis(500), Duration::from_millis(900));
     // The second of two requests that are under way together is answered a moment later than the first.
     let rows = [
-        ("long-first", "3", "1", 3_000),
-        ("long-last", "1", "3", 3_400),
+        ("long-first", "5", "1", 5_500),
+        ("long-last", "1", "5", 5_900),
     ];
     for (model, first, second, _) in rows {
         first_and_spare(&stage, model, &json!({})).await?;
         let key = format!("{model}-first");
         let once = |action: Action| Rule::always(action).key(&key).times(1);
-        stage.upstream.rule(once(after(first)));
-        stage.upstream.rule(once(after(second).after(pause)));
+        stage.upstream.rule(once(after(first).after(pause)));
+        stage.upstream.rule(once(after(second).after(longer)));
     }
     let checks = rows.map(async |(model, _, _, until_ms)| {
         let key = format!("{model}-first");
