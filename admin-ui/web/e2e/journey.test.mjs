@@ -152,6 +152,25 @@ test("what the gateway refuses is said at its field, and nothing typed is lost",
   });
 });
 
+test("nobody leaves with unsaved changes unasked, whichever way they go", async () => {
+  await withPage(browser, {}, async (page) => {
+    await logIn(page);
+    await page.getByRole("link", { name: "Add channel" }).click();
+    const name = page.getByLabel("Name", { exact: true });
+    await name.fill("Unsaved");
+    const answers = ["dismiss", "dismiss", "accept"];
+    page.on("dialog", (dialog) => dialog[answers.shift()]());
+    await page.getByRole("link", { name: "Client keys" }).click();
+    assert.equal(await name.inputValue(), "Unsaved");
+    await page.evaluate(() => history.back());
+    await page.waitForFunction(() => location.pathname === "/admin/channels/new");
+    assert.equal(await name.inputValue(), "Unsaved");
+    await page.getByRole("link", { name: "Client keys" }).click();
+    await page.getByRole("heading", { name: "Client keys", exact: true }).waitFor();
+    assert.deepEqual(answers, []);
+  });
+});
+
 test("a channel is switched off, copied, and deleted with second thoughts", async () => {
   await api.createChannel({
     name: "First",

@@ -18,6 +18,11 @@ export const place = signal<Place>(placeOf(location.pathname));
 let mayLeave: (() => boolean) | null = null;
 
 addEventListener("popstate", () => {
+  const { page, item } = place.value;
+  if (mayLeave !== null && page !== null && !mayLeave()) {
+    history.pushState(null, "", href(page, item));
+    return;
+  }
   mayLeave = null;
   place.value = placeOf(location.pathname);
 });

@@ -222,6 +222,7 @@ export const en = {
   "clients.nameHint": "For whom or what it is, such as “laptop”.",
   "clients.state": "State",
   "clients.modelsHead": "Models",
+  "clients.models": "Models it may use",
   "clients.modelsHint": "Empty means every model.",
   "clients.limits": "Limits",
   "clients.limitsHint": "Empty limits are no limits.",

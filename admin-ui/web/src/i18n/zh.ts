@@ -217,6 +217,7 @@ export const zh: Messages = {
   "clients.nameHint": "用途或使用者，例如“笔记本”。",
   "clients.state": "状态",
   "clients.modelsHead": "模型",
+  "clients.models": "可使用的模型",
   "clients.modelsHint": "留空表示全部模型。",
   "clients.limits": "限额",
   "clients.limitsHint": "留空表示不限。",

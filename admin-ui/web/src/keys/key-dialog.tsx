@@ -1,5 +1,5 @@
 //! A client key, new or stored, as a form in a dialog. What is typed stays until the gateway has it.
-import { useSignal } from "@preact/signals";
+import { type Signal, useSignal } from "@preact/signals";
 import { changeKey, createKey } from "../api/client";
 import { type Failure, fieldProblems } from "../api/failure";
 import type { ClientKey, CreatedKey } from "../api/types";
@@ -87,7 +87,7 @@ export function KeyDialog({ of, onClose, onSaved }: KeyDialogProps) {
           }}
         />
         <ListEditor
-          label={m["form.models"]}
+          label={m["clients.models"]}
           hint={m["clients.modelsHint"]}
           values={models.value}
           errors={problems["models"]}
@@ -105,21 +105,7 @@ export function KeyDialog({ of, onClose, onSaved }: KeyDialogProps) {
             expires.value = value;
           }}
         />
-        <div class="columns columns--three">
-          {LIMITS.map((limit, index) => (
-            <TextField
-              key={limit}
-              label={m[`clients.${limit}`]}
-              type="number"
-              value={limits.value[index] ?? ""}
-              errors={problems["limits"]?.filter((one) => one.includes(limit))}
-              onChange={(value) => {
-                limits.value = limits.value.with(index, value);
-              }}
-            />
-          ))}
-        </div>
-        <p class="field__hint">{m["clients.limitsHint"]}</p>
+        <LimitFields limits={limits} errors={problems["limits"]} />
         <div class="actions actions--end">
           <button type="button" class="button" onClick={onClose}>
             {m["app.cancel"]}
@@ -130,5 +116,35 @@ export function KeyDialog({ of, onClose, onSaved }: KeyDialogProps) {
         </div>
       </form>
     </Dialog>
+  );
+}
+
+function LimitFields({
+  limits,
+  errors,
+}: {
+  /** In the order of `LIMITS`, as typed. */
+  limits: Signal<string[]>;
+  errors: string[] | undefined;
+}) {
+  const m = t.value;
+  return (
+    <>
+      <div class="columns columns--three">
+        {LIMITS.map((limit, index) => (
+          <TextField
+            key={limit}
+            label={m[`clients.${limit}`]}
+            type="number"
+            value={limits.value[index] ?? ""}
+            errors={errors?.filter((one) => one.includes(limit))}
+            onChange={(value) => {
+              limits.value = limits.value.with(index, value);
+            }}
+          />
+        ))}
+      </div>
+      <p class="field__hint">{m["clients.limitsHint"]}</p>
+    </>
   );
 }

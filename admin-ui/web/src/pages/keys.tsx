@@ -22,8 +22,6 @@ export function KeysPage() {
   const created = useSignal<CreatedKey | null>(null);
   const model = useSignal("gpt-4o");
   const doomed = useSignal<ClientKey | null>(null);
-  const busy = useSignal(false);
-  const problem = useSignal<string | null>(null);
   const list = data.value;
 
   async function show(key: CreatedKey) {
@@ -32,19 +30,6 @@ export function KeysPage() {
     const served = channels.ok ? channels.value.flatMap(servedModels)[0] : undefined;
     model.value = served ?? "gpt-4o";
     created.value = key;
-  }
-
-  async function remove(key: ClientKey) {
-    busy.value = true;
-    problem.value = null;
-    const result = await deleteKey(key.id);
-    busy.value = false;
-    if (result.ok) {
-      doomed.value = null;
-      await reload();
-    } else {
-      problem.value = failureText(result.failure);
-    }
   }
 
   const add = (
@@ -89,7 +74,6 @@ export function KeysPage() {
             edited.value = key;
           }}
           onDelete={(key) => {
-            problem.value = null;
             doomed.value = key;
           }}
         />
@@ -119,19 +103,50 @@ export function KeysPage() {
         />
       )}
       {doomed.value !== null && (
-        <Confirm
-          title={m["clients.deleteTitle"](doomed.value.name)}
-          text={m["clients.deleteText"]}
-          action={m["clients.delete"]}
-          busy={busy.value}
-          problem={problem.value}
-          onConfirm={() => doomed.value !== null && remove(doomed.value)}
+        <DeleteKey
+          of={doomed.value}
+          onDeleted={reload}
           onClose={() => {
             doomed.value = null;
           }}
         />
       )}
     </>
+  );
+}
+
+interface DeleteKeyProps {
+  of: ClientKey;
+  onDeleted: () => void;
+  onClose: () => void;
+}
+
+function DeleteKey({ of, onDeleted, onClose }: DeleteKeyProps) {
+  const m = t.value;
+  const busy = useSignal(false);
+  const problem = useSignal<string | null>(null);
+  async function remove() {
+    busy.value = true;
+    problem.value = null;
+    const result = await deleteKey(of.id);
+    busy.value = false;
+    if (result.ok) {
+      onClose();
+      onDeleted();
+    } else {
+      problem.value = failureText(result.failure);
+    }
+  }
+  return (
+    <Confirm
+      title={m["clients.deleteTitle"](of.name)}
+      text={m["clients.deleteText"]}
+      action={m["clients.delete"]}
+      busy={busy.value}
+      problem={problem.value}
+      onConfirm={remove}
+      onClose={onClose}
+    />
   );
 }
 

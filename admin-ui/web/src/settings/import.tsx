@@ -1,5 +1,5 @@
 //! Importing a configuration: read a file, show what would change, then replace everything at once.
-import { useSignal } from "@preact/signals";
+import { type Signal, useSignal } from "@preact/signals";
 import { exportConfig, importConfig } from "../api/client";
 import type { Failure } from "../api/failure";
 import { Dialog } from "../components/dialog";
@@ -65,39 +65,7 @@ export function Import() {
       <p class="muted">{m["import.text"]}</p>
       <FailureNotice failure={failure.value} title={m["import.failed"]} />
       {isDone.value && <Notice tone="good">{m["import.done"]}</Notice>}
-      <Field label={m["import.file"]}>
-        {(ties) => (
-          <input
-            {...ties}
-            type="file"
-            class="file"
-            accept="application/json,.json"
-            onChange={async (event) => {
-              const file = event.currentTarget.files?.[0];
-              if (file !== undefined) {
-                text.value = await file.text();
-              }
-            }}
-          />
-        )}
-      </Field>
-      <Field
-        label={m["import.document"]}
-        errors={problem.value === null ? undefined : [problem.value]}
-      >
-        {(ties) => (
-          <textarea
-            {...ties}
-            class="input input--code"
-            rows={5}
-            value={text.value}
-            spellcheck={false}
-            onInput={(event) => {
-              text.value = event.currentTarget.value;
-            }}
-          />
-        )}
-      </Field>
+      <Source text={text} problem={problem.value} />
       <div class="actions">
         <button
           type="button"
@@ -119,6 +87,45 @@ export function Import() {
         />
       )}
     </section>
+  );
+}
+
+/** A document from a file or from the clipboard. */
+function Source({ text, problem }: { text: Signal<string>; problem: string | null }) {
+  const m = t.value;
+  return (
+    <>
+      <Field label={m["import.file"]}>
+        {(ties) => (
+          <input
+            {...ties}
+            type="file"
+            class="file"
+            accept="application/json,.json"
+            onChange={async (event) => {
+              const file = event.currentTarget.files?.[0];
+              if (file !== undefined) {
+                text.value = await file.text();
+              }
+            }}
+          />
+        )}
+      </Field>
+      <Field label={m["import.document"]} errors={problem === null ? undefined : [problem]}>
+        {(ties) => (
+          <textarea
+            {...ties}
+            class="input input--code"
+            rows={5}
+            value={text.value}
+            spellcheck={false}
+            onInput={(event) => {
+              text.value = event.currentTarget.value;
+            }}
+          />
+        )}
+      </Field>
+    </>
   );
 }
 

@@ -1,0 +1,28 @@
+import { beforeAll, expect, it, vi } from "vitest";
+
+let router: typeof import("./router");
+
+beforeAll(async () => {
+  vi.stubGlobal("location", { pathname: "/admin" });
+  vi.stubGlobal("addEventListener", () => undefined);
+  router = await import("./router");
+});
+
+it.each([
+  ["/admin", "channels", null],
+  ["/admin/", "channels", null],
+  ["/admin/channels/new", "channels", "new"],
+  ["/admin/channels/ch_1/", "channels", "ch_1"],
+  ["/admin/keys", "keys", null],
+  ["/admin/keys/ck_1", null, null],
+  ["/admin/channels/ch_1/more", null, null],
+  ["/admin/nothing", null, null],
+])("%s is %s %s", (path, page, item) => {
+  expect(router.placeOf(path)).toEqual({ page, item });
+});
+
+it("every page is found at its own address", () => {
+  for (const page of router.PAGES) {
+    expect(router.placeOf(router.href(page))).toEqual({ page, item: null });
+  }
+});
