@@ -75,10 +75,11 @@ fn event(bytes: &[u8], at: Timestamp) -> Option<(Event, Who)> {
             who: who.clone(),
             at,
             until,
+            holder: u64::from(wait),
         },
         8 => Event::Released {
             who: who.clone(),
-            until,
+            holder: u64::from(wait),
         },
         _ => Event::Forgotten {
             channel: who.channel.clone(),

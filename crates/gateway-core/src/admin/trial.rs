@@ -305,7 +305,7 @@ impl Events {
             .map_err(|_| "one of its events never ends".to_owned())?;
         for event in block.events() {
             let data = sse::data(event);
-            match signals::of_event(data.as_deref()) {
+            match signals::read(data.as_deref()).signal {
                 Signal::Nothing => {}
                 Signal::Content => self.has_content = true,
                 Signal::Finish => {
@@ -324,7 +324,7 @@ impl Events {
         let (_, rest) = self.scanner.finish();
         let data = sse::data(&rest);
         let text = data.as_deref().unwrap_or(&rest);
-        if signals::of_event(data.as_deref()) == Signal::Error || signals::body_is_error(text) {
+        if signals::read(data.as_deref()).signal == Signal::Error || signals::body_is_error(text) {
             return Err(message(text));
         }
         if self.is_finished {

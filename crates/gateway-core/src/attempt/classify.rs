@@ -6,10 +6,12 @@
 //! and errors inside a good status. What a client wrote can be echoed in an error's message: words count only where
 //! nothing says that another member of the request is at fault, so that nobody can talk a good key into a cooldown.
 
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 
-use super::Failure;
+use super::{Failure, retry_after};
 use crate::error::ErrorBody;
+use crate::units::Timestamp;
+use crate::wire::error_shape::UpstreamError;
 
 /// Codes and types with which an upstream says that a filter refused the request.
 const FILTER_CODES: &[&str] = &[
@@ -73,12 +75,73 @@ const KEY_BEGINNINGS: &[&str] = &[
     "your credit balance is too low",
 ];
 
+/// How a 403 speaks, in lower case, when the key may do other things but not this with this model.
+const MODEL_PERMISSION_PHRASES: &[&str] = &[
+    // OpenAI: "You are not allowed to generate embeddings from this model".
+    "from this model",
+    // OpenAI: "Your organization must be verified to use the model".
+    "to use the model",
+    "access to model",
+    "access to the model",
+    "model not found",
+];
+
+/// How a 429 begins, in lower case, that no waiting helps: the one request has more tokens than the key may spend in a
+/// minute. Another key may be allowed more.
+const TOO_LARGE_BEGINNING: &str = "request too large";
+
+/// What is made of an upstream's error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// The status that it stands for.
+    pub status: StatusCode,
+    /// What it means.
+    pub failure: Failure,
+    /// When the upstream wants to be asked again, in milliseconds.
+    pub retry_after_ms: Option<u64>,
+}
+
+/// Reads an error that came with the status `own` and these headers: as a response's body, or inside a success.
+pub fn outcome(
+    own: StatusCode,
+    found: &UpstreamError,
+    headers: &HeaderMap,
+    now: Timestamp,
+) -> Outcome {
+    let status = if own.is_success() {
+        status_inside_success(found.status, &found.body)
+    } else {
+        own
+    };
+    let failure = failure(status, &found.body);
+    let retry_after_ms = if failure == Failure::Throttled {
+        retry_after::of_throttling(headers, &found.body.message, now)
+    } else {
+        retry_after::read(headers, now)
+    };
+    Outcome {
+        status,
+        failure,
+        retry_after_ms,
+    }
+}
+
+/// Whether a failure says nothing of the key, since the one request is too large for it.
+pub fn is_too_large(failure: Failure, error: &ErrorBody) -> bool {
+    failure == Failure::Throttled
+        && error
+            .message
+            .get(..TOO_LARGE_BEGINNING.len())
+            .is_some_and(|begin| begin.eq_ignore_ascii_case(TOO_LARGE_BEGINNING))
+}
+
 /// What an upstream's error means. `status` is the response's own, or the one that an error inside a
 /// 200 names; an error without any status counts as a 502.
 pub fn failure(status: StatusCode, error: &ErrorBody) -> Failure {
     match status.as_u16() {
         400..=499 if is_one_of(error, FILTER_CODES) => Failure::RequestRefused,
         400 | 403 if is_one_of(error, MODEL_CODES) => Failure::ModelUnknown,
+        403 if speaks_of_the_model(error) => Failure::ModelUnknown,
         // Out of credit is the key's matter like any other refusal, whatever Retry-After says.
         401..=403 => Failure::KeyRefused,
         // 410: the model was retired.
@@ -103,8 +166,19 @@ fn refuses_the_key(error: &ErrorBody) -> bool {
     is_one_of(error, KEY_CODES) || (error.param.is_none() && KEY_BEGINNINGS.iter().any(begins))
 }
 
+fn speaks_of_the_model(error: &ErrorBody) -> bool {
+    let message = error.message.to_lowercase();
+    MODEL_PERMISSION_PHRASES
+        .iter()
+        .any(|phrase| message.contains(phrase))
+}
+
 fn says_model_is_unknown(error: &ErrorBody) -> bool {
     if error.param.as_deref().is_some_and(|param| param != "model") {
+        return false;
+    }
+    // vLLM's list of what is wrong with the fields repeats what the client sent in them.
+    if error.message.starts_with(['[', '{']) {
         return false;
     }
     let message = error.message.to_lowercase();

@@ -18,6 +18,14 @@ pub const FAILURES_IN_A_ROW: u32 = 3;
 /// Failures further apart are not in a row.
 const ROW_GAP_MS: u64 = MINUTE_MS;
 
+/// Waits from here on are rounded up to a whole second: that is less than a tenth more.
+const ROUNDED_FROM_MS: u64 = 10 * SECOND_MS;
+/// "Retry at once" from somebody who has just refused means soon.
+const MIN_STATED_MS: u64 = SECOND_MS;
+/// Clocks of instances differ by no more than this; a failure that lies further ahead comes from a clock that was set
+/// back.
+const MAX_SKEW_MS: u64 = MINUTE_MS;
+
 /// Why something cools.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -78,6 +86,19 @@ pub struct Mark {
     pub message: String,
 }
 
+impl Mark {
+    /// When a cooldown of `wait_ms` ends. What an upstream states is kept to the millisecond; longer waits end with a
+    /// whole second, so that a key which answers every call with the same wait is not written at every call.
+    const fn end(&self, wait_ms: u64, is_stated: bool) -> Timestamp {
+        let end = self.at.plus_ms(wait_ms);
+        if is_stated && wait_ms >= ROUNDED_FROM_MS {
+            Timestamp(end.0.div_ceil(SECOND_MS).saturating_mul(SECOND_MS))
+        } else {
+            end
+        }
+    }
+}
+
 /// Whether something may be called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
@@ -111,6 +132,9 @@ pub struct Cooldown {
     pub stated_until: Timestamp,
     /// Until when the request that probes has the right to.
     pub lease: Option<Timestamp>,
+    /// Which request has that right: a number by chance, since two may claim it in the same millisecond.
+    #[serde(default)]
+    pub holder: u64,
     /// The last failure's status.
     pub status: Option<u16>,
     /// The last failure's words.
@@ -128,6 +152,7 @@ impl Cooldown {
             until: Timestamp(0),
             stated_until: Timestamp(0),
             lease: None,
+            holder: 0,
             status: mark.status,
             message: mark.message.clone(),
         };
@@ -141,7 +166,7 @@ impl Cooldown {
         let is_ahead = |end: &Timestamp| now < *end && !is_of_another_clock(*end, now);
         if self.strikes == 0 {
             Phase::Ready
-        } else if is_ahead(&self.until) {
+        } else if is_ahead(&self.until) && self.at.since_ms(now) <= MAX_SKEW_MS {
             Phase::Cooling {
                 until: self.until,
                 is_stated: now < self.stated_until,
@@ -160,7 +185,9 @@ impl Cooldown {
     /// Takes in a further failure; whether anything changed that others should know. Taking in the same failure
     /// twice is the same as once.
     pub fn fail(&mut self, mark: &Mark) -> bool {
-        if self.is_forgotten(mark.at) {
+        // What is heard late of an earlier failure begins nothing anew, unless a day would be late.
+        let is_late = mark.at < self.at && !is_of_another_clock(self.at, mark.at);
+        if !is_late && self.is_forgotten(mark.at) {
             *self = Self::new(mark);
             return true;
         }
@@ -179,7 +206,7 @@ impl Cooldown {
     /// are only counted are forgotten only by an answer that was seen `whole`. A success that began before the last
     /// failure says nothing.
     pub fn is_cured_by(&self, began: Timestamp, whole: bool) -> bool {
-        began > self.at && (whole || self.strikes > 0)
+        began >= self.at && (whole || self.strikes > 0)
     }
 
     /// Whether all of this is too old to matter: a subject that nobody asked for begins anew. So does one of which
@@ -191,7 +218,7 @@ impl Cooldown {
         } else {
             self.reason.cap_ms()
         };
-        now.since_ms(quiet_since) > keep_ms || is_of_another_clock(self.at, now)
+        now.since_ms(quiet_since) > keep_ms || self.at.since_ms(now) > MAX_SKEW_MS
     }
 
     fn count(&mut self, mark: &Mark) -> bool {
@@ -216,10 +243,11 @@ impl Cooldown {
         // What a key is told is exact. A channel in trouble asks for guesses, which ours bound.
         let (wait_ms, is_stated) = match (mark.reason, mark.wait_ms) {
             (_, None) => (period_ms, false),
+            (Reason::Throttled | Reason::Refused, Some(0)) => (MIN_STATED_MS, true),
             (Reason::Throttled | Reason::Refused, Some(wait_ms)) => (wait_ms, true),
             (_, Some(wait_ms)) => (wait_ms.clamp(period_ms, mark.reason.cap_ms()), false),
         };
-        let until = mark.at.plus_ms(wait_ms);
+        let until = mark.end(wait_ms, is_stated);
         self.at = self.at.max(mark.at);
         let extends_stated = is_stated && until > self.stated_until;
         // While everything cools, every request extends: a little more is not worth a write each time.

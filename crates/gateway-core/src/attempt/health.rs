@@ -57,13 +57,15 @@ pub enum Event {
         at: Timestamp,
         /// When it counts as lost.
         until: Timestamp,
+        /// Which request it is.
+        holder: u64,
     },
     /// The request that tried out found nothing out.
     Released {
         /// Whom it tried.
         who: Who,
-        /// The lease that it had.
-        until: Timestamp,
+        /// Which request it was.
+        holder: u64,
     },
     /// An admin changed the channel, so that what is known of it may be wrong.
     Forgotten {
@@ -206,14 +208,16 @@ impl ChannelHealth {
             return false;
         }
         if self.models.len() >= MAX_MODELS && !self.models.contains_key(model) {
-            let first_to_end = self
+            // Made-up names must not push out what is left alone for a reason.
+            let over = self
                 .models
                 .iter()
-                .min_by_key(|(_, cooldown)| cooldown.until)
+                .find(|(_, cooldown)| !matches!(cooldown.phase(mark.at), Phase::Cooling { .. }))
                 .map(|(name, _)| name.clone());
-            if let Some(name) = first_to_end {
-                self.models.remove(&name);
-            }
+            match over {
+                Some(name) => self.models.remove(&name),
+                None => return false,
+            };
         }
         fail_one(&mut self.models, model, mark)
     }
@@ -268,15 +272,21 @@ impl Health {
                 .channels
                 .get_mut(&who.channel)
                 .is_some_and(|known| known.cure(who, *began, *whole, (true, true))),
-            Event::Probing { who, at, until } => self.each(who, |cooldown| {
+            Event::Probing {
+                who,
+                at,
+                until,
+                holder,
+            } => self.each(who, |cooldown| {
                 let is_free = cooldown.phase(*at) == Phase::HalfOpen;
                 if is_free {
                     cooldown.lease = Some(*until);
+                    cooldown.holder = *holder;
                 }
                 is_free
             }),
-            Event::Released { who, until } => self.each(who, |cooldown| {
-                let is_mine = cooldown.lease == Some(*until);
+            Event::Released { who, holder } => self.each(who, |cooldown| {
+                let is_mine = cooldown.lease.is_some() && cooldown.holder == *holder;
                 if is_mine {
                     cooldown.lease = None;
                 }

@@ -111,8 +111,8 @@ pub struct Plan {
     /// Whether one key was called inside the time that its upstream had asked for. Calling more of them would only
     /// make the upstream angrier, since it has said what it will answer.
     has_tried_stated: bool,
-    /// Ends of the stated waits of keys that are not called at all.
-    spared: Vec<Timestamp>,
+    /// When the first of the keys that are not called at all, for that reason, may be called again.
+    spared: Option<Timestamp>,
     attempts_left: u32,
 }
 
@@ -124,7 +124,7 @@ impl Plan {
             taken: 0,
             waiting: Vec::new(),
             has_tried_stated: false,
-            spared: Vec::new(),
+            spared: None,
             attempts_left: max_attempts,
         }
     }
@@ -188,9 +188,9 @@ impl Plan {
         }
     }
 
-    /// When the keys that were not called, since their upstream had asked for it, may be called again.
-    pub fn spared(&self) -> &[Timestamp] {
-        &self.spared
+    /// When the first of the keys that were not called, since their upstream had asked for that, may be called again.
+    pub const fn spared(&self) -> Option<Timestamp> {
+        self.spared
     }
 
     /// Channels in order, their keys in order; those that cool are put aside.
@@ -231,33 +231,33 @@ impl Plan {
     /// The one that ends first. A key whose upstream has said for how long it will refuse it comes after those of
     /// which nobody knows.
     fn next_waiting(&mut self, phase: &impl Fn(Candidate) -> Phase) -> Option<Next> {
-        loop {
-            let phases = self
-                .waiting
-                .iter()
-                .map(|waiting| phase(waiting.candidate))
-                .enumerate();
-            let (place, phase) = phases.min_by_key(|(_, phase)| match phase {
-                Phase::Ready | Phase::HalfOpen => (false, Timestamp(0)),
-                Phase::Cooling { until, is_stated } => (*is_stated, *until),
-            })?;
-            let waiting = self.waiting.remove(place);
-            if let Phase::Cooling {
-                until,
-                is_stated: true,
-            } = phase
-            {
-                if self.has_tried_stated {
-                    self.spared.push(until);
-                    continue;
-                }
-                self.has_tried_stated = true;
+        let phases = self
+            .waiting
+            .iter()
+            .map(|waiting| phase(waiting.candidate))
+            .enumerate();
+        let (place, phase) = phases.min_by_key(|(_, phase)| match phase {
+            Phase::Ready | Phase::HalfOpen => (false, Timestamp(0)),
+            Phase::Cooling { until, is_stated } => (*is_stated, *until),
+        })?;
+        if let Phase::Cooling {
+            until,
+            is_stated: true,
+        } = phase
+        {
+            // All that is left has to wait at least as long.
+            if self.has_tried_stated {
+                self.spared = Some(self.spared.map_or(until, |known| known.min(until)));
+                self.waiting.clear();
+                return None;
             }
-            return Some(Next {
-                candidate: waiting.candidate,
-                is_probe: phase == Phase::HalfOpen && !waiting.is_probed_by_other,
-            });
+            self.has_tried_stated = true;
         }
+        let waiting = self.waiting.remove(place);
+        Some(Next {
+            candidate: waiting.candidate,
+            is_probe: phase == Phase::HalfOpen && !waiting.is_probed_by_other,
+        })
     }
 
     fn wait(&mut self, candidate: Candidate) {

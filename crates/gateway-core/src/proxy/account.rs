@@ -8,6 +8,7 @@ use http::StatusCode;
 
 use super::Gateway;
 use super::attempt::Attempt;
+use super::routes::Operation;
 use crate::attempt::health::{Event, Who};
 use crate::attempt::{FailedAttempt, Failure};
 use crate::config::snapshot::{Channel, Key};
@@ -40,6 +41,7 @@ pub struct Account<P: ProxyPorts> {
     pub usage: Usage,
     end: End,
     model: String,
+    operation: Operation,
     status: StatusCode,
     received: Timestamp,
     attempted: Timestamp,
@@ -57,6 +59,7 @@ impl<P: ProxyPorts> Account<P> {
             usage: Usage::default(),
             end: End::ClientGone,
             model: attempt.model.to_owned(),
+            operation: attempt.operation,
             status,
             received: attempt.received,
             attempted: attempt.began,
@@ -114,7 +117,7 @@ impl<P: ProxyPorts> Account<P> {
         Who {
             channel: self.channel.id.clone(),
             key: self.key.id.clone(),
-            model: self.model.clone(),
+            model: self.operation.health_name(&self.model).into_owned(),
         }
     }
 }

@@ -17,7 +17,7 @@ use super::account::{Account, End};
 use super::attempt::{Attempt, out_of_time};
 use super::headers;
 use super::relay::Relay;
-use crate::attempt::{FailedAttempt, Failure, classify, retry_after};
+use crate::attempt::{FailedAttempt, Failure, classify};
 use crate::error::ErrorBody;
 use crate::joined::{Joined, TooLong};
 use crate::ports::{ProxyPorts, SendError, SendErrorKind};
@@ -68,7 +68,7 @@ pub async fn read<P: ProxyPorts>(
             "the answer is a web page, is the base URL right?",
         )),
         Kind::Other => {
-            attempt.answered(true);
+            attempt.answered(false);
             let account = Account::open(attempt, parts.status);
             Ok(reply(
                 parts.status,
@@ -119,7 +119,7 @@ async fn json<P: ProxyPorts>(
     let whole = match read_whole(attempt, &mut body).await? {
         Ok(whole) => whole,
         Err(beginning) => {
-            attempt.answered(true);
+            attempt.answered(false);
             let account = Account::open(attempt, status);
             return Ok(reply(status, headers, pieces(beginning, body, account)));
         }
@@ -232,7 +232,7 @@ fn pieces<P: ProxyPorts, const N: usize>(
                 Some((Err(BrokenBody), (None, account)))
             }
             None => {
-                account.close(End::Complete);
+                account.complete();
                 None
             }
         }
@@ -330,16 +330,11 @@ fn error<P: ProxyPorts>(
     text: &[u8],
 ) -> FailedAttempt {
     let found = error_shape::normalise(status, text);
-    let status = if status.is_success() {
-        classify::status_inside_success(found.status, &found.body)
-    } else {
-        status
-    };
-    let failure = classify::failure(status, &found.body);
+    let outcome = classify::outcome(status, &found, headers, attempt.ports().now());
     FailedAttempt {
-        retry_after_ms: retry_after::read(headers, attempt.ports().now()),
+        retry_after_ms: outcome.retry_after_ms,
         headers: Box::new(headers::from_upstream(headers)),
-        ..attempt.failed(failure, status, found.body)
+        ..attempt.failed(outcome.failure, outcome.status, found.body)
     }
 }
 

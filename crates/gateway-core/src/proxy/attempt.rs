@@ -16,7 +16,7 @@ use super::routes::Operation;
 use super::{Gateway, answer, outgoing};
 use crate::attempt::health::{Event, Who};
 use crate::attempt::plan::Candidate;
-use crate::attempt::{FailedAttempt, Failure};
+use crate::attempt::{FailedAttempt, Failure, classify};
 use crate::config::snapshot::{Channel, Key};
 use crate::error::ErrorBody;
 use crate::ports::{ProxyPorts, SendError, SendErrorKind, Timeouts};
@@ -25,6 +25,8 @@ use crate::units::Timestamp;
 
 /// Timers and clocks of a host may differ by so much, in milliseconds.
 const CLOCK_SLACK_MS: u64 = 20;
+/// An attempt that begins so soon after its request had practically all of the request's time.
+const SOON_MS: u64 = 1_000;
 
 /// One attempt and what it needs to tell of itself.
 pub struct Attempt<'a, P: ProxyPorts> {
@@ -60,6 +62,19 @@ pub struct Finished<'a, P: ProxyPorts> {
     pub attempt: Attempt<'a, P>,
     /// What became of it.
     pub outcome: Result<Reply, FailedAttempt>,
+}
+
+impl<P: ProxyPorts> Finished<'_, P> {
+    /// Whether no other candidate can change what the client gets.
+    pub fn is_last(&self) -> bool {
+        match &self.outcome {
+            Ok(_) => true,
+            Err(failed) => matches!(
+                failed.failure,
+                Failure::RequestRefused | Failure::Unreachable(SendErrorKind::ClientGone)
+            ),
+        }
+    }
 }
 
 impl<'a, P: ProxyPorts> Attempt<'a, P> {
@@ -100,7 +115,7 @@ impl<'a, P: ProxyPorts> Attempt<'a, P> {
         Who {
             channel: self.channel.id.clone(),
             key: self.key.id.clone(),
-            model: self.model.to_owned(),
+            model: self.operation.health_name(self.model).into_owned(),
         }
     }
 
@@ -132,19 +147,30 @@ impl<'a, P: ProxyPorts> Attempt<'a, P> {
     /// The attempt has failed: what that says is for all requests.
     pub fn failed_with(&self, failed: &FailedAttempt) {
         // Nothing was found out; the right to probe is given back with the attempt.
-        if failed.failure == Failure::Unreachable(SendErrorKind::ClientGone) {
+        if self.is_blameless(failed) {
             return;
         }
         let probe = self.probe.take();
         let now = self.ports().now();
-        // The request had less time left than the channel may take: that is not the channel's fault.
-        let is_cut_short = failed.failure == Failure::Unreachable(SendErrorKind::Timeout)
-            && now.plus_ms(CLOCK_SLACK_MS) >= self.deadline;
-        if is_cut_short {
-            return;
-        }
         let event = Event::failed(self.who(), failed, self.began, now);
         self.gateway.settle(event, probe);
+    }
+
+    /// Whether a failure says nothing of the upstream, so that no other request may suffer from it.
+    fn is_blameless(&self, failed: &FailedAttempt) -> bool {
+        match failed.failure {
+            // The upstream was never called, or the client has left.
+            Failure::Unreachable(SendErrorKind::Denied | SendErrorKind::ClientGone) => true,
+            // A later attempt had less time left than the channel may take. A first one had all there is.
+            Failure::Unreachable(SendErrorKind::Timeout) => {
+                let now = self.ports().now();
+                let may_take = self.channel.timeouts.first_byte.as_millis();
+                now.plus_ms(CLOCK_SLACK_MS) >= self.deadline
+                    && self.began.since_ms(self.received) > SOON_MS
+                    && u128::from(now.since_ms(self.began) + CLOCK_SLACK_MS) < may_take
+            }
+            failure => classify::is_too_large(failure, &failed.error),
+        }
     }
 
     /// A failed attempt without an upstream's response.

@@ -152,7 +152,7 @@ async fn beside<'a, P: ProxyPorts, T: Future<Output = Finished<'a, P>>>(
         Either::Left((finished, next)) => {
             *early = finished;
             match early {
-                Some(Finished { outcome: Ok(_), .. }) => None,
+                Some(finished) if finished.is_last() => None,
                 _ => next.await,
             }
         }
@@ -185,7 +185,8 @@ impl<'a, P: ProxyPorts> Course<'a, P> {
                     Phase::Ready,
                     |(channel, key)| {
                         let model = channel.upstream_model(self.model);
-                        self.gateway.phase(channel, key, model, now)
+                        self.gateway
+                            .phase(channel, key, self.call.operation, model, now)
                     },
                 )
             };
@@ -224,7 +225,7 @@ impl<'a, P: ProxyPorts> Course<'a, P> {
     /// The answer when nobody is left to be asked.
     fn exhausted(&self, plan: &Plan, story: &Story<'_>) -> Reply {
         let now = self.gateway.ports.now();
-        let spared_ms = plan.spared().iter().map(|until| until.since_ms(now)).min();
+        let spared_ms = plan.spared().map(|until| until.since_ms(now));
         let is_out_of_time = now >= self.deadline;
         let error = exhausted::error(self.model, &story.failed, spared_ms, is_out_of_time);
         let reply = error.into_reply_as(self.call.operation.errors);

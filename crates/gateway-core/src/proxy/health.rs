@@ -12,6 +12,7 @@ use std::time::Duration;
 use futures_util::future::{self, Either};
 
 use super::Gateway;
+use super::routes::Operation;
 use crate::attempt::cooldown::Phase;
 use crate::attempt::health::{Event, Health, Who};
 use crate::config::snapshot::{Channel, Key};
@@ -36,7 +37,9 @@ pub struct Known {
     /// What the store said last, and what was learned since.
     health: RefCell<Health>,
     /// What was learned and is not in the store yet.
-    pending: RefCell<VecDeque<Event>>,
+    pending: RefCell<VecDeque<(u64, Event)>>,
+    /// The number of the newest event.
+    newest: Cell<u64>,
     /// The record as it was read or written last.
     raw: RefCell<Option<Vec<u8>>>,
     /// Counts what was written, so that an older reading which arrives later does not undo it.
@@ -59,14 +62,19 @@ impl Drop for Writing {
 pub struct Probe<P: ProxyPorts> {
     gateway: Rc<Gateway<P>>,
     who: Who,
-    until: Timestamp,
+    holder: u64,
+    /// Another request has the right: there is nothing to give back.
+    is_lost: bool,
 }
 
 impl<P: ProxyPorts> Drop for Probe<P> {
     fn drop(&mut self) {
+        if self.is_lost {
+            return;
+        }
         let event = Event::Released {
             who: self.who.clone(),
-            until: self.until,
+            holder: self.holder,
         };
         // No write from here: a task that is being ended must not begin another. The next check of the
         // configuration takes it along.
@@ -84,13 +92,18 @@ impl Known {
         if pending.len() == MAX_PENDING {
             pending.pop_front();
         }
-        pending.push_back(event);
+        let number = self.newest.get() + 1;
+        self.newest.set(number);
+        pending.push_back((number, event));
         true
     }
 
-    /// Takes what this instance has just written.
-    fn wrote(&self, health: Health, raw: Vec<u8>) {
+    /// Takes what this instance has just written, with its events up to that number.
+    fn wrote(&self, health: Health, raw: Vec<u8>, number: u64) {
         self.version.set(self.version.get().wrapping_add(1));
+        self.pending
+            .borrow_mut()
+            .retain(|(of_event, _)| *of_event > number);
         self.replace(health, Some(raw));
     }
 
@@ -103,7 +116,7 @@ impl Known {
 
     /// What the store has, and what was learned here since.
     fn complete(&self, mut health: Health) -> Health {
-        for event in self.pending.borrow().iter() {
+        for (_, event) in self.pending.borrow().iter() {
             health.apply(event);
         }
         health
@@ -112,12 +125,19 @@ impl Known {
 
 impl<P: ProxyPorts> Gateway<P> {
     /// Whether a candidate may be called now. `model` is the upstream's name.
-    pub(super) fn phase(&self, channel: &Channel, key: &Key, model: &str, now: Timestamp) -> Phase {
+    pub(super) fn phase(
+        &self,
+        channel: &Channel,
+        key: &Key,
+        operation: Operation,
+        model: &str,
+        now: Timestamp,
+    ) -> Phase {
         let health = self.known.health.borrow();
         if health.is_empty() {
             return Phase::Ready;
         }
-        health.phase(&channel.id, &key.id, model, now)
+        health.phase(&channel.id, &key.id, &operation.health_name(model), now)
     }
 
     /// Whether there is anything that an answer of this channel could cure.
@@ -143,7 +163,7 @@ impl<P: ProxyPorts> Gateway<P> {
     /// Reads what the store has and takes it in; goes with every check of the configuration.
     pub(super) async fn check(self: &Rc<Self>) {
         let version = self.known.version.get();
-        match self.ports.read(Record::Health).await {
+        match within(&self.ports, MAX_CLAIM, self.ports.read(Record::Health)).await {
             Ok(raw) => {
                 let is_newest = self.known.version.get() == version;
                 if is_newest && *self.known.raw.borrow() != raw {
@@ -170,26 +190,29 @@ impl<P: ProxyPorts> Gateway<P> {
         let longest = channel.timeouts.connect + channel.timeouts.first_byte;
         let lease_ms =
             u64::try_from(longest.as_millis()).map_or(MAX_LEASE_MS, |ms| ms.min(MAX_LEASE_MS));
-        // No two requests in all instances have a lease that ends in the same millisecond, but for chance.
-        let jitter_ms = self.ports.next_u64() % 1_000;
-        let until = now.plus_ms(lease_ms + jitter_ms);
+        let holder = self.ports.next_u64();
         let event = Event::Probing {
             who: who.clone(),
             at: now,
-            until,
+            until: now.plus_ms(lease_ms),
+            holder,
         };
         // First in this instance, so that no other request of it waits for the store as well.
         self.known.health.borrow_mut().apply(&event);
-        let probe = Probe {
+        let mut probe = Probe {
             gateway: Rc::clone(self),
             who,
-            until,
+            holder,
+            is_lost: false,
         };
         let claim = self.claim(&event, &probe.who, now);
         let claimed = within(&self.ports, MAX_CLAIM, claim).await;
         match claimed {
             Ok(true) => Some(probe),
-            Ok(false) => None,
+            Ok(false) => {
+                probe.is_lost = true;
+                None
+            }
             Err(error) => {
                 self.ports.line(format_args!(
                     "probe not shared with other instances: {error}"
@@ -201,31 +224,37 @@ impl<P: ProxyPorts> Gateway<P> {
 
     /// Writes a claim into the store, unless somebody else's is there.
     async fn claim(&self, event: &Event, who: &Who, now: Timestamp) -> Result<bool, StoreError> {
+        let known = &self.known;
         for _ in 0..MAX_SWAPS {
+            let version = known.version.get();
             let raw = self.ports.read(Record::Health).await?;
-            let mut health = self.known.complete(self.parse(raw.as_deref()));
+            if known.version.get() != version {
+                // This instance has written meanwhile: what was read may be older than that.
+                continue;
+            }
+            let number = known.newest.get();
+            let mut health = known.complete(self.parse(raw.as_deref()));
             match health.phase(&who.channel, &who.key, &who.model, now) {
                 Phase::HalfOpen => {}
                 // Somebody has found out already that it works.
                 Phase::Ready => return Ok(true),
                 Phase::Cooling { .. } => {
-                    self.known.replace(health, raw);
+                    known.replace(health, raw);
                     return Ok(false);
                 }
             }
             health.apply(event);
             let new = self.encode(&health);
-            if self
+            let swap = self
                 .ports
                 .swap(Record::Health, raw.as_deref(), &new)
-                .await?
-                == Swap::Done
-            {
-                self.known.wrote(health, new);
+                .await?;
+            if swap == Swap::Done {
+                known.wrote(health, new, number);
                 return Ok(true);
             }
         }
-        Ok(true)
+        Err(busy())
     }
 
     fn write_soon(self: &Rc<Self>) {
@@ -247,16 +276,12 @@ impl<P: ProxyPorts> Gateway<P> {
 
     /// Adds all pending events to what the store has, also those that come meanwhile.
     async fn write(&self) -> Result<(), StoreError> {
-        for _ in 0..MAX_SWAPS {
-            let count = self.known.pending.borrow().len();
-            if count == 0 {
-                return Ok(());
-            }
+        let known = &self.known;
+        let mut conflicts = 0;
+        while !known.pending.borrow().is_empty() {
             let raw = self.ports.read(Record::Health).await?;
-            let mut health = self.parse(raw.as_deref());
-            for event in self.known.pending.borrow().iter().take(count) {
-                health.apply(event);
-            }
+            let number = known.newest.get();
+            let mut health = known.complete(self.parse(raw.as_deref()));
             health.forget(self.ports.now());
             let new = self.encode(&health);
             let is_same = raw.as_deref() == Some(&new[..]) || (raw.is_none() && health.is_empty());
@@ -267,12 +292,10 @@ impl<P: ProxyPorts> Gateway<P> {
                     .swap(Record::Health, raw.as_deref(), &new)
                     .await?
             };
-            if swap == Swap::Done {
-                let mut pending = self.known.pending.borrow_mut();
-                let written = count.min(pending.len());
-                pending.drain(..written);
-                drop(pending);
-                self.known.wrote(health, new);
+            match swap {
+                Swap::Done => known.wrote(health, new, number),
+                Swap::Conflict if conflicts == MAX_SWAPS => return Err(busy()),
+                Swap::Conflict => conflicts += 1,
             }
         }
         Ok(())
@@ -299,6 +322,10 @@ impl<P: ProxyPorts> Gateway<P> {
             b"{}".to_vec()
         })
     }
+}
+
+fn busy() -> StoreError {
+    StoreError("others kept writing at the same time".to_owned())
 }
 
 /// A store that hangs is one that fails.

@@ -9,6 +9,7 @@ use http::header::CONTENT_TYPE;
 
 use super::routes::Operation;
 use crate::config::snapshot::Channel;
+use crate::config::validate::MAX_MODEL_CHARS;
 use crate::error::{Case, GatewayError};
 use crate::wire::members::{Edit, Members, quoted};
 use crate::wire::multipart::{self, Form};
@@ -63,6 +64,16 @@ impl<'a> Payload<'a> {
         if count > 1 {
             return Err(Case::InvalidValue
                 .error("The body has more than one \"model\". Send it once.")
+                .with_param("model"));
+        }
+        if model
+            .as_ref()
+            .is_some_and(|model| model.chars().count() > MAX_MODEL_CHARS)
+        {
+            return Err(Case::InvalidValue
+                .error(format!(
+                    "The model's name is longer than {MAX_MODEL_CHARS} characters."
+                ))
                 .with_param("model"));
         }
         model.filter(|model| !model.is_empty()).ok_or_else(|| {

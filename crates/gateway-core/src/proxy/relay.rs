@@ -192,7 +192,11 @@ impl<P: ProxyPorts> Relay<P> {
                 self.account.complete();
                 self.progress = Progress::Closed;
             }
-            Progress::Done | Progress::Closed => self.progress = Progress::Closed,
+            Progress::Done => {
+                self.account.complete();
+                self.progress = Progress::Closed;
+            }
+            Progress::Closed => {}
         }
     }
 

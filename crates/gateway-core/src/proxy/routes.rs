@@ -1,5 +1,7 @@
 //! All client routes, in one place. Owns paths and methods, not what they do.
 
+use std::borrow::Cow;
+
 use http::Method;
 
 use crate::error::ErrorStyle;
@@ -32,6 +34,15 @@ pub struct Operation {
 }
 
 impl Operation {
+    /// The name under which it is remembered that a channel does not know a model. What most calls are for has the
+    /// model's own; an upstream that has no rerankings answers 404 to them, which must not be held against chats.
+    pub fn health_name<'a>(&self, model: &'a str) -> Cow<'a, str> {
+        match self.path {
+            "chat/completions" => Cow::Borrowed(model),
+            path => Cow::Owned(format!("{model} ({path})")),
+        }
+    }
+
     /// A call in OpenAI's manner whose streams end with `[DONE]` and take `stream_options`.
     const fn completion(path: &'static str) -> Self {
         Self {

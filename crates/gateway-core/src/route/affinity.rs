@@ -11,37 +11,44 @@ use super::Entry;
 /// Puts `entries` into the order of a session: by priority, and within one priority by the session's own draw with
 /// the weights as chances; entries of weight 0 come after the others of their priority.
 pub fn sort<'a>(entries: &mut [Entry], session: &str, id: impl Fn(usize) -> &'a str) {
+    let session = Session::of(session);
     entries.sort_by_cached_key(|entry| {
         Place(
             entry.priority,
             entry.weight == 0,
-            distance(session, id(entry.index), entry.weight.max(1)),
+            session.distance(id(entry.index), entry.weight.max(1)),
         )
     });
 }
 
 /// The indexes of `ids` in the order of a session, all with the same chance.
 pub fn order<'a>(session: &str, ids: impl Iterator<Item = &'a str>) -> Vec<usize> {
-    let mut places: Vec<(usize, f64)> =
-        ids.map(|id| distance(session, id, 1)).enumerate().collect();
+    let session = Session::of(session);
+    let mut places: Vec<(usize, f64)> = ids.map(|id| session.distance(id, 1)).enumerate().collect();
     places.sort_by(|one, other| one.1.total_cmp(&other.1));
     places.into_iter().map(|(index, _)| index).collect()
 }
 
-/// An exponentially distributed number with the weight as its rate, so that the chance to be the smallest is the
-/// share of the weight.
-fn distance(session: &str, id: &str, weight: u16) -> f64 {
-    let mut hash = Sha256::new();
-    hash.update(session.as_bytes());
-    // No id contains it, so that no two pairs give the same bytes.
-    hash.update([0]);
-    hash.update(id.as_bytes());
-    let digest = hash.finalize();
-    let mut bits = [0_u8; 4];
-    bits.copy_from_slice(digest.get(..4).unwrap_or(&[0; 4]));
-    // 32 bits, and never 0, whose logarithm is infinite.
-    let uniform = (f64::from(u32::from_le_bytes(bits)) + 0.5) / (f64::from(u32::MAX) + 1.0);
-    -uniform.ln() / f64::from(weight)
+/// A session's hash: its name comes from the client and may be long.
+struct Session([u8; 32]);
+
+impl Session {
+    fn of(name: &str) -> Self {
+        Self(Sha256::digest(name.as_bytes()).into())
+    }
+
+    /// An exponentially distributed number with the weight as its rate, so that the chance to be the smallest is the
+    /// share of the weight.
+    fn distance(&self, id: &str, weight: u16) -> f64 {
+        let mut hash = Sha256::new_with_prefix(self.0);
+        hash.update(id.as_bytes());
+        let digest = hash.finalize();
+        let mut bits = [0_u8; 4];
+        bits.copy_from_slice(digest.get(..4).unwrap_or(&[0; 4]));
+        // 32 bits, and never 0, whose logarithm is infinite.
+        let uniform = (f64::from(u32::from_le_bytes(bits)) + 0.5) / (f64::from(u32::MAX) + 1.0);
+        -uniform.ln() / f64::from(weight)
+    }
 }
 
 struct Place(u16, bool, f64);

@@ -22,9 +22,18 @@ pub struct UpstreamError {
     pub status: Option<StatusCode>,
 }
 
+/// An error longer than this is not taken apart, which would take many times its size; real ones are far shorter.
+const MAX_PARSED_BYTES: usize = 64 * 1024;
+
 /// Reads an error body of any shape. `status` is the response's own and gives the defaults.
 pub fn normalise(status: StatusCode, body: &[u8]) -> UpstreamError {
-    let value: Option<Value> = serde_json::from_slice(body).ok();
+    let beginning = body.get(..MAX_PARSED_BYTES).unwrap_or(body);
+    let value: Option<Value> = if beginning.len() == body.len() {
+        serde_json::from_slice(body).ok()
+    } else {
+        None
+    };
+    let body = beginning;
     let found = value.as_ref().and_then(|value| match value {
         Value::Object(_) => Some(from_object(value)),
         // Gemini wraps its errors into an array.

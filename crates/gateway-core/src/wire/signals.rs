@@ -1,7 +1,10 @@
 //! What one JSON answer or one stream event says about the fate of a request: content, an error, the end.
 //! Owns the reading of OpenAI-shaped payloads; classifying an error is `attempt`'s work.
 
-use serde::Deserialize;
+use std::fmt;
+
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::usage::{self, Usage};
@@ -46,8 +49,8 @@ impl Event {
 struct Payload<'a> {
     #[serde(borrow, default)]
     error: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    choices: Option<Vec<Choice<'a>>>,
+    #[serde(default)]
+    choices: Option<Choices>,
     #[serde(borrow, default, rename = "type")]
     kind: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -71,6 +74,48 @@ struct Choice<'a> {
     error: Option<&'a RawValue>,
 }
 
+/// What the choices of an answer say together. They are looked at one after the other and not kept: there may be
+/// millions in an event of a hostile upstream.
+#[derive(Clone, Copy, Default)]
+struct Choices {
+    any: bool,
+    failed: bool,
+    finished: bool,
+}
+
+impl<'de> Deserialize<'de> for Choices {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(ChoicesVisitor)
+    }
+}
+
+struct ChoicesVisitor;
+
+impl<'de> Visitor<'de> for ChoicesVisitor {
+    type Value = Choices;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a list of choices")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Choices, A::Error> {
+        let mut choices = Choices::default();
+        while let Some(choice) = list.next_element::<Choice<'de>>()? {
+            choices.any = true;
+            choices.failed |= is_set(choice.error)
+                || choice
+                    .finish_reason
+                    .is_some_and(|reason| reason.get() == "\"error\"");
+            choices.finished |= is_set(choice.finish_reason);
+        }
+        Ok(choices)
+    }
+}
+
+fn is_set(raw: Option<&RawValue>) -> bool {
+    raw.is_some_and(|raw| raw.get() != "null")
+}
+
 impl Payload<'_> {
     /// The usage, which some events carry inside what they are about.
     fn usage(&self) -> Option<Usage> {
@@ -82,7 +127,7 @@ impl Payload<'_> {
     }
 
     fn is_usage_only(&self) -> bool {
-        let has_no_choice = self.choices.as_ref().is_some_and(Vec::is_empty);
+        let has_no_choice = self.choices.is_some_and(|choices| !choices.any);
         has_no_choice && self.usage.is_some_and(|raw| raw.get().starts_with('{'))
     }
 }
@@ -108,37 +153,18 @@ pub fn read(data: Option<&[u8]>) -> Event {
     }
 }
 
-/// What an event means, for those who count nothing.
-pub fn of_event(data: Option<&[u8]>) -> Signal {
-    read(data).signal
-}
-
 fn signal(payload: &Payload<'_>) -> Signal {
-    let is_set = |raw: Option<&RawValue>| raw.is_some_and(|raw| raw.get() != "null");
     if is_set(payload.error) {
         return Signal::Error;
     }
     if let Some(kind) = payload.kind {
         return of_typed_event(kind.get());
     }
-    match &payload.choices {
-        Some(choices) if choices.is_empty() => Signal::Nothing,
-        Some(choices) => {
-            let failed = |choice: &Choice<'_>| {
-                is_set(choice.error)
-                    || choice
-                        .finish_reason
-                        .is_some_and(|reason| reason.get() == "\"error\"")
-            };
-            if choices.iter().any(failed) {
-                Signal::Error
-            } else if choices.iter().any(|choice| is_set(choice.finish_reason)) {
-                Signal::Finish
-            } else {
-                Signal::Content
-            }
-        }
-        None => Signal::Content,
+    match payload.choices {
+        Some(choices) if !choices.any => Signal::Nothing,
+        Some(choices) if choices.failed => Signal::Error,
+        Some(choices) if choices.finished => Signal::Finish,
+        Some(_) | None => Signal::Content,
     }
 }
 
@@ -168,17 +194,8 @@ fn of_typed_event(kind: &str) -> Signal {
 pub fn body_is_error(body: &[u8]) -> bool {
     // Only objects that mention an error at all are worth parsing.
     if contains(body, b"error") && body.first() == Some(&b'{') {
-        let typed_answer =
-            |payload: &Payload<'_>| payload.choices.is_none() && payload.kind.is_some();
         return serde_json::from_slice::<Payload<'_>>(body).is_ok_and(|payload| {
-            let set = payload.error.is_some_and(|raw| raw.get() != "null");
-            set || (!typed_answer(&payload)
-                && payload.choices.iter().flatten().any(|choice| {
-                    choice.error.is_some_and(|raw| raw.get() != "null")
-                        || choice
-                            .finish_reason
-                            .is_some_and(|raw| raw.get() == "\"error\"")
-                }))
+            is_set(payload.error) || payload.choices.is_some_and(|choices| choices.failed)
         });
     }
     false

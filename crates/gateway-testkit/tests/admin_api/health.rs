@@ -67,7 +67,7 @@ fn keys_say_whether_they_cool_or_are_rejected_and_until_when() {
     fail(&gateway, &created, 0, Failure::Throttled, Some(90_500));
     fail(&gateway, &created, 1, Failure::KeyRefused, None);
     let expected = [
-        ("cooling", Some("2026-11-22T00:01:30.500Z")),
+        ("cooling", Some("2026-11-22T00:01:31.000Z")),
         ("rejected", Some("2026-11-22T00:00:30.000Z")),
         ("ok", None),
     ];

@@ -345,15 +345,31 @@ fn writers_that_meet_lose_nothing_and_a_damaged_record_is_replaced() {
 }
 
 #[test]
-fn a_request_without_time_left_blames_nobody() {
+fn a_late_attempt_without_time_is_not_blamed_but_the_one_that_took_it_is() {
     let stage = pair(1);
+    // The first takes 110 s of the request's 120, so that the second has less than its 60.
+    stage.upstream(|call| {
+        let took_ms = if host(call) == "a" { 110_000 } else { 10_000 };
+        FakeReply::failure(SendErrorKind::Timeout).after_ms(took_ms)
+    });
+    assert_eq!(stage.chat(CHAT).status, 504);
+    stage.ports.run_background();
+    let known = String::from_utf8(stage.ports.store().get(Record::Health).unwrap()).unwrap();
+    assert!(known.contains("ch_a") && !known.contains("ch_b"), "{known}");
+}
+
+#[test]
+fn a_channel_that_takes_all_the_time_is_left_alone_by_the_next_request() {
+    let mut slow = channel("a", 1);
+    slow.first_byte_timeout_ms = 300_000;
+    let mut second = channel("b", 1);
+    second.priority = 1;
+    let stage = Stage::new(vec![slow, second]);
     a_answers(&stage, |_| {
         FakeReply::failure(SendErrorKind::Timeout).after_ms(120_000)
     });
     assert_eq!(stage.chat(CHAT).status, 504);
-    assert_eq!(stage.ports.store().writes(), 0);
-    a_answers(&stage, |_| ok());
-    assert_eq!(calls_of(&stage, chat), ["a-1"]);
+    assert_eq!(calls_of(&stage, chat), ["b-1"]);
 }
 
 #[test]

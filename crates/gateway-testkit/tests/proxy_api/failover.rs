@@ -366,9 +366,11 @@ fn what_is_no_answer_of_an_api_fails_over() {
 fn messages_stay_short_whatever_the_model_is_called() {
     let stage = Stage::new(vec![channel("a", 1)]);
     stage.upstream(|_| FakeReply::json(404, ""));
-    let answer = stage.chat(&format!(r#"{{"model":"{}"}}"#, "m".repeat(100_000)));
-    assert_eq!(answer.error().0, 404);
-    assert!(answer.body.len() < 1_000, "{}", answer.body.len());
+    for (length, status) in [(256, 404), (257, 400), (100_000, 400)] {
+        let answer = stage.chat(&format!(r#"{{"model":"{}"}}"#, "m".repeat(length)));
+        assert_eq!(answer.error().0, status);
+        assert!(answer.body.len() < 1_000, "{}", answer.body.len());
+    }
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod affinity;
 mod cooldowns;
 mod dialects;
 mod failover;
+mod harmless;
 mod request_path;
 mod setup;
 mod streaming;

@@ -15,7 +15,6 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::*;
-use crate::attempt::retry_after;
 use crate::units::Timestamp;
 use crate::wire::signals::{self, Signal};
 use crate::wire::{error_shape, sse};
@@ -138,23 +137,16 @@ fn outcome(name: &str, fixture: &Fixture) -> (Failure, Expected) {
     let own = StatusCode::from_u16(fixture.status).unwrap();
     assert_eq!(own.is_success(), fixture.phase != Phase::Head, "{name}");
     let found = error_shape::normalise(own, &error_text(name, fixture));
-    let status = if own.is_success() {
-        status_inside_success(found.status, &found.body)
-    } else {
-        own
-    };
-    let failure = failure(status, &found.body);
     let headers: HeaderMap = fixture
         .headers
         .iter()
         .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap()))
         .collect();
-    let now = Timestamp(0);
-    let retry_after_ms = if failure == Failure::Throttled {
-        retry_after::of_throttling(&headers, &found.body.message, now)
-    } else {
-        retry_after::read(&headers, now)
-    };
+    let Outcome {
+        status,
+        failure,
+        retry_after_ms,
+    } = super::outcome(own, &found, &headers, Timestamp(0));
     let (kind, scope) = self::name(failure);
     let seen = Expected {
         failure: kind.to_owned(),

@@ -139,7 +139,7 @@ fn an_answer_cures_only_what_it_comes_after() {
     let counted = Cooldown::new(&at(Reason::ServerError, START));
     assert!(counted.is_cured_by(Timestamp(START + 1), true));
     assert!(!counted.is_cured_by(Timestamp(START + 1), false));
-    assert!(!counted.is_cured_by(Timestamp(START), true));
+    assert!(!counted.is_cured_by(Timestamp(START - 1), true));
     let cooling = Cooldown::new(&at(Reason::Throttled, START));
     assert!(cooling.is_cured_by(Timestamp(START + 1), false));
     assert!(!cooling.is_cured_by(Timestamp(START - 1), true));

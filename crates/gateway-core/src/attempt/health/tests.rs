@@ -145,20 +145,21 @@ fn one_probe_at_a_time_and_it_can_be_given_back() {
     let me = who("c", "k", "m");
     health.apply(&failed(me.clone(), Failure::Throttled, T, Some(1_000)));
     let now = T + 1_000;
-    let probing = |until| Event::Probing {
+    let probing = |holder| Event::Probing {
         who: me.clone(),
         at: Timestamp(now),
-        until: Timestamp(until),
+        until: Timestamp(now + 300),
+        holder,
     };
-    assert!(health.apply(&probing(now + 300)));
+    assert!(health.apply(&probing(3)));
     assert!(cools(&health, ("c", "k", "m"), now));
-    assert!(!health.apply(&probing(now + 400)), "taken");
-    let released = |until| Event::Released {
+    assert!(!health.apply(&probing(4)), "taken");
+    let released = |holder| Event::Released {
         who: me.clone(),
-        until: Timestamp(until),
+        holder,
     };
-    assert!(!health.apply(&released(now + 400)), "another's lease");
-    assert!(health.apply(&released(now + 300)));
+    assert!(!health.apply(&released(4)), "another's lease");
+    assert!(health.apply(&released(3)));
     assert_eq!(phase(&health, ("c", "k", "m"), now), Phase::HalfOpen);
 }
 
@@ -185,7 +186,10 @@ fn clients_cannot_fill_it_with_models() {
         health.channel("c").map(|known| known.models.len()),
         Some(MAX_MODELS)
     );
-    assert!(cools(&health, ("c", "k", "model-999"), T + 999));
+    assert!(
+        cools(&health, ("c", "k", "model-0"), T + 999),
+        "made-up names push nothing out"
+    );
     let bytes = serde_json::to_vec(&health).unwrap();
     assert!(bytes.len() < 100_000, "{}", bytes.len());
 }
@@ -240,6 +244,7 @@ fn any_event() -> impl Strategy<Value = Event> {
                     who,
                     at,
                     until: at.plus_ms(30_000),
+                    holder: offset,
                 },
                 _ => failed(who, failure, at.0, wait_ms),
             }
@@ -262,7 +267,8 @@ proptest! {
     fn a_stated_wait_is_never_shortened_by_failures(events in proptest::collection::vec(any_event(), 0..40), wait_ms in 1..86_400_000_u64) {
         let mut health = Health::default();
         health.apply(&failed(who("c0", "k0", "m0"), Failure::Throttled, T, Some(wait_ms)));
-        for event in events.iter().filter(|event| matches!(event, Event::Failed { .. })) {
+        let earlier = |event: &&Event| matches!(event, Event::Failed { mark, .. } if mark.at.0 <= T + wait_ms);
+        for event in events.iter().filter(earlier) {
             health.apply(event);
         }
         let is_cooling = cools(&health, ("c0", "k0", "m0"), T + wait_ms - 1);
