@@ -267,6 +267,34 @@ test("what cools counts down, and the dry run says who goes first", async () => 
   });
 });
 
+test("the gateway's settings are changed, and nothing else with them", async () => {
+  await api.createChannel({
+    name: "Kept",
+    base_url: upstream.url,
+    keys: ["sk-a-0123456789-works"],
+  });
+  await withPage(browser, { refused: [400] }, async (page) => {
+    await logIn(page);
+    await page.getByRole("link", { name: "Settings" }).click();
+    const attempts = page.getByLabel("Attempts per request");
+    await attempts.fill("0");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByText("Not saved").waitFor();
+    assert.equal(await attempts.getAttribute("aria-invalid"), "true");
+    await attempts.fill("7");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByText("Saved.").waitFor();
+    await page.reload();
+    await attempts.waitFor();
+    assert.equal(await attempts.inputValue(), "7");
+    await attempts.fill("10");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByText("Saved.").waitFor();
+  });
+  const [channel] = await api.channels();
+  assert.deepEqual([channel.name, channel.keys.length], ["Kept", 1]);
+});
+
 test("a configuration is exported, its import shows what changes, and replaces it", async () => {
   await api.createChannel({
     name: "Kept",

@@ -42,10 +42,11 @@ export async function tour(page, { channelId, key }, look) {
   await look("routing");
   await at("settings");
   await page.locator("textarea").waitFor();
+  await page.locator("form .switch").waitFor();
   await page.waitForFunction(() => !document.querySelector(".facts").textContent.includes("…"));
   await look("settings");
   await page.locator("textarea").fill('{"version":1,"channels":[],"keys":[],"settings":{}}');
-  await page.locator(".section:has(textarea) .button").click();
+  await page.locator(".section:has(textarea) .button").last().click();
   await page.locator("dialog .changes").waitFor();
   await look("import");
 }

@@ -22,5 +22,6 @@ export type Agreement = [
   Agrees<Given<wire.Status>, ours.Status>,
   Agrees<Given<wire.Route>, ours.DryRun>,
   Agrees<Given<wire.TestOutcome>, ours.Trial>,
+  Agrees<Given<wire.Settings>, ours.Settings>,
   Agrees<Given<wire.Session>, ours.SessionInfo>,
 ];

@@ -140,6 +140,18 @@ const upstreamModels = data(record({ id: text }));
 export const parseModels = (value: unknown): string[] =>
   upstreamModels(value).map((model) => model.id);
 
+const config = record({
+  settings: record({
+    max_attempts: number,
+    total_timeout_ms: number,
+    max_request_bytes: number,
+    session_affinity: or(flag, false),
+  }),
+});
+export type Settings = Read<typeof config>["settings"];
+/** The settings of a configuration document. */
+export const parseSettings = (value: unknown): Settings => config(value, "config").settings;
+
 const health = record({ version: text });
 export const parseVersion = (value: unknown): string => health(value, "health").version;
 

@@ -308,6 +308,18 @@ export const en = {
   "why.retry_after": "Its upstream asked to be left alone, and another key's wait ends sooner.",
   "why.max_attempts": "A request has made all its attempts before.",
 
+  "limits.title": "Gateway",
+  "limits.failed": "The settings could not be loaded",
+  "limits.max_attempts": "Attempts per request",
+  "limits.max_attempts.hint": "1 to 100, over all channels and keys.",
+  "limits.total_timeout_ms": "Total timeout (ms)",
+  "limits.total_timeout_ms.hint": "To the first byte, over all attempts.",
+  "limits.max_request_bytes": "Largest request (bytes)",
+  "limits.max_request_bytes.hint": "1,024 to 67,108,864.",
+  "limits.session_affinity": "Keep a session with one channel",
+  "limits.session_affinity.hint":
+    "Keeps the upstream's prompt cache warm for requests that name a session or user.",
+
   "export.title": "Export",
   "export.text":
     "Channels, client keys and settings as one JSON file. Client keys travel as hashes.",

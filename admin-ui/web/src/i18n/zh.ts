@@ -301,6 +301,17 @@ export const zh: Messages = {
   "why.retry_after": "上游要求暂缓，而另一密钥的等待更早结束。",
   "why.max_attempts": "在此之前已达到最大尝试次数。",
 
+  "limits.title": "网关",
+  "limits.failed": "设置加载失败",
+  "limits.max_attempts": "每个请求的尝试次数",
+  "limits.max_attempts.hint": "1 到 100，包括所有渠道和密钥。",
+  "limits.total_timeout_ms": "总超时（毫秒）",
+  "limits.total_timeout_ms.hint": "所有尝试到首字节的总时限。",
+  "limits.max_request_bytes": "最大请求（字节）",
+  "limits.max_request_bytes.hint": "1,024 到 67,108,864。",
+  "limits.session_affinity": "同一会话固定使用一个渠道",
+  "limits.session_affinity.hint": "对带有会话或用户标识的请求，可提高上游提示缓存命中率。",
+
   "export.title": "导出",
   "export.text": "将渠道、客户端密钥和设置导出为一个 JSON 文件。客户端密钥仅以哈希形式导出。",
   "export.failed": "配置导出失败",

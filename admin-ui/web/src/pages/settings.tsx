@@ -10,12 +10,14 @@ import { formatTime, t } from "../i18n";
 import { useResource } from "../resource";
 import { sessionInfo } from "../session/session";
 import { Import } from "../settings/import";
+import { Limits } from "../settings/limits";
 
 export function SettingsPage() {
   return (
     <>
       <PageHead title={t.value["nav.settings"]} />
       <div class="settings">
+        <Limits />
         <Export />
         <Import />
         <About />
