@@ -126,6 +126,10 @@ async fn json<P: ProxyPorts>(
     };
     let padding = signals::padding_before_json(&whole);
     let whole = whole.slice(padding..);
+    // No API answers so with JSON's content type: an empty body, or a page.
+    if matches!(whole.first(), None | Some(b'<')) {
+        return Err(useless(attempt, "the answer is no JSON, though it says so"));
+    }
     if signals::body_is_error(&whole) {
         return Err(error(attempt, status, headers, &whole));
     }
@@ -150,14 +154,17 @@ async fn events<P: ProxyPorts>(
         let Some(chunk) = next_in_time(attempt, &mut body).await? else {
             return Err(ended_early(attempt, status, headers, &mut scanner));
         };
-        let block = scanner
+        let mut block = scanner
             .push(chunk)
             .map_err(|_| broken(attempt, "its first event never ends"))?;
+        if held.is_empty() {
+            block.strip_mark();
+        }
         held_bytes += block.bytes.len();
         let mut is_committed = false;
         for event in block.events() {
             held_events += 1;
-            match signals::read(sse::data(event).as_deref()).signal {
+            match signals::of(event).signal {
                 Signal::Nothing => {}
                 Signal::Error => {
                     let data = sse::data(event).unwrap_or_default();
@@ -199,7 +206,7 @@ fn ended_early<P: ProxyPorts>(
     for event in last.events().chain([&rest[..]]) {
         let data = sse::data(event);
         let text = data.as_deref().unwrap_or(event);
-        if signals::read(data.as_deref()).signal == Signal::Error || signals::body_is_error(text) {
+        if signals::of(event).signal == Signal::Error || signals::body_is_error(text) {
             return error(attempt, status, headers, text);
         }
     }

@@ -23,6 +23,9 @@ use crate::wire::sse::{self, Block, Scanner};
 /// that makes some clients dispatch an empty event.
 const PING: Bytes = Bytes::from_static(b": ping\n");
 
+/// Ends an event, after a line end or without one.
+const BLANK_LINE: Bytes = Bytes::from_static(b"\n\n");
+
 /// Pieces that are read after `[DONE]`; usually there is none but the end itself.
 const MAX_DRAINED_PIECES: usize = 8;
 
@@ -144,8 +147,7 @@ impl<P: ProxyPorts> Relay<P> {
                 }
                 continue;
             }
-            let data = sse::data(event);
-            let meaning = signals::read(data.as_deref());
+            let meaning = signals::of(event);
             if let Some(usage) = meaning.usage {
                 self.account.usage.take_in(usage);
             }
@@ -160,8 +162,8 @@ impl<P: ProxyPorts> Relay<P> {
                 Signal::Done => self.progress = Progress::Done,
                 Signal::Error => {
                     self.pass(block, run_start, start);
-                    let found =
-                        error_shape::normalise(StatusCode::OK, data.as_deref().unwrap_or_default());
+                    let data = sse::data(event).unwrap_or_default();
+                    let found = error_shape::normalise(StatusCode::OK, &data);
                     self.refused(&found);
                     return;
                 }
@@ -180,6 +182,13 @@ impl<P: ProxyPorts> Relay<P> {
     fn ended(&mut self) {
         let (last, rest) = self.scanner.finish();
         self.absorb(&last);
+        // An end mark counts also without the blank line after it, which is then added.
+        let is_running = matches!(self.progress, Progress::Open | Progress::Finished);
+        if is_running && matches!(signals::of(&rest).signal, Signal::Done | Signal::Finish) {
+            self.progress = Progress::Done;
+            self.ready.push_back(rest.clone());
+            self.ready.push_back(BLANK_LINE);
+        }
         match self.progress {
             Progress::Open if self.operation.stream_has_end_mark => {
                 self.broke("the stream ended without a finish reason or its end mark");

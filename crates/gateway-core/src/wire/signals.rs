@@ -7,6 +7,7 @@ use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
+use super::sse;
 use super::usage::{self, Usage};
 
 /// What an event of a stream means for relaying.
@@ -61,6 +62,11 @@ struct Payload<'a> {
     /// What the first event of Anthropic's messages is about.
     #[serde(borrow, default)]
     message: Option<&'a RawValue>,
+    /// The status of NVIDIA NIM's problems, which have a title as well.
+    #[serde(borrow, default)]
+    status: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    title: Option<&'a RawValue>,
     /// Where Groq puts the usage of a stream.
     #[serde(borrow, default)]
     x_groq: Option<&'a RawValue>,
@@ -126,10 +132,31 @@ impl Payload<'_> {
         self.usage.and_then(usage::of_object).or_else(inside)
     }
 
+    /// Whether it is an error in place of an answer, in one of the shapes that have no choices.
+    fn is_error(&self) -> bool {
+        let has_status = || {
+            self.status
+                .and_then(|raw| raw.get().parse().ok())
+                .is_some_and(|status: u16| (400..600).contains(&status))
+        };
+        let is_problem = || self.choices.is_none() && is_set(self.title) && has_status();
+        is_set(self.error) || is_problem()
+    }
+
     fn is_usage_only(&self) -> bool {
         let has_no_choice = self.choices.is_some_and(|choices| !choices.any);
         has_no_choice && self.usage.is_some_and(|raw| raw.get().starts_with('{'))
     }
+}
+
+/// Reads one event of a stream, once.
+pub fn of(event: &[u8]) -> Event {
+    let meaning = read(sse::data(event).as_deref());
+    // Whatever its data looks like.
+    if meaning.signal != Signal::Done && sse::is_named(event, b"error") {
+        return Event::of(Signal::Error);
+    }
+    meaning
 }
 
 /// Reads the data of one event, once; `None` stands for an event without data.
@@ -154,7 +181,7 @@ pub fn read(data: Option<&[u8]>) -> Event {
 }
 
 fn signal(payload: &Payload<'_>) -> Signal {
-    if is_set(payload.error) {
+    if payload.is_error() {
         return Signal::Error;
     }
     if let Some(kind) = payload.kind {
@@ -192,10 +219,11 @@ fn of_typed_event(kind: &str) -> Signal {
 /// Whether a whole JSON answer with a good status is an error all the same: a top-level `error` that is
 /// set, or a choice that ended with one.
 pub fn body_is_error(body: &[u8]) -> bool {
-    // Only objects that mention an error at all are worth parsing.
-    if contains(body, b"error") && body.first() == Some(&b'{') {
+    // Only objects that mention an error or a problem at all are worth parsing.
+    let is_suspect = || contains(body, b"error") || contains(body, b"\"title\"");
+    if body.first() == Some(&b'{') && is_suspect() {
         return serde_json::from_slice::<Payload<'_>>(body).is_ok_and(|payload| {
-            is_set(payload.error) || payload.choices.is_some_and(|choices| choices.failed)
+            payload.is_error() || payload.choices.is_some_and(|choices| choices.failed)
         });
     }
     false

@@ -10,6 +10,9 @@ use bytes::{Bytes, BytesMut};
 /// The contract allows lines of 16 MiB, so an event may have some room beside its longest line.
 pub const MAX_EVENT_BYTES: usize = 17 * 1024 * 1024;
 
+/// The byte order mark, which may stand in front of a stream.
+const MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// A run of whole events, in the bytes they came in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Block {
@@ -84,6 +87,16 @@ impl Scanner {
 }
 
 impl Block {
+    /// Takes the byte order mark off the first block of a stream: clients that don't know it lose the first event.
+    pub fn strip_mark(&mut self) {
+        if self.bytes.starts_with(MARK) {
+            let _ = self.bytes.split_to(MARK.len());
+            for end in &mut self.ends {
+                *end -= MARK.len();
+            }
+        }
+    }
+
     /// The events in order, each with its blank line.
     pub fn events(&self) -> impl Iterator<Item = &[u8]> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
@@ -112,6 +125,14 @@ pub fn data(event: &[u8]) -> Option<Cow<'_, [u8]>> {
         });
     }
     data
+}
+
+/// Whether an event is of the type `name`.
+pub fn is_named(event: &[u8], name: &[u8]) -> bool {
+    const FIELD: &[u8] = b"event";
+    // Most events have no type, and some are long.
+    memchr::memmem::find(event, FIELD).is_some()
+        && lines(event).filter_map(|line| field(line, FIELD)).last() == Some(name)
 }
 
 /// Whether an event is nothing but comments and blank lines, which clients must not see as an event:
@@ -169,7 +190,7 @@ fn after_line_end(bytes: &[u8], at: usize) -> Option<usize> {
 }
 
 fn lines(event: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let text = event.strip_prefix(b"\xef\xbb\xbf").unwrap_or(event);
+    let text = event.strip_prefix(MARK).unwrap_or(event);
     text.split(|byte| matches!(byte, b'\n' | b'\r'))
         .filter(|line| !line.is_empty())
 }

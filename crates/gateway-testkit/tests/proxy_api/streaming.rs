@@ -253,3 +253,78 @@ fn an_error_without_its_blank_line_keeps_its_status() {
         );
     }
 }
+
+/// What a client gets of a stream in these bytes, from the first channel or, after a failover, from the second.
+fn first_of_two(stream: &'static [u8]) -> (String, String) {
+    let mut second = channel("b", 1);
+    second.priority = 1;
+    let stage = Stage::new(vec![channel("a", 1), second]);
+    stage.upstream(move |call| {
+        let bytes = if host(call) == "a" { stream } else { OTHER };
+        FakeReply::pieces(200, "text/event-stream", [Bytes::from_static(bytes)])
+    });
+    let answer = stage.chat(r#"{"model":"m","stream":true}"#);
+    let channel = answer.header("x-gateway-channel").unwrap().to_owned();
+    (channel, answer.text().to_owned())
+}
+
+const OTHER: &[u8] = b"data: {\"choices\":[{\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+
+#[test]
+fn an_event_that_is_named_an_error_is_one_whatever_its_data() {
+    let (channel, _) = first_of_two(b"event: error\ndata: {\"message\":\"boom\"}\n\n");
+    assert_eq!(channel, "b", "nothing had been sent");
+    let (channel, text) = first_of_two(
+        b"data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\nevent: error\ndata: {\"message\":\"boom\"}\n\ndata: [DONE]\n\n",
+    );
+    assert_eq!(channel, "a");
+    assert!(
+        text.contains("stream_incomplete") && text.contains("boom"),
+        "{text}"
+    );
+    assert!(!text.contains("[DONE]"), "{text}");
+}
+
+#[test]
+fn problems_in_place_of_an_answer_go_on_with_the_next() {
+    let (channel, _) =
+        first_of_two(b"data: {\"status\":500,\"title\":\"Internal Server Error\"}\n\n");
+    assert_eq!(channel, "b");
+    for body in ["", "<html>busy</html>", r#"{"status":503,"title":"x"}"#] {
+        let mut second = super::setup::channel("b", 1);
+        second.priority = 1;
+        let stage = Stage::new(vec![super::setup::channel("a", 1), second]);
+        stage.upstream(move |call| {
+            FakeReply::json(200, if host(call) == "a" { body } else { "{}" })
+        });
+        let answer = stage.chat(r#"{"model":"m"}"#);
+        assert_eq!(answer.header("x-gateway-channel"), Some("b"), "{body}");
+    }
+}
+
+#[test]
+fn an_end_mark_without_its_blank_line_ends_the_stream() {
+    const CONTENT: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n";
+    for stream in [
+        &b"data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\ndata: [DONE]\n"[..],
+        b"data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\ndata: [DONE]",
+    ] {
+        let (_, text) = first_of_two(stream);
+        assert!(
+            text.starts_with(CONTENT) && text.contains("data: [DONE]\n"),
+            "{text:?}"
+        );
+        assert!(
+            text.ends_with("\n\n") && !text.contains("stream_incomplete"),
+            "{text:?}"
+        );
+    }
+}
+
+#[test]
+fn the_byte_order_mark_is_kept_back() {
+    let (_, text) = first_of_two(
+        b"\xef\xbb\xbfdata: {\"choices\":[{\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n",
+    );
+    assert_eq!(text.as_bytes(), OTHER);
+}
