@@ -22,7 +22,7 @@ use crate::error::ErrorBody;
 use crate::joined::{Joined, TooLong};
 use crate::ports::{ProxyPorts, SendError, SendErrorKind};
 use crate::reply::{BrokenBody, Reply, ReplyBody};
-use crate::units::MIB;
+use crate::units::{MIB, Timestamp};
 use crate::wire::error_shape;
 use crate::wire::signals::{self, Signal};
 use crate::wire::sse::{self, Block, Scanner};
@@ -151,7 +151,7 @@ async fn events<P: ProxyPorts>(
     let mut held: Vec<Block> = Vec::new();
     let (mut held_bytes, mut held_events) = (0, 0);
     loop {
-        let Some(chunk) = next_in_time(attempt, &mut body).await? else {
+        let Some(chunk) = next_before(attempt, &mut body, attempt.first_event_by()).await? else {
             return Err(ended_early(attempt, status, headers, &mut scanner));
         };
         let mut block = scanner
@@ -160,9 +160,8 @@ async fn events<P: ProxyPorts>(
         if held.is_empty() {
             block.strip_mark();
         }
-        held_bytes += block.bytes.len();
-        let mut is_committed = false;
-        for event in block.events() {
+        let (mut is_committed, before) = (false, held_events);
+        for event in block.events().filter(|event| !sse::is_comment(event)) {
             held_events += 1;
             match signals::of(event).signal {
                 Signal::Nothing => {}
@@ -176,9 +175,10 @@ async fn events<P: ProxyPorts>(
                 }
             }
         }
-        // A chunk that completes no event gives an empty block: an event sent byte by byte would fill the
-        // memory with them.
-        if !block.bytes.is_empty() {
+        // Comments are nobody's, and a chunk that completes no event gives an empty block: held, either could fill
+        // the memory before the first event comes.
+        if held_events > before {
+            held_bytes += block.bytes.len();
             held.push(block);
         }
         if is_committed || held_bytes > MAX_HELD_BYTES || held_events > MAX_HELD_EVENTS {
@@ -264,13 +264,21 @@ where
     }
 }
 
-/// The next piece of data while the client has seen nothing yet: no wait goes past the request's total
-/// time. A timer is needed only where the channel's idle timeout would end later.
+/// The next piece of data while the client has seen nothing yet: no wait goes past the request's total time.
 async fn next_in_time<P: ProxyPorts>(
     attempt: &Attempt<'_, P>,
     body: &mut P::Body,
 ) -> Result<Option<Bytes>, FailedAttempt> {
-    let left = Duration::from_millis(attempt.deadline.since_ms(attempt.ports().now()));
+    next_before(attempt, body, attempt.deadline).await
+}
+
+/// The same with an end of its own. A timer is needed only where the channel's idle timeout would end later.
+async fn next_before<P: ProxyPorts>(
+    attempt: &Attempt<'_, P>,
+    body: &mut P::Body,
+    end: Timestamp,
+) -> Result<Option<Bytes>, FailedAttempt> {
+    let left = Duration::from_millis(end.since_ms(attempt.ports().now()));
     let piece = if left.is_zero() {
         None
     } else if attempt.channel.timeouts.idle <= left {

@@ -130,6 +130,13 @@ impl<'a, P: ProxyPorts> Attempt<'a, P> {
         }
     }
 
+    /// When a stream's first real event must be there: comments keep a connection open, but they are no first byte.
+    pub fn first_event_by(&self) -> Timestamp {
+        let own = self.channel.timeouts.connect + self.channel.timeouts.first_byte;
+        let own_ms = u64::try_from(own.as_millis()).unwrap_or(u64::MAX);
+        self.deadline.min(self.began.plus_ms(own_ms))
+    }
+
     /// The upstream has answered; `whole`: and nothing of the answer can break any more.
     pub fn answered(&self, whole: bool) {
         let probe = self.probe.take();
@@ -247,10 +254,10 @@ fn not_sendable(error: &http::Error) -> SendError {
     }
 }
 
-/// The time to the first byte ended while an answer was being read.
+/// The request's or the channel's time to the first byte ended while an answer was being read.
 pub fn out_of_time() -> SendError {
     SendError {
         kind: SendErrorKind::Timeout,
-        detail: "no content came within the request's total time".to_owned(),
+        detail: "no content came within the time to the first byte".to_owned(),
     }
 }

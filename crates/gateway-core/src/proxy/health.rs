@@ -26,6 +26,11 @@ const MAX_SWAPS: usize = 20;
 /// The longest that one request may keep others from probing, in milliseconds: an instance that is ended gives
 /// nothing back.
 const MAX_LEASE_MS: u64 = 30_000;
+/// A copy of the record that is younger serves without asking: an instance under load asks forty times a second, one
+/// without asks before each request, so that it does not call what another one has just been refused by.
+const FRESH_MS: u64 = 25;
+/// For so long a store that failed is not asked by requests.
+const REST_MS: u64 = 1_800;
 /// A request waits no longer than this for the store, which usually takes a few milliseconds.
 const MAX_CLAIM: Duration = Duration::from_millis(300);
 /// The work beside requests gives up after this; the next check of the configuration tries again.
@@ -44,13 +49,17 @@ pub struct Known {
     raw: RefCell<Option<Vec<u8>>>,
     /// Counts what was written, so that an older reading which arrives later does not undo it.
     version: Cell<u64>,
+    /// When the store was asked last; in the future while it fails.
+    checked_at: Cell<Timestamp>,
+    checking: Rc<Cell<bool>>,
     writing: Rc<Cell<bool>>,
 }
 
-/// The turn to write, held by one task at a time; given back when dropped, also by a task that the host ended.
-struct Writing(Rc<Cell<bool>>);
+/// The turn to read or to write, held by one task at a time; given back when dropped, also by a task that the host
+/// ended.
+struct Turn(Rc<Cell<bool>>);
 
-impl Drop for Writing {
+impl Drop for Turn {
     fn drop(&mut self) {
         self.0.set(false);
     }
@@ -160,22 +169,38 @@ impl<P: ProxyPorts> Gateway<P> {
         self.write_soon();
     }
 
-    /// Reads what the store has and takes it in; goes with every check of the configuration.
+    /// Asks the store for what other instances have learned, unless that was just done. One request of an instance
+    /// asks, the others go on with what is known; a store that fails is left alone for a while.
+    pub(super) async fn refresh(self: &Rc<Self>) {
+        let known = &self.known;
+        let age_ms = self.ports.now().since_ms(known.checked_at.get());
+        if age_ms < FRESH_MS || known.checking.replace(true) {
+            return;
+        }
+        let _turn = Turn(Rc::clone(&known.checking));
+        self.check().await;
+    }
+
+    /// Reads what the store has and takes it in.
     pub(super) async fn check(self: &Rc<Self>) {
-        let version = self.known.version.get();
+        let known = &self.known;
+        let (version, began) = (known.version.get(), self.ports.now());
         match within(&self.ports, MAX_CLAIM, self.ports.read(Record::Health)).await {
             Ok(raw) => {
-                let is_newest = self.known.version.get() == version;
-                if is_newest && *self.known.raw.borrow() != raw {
+                known.checked_at.set(began);
+                let is_newest = known.version.get() == version;
+                if is_newest && *known.raw.borrow() != raw {
                     let health = self.parse(raw.as_deref());
-                    self.known.replace(health, raw);
+                    known.replace(health, raw);
                 }
                 self.write_soon();
             }
             // What is known here stays in force.
-            Err(error) => self
-                .ports
-                .line(format_args!("health of upstreams not read: {error}")),
+            Err(error) => {
+                known.checked_at.set(self.ports.now().plus_ms(REST_MS));
+                self.ports
+                    .line(format_args!("health of upstreams not read: {error}"));
+            }
         }
     }
 
@@ -263,7 +288,7 @@ impl<P: ProxyPorts> Gateway<P> {
             return;
         }
         let gateway = Rc::clone(self);
-        let turn = Writing(Rc::clone(&known.writing));
+        let turn = Turn(Rc::clone(&known.writing));
         self.ports.spawn(async move {
             if let Err(error) = within(&gateway.ports, MAX_WRITE, gateway.write()).await {
                 gateway

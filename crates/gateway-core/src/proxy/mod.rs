@@ -180,7 +180,9 @@ where
                 client,
                 request_id,
             };
-            // 5. Try candidates until one answers.
+            // 5. Know what other instances have learned about upstreams.
+            gateway.refresh().await;
+            // 6. Try candidates until one answers.
             forward::run(gateway, &snapshot, &call).await
         }
     }

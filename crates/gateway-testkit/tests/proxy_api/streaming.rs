@@ -1,6 +1,7 @@
 //! Streams: held until the first real event, passed on unchanged, never silently cut.
 
 use bytes::Bytes;
+use gateway_core::ports::Clock as _;
 use gateway_core::ports::SendErrorKind;
 use gateway_testkit::fakes::FakeReply;
 
@@ -63,7 +64,7 @@ fn comments_keep_the_connection_open_without_empty_events() {
     ]));
     assert_eq!(
         answer.text(),
-        format!(": ping\n{HELLO}: ping\n{STOP}{DONE}")
+        format!("{HELLO}: ping\n{STOP}{DONE}")
     );
 }
 
@@ -327,4 +328,35 @@ fn the_byte_order_mark_is_kept_back() {
         b"\xef\xbb\xbfdata: {\"choices\":[{\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n",
     );
     assert_eq!(text.as_bytes(), OTHER);
+}
+
+#[test]
+fn comments_alone_are_neither_an_answer_nor_a_first_byte() {
+    let many = ": wait\n\n".repeat(1_000).into_bytes();
+    let (channel, text) = first_of_two(Box::leak(many.into_boxed_slice()));
+    assert_eq!((channel.as_str(), text.as_bytes()), ("b", OTHER));
+    // An upstream that only keeps its connection open is left after the channel's time to the first byte.
+    let mut second = channel_of("b");
+    second.priority = 1;
+    let stage = Stage::new(vec![channel_of("a"), second]);
+    stage.upstream(|call| {
+        if host(call) == "a" {
+            FakeReply::pieces(200, "text/event-stream", [Bytes::from(": wait\n\n")]).silent()
+        } else {
+            FakeReply::pieces(200, "text/event-stream", [Bytes::from_static(OTHER)])
+        }
+    });
+    let began = stage.ports.now();
+    let answer = stage.chat(r#"{"model":"m","stream":true}"#);
+    assert_eq!(answer.header("x-gateway-channel"), Some("b"));
+    assert_eq!(stage.ports.now().since_ms(began), 15_000, "5 s and 10 s");
+}
+
+/// A channel with 10 s to the first byte and a long time between two pieces.
+fn channel_of(name: &str) -> gateway_core::config::model::Channel {
+    gateway_core::config::model::Channel {
+        first_byte_timeout_ms: 10_000,
+        idle_timeout_ms: 300_000,
+        ..channel(name, 1)
+    }
 }

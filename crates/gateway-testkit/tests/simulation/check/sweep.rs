@@ -48,6 +48,8 @@ struct State {
     failures: Vec<Failure>,
     /// The end of the last failure of any kind, also of one that the gateway may not have heard of.
     last_failure: Option<u64>,
+    /// When a call last proved that it works.
+    proved: Option<u64>,
     /// Calls under way that will fail.
     failing: usize,
     /// The first whole answer since the last failure has yet to come.
@@ -158,7 +160,9 @@ impl Sweep<'_> {
     fn proof(&mut self, number: usize) {
         let call = &self.history.calls[number];
         for subject in subjects(call) {
-            self.states.entry(subject).or_default().failures.clear();
+            let state = self.states.entry(subject).or_default();
+            state.failures.clear();
+            state.proved = call.proved_good(self.history);
         }
         let began_clean = subjects(call).iter().all(|subject| {
             let state = &self.states[subject];
@@ -196,7 +200,10 @@ impl Sweep<'_> {
         let state = self.states.entry(subject).or_default();
         state.failing -= 1;
         state.last_failure = Some(call.ended);
-        if is_known && trouble.is_certain {
+        // A failure of a call that began before another one proved the contrary may be taken for the older of the two:
+        // instances hear of both in any order.
+        let is_disputed = state.proved.is_some_and(|at| call.began <= at);
+        if is_known && trouble.is_certain && !is_disputed {
             // Whoever failed here meanwhile has found out what a probe under way was to find out.
             state.probe = None;
             if state.failures.len() == MAX_FAILURES {
@@ -328,8 +335,9 @@ impl Sweep<'_> {
             {
                 continue;
             }
-            let is_tried_now =
-                self.is_tried_now(call, other.channel, arrived) || self.is_claimed_in_vain(arrived);
+            let is_tried_now = self.is_tried_now(call, other.channel, arrived)
+                || self.is_claimed_in_vain(arrived)
+                || self.is_being_claimed(call, other.channel);
             if !is_tried_now {
                 let text = format!(
                     "request {} calls {:?}, though {other:?} goes before and has been fine for long",
@@ -339,6 +347,16 @@ impl Sweep<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether a request that is there already calls a channel in a moment: it has the claim, and waits for the store.
+    fn is_being_claimed(&self, call: &Call, channel: usize) -> bool {
+        self.history.calls.iter().any(|other| {
+            other.who.channel == channel
+                && other.request != call.request
+                && (call.began..call.began + SECOND_MS).contains(&other.began)
+                && self.history.requests[other.request].arrived <= call.began
+        })
     }
 
     /// Whether somebody has called a channel so shortly before that nobody else may probe it: another request, or this
