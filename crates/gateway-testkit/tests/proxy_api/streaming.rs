@@ -62,10 +62,7 @@ fn comments_keep_the_connection_open_without_empty_events() {
         STOP,
         DONE,
     ]));
-    assert_eq!(
-        answer.text(),
-        format!("{HELLO}: ping\n{STOP}{DONE}")
-    );
+    assert_eq!(answer.text(), format!("{HELLO}: ping\n{STOP}{DONE}"));
 }
 
 #[test]
