@@ -215,11 +215,11 @@ impl<P: ProxyPorts> Gateway<P> {
         let longest = channel.timeouts.connect + channel.timeouts.first_byte;
         let lease_ms =
             u64::try_from(longest.as_millis()).map_or(MAX_LEASE_MS, |ms| ms.min(MAX_LEASE_MS));
-        let holder = self.ports.next_u64();
+        let (holder, until) = (self.ports.next_u64(), now.plus_ms(lease_ms));
         let event = Event::Probing {
             who: who.clone(),
             at: now,
-            until: now.plus_ms(lease_ms),
+            until,
             holder,
         };
         // First in this instance, so that no other request of it waits for the store as well.
@@ -233,6 +233,8 @@ impl<P: ProxyPorts> Gateway<P> {
         let claim = self.claim(&event, &probe.who, now);
         let claimed = within(&self.ports, MAX_CLAIM, claim).await;
         match claimed {
+            // Another attempt may have found out meanwhile that it is too early.
+            Ok(true) if self.is_cooling_beyond(&probe, until) => None,
             Ok(true) => Some(probe),
             Ok(false) => {
                 probe.is_lost = true;
@@ -245,6 +247,14 @@ impl<P: ProxyPorts> Gateway<P> {
                 Some(probe)
             }
         }
+    }
+
+    /// Whether something else than the probe's own lease keeps its candidate away.
+    fn is_cooling_beyond(&self, probe: &Probe<P>, lease: Timestamp) -> bool {
+        let who = &probe.who;
+        let health = self.known.health.borrow();
+        let phase = health.phase(&who.channel, &who.key, &who.model, self.ports.now());
+        matches!(phase, Phase::Cooling { until, is_stated } if is_stated || until != lease)
     }
 
     /// Writes a claim into the store, unless somebody else's is there.
@@ -304,7 +314,12 @@ impl<P: ProxyPorts> Gateway<P> {
         let known = &self.known;
         let mut conflicts = 0;
         while !known.pending.borrow().is_empty() {
+            let version = known.version.get();
             let raw = self.ports.read(Record::Health).await?;
+            if known.version.get() != version {
+                // A claim has written meanwhile, perhaps these very events: what was read is older than that.
+                continue;
+            }
             let number = known.newest.get();
             let mut health = known.complete(self.parse(raw.as_deref()));
             health.forget(self.ports.now());
