@@ -17,6 +17,8 @@ pub mod proxy;
 pub mod reply;
 pub mod route;
 pub mod secret;
+pub mod sql;
 pub mod time_text;
 pub mod units;
+pub mod usage;
 pub mod wire;

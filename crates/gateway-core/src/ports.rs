@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::sql::{Row, SqlError, Statement};
 use crate::units::Timestamp;
 
 /// Time, as the host sees it.
@@ -110,6 +111,29 @@ pub trait WriteStore: ReadStore {
         expected: Option<&[u8]>,
         new: &[u8],
     ) -> Result<Swap, StoreError>;
+}
+
+/// Which database a transaction is about. Hosts with one database (Spin) keep both in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place<'a> {
+    /// The ledger: what requests took.
+    Ledger,
+    /// What the client key with this id has used of its limits. Transactions of one key take effect one after the
+    /// other, also between instances; on Workers each key has a Durable Object of its own.
+    Allowance(&'a str),
+}
+
+/// The host's SQL database.
+pub trait Sql {
+    /// Runs the statements in order, in one transaction: all of them take effect, or none does. Gives the rows of
+    /// each. Other instances see the effects as soon as this returns. Not idempotent: after an error the caller
+    /// does not know whether the transaction took place, unless the error says so. Dropped before its end, it takes
+    /// effect whole or not at all.
+    async fn transact(
+        &self,
+        place: Place<'_>,
+        statements: Vec<Statement>,
+    ) -> Result<Vec<Vec<Row>>, SqlError>;
 }
 
 /// How long an upstream may take, per phase.

@@ -1,0 +1,175 @@
+//! Statements for the host's SQL database, as data. Owns values, statements and their errors; the statements
+//! themselves stand with the things that they keep. The dialect is SQLite's, which Spin, Cloudflare's D1 and
+//! Durable Objects speak.
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// A parameter, or one column of a row.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// SQL's `NULL`.
+    Null,
+    /// A whole number.
+    Integer(i64),
+    /// A floating-point number; D1 gives every number so.
+    Real(f64),
+    /// UTF-8 text.
+    Text(String),
+}
+
+impl Value {
+    /// The whole number in it; `None` for anything else. Whole floating-point numbers count as whole.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a number without a fraction below 2⁵³ fits; D1 knows no other integers"
+    )]
+    pub fn integer(&self) -> Option<i64> {
+        const EXACT: f64 = 9_007_199_254_740_992.0;
+        match self {
+            Self::Integer(number) => Some(*number),
+            Self::Real(number) if number.fract() == 0.0 && number.abs() <= EXACT => {
+                Some(*number as i64)
+            }
+            _ => None,
+        }
+    }
+
+    /// The number in it as a count; 0 for anything else.
+    pub fn count(&self) -> u64 {
+        self.integer()
+            .and_then(|number| u64::try_from(number).ok())
+            .unwrap_or(0)
+    }
+
+    /// The text in it.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
+impl From<i64> for Value {
+    fn from(number: i64) -> Self {
+        Self::Integer(number)
+    }
+}
+
+/// Counts stay far below 2⁶³; one that does not is the largest number there is.
+impl From<u64> for Value {
+    fn from(number: u64) -> Self {
+        Self::Integer(i64::try_from(number).unwrap_or(i64::MAX))
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl<T: Into<Self>> From<Option<T>> for Value {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+/// One statement with its parameters. Whatever comes from outside is a parameter, never part of the text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Statement {
+    /// SQL with the placeholders `?1`, `?2`, … Texts are few and repeat, so that hosts can keep them prepared.
+    pub text: Cow<'static, str>,
+    /// Values of the placeholders, in order. At most 100: D1 takes no more.
+    pub parameters: Vec<Value>,
+}
+
+impl Statement {
+    /// A statement without parameters.
+    pub fn new(text: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            text: text.into(),
+            parameters: Vec::new(),
+        }
+    }
+
+    /// The same with one parameter more.
+    #[must_use]
+    pub fn with(mut self, value: impl Into<Value>) -> Self {
+        self.parameters.push(value.into());
+        self
+    }
+}
+
+/// The columns of one row, in the order in which the statement names them.
+pub type Row = Vec<Value>;
+
+/// Why a transaction did not take place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SqlErrorKind {
+    /// A row with this unique value is there already.
+    Duplicate,
+    /// Anything else: no such table, locked for too long, full, unreachable.
+    Failed,
+}
+
+/// A transaction that did not take place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SqlError {
+    /// What it means.
+    pub kind: SqlErrorKind,
+    /// The database's own words, for the log; never sent to a client.
+    pub detail: String,
+}
+
+impl SqlError {
+    /// Reads the kind out of SQLite's words, which all hosts pass on.
+    pub fn from_words(detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        let kind = if detail.contains("UNIQUE constraint failed") {
+            SqlErrorKind::Duplicate
+        } else {
+            SqlErrorKind::Failed
+        };
+        Self { kind, detail }
+    }
+}
+
+impl fmt::Display for SqlError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "database: {}", self.detail)
+    }
+}
+
+impl std::error::Error for SqlError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_numbers_are_read_from_either_kind() {
+        assert_eq!(Value::Integer(7).integer(), Some(7));
+        assert_eq!(Value::Real(7.0).integer(), Some(7));
+        assert_eq!(Value::Real(7.5).integer(), None);
+        assert_eq!(Value::Real(1e300).integer(), None);
+        assert_eq!(Value::Integer(-1).count(), 0);
+        assert_eq!(Value::from(u64::MAX), Value::Integer(i64::MAX));
+        assert_eq!(Value::from(None::<u64>), Value::Null);
+    }
+
+    #[test]
+    fn a_duplicate_is_told_from_other_errors() {
+        let words = "UNIQUE constraint failed: request.id";
+        assert_eq!(SqlError::from_words(words).kind, SqlErrorKind::Duplicate);
+        let words = "no such table: request";
+        assert_eq!(SqlError::from_words(words).kind, SqlErrorKind::Failed);
+    }
+}

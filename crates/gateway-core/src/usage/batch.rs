@@ -1,0 +1,280 @@
+//! Records on their way into the database: one transaction for many of them, with the request log's rows as they are
+//! and everything else summed up before. Owns the statements that write the ledger.
+//!
+//! Rows travel as one JSON parameter: hosts then need one statement for any number of rows, and D1's limit of 100
+//! parameters does not matter.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde::ser::SerializeSeq as _;
+use serde::{Serialize, Serializer};
+use serde_json::json;
+
+use super::histogram::Histogram;
+use super::record::{Actor, AttemptRecord, Record};
+use super::schema;
+use crate::sql::Statement;
+
+/// Records in one transaction, so that nobody else waits long for the database and the parameters stay below D1's
+/// 2 MB.
+pub const MAX_RECORDS: usize = 1_000;
+
+/// Milliseconds of an hour.
+pub const HOUR_MS: u64 = 3_600_000;
+
+/// The counter of records that could not be written.
+pub const DROPPED: &str = "records_dropped";
+
+const INSERT_REQUESTS: &str = "INSERT INTO request (id, time_ms, key, channel, upstream_key, model, \
+    upstream_model, endpoint, stream, status, attempts, first_byte_ms, total_ms, prompt_tokens, completion_tokens, \
+    cached_tokens, reasoning_tokens, estimated, ended, cost_micro_usd) \
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, \
+    value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, value ->> 14, value ->> 15, \
+    value ->> 16, value ->> 17, value ->> 18, value ->> 19 FROM json_each(?1)";
+
+const ADD_TALLIES: &str = "INSERT INTO tally_hour (hour, kind, channel, word, count) \
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?1) WHERE true \
+    ON CONFLICT (hour, kind, channel, word) DO UPDATE SET count = count + excluded.count";
+
+const NOTE_ACTORS: &str = "INSERT INTO actor (id, name, last_used_ms) \
+    SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1) WHERE true \
+    ON CONFLICT (id) DO UPDATE SET name = excluded.name, last_used_ms = max(last_used_ms, excluded.last_used_ms)";
+
+const ADD_COUNTER: &str = "INSERT INTO counter (name, count) VALUES (?1, ?2) \
+    ON CONFLICT (name) DO UPDATE SET count = count + excluded.count";
+
+/// Removes what is older than the newest `?1` rows or came before `?2`, looking at no more than the `?3` oldest rows.
+const PRUNE: &str = "DELETE FROM request WHERE seq IN (\
+    SELECT seq FROM (SELECT seq, time_ms FROM request ORDER BY seq LIMIT ?3) \
+    WHERE seq <= (SELECT max(seq) FROM request) - ?1 OR time_ms < ?2)";
+
+/// The statements that write `records`, for one transaction, and that `dropped` others were lost before. The
+/// transaction fails as a duplicate when it has taken place already: a request's id is unique.
+pub fn statements(records: &[Record], dropped: u64) -> Vec<Statement> {
+    let sums = Sums::of(records);
+    let mut statements = vec![
+        Statement::new(INSERT_REQUESTS).with(text(&Rows(records))),
+        Statement::new(add_usage()).with(sums.usage()),
+        Statement::new(ADD_TALLIES).with(sums.tallies()),
+        Statement::new(NOTE_ACTORS).with(sums.actors()),
+    ];
+    if dropped > 0 {
+        statements.push(Statement::new(ADD_COUNTER).with(DROPPED).with(dropped));
+    }
+    statements
+}
+
+/// The statement that shortens the request log to `rows` rows and to what came since `since_ms`. It looks at
+/// `most` rows, so that it holds nobody up.
+pub fn prune(rows: u64, since_ms: u64, most: u64) -> Statement {
+    Statement::new(PRUNE).with(rows).with(since_ms).with(most)
+}
+
+/// JSON of something that has no way to fail.
+fn text(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+/// The rows of the request log, each a list in the order of [`INSERT_REQUESTS`].
+struct Rows<'a>(&'a [Record]);
+
+impl Serialize for Rows<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(Row))
+    }
+}
+
+struct Row<'a>(&'a Record);
+
+impl Serialize for Row<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let record = self.0;
+        let mut row = serializer.serialize_seq(Some(20))?;
+        row.serialize_element(&record.id)?;
+        row.serialize_element(&record.time.0)?;
+        row.serialize_element(&record.key.id)?;
+        row.serialize_element(&record.channel.as_ref().map(|channel| &channel.id))?;
+        row.serialize_element(&record.upstream_key)?;
+        row.serialize_element(&record.model)?;
+        row.serialize_element(&record.upstream_model)?;
+        row.serialize_element(record.endpoint)?;
+        row.serialize_element(&u8::from(record.stream))?;
+        row.serialize_element(&record.status)?;
+        // A list in a list: SQLite keeps its text.
+        row.serialize_element(&Attempts(&record.attempts))?;
+        row.serialize_element(&record.first_byte_ms)?;
+        row.serialize_element(&record.total_ms)?;
+        row.serialize_element(&record.usage.prompt_tokens)?;
+        row.serialize_element(&record.usage.completion_tokens)?;
+        row.serialize_element(&record.usage.cached_tokens)?;
+        row.serialize_element(&record.usage.reasoning_tokens)?;
+        row.serialize_element(&u8::from(record.estimated))?;
+        row.serialize_element(record.end.word())?;
+        row.serialize_element(&record.cost_micro_usd)?;
+        row.end()
+    }
+}
+
+/// Attempts as the API shows them.
+struct Attempts<'a>(&'a [AttemptRecord]);
+
+impl Serialize for Attempts<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|attempt| {
+            json!({
+                "channel": attempt.channel,
+                "key": attempt.key,
+                "outcome": attempt.outcome.word(),
+                "status": attempt.status,
+                "ms": attempt.ms,
+            })
+        }))
+    }
+}
+
+/// What the records of a batch add to the sums.
+#[derive(Default)]
+struct Sums<'a> {
+    usage: BTreeMap<UsageKey<'a>, UsageSums>,
+    tallies: BTreeMap<(u64, &'static str, &'a str, String), u64>,
+    actors: BTreeMap<&'a str, (&'a str, u64)>,
+}
+
+/// Hour, client key, channel and model; a channel or model that is not known is empty.
+type UsageKey<'a> = (u64, &'a str, &'a str, &'a str);
+
+#[derive(Default)]
+struct UsageSums {
+    /// In the order of [`schema::SUMS`].
+    sums: [u64; schema::SUMS.len()],
+    /// In the order of [`schema::HISTOGRAMS`].
+    histograms: [Histogram; schema::HISTOGRAMS.len()],
+}
+
+impl<'a> Sums<'a> {
+    fn of(records: &'a [Record]) -> Self {
+        let mut sums = Self::default();
+        for record in records {
+            sums.add(record);
+        }
+        sums
+    }
+
+    fn add(&mut self, record: &'a Record) {
+        let hour = record.time.0 / HOUR_MS;
+        let channel = record.channel.as_ref().map_or("", |channel| &channel.id);
+        let model = if record.is_known_model {
+            record.model.as_str()
+        } else {
+            ""
+        };
+        self.usage
+            .entry((hour, &record.key.id, channel, model))
+            .or_default()
+            .add(record);
+        for attempt in &record.attempts {
+            let outcome = attempt.outcome.word().to_owned();
+            *self
+                .tallies
+                .entry((hour, "attempt", &attempt.channel, outcome))
+                .or_default() += 1;
+        }
+        *self
+            .tallies
+            .entry((hour, "status", channel, record.status.to_string()))
+            .or_default() += 1;
+        for actor in [Some(&record.key), record.channel.as_ref()]
+            .into_iter()
+            .flatten()
+        {
+            self.note(actor, record.time.0);
+        }
+    }
+
+    fn note(&mut self, actor: &'a Actor, time_ms: u64) {
+        let known = self.actors.entry(&actor.id).or_default();
+        known.0 = &actor.name;
+        known.1 = known.1.max(time_ms);
+    }
+
+    fn usage(&self) -> String {
+        let rows: Vec<_> = self
+            .usage
+            .iter()
+            .map(|((hour, key, channel, model), sums)| {
+                let mut row = vec![json!(hour), json!(key), json!(channel), json!(model)];
+                row.extend(sums.columns().map(|sum| json!(sum)));
+                row
+            })
+            .collect();
+        text(&rows)
+    }
+
+    fn tallies(&self) -> String {
+        let rows: Vec<_> = self
+            .tallies
+            .iter()
+            .map(|((hour, kind, channel, word), count)| json!([hour, kind, channel, word, count]))
+            .collect();
+        text(&rows)
+    }
+
+    fn actors(&self) -> String {
+        let rows: Vec<_> = self
+            .actors
+            .iter()
+            .map(|(id, (name, time_ms))| json!([id, name, time_ms]))
+            .collect();
+        text(&rows)
+    }
+}
+
+impl UsageSums {
+    fn add(&mut self, record: &Record) {
+        let added = [
+            1,
+            u64::from(record.is_error()),
+            u64::from(record.is_failover()),
+            u64::from(record.estimated),
+            record.usage.prompt_tokens,
+            record.usage.completion_tokens,
+            record.usage.cached_tokens,
+            record.usage.reasoning_tokens,
+            record.cost_micro_usd,
+        ];
+        for (sum, value) in self.sums.iter_mut().zip(added) {
+            *sum = sum.saturating_add(value);
+        }
+        let [total, first_byte] = &mut self.histograms;
+        total.add(record.total_ms);
+        if let Some(milliseconds) = record.first_byte_ms {
+            first_byte.add(milliseconds);
+        }
+    }
+
+    /// In the order of [`schema::summed_columns`].
+    fn columns(&self) -> impl Iterator<Item = u64> {
+        let histograms = self
+            .histograms
+            .iter()
+            .flat_map(|histogram| histogram.buckets.iter().copied().chain([histogram.sum_ms]));
+        self.sums.iter().copied().chain(histograms)
+    }
+}
+
+/// The statement that adds to `usage_hour`; its many columns are named by [`schema::summed_columns`].
+fn add_usage() -> String {
+    let (mut names, mut values, mut additions) = (String::new(), String::new(), String::new());
+    for (index, column) in schema::summed_columns().enumerate() {
+        let _ = write!(names, ", {column}");
+        let _ = write!(values, ", value ->> {}", index + 4);
+        let comma = if index == 0 { "" } else { ", " };
+        let _ = write!(additions, "{comma}{column} = {column} + excluded.{column}");
+    }
+    format!(
+        "INSERT INTO usage_hour (hour, key, channel, model{names}) \
+         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3{values} FROM json_each(?1) WHERE true \
+         ON CONFLICT (hour, key, channel, model) DO UPDATE SET {additions}"
+    )
+}

@@ -1,0 +1,8 @@
+//! The ledger: who used what, when, through which channel, at what speed. Owns the record of a request, the database's
+//! schema and every statement that writes it. Pure: `proxy` runs the statements, `admin` reads what they kept.
+//! Holds figures and names only; no prompt and no completion ever gets here.
+
+pub mod batch;
+pub mod histogram;
+pub mod record;
+pub mod schema;

@@ -1,0 +1,111 @@
+//! The database's tables and how an older database gets them. Owns the versions; a version, once released, never
+//! changes: what is new is a new version with its own statements.
+
+use std::fmt::Write as _;
+
+use super::histogram::BUCKETS;
+use crate::sql::{Row, Statement, Value};
+
+/// The version that this program reads and writes.
+pub const VERSION: u64 = 1;
+
+/// Whether the database has a schema at all: one row with 1 if so.
+const HAS_SCHEMA: &str =
+    "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'gateway_schema'";
+const READ_VERSION: &str = "SELECT coalesce(max(version), 0) FROM gateway_schema";
+
+/// The columns of `usage_hour` that are sums, histograms apart.
+pub const SUMS: [&str; 9] = [
+    "requests",
+    "errors",
+    "failovers",
+    "estimated",
+    "prompt_tokens",
+    "completion_tokens",
+    "cached_tokens",
+    "reasoning_tokens",
+    "cost_micro_usd",
+];
+
+/// The prefixes of the columns that are histograms: `total_0`, `total_1`, … and `total_sum_ms`.
+pub const HISTOGRAMS: [&str; 2] = ["total", "first_byte"];
+
+/// Asks whether there is a schema; to be answered before [`read_version`], which needs one.
+pub fn has_schema() -> Statement {
+    Statement::new(HAS_SCHEMA)
+}
+
+/// Asks for the schema's version.
+pub fn read_version() -> Statement {
+    Statement::new(READ_VERSION)
+}
+
+/// The number in the answer to [`has_schema`] or [`read_version`].
+pub fn answer(rows: &[Row]) -> u64 {
+    rows.first()
+        .and_then(|row| row.first())
+        .map_or(0, Value::count)
+}
+
+/// What brings a database of version `from` to [`VERSION`], for one transaction. Two programs may do so at once:
+/// everything is made only if it is missing.
+pub fn migration(from: u64) -> Vec<Statement> {
+    let mut statements = Vec::new();
+    if from < 1 {
+        statements.extend(version_1());
+    }
+    statements
+}
+
+/// Every column that adds up in `usage_hour`.
+pub fn summed_columns() -> impl Iterator<Item = String> {
+    let histograms = HISTOGRAMS.into_iter().flat_map(|prefix| {
+        let buckets = (0..BUCKETS).map(move |bucket| format!("{prefix}_{bucket}"));
+        buckets.chain([format!("{prefix}_sum_ms")])
+    });
+    SUMS.into_iter().map(str::to_owned).chain(histograms)
+}
+
+fn version_1() -> Vec<Statement> {
+    let mut usage_hour = String::from(
+        "CREATE TABLE IF NOT EXISTS usage_hour (hour INTEGER NOT NULL, key TEXT NOT NULL, \
+         channel TEXT NOT NULL, model TEXT NOT NULL",
+    );
+    for column in summed_columns() {
+        let _ = write!(usage_hour, ", {column} INTEGER NOT NULL");
+    }
+    usage_hour.push_str(", PRIMARY KEY (hour, key, channel, model)) WITHOUT ROWID");
+    let mut statements: Vec<Statement> = [
+        "CREATE TABLE IF NOT EXISTS gateway_schema (version INTEGER PRIMARY KEY)",
+        // The request log. `seq` is the order in which records came here; times are milliseconds since 1970.
+        "CREATE TABLE IF NOT EXISTS request (seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, \
+         time_ms INTEGER NOT NULL, key TEXT NOT NULL, channel TEXT, upstream_key TEXT, model TEXT NOT NULL, \
+         upstream_model TEXT, endpoint TEXT NOT NULL, stream INTEGER NOT NULL, status INTEGER NOT NULL, \
+         attempts TEXT NOT NULL, first_byte_ms INTEGER, total_ms INTEGER NOT NULL, \
+         prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, cached_tokens INTEGER NOT NULL, \
+         reasoning_tokens INTEGER NOT NULL, estimated INTEGER NOT NULL, ended TEXT NOT NULL, \
+         cost_micro_usd INTEGER NOT NULL)",
+        // One index per filter of the log; each ends with the row's `seq`, so newest first needs no sorting.
+        "CREATE INDEX IF NOT EXISTS request_by_key ON request (key)",
+        "CREATE INDEX IF NOT EXISTS request_by_channel ON request (channel)",
+        "CREATE INDEX IF NOT EXISTS request_by_model ON request (model)",
+        "CREATE INDEX IF NOT EXISTS request_by_status ON request (status)",
+        // Counts per hour, channel and word: `attempt` by outcome, `status` by status code.
+        "CREATE TABLE IF NOT EXISTS tally_hour (hour INTEGER NOT NULL, kind TEXT NOT NULL, \
+         channel TEXT NOT NULL, word TEXT NOT NULL, count INTEGER NOT NULL, \
+         PRIMARY KEY (hour, kind, channel, word)) WITHOUT ROWID",
+        // The last known names of client keys and channels, which may be gone from the configuration.
+        "CREATE TABLE IF NOT EXISTS actor (id TEXT PRIMARY KEY, name TEXT NOT NULL, \
+         last_used_ms INTEGER NOT NULL) WITHOUT ROWID",
+        // Counts that belong to no hour, such as records that were dropped.
+        "CREATE TABLE IF NOT EXISTS counter (name TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID",
+    ]
+    .into_iter()
+    .map(Statement::new)
+    .collect();
+    statements.push(Statement::new(usage_hour));
+    statements.push(Statement::new(
+        "INSERT INTO gateway_schema (version) VALUES (1) ON CONFLICT DO NOTHING",
+    ));
+    statements
+}
