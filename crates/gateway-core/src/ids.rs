@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 
-use crate::ports::Random;
+use crate::ports::{Clock, Random};
 
 /// Random bytes of an object's id: 96 bits, so that ids made by two instances never meet.
 const ID_BYTES: usize = 12;
@@ -29,11 +29,14 @@ pub fn client_key(random: &impl Random) -> String {
     format!("sk-{}", URL_SAFE_NO_PAD.encode(bytes))
 }
 
-/// A request id, `req_` and 16 hexadecimal digits: it names a request in logs, it guards nothing.
-pub fn request_id(random: &impl Random) -> String {
-    let mut id = String::with_capacity(20);
+/// A request id, `req_` and 28 hexadecimal digits: the time in milliseconds, so that later ids are greater and an index
+/// grows at its end, then 64 random bits. It names a request in logs, it guards nothing.
+pub fn request_id(ports: &(impl Clock + Random)) -> String {
+    let mut id = String::with_capacity(32);
     id.push_str("req_");
-    push_hex(&mut id, &random.next_u64().to_be_bytes());
+    // 48 bits of milliseconds last until the year 10889.
+    push_hex(&mut id, &ports.now().0.to_be_bytes()[2..]);
+    push_hex(&mut id, &ports.next_u64().to_be_bytes());
     id
 }
 

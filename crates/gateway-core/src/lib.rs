@@ -8,6 +8,7 @@
 pub mod admin;
 pub mod attempt;
 pub mod config;
+pub mod database;
 pub mod error;
 pub mod ids;
 pub mod joined;

@@ -71,6 +71,8 @@ pub enum Record {
     EndedSessions,
     /// What is known of upstream keys, channels and models that failed.
     Health,
+    /// How many records of requests were lost since the database did not take them, in decimal digits.
+    DroppedRecords,
 }
 
 impl Record {
@@ -82,6 +84,7 @@ impl Record {
             Self::LoginFailures => "gateway/login-failures",
             Self::EndedSessions => "gateway/ended-sessions",
             Self::Health => "gateway/health",
+            Self::DroppedRecords => "gateway/dropped-records",
         }
     }
 }
@@ -191,16 +194,16 @@ pub trait Upstream {
 
 /// What the proxy needs. Cheap to clone: response bodies and background work keep a copy.
 pub trait ProxyPorts:
-    Clock + Random + Log + Background + WriteStore + Upstream + Clone + 'static
+    Clock + Random + Log + Background + WriteStore + Sql + Upstream + Clone + 'static
 {
 }
 
-impl<T: Clock + Random + Log + Background + WriteStore + Upstream + Clone + 'static> ProxyPorts
-    for T
+impl<T: Clock + Random + Log + Background + WriteStore + Sql + Upstream + Clone + 'static>
+    ProxyPorts for T
 {
 }
 
 /// What the admin API needs.
-pub trait AdminPorts: Clock + Random + Log + WriteStore + Upstream {}
+pub trait AdminPorts: Clock + Random + Log + WriteStore + Sql + Upstream {}
 
-impl<T: Clock + Random + Log + WriteStore + Upstream> AdminPorts for T {}
+impl<T: Clock + Random + Log + WriteStore + Sql + Upstream> AdminPorts for T {}

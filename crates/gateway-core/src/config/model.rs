@@ -56,6 +56,12 @@ pub struct Settings {
     /// Whether requests of one session go to the same channel as long as it is there, so that the provider's
     /// prompt cache stays warm.
     pub session_affinity: bool,
+    /// Whether requests are recorded in the ledger.
+    pub ledger: bool,
+    /// Rows that the request log keeps; 1,000 to 10,000,000.
+    pub request_log_rows: u64,
+    /// Days for which the request log keeps its rows; 1 to 3,650.
+    pub request_log_days: u64,
 }
 
 impl Default for Settings {
@@ -65,6 +71,9 @@ impl Default for Settings {
             total_timeout_ms: 120_000,
             max_request_bytes: 32 * crate::units::MIB,
             session_affinity: false,
+            ledger: true,
+            request_log_rows: 100_000,
+            request_log_days: 30,
         }
     }
 }

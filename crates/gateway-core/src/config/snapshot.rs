@@ -202,6 +202,11 @@ impl Snapshot {
         self.serving(model).filter_map(entry).collect()
     }
 
+    /// Whether some channel names the model, also one that is switched off.
+    pub fn names(&self, model: &str) -> bool {
+        self.by_model.contains_key(model)
+    }
+
     /// Every model that an enabled channel names, sorted.
     pub fn models(&self) -> Vec<ListedModel<'_>> {
         let mut list: Vec<ListedModel<'_>> = self

@@ -1,13 +1,13 @@
-//! What became of an answered request: whom it cost what, and how it ended. Owns the line that says so in the
-//! gateway's log, for complete answers, clients that left and streams that broke alike. Estimates nothing.
+//! An answer on its way to the client: what it says of the channel, key and model that gave it, and of what the
+//! request took. Owns the telling of both; the record itself is `entry`'s.
 
-use std::fmt;
 use std::rc::Rc;
 
 use http::StatusCode;
 
 use super::Gateway;
 use super::attempt::Attempt;
+use super::entry::Entry;
 use super::routes::Operation;
 use crate::attempt::health::{Event, Who};
 use crate::attempt::{FailedAttempt, Failure};
@@ -15,65 +15,62 @@ use crate::config::snapshot::{Channel, Key};
 use crate::error::ErrorBody;
 use crate::ports::ProxyPorts;
 use crate::units::Timestamp;
+use crate::usage::record::End;
 use crate::wire::usage::Usage;
 
-/// How an answer ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// The client was given all of it.
-    Complete,
-    /// The client left before. Until anything else is known, that is what a dropped answer means.
-    ClientGone,
-    /// The upstream broke it off.
-    UpstreamBroke,
-}
-
-/// An answer on its way to the client. Dropped with it, and then logged.
+/// An answer that has begun. Dropped before it is closed, its client has left.
 pub struct Account<P: ProxyPorts> {
     /// The instance.
     pub gateway: Rc<Gateway<P>>,
     /// The channel that answers.
     pub channel: Rc<Channel>,
     key: Rc<Key>,
-    /// The request's id.
+    entry: Rc<Entry<P>>,
     request_id: String,
-    /// Tokens so far.
-    pub usage: Usage,
-    end: End,
     model: String,
     operation: Operation,
-    status: StatusCode,
-    received: Timestamp,
     attempted: Timestamp,
-    first_byte: Timestamp,
 }
 
 impl<P: ProxyPorts> Account<P> {
     /// Begins when an attempt is answered with `status`.
     pub fn open(attempt: &Attempt<'_, P>, status: StatusCode) -> Self {
+        attempt.entry.attempt_answered(
+            attempt.index,
+            attempt.channel,
+            attempt.key,
+            attempt.model,
+            status,
+        );
         Self {
             gateway: Rc::clone(attempt.gateway),
             channel: Rc::clone(attempt.channel),
             key: Rc::clone(attempt.key),
+            entry: Rc::clone(attempt.entry),
             request_id: attempt.request_id.to_owned(),
-            usage: Usage::default(),
-            end: End::ClientGone,
             model: attempt.model.to_owned(),
             operation: attempt.operation,
-            status,
-            received: attempt.received,
             attempted: attempt.began,
-            first_byte: attempt.ports().now(),
         }
     }
 
+    /// Takes in tokens that the upstream states.
+    pub fn take_in(&self, usage: Usage) {
+        self.entry.take_in(usage);
+    }
+
+    /// Notes that the client is given so many bytes of text.
+    pub fn gave(&self, bytes: u64) {
+        self.entry.gave(bytes);
+    }
+
     /// Notes how the answer ended.
-    pub const fn close(&mut self, end: End) {
-        self.end = end;
+    pub fn close(&self, end: End) {
+        self.entry.close(end);
     }
 
     /// The client has all of it, which says that channel, key and model work.
-    pub fn complete(&mut self) {
+    pub fn complete(&self) {
         self.close(End::Complete);
         if self.gateway.knows_of(&self.channel) {
             self.gateway.learn(Event::Answered {
@@ -86,7 +83,7 @@ impl<P: ProxyPorts> Account<P> {
 
     /// The upstream broke it off, which is told to the log and to all other requests. Gives the reason back, without
     /// what must stay secret.
-    pub fn broke(&mut self, reason: &str, status: Option<StatusCode>, failure: Failure) -> String {
+    pub fn broke(&self, reason: &str, status: Option<StatusCode>, failure: Failure) -> String {
         self.close(End::UpstreamBroke);
         let message = self.key.redact(reason).into_owned();
         let ports = &self.gateway.ports;
@@ -119,34 +116,5 @@ impl<P: ProxyPorts> Account<P> {
             key: self.key.id.clone(),
             model: self.operation.health_name(&self.model).into_owned(),
         }
-    }
-}
-
-impl<P: ProxyPorts> Drop for Account<P> {
-    fn drop(&mut self) {
-        let ports = &self.gateway.ports;
-        ports.line(format_args!(
-            "{} {} from channel {:?} key {} model {:?}: {} after {} ms, first byte after {} ms, {} + {} tokens",
-            self.request_id,
-            self.status.as_u16(),
-            self.channel.name,
-            self.key.name(),
-            self.model,
-            self.end,
-            ports.now().since_ms(self.received),
-            self.first_byte.since_ms(self.received),
-            self.usage.prompt_tokens,
-            self.usage.completion_tokens,
-        ));
-    }
-}
-
-impl fmt::Display for End {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Complete => "complete",
-            Self::ClientGone => "client gone",
-            Self::UpstreamBroke => "upstream broke",
-        })
     }
 }

@@ -13,7 +13,7 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, Response, StatusCode};
 use http_body::Body;
 
-use super::account::{Account, End};
+use super::account::Account;
 use super::attempt::{Attempt, out_of_time};
 use super::headers;
 use super::relay::Relay;
@@ -23,6 +23,7 @@ use crate::joined::{Joined, TooLong};
 use crate::ports::{ProxyPorts, SendError, SendErrorKind};
 use crate::reply::{BrokenBody, Reply, ReplyBody};
 use crate::units::{MIB, Timestamp};
+use crate::usage::record::End;
 use crate::wire::error_shape;
 use crate::wire::signals::{self, Signal};
 use crate::wire::sse::{self, Block, Scanner};
@@ -134,8 +135,11 @@ async fn json<P: ProxyPorts>(
         return Err(error(attempt, status, headers, &whole));
     }
     attempt.answered(true);
-    let mut account = Account::open(attempt, status);
-    account.usage = usage::of_body(&whole).unwrap_or_default();
+    let account = Account::open(attempt, status);
+    match usage::of_body(&whole) {
+        Some(usage) => account.take_in(usage),
+        None => account.gave(signals::content_bytes(&whole)),
+    }
     account.close(End::Complete);
     Ok(reply(status, headers, ReplyBody::Whole(whole)))
 }
@@ -228,7 +232,7 @@ fn pieces<P: ProxyPorts, const N: usize>(
     account: Account<P>,
 ) -> ReplyBody {
     let beginning = beginning.into_iter().filter(|piece| !piece.is_empty());
-    let rest = stream::unfold((Some(body), account), |(body, mut account)| async move {
+    let rest = stream::unfold((Some(body), account), |(body, account)| async move {
         let mut body = body?;
         match next(&mut body).await {
             Some(Ok(chunk)) => Some((Ok(chunk), (Some(body), account))),

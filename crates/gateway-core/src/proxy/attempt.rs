@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::StatusCode;
 
+use super::entry::{AttemptIndex, Entry};
 use super::forward::Call;
 use super::health::Probe;
 use super::payload::Payload;
@@ -44,6 +45,10 @@ pub struct Attempt<'a, P: ProxyPorts> {
     pub operation: Operation,
     /// The request's id, for the log.
     pub request_id: &'a str,
+    /// The request's record.
+    pub entry: &'a Rc<Entry<P>>,
+    /// The attempt's place in it.
+    pub index: AttemptIndex,
     /// When the request came.
     pub received: Timestamp,
     /// When the request's time to the first byte is over.
@@ -82,11 +87,12 @@ impl<'a, P: ProxyPorts> Attempt<'a, P> {
     /// end, the call ends as well.
     pub async fn make(
         self,
-        call: &Call<'_>,
+        call: &Call<'_, P>,
         payload: &Payload<'_>,
+        body: &Bytes,
         model: &str,
     ) -> Finished<'a, P> {
-        let outcome = match outgoing::build(call, payload, model, &self) {
+        let outcome = match outgoing::build(call, payload, body, model, &self) {
             Ok(request) => self.send(request).await,
             Err(error) => Err(self.unreachable(not_sendable(&error))),
         };
@@ -153,6 +159,7 @@ impl<'a, P: ProxyPorts> Attempt<'a, P> {
 
     /// The attempt has failed: what that says is for all requests.
     pub fn failed_with(&self, failed: &FailedAttempt) {
+        self.entry.attempt_failed(self.index, failed);
         // Nothing was found out; the right to probe is given back with the attempt.
         if self.is_blameless(failed) {
             return;

@@ -15,6 +15,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::attempt::{Attempt, Finished};
+use super::entry::{AttemptIndex, Entry};
 use super::payload::Payload;
 use super::routes::Operation;
 use super::{Gateway, authenticate, candidates, models};
@@ -24,9 +25,10 @@ use crate::attempt::{FailedAttempt, Failure, exhausted};
 use crate::config::model::ClientKey;
 use crate::config::snapshot::{Channel, Snapshot};
 use crate::error::{ErrorStyle, GatewayError};
-use crate::ports::{Clock, ProxyPorts};
+use crate::ports::{Clock, ProxyPorts, SendErrorKind};
 use crate::reply::Reply;
 use crate::units::Timestamp;
+use crate::usage::record::End;
 
 /// The channel that answered, or the last one that was tried.
 const X_GATEWAY_CHANNEL: HeaderName = HeaderName::from_static("x-gateway-channel");
@@ -34,28 +36,30 @@ const X_GATEWAY_CHANNEL: HeaderName = HeaderName::from_static("x-gateway-channel
 const X_GATEWAY_ATTEMPTS: HeaderName = HeaderName::from_static("x-gateway-attempts");
 
 /// One call of a client.
-pub struct Call<'a> {
+pub struct Call<'a, P: ProxyPorts> {
     /// What is asked for.
     pub operation: Operation,
     /// The client's headers.
     pub headers: &'a HeaderMap,
-    /// The client's body, as it came.
-    pub body: Bytes,
     /// Who calls.
     pub client: &'a ClientKey,
     /// The request's id, for the log.
     pub request_id: &'a str,
+    /// Its record in the ledger.
+    pub entry: &'a Rc<Entry<P>>,
 }
 
 /// Tries candidates until one answers or none is left.
 pub async fn run<P: ProxyPorts>(
     gateway: &Rc<Gateway<P>>,
     snapshot: &Snapshot,
-    call: &Call<'_>,
+    call: &Call<'_, P>,
+    body: Bytes,
 ) -> Result<Reply, GatewayError> {
     // 1. Find the model: it decides who may be asked.
-    let payload = Payload::parse(call.headers, &call.body)?;
+    let payload = Payload::parse(call.headers, &body)?;
     let model = payload.model()?;
+    call.entry.asked(&model, payload.is_stream(), body.len());
     if !authenticate::may_use(call.client, &model) {
         return Err(models::not_found(&model));
     }
@@ -86,7 +90,7 @@ pub async fn run<P: ProxyPorts>(
             match next {
                 Some(attempt) => {
                     story.begin(&attempt);
-                    running.push(attempt.make(call, &payload, &model));
+                    running.push(attempt.make(call, &payload, &body, &model));
                 }
                 None if early.is_some() => {}
                 None if running.is_empty() => return Ok(course.exhausted(&plan, &story)),
@@ -112,6 +116,7 @@ pub async fn run<P: ProxyPorts>(
         attempt.failed_with(&failed);
         if failed.failure == Failure::RequestRefused {
             let reply = refused(failed, call.operation.errors);
+            call.entry.refused(reply.status(), End::Refused);
             return Ok(labelled(reply, Some(attempt.channel), story.attempts));
         }
         story.end(&attempt, failed);
@@ -160,10 +165,10 @@ async fn beside<'a, P: ProxyPorts, T: Future<Output = Finished<'a, P>>>(
 }
 
 /// What stays the same over all attempts of a request.
-struct Course<'a, P> {
+struct Course<'a, P: ProxyPorts> {
     gateway: &'a Rc<Gateway<P>>,
     snapshot: &'a Snapshot,
-    call: &'a Call<'a>,
+    call: &'a Call<'a, P>,
     payload: &'a Payload<'a>,
     model: &'a str,
     /// When the request came.
@@ -204,6 +209,8 @@ impl<'a, P: ProxyPorts> Course<'a, P> {
                 model: channel.upstream_model(self.model),
                 operation: self.call.operation,
                 request_id: self.call.request_id,
+                entry: self.call.entry,
+                index: AttemptIndex::default(),
                 received: self.received,
                 deadline: self.deadline,
                 began: now,
@@ -218,6 +225,7 @@ impl<'a, P: ProxyPorts> Course<'a, P> {
                 attempt.probe = Cell::new(Some(probe));
                 attempt.began = self.gateway.ports.now();
             }
+            attempt.index = self.call.entry.attempt_begins(channel, key, attempt.model);
             return Some(attempt);
         }
     }
@@ -229,6 +237,14 @@ impl<'a, P: ProxyPorts> Course<'a, P> {
         let is_out_of_time = now >= self.deadline;
         let error = exhausted::error(self.model, &story.failed, spared_ms, is_out_of_time);
         let reply = error.into_reply_as(self.call.operation.errors);
+        if !story.is_client_gone() {
+            let end = if story.failed.is_empty() {
+                End::Refused
+            } else {
+                End::UpstreamBroke
+            };
+            self.call.entry.refused(reply.status(), end);
+        }
         labelled(reply, story.last, story.attempts)
     }
 }
@@ -262,6 +278,14 @@ impl<'a> Story<'a> {
     /// How long the latest attempt may go without an answer before another one starts beside it.
     fn hedge_after(&self) -> Option<Duration> {
         self.under_way.last()?.1
+    }
+
+    /// Whether the calls were ended since the client has left.
+    fn is_client_gone(&self) -> bool {
+        let client_gone = Failure::Unreachable(SendErrorKind::ClientGone);
+        self.failed
+            .iter()
+            .any(|failed| failed.failure == client_gone)
     }
 
     /// There is nobody left to start.

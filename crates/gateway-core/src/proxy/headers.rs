@@ -7,12 +7,15 @@ use http::header::{
 
 /// What a client's request may say to the upstream. The client's credential, cookies and forwarding
 /// headers are not among it.
-static TO_UPSTREAM: [HeaderName; 5] = [
+static TO_UPSTREAM: [HeaderName; 7] = [
     ACCEPT,
     USER_AGENT,
     HeaderName::from_static("openai-beta"),
     HeaderName::from_static("anthropic-version"),
     HeaderName::from_static("anthropic-beta"),
+    // W3C Trace Context: the client's trace goes on at the upstream.
+    HeaderName::from_static("traceparent"),
+    HeaderName::from_static("tracestate"),
 ];
 
 /// The request's head for an upstream: the client's allowed headers, then the channel's own (which win),

@@ -8,9 +8,11 @@ mod authenticate;
 mod body;
 mod candidates;
 mod cors;
+mod entry;
 mod forward;
 mod headers;
 mod health;
+mod ledger;
 mod models;
 mod outgoing;
 mod payload;
@@ -33,6 +35,8 @@ use crate::error::{Case, GatewayError, printable};
 use crate::ids;
 use crate::ports::{ProxyPorts, Record};
 use crate::reply::{self, Reply, ReplyBody};
+use crate::usage::record::End;
+use entry::Entry;
 use routes::{Found, Route};
 
 /// The gateway as one instance has it: its ports and its copy of the configuration.
@@ -42,6 +46,7 @@ pub struct Gateway<P> {
     master_key: Result<Option<MasterKey>, String>,
     cache: Cache,
     known: health::Known,
+    ledger: ledger::Ledger,
 }
 
 impl<P: ProxyPorts> Gateway<P> {
@@ -53,6 +58,7 @@ impl<P: ProxyPorts> Gateway<P> {
             master_key,
             cache: Cache::default(),
             known: health::Known::default(),
+            ledger: ledger::Ledger::default(),
         }
     }
 
@@ -170,22 +176,42 @@ where
         Route::Models => Ok(models::list(&snapshot, client)),
         Route::Model(id) => models::one(&snapshot, client, &id),
         Route::Forward(operation) => {
-            // 4. Read the body, bounded, and find the model in it.
-            let body =
-                body::read(&parts.headers, body, snapshot.settings.max_request_bytes).await?;
+            // 4. From here on the ledger learns what becomes of the request, whatever that is.
+            let entry = Entry::begin(gateway, &snapshot, client, operation, request_id);
             let call = forward::Call {
                 operation,
                 headers: &parts.headers,
-                body,
                 client,
                 request_id,
+                entry: &entry,
             };
-            // 5. Know what other instances have learned about upstreams.
-            gateway.refresh().await;
-            // 6. Try candidates until one answers.
-            forward::run(gateway, &snapshot, &call).await
+            let outcome = forward(gateway, &snapshot, &call, body).await;
+            if let Err(error) = &outcome {
+                entry.refused(error.status, End::Refused);
+            }
+            outcome
         }
     }
+}
+
+/// The rest of the path of a call that an upstream answers.
+async fn forward<P, B>(
+    gateway: &Rc<Gateway<P>>,
+    snapshot: &Snapshot,
+    call: &forward::Call<'_, P>,
+    body: B,
+) -> Result<Reply, GatewayError>
+where
+    P: ProxyPorts,
+    B: Body<Data = Bytes>,
+    B::Error: fmt::Display,
+{
+    // 5. Read the body, bounded.
+    let body = body::read(call.headers, body, snapshot.settings.max_request_bytes).await?;
+    // 6. Know what other instances have learned about upstreams.
+    gateway.refresh().await;
+    // 7. Find the model in the body, and try candidates until one answers.
+    forward::run(gateway, snapshot, call, body).await
 }
 
 fn health() -> Reply {

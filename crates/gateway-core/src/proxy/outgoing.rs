@@ -12,8 +12,9 @@ use crate::ports::ProxyPorts;
 
 /// Builds the request for one attempt.
 pub fn build<P: ProxyPorts>(
-    call: &Call<'_>,
+    call: &Call<'_, P>,
     payload: &Payload<'_>,
+    body: &Bytes,
     model: &str,
     attempt: &Attempt<'_, P>,
 ) -> Result<Request<Bytes>, http::Error> {
@@ -24,7 +25,7 @@ pub fn build<P: ProxyPorts>(
         dropped: &channel.drop_params,
         asks_usage: attempt.asks_usage,
     };
-    let mut request = Request::new(payload.for_upstream(&call.body, &changes));
+    let mut request = Request::new(payload.for_upstream(body, &changes));
     *request.method_mut() = Method::POST;
     *request.uri_mut() = uri;
     *request.headers_mut() = headers::to_upstream(

@@ -91,6 +91,14 @@ impl<'a> Payload<'a> {
         }
     }
 
+    /// Whether a stream is asked for.
+    pub fn is_stream(&self) -> bool {
+        match self {
+            Self::Json(members) => members.raw("stream") == Some("true"),
+            Self::Form(form) => form.text("stream") == Some("true"),
+        }
+    }
+
     /// Whether the upstream has to be asked for the usage of a stream, since the client did not ask: for streams
     /// of channels that know the option.
     pub fn wants_usage_asked(&self, operation: Operation, channel: &Channel) -> bool {

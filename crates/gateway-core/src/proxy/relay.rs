@@ -149,13 +149,14 @@ impl<P: ProxyPorts> Relay<P> {
             }
             let meaning = signals::of(event);
             if let Some(usage) = meaning.usage {
-                self.account.usage.take_in(usage);
+                self.account.take_in(usage);
             }
             if self.hides_usage && meaning.is_usage_only {
                 self.pass(block, run_start, start);
                 run_start = position;
                 continue;
             }
+            self.account.gave(meaning.content_bytes);
             match meaning.signal {
                 Signal::Nothing | Signal::Content => {}
                 Signal::Finish => self.progress = Progress::Finished,

@@ -22,6 +22,8 @@ pub enum Route {
 /// A call that an upstream answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Operation {
+    /// The whole path, such as `/v1/chat/completions`.
+    pub endpoint: &'static str,
     /// The path below `/v1/`.
     pub path: &'static str,
     /// Whether a stream of events of this operation ends with a mark (`[DONE]`, a finish reason, a final
@@ -44,9 +46,10 @@ impl Operation {
     }
 
     /// A call in OpenAI's manner whose streams end with `[DONE]` and take `stream_options`.
-    const fn completion(path: &'static str) -> Self {
+    const fn completion(endpoint: &'static str) -> Self {
         Self {
-            path,
+            endpoint,
+            path: below(endpoint),
             stream_has_end_mark: true,
             has_stream_options: true,
             errors: ErrorStyle::OpenAi,
@@ -54,14 +57,20 @@ impl Operation {
     }
 
     /// A call in OpenAI's manner without streams, or with streams that just end.
-    const fn plain(path: &'static str) -> Self {
+    const fn plain(endpoint: &'static str) -> Self {
         Self {
-            path,
+            endpoint,
+            path: below(endpoint),
             stream_has_end_mark: false,
             has_stream_options: false,
             errors: ErrorStyle::OpenAi,
         }
     }
+}
+
+/// What stands after `/v1/`.
+const fn below(endpoint: &'static str) -> &'static str {
+    endpoint.split_at("/v1/".len()).1
 }
 
 /// The shape of errors below a path, also for errors that are no operation's.
@@ -91,35 +100,38 @@ const CALL: &str = "POST, OPTIONS";
 
 /// Calls whose body names a model, as JSON or as a form.
 const OPERATIONS: &[Operation] = &[
-    Operation::completion("chat/completions"),
-    Operation::completion("completions"),
+    Operation::completion("/v1/chat/completions"),
+    Operation::completion("/v1/completions"),
     Operation {
+        endpoint: "/v1/responses",
         path: "responses",
         stream_has_end_mark: true,
         has_stream_options: false,
         errors: ErrorStyle::OpenAi,
     },
     Operation {
+        endpoint: "/v1/messages",
         path: "messages",
         stream_has_end_mark: true,
         has_stream_options: false,
         errors: ErrorStyle::Anthropic,
     },
     Operation {
+        endpoint: "/v1/messages/count_tokens",
         path: "messages/count_tokens",
         stream_has_end_mark: false,
         has_stream_options: false,
         errors: ErrorStyle::Anthropic,
     },
-    Operation::plain("embeddings"),
-    Operation::plain("moderations"),
-    Operation::plain("rerank"),
-    Operation::plain("images/generations"),
-    Operation::plain("images/edits"),
-    Operation::plain("images/variations"),
-    Operation::plain("audio/speech"),
-    Operation::plain("audio/transcriptions"),
-    Operation::plain("audio/translations"),
+    Operation::plain("/v1/embeddings"),
+    Operation::plain("/v1/moderations"),
+    Operation::plain("/v1/rerank"),
+    Operation::plain("/v1/images/generations"),
+    Operation::plain("/v1/images/edits"),
+    Operation::plain("/v1/images/variations"),
+    Operation::plain("/v1/audio/speech"),
+    Operation::plain("/v1/audio/transcriptions"),
+    Operation::plain("/v1/audio/translations"),
 ];
 
 /// Finds the route of a request.

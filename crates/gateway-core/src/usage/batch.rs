@@ -23,9 +23,6 @@ pub const MAX_RECORDS: usize = 1_000;
 /// Milliseconds of an hour.
 pub const HOUR_MS: u64 = 3_600_000;
 
-/// The counter of records that could not be written.
-pub const DROPPED: &str = "records_dropped";
-
 const INSERT_REQUESTS: &str = "INSERT INTO request (id, time_ms, key, channel, upstream_key, model, \
     upstream_model, endpoint, stream, status, attempts, first_byte_ms, total_ms, prompt_tokens, completion_tokens, \
     cached_tokens, reasoning_tokens, estimated, ended, cost_micro_usd) \
@@ -41,28 +38,30 @@ const NOTE_ACTORS: &str = "INSERT INTO actor (id, name, last_used_ms) \
     SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1) WHERE true \
     ON CONFLICT (id) DO UPDATE SET name = excluded.name, last_used_ms = max(last_used_ms, excluded.last_used_ms)";
 
-const ADD_COUNTER: &str = "INSERT INTO counter (name, count) VALUES (?1, ?2) \
-    ON CONFLICT (name) DO UPDATE SET count = count + excluded.count";
-
 /// Removes what is older than the newest `?1` rows or came before `?2`, looking at no more than the `?3` oldest rows.
 const PRUNE: &str = "DELETE FROM request WHERE seq IN (\
     SELECT seq FROM (SELECT seq, time_ms FROM request ORDER BY seq LIMIT ?3) \
     WHERE seq <= (SELECT max(seq) FROM request) - ?1 OR time_ms < ?2)";
 
-/// The statements that write `records`, for one transaction, and that `dropped` others were lost before. The
-/// transaction fails as a duplicate when it has taken place already: a request's id is unique.
-pub fn statements(records: &[Record], dropped: u64) -> Vec<Statement> {
+/// The statements that write `records`, for one transaction, which fails as a duplicate when it has taken place
+/// already: a request's id is unique.
+pub fn statements(records: &[Record]) -> Vec<Statement> {
     let sums = Sums::of(records);
-    let mut statements = vec![
+    vec![
         Statement::new(INSERT_REQUESTS).with(text(&Rows(records))),
         Statement::new(add_usage()).with(sums.usage()),
         Statement::new(ADD_TALLIES).with(sums.tallies()),
         Statement::new(NOTE_ACTORS).with(sums.actors()),
-    ];
-    if dropped > 0 {
-        statements.push(Statement::new(ADD_COUNTER).with(DROPPED).with(dropped));
-    }
-    statements
+    ]
+}
+
+/// The number of records that were lost so far, out of the store's [`DroppedRecords`](crate::ports::Record): its
+/// decimal digits. Nothing, or nonsense, is 0.
+pub fn dropped(stored: Option<&[u8]>) -> u64 {
+    stored
+        .and_then(|digits| std::str::from_utf8(digits).ok())
+        .and_then(|digits| digits.parse().ok())
+        .unwrap_or(0)
 }
 
 /// The statement that shortens the request log to `rows` rows and to what came since `since_ms`. It looks at

@@ -4,7 +4,7 @@ use crate::units::Timestamp;
 use crate::wire::usage::Usage;
 
 /// What a request took and how it ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Record {
     /// The request's id, as the client got it in `x-request-id`. Ids grow with time.
     pub id: String,
@@ -46,10 +46,9 @@ pub struct Record {
 }
 
 impl Record {
-    /// Whether the client did not get what it asked for, through no doing of its own but a bad request.
-    pub const fn is_error(&self) -> bool {
-        self.end as u8 != End::ClientGone as u8
-            && (self.status >= 400 || self.end as u8 == End::UpstreamBroke as u8)
+    /// Whether the client waited for an answer and did not get a whole one.
+    pub fn is_error(&self) -> bool {
+        matches!(self.end, End::UpstreamBroke | End::Refused)
     }
 
     /// Whether another channel or key than the first had to answer.
@@ -63,7 +62,7 @@ impl Record {
 }
 
 /// A client key or a channel: both are known by an id, and by a name that may change.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Actor {
     /// `ck_…` or `ch_…`
     pub id: String,
@@ -72,11 +71,12 @@ pub struct Actor {
 }
 
 /// How a request ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum End {
     /// The client was given the whole answer.
     Complete,
-    /// The client left before.
+    /// The client left before. Until anything else is known, that is what the end of a request means.
+    #[default]
     ClientGone,
     /// No upstream gave a whole answer: each candidate failed, or the answer broke off.
     UpstreamBroke,

@@ -97,8 +97,6 @@ fn version_1() -> Vec<Statement> {
         // The last known names of client keys and channels, which may be gone from the configuration.
         "CREATE TABLE IF NOT EXISTS actor (id TEXT PRIMARY KEY, name TEXT NOT NULL, \
          last_used_ms INTEGER NOT NULL) WITHOUT ROWID",
-        // Counts that belong to no hour, such as records that were dropped.
-        "CREATE TABLE IF NOT EXISTS counter (name TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID",
     ]
     .into_iter()
     .map(Statement::new)

@@ -7,8 +7,8 @@ use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::sse;
 use super::usage::{self, Usage};
+use super::{content, sse};
 
 /// What an event of a stream means for relaying.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub struct Event {
     pub usage: Option<Usage>,
     /// Whether it is nothing but the extra chunk that `include_usage` asks for: no choice, but a `usage` object.
     pub is_usage_only: bool,
+    /// Bytes of text in it, as JSON spells them; see [`content::bytes`](super::content).
+    pub content_bytes: u64,
 }
 
 impl Event {
@@ -42,6 +44,7 @@ impl Event {
             signal,
             usage: None,
             is_usage_only: false,
+            content_bytes: 0,
         }
     }
 }
@@ -70,6 +73,9 @@ struct Payload<'a> {
     /// Where Groq puts the usage of a stream.
     #[serde(borrow, default)]
     x_groq: Option<&'a RawValue>,
+    /// The text of typed events.
+    #[serde(borrow, default)]
+    delta: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -78,6 +84,12 @@ struct Choice<'a> {
     finish_reason: Option<&'a RawValue>,
     #[serde(borrow, default)]
     error: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    delta: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    message: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    text: Option<&'a RawValue>,
 }
 
 /// What the choices of an answer say together. They are looked at one after the other and not kept: there may be
@@ -87,6 +99,7 @@ struct Choices {
     any: bool,
     failed: bool,
     finished: bool,
+    content_bytes: u64,
 }
 
 impl<'de> Deserialize<'de> for Choices {
@@ -113,6 +126,11 @@ impl<'de> Visitor<'de> for ChoicesVisitor {
                     .finish_reason
                     .is_some_and(|reason| reason.get() == "\"error\"");
             choices.finished |= is_set(choice.finish_reason);
+            choices.content_bytes += [choice.delta, choice.message, choice.text]
+                .into_iter()
+                .flatten()
+                .map(content::bytes)
+                .sum::<u64>();
         }
         Ok(choices)
     }
@@ -141,6 +159,11 @@ impl Payload<'_> {
         };
         let is_problem = || self.choices.is_none() && is_set(self.title) && has_status();
         is_set(self.error) || is_problem()
+    }
+
+    fn content_bytes(&self) -> u64 {
+        let of_choices = self.choices.map_or(0, |choices| choices.content_bytes);
+        of_choices + self.delta.map_or(0, content::bytes)
     }
 
     fn is_usage_only(&self) -> bool {
@@ -177,6 +200,7 @@ pub fn read(data: Option<&[u8]>) -> Event {
         signal,
         usage: payload.usage(),
         is_usage_only: signal == Signal::Nothing && payload.is_usage_only(),
+        content_bytes: payload.content_bytes(),
     }
 }
 
@@ -227,6 +251,11 @@ pub fn body_is_error(body: &[u8]) -> bool {
         });
     }
     false
+}
+
+/// Bytes of text in a whole JSON answer.
+pub fn content_bytes(body: &[u8]) -> u64 {
+    serde_json::from_slice::<Payload<'_>>(body).map_or(0, |payload| payload.content_bytes())
 }
 
 /// An answer's body without what may stand in front of its JSON: white space and `: …` comment lines, as
@@ -314,7 +343,11 @@ mod tests {
         assert_eq!(tokens(last), Some((9, 12)));
         assert!(!read(last).is_usage_only, "it ends the answer as well");
         let plain = r#"{"choices":[{"delta":{"content":"a"}}],"usage":null}"#;
-        assert_eq!(read(plain), Event::of(Signal::Content));
+        let content = Event {
+            content_bytes: 1,
+            ..Event::of(Signal::Content)
+        };
+        assert_eq!(read(plain), content);
         let filter = r#"{"choices":[],"prompt_filter_results":[{"prompt_index":0}]}"#;
         assert!(
             !read(filter).is_usage_only,

@@ -1,0 +1,72 @@
+//! The database as the core uses it: every call has an end, and an older schema is brought up to date before anything
+//! else. Owns no statement: they stand with what they keep.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use futures_util::future::{self, Either};
+
+use crate::ports::{Clock, Place, Sql};
+use crate::sql::{Row, SqlError, SqlErrorKind, Statement};
+use crate::usage::schema;
+
+/// Runs the statements in one transaction and gives up after `patience`. Given up, it may still take place.
+pub async fn transact<P: Sql + Clock>(
+    ports: &P,
+    place: Place<'_>,
+    statements: Vec<Statement>,
+    patience: Duration,
+) -> Result<Vec<Vec<Row>>, SqlError> {
+    let work = pin!(ports.transact(place, statements));
+    let timer = pin!(ports.sleep(patience));
+    match future::select(work, timer).await {
+        Either::Left((outcome, _)) => outcome,
+        Either::Right(_) => Err(failed(format!(
+            "no answer within {} ms",
+            patience.as_millis()
+        ))),
+    }
+}
+
+/// Runs one statement that only reads.
+pub async fn query<P: Sql + Clock>(
+    ports: &P,
+    place: Place<'_>,
+    statement: Statement,
+    patience: Duration,
+) -> Result<Vec<Row>, SqlError> {
+    let mut answers = transact(ports, place, vec![statement], patience).await?;
+    Ok(answers.pop().unwrap_or_default())
+}
+
+/// Brings the ledger's schema to [`schema::VERSION`], where it is not there already. An instance does so once, before
+/// its first other statement; any number may do it at the same time. `patience` counts for each of its calls.
+pub async fn ready<P: Sql + Clock>(ports: &P, patience: Duration) -> Result<(), SqlError> {
+    let version = version(ports, patience).await?;
+    if version > schema::VERSION {
+        return Err(failed(format!(
+            "it was written by a newer gateway (schema {version}, this one knows {}): run that one, or move the \
+             database away",
+            schema::VERSION
+        )));
+    }
+    if version < schema::VERSION {
+        transact(ports, Place::Ledger, schema::migration(version), patience).await?;
+    }
+    Ok(())
+}
+
+async fn version<P: Sql + Clock>(ports: &P, patience: Duration) -> Result<u64, SqlError> {
+    let ask = async |statement| query(ports, Place::Ledger, statement, patience).await;
+    if schema::answer(&ask(schema::has_schema()).await?) == 0 {
+        return Ok(0);
+    }
+    Ok(schema::answer(&ask(schema::read_version()).await?))
+}
+
+fn failed(detail: String) -> SqlError {
+    SqlError {
+        kind: SqlErrorKind::Failed,
+        detail,
+    }
+}

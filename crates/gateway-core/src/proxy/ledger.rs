@@ -1,0 +1,208 @@
+//! Records on their way from requests to the database. Owns the instance's queue and the task that writes it: at once
+//! when the instance was quiet, else in batches, so that neither an instance that lives for one request nor a busy one
+//! loses much. No request ever waits for it.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::Gateway;
+use crate::config::model::Settings;
+use crate::database;
+use crate::ports::{Place, ProxyPorts, Record as StoreRecord, Swap};
+use crate::sql::{SqlError, SqlErrorKind};
+use crate::units::Timestamp;
+use crate::usage::batch;
+use crate::usage::record::Record;
+
+/// From one write of an instance to the next: a record is in the database within a second of its response.
+const INTERVAL_MS: u64 = 500;
+/// How long one transaction may take. A host waits up to 5 s for a database that somebody else has locked.
+const PATIENCE: Duration = Duration::from_secs(6);
+/// Pauses before a batch is tried again. After them its records are lost: they are counted and the log says so.
+const RETRIES: [Duration; 3] = [
+    Duration::from_millis(250),
+    Duration::from_secs(2),
+    Duration::from_secs(10),
+];
+/// Records that wait at most; about 4 MB. More come only when the database does not answer.
+const MAX_WAITING: usize = 5_000;
+/// Records after which the log is shortened.
+const PRUNE_AFTER: u64 = 500;
+/// An instance that lives for few records shortens the log after one write in so many.
+const PRUNE_CHANCE: u64 = 100;
+/// Milliseconds of a day.
+const DAY_MS: u64 = 86_400_000;
+/// Tries to add to the counter of lost records against other writers.
+const COUNT_TRIES: usize = 5;
+
+/// How much of the request log is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Retention {
+    rows: u64,
+    days: u64,
+}
+
+/// What an instance has to write.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    waiting: RefCell<Vec<Record>>,
+    /// Records that found no place, since the database did not answer.
+    dropped: Cell<u64>,
+    is_writing: Cell<bool>,
+    /// When the last write began.
+    wrote: Cell<Timestamp>,
+    /// Whether the schema is known to be there.
+    is_ready: Cell<bool>,
+    written_since_pruning: Cell<u64>,
+    retention: Cell<Retention>,
+}
+
+/// The right to write, of which an instance has one. It is given back when the task ends, however it ends.
+struct Writing<P: ProxyPorts>(Rc<Gateway<P>>);
+
+impl<P: ProxyPorts> Drop for Writing<P> {
+    fn drop(&mut self) {
+        self.0.ledger.is_writing.set(false);
+    }
+}
+
+impl<P: ProxyPorts> Gateway<P> {
+    /// Takes a finished request's record. Returns at once.
+    pub fn record(self: &Rc<Self>, record: Record, settings: &Settings) {
+        let ledger = &self.ledger;
+        ledger.retention.set(Retention {
+            rows: settings.request_log_rows,
+            days: settings.request_log_days,
+        });
+        if ledger.waiting.borrow().len() >= MAX_WAITING {
+            ledger.dropped.set(ledger.dropped.get() + 1);
+        } else {
+            ledger.waiting.borrow_mut().push(record);
+        }
+        if ledger.is_writing.replace(true) {
+            return;
+        }
+        let writing = Writing(Rc::clone(self));
+        self.ports.spawn(async move { writing.0.write_all().await });
+    }
+
+    /// Writes until nothing waits any more.
+    async fn write_all(&self) {
+        loop {
+            self.pause().await;
+            self.ledger.wrote.set(self.ports.now());
+            let records = self.ledger.take();
+            if records.is_empty() {
+                return;
+            }
+            self.write_batch(&records).await;
+            self.count_dropped().await;
+        }
+    }
+
+    /// Waits until the next batch is due; not at all after a time without requests.
+    async fn pause(&self) {
+        let since = self.ports.now().since_ms(self.ledger.wrote.get());
+        let left = INTERVAL_MS.saturating_sub(since);
+        if left > 0 {
+            self.ports.sleep(Duration::from_millis(left)).await;
+        }
+    }
+
+    /// Writes one batch, again and again until it is known to be written or lost.
+    async fn write_batch(&self, records: &[Record]) {
+        let mut pauses = RETRIES.iter();
+        loop {
+            let problem = match self.try_batch(records).await {
+                Ok(()) => return self.prune_log(records.len()).await,
+                Err(problem) => problem,
+            };
+            self.ports.line(format_args!(
+                "{} records of requests are not written yet: {problem}",
+                records.len()
+            ));
+            let Some(pause) = pauses.next() else {
+                let lost = u64::try_from(records.len()).unwrap_or(u64::MAX);
+                self.ledger.dropped.set(self.ledger.dropped.get() + lost);
+                return;
+            };
+            self.ports.sleep(*pause).await;
+        }
+    }
+
+    async fn try_batch(&self, records: &[Record]) -> Result<(), SqlError> {
+        if !self.ledger.is_ready.get() {
+            database::ready(&self.ports, PATIENCE).await?;
+            self.ledger.is_ready.set(true);
+        }
+        let statements = batch::statements(records);
+        match database::transact(&self.ports, Place::Ledger, statements, PATIENCE).await {
+            Ok(_) => Ok(()),
+            // An earlier try took place, although nobody said so.
+            Err(error) if error.kind == SqlErrorKind::Duplicate => Ok(()),
+            Err(error) => {
+                // Perhaps somebody has moved the database away.
+                self.ledger.is_ready.set(false);
+                Err(error)
+            }
+        }
+    }
+
+    /// Shortens the log from time to time, by more than what came since, but never by much at once.
+    async fn prune_log(&self, written: usize) {
+        let ledger = &self.ledger;
+        let written = ledger.written_since_pruning.get() + u64::try_from(written).unwrap_or(0);
+        ledger.written_since_pruning.set(written);
+        if written < PRUNE_AFTER && !self.ports.next_u64().is_multiple_of(PRUNE_CHANCE) {
+            return;
+        }
+        ledger.written_since_pruning.set(0);
+        let Retention { rows, days } = ledger.retention.get();
+        let oldest = self.ports.now().0.saturating_sub(days * DAY_MS);
+        let most = 2 * written + 2 * PRUNE_CHANCE;
+        let statement = batch::prune(rows, oldest, most);
+        let outcome =
+            database::transact(&self.ports, Place::Ledger, vec![statement], PATIENCE).await;
+        if let Err(error) = outcome {
+            self.ports
+                .line(format_args!("the request log was not shortened: {error}"));
+        }
+    }
+
+    /// Adds lost records to the counter of all instances. It is in the store, not in the database that did not answer.
+    async fn count_dropped(&self) {
+        let dropped = self.ledger.dropped.take();
+        if dropped == 0 {
+            return;
+        }
+        self.ports.line(format_args!(
+            "{dropped} records of requests are lost: the database did not take them"
+        ));
+        for _ in 0..COUNT_TRIES {
+            let Ok(known) = self.ports.read(StoreRecord::DroppedRecords).await else {
+                break;
+            };
+            let sum = batch::dropped(known.as_deref()).saturating_add(dropped);
+            let (counter, sum) = (StoreRecord::DroppedRecords, sum.to_string());
+            let swap = self.ports.swap(counter, known.as_deref(), sum.as_bytes());
+            match swap.await {
+                Ok(Swap::Done) => return,
+                Ok(Swap::Conflict) => {}
+                Err(_) => break,
+            }
+        }
+        // The store fails as well: the next write says it.
+        self.ledger.dropped.set(self.ledger.dropped.get() + dropped);
+    }
+}
+
+impl Ledger {
+    /// The records of the next batch.
+    fn take(&self) -> Vec<Record> {
+        let mut waiting = self.waiting.borrow_mut();
+        let count = waiting.len().min(batch::MAX_RECORDS);
+        let rest = waiting.split_off(count);
+        std::mem::replace(&mut waiting, rest)
+    }
+}

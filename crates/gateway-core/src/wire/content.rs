@@ -1,0 +1,116 @@
+//! How much text an answer holds, for estimates of tokens where no upstream states them. Owns the members in which
+//! text stands: contents, reasoning, arguments of tools. Copies nothing.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+/// The text in a message, or in the part of a message that a stream's event brings.
+#[derive(Deserialize)]
+struct Message<'a> {
+    #[serde(borrow, default)]
+    content: Option<&'a RawValue>,
+    // DeepSeek and vLLM.
+    #[serde(borrow, default)]
+    reasoning_content: Option<&'a RawValue>,
+    // OpenRouter and Groq.
+    #[serde(borrow, default)]
+    reasoning: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    refusal: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    tool_calls: Option<&'a RawValue>,
+    // Anthropic's deltas.
+    #[serde(borrow, default)]
+    text: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    thinking: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    partial_json: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct ToolCall<'a> {
+    #[serde(borrow, default)]
+    function: Option<Function<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Function<'a> {
+    #[serde(borrow, default)]
+    name: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    arguments: Option<&'a RawValue>,
+}
+
+/// Bytes of text in a message, a delta or a plain string, as JSON spells them. What has none of the known shapes
+/// has none.
+pub fn bytes(raw: &RawValue) -> u64 {
+    if raw.get().starts_with('"') {
+        return string(raw);
+    }
+    let Ok(message) = serde_json::from_str::<Message<'_>>(raw.get()) else {
+        return 0;
+    };
+    let texts = [
+        message.content,
+        message.reasoning_content,
+        message.reasoning,
+        message.refusal,
+        message.text,
+        message.thinking,
+        message.partial_json,
+    ];
+    let of_texts: u64 = texts.into_iter().flatten().map(string).sum();
+    of_texts + message.tool_calls.map_or(0, tool_calls)
+}
+
+/// Bytes between the quotes; 0 for what is no string.
+fn string(raw: &RawValue) -> u64 {
+    let inside = raw
+        .get()
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'));
+    inside.map_or(0, |text| u64::try_from(text.len()).unwrap_or(u64::MAX))
+}
+
+fn tool_calls(raw: &RawValue) -> u64 {
+    let calls: Vec<ToolCall<'_>> = serde_json::from_str(raw.get()).unwrap_or_default();
+    calls
+        .iter()
+        .filter_map(|call| call.function.as_ref())
+        .flat_map(|function| [function.name, function.arguments])
+        .flatten()
+        .map(string)
+        .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_counted_wherever_it_stands() {
+        let rows = [
+            (r#""hello""#, 5),
+            (r#"{"role":"assistant","content":"hello"}"#, 5),
+            (
+                r#"{"content":null,"reasoning_content":"hm","reasoning":"x"}"#,
+                3,
+            ),
+            (
+                r#"{"tool_calls":[{"index":0,"function":{"name":"f","arguments":"{\"a\":1}"}},{"id":"x"}]}"#,
+                10,
+            ),
+            (r#"{"type":"text_delta","text":"hi"}"#, 2),
+            (r#"{"type":"input_json_delta","partial_json":"{"}"#, 1),
+            (r#"{"content":[{"type":"text","text":"hi"}]}"#, 0),
+            (r#"{"content":7,"tool_calls":{}}"#, 0),
+            ("null", 0),
+            ("[]", 0),
+        ];
+        for (json, expected) in rows {
+            let raw: &RawValue = serde_json::from_str(json).unwrap();
+            assert_eq!(bytes(raw), expected, "{json}");
+        }
+    }
+}
