@@ -34,12 +34,7 @@ pub struct Cell {
 }
 
 /// Keeps `connections` connections busy for `time`. Any answer but 200 is an error: it would make the figures lies.
-pub async fn measure(
-    target: &Target,
-    key: &str,
-    connections: usize,
-    time: Duration,
-) -> Result<Cell> {
+pub async fn measure(target: &Target, connections: usize, time: Duration) -> Result<Cell> {
     let mut open = Vec::new();
     for _ in 0..connections {
         open.push(Connection::open(target.address).await?);
@@ -51,7 +46,7 @@ pub async fn measure(
         loops.spawn(closed_loop(
             connection,
             target.address,
-            key.to_owned(),
+            target.key.clone(),
             started + time,
         ));
     }

@@ -114,8 +114,8 @@ async fn run(arguments: &Arguments) -> Result<()> {
                     plan.rounds,
                     target.name
                 );
-                load::measure(target, &stage.key, connections, plan.warm_up).await?;
-                let cell = load::measure(target, &stage.key, connections, plan.cell).await?;
+                load::measure(target, connections, plan.warm_up).await?;
+                let cell = load::measure(target, connections, plan.cell).await?;
                 results.add(index, row, cell);
             }
         }
@@ -129,7 +129,7 @@ async fn run(arguments: &Arguments) -> Result<()> {
     }
     for _ in 0..plan.first_tokens {
         for (index, stream) in streams.iter_mut().enumerate() {
-            let first = load::first_token(stream, &stage.key).await;
+            let first = load::first_token(stream, &targets[index].key).await;
             results.add_first_token(index, first.context(targets[index].name)?);
         }
     }

@@ -20,18 +20,22 @@ pub struct Target {
     pub name: &'static str,
     /// Where it listens.
     pub address: SocketAddr,
+    /// The key to call it with; only the gateways take notice of it.
+    pub key: String,
     /// Its process.
     pub pid: u32,
 }
 
-/// All servers, running, and the client key that the gateway knows.
+/// A configuration under which no request is recorded.
+const WITHOUT_LEDGER: &str = r#"{"version":1,"settings":{"ledger":false}}"#;
+
+/// All servers, running.
 pub struct Stage {
     direct: Server,
     nginx: Server,
     pass_through: Server,
     gateway: Server,
-    /// A client key of the gateway; the other servers take no notice of it.
-    pub key: String,
+    without_ledger: Server,
 }
 
 impl Stage {
@@ -49,29 +53,54 @@ impl Stage {
         );
         command.env("SPIN_VARIABLE_UPSTREAM", format!("http://{upstream}"));
         let pass_through = Server::start("bare pass-through component", command)?;
-        let password = setup::password()?;
-        let mut command = local_host(arguments, &state.join("gateway"), "spin.toml");
-        command.env("SPIN_VARIABLE_ADMIN_PASSWORD", &password);
-        let gateway = Server::start("gateway", command)?;
-        let key = setup::prepare(gateway.target.address, &password, upstream).await?;
+        let with_ledger =
+            gateway(arguments, "gateway", &state.join("gateway"), upstream, None).await?;
+        let without_ledger = gateway(
+            arguments,
+            "gateway, ledger off",
+            &state.join("without-ledger"),
+            upstream,
+            Some(WITHOUT_LEDGER),
+        )
+        .await?;
         Ok(Self {
             direct,
             nginx,
             pass_through,
-            gateway,
-            key,
+            gateway: with_ledger,
+            without_ledger,
         })
     }
 
     /// In the order of the table: what is compared with comes first.
-    pub const fn targets(&self) -> [&Target; 4] {
+    pub const fn targets(&self) -> [&Target; 5] {
         [
             &self.direct.target,
             &self.nginx.target,
             &self.pass_through.target,
             &self.gateway.target,
+            &self.without_ledger.target,
         ]
     }
+}
+
+/// A gateway with one channel and one client key.
+async fn gateway(
+    arguments: &Arguments,
+    name: &'static str,
+    state: &Path,
+    upstream: SocketAddr,
+    config: Option<&str>,
+) -> Result<Server> {
+    let password = setup::password()?;
+    let mut command = local_host(arguments, state, "spin.toml");
+    command.env("SPIN_VARIABLE_ADMIN_PASSWORD", &password);
+    if let Some(config) = config {
+        command.env("SPIN_VARIABLE_CONFIG", config);
+    }
+    let mut server = Server::start(name, command)?;
+    server.target.key = setup::prepare(server.target.address, &password, upstream).await?;
+    Ok(server)
 }
 
 fn local_host(arguments: &Arguments, state: &Path, manifest: &str) -> Command {
@@ -176,6 +205,7 @@ impl Server {
             target: Target {
                 name,
                 address: address.unwrap_or(unknown),
+                key: String::from("none"),
                 pid,
             },
             child,

@@ -7,6 +7,9 @@ use crate::load::{Cell, milliseconds};
 /// Where the rows that others are compared with stand among the targets.
 const DIRECT: usize = 0;
 const PASS_THROUGH: usize = 2;
+/// The gateway as it is, and the same without its ledger.
+const GATEWAY: usize = 3;
+const WITHOUT_LEDGER: usize = 4;
 
 /// Everything that was measured, by server and number of connections.
 pub struct Results<const TARGETS: usize, const ROWS: usize> {
@@ -67,19 +70,26 @@ impl<const TARGETS: usize, const ROWS: usize> Results<TARGETS, ROWS> {
                 .concat();
             }
         }
-        let ratios = self
-            .connections
-            .iter()
-            .enumerate()
-            .map(|(row, connections)| {
-                let rate = |target: usize| self.median(target, row, |cell| cell.per_second);
-                let ratio = percent(rate(TARGETS - 1), rate(PASS_THROUGH));
-                format!("{ratio} at {connections}")
-            });
-        let ratios: Vec<_> = ratios.collect();
+        let ratio = |other: usize, figure: fn(&Cell) -> f64| {
+            let ratios = self
+                .connections
+                .iter()
+                .enumerate()
+                .map(|(row, connections)| {
+                    let of = |target: usize| self.median(target, row, figure);
+                    format!("{} at {connections}", percent(of(GATEWAY), of(other)))
+                });
+            ratios.collect::<Vec<_>>().join(", ")
+        };
+        let (rate, p50): (fn(&Cell) -> f64, fn(&Cell) -> f64) =
+            (|cell| cell.per_second, |cell| cell.p50_ms);
         format!(
-            "{text}\ngateway / pass-through, requests per second: {}\n",
-            ratios.join(", ")
+            "{text}\ngateway / pass-through, requests per second: {}\n\
+             gateway / gateway without ledger, requests per second: {}\n\
+             gateway / gateway without ledger, p50: {}\n",
+            ratio(PASS_THROUGH, rate),
+            ratio(WITHOUT_LEDGER, rate),
+            ratio(WITHOUT_LEDGER, p50),
         )
     }
 
@@ -134,9 +144,11 @@ mod tests {
     }
 
     #[test]
-    fn the_table_compares_with_direct_and_with_the_pass_through() {
-        let mut results = Results::new(["direct", "nginx", "bare", "gateway"], [1]);
-        for (target, rate) in [4000.0, 3000.0, 2000.0, 1800.0].into_iter().enumerate() {
+    fn the_table_compares_with_direct_with_the_pass_through_and_without_the_ledger() {
+        let names = ["direct", "nginx", "bare", "gateway", "without ledger"];
+        let mut results = Results::new(names, [1]);
+        let rates = [4000.0, 3000.0, 2000.0, 1800.0, 1875.0];
+        for (target, rate) in rates.into_iter().enumerate() {
             results.add(target, 0, cell(rate));
             results.add_first_token(target, Duration::from_micros(500 * (target as u64 + 1)));
         }
@@ -146,7 +158,11 @@ mod tests {
         let direct = "| 1 | direct | 4000 | 100 % | 200 % | 1.00 | 2.50 | 0.125 |  |";
         assert!(text.lines().any(|line| line == direct), "{text}");
         assert!(
-            text.ends_with("gateway / pass-through, requests per second: 90 % at 1\n"),
+            text.ends_with(
+                "gateway / pass-through, requests per second: 90 % at 1\n\
+                 gateway / gateway without ledger, requests per second: 96 % at 1\n\
+                 gateway / gateway without ledger, p50: 100 % at 1\n"
+            ),
             "{text}"
         );
     }
