@@ -31,6 +31,8 @@ const MAX_WAITING: usize = 5_000;
 const PRUNE_AFTER: u64 = 500;
 /// An instance that lives for few records shortens the log after one write in so many.
 const PRUNE_CHANCE: u64 = 100;
+/// After so long another request's task takes over the writing; the least that a host lets a request take is 30 s.
+const DUTY_MS: u64 = 5_000;
 /// Milliseconds of a day.
 const DAY_MS: u64 = 86_400_000;
 /// Tries to add to the counter of lost records against other writers.
@@ -49,7 +51,10 @@ pub struct Ledger {
     waiting: RefCell<Vec<Record>>,
     /// Records that found no place, since the database did not answer.
     dropped: Cell<u64>,
-    is_writing: Cell<bool>,
+    /// The task that writes, if there is one, by its number, and when it began.
+    writer: Cell<Option<(u64, Timestamp)>>,
+    /// Numbers of writers so far.
+    writers: Cell<u64>,
     /// When the last write began.
     wrote: Cell<Timestamp>,
     /// Whether the schema is known to be there.
@@ -58,12 +63,25 @@ pub struct Ledger {
     retention: Cell<Retention>,
 }
 
-/// The right to write, of which an instance has one. It is given back when the task ends, however it ends.
-struct Writing<P: ProxyPorts>(Rc<Gateway<P>>);
+/// The duty to write, of which an instance has one. It ends with its task, however that ends.
+struct Writer<P: ProxyPorts> {
+    gateway: Rc<Gateway<P>>,
+    number: u64,
+}
 
-impl<P: ProxyPorts> Drop for Writing<P> {
+impl<P: ProxyPorts> Writer<P> {
+    /// Whether nobody has taken over.
+    fn is_on_duty(&self) -> bool {
+        let writer = self.gateway.ledger.writer.get();
+        writer.is_some_and(|(number, _)| number == self.number)
+    }
+}
+
+impl<P: ProxyPorts> Drop for Writer<P> {
     fn drop(&mut self) {
-        self.0.ledger.is_writing.set(false);
+        if self.is_on_duty() {
+            self.gateway.ledger.writer.set(None);
+        }
     }
 }
 
@@ -80,25 +98,22 @@ impl<P: ProxyPorts> Gateway<P> {
         } else {
             ledger.waiting.borrow_mut().push(record);
         }
-        if ledger.is_writing.replace(true) {
+        // Work after a response belongs to that request, and hosts end requests that take too long: in a busy instance
+        // a later request's task takes over.
+        let now = self.ports.now();
+        if let Some((_, began)) = ledger.writer.get()
+            && now.since_ms(began) < DUTY_MS
+        {
             return;
         }
-        let writing = Writing(Rc::clone(self));
-        self.ports.spawn(async move { writing.0.write_all().await });
-    }
-
-    /// Writes until nothing waits any more.
-    async fn write_all(&self) {
-        loop {
-            self.pause().await;
-            self.ledger.wrote.set(self.ports.now());
-            let records = self.ledger.take();
-            if records.is_empty() {
-                return;
-            }
-            self.write_batch(&records).await;
-            self.count_dropped().await;
-        }
+        let number = ledger.writers.get() + 1;
+        ledger.writers.set(number);
+        ledger.writer.set(Some((number, now)));
+        let writer = Writer {
+            gateway: Rc::clone(self),
+            number,
+        };
+        self.ports.spawn(async move { write_all(&writer).await });
     }
 
     /// Waits until the next batch is due; not at all after a time without requests.
@@ -194,6 +209,24 @@ impl<P: ProxyPorts> Gateway<P> {
         }
         // The store fails as well: the next write says it.
         self.ledger.dropped.set(self.ledger.dropped.get() + dropped);
+    }
+}
+
+/// Writes until nothing waits any more, or somebody else does so.
+async fn write_all<P: ProxyPorts>(writer: &Writer<P>) {
+    let gateway = &writer.gateway;
+    loop {
+        gateway.pause().await;
+        if !writer.is_on_duty() {
+            return;
+        }
+        gateway.ledger.wrote.set(gateway.ports.now());
+        let records = gateway.ledger.take();
+        if records.is_empty() {
+            return;
+        }
+        gateway.write_batch(&records).await;
+        gateway.count_dropped().await;
     }
 }
 
