@@ -1,7 +1,8 @@
 //! Fake ports for tests of the core: a clock that is moved by hand, seeded randomness, a store in memory with real
-//! compare-and-swap, an upstream that follows a script. Owns no assertion. Everything is single-threaded and
+//! compare-and-swap, a database, an upstream that follows a script. Owns no assertion. Everything is single-threaded and
 //! deterministic: the same test gives the same bytes in every run.
 
+mod database;
 mod store;
 mod upstream;
 
@@ -15,13 +16,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use gateway_core::ports::{
-    Background, Clock, Log, Random, ReadStore, Record, SendError, StoreError, Swap, Timeouts,
-    Upstream, WriteStore,
+    Background, Clock, Log, Place, Random, ReadStore, Record, SendError, Sql, StoreError, Swap,
+    Timeouts, Upstream, WriteStore,
 };
 use gateway_core::reply::{BrokenBody, Reply};
+use gateway_core::sql::{Row, SqlError, Statement};
 use gateway_core::units::Timestamp;
 use http_body_util::BodyExt as _;
 
+pub use database::{DatabaseFault, MemoryDatabase};
 pub use store::MemoryStore;
 pub use upstream::{FakeBody, FakeReply, FakeUpstream, Recorded};
 
@@ -45,6 +48,7 @@ struct Inner {
     log: RefCell<Vec<String>>,
     background: RefCell<Vec<Pin<Box<dyn Future<Output = ()>>>>>,
     store: MemoryStore,
+    database: MemoryDatabase,
     upstream: FakeUpstream,
 }
 
@@ -64,6 +68,7 @@ impl FakePorts {
                 log: RefCell::default(),
                 background: RefCell::default(),
                 store: MemoryStore::default(),
+                database: MemoryDatabase::default(),
                 upstream: FakeUpstream::default(),
             }),
         }
@@ -84,6 +89,11 @@ impl FakePorts {
     /// The store behind the ports, to look into and to break.
     pub fn store(&self) -> &MemoryStore {
         &self.inner.store
+    }
+
+    /// The database behind the ports, to look into and to break.
+    pub fn database(&self) -> &MemoryDatabase {
+        &self.inner.database
     }
 
     /// The upstream behind the ports, to script and to look into.
@@ -179,6 +189,24 @@ impl WriteStore for FakePorts {
     ) -> Result<Swap, StoreError> {
         yield_once().await;
         self.inner.store.swap(record, expected, new)
+    }
+}
+
+impl Sql for FakePorts {
+    async fn transact(
+        &self,
+        _: Place<'_>,
+        statements: Vec<Statement>,
+    ) -> Result<Vec<Vec<Row>>, SqlError> {
+        yield_once().await;
+        let database = &self.inner.database;
+        let broken = || SqlError::from_words("the database is broken for this test");
+        match database.begin() {
+            DatabaseFault::None => database.run(&statements),
+            DatabaseFault::Refuse => Err(broken()),
+            DatabaseFault::FailAfterCommit => database.run(&statements).and(Err(broken())),
+            DatabaseFault::Hang => std::future::pending().await,
+        }
     }
 }
 

@@ -9,15 +9,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use gateway_core::ports::{
-    Background, Clock, Log, Random, ReadStore, Record, SendError, StoreError, Swap, Timeouts,
-    Upstream, WriteStore,
+    Background, Clock, Log, Place, Random, ReadStore, Record, SendError, Sql, StoreError, Swap,
+    Timeouts, Upstream, WriteStore,
 };
+use gateway_core::sql::{Row, SqlError, Statement};
 use gateway_core::units::Timestamp;
 
 use super::chance::Chance;
 use super::executor::Executor;
 use super::store::SimStore;
 use super::upstream::{SimBody, SimUpstream};
+use crate::fakes::MemoryDatabase;
 
 /// The newest lines of the log that are kept; a day of trouble writes more than anybody reads.
 const MAX_LOG_LINES: usize = 2_000;
@@ -31,6 +33,7 @@ pub struct Sim {
 struct Shared {
     executor: Executor,
     store: SimStore,
+    database: MemoryDatabase,
     upstream: SimUpstream,
     log: RefCell<VecDeque<String>>,
     instances: Chance,
@@ -44,6 +47,7 @@ impl Sim {
         Self {
             shared: Rc::new(Shared {
                 store: SimStore::new(executor.clone(), chance.fork()),
+                database: MemoryDatabase::default(),
                 upstream: SimUpstream::new(executor.clone()),
                 executor,
                 log: RefCell::default(),
@@ -173,6 +177,17 @@ impl WriteStore for SimPorts {
         store
             .swap(self.instance.number, record, expected, new)
             .await
+    }
+}
+
+impl Sql for SimPorts {
+    /// Takes no time.
+    async fn transact(
+        &self,
+        _: Place<'_>,
+        statements: Vec<Statement>,
+    ) -> Result<Vec<Vec<Row>>, SqlError> {
+        self.sim.shared.database.run(&statements)
     }
 }
 

@@ -103,6 +103,8 @@ pub fn stage_with(
         keys: vec![client],
         ..Document::default()
     };
+    // Its writer would be one more thing that sleeps.
+    document.settings.ledger = false;
     change(&mut document);
     let sim = Sim::seeded(1);
     sim.store()

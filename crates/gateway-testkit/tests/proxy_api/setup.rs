@@ -101,7 +101,15 @@ impl Stage {
         })
     }
 
+    /// Without a ledger, whose writing moves the fakes' clock.
     pub fn with(document: &Document) -> Self {
+        let mut document = document.clone();
+        document.settings.ledger = false;
+        Self::with_ledger(&document)
+    }
+
+    /// As the document says, which has a ledger unless it says otherwise.
+    pub fn with_ledger(document: &Document) -> Self {
         let ports = FakePorts::default();
         ports
             .store()

@@ -201,6 +201,8 @@ impl World {
                 max_attempts: 50,
                 total_timeout_ms: TOTAL_MS,
                 session_affinity: self.has_affinity,
+                // Nothing of it reaches failover, and eleven million rows would take their time.
+                ledger: false,
                 ..Settings::default()
             },
             ..Document::default()

@@ -1,0 +1,172 @@
+//! A database in memory: a real SQLite, so that statements mean what they mean on a host. Owns the faults that tests
+//! inject. Everything lives in one database, as on Spin.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+
+use gateway_core::sql::{Row, SqlError, Statement, Value};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Transaction, TransactionBehavior, params_from_iter};
+
+/// What goes wrong with a transaction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DatabaseFault {
+    /// Nothing.
+    #[default]
+    None,
+    /// It fails at once, and nothing is done.
+    Refuse,
+    /// It takes place, but the answer is an error: the caller can't know.
+    FailAfterCommit,
+    /// It never ends, and nothing is done.
+    Hang,
+}
+
+/// One SQLite database in memory.
+#[derive(Default)]
+pub struct MemoryDatabase {
+    /// Opened by the first use, which can say why it failed.
+    connection: RefCell<Option<Connection>>,
+    fault: Cell<DatabaseFault>,
+    /// Transactions to which the fault still happens; `None`: all.
+    faults_left: Cell<Option<usize>>,
+    calls: Cell<usize>,
+}
+
+impl fmt::Debug for MemoryDatabase {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("MemoryDatabase")
+            .field("fault", &self.fault)
+            .field("calls", &self.calls)
+            .finish_non_exhaustive()
+    }
+}
+
+impl MemoryDatabase {
+    /// Lets every transaction go wrong, or none with [`DatabaseFault::None`].
+    pub fn set_fault(&self, fault: DatabaseFault) {
+        self.fault.set(fault);
+        self.faults_left.set(None);
+    }
+
+    /// Lets the next `count` transactions go wrong.
+    pub fn fault_next(&self, fault: DatabaseFault, count: usize) {
+        self.fault.set(fault);
+        self.faults_left.set(Some(count));
+    }
+
+    /// How many transactions were asked for.
+    pub fn calls(&self) -> usize {
+        self.calls.get()
+    }
+
+    /// The rows of a statement of a test, whatever fault is set.
+    ///
+    /// # Panics
+    /// When the statement fails.
+    #[expect(clippy::panic, reason = "a test whose statement is wrong must fail")]
+    pub fn rows(&self, text: &str) -> Vec<Row> {
+        let statements = [Statement::new(text.to_owned())];
+        match self.run(&statements) {
+            Ok(mut answers) => answers.pop().unwrap_or_default(),
+            Err(error) => panic!("{text}: {error}"),
+        }
+    }
+
+    /// Notes a call and says what goes wrong with it.
+    pub(super) fn begin(&self) -> DatabaseFault {
+        self.calls.set(self.calls.get() + 1);
+        match self.faults_left.get() {
+            None => self.fault.get(),
+            Some(0) => DatabaseFault::None,
+            Some(left) => {
+                self.faults_left.set(Some(left - 1));
+                self.fault.get()
+            }
+        }
+    }
+
+    /// Runs the statements in one transaction, as [`Sql`](gateway_core::ports::Sql) says.
+    pub(crate) fn run(&self, statements: &[Statement]) -> Result<Vec<Vec<Row>>, SqlError> {
+        self.try_run(statements)
+            .map_err(|error| SqlError::from_words(error.to_string()))
+    }
+
+    fn try_run(&self, statements: &[Statement]) -> rusqlite::Result<Vec<Vec<Row>>> {
+        let mut slot = self.connection.borrow_mut();
+        let connection = match &mut *slot {
+            Some(connection) => connection,
+            empty => empty.insert(Connection::open_in_memory()?),
+        };
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let answers: rusqlite::Result<Vec<Vec<Row>>> = statements
+            .iter()
+            .map(|statement| rows(&transaction, statement))
+            .collect();
+        let answers = answers?;
+        transaction.commit()?;
+        Ok(answers)
+    }
+}
+
+fn rows(transaction: &Transaction<'_>, statement: &Statement) -> rusqlite::Result<Vec<Row>> {
+    let mut prepared = transaction.prepare_cached(&statement.text)?;
+    let columns = prepared.column_count();
+    let parameters = params_from_iter(statement.parameters.iter().map(parameter));
+    let mut cursor = prepared.query(parameters)?;
+    let mut rows = Vec::new();
+    while let Some(row) = cursor.next()? {
+        let values: rusqlite::Result<Row> = (0..columns)
+            .map(|column| Ok(value(row.get_ref(column)?)))
+            .collect();
+        rows.push(values?);
+    }
+    Ok(rows)
+}
+
+fn parameter(value: &Value) -> rusqlite::types::Value {
+    match value {
+        Value::Null => rusqlite::types::Value::Null,
+        Value::Integer(number) => rusqlite::types::Value::Integer(*number),
+        Value::Real(number) => rusqlite::types::Value::Real(*number),
+        Value::Text(text) => rusqlite::types::Value::Text(text.clone()),
+    }
+}
+
+/// Bytes come back as text: the core stores none.
+fn value(value: ValueRef<'_>) -> Value {
+    match value {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(number) => Value::Integer(number),
+        ValueRef::Real(number) => Value::Real(number),
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
+            Value::Text(String::from_utf8_lossy(bytes).into_owned())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transaction_takes_place_whole_or_not_at_all() {
+        let database = MemoryDatabase::default();
+        let create = Statement::new("CREATE TABLE t (id INTEGER PRIMARY KEY, word TEXT UNIQUE)");
+        let insert =
+            |word: &str| Statement::new("INSERT INTO t (word) VALUES (?1) RETURNING id").with(word);
+        database.run(&[create]).unwrap();
+        let answers = database.run(&[insert("a"), insert("b")]).unwrap();
+        assert_eq!(
+            answers,
+            [[[Value::Integer(1)]], [[Value::Integer(2)]]].map(|rows| rows.map(Vec::from).to_vec())
+        );
+        let error = database.run(&[insert("c"), insert("a")]).unwrap_err();
+        assert_eq!(error.kind, gateway_core::sql::SqlErrorKind::Duplicate);
+        assert_eq!(
+            database.rows("SELECT count(*) FROM t"),
+            [vec![Value::Integer(2)]]
+        );
+    }
+}
