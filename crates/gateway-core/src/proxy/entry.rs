@@ -235,6 +235,9 @@ impl fmt::Display for Line<'_> {
                 formatter,
                 ", first byte after {first_byte_ms} ms, {prompt_tokens} + {completion_tokens} tokens"
             )?;
+            if record.estimated {
+                formatter.write_str(" (estimated)")?;
+            }
         }
         Ok(())
     }

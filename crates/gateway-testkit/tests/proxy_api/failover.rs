@@ -272,14 +272,18 @@ fn failures_are_logged_with_channel_and_reason_and_without_keys() {
     stage.upstream(|_| FakeReply::json(500, r#"{"error":{"message":"out of\nmemory"}}"#));
     stage.chat(CHAT);
     let lines = stage.ports.log_lines();
-    assert_eq!(lines.len(), 1);
+    assert_eq!(lines.len(), 2, "the attempt, and the request: {lines:?}");
     assert!(
         lines[0].contains("ch_a")
             && lines[0].contains("500")
             && lines[0].contains(r"out of\nmemory"),
         "{lines:?}"
     );
-    assert!(!lines[0].contains("a-1"), "{lines:?}");
+    assert!(
+        lines[1].contains("502") && lines[1].contains("upstream_broke"),
+        "{lines:?}"
+    );
+    assert!(!lines.concat().contains("a-1"), "{lines:?}");
 }
 
 #[test]

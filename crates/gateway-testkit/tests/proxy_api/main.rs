@@ -10,6 +10,7 @@ mod cooldowns;
 mod dialects;
 mod failover;
 mod harmless;
+mod ledger;
 mod request_path;
 mod setup;
 mod streaming;

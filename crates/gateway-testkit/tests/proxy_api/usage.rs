@@ -139,7 +139,7 @@ fn the_log_says_what_an_answer_took_and_how_it_ended() {
     });
     stage.chat(r#"{"model":"m","stream":true}"#);
     assert!(
-        last_line(&stage).contains("upstream broke"),
+        last_line(&stage).contains("upstream_broke"),
         "{}",
         last_line(&stage)
     );
@@ -169,5 +169,6 @@ fn a_client_that_leaves_is_told_apart_and_ends_the_upstreams_call() {
     drop(body);
     assert_eq!(stage.ports.upstream().open_bodies(), 0);
     let line = stage.ports.log_lines().pop().unwrap();
-    assert!(line.contains("client gone"), "{line}");
+    assert!(line.contains("client_gone"), "{line}");
+    assert!(line.contains("1 tokens (estimated)"), "{line}");
 }
