@@ -15,6 +15,7 @@ mod instance;
 mod respond;
 mod serve;
 mod settings;
+mod sql;
 mod store;
 mod upstream;
 

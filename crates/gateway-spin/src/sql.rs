@@ -1,0 +1,233 @@
+//! The SQL database over Spin's `sqlite` interface. Owns the instance's connections and how several statements become
+//! one transaction; knows no statement of the core's.
+//!
+//! Every connection of Spin is a connection of SQLite with statements prepared of its own, so that connections are kept
+//! and nobody shares one: another request's statement would take part in the transaction.
+
+use std::cell::RefCell;
+
+use gateway_core::ports::{Place, Sql};
+use gateway_core::sql::{Row, SqlError, SqlErrorKind, Statement, Value};
+use spin_sdk::sqlite::{Connection, Error, QueryResult, RowResult, Value as HostValue};
+use spin_sdk::wasip3::clocks::monotonic_clock;
+
+use crate::instance::SpinPorts;
+
+/// The only database that exists without a runtime configuration. Ledger and allowances are both in it.
+const DATABASE: &str = "default";
+/// Connections of one instance at most. SQLite has one writer at a time; Spin lets an instance open 256.
+const MAX_OPEN: usize = 16;
+/// From one look for a free connection to the next: requests cannot wake each other.
+const LOOK_NANOSECONDS: u64 = 2_000_000;
+/// Looks for a free connection before giving up; about as long as SQLite itself waits for a lock.
+const LOOKS: u32 = 2_500;
+
+/// What a new connection is told. A host may refuse any of it, and works without: the write-ahead log lets readers and
+/// a writer go on beside each other and saves most waits for the disk, and a lock is waited for.
+const PREPARATION: [&str; 3] = [
+    "PRAGMA busy_timeout = 5000",
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = NORMAL",
+];
+
+thread_local! {
+    static POOL: RefCell<Pool> = const { RefCell::new(Pool { idle: Vec::new(), lent: 0 }) };
+}
+
+/// The instance's connections.
+struct Pool {
+    /// Open, prepared, outside of any transaction.
+    idle: Vec<Connection>,
+    /// Connections that somebody works with.
+    lent: usize,
+}
+
+/// A connection that nobody else uses. Dropped, it is closed, which rolls back what was not committed.
+struct Lease(Option<Connection>);
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        POOL.with_borrow_mut(|pool| pool.lent = pool.lent.saturating_sub(1));
+    }
+}
+
+impl Lease {
+    /// Lends a free connection, or a new one; waits while there may be no more of them.
+    async fn take() -> Result<Self, SqlError> {
+        for _ in 0..LOOKS {
+            let idle = POOL.with_borrow_mut(|pool| {
+                let may_lend = pool.lent < MAX_OPEN;
+                may_lend.then(|| {
+                    pool.lent += 1;
+                    Self(pool.idle.pop())
+                })
+            });
+            match idle {
+                Some(mut lease) => {
+                    if lease.0.is_none() {
+                        lease.0 = Some(open().await?);
+                    }
+                    return Ok(lease);
+                }
+                None => monotonic_clock::wait_for(LOOK_NANOSECONDS).await,
+            }
+        }
+        Err(failed("all connections of the instance are busy"))
+    }
+
+    /// Keeps the connection for the next transaction. Only for one that is in no transaction.
+    fn give_back(mut self) {
+        if let Some(connection) = self.0.take() {
+            POOL.with_borrow_mut(|pool| pool.idle.push(connection));
+        }
+    }
+
+    async fn run(&self, statement: Statement) -> Result<Vec<Row>, SqlError> {
+        let Some(connection) = &self.0 else {
+            return Err(failed("the connection is closed"));
+        };
+        run(connection, statement).await
+    }
+
+    /// Runs the statements, and `BEGIN` and `COMMIT` around them where they are more than one.
+    async fn transact(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>, SqlError> {
+        let is_alone = statements.len() < 2;
+        let mut answers = Vec::with_capacity(statements.len());
+        if !is_alone {
+            // Takes the lock for writing at once: a lock that is asked for in the middle can be refused without waiting.
+            self.run(Statement::new("BEGIN IMMEDIATE")).await?;
+        }
+        for statement in statements {
+            answers.push(self.run(statement).await?);
+        }
+        if !is_alone {
+            self.run(Statement::new("COMMIT")).await?;
+        }
+        Ok(answers)
+    }
+}
+
+impl Sql for SpinPorts {
+    async fn transact(
+        &self,
+        _place: Place<'_>,
+        statements: Vec<Statement>,
+    ) -> Result<Vec<Vec<Row>>, SqlError> {
+        let lease = Lease::take().await?;
+        let has_begun = statements.len() > 1;
+        match lease.transact(statements).await {
+            Ok(answers) => {
+                lease.give_back();
+                Ok(answers)
+            }
+            Err(error) => {
+                if error.kind == SqlErrorKind::Failed {
+                    // The others are of the same database, which may have been moved away.
+                    POOL.with_borrow_mut(|pool| pool.idle.clear());
+                }
+                if has_begun {
+                    // Closing rolls back as well, though perhaps later. Without a transaction this fails, and may.
+                    let _ = lease.run(Statement::new("ROLLBACK")).await;
+                }
+                Err(error)
+            }
+        }
+    }
+}
+
+async fn open() -> Result<Connection, SqlError> {
+    let connection = Connection::open(DATABASE).await.map_err(sql_error)?;
+    for text in PREPARATION {
+        let _ = run(&connection, Statement::new(text)).await;
+    }
+    Ok(connection)
+}
+
+async fn run(connection: &Connection, statement: Statement) -> Result<Vec<Row>, SqlError> {
+    let parameters = statement.parameters.into_iter().map(parameter);
+    let answer = connection
+        .execute(statement.text, parameters)
+        .await
+        .map_err(sql_error)?;
+    rows(answer).await
+}
+
+/// All rows; only the end of the stream tells whether there was an error.
+async fn rows(answer: QueryResult) -> Result<Vec<Row>, SqlError> {
+    if answer.columns().is_empty() {
+        // No rows can follow, so that their stream needs no look.
+        answer.result().await.map_err(sql_error)?;
+        return Ok(Vec::new());
+    }
+    let rows = answer.collect().await.map_err(sql_error)?;
+    rows.into_iter().map(row).collect()
+}
+
+fn parameter(value: Value) -> HostValue {
+    match value {
+        Value::Null => HostValue::Null,
+        Value::Integer(number) => HostValue::Integer(number),
+        Value::Real(number) => HostValue::Real(number),
+        Value::Text(text) => HostValue::Text(text),
+    }
+}
+
+fn row(row: RowResult) -> Result<Row, SqlError> {
+    let value = |value| match value {
+        HostValue::Null => Ok(Value::Null),
+        HostValue::Integer(number) => Ok(Value::Integer(number)),
+        HostValue::Real(number) => Ok(Value::Real(number)),
+        HostValue::Text(text) => Ok(Value::Text(text)),
+        HostValue::Blob(_) => Err(failed("a column holds bytes, which nobody here writes")),
+    };
+    row.values.into_iter().map(value).collect()
+}
+
+fn failed(detail: &str) -> SqlError {
+    SqlError {
+        kind: SqlErrorKind::Failed,
+        detail: detail.to_owned(),
+    }
+}
+
+fn sql_error(error: Error) -> SqlError {
+    SqlError::from_words(match error {
+        Error::NoSuchDatabase => "there is no such database".to_owned(),
+        Error::AccessDenied => {
+            "the manifest does not allow the database (sqlite_databases)".to_owned()
+        }
+        Error::InvalidConnection => "the connection is not open".to_owned(),
+        Error::DatabaseFull => "the database is full".to_owned(),
+        Error::Io(reason) => reason,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duplicate_keeps_its_kind() {
+        let words = "UNIQUE constraint failed: request.id".to_owned();
+        let error = sql_error(Error::Io(words.clone()));
+        assert_eq!(error.kind, SqlErrorKind::Duplicate);
+        assert_eq!(error.detail, words);
+        assert_eq!(sql_error(Error::DatabaseFull).kind, SqlErrorKind::Failed);
+    }
+
+    #[test]
+    fn values_survive_the_way_to_the_host_and_back() {
+        let values = vec![
+            Value::Null,
+            Value::Integer(i64::MIN),
+            Value::Real(0.5),
+            Value::Text("naïve".to_owned()),
+        ];
+        let there = values.iter().cloned().map(parameter).collect();
+        assert_eq!(row(RowResult { values: there }), Ok(values));
+        let bytes = RowResult {
+            values: vec![HostValue::Blob(vec![1])],
+        };
+        assert!(row(bytes).is_err());
+    }
+}
