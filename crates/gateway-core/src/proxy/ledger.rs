@@ -116,8 +116,11 @@ impl<P: ProxyPorts> Gateway<P> {
         self.ports.spawn(async move { write_all(&writer).await });
     }
 
-    /// Waits until the next batch is due; not at all after a time without requests.
+    /// Waits until the next batch is due; not at all after a time without requests, or when a whole batch waits.
     async fn pause(&self) {
+        if self.ledger.waiting.borrow().len() >= batch::MAX_RECORDS {
+            return;
+        }
         let since = self.ports.now().since_ms(self.ledger.wrote.get());
         let left = INTERVAL_MS.saturating_sub(since);
         if left > 0 {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use gateway_core::config::model::{Document, Settings};
-use gateway_core::ports::{Record, SendErrorKind};
+use gateway_core::ports::{Clock as _, Record, SendErrorKind};
 use gateway_core::sql::{Row, Value};
 use gateway_testkit::fakes::{DatabaseFault, FakeReply, START, block_on};
 use http_body_util::{BodyExt as _, Full};
@@ -264,6 +264,8 @@ fn what_waits_for_the_database_is_bounded() {
     assert_eq!(count(&stage, "SELECT count(*) FROM request"), 5_000);
     assert_eq!(count(&stage, "SELECT sum(requests) FROM usage_hour"), 5_000);
     assert_eq!(dropped(&stage), "10");
+    let took = stage.ports.now().since_ms(START);
+    assert!(took <= 500, "whole batches wait for nothing: {took} ms");
 }
 
 #[test]
