@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     host::Shared, logs::ComponentLog, manifest::App, options::Options, outbound::Outbound,
-    server::Site, state_dir::StateDir, store::Database,
+    server::Site, sqlite::Databases, state_dir::StateDir, store::Database,
 };
 
 mod bindings;
@@ -31,6 +31,7 @@ mod precompiled;
 mod reply;
 mod routes;
 mod server;
+mod sqlite;
 mod state_dir;
 mod store;
 mod template;
@@ -76,6 +77,7 @@ async fn run(options: &Options) -> Result<()> {
     let state = StateDir::open(&options.state)?;
     let app = App::load(&options.manifest, |key| env::var(key).ok())?;
     let database = Database::open(&state.database())?;
+    let databases = Databases::new(state.folder(), options.fault(state.folder())?);
     let outbound = Arc::new(Outbound::new()?);
     let engine = engine::new(&options.limits, app.components.len())?;
     let mut handlers = Vec::new();
@@ -85,6 +87,7 @@ async fn run(options: &Options) -> Result<()> {
             stdout: ComponentLog::new(&component.id, false),
             stderr: ComponentLog::new(&component.id, true),
             database: database.clone(),
+            databases: databases.clone(),
             outbound: Arc::clone(&outbound),
             component,
         });
@@ -107,7 +110,8 @@ async fn run(options: &Options) -> Result<()> {
         () = server::serve(listener, site, stop.cancelled()) => {}
         () = second_signal(terminate, interrupt, &stop) => logs::info("stopping at once"),
     }
-    database.checkpoint()
+    database.checkpoint()?;
+    databases.checkpoint()
 }
 
 /// Every request may need two sockets, and the usual limit of 1024 files is soon used up.

@@ -32,6 +32,8 @@ pub struct Component {
     pub build: Option<String>,
     /// Labels of the key-value stores that it may open.
     pub stores: BTreeSet<String>,
+    /// Labels of the SQLite databases that it may open.
+    pub databases: BTreeSet<String>,
     /// Where it may send requests.
     pub hosts: AllowedHosts,
     /// What it reads as variables. Values may be secret: never print them.
@@ -80,6 +82,8 @@ struct RawComponent {
     source: toml::Value,
     #[serde(default)]
     key_value_stores: BTreeSet<String>,
+    #[serde(default)]
+    sqlite_databases: BTreeSet<String>,
     #[serde(default)]
     allowed_outbound_hosts: Vec<String>,
     #[serde(default)]
@@ -251,6 +255,7 @@ fn component(
         source: folder.join(source),
         build: command.map(RawCommand::text),
         stores: raw.key_value_stores.clone(),
+        databases: raw.sqlite_databases.clone(),
         hosts: AllowedHosts::parse(hosts.iter().map(String::as_str))?,
         variables: own,
     })

@@ -1,9 +1,15 @@
 //! The command line. Owns the options, their defaults and their help text; reads no file.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context, Result, bail};
 use lexopt::{Arg, Parser, ValueExt};
+
+use crate::sqlite::Fault;
 
 /// What `--help` prints.
 pub const HELP: &str = "\
@@ -13,7 +19,7 @@ Usage: local-host [OPTIONS]
 
   --manifest FILE          Spin manifest, version 2 (default spin.toml)
   --listen ADDR:PORT       address to serve; port 0 takes a free one (default 127.0.0.1:3000)
-  --state DIR              key-value data and compiled components (default .gateway)
+  --state DIR              key-value data, databases and compiled components (default .gateway)
   --quiet                  only errors on stderr
   --ready-message TEXT     line printed on stdout once connections are accepted; {addr} is replaced
   --workers N              threads that run components (default: one per core)
@@ -24,6 +30,8 @@ Usage: local-host [OPTIONS]
   --request-timeout-ms N   longest time of one request (default 3600000)
   --max-cpu-ms N           longest time a component may compute without waiting for anything (default 10000)
   --max-memory-mib N       memory of one instance (default 256)
+  --fault-sqlite WHAT      for tests: SQLite databases refuse (refuse), never answer (hang) or answer late (hang:MS);
+                           or as a file of the state directory says at the time (file:NAME)
   --help                   this text
 
 Variables of the manifest are read from SPIN_VARIABLE_<NAME>. SSL_CERT_FILE adds root certificates for outbound TLS.
@@ -36,7 +44,7 @@ pub struct Options {
     pub manifest: PathBuf,
     /// Address to listen on; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Directory of the key-value file, the lock and the compiled components.
+    /// Directory of the key-value file, the databases, the lock and the compiled components.
     pub state: PathBuf,
     /// Only errors go to stderr.
     pub quiet: bool,
@@ -44,6 +52,8 @@ pub struct Options {
     pub ready_message: String,
     /// Threads of the executor; `None` means one per core.
     pub workers: Option<usize>,
+    /// What is wrong with the databases, in the option's words.
+    pub fault_sqlite: Option<String>,
     /// The limits that every instance obeys.
     pub limits: Limits,
 }
@@ -76,6 +86,7 @@ impl Default for Options {
             quiet: false,
             ready_message: "listening on http://{addr}".into(),
             workers: None,
+            fault_sqlite: None,
             limits: Limits {
                 instances: 512,
                 reuse: 100_000,
@@ -115,6 +126,12 @@ impl Options {
         Ok(Some(options))
     }
 
+    /// What is wrong with the databases in `folder`.
+    pub fn fault(&self, folder: &Path) -> Result<Option<Fault>> {
+        let parse = |text: &String| Fault::parse(text, folder);
+        self.fault_sqlite.as_ref().map(parse).transpose()
+    }
+
     fn set(&mut self, name: &str, value: String) -> Result<()> {
         let limits = &mut self.limits;
         match name {
@@ -127,6 +144,10 @@ impl Options {
                 })?;
             }
             "workers" => self.workers = Some(usize::try_from(positive(&value, 1024)?)?),
+            "fault-sqlite" => {
+                Fault::parse(&value, &self.state)?;
+                self.fault_sqlite = Some(value);
+            }
             "max-instances" => limits.instances = u32::try_from(positive(&value, 10_000)?)?,
             "max-instance-reuse-count" => {
                 limits.reuse = usize::try_from(positive(&value, 1 << 40)?)?;
@@ -188,6 +209,7 @@ mod tests {
             let value = match name {
                 "help" | "quiet" => None,
                 "listen" => Some("127.0.0.1:0"),
+                "fault-sqlite" => Some("refuse"),
                 _ => Some("7"),
             };
             let flag = format!("--{name}");

@@ -68,6 +68,11 @@ impl StateDir {
         self.path.join("sqlite_key_value.db")
     }
 
+    /// The folder of the SQLite databases.
+    pub fn folder(&self) -> &Path {
+        &self.path
+    }
+
     /// The folder of compiled components.
     pub fn cache(&self) -> PathBuf {
         self.path.join("cache")

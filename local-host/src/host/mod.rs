@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use rusqlite::Error as SqliteError;
+use tokio::sync::Semaphore;
 use wasmtime::{
     StoreLimits, StoreLimitsBuilder,
     component::{HasData, Linker, ResourceTable},
@@ -16,18 +17,21 @@ use crate::{
     logs::{self, ComponentLog},
     manifest::Component,
     outbound::Outbound,
+    sqlite::{Databases, MAX_OPEN},
     store::{Database, Store},
 };
 
 mod atomics;
 mod calls;
 mod key_value;
+mod sqlite;
 mod variables;
 
 pub use atomics::Cas;
 pub use calls::{Calls, Client, Ticket};
+pub use sqlite::OpenConnection;
 
-/// Handles of stores and swaps that one instance may hold at a time, so that a leak cannot grow without end.
+/// Handles of stores, swaps and the like that one instance may hold at a time, so that a leak cannot grow without end.
 const TABLE_CAPACITY: usize = 100_000;
 
 /// What every instance of one component shares.
@@ -36,6 +40,8 @@ pub struct Shared {
     pub component: Component,
     /// All key-value stores.
     pub database: Database,
+    /// All SQLite databases.
+    pub databases: Databases,
     /// The way out.
     pub outbound: Arc<Outbound>,
     /// Where standard output goes.
@@ -51,6 +57,8 @@ pub struct Instance {
     wasi: WasiCtx,
     http: WasiHttpCtx,
     calls: Calls,
+    /// One permit per connection to a database that may be open.
+    connections: Arc<Semaphore>,
     /// Enforced by the engine on every growth of memory or table.
     pub limits: StoreLimits,
 }
@@ -79,6 +87,7 @@ impl Instance {
             wasi,
             http: WasiHttpCtx::new(),
             calls: Calls::new(shared),
+            connections: Arc::new(Semaphore::new(MAX_OPEN)),
             limits: StoreLimitsBuilder::new().memory_size(memory_bytes).build(),
         }
     }

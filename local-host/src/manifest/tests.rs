@@ -50,6 +50,7 @@ fn a_manifest_becomes_an_application() {
     assert_eq!(b.variables["key"], "<s3>");
     assert_eq!(b.build.as_deref(), Some("cargo build"));
     assert!(b.stores.contains("default") && app.components[0].stores.is_empty());
+    assert!(app.components[0].databases.contains("default") && b.databases.is_empty());
     assert!(b.hosts.allow(&"http://127.0.0.1:8000/".parse().unwrap()));
     assert!(
         !app.components[0]

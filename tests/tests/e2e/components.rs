@@ -44,6 +44,7 @@ fn is_known(name: &str) -> bool {
         "wasi:io" | "wasi:filesystem" | "wasi:sockets" => version.starts_with("0.2."),
         "wasi:keyvalue" => version == "0.2.0-draft2",
         "spin:key-value" | "spin:variables" => version == "3.0.0",
+        "spin:sqlite" => version == "3.1.0",
         _ => false,
     }
 }
@@ -53,10 +54,11 @@ fn components_are_small_and_import_only_what_spin_has() -> Outcome {
     const TYPES: &str = "wasi:http/types@0.3.0";
     const CALLS: &str = "wasi:http/client@0.3.0";
     const STORE: &str = "spin:key-value/key-value@3.0.0";
+    const DATABASE: &str = "spin:sqlite/sqlite@3.1.0";
     let components: [(&str, &[&str], &[&str]); 3] = [
-        ("proxy_component", &[TYPES, STORE, CALLS], &[]),
+        ("proxy_component", &[TYPES, STORE, DATABASE, CALLS], &[]),
         ("admin_component", &[TYPES, STORE, CALLS], &[]),
-        ("admin_ui", &[TYPES], &[STORE, CALLS]),
+        ("admin_ui", &[TYPES], &[STORE, DATABASE, CALLS]),
     ];
     for (name, needed, forbidden) in components {
         let bytes = std::fs::read(built_component(name)?)?;

@@ -1,0 +1,124 @@
+//! A database that does not work, for tests of those who use it. Owns the option's syntax and how long a fault lasts.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+
+use super::Error;
+
+/// From one look at a fault that lasts to the next.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// What every call meets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// The same always.
+    Always(Behaviour),
+    /// Whatever stands in this file at the time; nothing when there is no such file or nothing in it.
+    AsIn(PathBuf),
+}
+
+/// How a database fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Behaviour {
+    /// Every call fails at once.
+    Refuse,
+    /// Every call takes so much longer, or has no end.
+    Hang(Option<Duration>),
+}
+
+impl Fault {
+    /// Reads `refuse`, `hang`, `hang:MS` or `file:NAME`, a file below `folder` that holds one of the others.
+    pub fn parse(text: &str, folder: &Path) -> Result<Self> {
+        Ok(match text.strip_prefix("file:") {
+            Some(name) if !name.is_empty() => Self::AsIn(folder.join(name)),
+            _ => Self::Always(Behaviour::parse(text)?),
+        })
+    }
+
+    /// Lets a call meet the fault: it returns when the call may go on.
+    pub async fn meet(&self) -> Result<(), Error> {
+        let start = Instant::now();
+        loop {
+            let wait = match self.now() {
+                None => return Ok(()),
+                Some(Behaviour::Refuse) => {
+                    return Err(Error::Io("refused (--fault-sqlite)".to_owned()));
+                }
+                Some(Behaviour::Hang(None)) => LOOK,
+                Some(Behaviour::Hang(Some(time))) => match time.checked_sub(start.elapsed()) {
+                    Some(left) if !left.is_zero() => left.min(LOOK),
+                    _ => return Ok(()),
+                },
+            };
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    fn now(&self) -> Option<Behaviour> {
+        match self {
+            Self::Always(behaviour) => Some(*behaviour),
+            Self::AsIn(path) => Behaviour::parse(fs::read_to_string(path).ok()?.trim()).ok(),
+        }
+    }
+}
+
+impl Behaviour {
+    fn parse(text: &str) -> Result<Self> {
+        Ok(match text.split_once(':') {
+            None if text == "refuse" => Self::Refuse,
+            None if text == "hang" => Self::Hang(None),
+            Some(("hang", time)) => {
+                let time = time
+                    .parse()
+                    .with_context(|| format!("{time:?} is no number of milliseconds"))?;
+                Self::Hang(Some(Duration::from_millis(time)))
+            }
+            _ => bail!("{text:?} is none of refuse, hang, hang:MS, file:NAME"),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_are_read_and_nonsense_is_refused() {
+        let parse = |text| Fault::parse(text, Path::new("/state"));
+        let hang = |time| Fault::Always(Behaviour::Hang(time));
+        assert_eq!(parse("refuse").unwrap(), Fault::Always(Behaviour::Refuse));
+        assert_eq!(parse("hang").unwrap(), hang(None));
+        assert_eq!(
+            parse("hang:70").unwrap(),
+            hang(Some(Duration::from_millis(70)))
+        );
+        assert_eq!(
+            parse("file:fault").unwrap(),
+            Fault::AsIn("/state/fault".into())
+        );
+        for nonsense in ["", "hang:", "hang:x", "file:", "break"] {
+            assert!(parse(nonsense).is_err(), "{nonsense}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_fault_in_a_file_lasts_as_long_as_it_stands_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let fault = Fault::parse("file:fault", folder.path()).unwrap();
+        assert_eq!(fault.meet().await, Ok(()));
+        let path = folder.path().join("fault");
+        fs::write(&path, "refuse\n").unwrap();
+        assert!(fault.meet().await.is_err());
+        fs::write(&path, "hang").unwrap();
+        let mut waiting = Box::pin(fault.meet());
+        let early = tokio::time::timeout(3 * LOOK, &mut waiting).await;
+        assert!(early.is_err(), "it must hang");
+        fs::remove_file(&path).unwrap();
+        assert_eq!(waiting.await, Ok(()));
+    }
+}

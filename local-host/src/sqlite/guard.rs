@@ -1,0 +1,59 @@
+//! What a component's statements may do: anything to its own database, nothing to other files, and within bounds.
+
+use std::{
+    os::raw::c_int,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use rusqlite::{
+    Connection,
+    hooks::{AuthAction, AuthContext, Authorization},
+    limits::Limit,
+};
+
+/// Longest text, blob or row.
+const MAX_VALUE_BYTES: i32 = 16 << 20;
+/// Longest statement.
+const MAX_STATEMENT_BYTES: i32 = 1 << 20;
+/// Steps of SQLite's machine between two looks at whether the connection is still wanted; well below a millisecond.
+const STEPS: c_int = 10_000;
+
+/// Restricts a connection; its statements end when `is_closed` becomes true.
+pub fn restrict(connection: &Connection, is_closed: Arc<AtomicBool>) -> rusqlite::Result<()> {
+    connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)?;
+    connection.set_limit(Limit::SQLITE_LIMIT_SQL_LENGTH, MAX_STATEMENT_BYTES)?;
+    connection.progress_handler(STEPS, Some(move || is_closed.load(Ordering::Relaxed)))?;
+    connection.authorizer(Some(|asked: AuthContext<'_>| authorize(asked.action)))
+}
+
+fn authorize(action: AuthAction<'_>) -> Authorization {
+    match action {
+        // As in Spin: a temporary database and one in memory, the first of which VACUUM needs.
+        AuthAction::Attach {
+            filename: "" | ":memory:",
+        } => Authorization::Allow,
+        // A file's name that is an expression comes as unknown; so does whatever a newer SQLite adds.
+        AuthAction::Attach { .. } | AuthAction::Unknown { .. } => Authorization::Deny,
+        AuthAction::Function { function_name }
+            if function_name.eq_ignore_ascii_case("load_extension") =>
+        {
+            Authorization::Deny
+        }
+        // These name folders of the machine, and one lets the schema be forged.
+        AuthAction::Pragma { pragma_name, .. }
+            if [
+                "temp_store_directory",
+                "data_store_directory",
+                "writable_schema",
+            ]
+            .iter()
+            .any(|name| pragma_name.eq_ignore_ascii_case(name)) =>
+        {
+            Authorization::Deny
+        }
+        _ => Authorization::Allow,
+    }
+}

@@ -1,0 +1,178 @@
+//! Connections, what they may not do, and how they end.
+
+use super::*;
+
+struct Folder {
+    path: tempfile::TempDir,
+    databases: Databases,
+    slots: Arc<Semaphore>,
+}
+
+impl Folder {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let databases = Databases::new(folder.path(), None);
+        Self {
+            path: folder,
+            databases,
+            slots: Arc::new(Semaphore::new(8)),
+        }
+    }
+
+    async fn open(&self) -> Connection {
+        let slot = Arc::clone(&self.slots).acquire_owned().await.unwrap();
+        self.databases.open("default", slot).await.unwrap()
+    }
+}
+
+async fn ask(connection: &Connection, statement: &str) -> Result<Vec<Vec<Value>>, Error> {
+    let answer = connection.execute(statement.to_owned(), Vec::new()).await;
+    answer.map(|answer| answer.rows)
+}
+
+async fn refusal(connection: &Connection, statement: &str) -> String {
+    match ask(connection, statement).await {
+        Err(Error::Io(words)) => words,
+        other => panic!("{statement}: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn values_come_back_as_they_went_in() {
+    let folder = Folder::new();
+    let connection = folder.open().await;
+    let values = vec![
+        Value::Null,
+        Value::Integer(i64::MIN),
+        Value::Real(-0.5),
+        Value::Text("naïve \0".to_owned()),
+        Value::Blob(vec![0, 255]),
+    ];
+    let statement = "SELECT ?1 AS a, ?2, ?3, ?4, ?5 AS e";
+    let answer = connection.execute(statement.to_owned(), values.clone());
+    let answer = answer.await.unwrap();
+    assert_eq!(answer.rows, [values]);
+    assert_eq!(
+        (answer.columns[0].as_str(), answer.columns[4].as_str()),
+        ("a", "e")
+    );
+    ask(&connection, "CREATE TABLE t (x UNIQUE)").await.unwrap();
+    ask(&connection, "INSERT INTO t VALUES (1), (2)")
+        .await
+        .unwrap();
+    assert_eq!(connection.changes().await, Ok(2));
+    assert_eq!(connection.last_insert_rowid().await, Ok(2));
+    assert_eq!(
+        refusal(&connection, "INSERT INTO t VALUES (1)").await,
+        "UNIQUE constraint failed: t.x"
+    );
+    assert!(
+        refusal(&connection, "SELECT ?1")
+            .await
+            .contains("parameter")
+    );
+}
+
+#[tokio::test]
+async fn other_files_are_out_of_reach() {
+    let folder = Folder::new();
+    let connection = folder.open().await;
+    let other = folder.path.path().join("other.db");
+    let other_name = other.to_str().unwrap();
+    for statement in [
+        format!("ATTACH '{other_name}' AS other"),
+        format!("ATTACH '{other_name}' || '' AS other"),
+        format!("ATTACH 'file:{other_name}' AS other"),
+        format!("VACUUM INTO '{other_name}'"),
+        "SELECT load_extension('x')".to_owned(),
+        format!("PRAGMA temp_store_directory = '{other_name}'"),
+        "PRAGMA writable_schema = 1".to_owned(),
+    ] {
+        let words = refusal(&connection, &statement).await;
+        assert!(words.contains("authoriz"), "{statement}: {words}");
+    }
+    assert!(!other.exists());
+    let unknown = folder.databases.open(
+        "other",
+        Arc::clone(&folder.slots).acquire_owned().await.unwrap(),
+    );
+    assert_eq!(unknown.await.err(), Some(Error::NoSuchDatabase));
+    ask(&connection, "VACUUM").await.unwrap();
+}
+
+#[tokio::test]
+async fn results_and_values_are_bounded() {
+    let folder = Folder::new();
+    let connection = folder.open().await;
+    let endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT x FROM n";
+    assert!(refusal(&connection, endless).await.contains("larger than"));
+    let long = "SELECT length(zeroblob(100000000) || 'x')";
+    assert!(refusal(&connection, long).await.contains("too big"));
+    assert_eq!(
+        ask(&connection, "SELECT 1").await.unwrap(),
+        [[Value::Integer(1)]]
+    );
+}
+
+#[tokio::test]
+async fn a_dropped_connection_gives_its_locks_back_at_once() {
+    let folder = Folder::new();
+    let (first, second) = (folder.open().await, folder.open().await);
+    ask(&first, "CREATE TABLE t (x)").await.unwrap();
+    ask(&first, "BEGIN IMMEDIATE").await.unwrap();
+    ask(&first, "INSERT INTO t VALUES (1)").await.unwrap();
+    {
+        // Without an end and without a row, so that only the drop can end it.
+        let count = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n";
+        let counting = ask(&first, count);
+        let early = tokio::time::timeout(Duration::from_millis(50), counting).await;
+        assert!(early.is_err(), "it must still count");
+    }
+    drop(first);
+    let write = ask(&second, "INSERT INTO t VALUES (2)");
+    tokio::time::timeout(Duration::from_secs(4), write)
+        .await
+        .expect("the lock is free before the busy timeout")
+        .unwrap();
+    assert_eq!(
+        ask(&second, "SELECT x FROM t").await.unwrap(),
+        [[Value::Integer(2)]],
+        "what was not committed is gone"
+    );
+    assert_eq!(folder.slots.available_permits(), 7);
+}
+
+#[tokio::test]
+async fn the_file_is_whole_after_a_checkpoint() {
+    let folder = Folder::new();
+    folder.databases.checkpoint().unwrap();
+    let connection = folder.open().await;
+    ask(&connection, "CREATE TABLE t (x)").await.unwrap();
+    folder.databases.checkpoint().unwrap();
+    let copy = folder.path.path().join("copy.db");
+    std::fs::copy(folder.path.path().join("sqlite_db.db"), &copy).unwrap();
+    let copy = rusqlite::Connection::open(copy).unwrap();
+    let tables: i64 = copy
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(tables, 1);
+}
+
+#[tokio::test]
+async fn a_refusing_database_fails_every_call() {
+    let folder = tempfile::tempdir().unwrap();
+    let fault = Fault::parse("file:fault", folder.path()).unwrap();
+    let databases = Databases::new(folder.path(), Some(fault));
+    let slots = Arc::new(Semaphore::new(2));
+    let open = async || {
+        databases
+            .open("default", Arc::clone(&slots).acquire_owned().await.unwrap())
+            .await
+    };
+    let connection = open().await.unwrap();
+    std::fs::write(folder.path().join("fault"), "refuse").unwrap();
+    assert!(refusal(&connection, "SELECT 1").await.contains("refused"));
+    assert!(open().await.is_err());
+    std::fs::remove_file(folder.path().join("fault")).unwrap();
+    assert!(ask(&connection, "SELECT 1").await.is_ok());
+}
