@@ -4,6 +4,7 @@
 mod channel;
 mod client_key;
 mod document;
+mod settings;
 #[cfg(test)]
 mod tests;
 

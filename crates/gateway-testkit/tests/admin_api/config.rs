@@ -59,7 +59,8 @@ fn an_export_has_everything_but_secrets() {
     assert_eq!(key["expires_at"], "2030-01-31T00:00:00.000Z");
     assert_eq!(
         export["settings"],
-        json!({"max_attempts": 10, "total_timeout_ms": 120_000, "max_request_bytes": 33_554_432, "session_affinity": false})
+        json!({"max_attempts": 10, "total_timeout_ms": 120_000, "max_request_bytes": 33_554_432,
+            "session_affinity": false, "ledger": true, "request_log_rows": 100_000, "request_log_days": 30})
     );
     assert_eq!(export["version"], 1);
     let text = export.to_string();
@@ -197,7 +198,8 @@ fn an_import_replaces_everything_and_leaves_sessions_alone() {
     assert_eq!(gateway.get("keys").expect(200), json!({"data": []}));
     assert_eq!(gateway.get("config").expect(200), answer);
     let mut body = body;
-    body["settings"] = json!({"max_attempts": 100, "total_timeout_ms": 1, "max_request_bytes": 1024, "session_affinity": true});
+    body["settings"] = json!({"max_attempts": 100, "total_timeout_ms": 1, "max_request_bytes": 1024,
+        "session_affinity": true, "ledger": false, "request_log_rows": 1_000, "request_log_days": 3_650});
     let answer = gateway.call("PUT", "config", &body).expect(200);
     assert_eq!(answer["settings"], body["settings"]);
 }
@@ -220,7 +222,8 @@ fn everything_that_is_wrong_is_told_with_its_path_and_nothing_changes() {
             {"id": "ck_1", "hash": hash, "hint": "sk-".repeat(20), "key": "sk-clear-SECRET"},
             {"id": "ck_2", "name": "y", "hash": hash},
         ],
-        "settings": {"max_attempts": 0, "total_timeout_ms": 3_600_001, "max_request_bytes": 1.5, "session_affinity": "yes", "x": 1}
+        "settings": {"max_attempts": 0, "total_timeout_ms": 3_600_001, "max_request_bytes": 1.5, "session_affinity": "yes",
+            "ledger": 1, "request_log_rows": 999, "request_log_days": 3_651, "x": 1}
     });
     let expected = [
         "chanels",
@@ -252,6 +255,9 @@ fn everything_that_is_wrong_is_told_with_its_path_and_nothing_changes() {
         "settings.total_timeout_ms",
         "settings.max_request_bytes",
         "settings.session_affinity",
+        "settings.ledger",
+        "settings.request_log_rows",
+        "settings.request_log_days",
         "settings.x",
     ];
     // More than are told in words, so one part after the other is mended.

@@ -5,24 +5,21 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::channel::{MAX_KEYS, MAX_TIMEOUT_MS, secret};
+use super::channel::{MAX_KEYS, secret};
 use super::{
     ChannelChange, ClientKeyChange, MAX_CHANNELS, MAX_CLIENT_KEYS, MAX_NAME_CHARS, Problems, join,
+    settings,
 };
 use crate::config::model::{Channel, ClientKey, DOCUMENT_VERSION, Limits, Settings};
 use crate::ids;
 use crate::secret::Secret;
 use crate::time_text;
-use crate::units::{MIB, Timestamp};
+use crate::units::Timestamp;
 
 /// Characters of an id. Ids stand in paths of the admin API and in logs.
 const MAX_ID_CHARS: usize = 64;
 /// Characters of a client key's hint: too few for a key.
 const MAX_HINT_CHARS: usize = 20;
-const MAX_ATTEMPTS: u64 = 100;
-const MIN_REQUEST_BYTES: usize = 1024;
-/// A body may be held twice, as it came and as it goes, by an instance of 256 MiB that does other work beside it.
-const MAX_REQUEST_BYTES: usize = 64 * MIB;
 
 /// A document whose parts are valid. Its upstream keys are still what was brought: a whole key, or the id of one
 /// that the gateway has.
@@ -77,7 +74,7 @@ impl DocumentDraft {
                 "version" => {}
                 "channels" => draft.channels = channels(value, now, problems),
                 "keys" => draft.keys = client_keys(value, now, problems),
-                "settings" => draft.settings = settings(value, problems),
+                "settings" => draft.settings = settings::read(value, problems),
                 _ => problems.unknown("", name),
             }
         }
@@ -281,42 +278,6 @@ fn client_key(
     change.require_all(problems);
     change.apply(&mut key);
     Some(key)
-}
-
-fn settings(value: &Value, problems: &mut Problems) -> Settings {
-    let mut settings = Settings::default();
-    let Some(members) = problems.object("settings", value) else {
-        return settings;
-    };
-    for (name, value) in members {
-        let path = join("settings", name);
-        match name.as_str() {
-            "max_attempts" => {
-                if let Some(count) = problems.integer(&path, value, 1, MAX_ATTEMPTS) {
-                    settings.max_attempts = u32::try_from(count).unwrap_or(settings.max_attempts);
-                }
-            }
-            "total_timeout_ms" => {
-                if let Some(time) = problems.integer(&path, value, 1, MAX_TIMEOUT_MS) {
-                    settings.total_timeout_ms = time;
-                }
-            }
-            "max_request_bytes" => {
-                let (least, most) = (MIN_REQUEST_BYTES as u64, MAX_REQUEST_BYTES as u64);
-                if let Some(bytes) = problems.integer(&path, value, least, most) {
-                    settings.max_request_bytes =
-                        usize::try_from(bytes).unwrap_or(settings.max_request_bytes);
-                }
-            }
-            "session_affinity" => {
-                if let Some(is_on) = problems.boolean(&path, value) {
-                    settings.session_affinity = is_on;
-                }
-            }
-            _ => problems.unknown("settings", name),
-        }
-    }
-    settings
 }
 
 fn require_id(members: &Map<String, Value>, problems: &mut Problems) {
