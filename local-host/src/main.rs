@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     host::Shared, logs::ComponentLog, manifest::App, options::Options, outbound::Outbound,
-    server::Site, sqlite::Databases, state_dir::StateDir, store::Database,
+    server::Site, sqlite::Databases, state_dir::StateDir, store::Database, worker::AtWork,
 };
 
 mod bindings;
@@ -80,6 +80,7 @@ async fn run(options: &Options) -> Result<()> {
     let databases = Databases::new(state.folder(), options.fault(state.folder())?);
     let outbound = Arc::new(Outbound::new()?);
     let engine = engine::new(&options.limits, app.components.len())?;
+    let at_work = AtWork::default();
     let mut handlers = Vec::new();
     for component in app.components {
         let compiled = engine::load(&engine, &component, &state.cache())?;
@@ -91,7 +92,13 @@ async fn run(options: &Options) -> Result<()> {
             outbound: Arc::clone(&outbound),
             component,
         });
-        handlers.push(worker::handler(&engine, &compiled, shared, options.limits)?);
+        handlers.push(worker::handler(
+            &engine,
+            &compiled,
+            shared,
+            options.limits,
+            at_work.clone(),
+        )?);
     }
     let terminate = signal(SignalKind::terminate())?;
     let interrupt = signal(SignalKind::interrupt())?;
@@ -107,7 +114,7 @@ async fn run(options: &Options) -> Result<()> {
     announce(&options.ready_message.replace("{addr}", &local.to_string()))?;
     let stop = CancellationToken::new();
     tokio::select! {
-        () = server::serve(listener, site, stop.cancelled()) => {}
+        () = server::serve(listener, site, &at_work, stop.cancelled()) => {}
         () = second_signal(terminate, interrupt, &stop) => logs::info("stopping at once"),
     }
     database.checkpoint()?;

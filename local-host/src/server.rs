@@ -12,6 +12,7 @@ use hyper_util::{
     server::{conn::auto, graceful::GracefulShutdown},
 };
 use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
 use wasmtime_wasi_http::Error;
 
 use crate::{
@@ -20,7 +21,7 @@ use crate::{
     logs,
     reply::ReplyBody,
     routes::Router,
-    worker::{self, Handler},
+    worker::{self, AtWork, Handler},
 };
 
 /// Time for a request's whole head, also after which an idle connection is closed.
@@ -29,6 +30,8 @@ const HEAD_TIMEOUT: Duration = Duration::from_mins(1);
 const HEAD_BYTES: usize = 64 * 1024;
 /// Time that streams in flight get when the host stops.
 const GRACE: Duration = Duration::from_secs(10);
+/// Time that components then get to end what they do after their responses, such as writing what they have gathered.
+const LAST_WORK: Duration = Duration::from_secs(2);
 /// Pause after a failed accept: out of file descriptors, trying again at once would only burn time.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -103,8 +106,13 @@ fn text(status: StatusCode, message: &'static str) -> Response<ReplyBody> {
     response
 }
 
-/// Serves until `stop` resolves, then lets what is in flight finish for a while.
-pub async fn serve(listener: TcpListener, site: Arc<Site>, stop: impl Future<Output = ()>) {
+/// Serves until `stop` resolves, then lets what is in flight finish for a while, and what components do after that.
+pub async fn serve(
+    listener: TcpListener,
+    site: Arc<Site>,
+    at_work: &AtWork,
+    stop: impl Future<Output = ()>,
+) {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()
@@ -117,11 +125,12 @@ pub async fn serve(listener: TcpListener, site: Arc<Site>, stop: impl Future<Out
         .max_header_list_size(u32::try_from(HEAD_BYTES).unwrap_or(u32::MAX))
         .keep_alive_interval(HEAD_TIMEOUT);
     let graceful = GracefulShutdown::new();
+    let cut = CancellationToken::new();
     let mut stop = std::pin::pin!(stop);
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, client)) => spawn_connection(&builder, &graceful, &site, stream, client),
+                Ok((stream, client)) => spawn_connection(&builder, &graceful, &cut, &site, stream, client),
                 Err(error) => {
                     logs::error(&format!("a connection could not be accepted: {error}"));
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -138,11 +147,20 @@ pub async fn serve(listener: TcpListener, site: Arc<Site>, stop: impl Future<Out
     {
         logs::info("what was still in flight is cut off");
     }
+    // Components learn that these clients are gone, as of any other that leaves.
+    cut.cancel();
+    if tokio::time::timeout(LAST_WORK, at_work.end())
+        .await
+        .is_err()
+    {
+        logs::info("what components still did is cut off");
+    }
 }
 
 fn spawn_connection(
     builder: &auto::Builder<TokioExecutor>,
     graceful: &GracefulShutdown,
+    cut: &CancellationToken,
     site: &Arc<Site>,
     stream: TcpStream,
     client: SocketAddr,
@@ -160,7 +178,13 @@ fn spawn_connection(
         .into_owned();
     let connection = graceful.watch(connection);
     // What goes wrong on a connection is the client's to notice: resets and timeouts are daily business.
-    tokio::spawn(async move { drop(connection.await) });
+    let cut = cut.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = connection => {}
+            () = cut.cancelled() => {}
+        }
+    });
 }
 
 /// Otherwise a small write waits for the peer's delayed acknowledgement.

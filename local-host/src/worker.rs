@@ -11,7 +11,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use wasmtime::{
     Engine, Store, StoreContextMut, UpdateDeadline,
     component::{self, Linker},
@@ -44,12 +44,17 @@ const FULL_WAIT: Duration = Duration::from_millis(20);
 /// Hands requests to the instances of one component.
 pub type Handler = ProxyHandler<Factory>;
 
+/// Counts the instances that are at work: on a request, or on what they still do after its response. Clones count together.
+#[derive(Clone)]
+pub struct AtWork(Arc<watch::Sender<usize>>);
+
 /// Makes instances.
 pub struct Factory {
     engine: Engine,
     pre: ProxyPre<Instance>,
     shared: Arc<Shared>,
     limits: Limits,
+    at_work: AtWork,
     /// One permit per instance that may exist.
     permits: Arc<Semaphore>,
 }
@@ -63,6 +68,7 @@ pub fn handler(
     component: &component::Component,
     shared: Arc<Shared>,
     limits: Limits,
+    at_work: AtWork,
 ) -> Result<Handler> {
     let mut linker = Linker::new(engine);
     host::add_to_linker(&mut linker)?;
@@ -83,6 +89,7 @@ pub fn handler(
         pre,
         shared,
         limits,
+        at_work,
         permits,
     }))
 }
@@ -154,6 +161,10 @@ impl HandlerState for Factory {
             expiration: Expiration {
                 limits,
                 busy,
+                presence: Presence {
+                    at_work: self.at_work.clone(),
+                    is_counted: false,
+                },
                 sleep: Box::pin(tokio::time::sleep(limits.idle)),
             },
             state: Worker {
@@ -195,10 +206,53 @@ fn watch(store: &mut Store<Instance>, busy: Arc<Busy>, limit: Duration) {
     });
 }
 
+impl Default for AtWork {
+    fn default() -> Self {
+        Self(Arc::new(watch::Sender::new(0)))
+    }
+}
+
+impl AtWork {
+    /// Waits until no instance is at work.
+    pub async fn end(&self) {
+        // Its sender is here, so that it cannot be closed.
+        let _ = self.0.subscribe().wait_for(|count| *count == 0).await;
+    }
+}
+
+/// One instance's part of the count.
+struct Presence {
+    at_work: AtWork,
+    is_counted: bool,
+}
+
+impl Presence {
+    fn set(&mut self, is_at_work: bool) {
+        if is_at_work == self.is_counted {
+            return;
+        }
+        self.is_counted = is_at_work;
+        self.at_work.0.send_modify(|count| {
+            if is_at_work {
+                *count += 1;
+            } else {
+                *count -= 1;
+            }
+        });
+    }
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        self.set(false);
+    }
+}
+
 /// When an instance has to go.
 pub struct Expiration {
     limits: Limits,
     busy: Arc<Busy>,
+    presence: Presence,
     sleep: Pin<Box<tokio::time::Sleep>>,
 }
 
@@ -213,6 +267,7 @@ impl WorkerExpiration for Expiration {
         if !self.busy.yielded.swap(false, Ordering::Relaxed) {
             self.busy.ticks.store(0, Ordering::Relaxed);
         }
+        self.presence.set(status != WorkerStatus::Idle);
         let timeout = match status {
             WorkerStatus::Idle => self.limits.idle,
             WorkerStatus::Requests | WorkerStatus::PostReturn => self.limits.request,

@@ -1,5 +1,6 @@
 //! The running host, with a component that behaves well and badly on demand.
 
+mod sqlite;
 mod support;
 
 use std::{

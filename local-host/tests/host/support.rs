@@ -37,6 +37,7 @@ component = "probe"
 [component.probe]
 source = "WASM"
 key_value_stores = ["default"]
+sqlite_databases = ["default", "unknown"]
 allowed_outbound_hosts = ["http://127.0.0.1:*"]
 [component.probe.build]
 command = "make the probe"
