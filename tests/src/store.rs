@@ -1,5 +1,5 @@
-//! The store of a gateway as Spin's own would read it: one table of a SQLite database below the state directory.
-//! Owns finding and reading it; says nothing about what the values mean.
+//! The databases of a gateway: the key-value store as Spin's own would read it, and the ledger. Both are SQLite files
+//! below the state directory. Owns finding and reading them; says nothing about what the values mean.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,20 +13,38 @@ pub const HEALTH: &str = "gateway/health";
 /// One row: store, key, value.
 pub type Row = (String, String, Vec<u8>);
 
-/// The database below `directory`.
+/// The key-value store's file.
+const KEY_VALUE: &str = "sqlite_key_value.db";
+/// The ledger's file.
+const LEDGER: &str = "sqlite_db.db";
+
+/// The key-value store below `directory`.
 pub fn database(directory: &Path) -> Result<PathBuf> {
+    find(directory, KEY_VALUE)
+}
+
+/// The file with this name below `directory`.
+fn find(directory: &Path, name: &str) -> Result<PathBuf> {
     let mut open = vec![directory.to_owned()];
     while let Some(directory) = open.pop() {
         for entry in std::fs::read_dir(directory)? {
             let path = entry?.path();
             if path.is_dir() {
                 open.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "db") {
+            } else if path.file_name().is_some_and(|known| known == name) {
                 return Ok(path);
             }
         }
     }
-    bail!("no database")
+    bail!("no file {name}")
+}
+
+/// The ledger below `directory`, for reading and for locking it. A file that is not there yet is made: the gateway
+/// makes it with its first record.
+pub fn ledger(directory: &Path) -> Result<Connection> {
+    let connection = Connection::open(directory.join(LEDGER))?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    Ok(connection)
 }
 
 /// A connection that may write, and waits for its turn.

@@ -20,6 +20,7 @@ mod exhausted;
 mod failover;
 mod headers;
 mod hedging;
+mod ledger;
 mod matrix;
 mod models;
 mod public;
