@@ -3,6 +3,10 @@
 //!
 //! A statement may take milliseconds (a commit that folds the log into the file) or seconds (somebody else holds the
 //! lock), so that all of it runs on threads that may block, a bounded number of them.
+//!
+//! SQLite has one writer at a time, and its own way of waiting is to sleep and try again. So connections of this process
+//! take turns before they ask it: first come, first served, without a thread, and whoever has the turn never waits for a
+//! thread behind those who want it.
 
 use std::{
     path::{Path, PathBuf},
@@ -14,10 +18,10 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use rusqlite::{ErrorCode, params_from_iter, types::Value};
+use rusqlite::{ErrorCode, Statement, params_from_iter, types::Value};
 use tokio::{
     runtime::Handle,
-    sync::{Mutex, OwnedSemaphorePermit, Semaphore},
+    sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore},
     task::spawn_blocking,
 };
 
@@ -28,7 +32,7 @@ pub use fault::Fault;
 
 /// The only label that exists, as in Spin without a runtime configuration.
 const LABEL: &str = "default";
-/// How long a statement waits for a lock that somebody else holds.
+/// How long a statement waits for its turn to write, and for a lock that another process holds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Statements that run at once, of all instances; more wait without a thread.
 const MAX_RUNNING: usize = 64;
@@ -64,6 +68,8 @@ pub struct Answer {
 pub struct Databases {
     file: PathBuf,
     fault: Option<Arc<Fault>>,
+    /// One permit: the turn to write.
+    turns: Arc<Semaphore>,
     running: Arc<Semaphore>,
 }
 
@@ -71,9 +77,29 @@ pub struct Databases {
 pub struct Connection {
     databases: Databases,
     /// `None` only while it is dropped.
-    inner: Option<Arc<Mutex<rusqlite::Connection>>>,
+    inner: Option<Arc<Mutex<Open>>>,
     is_closed: Arc<AtomicBool>,
     _slot: OwnedSemaphorePermit,
+}
+
+/// What only one statement at a time works with.
+struct Open {
+    connection: rusqlite::Connection,
+    /// Kept until the transaction ends. Dropped after the connection, which rolls back.
+    turn: Option<OwnedSemaphorePermit>,
+}
+
+/// What a statement needs to run.
+struct Wish {
+    statement: String,
+    parameters: Vec<Value>,
+}
+
+/// How a try to run a statement ended.
+enum Run {
+    Done(Result<Answer, Error>),
+    /// It writes, and somebody else has the turn.
+    NeedsTurn(Wish),
 }
 
 impl Databases {
@@ -82,6 +108,7 @@ impl Databases {
         Self {
             file: folder.join("sqlite_db.db"),
             fault: fault.map(Arc::new),
+            turns: Arc::new(Semaphore::new(1)),
             running: Arc::new(Semaphore::new(MAX_RUNNING)),
         }
     }
@@ -96,7 +123,10 @@ impl Databases {
         let connection = self.work(move || connect(&path, closed)).await??;
         Ok(Connection {
             databases: self.clone(),
-            inner: Some(Arc::new(Mutex::new(connection))),
+            inner: Some(Arc::new(Mutex::new(Open {
+                connection,
+                turn: None,
+            }))),
             is_closed,
             _slot: slot,
         })
@@ -139,30 +169,80 @@ impl Connection {
         statement: String,
         parameters: Vec<Value>,
     ) -> Result<Answer, Error> {
-        self.work(move |connection| run(connection, &statement, parameters))
-            .await?
+        let mut wish = Wish {
+            statement,
+            parameters,
+        };
+        let mut open = self.lock().await?;
+        let turns = &self.databases.turns;
+        let mut turn = None;
+        loop {
+            let free = Arc::clone(turns);
+            let run = self.databases.work(move || {
+                let run = open.run(wish, turn, free);
+                (open, run)
+            });
+            match run.await? {
+                (_, Run::Done(outcome)) => return outcome,
+                (back, Run::NeedsTurn(again)) => (open, wish) = (back, again),
+            }
+            let wanted = Arc::clone(turns).acquire_owned();
+            turn = match tokio::time::timeout(BUSY_TIMEOUT, wanted).await {
+                Ok(turn) => turn.ok(),
+                Err(_) => return Err(Error::Io("database is locked".to_owned())),
+            };
+        }
     }
 
     /// The row id of the last insert that succeeded.
     pub async fn last_insert_rowid(&self) -> Result<i64, Error> {
-        self.work(rusqlite::Connection::last_insert_rowid).await
+        let open = self.lock().await?;
+        let ask = move || open.connection.last_insert_rowid();
+        self.databases.work(ask).await
     }
 
     /// Rows that the last statement changed which could change any.
     pub async fn changes(&self) -> Result<u64, Error> {
-        self.work(rusqlite::Connection::changes).await
+        let open = self.lock().await?;
+        let ask = move || open.connection.changes();
+        self.databases.work(ask).await
     }
 
-    async fn work<R: Send + 'static>(
-        &self,
-        job: impl FnOnce(&rusqlite::Connection) -> R + Send + 'static,
-    ) -> Result<R, Error> {
-        let Some(inner) = &self.inner else {
-            return Err(Error::Io("the connection is closed".to_owned()));
+    /// One after the other, and nobody holds a thread while waiting.
+    async fn lock(&self) -> Result<OwnedMutexGuard<Open>, Error> {
+        match &self.inner {
+            Some(inner) => Ok(Arc::clone(inner).lock_owned().await),
+            None => Err(Error::Io("the connection is closed".to_owned())),
+        }
+    }
+}
+
+impl Open {
+    /// Runs a statement, unless it writes and there is no `turn` for it, none from before and none `free`.
+    fn run(&mut self, wish: Wish, turn: Option<OwnedSemaphorePermit>, free: Arc<Semaphore>) -> Run {
+        if self.turn.is_none() {
+            self.turn = turn;
+        }
+        let run = self.try_run(wish, free);
+        if self.connection.is_autocommit() {
+            self.turn = None;
+        }
+        run
+    }
+
+    fn try_run(&mut self, wish: Wish, free: Arc<Semaphore>) -> Run {
+        let mut statement = match self.connection.prepare_cached(&wish.statement) {
+            Ok(statement) => statement,
+            Err(error) => return Run::Done(Err(failure(&error))),
         };
-        // One after the other, and nobody holds a thread while waiting.
-        let connection = Arc::clone(inner).lock_owned().await;
-        self.databases.work(move || job(&connection)).await
+        if self.turn.is_none() && !statement.readonly() {
+            self.turn = free.try_acquire_owned().ok();
+            if self.turn.is_none() {
+                drop(statement);
+                return Run::NeedsTurn(wish);
+            }
+        }
+        Run::Done(answer(&mut statement, wish.parameters))
     }
 }
 
@@ -181,8 +261,13 @@ fn connect(path: &Path, is_closed: Arc<AtomicBool>) -> Result<rusqlite::Connecti
     let connect = || -> rusqlite::Result<rusqlite::Connection> {
         let connection = rusqlite::Connection::open(path)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
+        match connection.execute_batch("PRAGMA journal_mode=WAL") {
+            // Another connection is changing to the log at this moment.
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {}
+            outcome => outcome?,
+        }
         // With the log, NORMAL loses at most the last commits when the machine (not the process) dies.
-        connection.execute_batch("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL")?;
+        connection.execute_batch("PRAGMA synchronous=NORMAL")?;
         connection.set_prepared_statement_cache_capacity(PREPARED);
         guard::restrict(&connection, is_closed)?;
         Ok(connection)
@@ -190,22 +275,11 @@ fn connect(path: &Path, is_closed: Arc<AtomicBool>) -> Result<rusqlite::Connecti
     connect().map_err(|error| failure(&error))
 }
 
-fn run(
-    connection: &rusqlite::Connection,
-    statement: &str,
-    parameters: Vec<Value>,
-) -> Result<Answer, Error> {
-    let mut statement = connection
-        .prepare_cached(statement)
-        .map_err(|error| failure(&error))?;
-    let columns: Vec<String> = statement
-        .column_names()
-        .into_iter()
-        .map(ToOwned::to_owned)
-        .collect();
+fn answer(statement: &mut Statement<'_>, parameters: Vec<Value>) -> Result<Answer, Error> {
+    let columns = statement.column_names();
     let mut answer = Answer {
+        columns: columns.into_iter().map(ToOwned::to_owned).collect(),
         rows: Vec::new(),
-        columns,
     };
     let mut bytes = 0;
     let mut rows = statement

@@ -1,5 +1,7 @@
 //! Connections, what they may not do, and how they end.
 
+use std::time::Instant;
+
 use super::*;
 
 struct Folder {
@@ -175,4 +177,50 @@ async fn a_refusing_database_fails_every_call() {
     assert!(open().await.is_err());
     std::fs::remove_file(folder.path().join("fault")).unwrap();
     assert!(ask(&connection, "SELECT 1").await.is_ok());
+}
+
+#[tokio::test]
+async fn writers_take_turns_without_waiting_for_threads() {
+    let folder = Folder::new();
+    let first = folder.open().await;
+    ask(&first, "CREATE TABLE t (x)").await.unwrap();
+    ask(&first, "BEGIN IMMEDIATE").await.unwrap();
+    // More than there are places for statements that run at once.
+    let mut waiting = tokio::task::JoinSet::new();
+    for number in 0..2 * MAX_RUNNING {
+        let slots = Arc::new(Semaphore::new(1));
+        let slot = slots.acquire_owned().await.unwrap();
+        let connection = folder.databases.open("default", slot).await.unwrap();
+        waiting.spawn(async move {
+            ask(&connection, "BEGIN IMMEDIATE").await?;
+            ask(&connection, &format!("INSERT INTO t VALUES ({number})")).await?;
+            ask(&connection, "COMMIT").await
+        });
+    }
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    // Readers do not wait, and whoever has the turn goes on.
+    let reader = folder.open().await;
+    assert!(ask(&reader, "SELECT count(*) FROM t").await.is_ok());
+    let start = Instant::now();
+    ask(&first, "INSERT INTO t VALUES (-1)").await.unwrap();
+    ask(&first, "COMMIT").await.unwrap();
+    while let Some(outcome) = waiting.join_next().await {
+        outcome.unwrap().unwrap();
+    }
+    assert!(start.elapsed() < BUSY_TIMEOUT, "nobody waited for long");
+    let count = i64::try_from(2 * MAX_RUNNING + 1).unwrap();
+    let rows = ask(&reader, "SELECT count(*) FROM t").await.unwrap();
+    assert_eq!(rows, [[Value::Integer(count)]]);
+}
+
+#[tokio::test]
+async fn a_turn_that_never_comes_is_a_locked_database() {
+    let folder = Folder::new();
+    let (first, second) = (folder.open().await, folder.open().await);
+    ask(&first, "CREATE TABLE t (x)").await.unwrap();
+    ask(&first, "BEGIN IMMEDIATE").await.unwrap();
+    let words = refusal(&second, "INSERT INTO t VALUES (1)").await;
+    assert_eq!(words, "database is locked");
+    ask(&first, "ROLLBACK").await.unwrap();
+    ask(&second, "INSERT INTO t VALUES (1)").await.unwrap();
 }
