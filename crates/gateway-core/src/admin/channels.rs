@@ -11,7 +11,7 @@ use super::health::{self, Status};
 use super::{AdminSettings, document};
 use crate::attempt::health::Health;
 use crate::config::import::{self, Refused};
-use crate::config::model::{Azure, Channel, Document, Provider, StoredSecret, UpstreamKey};
+use crate::config::model::{Azure, Channel, Document, Prices, Provider, StoredSecret, UpstreamKey};
 use crate::config::seal;
 use crate::config::validate::{ChannelChange, KeyChange, MAX_CHANNELS, Problems};
 use crate::error::{Case, GatewayError};
@@ -44,6 +44,8 @@ struct ChannelView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     hedge_after_ms: Option<u64>,
     azure: Option<&'a Azure>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    prices: &'a Prices,
     created_at: String,
     updated_at: String,
 }
@@ -95,6 +97,7 @@ impl<'a> ChannelView<'a> {
             idle_timeout_ms: channel.idle_timeout_ms,
             hedge_after_ms: channel.hedge_after_ms,
             azure: channel.azure.as_ref(),
+            prices: &channel.prices,
             created_at: time_text::format(channel.created_at),
             updated_at: time_text::format(channel.updated_at),
         }

@@ -16,7 +16,8 @@ use serde_json::Value;
 use super::{AdminSettings, document, health, query};
 use crate::config::import::{self, Refused};
 use crate::config::model::{
-    Azure, Channel, ClientKey, DOCUMENT_VERSION, Document, Limits, Provider, Settings, UpstreamKey,
+    Azure, Channel, ClientKey, DOCUMENT_VERSION, Document, Limits, Prices, Provider, Settings,
+    UpstreamKey,
 };
 use crate::config::seal;
 use crate::config::validate::{DocumentDraft, Problems};
@@ -56,6 +57,8 @@ struct ChannelView<'a> {
     idle_timeout_ms: u64,
     hedge_after_ms: Option<u64>,
     azure: Option<&'a Azure>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    prices: &'a Prices,
     created_at: String,
     updated_at: String,
 }
@@ -225,6 +228,7 @@ impl<'a> ChannelView<'a> {
             idle_timeout_ms: channel.idle_timeout_ms,
             hedge_after_ms: channel.hedge_after_ms,
             azure: channel.azure.as_ref(),
+            prices: &channel.prices,
             created_at: time_text::format(channel.created_at),
             updated_at: time_text::format(channel.updated_at),
         }

@@ -62,6 +62,24 @@ pub struct Settings {
     pub request_log_rows: u64,
     /// Days for which the request log keeps its rows; 1 to 3,650.
     pub request_log_days: u64,
+    /// What models cost, by the client's or the upstream's name for them; a channel's own prices come first.
+    pub prices: Prices,
+}
+
+/// What models cost, by name.
+pub type Prices = BTreeMap<String, Price>;
+
+/// What tokens of a model cost, in millionths of a dollar per million tokens: 2,500,000 is $2.50 per million.
+/// 0 to 10¹² each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Price {
+    /// Tokens that are read.
+    pub prompt: u64,
+    /// Those of them that came from the provider's cache; `None`: as the others.
+    #[serde(default)]
+    pub cached: Option<u64>,
+    /// Tokens that are written.
+    pub completion: u64,
 }
 
 impl Default for Settings {
@@ -74,6 +92,7 @@ impl Default for Settings {
             ledger: true,
             request_log_rows: 100_000,
             request_log_days: 30,
+            prices: Prices::new(),
         }
     }
 }
@@ -132,6 +151,9 @@ pub struct Channel {
     pub hedge_after_ms: Option<u64>,
     /// What only Azure needs.
     pub azure: Option<Azure>,
+    /// What models cost here, by the client's or the upstream's name for them; others cost what the settings say.
+    #[serde(default, skip_serializing_if = "Prices::is_empty")]
+    pub prices: Prices,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was last changed.
@@ -203,4 +225,10 @@ pub struct Limits {
     pub tokens_per_minute: Option<u64>,
     /// Tokens within a UTC day.
     pub tokens_per_day: Option<u64>,
+    /// Millionths of a dollar within a UTC day.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub daily_budget_micro_usd: Option<u64>,
+    /// Millionths of a dollar within a UTC month.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub monthly_budget_micro_usd: Option<u64>,
 }

@@ -4,6 +4,7 @@
 mod channel;
 mod client_key;
 mod document;
+mod price;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -203,15 +204,16 @@ impl Problems {
     }
 
     /// An object that maps model names to what `read` makes of its values.
-    fn model_map(
+    fn model_map<T>(
         &mut self,
         path: &str,
         value: &Value,
-        mut read: impl FnMut(&mut Self, &str, &Value) -> Option<String>,
-    ) -> Option<BTreeMap<String, String>> {
+        most: usize,
+        mut read: impl FnMut(&mut Self, &str, &Value) -> Option<T>,
+    ) -> Option<BTreeMap<String, T>> {
         let members = self.object(path, value)?;
-        if members.len() > MAX_MODELS {
-            self.add(path, format!("must have at most {MAX_MODELS} entries"));
+        if members.len() > most {
+            self.add(path, format!("must have at most {most} entries"));
             return None;
         }
         let mut map = BTreeMap::new();

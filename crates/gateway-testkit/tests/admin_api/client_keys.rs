@@ -80,6 +80,11 @@ fn a_patch_changes_what_it_names_and_nothing_else() {
             "/limits/tokens_per_day",
             json!(9),
         ),
+        (
+            json!({"limits": {"daily_budget_micro_usd": null}}),
+            "/name",
+            json!("b"),
+        ),
         (json!({}), "/name", json!("b")),
     ] {
         *expected.pointer_mut(pointer).unwrap() = value;
@@ -88,6 +93,18 @@ fn a_patch_changes_what_it_names_and_nothing_else() {
             expected,
             "{change}"
         );
+    }
+    let largest = json!(1_000_000_000_000_000_u64);
+    for (name, value) in [
+        ("daily_budget_micro_usd", json!(1)),
+        ("monthly_budget_micro_usd", largest),
+        ("daily_budget_micro_usd", Value::Null),
+    ] {
+        let limits = expected["limits"].as_object_mut().unwrap();
+        limits.insert(name.to_owned(), value.clone());
+        limits.retain(|name, value| !name.contains("budget") || !value.is_null());
+        let change = json!({"limits": {name: value}});
+        assert_eq!(gateway.call("PATCH", &path, &change).expect(200), expected);
     }
     let answer = gateway.call("PATCH", &path, &expected).expect(200);
     assert_eq!(answer, expected, "a key can be sent back as it was read");
@@ -121,6 +138,14 @@ fn bad_values_are_refused_with_their_member() {
         (
             json!({"limits": {"tokens_per_day": 1.5}}),
             "limits.tokens_per_day",
+        ),
+        (
+            json!({"limits": {"daily_budget_micro_usd": 0}}),
+            "limits.daily_budget_micro_usd",
+        ),
+        (
+            json!({"limits": {"monthly_budget_micro_usd": 1_000_000_000_000_001_u64}}),
+            "limits.monthly_budget_micro_usd",
         ),
         (
             json!({"limits": {"tokens_per_hour": 1}}),

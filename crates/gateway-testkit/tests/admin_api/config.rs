@@ -11,7 +11,7 @@ fn furnished(settings: AdminSettings) -> Gateway {
     let gateway = Gateway::with(settings);
     gateway.channel(&json!({
         "models": ["a"], "model_map": {"x": "y"}, "priority": 3, "weight": 0, "headers": {"x-team": "blue"},
-        "drop_params": ["user"], "stream_usage": false, "hedge_after_ms": 900, "enabled": false,
+        "drop_params": ["user"], "prices": {"a": {"prompt": 1, "cached": null, "completion": 2}}, "stream_usage": false, "hedge_after_ms": 900, "enabled": false,
         "keys": [UPSTREAM_KEY, "sk-second-SECRET-of-this-channel"]
     }));
     gateway.ports.advance_ms(1234);
@@ -21,7 +21,7 @@ fn furnished(settings: AdminSettings) -> Gateway {
     }));
     for body in [
         json!({"name": "laptop", "models": ["a"], "expires_at": "2030-01-31T00:00:00Z"}),
-        json!({"name": "phone", "enabled": false, "limits": {"tokens_per_day": 5}}),
+        json!({"name": "phone", "enabled": false, "limits": {"tokens_per_day": 5, "monthly_budget_micro_usd": 7}}),
     ] {
         gateway.call("POST", "keys", &body).expect(201);
     }
@@ -60,7 +60,8 @@ fn an_export_has_everything_but_secrets() {
     assert_eq!(
         export["settings"],
         json!({"max_attempts": 10, "total_timeout_ms": 120_000, "max_request_bytes": 33_554_432,
-            "session_affinity": false, "ledger": true, "request_log_rows": 100_000, "request_log_days": 30})
+            "session_affinity": false, "ledger": true, "request_log_rows": 100_000, "request_log_days": 30,
+            "prices": {}})
     );
     assert_eq!(export["version"], 1);
     let text = export.to_string();
@@ -199,7 +200,9 @@ fn an_import_replaces_everything_and_leaves_sessions_alone() {
     assert_eq!(gateway.get("config").expect(200), answer);
     let mut body = body;
     body["settings"] = json!({"max_attempts": 100, "total_timeout_ms": 1, "max_request_bytes": 1024,
-        "session_affinity": true, "ledger": false, "request_log_rows": 1_000, "request_log_days": 3_650});
+        "session_affinity": true, "ledger": false, "request_log_rows": 1_000, "request_log_days": 3_650,
+        "prices": {"gpt-4o": {"prompt": 2_500_000, "cached": 1_250_000, "completion": 10_000_000},
+            "meta/llama": {"prompt": 0, "cached": null, "completion": 1_000_000_000_000_u64}}});
     let answer = gateway.call("PUT", "config", &body).expect(200);
     assert_eq!(answer["settings"], body["settings"]);
 }
@@ -213,7 +216,8 @@ fn everything_that_is_wrong_is_told_with_its_path_and_nothing_changes() {
         "version": 1, "chanels": [],
         "channels": [
             {"id": "ch_1", "name": "", "base_url": "ftp://x", "keys": [{"id": "uk_1", "key": " "}, {}, 5, {"id": "a b"}]},
-            {"name": "x", "base_url": "https://user:pw@h", "azure": {}, "weight": -1, "hedge_after_ms": 0},
+            {"name": "x", "base_url": "https://user:pw@h", "azure": {}, "weight": -1, "hedge_after_ms": 0,
+                "prices": {"m": {"prompt": 1}}},
             {"id": "ch_1", "name": "x", "base_url": "https://h", "keys": ["k", "k"], "created_at": "yesterday", "colour": 1},
             7
         ],
@@ -223,7 +227,8 @@ fn everything_that_is_wrong_is_told_with_its_path_and_nothing_changes() {
             {"id": "ck_2", "name": "y", "hash": hash},
         ],
         "settings": {"max_attempts": 0, "total_timeout_ms": 3_600_001, "max_request_bytes": 1.5, "session_affinity": "yes",
-            "ledger": 1, "request_log_rows": 999, "request_log_days": 3_651, "x": 1}
+            "ledger": 1, "request_log_rows": 999, "request_log_days": 3_651, "x": 1,
+            "prices": {"m": {"prompt": -1, "completion": 1_000_000_000_001_u64, "cached": "free", "input": 1}, "n": 5}}
     });
     let expected = [
         "chanels",
@@ -239,6 +244,7 @@ fn everything_that_is_wrong_is_told_with_its_path_and_nothing_changes() {
         "channels[1].azure",
         "channels[1].weight",
         "channels[1].hedge_after_ms",
+        "channels[1].prices.m.completion",
         "channels[2].id",
         "channels[2].keys[1]",
         "channels[2].created_at",
@@ -259,6 +265,11 @@ fn everything_that_is_wrong_is_told_with_its_path_and_nothing_changes() {
         "settings.request_log_rows",
         "settings.request_log_days",
         "settings.x",
+        "settings.prices.m.prompt",
+        "settings.prices.m.completion",
+        "settings.prices.m.cached",
+        "settings.prices.m.input",
+        "settings.prices.n",
     ];
     // More than are told in words, so one part after the other is mended.
     let told = |body: &Value| {
@@ -268,11 +279,14 @@ fn everything_that_is_wrong_is_told_with_its_path_and_nothing_changes() {
         assert!(!answer.message().contains("SECRET"), "{}", answer.message());
         answer.message().to_owned()
     };
-    let (mut first, mut second) = (body.clone(), body.clone());
+    let (mut first, mut second, mut third) = (body.clone(), body.clone(), body.clone());
     first["keys"] = json!([]);
     first["settings"] = json!({});
     second["channels"] = json!([]);
-    let all = told(&first) + &told(&second);
+    second["settings"]["prices"] = json!({});
+    third["channels"] = json!([]);
+    third["keys"] = json!([]);
+    let all = told(&first) + &told(&second) + &told(&third);
     for path in expected {
         assert!(all.contains(&format!("`{path}` ")), "{path} in {all}");
     }

@@ -191,7 +191,7 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
-const MEMBERS: [&str; 17] = [
+const MEMBERS: [&str; 18] = [
     "name",
     "enabled",
     "provider",
@@ -207,6 +207,7 @@ const MEMBERS: [&str; 17] = [
     "connect_timeout_ms",
     "first_byte_timeout_ms",
     "azure",
+    "prices",
     "limits",
     "expires_at",
 ];

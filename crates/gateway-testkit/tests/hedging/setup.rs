@@ -72,6 +72,7 @@ pub fn channel(name: &str, keys: usize, hedge_after_ms: Option<u64>) -> Channel 
         idle_timeout_ms: 10_000,
         hedge_after_ms,
         azure: None,
+        prices: BTreeMap::new(),
         created_at: Timestamp(0),
         updated_at: Timestamp(0),
     }

@@ -60,6 +60,7 @@ pub fn channel(name: &str, keys: usize) -> Channel {
         idle_timeout_ms: 30_000,
         hedge_after_ms: None,
         azure: None,
+        prices: BTreeMap::new(),
         created_at: Timestamp(1_700_000_000_000),
         updated_at: Timestamp(1_700_000_000_000),
     }

@@ -252,6 +252,7 @@ impl World {
             idle_timeout_ms: IDLE_MS,
             hedge_after_ms: channel.hedge_after_ms,
             azure: None,
+            prices: BTreeMap::new(),
             created_at: Timestamp(0),
             updated_at: Timestamp(0),
         }

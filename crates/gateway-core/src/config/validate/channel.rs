@@ -10,8 +10,8 @@ use http::{HeaderName, HeaderValue};
 use serde_json::Value;
 use url::Url;
 
-use super::{MAX_MODEL_CHARS, MAX_MODELS, MAX_NAME_CHARS, Problems, join};
-use crate::config::model::{Azure, Channel, Provider};
+use super::{MAX_MODEL_CHARS, MAX_MODELS, MAX_NAME_CHARS, Problems, join, price};
+use crate::config::model::{Azure, Channel, Prices, Provider};
 use crate::secret::Secret;
 use crate::units::Timestamp;
 
@@ -70,6 +70,7 @@ pub struct ChannelChange {
     idle_timeout_ms: Option<u64>,
     hedge_after_ms: Option<Option<u64>>,
     azure: Option<Option<Azure>>,
+    prices: Option<Prices>,
 }
 
 /// One entry of a channel's `keys`.
@@ -108,9 +109,10 @@ impl ChannelChange {
             "keys" => self.keys = keys(value, problems),
             "models" => self.models = problems.texts(name, value, MAX_MODEL_CHARS, MAX_MODELS),
             "model_map" => {
-                self.model_map = problems.model_map(name, value, |problems, path, value| {
-                    problems.text(path, value, MAX_MODEL_CHARS)
-                });
+                self.model_map =
+                    problems.model_map(name, value, MAX_MODELS, |problems, path, value| {
+                        problems.text(path, value, MAX_MODEL_CHARS)
+                    });
             }
             "priority" => self.priority = rank(name, value, problems),
             "weight" => self.weight = rank(name, value, problems),
@@ -123,6 +125,7 @@ impl ChannelChange {
             "hedge_after_ms" if value.is_null() => self.hedge_after_ms = Some(None),
             "hedge_after_ms" => self.hedge_after_ms = timeout(name, value, problems).map(Some),
             "azure" => self.azure = azure(value, problems),
+            "prices" => self.prices = price::table(name, value, problems),
             // What the gateway itself says of a channel: ignored, so that a channel can be sent back as it was read.
             "id" | "created_at" | "updated_at" => {}
             _ => problems.unknown("", name),
@@ -171,6 +174,7 @@ impl ChannelChange {
         set(&mut channel.idle_timeout_ms, self.idle_timeout_ms.as_ref());
         set(&mut channel.hedge_after_ms, self.hedge_after_ms.as_ref());
         set(&mut channel.azure, self.azure.as_ref());
+        set(&mut channel.prices, self.prices.as_ref());
         if channel.provider == Provider::Azure {
             cut_azure_path(&mut channel.base_url);
         }
@@ -209,6 +213,7 @@ impl Channel {
             idle_timeout_ms: 60_000,
             hedge_after_ms: None,
             azure: None,
+            prices: Prices::new(),
             created_at: now,
             updated_at: now,
         }
@@ -434,7 +439,7 @@ fn azure(value: &Value, problems: &mut Problems) -> Option<Option<Azure>> {
             "api_version" => azure.api_version = url_part(problems, &path, value, 40),
             "deployments" => {
                 azure.deployments = problems
-                    .model_map(&path, value, deployment)
+                    .model_map(&path, value, MAX_MODELS, deployment)
                     .unwrap_or_default();
             }
             _ => problems.unknown("azure", name),

@@ -13,6 +13,8 @@ use crate::units::Timestamp;
 
 /// The largest number that every JSON reader keeps exactly.
 const MAX_LIMIT: u64 = (1 << 53) - 1;
+/// A thousand million dollars, in millionths of one.
+const MAX_BUDGET: u64 = 1_000_000_000_000_000;
 
 /// What an admin wants of a client key; `None`: as it is.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +26,8 @@ pub struct ClientKeyChange {
     requests_per_minute: Option<Option<u64>>,
     tokens_per_minute: Option<Option<u64>>,
     tokens_per_day: Option<Option<u64>>,
+    daily_budget_micro_usd: Option<Option<u64>>,
+    monthly_budget_micro_usd: Option<Option<u64>>,
 }
 
 impl ClientKeyChange {
@@ -56,10 +60,13 @@ impl ClientKeyChange {
         };
         for (name, value) in members {
             let path = join("limits", name);
+            let mut limit = |most| limit(&path, value, most, problems);
             match name.as_str() {
-                "requests_per_minute" => self.requests_per_minute = limit(&path, value, problems),
-                "tokens_per_minute" => self.tokens_per_minute = limit(&path, value, problems),
-                "tokens_per_day" => self.tokens_per_day = limit(&path, value, problems),
+                "requests_per_minute" => self.requests_per_minute = limit(MAX_LIMIT),
+                "tokens_per_minute" => self.tokens_per_minute = limit(MAX_LIMIT),
+                "tokens_per_day" => self.tokens_per_day = limit(MAX_LIMIT),
+                "daily_budget_micro_usd" => self.daily_budget_micro_usd = limit(MAX_BUDGET),
+                "monthly_budget_micro_usd" => self.monthly_budget_micro_usd = limit(MAX_BUDGET),
                 _ => problems.unknown("limits", name),
             }
         }
@@ -87,6 +94,12 @@ impl ClientKeyChange {
             requests_per_minute: self.requests_per_minute.unwrap_or(old.requests_per_minute),
             tokens_per_minute: self.tokens_per_minute.unwrap_or(old.tokens_per_minute),
             tokens_per_day: self.tokens_per_day.unwrap_or(old.tokens_per_day),
+            daily_budget_micro_usd: self
+                .daily_budget_micro_usd
+                .unwrap_or(old.daily_budget_micro_usd),
+            monthly_budget_micro_usd: self
+                .monthly_budget_micro_usd
+                .unwrap_or(old.monthly_budget_micro_usd),
         };
     }
 }
@@ -107,17 +120,15 @@ fn time(path: &str, value: &Value, problems: &mut Problems) -> Option<Option<Tim
 }
 
 /// The outer `None`: not acceptable; the inner one: null, no limit.
-fn limit(path: &str, value: &Value, problems: &mut Problems) -> Option<Option<u64>> {
+fn limit(path: &str, value: &Value, most: u64, problems: &mut Problems) -> Option<Option<u64>> {
     if value.is_null() {
         return Some(None);
     }
-    let number = value
-        .as_u64()
-        .filter(|number| (1..=MAX_LIMIT).contains(number));
+    let number = value.as_u64().filter(|number| (1..=most).contains(number));
     if number.is_none() {
         problems.add(
             path,
-            format!("must be null (no limit) or a whole number from 1 to {MAX_LIMIT}"),
+            format!("must be null (no limit) or a whole number from 1 to {most}"),
         );
     }
     number.map(Some)

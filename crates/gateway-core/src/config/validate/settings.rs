@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::channel::MAX_TIMEOUT_MS;
-use super::{Problems, join};
+use super::{Problems, join, price};
 use crate::config::model::Settings;
 use crate::units::MIB;
 
@@ -24,6 +24,10 @@ pub fn read(value: &Value, problems: &mut Problems) -> Settings {
     };
     for (name, value) in members {
         let path = join("settings", name);
+        if name == "prices" {
+            settings.prices = price::table(&path, value, problems).unwrap_or_default();
+            continue;
+        }
         let mut integer = |least, most| problems.integer(&path, value, least, most);
         match name.as_str() {
             "max_attempts" => {
