@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use gateway_core::reply::{BrokenBody, Pieces, Reply, ReplyBody};
+use gateway_core::reply::{BrokenBody, Pieces, Reply, ReplyBody, take_ready};
 use http::header::{CONTENT_LENGTH, HeaderValue};
 use http::{HeaderMap, StatusCode};
 use spin_sdk::wasip3;
@@ -121,13 +121,18 @@ impl Outgoing {
                     }
                     Event::TimeToProbe => break,
                 };
-            let ending =
-                poll_fn(|context| Poll::Ready(take_ready(&mut pieces, &mut piece, context))).await;
+            let ending = poll_fn(|context| {
+                Poll::Ready(take_ready(&mut pieces, &mut piece, WRITE_BYTES, context))
+            })
+            .await;
             if !self.bytes.write_all(piece).await.is_empty() {
                 break;
             }
             if let Some(result) = ending {
-                return self.end(result.map(|()| None)).await;
+                let whole = result.map(|()| None);
+                return self
+                    .end(whole.map_err(|BrokenBody| ErrorCode::HttpResponseIncomplete))
+                    .await;
             }
         }
         // The pieces go before the response's end is reported, so that the upstream is not kept waiting.
@@ -166,26 +171,6 @@ fn next_event(
     }
     *timer = None;
     Poll::Ready(Event::TimeToProbe)
-}
-
-/// Adds what else is there already, without waiting: one write instead of many.
-/// Returns how the body ends when its end was met.
-fn take_ready(
-    pieces: &mut Pieces,
-    piece: &mut Vec<u8>,
-    context: &mut Context<'_>,
-) -> Option<Result<(), ErrorCode>> {
-    while piece.len() < WRITE_BYTES {
-        match pieces.as_mut().poll_next(context) {
-            Poll::Ready(Some(Ok(more))) => piece.extend_from_slice(&more),
-            Poll::Ready(Some(Err(BrokenBody))) => {
-                return Some(Err(ErrorCode::HttpResponseIncomplete));
-            }
-            Poll::Ready(None) => return Some(Ok(())),
-            Poll::Pending => return None,
-        }
-    }
-    None
 }
 
 #[cfg(test)]

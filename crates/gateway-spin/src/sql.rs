@@ -22,13 +22,9 @@ const LOOK_NANOSECONDS: u64 = 2_000_000;
 /// Looks for a free connection before giving up; about as long as SQLite itself waits for a lock.
 const LOOKS: u32 = 2_500;
 
-/// What a new connection is told. A host may refuse any of it, and works without: the write-ahead log lets readers and
-/// a writer go on beside each other and saves most waits for the disk, and a lock is waited for.
-const PREPARATION: [&str; 3] = [
-    "PRAGMA busy_timeout = 5000",
-    "PRAGMA journal_mode = WAL",
-    "PRAGMA synchronous = NORMAL",
-];
+/// What a new connection is told. A host may refuse it, and works without: the write-ahead log lets readers and a writer
+/// go on beside each other, and saves most waits for the disk. That locks are waited for is Spin's default.
+const PREPARATION: [&str; 2] = ["PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL"];
 
 thread_local! {
     static POOL: RefCell<Pool> = const { RefCell::new(Pool { idle: Vec::new(), lent: 0 }) };

@@ -21,6 +21,21 @@ const MAX_STATEMENT_BYTES: i32 = 1 << 20;
 /// Steps of SQLite's machine between two looks at whether the connection is still wanted; well below a millisecond.
 const STEPS: c_int = 10_000;
 
+/// How the file is kept and locked is the host's affair: asked for it, nothing happens. A change of the journal would need
+/// a turn to write, and an exclusive lock would shut all others out.
+const OF_THE_HOST: [&str; 4] = [
+    "busy_timeout",
+    "journal_mode",
+    "locking_mode",
+    "synchronous",
+];
+/// These name folders of the machine, and one lets the schema be forged.
+const FORBIDDEN: [&str; 3] = [
+    "data_store_directory",
+    "temp_store_directory",
+    "writable_schema",
+];
+
 /// Restricts a connection; its statements end when `is_closed` becomes true.
 pub fn restrict(connection: &Connection, is_closed: Arc<AtomicBool>) -> rusqlite::Result<()> {
     connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)?;
@@ -42,18 +57,16 @@ fn authorize(action: AuthAction<'_>) -> Authorization {
         {
             Authorization::Deny
         }
-        // These name folders of the machine, and one lets the schema be forged.
-        AuthAction::Pragma { pragma_name, .. }
-            if [
-                "temp_store_directory",
-                "data_store_directory",
-                "writable_schema",
-            ]
-            .iter()
-            .any(|name| pragma_name.eq_ignore_ascii_case(name)) =>
-        {
+        AuthAction::Pragma { pragma_name, .. } if is_one_of(pragma_name, &FORBIDDEN) => {
             Authorization::Deny
+        }
+        AuthAction::Pragma { pragma_name, .. } if is_one_of(pragma_name, &OF_THE_HOST) => {
+            Authorization::Ignore
         }
         _ => Authorization::Allow,
     }
+}
+
+fn is_one_of(name: &str, names: &[&str]) -> bool {
+    names.iter().any(|known| name.eq_ignore_ascii_case(known))
 }

@@ -103,6 +103,25 @@ async fn other_files_are_out_of_reach() {
 }
 
 #[tokio::test]
+async fn how_the_file_is_kept_is_the_hosts_affair() {
+    let folder = Folder::new();
+    let (first, second) = (folder.open().await, folder.open().await);
+    ask(&first, "CREATE TABLE t (x)").await.unwrap();
+    ask(&first, "BEGIN IMMEDIATE").await.unwrap();
+    for name in [
+        "journal_mode = DELETE",
+        "locking_mode = EXCLUSIVE",
+        "synchronous = OFF",
+    ] {
+        let rows = ask(&second, &format!("PRAGMA {name}")).await;
+        assert_eq!(rows, Ok(Vec::new()), "{name}: neither done nor waited for");
+    }
+    ask(&first, "COMMIT").await.unwrap();
+    let log = folder.path.path().join("sqlite_db.db-wal");
+    assert!(log.exists());
+}
+
+#[tokio::test]
 async fn results_and_values_are_bounded() {
     let folder = Folder::new();
     let connection = folder.open().await;
