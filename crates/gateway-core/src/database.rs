@@ -56,12 +56,13 @@ pub async fn ready<P: Sql + Clock>(ports: &P, patience: Duration) -> Result<(), 
     Ok(())
 }
 
+/// One call, since an instance that lives for one request makes it each time.
 async fn version<P: Sql + Clock>(ports: &P, patience: Duration) -> Result<u64, SqlError> {
-    let ask = async |statement| query(ports, Place::Ledger, statement, patience).await;
-    if schema::answer(&ask(schema::has_schema()).await?) == 0 {
-        return Ok(0);
+    match query(ports, Place::Ledger, schema::read_version(), patience).await {
+        Ok(rows) => Ok(schema::answer(&rows)),
+        Err(error) if error.kind == SqlErrorKind::NoTable => Ok(0),
+        Err(error) => Err(error),
     }
-    Ok(schema::answer(&ask(schema::read_version()).await?))
 }
 
 fn failed(detail: String) -> SqlError {

@@ -116,7 +116,9 @@ pub type Row = Vec<Value>;
 pub enum SqlErrorKind {
     /// A row with this unique value is there already.
     Duplicate,
-    /// Anything else: no such table, locked for too long, full, unreachable.
+    /// A table that the statement names is not there: the database is new, or not ours.
+    NoTable,
+    /// Anything else: locked for too long, full, unreachable.
     Failed,
 }
 
@@ -135,6 +137,8 @@ impl SqlError {
         let detail = detail.into();
         let kind = if detail.contains("UNIQUE constraint failed") {
             SqlErrorKind::Duplicate
+        } else if detail.contains("no such table") {
+            SqlErrorKind::NoTable
         } else {
             SqlErrorKind::Failed
         };
@@ -166,10 +170,12 @@ mod tests {
     }
 
     #[test]
-    fn a_duplicate_is_told_from_other_errors() {
+    fn errors_that_say_something_are_told_from_others() {
         let words = "UNIQUE constraint failed: request.id";
         assert_eq!(SqlError::from_words(words).kind, SqlErrorKind::Duplicate);
         let words = "no such table: request";
+        assert_eq!(SqlError::from_words(words).kind, SqlErrorKind::NoTable);
+        let words = "database is locked";
         assert_eq!(SqlError::from_words(words).kind, SqlErrorKind::Failed);
     }
 }

@@ -9,9 +9,6 @@ use crate::sql::{Row, Statement, Value};
 /// The version that this program reads and writes.
 pub const VERSION: u64 = 1;
 
-/// Whether the database has a schema at all: one row with 1 if so.
-const HAS_SCHEMA: &str =
-    "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'gateway_schema'";
 const READ_VERSION: &str = "SELECT coalesce(max(version), 0) FROM gateway_schema";
 
 /// The columns of `usage_hour` that are sums, histograms apart.
@@ -30,17 +27,12 @@ pub const SUMS: [&str; 9] = [
 /// The prefixes of the columns that are histograms: `total_0`, `total_1`, … and `total_sum_ms`.
 pub const HISTOGRAMS: [&str; 2] = ["total", "first_byte"];
 
-/// Asks whether there is a schema; to be answered before [`read_version`], which needs one.
-pub fn has_schema() -> Statement {
-    Statement::new(HAS_SCHEMA)
-}
-
-/// Asks for the schema's version.
+/// Asks for the schema's version; in a new database its table is missing.
 pub fn read_version() -> Statement {
     Statement::new(READ_VERSION)
 }
 
-/// The number in the answer to [`has_schema`] or [`read_version`].
+/// The number in the answer to [`read_version`].
 pub fn answer(rows: &[Row]) -> u64 {
     rows.first()
         .and_then(|row| row.first())
