@@ -41,6 +41,13 @@ export type ChannelSettings = {
   idle_timeout_ms?: number;
   hedge_after_ms?: number | null;
   azure?: Azure | null;
+  prices?: Record<string, Price>;
+};
+
+export type Price = {
+  prompt: number;
+  cached?: number | null;
+  completion: number;
 };
 
 export type Azure = {
@@ -73,6 +80,7 @@ export type Channel = {
   idle_timeout_ms: number;
   hedge_after_ms?: number | null;
   azure: Azure | null;
+  prices?: Record<string, Price>;
   id: string;
   keys: Array<UpstreamKey>;
   created_at: string;
@@ -104,6 +112,7 @@ export type ChannelChange = {
   idle_timeout_ms?: number;
   hedge_after_ms?: number | null;
   azure?: Azure | null;
+  prices?: Record<string, Price>;
   keys?: Array<KeyChange>;
   id?: string;
   created_at?: string;
@@ -127,6 +136,7 @@ export type ChannelCreate = {
   idle_timeout_ms?: number;
   hedge_after_ms?: number | null;
   azure?: Azure | null;
+  prices?: Record<string, Price>;
   keys: Array<KeyChange>;
   id?: string;
   created_at?: string;
@@ -162,6 +172,8 @@ export type Limits = {
   requests_per_minute?: number | null;
   tokens_per_minute?: number | null;
   tokens_per_day?: number | null;
+  daily_budget_micro_usd?: number | null;
+  monthly_budget_micro_usd?: number | null;
 };
 
 export type ClientKey = {
@@ -222,6 +234,10 @@ export type Settings = {
   total_timeout_ms: number;
   max_request_bytes: number;
   session_affinity: boolean;
+  ledger: boolean;
+  request_log_rows: number;
+  request_log_days: number;
+  prices: Record<string, Price>;
 };
 
 export type SettingsInput = {
@@ -229,6 +245,10 @@ export type SettingsInput = {
   total_timeout_ms?: number;
   max_request_bytes?: number;
   session_affinity?: boolean;
+  ledger?: boolean;
+  request_log_rows?: number;
+  request_log_days?: number;
+  prices?: Record<string, Price>;
 };
 
 export type ConfigUpstreamKey = {
@@ -255,6 +275,7 @@ export type ConfigChannel = {
   idle_timeout_ms: number;
   hedge_after_ms: number | null;
   azure: Azure | null;
+  prices?: Record<string, Price>;
   id: string;
   keys: Array<ConfigUpstreamKey>;
   created_at: string;
@@ -306,6 +327,7 @@ export type ConfigChannelInput = {
   idle_timeout_ms?: number;
   hedge_after_ms?: number | null;
   azure?: Azure | null;
+  prices?: Record<string, Price>;
   id: string;
   keys: Array<ConfigKeyInput>;
   created_at?: string;
