@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::config::model::{self, ClientKey, Document, Provider, Settings};
+use crate::config::model::{self, ClientKey, Document, Price, Prices, Provider, Settings};
 use crate::config::seal::{self, MasterKey};
 use crate::ids;
 use crate::ports::Timeouts;
 use crate::provider::Dialect;
 use crate::route::Entry;
 use crate::secret::{self, Secret};
+use crate::usage::price;
 
 /// A whole configuration, ready for routing.
 #[derive(Debug, Default)]
@@ -59,6 +60,7 @@ pub struct Channel {
     /// Whether it can be asked for the usage of streams.
     pub stream_usage: bool,
     model_map: BTreeMap<String, String>,
+    prices: Prices,
     /// Unix seconds of its creation, for the model list.
     pub created: u64,
     rotation: Cell<usize>,
@@ -202,6 +204,16 @@ impl Snapshot {
         self.serving(model).filter_map(entry).collect()
     }
 
+    /// What a model costs that `channel` answers for, under the client's and the upstream's name for it.
+    pub fn price(&self, channel: &Channel, model: &str, upstream_model: &str) -> Option<Price> {
+        price::find(
+            &channel.prices,
+            &self.settings.prices,
+            model,
+            upstream_model,
+        )
+    }
+
     /// Whether some channel names the model, also one that is switched off.
     pub fn names(&self, model: &str) -> bool {
         self.by_model.contains_key(model)
@@ -305,6 +317,7 @@ fn prepare(
         hedge_after: stored.hedge_after_ms.map(Duration::from_millis),
         stream_usage: stored.stream_usage && stored.provider != Provider::Anthropic,
         model_map: stored.model_map.clone(),
+        prices: stored.prices.clone(),
         created: stored.created_at.unix_seconds(),
         rotation: Cell::new(usize::try_from(rotation & 0xffff_ffff).unwrap_or(0)),
     })

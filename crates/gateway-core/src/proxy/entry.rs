@@ -11,10 +11,11 @@ use http::StatusCode;
 use super::Gateway;
 use super::routes::Operation;
 use crate::attempt::{FailedAttempt, Failure};
-use crate::config::model::ClientKey;
+use crate::config::model::{ClientKey, Price};
 use crate::config::snapshot::{Channel, Key, Snapshot};
 use crate::ports::{ProxyPorts, SendErrorKind};
 use crate::units::Timestamp;
+use crate::usage::price;
 use crate::usage::record::{Actor, AttemptRecord, End, Outcome, Record};
 use crate::wire::usage::Usage;
 
@@ -34,6 +35,8 @@ pub struct Entry<P: ProxyPorts> {
     content_bytes: Cell<u64>,
     /// Bytes of the request's body, where tokens are counted at all.
     prompt_bytes: Cell<u64>,
+    /// What tokens cost where the answer comes from.
+    price: Cell<Option<Price>>,
 }
 
 /// An attempt's place in its request's entry.
@@ -67,6 +70,7 @@ impl<P: ProxyPorts> Entry<P> {
             attempts: RefCell::default(),
             content_bytes: Cell::default(),
             prompt_bytes: Cell::default(),
+            price: Cell::default(),
         })
     }
 
@@ -118,6 +122,8 @@ impl<P: ProxyPorts> Entry<P> {
         self.attempt_ends(index.0, Outcome::Answered, Some(status.as_u16()));
         self.abandon();
         let mut record = self.record.borrow_mut();
+        let price = self.snapshot.price(channel, &record.model, model);
+        self.price.set(price);
         record.status = status.as_u16();
         record.is_known_model = true;
         record.first_byte_ms = Some(ports.now().since_ms(record.time));
@@ -199,6 +205,8 @@ impl<P: ProxyPorts> Drop for Entry<P> {
         let mut record = self.record.take();
         record.total_ms = ports.now().since_ms(record.time);
         self.estimate(&mut record);
+        let price = self.price.get();
+        record.cost_micro_usd = price.map_or(0, |price| price::cost_micro_usd(price, record.usage));
         ports.line(format_args!("{}", Line(&record)));
         let settings = &self.snapshot.settings;
         if settings.ledger {

@@ -4,5 +4,6 @@
 
 pub mod batch;
 pub mod histogram;
+pub mod price;
 pub mod record;
 pub mod schema;

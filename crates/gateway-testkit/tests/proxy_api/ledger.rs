@@ -1,7 +1,7 @@
 //! The ledger: what of a request is recorded, and that no fault of the database reaches a client or is kept quiet.
 
 use bytes::Bytes;
-use gateway_core::config::model::{Document, Settings};
+use gateway_core::config::model::{Document, Price, Prices, Settings};
 use gateway_core::ports::{Clock as _, Record, SendErrorKind};
 use gateway_core::sql::{Row, Value};
 use gateway_testkit::fakes::{DatabaseFault, FakeReply, START, block_on};
@@ -310,4 +310,55 @@ fn instances_share_one_database_and_one_of_a_newer_gateway_is_left_alone() {
     assert_eq!(dropped(&stage), "1");
     let lines = stage.ports.log_lines().join("\n");
     assert!(lines.contains("newer gateway (schema 1000"), "{lines}");
+}
+
+#[test]
+fn an_answer_costs_what_the_tables_say_for_the_channel_that_gave_it() {
+    let price = |prompt, cached, completion| Price {
+        prompt,
+        cached,
+        completion,
+    };
+    let prices = |list: &[(&str, Price)]| -> Prices {
+        let entries = list
+            .iter()
+            .map(|(name, price)| ((*name).to_owned(), *price));
+        entries.collect()
+    };
+    let costs = |channel_prices: &[(&str, Price)], settings_prices: &[(&str, Price)]| {
+        let mut seller = channel("a", 1);
+        seller.model_map = [("m".to_owned(), "llama".to_owned())].into();
+        seller.prices = prices(channel_prices);
+        let stage = Stage::with_ledger(&Document {
+            channels: vec![seller],
+            ..document(Settings {
+                prices: prices(settings_prices),
+                ..Settings::default()
+            })
+        });
+        stage.upstream(|_| FakeReply::json(200, ANSWER));
+        stage.chat(CHAT);
+        stage.upstream(|_| FakeReply::json(400, "{}"));
+        stage.chat(CHAT);
+        stage.ports.run_background();
+        let sum = "SELECT sum(cost_micro_usd) FROM usage_hour";
+        let rows = stage.ports.database();
+        let rows = rows.rows("SELECT cost_micro_usd FROM request ORDER BY seq");
+        assert_eq!(
+            rows[1],
+            [Value::Integer(0)],
+            "refused requests cost nothing"
+        );
+        assert_eq!(count(&stage, sum), rows[0][0].count());
+        rows[0][0].count()
+    };
+    // 20 new tokens, 10 cached ones, 7 written.
+    let dear = price(2_000_000, Some(1_000_000), 10_000_000);
+    let cheap = price(1_000_000, None, 0);
+    assert_eq!(costs(&[], &[]), 0);
+    assert_eq!(costs(&[], &[("m", dear)]), 40 + 10 + 70);
+    assert_eq!(costs(&[], &[("llama", cheap)]), 30);
+    assert_eq!(costs(&[("llama", cheap)], &[("m", dear)]), 30);
+    assert_eq!(costs(&[("llama", cheap), ("m", dear)], &[]), 120);
+    assert_eq!(costs(&[("other", dear)], &[("other", dear)]), 0);
 }
