@@ -23,13 +23,26 @@ pub const PASSWORD: &str = "correct horse battery staple";
 const START_LIMIT: Duration = Duration::from_mins(2);
 const STOP_LIMIT: Duration = Duration::from_secs(15);
 
+/// What the gateway runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Host {
+    /// The components on the local host.
+    Local,
+    /// The Cloudflare Worker in workerd, through miniflare.
+    Workerd,
+}
+
 /// How a gateway is started.
 #[derive(Clone, Debug)]
 pub struct Setup {
+    /// What it runs on.
+    pub host: Host,
     /// Spin variables, by their lower-case names.
     pub variables: Vec<(String, String)>,
     /// The state directory; `None`: a new one that goes with the gateway.
     pub state: Option<PathBuf>,
+    /// Further options of the local host; other hosts have none.
+    pub options: Vec<String>,
 }
 
 impl Default for Setup {
@@ -42,9 +55,25 @@ impl Setup {
     /// A setup with this admin password; an empty one disables the admin.
     pub fn with_password(password: &str) -> Self {
         Self {
+            host: Host::Local,
             variables: vec![("admin_password".to_owned(), password.to_owned())],
             state: None,
+            options: Vec::new(),
         }
+    }
+
+    /// The same on another host.
+    #[must_use]
+    pub const fn on(mut self, host: Host) -> Self {
+        self.host = host;
+        self
+    }
+
+    /// The same with one more option of the local host, and its value.
+    #[must_use]
+    pub fn option(mut self, name: &str, value: &str) -> Self {
+        self.options.extend([name.to_owned(), value.to_owned()]);
+        self
     }
 
     /// The same on a state directory that outlives the gateway.
@@ -221,6 +250,36 @@ pub fn built_component(name: &str) -> Result<PathBuf> {
 }
 
 fn command(setup: &Setup, state: &Path) -> Result<Command> {
+    let mut command = match setup.host {
+        Host::Local => local_host(setup, state)?,
+        Host::Workerd => workerd(setup, state)?,
+    };
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    Ok(command)
+}
+
+/// The worker as `cargo xtask worker` builds it. It ends when nobody holds its standard input any more.
+fn workerd(setup: &Setup, state: &Path) -> Result<Command> {
+    let folder = workspace_root().join("cloudflare-worker");
+    for made in ["build/worker.mjs", "node_modules/miniflare"] {
+        ensure!(
+            folder.join(made).exists(),
+            "cloudflare-worker/{made} is missing; `cargo xtask test --only conformance` makes it"
+        );
+    }
+    let mut command = Command::new("node");
+    command
+        .arg(folder.join("serve.mjs"))
+        .arg("--state")
+        .arg(state);
+    command.stdin(Stdio::piped());
+    for (name, value) in &setup.variables {
+        command.env(name.to_uppercase(), value);
+    }
+    Ok(command)
+}
+
+fn local_host(setup: &Setup, state: &Path) -> Result<Command> {
     let root = workspace_root();
     let binary = std::env::var_os("LOCAL_HOST_BIN")
         .map_or_else(|| root.join("target/release/local-host"), PathBuf::from);
@@ -241,9 +300,8 @@ fn command(setup: &Setup, state: &Path) -> Result<Command> {
             "--state",
         ])
         .arg(state)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+        .args(&setup.options)
+        .stdin(Stdio::null());
     // The suite runs once as hosts usually do, and once with every instance living for one request.
     if let Some(count) = std::env::var_os("GATEWAY_TEST_REUSE") {
         command.arg("--max-instance-reuse-count").arg(count);

@@ -1,10 +1,12 @@
-//! A ledger that hangs slows no request and fails none; what it missed meanwhile it gets afterwards.
+//! A ledger that hangs or refuses slows no request and fails none; what it missed meanwhile it gets afterwards, and what
+//! is lost is counted.
 
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use futures_util::future::try_join_all;
-use gateway_tests::{Stage, eventually, store};
+use gateway_tests::{Setup, Stage, eventually, instances_are_single_use, store};
+use serde_json::json;
 
 use super::{number, until_written};
 use crate::Outcome;
@@ -53,6 +55,46 @@ async fn a_ledger_that_is_no_database_fails_nobody() -> Outcome {
         async || Ok(stage.gateway.log().contains("not written yet")),
     )
     .await
+}
+
+/// The database answers nothing, or no, for as long as the load lasts: clients do not notice.
+#[tokio::test]
+async fn a_broken_database_is_noticed_by_nobody() -> Outcome {
+    for fault in ["hang", "refuse"] {
+        let setup = Setup::default().option("--fault-sqlite", "file:fault");
+        let stage = Stage::start_with(&setup).await?;
+        stage.channel("a", &json!({"keys": ["a1"]})).await?;
+        std::fs::write(stage.gateway.state().join("fault"), fault)?;
+        // An instance that lives for one request lives on while it tries to write, and a host has so many of them.
+        let bursts = if instances_are_single_use() { 8 } else { 40 };
+        for _ in 0..bursts {
+            let burst = (0..50).map(|_| timed(&stage));
+            for took in try_join_all(burst).await? {
+                assert!(took < FAR_BELOW_THE_LOCK, "{fault}: {took:?}");
+            }
+        }
+        eventually(
+            Duration::from_secs(10),
+            "the log names the trouble",
+            async || Ok(stage.gateway.log().contains("not written yet")),
+        )
+        .await?;
+        std::fs::remove_file(stage.gateway.state().join("fault"))?;
+        assert_eq!(stage.chat("m").await?.status, 200);
+        // All tries are over after some 13 s when the database refuses; until then nothing is lost.
+        eventually(
+            Duration::from_secs(20),
+            "everything is written",
+            async || {
+                let rows = number(&stage.gateway, "SELECT count(*) FROM request")?;
+                Ok(rows == 50 * bursts + 1)
+            },
+        )
+        .await?;
+        let sums = number(&stage.gateway, "SELECT sum(requests) FROM usage_hour")?;
+        assert_eq!(sums, 50 * bursts + 1, "{fault}: no batch counted twice");
+    }
+    Ok(())
 }
 
 async fn timed(stage: &Stage) -> Result<Duration> {
