@@ -30,6 +30,25 @@ impl std::error::Error for BrokenBody {}
 /// Pieces of a relayed body, in order.
 pub type Pieces = Pin<Box<dyn Stream<Item = Result<Bytes, BrokenBody>>>>;
 
+/// Adds to `piece` what else is there already, without waiting, until it has `limit` bytes or a little more: one write
+/// instead of many. Gives how the body ends when its end was met.
+pub fn take_ready(
+    pieces: &mut Pieces,
+    piece: &mut Vec<u8>,
+    limit: usize,
+    context: &mut Context<'_>,
+) -> Option<Result<(), BrokenBody>> {
+    while piece.len() < limit {
+        match pieces.as_mut().poll_next(context) {
+            Poll::Ready(Some(Ok(more))) => piece.extend_from_slice(&more),
+            Poll::Ready(Some(Err(broken))) => return Some(Err(broken)),
+            Poll::Ready(None) => return Some(Ok(())),
+            Poll::Pending => return None,
+        }
+    }
+    None
+}
+
 /// The body of a [`Reply`].
 pub enum ReplyBody {
     /// The whole body in one piece (empty once it was taken).
@@ -94,4 +113,53 @@ pub fn empty(status: StatusCode) -> Reply {
     let mut reply = Response::new(ReplyBody::Whole(Bytes::new()));
     *reply.status_mut() = status;
     reply
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use futures_util::{StreamExt as _, stream};
+
+    use super::*;
+
+    type Item = Result<Bytes, BrokenBody>;
+
+    /// A stream that gives `items` and then has nothing yet.
+    fn open(items: Vec<Item>) -> Pieces {
+        Box::pin(stream::iter(items).chain(stream::pending()))
+    }
+
+    fn take(pieces: &mut Pieces, start: &[u8]) -> (Vec<u8>, Option<Result<(), BrokenBody>>) {
+        let mut piece = start.to_vec();
+        let mut context = Context::from_waker(Waker::noop());
+        let ending = take_ready(pieces, &mut piece, 10, &mut context);
+        (piece, ending)
+    }
+
+    #[test]
+    fn ready_pieces_are_joined_and_the_stream_stays_open() {
+        let mut pieces = open(vec![Ok("b".into()), Ok("c".into())]);
+        assert_eq!(take(&mut pieces, b"a"), (b"abc".to_vec(), None));
+    }
+
+    #[test]
+    fn the_end_is_met_after_the_last_piece() {
+        let mut pieces: Pieces = Box::pin(stream::iter(vec![Ok("b".into())]));
+        assert_eq!(take(&mut pieces, b"a"), (b"ab".to_vec(), Some(Ok(()))));
+    }
+
+    #[test]
+    fn a_break_keeps_what_came_before_it() {
+        let mut pieces = open(vec![Ok("b".into()), Err(BrokenBody), Ok("c".into())]);
+        let broken = Some(Err(BrokenBody));
+        assert_eq!(take(&mut pieces, b"a"), (b"ab".to_vec(), broken));
+    }
+
+    #[test]
+    fn a_write_ends_at_its_limit() {
+        let big = Bytes::from(vec![b'x'; 10]);
+        let mut pieces = open(vec![Ok(big.clone()), Ok(big)]);
+        assert_eq!(take(&mut pieces, b"a").0.len(), 11);
+    }
 }
