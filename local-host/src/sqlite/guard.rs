@@ -2,10 +2,7 @@
 
 use std::{
     os::raw::c_int,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
 };
 
 use rusqlite::{
@@ -13,6 +10,8 @@ use rusqlite::{
     hooks::{AuthAction, AuthContext, Authorization},
     limits::Limit,
 };
+
+use super::session::Flags;
 
 /// Longest text, blob or row.
 const MAX_VALUE_BYTES: i32 = 16 << 20;
@@ -36,12 +35,34 @@ const FORBIDDEN: [&str; 3] = [
     "writable_schema",
 ];
 
-/// Restricts a connection; its statements end when `is_closed` becomes true.
-pub fn restrict(connection: &Connection, is_closed: Arc<AtomicBool>) -> rusqlite::Result<()> {
+/// Restricts a connection; its statements end when the flags say that it is closed, and they say so when a statement
+/// may alter the connection itself.
+pub fn restrict(connection: &Connection, flags: Arc<Flags>) -> rusqlite::Result<()> {
     connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)?;
     connection.set_limit(Limit::SQLITE_LIMIT_SQL_LENGTH, MAX_STATEMENT_BYTES)?;
-    connection.progress_handler(STEPS, Some(move || is_closed.load(Ordering::Relaxed)))?;
-    connection.authorizer(Some(|asked: AuthContext<'_>| authorize(asked.action)))
+    let of_statements = Arc::clone(&flags);
+    let is_closed = move || of_statements.is_closed.load(Ordering::Relaxed);
+    connection.progress_handler(STEPS, Some(is_closed))?;
+    connection.authorizer(Some(move |asked: AuthContext<'_>| {
+        let answer = authorize(asked.action);
+        if answer == Authorization::Allow && alters(asked.action) {
+            flags.is_altered.store(true, Ordering::Relaxed);
+        }
+        answer
+    }))
+}
+
+/// Whether something stays with the connection that is not in the database.
+const fn alters(action: AuthAction<'_>) -> bool {
+    matches!(
+        action,
+        AuthAction::Attach { .. }
+            | AuthAction::Pragma { .. }
+            | AuthAction::CreateTempIndex { .. }
+            | AuthAction::CreateTempTable { .. }
+            | AuthAction::CreateTempTrigger { .. }
+            | AuthAction::CreateTempView { .. }
+    )
 }
 
 fn authorize(action: AuthAction<'_>) -> Authorization {

@@ -1,5 +1,6 @@
-//! SQLite databases of components: one file per label that exists, as many connections as components open. Owns the
-//! connections and where their work runs; knows no WIT. What a statement may do is in `guard`, faults for tests in `fault`.
+//! SQLite databases of components: one file per label that exists, as many connections as components open. Owns
+//! whose turn it is and where the work runs; knows no WIT. How a statement runs is in `session`, what it may do in
+//! `guard`, faults for tests in `fault`.
 //!
 //! A statement may take milliseconds (a commit that folds the log into the file) or seconds (somebody else holds the
 //! lock), so that all of it runs on threads that may block, a bounded number of them.
@@ -9,16 +10,13 @@
 //! thread behind those who want it.
 
 use std::{
-    path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    path::Path,
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
 use anyhow::{Context, Result};
-use rusqlite::{ErrorCode, Statement, params_from_iter, types::Value};
+use rusqlite::types::Value;
 use tokio::{
     runtime::Handle,
     sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore},
@@ -27,8 +25,10 @@ use tokio::{
 
 mod fault;
 mod guard;
+mod session;
 
 pub use fault::Fault;
+use session::{Flags, Idle, Run, Session, Wish};
 
 /// The only label that exists, as in Spin without a runtime configuration.
 const LABEL: &str = "default";
@@ -38,10 +38,6 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_RUNNING: usize = 64;
 /// Connections that one instance may have open.
 pub const MAX_OPEN: usize = 64;
-/// Statements that a connection keeps prepared.
-const PREPARED: usize = 64;
-/// Largest result of one statement, in bytes of memory.
-const MAX_RESULT_BYTES: usize = 32 << 20;
 
 /// Why a call failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +62,7 @@ pub struct Answer {
 /// The databases of an application. Clones are the same databases.
 #[derive(Clone)]
 pub struct Databases {
-    file: PathBuf,
+    idle: Arc<Idle>,
     fault: Option<Arc<Fault>>,
     /// One permit: the turn to write.
     turns: Arc<Semaphore>,
@@ -77,36 +73,16 @@ pub struct Databases {
 pub struct Connection {
     databases: Databases,
     /// `None` only while it is dropped.
-    inner: Option<Arc<Mutex<Open>>>,
-    is_closed: Arc<AtomicBool>,
+    inner: Option<Arc<Mutex<Session>>>,
+    flags: Arc<Flags>,
     _slot: OwnedSemaphorePermit,
-}
-
-/// What only one statement at a time works with.
-struct Open {
-    connection: rusqlite::Connection,
-    /// Kept until the transaction ends. Dropped after the connection, which rolls back.
-    turn: Option<OwnedSemaphorePermit>,
-}
-
-/// What a statement needs to run.
-struct Wish {
-    statement: String,
-    parameters: Vec<Value>,
-}
-
-/// How a try to run a statement ended.
-enum Run {
-    Done(Result<Answer, Error>),
-    /// It writes, and somebody else has the turn.
-    NeedsTurn(Wish),
 }
 
 impl Databases {
     /// The databases in `folder`, with the file name that Spin uses. Touches no file.
     pub fn new(folder: &Path, fault: Option<Fault>) -> Self {
         Self {
-            file: folder.join("sqlite_db.db"),
+            idle: Idle::new(folder.join("sqlite_db.db")),
             fault: fault.map(Arc::new),
             turns: Arc::new(Semaphore::new(1)),
             running: Arc::new(Semaphore::new(MAX_RUNNING)),
@@ -118,31 +94,28 @@ impl Databases {
         if label != LABEL {
             return Err(Error::NoSuchDatabase);
         }
-        let is_closed = Arc::new(AtomicBool::new(false));
-        let (path, closed) = (self.file.clone(), Arc::clone(&is_closed));
-        let connection = self.work(move || connect(&path, closed)).await??;
+        let idle = Arc::clone(&self.idle);
+        let session = self.work(move || idle.session()).await??;
         Ok(Connection {
             databases: self.clone(),
-            inner: Some(Arc::new(Mutex::new(Open {
-                connection,
-                turn: None,
-            }))),
-            is_closed,
+            flags: session.flags(),
+            inner: Some(Arc::new(Mutex::new(session))),
             _slot: slot,
         })
     }
 
     /// Moves the log's content into the file, so that the file alone is a whole copy.
     pub fn checkpoint(&self) -> Result<()> {
-        if !self.file.exists() {
+        let file = self.idle.path();
+        if !file.exists() {
             return Ok(());
         }
         let fold = || -> rusqlite::Result<()> {
-            let connection = rusqlite::Connection::open(&self.file)?;
+            let connection = rusqlite::Connection::open(file)?;
             connection.busy_timeout(BUSY_TIMEOUT)?;
             connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
         };
-        fold().with_context(|| format!("cannot close the database {}", self.file.display()))
+        fold().with_context(|| format!("cannot close the database {}", file.display()))
     }
 
     /// Runs `job` on a thread that may block. It goes on when the caller no longer waits.
@@ -173,18 +146,18 @@ impl Connection {
             statement,
             parameters,
         };
-        let mut open = self.lock().await?;
+        let mut session = self.lock().await?;
         let turns = &self.databases.turns;
         let mut turn = None;
         loop {
             let free = Arc::clone(turns);
             let run = self.databases.work(move || {
-                let run = open.run(wish, turn, free);
-                (open, run)
+                let run = session.run(wish, turn, free);
+                (session, run)
             });
             match run.await? {
                 (_, Run::Done(outcome)) => return outcome,
-                (back, Run::NeedsTurn(again)) => (open, wish) = (back, again),
+                (back, Run::NeedsTurn(again)) => (session, wish) = (back, again),
             }
             let wanted = Arc::clone(turns).acquire_owned();
             turn = match tokio::time::timeout(BUSY_TIMEOUT, wanted).await {
@@ -196,20 +169,20 @@ impl Connection {
 
     /// The row id of the last insert that succeeded.
     pub async fn last_insert_rowid(&self) -> Result<i64, Error> {
-        let open = self.lock().await?;
-        let ask = move || open.connection.last_insert_rowid();
+        let session = self.lock().await?;
+        let ask = move || session.last_insert_rowid();
         self.databases.work(ask).await
     }
 
     /// Rows that the last statement changed which could change any.
     pub async fn changes(&self) -> Result<u64, Error> {
-        let open = self.lock().await?;
-        let ask = move || open.connection.changes();
+        let session = self.lock().await?;
+        let ask = move || session.changes();
         self.databases.work(ask).await
     }
 
     /// One after the other, and nobody holds a thread while waiting.
-    async fn lock(&self) -> Result<OwnedMutexGuard<Open>, Error> {
+    async fn lock(&self) -> Result<OwnedMutexGuard<Session>, Error> {
         match &self.inner {
             Some(inner) => Ok(Arc::clone(inner).lock_owned().await),
             None => Err(Error::Io("the connection is closed".to_owned())),
@@ -217,103 +190,14 @@ impl Connection {
     }
 }
 
-impl Open {
-    /// Runs a statement, unless it writes and there is no `turn` for it, none from before and none `free`.
-    fn run(&mut self, wish: Wish, turn: Option<OwnedSemaphorePermit>, free: Arc<Semaphore>) -> Run {
-        if self.turn.is_none() {
-            self.turn = turn;
-        }
-        let run = self.try_run(wish, free);
-        if self.connection.is_autocommit() {
-            self.turn = None;
-        }
-        run
-    }
-
-    fn try_run(&mut self, wish: Wish, free: Arc<Semaphore>) -> Run {
-        let mut statement = match self.connection.prepare_cached(&wish.statement) {
-            Ok(statement) => statement,
-            Err(error) => return Run::Done(Err(failure(&error))),
-        };
-        if self.turn.is_none() && !statement.readonly() {
-            self.turn = free.try_acquire_owned().ok();
-            if self.turn.is_none() {
-                drop(statement);
-                return Run::NeedsTurn(wish);
-            }
-        }
-        Run::Done(answer(&mut statement, wish.parameters))
-    }
-}
-
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.is_closed.store(true, Ordering::Relaxed);
+        self.flags.is_closed.store(true, Ordering::Relaxed);
         let inner = self.inner.take();
         // Closing may write. Without the executor the process is about to end.
         if let Ok(executor) = Handle::try_current() {
             executor.spawn_blocking(move || drop(inner));
         }
-    }
-}
-
-fn connect(path: &Path, is_closed: Arc<AtomicBool>) -> Result<rusqlite::Connection, Error> {
-    let connect = || -> rusqlite::Result<rusqlite::Connection> {
-        let connection = rusqlite::Connection::open(path)?;
-        connection.busy_timeout(BUSY_TIMEOUT)?;
-        match connection.execute_batch("PRAGMA journal_mode=WAL") {
-            // Another connection is changing to the log at this moment.
-            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {}
-            outcome => outcome?,
-        }
-        // With the log, NORMAL loses at most the last commits when the machine (not the process) dies.
-        connection.execute_batch("PRAGMA synchronous=NORMAL")?;
-        connection.set_prepared_statement_cache_capacity(PREPARED);
-        guard::restrict(&connection, is_closed)?;
-        Ok(connection)
-    };
-    connect().map_err(|error| failure(&error))
-}
-
-fn answer(statement: &mut Statement<'_>, parameters: Vec<Value>) -> Result<Answer, Error> {
-    let columns = statement.column_names();
-    let mut answer = Answer {
-        columns: columns.into_iter().map(ToOwned::to_owned).collect(),
-        rows: Vec::new(),
-    };
-    let mut bytes = 0;
-    let mut rows = statement
-        .query(params_from_iter(parameters))
-        .map_err(|error| failure(&error))?;
-    while let Some(row) = rows.next().map_err(|error| failure(&error))? {
-        let values = (0..answer.columns.len())
-            .map(|column| row.get::<_, Value>(column))
-            .collect::<rusqlite::Result<Vec<_>>>()
-            .map_err(|error| failure(&error))?;
-        bytes += values.iter().map(size).sum::<usize>();
-        if bytes > MAX_RESULT_BYTES {
-            return Err(Error::Io(format!(
-                "the result is larger than {MAX_RESULT_BYTES} bytes"
-            )));
-        }
-        answer.rows.push(values);
-    }
-    Ok(answer)
-}
-
-fn size(value: &Value) -> usize {
-    let beside = match value {
-        Value::Text(text) => text.len(),
-        Value::Blob(bytes) => bytes.len(),
-        _ => 0,
-    };
-    size_of::<Value>() + beside
-}
-
-fn failure(error: &rusqlite::Error) -> Error {
-    match error.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => Error::Full,
-        _ => Error::Io(error.to_string()),
     }
 }
 

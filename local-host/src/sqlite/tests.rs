@@ -243,3 +243,52 @@ async fn a_turn_that_never_comes_is_a_locked_database() {
     ask(&first, "ROLLBACK").await.unwrap();
     ask(&second, "INSERT INTO t VALUES (1)").await.unwrap();
 }
+
+fn run(session: &mut Session, statement: &str) -> Result<Answer, Error> {
+    let wish = Wish {
+        statement: statement.to_owned(),
+        parameters: Vec::new(),
+    };
+    match session.run(wish, None, Arc::new(Semaphore::new(1))) {
+        Run::Done(outcome) => outcome,
+        Run::NeedsTurn(_) => panic!("the turn was free"),
+    }
+}
+
+#[test]
+fn a_connection_is_as_new_for_whoever_gets_it_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let idle = Idle::new(folder.path().join("sqlite_db.db"));
+    let open = || Arc::clone(&idle).session().unwrap();
+    let mut first = open();
+    run(&mut first, "CREATE TABLE t (x)").unwrap();
+    run(&mut first, "INSERT INTO t VALUES (1)").unwrap();
+    assert_eq!((first.last_insert_rowid(), first.changes()), (1, 1));
+    drop(first);
+    assert_eq!(idle.count(), 1, "it is kept");
+    let next = open();
+    assert_eq!(idle.count(), 0, "and used again");
+    assert_eq!((next.last_insert_rowid(), next.changes()), (0, 0));
+    for statement in [
+        "CREATE TEMP TABLE mine (x)",
+        "PRAGMA foreign_keys = ON",
+        "ATTACH ':memory:' AS mine",
+        "BEGIN",
+    ] {
+        let mut session = open();
+        run(&mut session, statement).unwrap();
+        drop(session);
+        assert_eq!(idle.count(), 0, "{statement}: nobody else may meet it");
+    }
+    drop(next);
+    assert_eq!(idle.count(), 1);
+    for name in ["sqlite_db.db", "sqlite_db.db-wal", "sqlite_db.db-shm"] {
+        let path = folder.path().join(name);
+        std::fs::rename(&path, path.with_extension("moved")).unwrap();
+    }
+    let gone = run(&mut open(), "SELECT * FROM t").unwrap_err();
+    let Error::Io(words) = gone else {
+        panic!("{gone:?}")
+    };
+    assert!(words.contains("no such table"), "{words}");
+}
