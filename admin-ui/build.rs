@@ -43,23 +43,29 @@ fn run() -> Result<(), Box<dyn Error>> {
 
     let mut table = String::from("&[\n");
     for (number, (name, path)) in files.iter().enumerate() {
+        let mut entry = String::new();
         let plain = fs::read(path)?;
         let gzip = smaller(gzip(&plain)?, &plain);
         let brotli = smaller(brotli(&plain)?, &plain);
-        writeln!(table, "File {{ name: {name:?},")?;
+        writeln!(entry, "File {{ name: {name:?},")?;
         let plain = embed(&out, &format!("{number}.plain"), &plain)?;
-        writeln!(table, "    plain: {plain},")?;
+        writeln!(entry, "    plain: {plain},")?;
         for (field, bytes) in [("gzip", gzip), ("brotli", brotli)] {
-            let entry = match bytes {
+            let variant = match bytes {
                 Some(bytes) => {
-                    let entry = embed(&out, &format!("{number}.{field}"), &bytes)?;
-                    format!("Some({entry})")
+                    let variant = embed(&out, &format!("{number}.{field}"), &bytes)?;
+                    format!("Some({variant})")
                 }
                 None => "None".to_owned(),
             };
-            writeln!(table, "    {field}: {entry},")?;
+            writeln!(entry, "    {field}: {variant},")?;
         }
-        writeln!(table, "}},")?;
+        entry.push('}');
+        if name == "index.html" {
+            // By itself too, for a host that keeps the other files outside of the program.
+            fs::write(out.join("page.rs"), &entry)?;
+        }
+        writeln!(table, "{entry},")?;
     }
     table.push_str("]\n");
     fs::write(out.join("files.rs"), table)?;

@@ -1,6 +1,6 @@
 //! The Spin side: one request in, one embedded file out. Must not decide anything.
 
-#[cfg(target_arch = "wasm32")]
+#[cfg(target_os = "wasi")]
 mod wasm {
     use bytes::Bytes;
     use http_body_util::Full;

@@ -25,6 +25,9 @@ pub struct File {
 /// Every file of the panel, sorted by name.
 pub static FILES: &[File] = include!(concat!(env!("OUT_DIR"), "/files.rs"));
 
+/// The panel's page, also in [`FILES`].
+pub const PAGE: File = include!(concat!(env!("OUT_DIR"), "/page.rs"));
+
 /// The file with exactly this name; `files` must be sorted by name.
 pub fn find<'a>(files: &'a [File], name: &str) -> Option<&'a File> {
     let at = files.binary_search_by(|file| file.name.cmp(name)).ok()?;

@@ -3,8 +3,7 @@
 
 use bytes::Bytes;
 use http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
-    ETAG, HeaderName, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName, VARY,
 };
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use serde_json::json;
@@ -12,30 +11,12 @@ use serde_json::json;
 use crate::files::{File, content_type, find};
 use crate::negotiate::{choose, is_unchanged};
 
-/// On every response. Only the panel's own files and API are allowed, nothing inline and no frame.
-const SAFETY: [(HeaderName, &str); 7] = [
-    (
-        CONTENT_SECURITY_POLICY,
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
-         connect-src 'self'; font-src 'self'; manifest-src 'self'; base-uri 'none'; \
-         form-action 'self'; frame-ancestors 'none'",
-    ),
-    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (X_FRAME_OPTIONS, "DENY"),
-    (REFERRER_POLICY, "no-referrer"),
-    (
-        HeaderName::from_static("cross-origin-opener-policy"),
-        "same-origin",
-    ),
-    (
-        HeaderName::from_static("cross-origin-resource-policy"),
-        "same-origin",
-    ),
-    (
-        HeaderName::from_static("permissions-policy"),
-        "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
-    ),
-];
+/// On every response. Only the panel's own files and API are allowed, nothing inline and no frame. In a file, since hosts
+/// that serve files themselves are told the same.
+const SAFETY: &str = include_str!("../safety.headers");
+
+/// What the build puts a hash of the content into never changes.
+const HASHED: &str = "assets/";
 
 /// Answers a request for `path`, which has no query, from `files`, which are sorted by name.
 pub fn respond(
@@ -51,8 +32,11 @@ pub fn respond(
     } else {
         not_found(path)
     };
-    for (name, value) in SAFETY {
-        set(&mut response, name, value);
+    for line in SAFETY.lines() {
+        let Some((name, value)) = line.split_once(": ") else {
+            continue;
+        };
+        set(&mut response, HeaderName::from_static(name), value);
     }
     if method == Method::HEAD {
         // Without the length: a host may hold the empty body against it.
@@ -90,8 +74,7 @@ fn route<'a>(files: &'a [File], path: &str) -> Option<&'a File> {
 fn send(file: &File, headers: &HeaderMap) -> Response<Bytes> {
     let (variant, coding) = choose(file, headers);
     let mut response = Response::new(Bytes::new());
-    // The build puts a hash of the content into these names, so what they hold never changes.
-    let caching = if file.name.starts_with("assets/") {
+    let caching = if file.name.starts_with(HASHED) {
         "public, max-age=31536000, immutable"
     } else {
         "no-cache"

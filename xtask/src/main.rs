@@ -1,4 +1,4 @@
-//! The project's commands: `cargo xtask up`, `test` and `bench`.
+//! The project's commands: `cargo xtask up`, `test`, `bench` and `worker`.
 //!
 //! Owns the command line. What a command does is in the module of its name; nothing here knows how the gateway works.
 #![forbid(unsafe_code)]
@@ -14,6 +14,7 @@ mod steps;
 mod test;
 mod tools;
 mod up;
+mod worker;
 mod workspace;
 
 use std::process::ExitCode;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
             Command::Up(options) => up::run(&workspace, &options),
             Command::Test(options) => test::run(&workspace, &options),
             Command::Bench(options) => bench::run(&workspace, &options),
+            Command::Worker => worker::run(&workspace),
         }
     });
     match outcome {

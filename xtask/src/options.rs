@@ -21,6 +21,9 @@ cargo xtask test  [--only STEP]... [--list]
 cargo xtask bench [--quick]
     Measures the gateway against its neighbours and prints one Markdown table (docs/BENCHMARKS.md).
     --quick    shorter rounds, for a look while working; its figures are noisier
+
+cargo xtask worker
+    Builds the Cloudflare Worker into cloudflare-worker/build (docs/DEPLOY-CLOUDFLARE.md).
 ";
 
 /// One command with its options.
@@ -34,6 +37,8 @@ pub enum Command {
     Test(Test),
     /// Measure.
     Bench(Bench),
+    /// Build the Cloudflare Worker.
+    Worker,
 }
 
 /// Options of `up`.
@@ -76,6 +81,10 @@ pub fn parse(words: impl Iterator<Item = String>) -> Result<Command> {
         "up" => up(words),
         "test" => test(words),
         "bench" => bench(words),
+        "worker" => match words.next() {
+            None => Ok(Command::Worker),
+            Some(other) => bail!("`worker` has no option {other:?}\n\n{HELP}"),
+        },
         other => bail!("there is no command {other:?}\n\n{HELP}"),
     }
 }
@@ -198,6 +207,7 @@ mod tests {
             "up --state",
             "test --only=",
             "bench x",
+            "worker --fast",
         ] {
             let message = parsed(line).unwrap_err().to_string();
             assert!(message.contains("cargo xtask up"), "{line}: {message}");
@@ -209,7 +219,7 @@ mod tests {
         for line in ["help", "--help", "up --help", "test -h"] {
             assert_eq!(parsed(line).unwrap(), Command::Help, "{line}");
         }
-        for command in ["up", "test", "bench"] {
+        for command in ["up", "test", "bench", "worker"] {
             assert!(HELP.contains(&format!("cargo xtask {command}")));
         }
     }

@@ -34,14 +34,20 @@ pub fn build(workspace: &Workspace, progress: &Progress) -> Result<()> {
 
 /// Brings `admin-ui/web/node_modules` up to date with the lockfile.
 pub fn packages(workspace: &Workspace, progress: &Progress) -> Result<()> {
+    locked_packages(workspace, progress, "admin-ui/web")
+}
+
+/// Brings `node_modules` of a folder up to date with the lockfile beside it.
+pub fn locked_packages(workspace: &Workspace, progress: &Progress, folder: &str) -> Result<()> {
     tools::node(workspace)?;
-    let web = workspace.path("admin-ui/web");
-    let files = ["package.json", "package-lock.json"].map(|name| web.join(name));
-    let stamp = Stamp::of(workspace, "packages", files.into())?;
-    if stamp.is_current() && web.join("node_modules/.package-lock.json").is_file() {
+    let path = workspace.path(folder);
+    let files = ["package.json", "package-lock.json"].map(|name| path.join(name));
+    let stamp_name = format!("packages-{}", folder.replace('/', "-"));
+    let stamp = Stamp::of(workspace, &stamp_name, files.into())?;
+    if stamp.is_current() && path.join("node_modules/.package-lock.json").is_file() {
         return Ok(());
     }
-    progress.run(workspace.npm(&["ci", "--no-audit", "--no-fund"]))?;
+    progress.run(workspace.npm_in(folder, &["ci", "--no-audit", "--no-fund"]))?;
     stamp.set()
 }
 

@@ -14,6 +14,7 @@ use crate::job::{Progress, shown};
 use crate::panel;
 use crate::password;
 use crate::tools;
+use crate::worker;
 use crate::workspace::{COMPONENTS, WASM_TARGET, Workspace};
 
 /// One step.
@@ -84,6 +85,11 @@ pub const ALL: &[Step] = &[
         run: local_host,
     },
     Step {
+        name: "worker",
+        about: "the Cloudflare Worker: lints, unit tests, and what would be uploaded",
+        run: worker::check,
+    },
+    Step {
         name: "e2e",
         about: "the shipped components on the local host, from outside",
         run: e2e,
@@ -120,8 +126,10 @@ const BROWSER_PASSWORD: &str = "browser-test-password";
 
 fn format(workspace: &Workspace, progress: &Progress) -> Result<()> {
     progress.run(workspace.cargo(&["fmt", "--all", "--check"]))?;
-    let fuzz = ["--manifest-path", "fuzz/Cargo.toml", "--check"];
-    progress.run(workspace.cargo(&[&["fmt"][..], &fuzz].concat()))
+    for other in ["fuzz/Cargo.toml", "cloudflare-worker/Cargo.toml"] {
+        progress.run(workspace.cargo(&["fmt", "--manifest-path", other, "--check"]))?;
+    }
+    Ok(())
 }
 
 fn build_all(workspace: &Workspace, progress: &Progress) -> Result<()> {

@@ -16,12 +16,20 @@ const NODE: (u32, u32) = (20, 19);
 /// The version that CI's verdicts come from; another one may know other lints.
 const CARGO_DENY: &str = "0.20.2";
 
-/// Adds the wasm target to the toolchain if it is missing.
+/// The version that the worker's lockfile has too: the tool reads only what its own version has written.
+const WASM_BINDGEN: &str = "0.2.129";
+
+/// Adds the components' target to the toolchain if it is missing.
 pub fn wasm_target(workspace: &Workspace, progress: &Progress) -> Result<()> {
+    rust_target(workspace, progress, WASM_TARGET)
+}
+
+/// Adds a target to the toolchain if it is missing.
+pub fn rust_target(workspace: &Workspace, progress: &Progress, target: &str) -> Result<()> {
     let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let output = workspace
         .command(&rustc)
-        .args(["--print", "target-libdir", "--target", WASM_TARGET])
+        .args(["--print", "target-libdir", "--target", target])
         .output()
         .context("cannot start rustc")?;
     let folder = String::from_utf8_lossy(&output.stdout).trim().to_owned();
@@ -30,11 +38,11 @@ pub fn wasm_target(workspace: &Workspace, progress: &Progress) -> Result<()> {
     }
     if on_path("rustup").is_none() {
         bail!(
-            "the Rust target {WASM_TARGET} is missing, and so is rustup, which would add it: https://rustup.rs"
+            "the Rust target {target} is missing, and so is rustup, which would add it: https://rustup.rs"
         );
     }
     let mut add = workspace.command("rustup");
-    add.args(["target", "add", WASM_TARGET]);
+    add.args(["target", "add", target]);
     progress.run(add)
 }
 
@@ -76,22 +84,43 @@ fn node_advice() -> String {
 
 /// Where cargo-deny lies; built into the target folder if it is not there.
 pub fn cargo_deny(workspace: &Workspace, progress: &Progress) -> Result<PathBuf> {
+    built(
+        workspace,
+        progress,
+        "cargo-deny",
+        CARGO_DENY,
+        &["cargo-deny"],
+    )
+}
+
+/// Where wasm-bindgen lies; built into the target folder if it is not there.
+pub fn wasm_bindgen(workspace: &Workspace, progress: &Progress) -> Result<PathBuf> {
+    let words = [
+        "wasm-bindgen-cli",
+        "--no-default-features",
+        "--bin",
+        "wasm-bindgen",
+    ];
+    built(workspace, progress, "wasm-bindgen", WASM_BINDGEN, &words)
+}
+
+/// A program of a registry, in one version. `words`: its package, and what else the installation is told.
+fn built(
+    workspace: &Workspace,
+    progress: &Progress,
+    name: &str,
+    version: &str,
+    words: &[&str],
+) -> Result<PathBuf> {
     let root = workspace.target().join("tools");
-    let program = root.join("bin/cargo-deny");
-    let version = workspace.command(&program).arg("--version").output();
-    if version.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains(CARGO_DENY)) {
+    let program = root.join("bin").join(name);
+    let says = workspace.command(&program).arg("--version").output();
+    if says.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains(version)) {
         return Ok(program);
     }
-    let mut install = workspace.cargo(&[
-        "install",
-        "--locked",
-        "cargo-deny",
-        "--version",
-        CARGO_DENY,
-        "--root",
-    ]);
-    install.arg(&root);
-    // It runs for a second per check: building it fast is worth more than having it fast.
+    let mut install = workspace.cargo(&["install", "--locked", "--version", version]);
+    install.args(words).arg("--root").arg(&root);
+    // Both run for seconds: building them fast is worth more than having them fast.
     for (setting, value) in [
         ("OPT_LEVEL", "0"),
         ("LTO", "off"),

@@ -77,8 +77,13 @@ impl Workspace {
 
     /// `npm` on the panel's folder, with these words.
     pub fn npm(&self, words: &[&str]) -> Command {
+        self.npm_in("admin-ui/web", words)
+    }
+
+    /// `npm` on a folder of the workspace, with these words.
+    pub fn npm_in(&self, folder: &str, words: &[&str]) -> Command {
         let mut command = self.command("npm");
-        command.args(["--prefix", "admin-ui/web"]).args(words);
+        command.args(["--prefix", folder]).args(words);
         command
     }
 }

@@ -1,6 +1,9 @@
 //! What a browser sees of the static files, over a table of three.
 
-use http::header::{ACCEPT_ENCODING, IF_NONE_MATCH};
+use http::header::{
+    ACCEPT_ENCODING, CONTENT_SECURITY_POLICY, IF_NONE_MATCH, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
 use serde_json::Value;
 
 use super::*;

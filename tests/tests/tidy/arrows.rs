@@ -5,7 +5,7 @@ use toml::{Table, Value};
 use super::tree::SourceFile;
 
 /// Every crate of the workspace with those that it may depend on, for tests too.
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 14] = [
     ("gateway-core", &[]),
     ("gateway-spin", &["gateway-core"]),
     ("gateway-testkit", &["gateway-core"]),
@@ -13,6 +13,8 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("proxy-component", &["gateway-core", "gateway-spin"]),
     ("admin-component", &["gateway-core", "gateway-spin"]),
     ("admin-ui", &[]),
+    // The panel's page and headers; its other files are static assets.
+    ("cloudflare-worker", &["gateway-core", "admin-ui"]),
     ("passthrough-component", &[]),
     // These know the gateway as a process only: what they prove holds for what is shipped.
     ("gateway-bench", &[]),

@@ -1,0 +1,71 @@
+// Serves the built worker in workerd on this machine, offline: what tests and measurements run against.
+//
+//     node serve.mjs [--port PORT] [--state DIR]
+//
+// The bindings are those of wrangler.toml; variables come from the environment (ADMIN_PASSWORD, MASTER_KEY,
+// METRICS_TOKEN, CONFIG). Prints `ready ADDRESS:PORT`, and ends when its standard input does.
+
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, relative, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { Log, LogLevel, Miniflare } from "miniflare";
+import { unstable_getMiniflareWorkerOptions as readConfiguration } from "wrangler";
+
+const VARIABLES = ["ADMIN_PASSWORD", "MASTER_KEY", "METRICS_TOKEN", "CONFIG"];
+const TYPES = { mjs: "ESModule", js: "ESModule", wasm: "CompiledWasm" };
+
+const here = dirname(fileURLToPath(import.meta.url));
+const { values: options } = parseArgs({
+  options: { port: { type: "string", default: "0" }, state: { type: "string" } },
+});
+const state = options.state ?? mkdtempSync(join(tmpdir(), "gateway-worker-"));
+
+const { workerOptions, main } = readConfiguration(join(here, "wrangler.toml"));
+const miniflare = new Miniflare({
+  ...workerOptions,
+  // What wrangler uploads, named as it names it; the entry comes first.
+  modules: [main, ...files(dirname(main)).filter((path) => path !== main)].map((path) => ({
+    type: TYPES[path.split(".").pop()],
+    path,
+  })),
+  modulesRoot: dirname(main),
+  bindings: Object.fromEntries(
+    VARIABLES.filter((name) => process.env[name]).map((name) => [name, process.env[name]]),
+  ),
+  host: "127.0.0.1",
+  port: Number(options.port),
+  // Without it miniflare asks the internet where this machine is.
+  cf: false,
+  log: new Log(LogLevel.WARN),
+  kvPersist: join(state, "kv"),
+  d1Persist: join(state, "d1"),
+  durableObjectsPersist: join(state, "objects"),
+});
+
+const address = await miniflare.ready;
+console.log(`ready ${address.host}`);
+process.stdin.resume();
+for (const event of ["end", "close"]) {
+  process.stdin.once(event, stop);
+}
+for (const signal of ["SIGINT", "SIGTERM"]) {
+  process.once(signal, stop);
+}
+
+async function stop() {
+  await miniflare.dispose();
+  if (options.state === undefined) {
+    rmSync(state, { recursive: true, force: true });
+  }
+  process.exit(0);
+}
+
+/** The modules below a folder; the panel's scripts are none. */
+function files(root) {
+  return readdirSync(root, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.split(".").pop() in TYPES)
+    .map((entry) => join(entry.parentPath, entry.name))
+    .filter((path) => relative(root, path).split(sep)[0] !== "panel");
+}

@@ -1,0 +1,62 @@
+//! Bodies of requests that come in. Owns the reading; knows nothing of what the bytes mean.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use js_sys::Uint8Array;
+use std::future::Future;
+use wasm_bindgen_futures::JsFuture;
+
+use crate::io;
+
+/// More of a body whose length nobody has announced is not read: an isolate has 128 MB for all its requests.
+const UNANNOUNCED_BYTES: f64 = 33_554_432.0;
+
+/// A request's body, read whole when it is asked for: those who are refused before cost nothing.
+pub enum Incoming {
+    /// Not asked for yet.
+    Unread(web_sys::Request),
+    /// On its way.
+    Reading(JsFuture),
+    /// Handed over.
+    Ended,
+}
+
+impl Body for Incoming {
+    type Data = Bytes;
+    type Error = String;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, String>>> {
+        let body = self.get_mut();
+        if let Self::Unread(request) = body {
+            *body = Self::Reading(JsFuture::from(io::body_of(request, UNANNOUNCED_BYTES)));
+        }
+        let Self::Reading(reading) = body else {
+            return Poll::Ready(None);
+        };
+        let Poll::Ready(outcome) = Pin::new(reading).poll(context) else {
+            return Poll::Pending;
+        };
+        *body = Self::Ended;
+        Poll::Ready(Some(match outcome {
+            Ok(whole) => Ok(Frame::data(Uint8Array::new(&whole).to_vec().into())),
+            Err(error) => Err(io::words(&error)),
+        }))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self, Self::Ended)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Ended => SizeHint::with_exact(0),
+            _ => SizeHint::default(),
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! The gateway on Cloudflare Workers: the core's ports over KV, D1, Durable Objects and fetch, and the entry point.
+//!
+//! Owns every call to the host and which path belongs to which part, as `spin.toml` does elsewhere. Decides nothing
+//! about requests: that is the core's work.
+//!
+//! One isolate serves many requests, several of them at once. Its state is a cache, never the truth. Streams, timers and
+//! calls belong to the request in which they began: nothing here (or in the core) may wait for work of another request.
+//! What is dropped may be dropped outside of any request, so that nothing that a drop does may fail.
+
+mod body;
+mod instance;
+mod io;
+mod respond;
+mod serve;
+mod settings;
+mod sql;
+mod store;
+mod upstream;
+
+use futures_channel::oneshot;
+use futures_util::future::{self, Either};
+use wasm_bindgen_futures::JsFuture;
+use worker::{Context, Env, event};
+
+/// Answers one request.
+#[event(fetch)]
+async fn fetch(
+    request: web_sys::Request,
+    env: Env,
+    context: Context,
+) -> worker::Result<web_sys::Response> {
+    instance::enter(env);
+    let (sender, receiver) = oneshot::channel();
+    // A client that leaves ends the event at once and everything in it. What a request took is written down all the
+    // same, so that the work is not the event's but goes on beside it.
+    context.wait_until(async move {
+        let left = JsFuture::from(io::left(&request));
+        let answering = Box::pin(serve::serve(&request));
+        let response = match future::select(answering, left).await {
+            Either::Left((response, _)) => response,
+            // Nobody will read it.
+            Either::Right(_) => respond::nobody(),
+        };
+        // The event is over already when nobody waits for this.
+        let _ = sender.send(response);
+    });
+    receiver
+        .await
+        .map_err(|_| worker::Error::RustError("the request's work was ended".to_owned()))
+}

@@ -1,0 +1,158 @@
+//! The databases: D1 for the ledger, one Durable Object with SQLite of its own per client key. Owns how values travel
+//! to JavaScript and back; knows no statement of the core's.
+
+use gateway_core::ports::{Place, Sql};
+use gateway_core::sql::{Row, SqlError, SqlErrorKind, Statement, Value};
+use serde_json::Value as Json;
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::JsFuture;
+
+use crate::instance::{WorkerPorts, binding};
+use crate::io::{self, Allowance};
+
+impl Sql for WorkerPorts {
+    async fn transact(
+        &self,
+        place: Place<'_>,
+        statements: Vec<Statement>,
+    ) -> Result<Vec<Vec<Row>>, SqlError> {
+        let statements = encode(statements);
+        let running = match place {
+            Place::Ledger => {
+                let database = binding(|env| {
+                    let database = js_sys::Reflect::get(env, &JsValue::from_str("LEDGER"));
+                    database.map_err(worker::Error::from)
+                });
+                io::ledger(&database.map_err(failed)?, &statements)
+            }
+            Place::Allowance(key) => {
+                let stub = binding(|env| env.durable_object("ALLOWANCES")?.get_by_name(key));
+                let object: Allowance = stub.map_err(failed)?.into_rpc();
+                object
+                    .transact(&statements)
+                    .map_err(|error| sql_error(&error))?
+            }
+        };
+        let answer = JsFuture::from(running).await;
+        let answer = answer.map_err(|error| sql_error(&error))?;
+        decode(&answer.as_string().unwrap_or_default())
+    }
+}
+
+fn failed(detail: String) -> SqlError {
+    SqlError {
+        kind: SqlErrorKind::Failed,
+        detail,
+    }
+}
+
+fn sql_error(error: &JsValue) -> SqlError {
+    SqlError::from_words(io::words(error))
+}
+
+/// `[[text, [parameter, …]], …]`.
+///
+/// JavaScript has no whole numbers, and SQLite would take what it gives for floating-point ones, which divide in another
+/// way and are exact to 2⁵³ only. So they travel as digits and become numbers in the database.
+fn encode(statements: Vec<Statement>) -> String {
+    let statements = statements.into_iter().map(|statement| {
+        let mut text = statement.text.into_owned();
+        let mut parameters = Vec::with_capacity(statement.parameters.len());
+        let numbered = statement.parameters.into_iter().enumerate();
+        for (index, parameter) in numbered {
+            parameters.push(match parameter {
+                Value::Null => Json::Null,
+                Value::Real(number) => Json::from(number),
+                Value::Text(text) => Json::from(text),
+                Value::Integer(number) => {
+                    text = whole(&text, index + 1);
+                    Json::from(number.to_string())
+                }
+            });
+        }
+        Json::Array(vec![Json::from(text), Json::Array(parameters)])
+    });
+    Json::Array(statements.collect()).to_string()
+}
+
+/// The statement with a cast around every `?number`.
+fn whole(text: &str, number: usize) -> String {
+    let placeholder = format!("?{number}");
+    let mut parts = text.split(placeholder.as_str());
+    let mut result = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        // `?1` is no part of `?12`.
+        if part.starts_with(|next: char| next.is_ascii_digit()) {
+            result.push_str(&placeholder);
+        } else {
+            result.push_str("CAST(");
+            result.push_str(&placeholder);
+            result.push_str(" AS INTEGER)");
+        }
+        result.push_str(part);
+    }
+    result
+}
+
+fn decode(answer: &str) -> Result<Vec<Vec<Row>>, SqlError> {
+    let answers: Vec<Vec<Vec<Json>>> = serde_json::from_str(answer)
+        .map_err(|error| failed(format!("the answer cannot be read: {error}")))?;
+    let rows = |rows: Vec<Vec<Json>>| {
+        let row = |row: Vec<Json>| row.into_iter().map(value).collect();
+        rows.into_iter().map(row).collect()
+    };
+    answers.into_iter().map(rows).collect()
+}
+
+fn value(json: Json) -> Result<Value, SqlError> {
+    Ok(match json {
+        Json::Null => Value::Null,
+        Json::String(text) => Value::Text(text),
+        Json::Number(number) => match number.as_i64() {
+            Some(number) => Value::Integer(number),
+            None => Value::Real(number.as_f64().unwrap_or_default()),
+        },
+        _ => {
+            let detail = "a column holds bytes, which nobody here writes";
+            return Err(failed(detail.to_owned()));
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_numbers_travel_as_digits_and_are_cast_back() {
+        let statement = Statement::new("SELECT ?1, ?12, (?1), ?2 LIMIT ?3")
+            .with(i64::MAX)
+            .with("?1")
+            .with(50_u64);
+        assert_eq!(
+            encode(vec![statement]),
+            r#"[["SELECT CAST(?1 AS INTEGER), ?12, (CAST(?1 AS INTEGER)), ?2 LIMIT CAST(?3 AS INTEGER)",["9223372036854775807","?1","50"]]]"#
+        );
+        let statement = Statement {
+            parameters: vec![Value::Null, Value::Real(0.5)],
+            ..Statement::new("SELECT ?1, ?2")
+        };
+        assert_eq!(encode(vec![statement]), r#"[["SELECT ?1, ?2",[null,0.5]]]"#);
+    }
+
+    #[test]
+    fn rows_come_back_with_their_types() {
+        let row = vec![
+            Value::Integer(7),
+            Value::Real(0.5),
+            Value::Text("a".to_owned()),
+            Value::Null,
+        ];
+        assert_eq!(
+            decode(r#"[[[7,0.5,"a",null]],[]]"#),
+            Ok(vec![vec![row], vec![]])
+        );
+        assert!(decode("[[[[1]]]]").is_err());
+        assert!(decode("").is_err());
+    }
+}

@@ -1,0 +1,196 @@
+//! Calls to upstream services over `fetch`. Owns how a request is handed to the host, how the response's body comes back
+//! and the timeouts, which the host does not have; retries nothing, follows nothing.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::{self, Either};
+use gateway_core::ports::{Clock as _, SendError, SendErrorKind, Timeouts, Upstream};
+use gateway_core::units::Timestamp;
+use http::StatusCode;
+use http_body::{Body, Frame};
+use js_sys::Uint8Array;
+use wasm_bindgen::{JsCast as _, JsValue};
+use wasm_bindgen_futures::JsFuture;
+
+use crate::instance::{Sleep, WorkerPorts};
+use crate::io;
+use crate::serve::{header_map, lines};
+
+/// A call that is aborted when nobody wants its answer any more.
+struct Call(io::Call);
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        // After the end of the body this does nothing.
+        self.0.abort();
+    }
+}
+
+/// An upstream's body. Dropping it ends the upstream's connection.
+pub struct ResponseBody {
+    ports: WorkerPorts,
+    call: Rc<Call>,
+    response: web_sys::Response,
+    reading: Option<JsFuture>,
+    idle: Duration,
+    /// Runs through pieces that come in between, so that a busy stream pays for it rarely.
+    timer: Option<Sleep>,
+    /// When the last piece came.
+    heard: Timestamp,
+    has_ended: bool,
+}
+
+impl ResponseBody {
+    /// Whether nothing came for too long.
+    fn is_late(&mut self, context: &mut Context<'_>) -> bool {
+        loop {
+            let since = Duration::from_millis(self.ports.now().since_ms(self.heard));
+            let Some(timer) = &mut self.timer else {
+                let left = self.idle.saturating_sub(since);
+                if left.is_zero() {
+                    return true;
+                }
+                self.timer = Some(Sleep::new(left));
+                continue;
+            };
+            if Pin::new(timer).poll(context).is_pending() {
+                return false;
+            }
+            self.timer = None;
+        }
+    }
+
+    fn end(&mut self) {
+        self.has_ended = true;
+        self.timer = None;
+    }
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = SendError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, SendError>>> {
+        let body = self.get_mut();
+        if body.has_ended {
+            return Poll::Ready(None);
+        }
+        let reading = body.reading.get_or_insert_with(|| {
+            body.heard = body.ports.now();
+            JsFuture::from(body.call.0.read(&body.response))
+        });
+        match Pin::new(reading).poll(context) {
+            Poll::Pending if body.is_late(context) => {
+                body.end();
+                Poll::Ready(Some(Err(late("no further piece in time"))))
+            }
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Err(error)) => {
+                body.end();
+                Poll::Ready(Some(Err(broken(&error))))
+            }
+            Poll::Ready(Ok(piece)) => {
+                body.reading = None;
+                if piece.is_undefined() {
+                    body.end();
+                    return Poll::Ready(None);
+                }
+                let piece = Uint8Array::new(&piece).to_vec();
+                Poll::Ready(Some(Ok(Frame::data(piece.into()))))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.has_ended
+    }
+}
+
+impl Upstream for WorkerPorts {
+    type Body = ResponseBody;
+
+    async fn send(
+        &self,
+        request: http::Request<Bytes>,
+        timeouts: Timeouts,
+    ) -> Result<http::Response<ResponseBody>, SendError> {
+        let (parts, body) = request.into_parts();
+        let call = Rc::new(Call(io::call()));
+        // One piece, so that the upstream learns its length.
+        let body = (!body.is_empty()).then(|| Uint8Array::from(&body[..]));
+        let sent = call.0.send(
+            parts.method.as_str(),
+            &parts.uri.to_string(),
+            &lines(&parts.headers),
+            body,
+        );
+        // The host does not say when it is connected, so that there is one time for both.
+        let limit = Sleep::new(timeouts.connect + timeouts.first_byte);
+        let response = match future::select(JsFuture::from(sent), limit).await {
+            Either::Left((response, _)) => response.map_err(|error| unsent(&error))?,
+            Either::Right(_) => return Err(late("no answer in time")),
+        };
+        let response: web_sys::Response = response.unchecked_into();
+        let no_http = || SendError {
+            kind: SendErrorKind::Reset,
+            detail: "the answer was no HTTP".to_owned(),
+        };
+        let status = StatusCode::from_u16(response.status()).map_err(|_| no_http())?;
+        let headers = header_map(&io::response_headers(&response)).ok_or_else(no_http)?;
+        let is_bodiless = parts.method == http::Method::HEAD
+            || status == StatusCode::NO_CONTENT
+            || status == StatusCode::NOT_MODIFIED;
+        let mut answer = http::Response::new(ResponseBody {
+            ports: *self,
+            call,
+            response,
+            reading: None,
+            idle: timeouts.idle,
+            timer: None,
+            heard: Timestamp(0),
+            has_ended: is_bodiless,
+        });
+        *answer.status_mut() = status;
+        *answer.headers_mut() = headers;
+        Ok(answer)
+    }
+}
+
+fn late(detail: &str) -> SendError {
+    SendError {
+        kind: SendErrorKind::Timeout,
+        detail: detail.to_owned(),
+    }
+}
+
+/// A call without an answer. workerd has words and no codes; what it does not say counts as a broken connection.
+fn unsent(error: &JsValue) -> SendError {
+    let detail = io::words(error);
+    let says = |words: &str| detail.to_ascii_lowercase().contains(words);
+    let kind = if says("dns") {
+        SendErrorKind::Dns
+    } else if says("tls") || says("certificate") {
+        SendErrorKind::Tls
+    } else if says("refused") || says("connect") && !says("lost") {
+        SendErrorKind::Connect
+    } else {
+        SendErrorKind::Reset
+    };
+    SendError { kind, detail }
+}
+
+/// A body that broke off.
+fn broken(error: &JsValue) -> SendError {
+    SendError {
+        kind: SendErrorKind::Reset,
+        detail: io::words(error),
+    }
+}
