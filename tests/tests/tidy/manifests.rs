@@ -4,12 +4,17 @@ use toml::{Table, Value};
 
 use super::tree::SourceFile;
 
-/// The components of `spin.toml`: package, route, file, and whether it may use the store and call out.
-const COMPONENTS: [(&str, &str, &str, bool); 3] = [
-    ("proxy", "/...", "proxy_component.wasm", true),
-    ("admin", "/admin/api/...", "admin_component.wasm", true),
+/// The components of `spin.toml`: package, routes, file, and whether it may use the store and the database and call out.
+const COMPONENTS: [(&str, &[&str], &str, bool); 3] = [
+    ("proxy", &["/..."], "proxy_component.wasm", true),
+    (
+        "admin",
+        &["/admin/api/...", "/metrics"],
+        "admin_component.wasm",
+        true,
+    ),
     // The panel's files are static: whoever breaks into it finds nothing to read and nobody to call.
-    ("admin-ui", "/admin/...", "admin_ui.wasm", false),
+    ("admin-ui", &["/admin/..."], "admin_ui.wasm", false),
 ];
 
 /// Where upstreams may lie without further settings: anywhere over TLS, on this machine without.
@@ -80,7 +85,7 @@ pub fn spin(text: &str) -> Vec<String> {
     if names.len() != COMPONENTS.len() {
         complaints.push(format!("spin.toml: the components are {names:?}"));
     }
-    for (name, route, file, has_rights) in COMPONENTS {
+    for (name, own_routes, file, has_rights) in COMPONENTS {
         let component = components.and_then(|components| components.get(name));
         let Some(component) = component else {
             complaints.push(format!("spin.toml: {name} is missing"));
@@ -98,14 +103,14 @@ pub fn spin(text: &str) -> Vec<String> {
         let built = format!("target/wasm32-wasip2/component/{file}");
         expect("its source is not what the build makes", source == built);
         expect(
-            "its route is another one",
-            routes(&manifest, name) == [route],
+            "its routes are others",
+            routes(&manifest, name) == own_routes,
         );
+        let data: &[&str] = if has_rights { &["default"] } else { &[] };
         let stores = strings(component, "key_value_stores");
-        expect(
-            "its stores are others",
-            stores == if has_rights { vec!["default"] } else { vec![] },
-        );
+        expect("its stores are others", stores == data);
+        let databases = strings(component, "sqlite_databases");
+        expect("its databases are others", databases == data);
         let hosts = strings(component, "allowed_outbound_hosts");
         let reaches_all = OUTBOUND.iter().all(|host| hosts.contains(host));
         // A variable may add one more origin; nothing else may stand there.
@@ -204,6 +209,12 @@ mod tests {
                 "[component.admin-ui]\n",
                 "[component.admin-ui]\nkey_value_stores = [\"default\"]\n",
             ),
+            (
+                "[component.admin-ui]\n",
+                "[component.admin-ui]\nsqlite_databases = [\"default\"]\n",
+            ),
+            ("sqlite_databases = [\"default\"]", ""),
+            ("route = \"/metrics\"", "route = \"/figures\""),
             (
                 "[component.admin-ui]\n",
                 "[component.admin-ui]\nallowed_outbound_hosts = [\"https://*:*\"]\n",
