@@ -12,6 +12,7 @@ pub mod database;
 pub mod error;
 pub mod ids;
 pub mod joined;
+pub mod limit;
 pub mod ports;
 pub mod provider;
 pub mod proxy;

@@ -232,3 +232,18 @@ pub struct Limits {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub monthly_budget_micro_usd: Option<u64>,
 }
+
+impl Limits {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether what a request has taken counts, not only that it was made.
+    pub const fn count_usage(&self) -> bool {
+        self.tokens_per_minute.is_some()
+            || self.tokens_per_day.is_some()
+            || self.daily_budget_micro_usd.is_some()
+            || self.monthly_budget_micro_usd.is_some()
+    }
+}

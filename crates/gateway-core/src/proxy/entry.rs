@@ -11,8 +11,9 @@ use http::StatusCode;
 use super::Gateway;
 use super::routes::Operation;
 use crate::attempt::{FailedAttempt, Failure};
-use crate::config::model::{ClientKey, Price};
+use crate::config::model::{ClientKey, Limits, Price};
 use crate::config::snapshot::{Channel, Key, Snapshot};
+use crate::limit::statements::Spent;
 use crate::ports::{ProxyPorts, SendErrorKind};
 use crate::units::Timestamp;
 use crate::usage::price;
@@ -37,6 +38,9 @@ pub struct Entry<P: ProxyPorts> {
     prompt_bytes: Cell<u64>,
     /// What tokens cost where the answer comes from.
     price: Cell<Option<Price>>,
+    limits: Limits,
+    /// Whether nothing is kept of it.
+    is_left_out: Cell<bool>,
 }
 
 /// An attempt's place in its request's entry.
@@ -71,6 +75,8 @@ impl<P: ProxyPorts> Entry<P> {
             content_bytes: Cell::default(),
             prompt_bytes: Cell::default(),
             price: Cell::default(),
+            limits: client.limits,
+            is_left_out: Cell::default(),
         })
     }
 
@@ -165,6 +171,11 @@ impl<P: ProxyPorts> Entry<P> {
         record.end = end;
     }
 
+    /// Neither the log nor the ledger shall hear of the request.
+    pub fn leave_out(&self) {
+        self.is_left_out.set(true);
+    }
+
     /// Notes how an answer ended that had begun.
     pub fn close(&self, end: End) {
         self.record.borrow_mut().end = end;
@@ -200,6 +211,9 @@ impl<P: ProxyPorts> Entry<P> {
 
 impl<P: ProxyPorts> Drop for Entry<P> {
     fn drop(&mut self) {
+        if self.is_left_out.get() {
+            return;
+        }
         self.abandon();
         let ports = &self.gateway.ports;
         let mut record = self.record.take();
@@ -208,6 +222,14 @@ impl<P: ProxyPorts> Drop for Entry<P> {
         let price = self.price.get();
         record.cost_micro_usd = price.map_or(0, |price| price::cost_micro_usd(price, record.usage));
         ports.line(format_args!("{}", Line(&record)));
+        if self.limits.count_usage() {
+            let usage = record.usage;
+            let spent = Spent {
+                tokens: usage.prompt_tokens.saturating_add(usage.completion_tokens),
+                cost_micro_usd: record.cost_micro_usd,
+            };
+            self.gateway.charge(&record.key.id, spent);
+        }
         let settings = &self.snapshot.settings;
         if settings.ledger {
             self.gateway.record(record, settings);

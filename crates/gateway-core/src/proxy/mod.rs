@@ -2,6 +2,7 @@
 //! Owns the table of client routes. Must not know the admin API.
 
 mod account;
+mod admit;
 mod answer;
 mod attempt;
 mod authenticate;
@@ -36,6 +37,7 @@ use crate::ids;
 use crate::ports::{ProxyPorts, Record};
 use crate::reply::{self, Reply, ReplyBody};
 use crate::usage::record::End;
+use admit::Admission;
 use entry::Entry;
 use routes::{Found, Route};
 
@@ -47,6 +49,7 @@ pub struct Gateway<P> {
     cache: Cache,
     known: health::Known,
     ledger: ledger::Ledger,
+    admissions: admit::Admissions,
 }
 
 impl<P: ProxyPorts> Gateway<P> {
@@ -59,6 +62,7 @@ impl<P: ProxyPorts> Gateway<P> {
             cache: Cache::default(),
             known: health::Known::default(),
             ledger: ledger::Ledger::default(),
+            admissions: admit::Admissions::default(),
         }
     }
 
@@ -185,11 +189,40 @@ where
                 request_id,
                 entry: &entry,
             };
-            let outcome = forward(gateway, &snapshot, &call, body).await;
-            if let Err(error) = &outcome {
-                entry.refused(error.status, End::Refused);
-            }
-            outcome
+            admitted(gateway, &snapshot, &call, body).await
+        }
+    }
+}
+
+/// The part of the path that a client's limits are about.
+async fn admitted<P, B>(
+    gateway: &Rc<Gateway<P>>,
+    snapshot: &Snapshot,
+    call: &forward::Call<'_, P>,
+    body: B,
+) -> Result<Reply, GatewayError>
+where
+    P: ProxyPorts,
+    B: Body<Data = Bytes>,
+    B::Error: fmt::Display,
+{
+    let noted = |outcome: Result<Reply, GatewayError>| {
+        if let Err(error) = &outcome {
+            call.entry.refused(error.status, End::Refused);
+        }
+        outcome
+    };
+    let style = call.operation.errors;
+    // 5. Is it within the key's limits? Asked before a byte of the body is read, so that a refusal costs little.
+    match gateway.admit(call.client, call.entry).await {
+        Admission::Unlimited => noted(forward(gateway, snapshot, call, body).await),
+        Admission::Admitted(labels) => {
+            let outcome = noted(forward(gateway, snapshot, call, body).await);
+            Ok(admit::labelled(labels, outcome, style))
+        }
+        Admission::Refused(error, labels) => {
+            let outcome = noted(Err(*error));
+            Ok(admit::labelled(labels, outcome, style))
         }
     }
 }
@@ -206,11 +239,11 @@ where
     B: Body<Data = Bytes>,
     B::Error: fmt::Display,
 {
-    // 5. Read the body, bounded.
+    // 6. Read the body, bounded.
     let body = body::read(call.headers, body, snapshot.settings.max_request_bytes).await?;
-    // 6. Know what other instances have learned about upstreams.
+    // 7. Know what other instances have learned about upstreams.
     gateway.refresh().await;
-    // 7. Find the model in the body, and try candidates until one answers.
+    // 8. Find the model in the body, and try candidates until one answers.
     forward::run(gateway, snapshot, call, body).await
 }
 

@@ -11,6 +11,7 @@ mod dialects;
 mod failover;
 mod harmless;
 mod ledger;
+mod limits;
 mod request_path;
 mod setup;
 mod streaming;

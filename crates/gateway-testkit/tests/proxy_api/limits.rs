@@ -1,0 +1,524 @@
+//! Limits of client keys: who is let through, what refusals say and cost, and what the database's troubles mean.
+
+mod statements;
+
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use gateway_core::config::model::{Document, Limits, Price, Settings};
+use gateway_core::ports::{Clock as _, Record};
+use gateway_core::proxy;
+use gateway_core::units::Timestamp;
+use gateway_testkit::fakes::{DatabaseFault, FakeReply, START, block_on};
+use http_body::Frame;
+use http_body_util::Full;
+
+use super::setup::*;
+
+const CHAT: &str = r#"{"model":"m","messages":[]}"#;
+/// 100 tokens.
+const ANSWER: &str = r#"{"choices":[{"message":{"content":"yes"},"finish_reason":"stop"}],
+    "usage":{"prompt_tokens":60,"completion_tokens":40}}"#;
+const DAY_MS: u64 = 86_400_000;
+
+const NONE: Limits = Limits {
+    requests_per_minute: None,
+    tokens_per_minute: None,
+    tokens_per_day: None,
+    daily_budget_micro_usd: None,
+    monthly_budget_micro_usd: None,
+};
+
+fn requests(limit: u64) -> Limits {
+    Limits {
+        requests_per_minute: Some(limit),
+        ..NONE
+    }
+}
+
+fn document(limits: Limits) -> Document {
+    let mut key = client_key();
+    key.limits = limits;
+    let mut settings = Settings {
+        ledger: false,
+        ..Settings::default()
+    };
+    // $1 per request of 100 tokens.
+    let price = Price {
+        prompt: 10_000_000_000,
+        cached: None,
+        completion: 10_000_000_000,
+    };
+    settings.prices.insert("m".to_owned(), price);
+    Document {
+        channels: vec![channel("a", 1)],
+        keys: vec![key],
+        settings,
+        ..Document::default()
+    }
+}
+
+fn stage(limits: Limits) -> Stage {
+    let stage = Stage::with(&document(limits));
+    stage.upstream(|_| {
+        FakeReply::json(200, ANSWER)
+            .with_header("x-ratelimit-limit-requests", "10000")
+            .with_header("x-ratelimit-remaining-input-images", "9")
+    });
+    stage
+}
+
+/// A chat, with what it took being counted.
+fn chat(stage: &Stage) -> Answer {
+    let answer = stage.chat(CHAT);
+    stage.ports.run_background();
+    answer
+}
+
+fn calls(stage: &Stage) -> usize {
+    stage.ports.database().calls()
+}
+
+fn message(answer: &Answer) -> String {
+    answer.json()["error"]["message"]
+        .as_str()
+        .unwrap()
+        .to_owned()
+}
+
+#[track_caller]
+fn assert_refused(answer: &Answer, kind: &str, words: &str, retry_after: &str) {
+    assert_eq!(answer.error(), (429, "rate_limit_exceeded".to_owned()));
+    assert_eq!(answer.json()["error"]["type"], kind);
+    let message = message(answer);
+    assert!(message.contains(words), "{message}");
+    assert_eq!(answer.header("retry-after"), Some(retry_after), "{message}");
+}
+
+#[test]
+fn a_key_without_limits_makes_no_call_and_keeps_what_the_upstream_says() {
+    let stage = stage(NONE);
+    for _ in 0..3 {
+        let answer = chat(&stage);
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.header("x-ratelimit-limit-requests"), Some("10000"));
+        assert_eq!(answer.header("x-ratelimit-reset-requests"), None);
+    }
+    assert_eq!(calls(&stage), 0);
+}
+
+#[test]
+fn of_many_requests_at_once_in_many_instances_exactly_the_limit_passes() {
+    for (instances, limit) in [(1, 37), (8, 37), (200, 37), (3, 1)] {
+        let stage = stage(requests(limit));
+        let gateways: Vec<_> = (0..instances)
+            .map(|_| stage.another_instance().gateway)
+            .collect();
+        let requests = (0..200).map(|number| {
+            let gateway = Rc::clone(&gateways[number % instances]);
+            async move {
+                let request = post("/v1/chat/completions", CHAT).map(Full::new);
+                proxy::handle(&gateway, request).await.status().as_u16()
+            }
+        });
+        let statuses = block_on(join_all(requests));
+        let count = |wanted: u16| statuses.iter().filter(|status| **status == wanted).count();
+        let limit = usize::try_from(limit).unwrap();
+        assert_eq!(
+            (count(200), count(429)),
+            (limit, 200 - limit),
+            "{instances} instances"
+        );
+        assert_eq!(stage.ports.upstream().requests().len(), limit);
+    }
+}
+
+#[test]
+fn answers_and_refusals_tell_the_limit_what_is_left_and_when_it_is_whole_again() {
+    let stage = stage(Limits {
+        tokens_per_minute: Some(250),
+        ..requests(3)
+    });
+    let told = |answer: &Answer| -> Vec<String> {
+        let mut told: Vec<String> = answer
+            .headers
+            .iter()
+            .filter(|(name, _)| name.as_str().starts_with("x-ratelimit-"))
+            .map(|(name, value)| {
+                let name = name.as_str().trim_start_matches("x-ratelimit-");
+                format!("{name} {}", value.to_str().unwrap())
+            })
+            .collect();
+        told.sort();
+        told
+    };
+    assert_eq!(
+        told(&chat(&stage)),
+        [
+            "limit-requests 3",
+            "limit-tokens 250",
+            "remaining-requests 2",
+            "remaining-tokens 250",
+            "reset-requests 1m0s",
+            "reset-tokens 0s",
+        ]
+    );
+    stage.ports.advance_ms(1_500);
+    // Also on an error that is the gateway's own.
+    let answer = stage.chat("{");
+    assert_eq!(answer.status, 400);
+    let reset = &[
+        "reset-requests 1m28.5s".to_owned(),
+        "reset-tokens 1m57.9s".to_owned(),
+    ];
+    assert_eq!(&told(&answer)[4..], reset);
+    assert_eq!(answer.header("x-ratelimit-remaining-tokens"), Some("150"));
+    assert_eq!(chat(&stage).status, 200);
+    let answer = chat(&stage);
+    assert_refused(
+        &answer,
+        "requests",
+        "limit of 3 requests per minute is used up (3 used). Try again in 58.5s, at 2026-11-22T00:01:00.000Z",
+        "59",
+    );
+    assert_eq!(answer.header("x-ratelimit-limit-requests"), Some("3"));
+    assert_eq!(answer.header("x-ratelimit-remaining-requests"), Some("0"));
+    assert_eq!(answer.header("x-should-retry"), None);
+    let cross_origin = http::Request::post("/v1/chat/completions")
+        .header("authorization", format!("Bearer {KEY}"))
+        .header("origin", "https://app.example")
+        .body(Bytes::from_static(CHAT.as_bytes()));
+    let answer = stage.send(cross_origin.unwrap());
+    assert_eq!(answer.status, 429);
+    let exposed = answer.header("access-control-expose-headers").unwrap();
+    assert!(exposed.contains("x-ratelimit-reset-requests"), "{exposed}");
+}
+
+#[test]
+fn anthropics_clients_get_their_own_envelope() {
+    let stage = stage(requests(1));
+    assert_eq!(chat(&stage).status, 200);
+    let answer = stage.send(post("/v1/messages", CHAT));
+    assert_eq!(answer.status, 429);
+    let body = answer.json();
+    assert_eq!(body["type"], "error");
+    assert_eq!(body["error"]["type"], "rate_limit_error");
+    assert_eq!(answer.header("retry-after"), Some("60"));
+    assert!(message(&answer).contains("1 requests per minute"));
+}
+
+/// A body that must not be read.
+struct Untouched;
+
+impl http_body::Body for Untouched {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        panic!("the body of a request that is refused was read");
+    }
+}
+
+#[test]
+fn a_refusal_reads_no_body() {
+    let stage = stage(requests(1));
+    assert_eq!(chat(&stage).status, 200);
+    for _ in 0..2 {
+        let request = post("/v1/chat/completions", CHAT).map(|_| Untouched);
+        let reply = block_on(proxy::handle(&stage.gateway, request));
+        assert_eq!(reply.status(), 429);
+    }
+}
+
+#[test]
+fn a_refusal_is_remembered_until_it_ends_or_the_limits_change() {
+    let stage = stage(requests(2));
+    assert_eq!([chat(&stage).status, chat(&stage).status], [200, 200]);
+    assert_eq!(chat(&stage).status, 429);
+    let before = calls(&stage);
+    for _ in 0..50 {
+        let answer = chat(&stage);
+        assert_eq!(answer.header("retry-after"), Some("60"));
+    }
+    assert_eq!(calls(&stage), before, "asked out of memory");
+    stage.ports.advance_ms(30_000);
+    assert_eq!(chat(&stage).header("retry-after"), Some("30"));
+    assert_eq!(calls(&stage), before);
+    // Another instance knows nothing yet, and hears the same.
+    assert_eq!(stage.another_instance().chat(CHAT).status, 429);
+    assert_eq!(calls(&stage), before + 1);
+
+    let raised = serde_json::to_vec(&document(requests(3))).unwrap();
+    stage.ports.store().put(Record::Config, raised);
+    stage.ports.advance_ms(2_000);
+    assert_eq!(chat(&stage).status, 200, "the limit was raised");
+    assert_eq!(chat(&stage).status, 429);
+    stage.ports.advance_ms(28_000);
+    assert_eq!(chat(&stage).status, 200, "the window is over");
+}
+
+#[test]
+fn one_request_is_one_call_and_a_count_of_requests_needs_no_other() {
+    let stage = stage(requests(5));
+    // The table is made by the first request.
+    chat(&stage);
+    let before = calls(&stage);
+    chat(&stage);
+    assert_eq!(calls(&stage), before + 1);
+}
+
+#[test]
+fn tokens_and_money_count_when_they_are_spent() {
+    let limit = |limits: Limits| -> Stage { stage(limits) };
+    let tokens_per_minute = limit(Limits {
+        tokens_per_minute: Some(150),
+        ..NONE
+    });
+    let tokens_per_day = limit(Limits {
+        tokens_per_day: Some(150),
+        ..NONE
+    });
+    let daily = limit(Limits {
+        daily_budget_micro_usd: Some(1_500_000),
+        ..NONE
+    });
+    let monthly = limit(Limits {
+        monthly_budget_micro_usd: Some(1_500_000),
+        ..NONE
+    });
+    // It is the 22nd of November, midnight.
+    for (stage, kind, words, wait_ms) in [
+        (
+            tokens_per_minute,
+            "tokens",
+            "limit of 150 tokens per minute is used up (200 used)",
+            75_000,
+        ),
+        (
+            tokens_per_day,
+            "tokens",
+            "limit of 150 tokens per day (UTC) is used up (200 used)",
+            DAY_MS,
+        ),
+        (
+            daily,
+            "insufficient_quota",
+            "budget of $1.50 per day (UTC) is used up ($2.00 used)",
+            DAY_MS,
+        ),
+        (
+            monthly,
+            "insufficient_quota",
+            "budget of $1.50 per month (UTC) is used up ($2.00 used)",
+            9 * DAY_MS,
+        ),
+    ] {
+        // Nothing is used, then 100, which still is within the limit.
+        assert_eq!(chat(&stage).status, 200, "{words}");
+        assert_eq!(chat(&stage).status, 200, "{words}");
+        let answer = chat(&stage);
+        let seconds = u64::div_ceil(wait_ms, 1000).to_string();
+        assert_refused(&answer, kind, words, &seconds);
+        // SDKs wait a minute at most, so they are told not to come back by themselves.
+        assert_eq!(answer.header("x-should-retry"), Some("false"), "{words}");
+        stage.ports.advance_ms(wait_ms - 1);
+        assert_eq!(chat(&stage).status, 429, "{words}");
+        stage.ports.advance_ms(1);
+        assert_eq!(chat(&stage).status, 200, "{words}");
+    }
+}
+
+#[test]
+fn what_is_under_way_is_not_counted_yet() {
+    let stage = stage(Limits {
+        tokens_per_day: Some(1),
+        ..NONE
+    });
+    let requests = (0..7).map(|_| async {
+        let request = post("/v1/chat/completions", CHAT).map(Full::new);
+        let reply = proxy::handle(&stage.gateway, request).await;
+        let status = reply.status().as_u16();
+        (
+            status,
+            gateway_testkit::fakes::read_body(reply).await.is_ok(),
+        )
+    });
+    assert_eq!(block_on(join_all(requests)), [(200, true); 7]);
+    stage.ports.run_background();
+    let used = "SELECT day_tokens, day_cost FROM allowance WHERE key = 'ck_test'";
+    let row = &stage.ports.database().rows(used)[0];
+    assert_eq!([row[0].count(), row[1].count()], [700, 7_000_000]);
+    assert_eq!(chat(&stage).status, 429);
+}
+
+#[test]
+fn what_fails_takes_nothing_and_what_breaks_off_takes_what_was_given() {
+    let stage = stage(Limits {
+        tokens_per_day: Some(100),
+        ..NONE
+    });
+    stage.upstream(|_| FakeReply::json(400, "{}"));
+    for _ in 0..3 {
+        assert_eq!(chat(&stage).status, 400);
+    }
+    stage.upstream(|_| {
+        let piece = "data: {\"choices\":[{\"delta\":{\"content\":\"12345678\"}}]}\n\n";
+        FakeReply::pieces(200, "text/event-stream", [Bytes::from(piece)]).silent()
+    });
+    let request = post("/v1/chat/completions", r#"{"model":"m","stream":true}"#).map(Full::new);
+    let reply = block_on(proxy::handle(&stage.gateway, request));
+    assert_eq!(reply.status(), 200);
+    drop(reply);
+    stage.ports.run_background();
+    // The client has left: 8 bytes of text are 2 tokens, 27 of the request 7.
+    let row = &stage
+        .ports
+        .database()
+        .rows("SELECT day_tokens FROM allowance")[0];
+    assert_eq!(row[0].count(), 9);
+}
+
+#[test]
+fn who_cannot_be_counted_is_not_let_through_and_all_others_are() {
+    for (fault, most_ms) in [(DatabaseFault::Refuse, 0), (DatabaseFault::Hang, 1_000)] {
+        let stage = stage(requests(5));
+        let free = client_key_named("free");
+        let mut document = document(requests(5));
+        document.keys.push(free);
+        let stored = serde_json::to_vec(&document).unwrap();
+        stage.ports.store().put(Record::Config, stored);
+        stage.ports.database().set_fault(fault);
+        let answer = stage.chat(CHAT);
+        assert_eq!(answer.error(), (503, "store_unavailable".to_owned()));
+        assert!(message(&answer).contains("limits"), "{}", message(&answer));
+        assert_eq!(answer.header("retry-after"), Some("1"));
+        let took = stage.ports.now().since_ms(START);
+        assert!(took <= most_ms, "{fault:?}: {took} ms");
+        let request = http::Request::post("/v1/chat/completions")
+            .header("authorization", "Bearer sk-free")
+            .body(Bytes::from_static(CHAT.as_bytes()));
+        assert_eq!(stage.send(request.unwrap()).status, 200, "{fault:?}");
+        assert!(stage.ports.upstream().requests().len() == 1, "{fault:?}");
+        let lines = stage.ports.log_lines().join("\n");
+        assert!(lines.contains("ck_test cannot be checked"), "{lines}");
+        // It heals by itself.
+        stage.ports.database().set_fault(DatabaseFault::None);
+        assert_eq!(stage.chat(CHAT).status, 200, "{fault:?}");
+    }
+}
+
+fn client_key_named(name: &str) -> gateway_core::config::model::ClientKey {
+    let mut key = client_key();
+    key.id = format!("ck_{name}");
+    key.hash = gateway_core::ids::hex(&gateway_core::ids::hash_client_key(
+        format!("sk-{name}").as_bytes(),
+    ));
+    key
+}
+
+#[test]
+fn what_could_not_be_counted_at_once_is_counted_later() {
+    let limits = Limits {
+        tokens_per_day: Some(250),
+        ..NONE
+    };
+    for (fault, times, total) in [
+        (DatabaseFault::Refuse, 1, 200),
+        (DatabaseFault::Refuse, 2, 200),
+        (DatabaseFault::Hang, 2, 200),
+        // Given up, and kept for the next time.
+        (DatabaseFault::Refuse, 3, 200),
+        // Counted, but nobody said so: charged twice rather than not at all.
+        (DatabaseFault::FailAfterCommit, 1, 300),
+    ] {
+        let stage = stage(limits);
+        let used = || {
+            stage
+                .ports
+                .database()
+                .rows("SELECT day_tokens FROM allowance")[0][0]
+                .count()
+        };
+        // The table is there.
+        assert_eq!(stage.chat("{").status, 400);
+        stage.ports.database().fault_next(DatabaseFault::None, 0);
+        assert_eq!(stage.chat(CHAT).status, 200);
+        stage.ports.database().fault_next(fault, times);
+        stage.ports.run_background();
+        stage.ports.database().set_fault(DatabaseFault::None);
+        assert_eq!(chat(&stage).status, 200, "{fault:?}");
+        assert_eq!(used(), total, "{fault:?}, {times} times");
+    }
+}
+
+#[test]
+fn refusals_are_in_the_ledger_but_cannot_flood_it() {
+    let mut document = document(requests(1));
+    document.settings.ledger = true;
+    let stage = Stage::with_ledger(&document);
+    stage.upstream(|_| FakeReply::json(200, ANSWER));
+    assert_eq!(stage.chat(CHAT).status, 200);
+    // From the database, then out of memory.
+    for _ in 0..500 {
+        assert_eq!(stage.chat(CHAT).status, 429);
+    }
+    stage.ports.advance_ms(1_000);
+    for _ in 0..500 {
+        assert_eq!(stage.chat(CHAT).status, 429);
+    }
+    stage.ports.run_background();
+    let rows = stage
+        .ports
+        .database()
+        .rows("SELECT status, ended, prompt_tokens, attempts FROM request ORDER BY seq");
+    let statuses: Vec<u64> = rows.iter().map(|row| row[0].count()).collect();
+    assert_eq!(statuses, [200, 429, 429]);
+    let refused = &rows[1];
+    assert_eq!(refused[1].text(), Some("refused"));
+    assert_eq!((refused[2].count(), refused[3].text()), (0, Some("[]")));
+    let errors = "SELECT sum(errors), sum(requests) FROM usage_hour WHERE hour > 0";
+    let sums = &stage.ports.database().rows(errors)[0];
+    assert_eq!([sums[0].count(), sums[1].count()], [2, 3]);
+    let lines = stage.ports.log_lines();
+    let about = lines.iter().filter(|line| line.contains(" 429"));
+    assert_eq!(about.count(), 2, "{lines:?}");
+}
+
+#[test]
+fn keys_do_not_share_their_allowance() {
+    let stage = stage(requests(1));
+    let mut document = document(requests(1));
+    let mut other = client_key_named("other");
+    other.limits = requests(1);
+    document.keys.push(other);
+    let stored = serde_json::to_vec(&document).unwrap();
+    stage.ports.store().put(Record::Config, stored);
+    let ask = |key: &str| {
+        let request = http::Request::post("/v1/chat/completions")
+            .header("authorization", format!("Bearer {key}"))
+            .body(Bytes::from_static(CHAT.as_bytes()));
+        stage.send(request.unwrap()).status
+    };
+    assert_eq!(
+        [ask(KEY), ask("sk-other"), ask(KEY), ask("sk-other")],
+        [200, 200, 429, 429]
+    );
+}
+
+#[test]
+fn a_clock_that_was_set_back_locks_nobody_out() {
+    let stage = stage(requests(1));
+    stage.ports.set_now(Timestamp(START.0 + 400 * DAY_MS));
+    assert_eq!(stage.another_instance().chat(CHAT).status, 200);
+    stage.ports.set_now(START);
+    assert_eq!(stage.another_instance().chat(CHAT).status, 200);
+    assert_eq!(stage.another_instance().chat(CHAT).status, 429);
+    stage.ports.advance_ms(60_000);
+    assert_eq!(stage.another_instance().chat(CHAT).status, 200);
+}
