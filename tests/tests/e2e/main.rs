@@ -27,6 +27,7 @@ mod public;
 mod request_body;
 mod resilience;
 mod state;
+mod stopping;
 mod streaming;
 mod timeouts;
 mod truncated;
