@@ -225,6 +225,20 @@ export type ClientKeyCreate = {
   last_used_at?: string | null;
 };
 
+export type Standing = {
+  limit: number;
+  used: number;
+  resets_at: string;
+};
+
+export type Allowance = {
+  requests_per_minute: Standing | null;
+  tokens_per_minute: Standing | null;
+  tokens_per_day: Standing | null;
+  daily_budget_micro_usd: Standing | null;
+  monthly_budget_micro_usd: Standing | null;
+};
+
 export type ClientKeyList = {
   data: Array<ClientKey>;
 };
@@ -457,6 +471,7 @@ export type Calls =
   | "GET /channels/{id}/models"
   | "GET /keys"
   | "POST /keys"
+  | "GET /keys/{id}/allowance"
   | "GET /keys/{id}"
   | "PATCH /keys/{id}"
   | "DELETE /keys/{id}"

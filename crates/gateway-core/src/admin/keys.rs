@@ -5,7 +5,7 @@ use http::StatusCode;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::document;
+use super::{allowance, document};
 use crate::config::model::{ClientKey, Document, Limits};
 use crate::config::validate::{ClientKeyChange, MAX_CLIENT_KEYS, Problems};
 use crate::error::{Case, GatewayError};
@@ -133,6 +133,7 @@ pub async fn delete<P: AdminPorts>(ports: &P, id: &str) -> Result<Reply, Gateway
         Ok(())
     })
     .await?;
+    allowance::forget(ports, id).await;
     ports.line(format_args!("admin: client key {id} deleted"));
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }

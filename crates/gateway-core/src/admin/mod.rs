@@ -1,6 +1,7 @@
 //! The admin API: from HTTP request to HTTP response. Owns the order in which a request is judged, and who does the
 //! work; all routes are in `routes`. Each noun has its own file; none of them reads a body.
 
+mod allowance;
 mod body;
 mod channels;
 mod config;
@@ -166,6 +167,7 @@ impl<P: AdminPorts> Work<'_, P> {
             Place::ChannelModels => upstream_models::list(self.ports, self.settings, self.id).await,
             Place::Keys => keys::list(self.ports).await,
             Place::Key => keys::show(self.ports, self.id).await,
+            Place::Allowance => allowance::show(self.ports, self.id).await,
             Place::Config => config::export(self.ports, self.settings, &self.head.uri).await,
             Place::Route => dry_run::run(self.ports, self.settings, &self.head.uri).await,
             Place::Status => status::show(self.ports, self.settings).await,

@@ -24,6 +24,8 @@ pub enum Place {
     Keys,
     /// One client key.
     Key,
+    /// What a client key has used of its limits.
+    Allowance,
     /// The whole configuration.
     Config,
     /// Who would answer a request.
@@ -45,6 +47,7 @@ pub const ROUTES: &[(&str, Place, &str)] = &[
     ("channels/{id}/models", Place::ChannelModels, "GET, HEAD"),
     ("keys", Place::Keys, "GET, HEAD, POST"),
     ("keys/{id}", Place::Key, "GET, HEAD, PATCH, DELETE"),
+    ("keys/{id}/allowance", Place::Allowance, "GET, HEAD"),
     ("config", Place::Config, "GET, HEAD, PUT"),
     ("route", Place::Route, "GET, HEAD"),
     ("status", Place::Status, "GET, HEAD"),

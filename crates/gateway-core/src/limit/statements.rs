@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use super::window::WINDOW_MS;
 use super::{allowance::Allowance, calendar};
 use crate::config::model::Limits;
-use crate::sql::{Row, SqlError, Statement, Value};
+use crate::sql::{Row, Statement, Value};
 use crate::units::Timestamp;
 
 /// The columns in the order in which statements give them; the last is whether the last request was within the limits.
@@ -53,11 +53,6 @@ pub fn create() -> Statement {
     }
     text.push_str(") WITHOUT ROWID");
     Statement::new(text)
-}
-
-/// Whether a statement failed since the table is missing.
-pub fn is_missing(error: &SqlError) -> bool {
-    error.detail.contains("no such table")
 }
 
 /// Reads what a key has used: one row of [`COLUMNS`], or none.

@@ -19,7 +19,7 @@ use crate::limit::statements::{self, Spent};
 use crate::limit::tell;
 use crate::ports::{Place, ProxyPorts};
 use crate::reply::Reply;
-use crate::sql::{Row, SqlError, Statement};
+use crate::sql::{Row, SqlError, SqlErrorKind, Statement};
 use crate::units::Timestamp;
 
 /// How long a request waits to hear whether it is within its limits. After that it is refused: a limit that lets
@@ -200,7 +200,7 @@ impl<P: ProxyPorts> Gateway<P> {
     ) -> Result<Vec<Row>, SqlError> {
         let (ports, place) = (&self.ports, Place::Allowance(key));
         match database::query(ports, place, statement.clone(), patience).await {
-            Err(error) if statements::is_missing(&error) => {
+            Err(error) if error.kind == SqlErrorKind::NoTable => {
                 let both = vec![statements::create(), statement];
                 let mut answers = database::transact(ports, place, both, patience).await?;
                 Ok(answers.pop().unwrap_or_default())

@@ -5,6 +5,7 @@
     reason = "helpers of tests may panic as tests do; clippy only knows functions marked #[test]"
 )]
 
+mod allowance;
 mod channels;
 mod client_keys;
 mod config;

@@ -1,0 +1,133 @@
+//! What a client key has used of its limits, as the panel shows it.
+
+use gateway_core::limit::statements::{self, Spent};
+use gateway_core::ports::{Clock as _, Place, Sql as _};
+use gateway_core::sql::Statement;
+use gateway_testkit::fakes::{DatabaseFault, block_on};
+use serde_json::{Value, json};
+
+use crate::Gateway;
+
+fn key(gateway: &Gateway, limits: &Value) -> String {
+    let body = json!({"name": "a", "limits": limits});
+    let created = gateway.call("POST", "keys", &body).expect(201);
+    created["id"].as_str().unwrap().to_owned()
+}
+
+fn run(gateway: &Gateway, id: &str, statement: Statement) {
+    let statements = vec![statements::create(), statement];
+    block_on(gateway.ports.transact(Place::Allowance(id), statements)).unwrap();
+}
+
+fn rows(gateway: &Gateway) -> u64 {
+    let rows = gateway.ports.database();
+    rows.rows("SELECT count(*) FROM allowance")[0][0].count()
+}
+
+#[test]
+fn every_limit_that_a_key_has_is_shown_with_what_is_used_of_it() {
+    let mut gateway = Gateway::new();
+    let id = key(
+        &gateway,
+        &json!({"requests_per_minute": 5, "tokens_per_day": 1000, "monthly_budget_micro_usd": 2_000_000}),
+    );
+    let path = format!("keys/{id}/allowance");
+    let nothing =
+        |limit: u64, resets_at: &str| json!({"limit": limit, "used": 0, "resets_at": resets_at});
+    let mut expected = json!({
+        "requests_per_minute": nothing(5, "2026-11-22T00:00:00.000Z"),
+        "tokens_per_minute": null,
+        "tokens_per_day": nothing(1000, "2026-11-23T00:00:00.000Z"),
+        "daily_budget_micro_usd": null,
+        "monthly_budget_micro_usd": nothing(2_000_000, "2026-12-01T00:00:00.000Z"),
+    });
+    assert_eq!(
+        gateway.get(&path).expect(200),
+        expected,
+        "nothing was ever counted"
+    );
+
+    let spent = Spent {
+        tokens: 1200,
+        cost_micro_usd: 345,
+    };
+    let now = gateway.ports.now();
+    let limits = gateway_core::config::model::Limits::default();
+    run(&gateway, &id, statements::ask(&id, &limits, now));
+    run(&gateway, &id, statements::settle(&id, spent, now));
+    expected["requests_per_minute"] =
+        json!({"limit": 5, "used": 1, "resets_at": "2026-11-22T00:01:00.000Z"});
+    expected["tokens_per_day"]["used"] = json!(1200);
+    expected["monthly_budget_micro_usd"]["used"] = json!(345);
+    assert_eq!(gateway.get(&path).expect(200), expected);
+    gateway.call("HEAD", &path, &Value::Null).expect(200);
+
+    // A day later.
+    gateway.ports.advance_ms(86_400_000);
+    gateway.log_in();
+    let later = gateway.get(&path).expect(200);
+    assert_eq!(later["requests_per_minute"]["used"], 0);
+    assert_eq!(later["tokens_per_day"]["used"], 0);
+    assert_eq!(later["monthly_budget_micro_usd"]["used"], 345);
+}
+
+#[test]
+fn a_key_without_limits_asks_nobody_and_an_unknown_one_is_not_found() {
+    let gateway = Gateway::new();
+    let id = key(&gateway, &json!({}));
+    gateway.ports.database().set_fault(DatabaseFault::Refuse);
+    let view = gateway.get(&format!("keys/{id}/allowance")).expect(200);
+    assert!(view.as_object().unwrap().values().all(Value::is_null));
+    assert_eq!(view.as_object().unwrap().len(), 5);
+    gateway
+        .get("keys/ck_unknown/allowance")
+        .expect_error(404, "not_found");
+    gateway
+        .call("POST", &format!("keys/{id}/allowance"), &json!({}))
+        .expect_error(405, "method_not_allowed");
+}
+
+#[test]
+fn a_database_that_does_not_answer_is_told() {
+    for fault in [DatabaseFault::Refuse, DatabaseFault::Hang] {
+        let gateway = Gateway::new();
+        let id = key(&gateway, &json!({"tokens_per_minute": 5}));
+        gateway.ports.database().set_fault(fault);
+        gateway
+            .get(&format!("keys/{id}/allowance"))
+            .expect_error(503, "store_unavailable");
+        let lines = gateway.ports.log_lines().join("\n");
+        assert!(lines.contains("admin: database:"), "{lines}");
+        // What cannot be forgotten keeps no key alive.
+        gateway
+            .call("DELETE", &format!("keys/{id}"), &Value::Null)
+            .expect(204);
+        let lines = gateway.ports.log_lines().join("\n");
+        assert!(lines.contains("is not forgotten"), "{lines}");
+    }
+}
+
+#[test]
+fn what_a_key_has_used_goes_with_the_key() {
+    let gateway = Gateway::new();
+    let ids = [json!({}), json!({"requests_per_minute": 1})].map(|limits| key(&gateway, &limits));
+    let now = gateway.ports.now();
+    for id in &ids {
+        let limits = gateway_core::config::model::Limits::default();
+        run(&gateway, id, statements::ask(id, &limits, now));
+    }
+    assert_eq!(rows(&gateway), 2);
+    for (id, left) in ids.iter().zip([1, 0]) {
+        gateway
+            .call("DELETE", &format!("keys/{id}"), &Value::Null)
+            .expect(204);
+        assert_eq!(rows(&gateway), left);
+    }
+    // Where nothing was ever counted, there is nothing to forget.
+    let gateway = Gateway::new();
+    let id = key(&gateway, &json!({}));
+    gateway
+        .call("DELETE", &format!("keys/{id}"), &Value::Null)
+        .expect(204);
+    assert!(!gateway.ports.log_lines().join("\n").contains("forgotten"));
+}
