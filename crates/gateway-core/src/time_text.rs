@@ -25,6 +25,14 @@ pub fn format(time: Timestamp) -> String {
     )
 }
 
+/// `2026-11-22T00:00:00Z`, for times that stand for a whole hour or day.
+pub fn format_second(time: Timestamp) -> String {
+    let mut text = format(time);
+    text.truncate("2026-11-22T00:00:00".len());
+    text.push('Z');
+    text
+}
+
 /// Reads any RFC 3339 time, in whatever offset; `None` when it is none or lies before 1970.
 pub fn parse(text: &str) -> Option<Timestamp> {
     let moment = OffsetDateTime::parse(text, &Rfc3339).ok()?;
@@ -51,6 +59,13 @@ mod tests {
             assert_eq!(parse(text), Some(Timestamp(milliseconds)));
         }
         assert_eq!(format(Timestamp(u64::MAX)), "9999-12-31T23:59:59.999Z");
+    }
+
+    #[test]
+    fn whole_seconds_have_no_fraction() {
+        let time = Timestamp(1_795_305_600_123);
+        assert_eq!(format_second(time), "2026-11-22T00:00:00Z");
+        assert_eq!(format_second(Timestamp(u64::MAX)), "9999-12-31T23:59:59Z");
     }
 
     #[test]

@@ -201,7 +201,7 @@ impl Sql for FakePorts {
         yield_once().await;
         let database = &self.inner.database;
         let broken = || SqlError::from_words("the database is broken for this test");
-        match database.begin() {
+        match database.begin(&statements) {
             DatabaseFault::None => database.run(&statements),
             DatabaseFault::Refuse => Err(broken()),
             DatabaseFault::FailAfterCommit => database.run(&statements).and(Err(broken())),

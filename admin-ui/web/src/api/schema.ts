@@ -457,6 +457,110 @@ export type Status = {
   problems: Array<string>;
 };
 
+export type ModelsRequest = {
+  name?: string;
+  enabled?: boolean;
+  provider?: "openai" | "azure" | "anthropic";
+  base_url?: string;
+  models?: Array<string>;
+  model_map?: Record<string, string>;
+  priority?: number;
+  weight?: number;
+  headers?: Record<string, string>;
+  drop_params?: Array<string>;
+  stream_usage?: boolean;
+  connect_timeout_ms?: number;
+  first_byte_timeout_ms?: number;
+  idle_timeout_ms?: number;
+  hedge_after_ms?: number | null;
+  azure?: Azure | null;
+  prices?: Record<string, Price>;
+  keys?: Array<KeyChange>;
+  id?: string;
+  created_at?: string;
+  updated_at?: string;
+  channel_id?: string;
+};
+
+export type Quantiles = {
+  p50: number | null;
+  p95: number | null;
+  p99: number | null;
+};
+
+export type Named = {
+  id: string;
+  name: string;
+};
+
+export type UsageRow = {
+  bucket: string;
+  model?: string;
+  channel?: {
+    id: string;
+    name: string;
+  } | null;
+  key?: Named;
+  requests: number;
+  errors: number;
+  failovers: number;
+  estimated: number;
+  prompt_tokens: number;
+  completion_tokens: number;
+  cached_tokens: number;
+  reasoning_tokens: number;
+  cost_micro_usd: number;
+  total_ms: Quantiles;
+  first_byte_ms: Quantiles;
+};
+
+export type Usage = {
+  data: Array<UsageRow>;
+  from: string;
+  to: string;
+};
+
+export type RequestEnd = "complete" | "client_gone" | "upstream_broke" | "refused";
+
+export type RequestAttempt = {
+  channel: string;
+  channel_name: string;
+  key: string;
+  outcome: "answered" | "unreachable" | "timeout" | "server_error" | "throttled" | "key_refused" | "model_unknown" | "request_refused" | "abandoned";
+  status: number | null;
+  ms: number;
+};
+
+export type RequestRow = {
+  id: string;
+  time: string;
+  key: string;
+  key_name: string;
+  channel: string | null;
+  channel_name: string | null;
+  upstream_key: string | null;
+  model: string;
+  upstream_model: string | null;
+  endpoint: string;
+  stream: boolean;
+  status: number;
+  attempts: Array<RequestAttempt>;
+  first_byte_ms: number | null;
+  total_ms: number;
+  prompt_tokens: number;
+  completion_tokens: number;
+  cached_tokens: number;
+  reasoning_tokens: number;
+  estimated: boolean;
+  end: RequestEnd;
+  cost_micro_usd: number;
+};
+
+export type RequestPage = {
+  data: Array<RequestRow>;
+  has_more: boolean;
+};
+
 /** Every call that there is. */
 export type Calls =
   | "POST /login"
@@ -479,4 +583,7 @@ export type Calls =
   | "PUT /config"
   | "GET /route"
   | "GET /status"
+  | "POST /models"
+  | "GET /usage"
+  | "GET /requests"
   | "GET /openapi.json";

@@ -188,6 +188,20 @@ pub async fn delete<P: AdminPorts>(ports: &P, id: &str) -> Result<Reply, Gateway
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }
 
+/// A channel as `body` would make or change it, for a look at its upstream; nothing is stored.
+pub fn draft<P: AdminPorts>(
+    ports: &P,
+    settings: &AdminSettings,
+    stored: Option<Channel>,
+    body: &Value,
+) -> Result<Channel, GatewayError> {
+    let mut problems = Problems::default();
+    let change = ChannelChange::read(body, &mut problems);
+    let mut channel = stored.unwrap_or_else(|| Channel::blank(ports.now()));
+    apply(ports, settings, &change, &mut channel, problems)?;
+    Ok(channel)
+}
+
 fn find<'d>(document: &'d mut Document, id: &str) -> Result<&'d mut Channel, GatewayError> {
     let found = document
         .channels

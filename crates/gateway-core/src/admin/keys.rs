@@ -1,11 +1,13 @@
 //! Client keys: list, create, show, change, delete. Owns how they look from outside, and the one moment at which
 //! a key is shown; the rules of their values are [`crate::config::validate`]'s.
 
+use std::collections::BTreeMap;
+
 use http::StatusCode;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{allowance, document};
+use super::{allowance, document, past};
 use crate::config::model::{ClientKey, Document, Limits};
 use crate::config::validate::{ClientKeyChange, MAX_CLIENT_KEYS, Problems};
 use crate::error::{Case, GatewayError};
@@ -14,6 +16,7 @@ use crate::ports::AdminPorts;
 use crate::reply::{self, Reply};
 use crate::secret::{self, Secret};
 use crate::time_text;
+use crate::units::Timestamp;
 
 /// A client key as the API shows it: neither the key nor its hash.
 #[derive(Serialize)]
@@ -26,7 +29,6 @@ struct KeyView<'a> {
     expires_at: Option<String>,
     limits: Limits,
     created_at: String,
-    /// The use of keys is not recorded so far.
     last_used_at: Option<String>,
     /// The key itself, in the answer to its creation only.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -53,12 +55,22 @@ impl<'a> KeyView<'a> {
             key: None,
         }
     }
+
+    /// With the time of its last use, out of `uses`.
+    fn used(mut self, uses: &BTreeMap<String, u64>) -> Self {
+        let time = uses.get(self.id).copied();
+        self.last_used_at = time.map(|time| time_text::format(Timestamp(time)));
+        self
+    }
 }
 
 /// `GET keys`.
 pub async fn list<P: AdminPorts>(ports: &P) -> Result<Reply, GatewayError> {
     let document = document::load(ports).await?;
-    let data = document.keys.iter().map(KeyView::new).collect();
+    let ids: Vec<&str> = document.keys.iter().map(|key| key.id.as_str()).collect();
+    let uses = past::last_uses(ports, &ids).await;
+    let view = |key| KeyView::new(key).used(&uses);
+    let data = document.keys.iter().map(view).collect();
     Ok(reply::json(StatusCode::OK, &ListView { data }))
 }
 
@@ -66,7 +78,8 @@ pub async fn list<P: AdminPorts>(ports: &P) -> Result<Reply, GatewayError> {
 pub async fn show<P: AdminPorts>(ports: &P, id: &str) -> Result<Reply, GatewayError> {
     let mut document = document::load(ports).await?;
     let key = find(&mut document, id)?;
-    Ok(reply::json(StatusCode::OK, &KeyView::new(key)))
+    let uses = past::last_uses(ports, &[id]).await;
+    Ok(reply::json(StatusCode::OK, &KeyView::new(key).used(&uses)))
 }
 
 /// `POST keys`: the only answer that holds the key.
@@ -122,7 +135,8 @@ pub async fn change<P: AdminPorts>(
     })
     .await?;
     ports.line(format_args!("admin: client key {id} changed"));
-    Ok(reply::json(StatusCode::OK, &KeyView::new(&key)))
+    let uses = past::last_uses(ports, &[id]).await;
+    Ok(reply::json(StatusCode::OK, &KeyView::new(&key).used(&uses)))
 }
 
 /// `DELETE keys/{id}`.

@@ -12,7 +12,9 @@ mod guard;
 mod health;
 mod keys;
 mod outbound;
+mod past;
 mod query;
+mod requests;
 mod revoked;
 mod routes;
 mod session;
@@ -20,6 +22,7 @@ mod status;
 mod throttle;
 mod trial;
 mod upstream_models;
+mod usage;
 
 use std::fmt;
 
@@ -171,12 +174,14 @@ impl<P: AdminPorts> Work<'_, P> {
             Place::Config => config::export(self.ports, self.settings, &self.head.uri).await,
             Place::Route => dry_run::run(self.ports, self.settings, &self.head.uri).await,
             Place::Status => status::show(self.ports, self.settings).await,
+            Place::Usage => usage::show(self.ports, &self.head.uri).await,
+            Place::Requests => requests::list(self.ports, &self.head.uri).await,
             Place::OpenApi => {
                 let document = Bytes::from_static(OPENAPI.as_bytes());
                 Ok(reply::json_bytes(StatusCode::OK, document))
             }
             // They have no GET, which was found out in step 1.
-            Place::Login | Place::Logout | Place::ChannelTest => {
+            Place::Login | Place::Logout | Place::ChannelTest | Place::Models => {
                 Ok(reply::empty(StatusCode::NO_CONTENT))
             }
         }
@@ -196,6 +201,10 @@ impl<P: AdminPorts> Work<'_, P> {
             Place::ChannelTest => {
                 let wish = body::optional_object(headers, body).await?;
                 trial::run(ports, settings, self.id, &wish).await
+            }
+            Place::Models => {
+                let channel = body::object(headers, body).await?;
+                upstream_models::preview(ports, settings, channel).await
             }
             Place::Keys => keys::create(ports, body::object(headers, body).await?).await,
             _ => session::logout(ports, self.caller, self.head).await,

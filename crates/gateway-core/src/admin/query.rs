@@ -5,6 +5,8 @@ use url::form_urlencoded;
 
 use crate::config::validate::short_name;
 use crate::error::{Case, GatewayError};
+use crate::time_text;
+use crate::units::Timestamp;
 
 /// The values of the parameters that a call knows, in the order of `known`. A parameter that it does not know is
 /// refused, since it is most often a misspelt one, and so is one that comes twice.
@@ -46,4 +48,18 @@ pub fn invalid(name: &str, what: &str) -> GatewayError {
     Case::InvalidValue
         .error(format!("The parameter `{name}` {what}."))
         .with_param(name)
+}
+
+/// A parameter that is a time, if it is there.
+pub fn time(name: &str, value: Option<&str>) -> Result<Option<Timestamp>, GatewayError> {
+    let Some(text) = value else {
+        return Ok(None);
+    };
+    match time_text::parse(text) {
+        Some(time) => Ok(Some(time)),
+        None => Err(invalid(
+            name,
+            "must be an RFC 3339 time such as 2027-01-31T00:00:00Z",
+        )),
+    }
 }

@@ -20,6 +20,8 @@ pub enum Place {
     ChannelTest,
     /// The models that a channel's upstream has.
     ChannelModels,
+    /// The models that the upstream of a channel would have that is not stored yet.
+    Models,
     /// All client keys.
     Keys,
     /// One client key.
@@ -32,6 +34,10 @@ pub enum Place {
     Route,
     /// How all upstreams are.
     Status,
+    /// What was used.
+    Usage,
+    /// The request log.
+    Requests,
     /// The description of all of this.
     OpenApi,
 }
@@ -45,12 +51,15 @@ pub const ROUTES: &[(&str, Place, &str)] = &[
     ("channels/{id}", Place::Channel, "GET, HEAD, PATCH, DELETE"),
     ("channels/{id}/test", Place::ChannelTest, "POST"),
     ("channels/{id}/models", Place::ChannelModels, "GET, HEAD"),
+    ("models", Place::Models, "POST"),
     ("keys", Place::Keys, "GET, HEAD, POST"),
     ("keys/{id}", Place::Key, "GET, HEAD, PATCH, DELETE"),
     ("keys/{id}/allowance", Place::Allowance, "GET, HEAD"),
     ("config", Place::Config, "GET, HEAD, PUT"),
     ("route", Place::Route, "GET, HEAD"),
     ("status", Place::Status, "GET, HEAD"),
+    ("usage", Place::Usage, "GET, HEAD"),
+    ("requests", Place::Requests, "GET, HEAD"),
     ("openapi.json", Place::OpenApi, "GET, HEAD"),
 ];
 

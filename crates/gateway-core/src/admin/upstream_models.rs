@@ -8,8 +8,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::outbound::{Limits, Outbound};
-use super::{AdminSettings, document};
-use crate::config::model::Provider;
+use super::{AdminSettings, channels, document};
+use crate::config::model::{Channel, Provider};
 use crate::config::validate::{MAX_MODEL_CHARS, MAX_MODELS, is_text};
 use crate::error::{Case, GatewayError};
 use crate::ports::AdminPorts;
@@ -18,11 +18,14 @@ use crate::units::MIB;
 
 /// OpenRouter's list, the longest there is, has half a mebibyte.
 const LIMITS: Limits = Limits {
-    time: Duration::from_secs(30),
+    time: Duration::from_secs(10),
     bytes: 8 * MIB,
 };
 /// Anthropic gives twenty models unless asked for more, and no more than this.
 const WHOLE_LIST: &str = "models?limit=1000";
+
+/// Keys that are tried: all of them refused means that the next one would be as well.
+const MAX_KEYS_ASKED: usize = 3;
 
 #[derive(Serialize)]
 struct ListView {
@@ -46,6 +49,45 @@ pub async fn list<P: AdminPorts>(
     let channel = document.channels.iter().find(|channel| channel.id == id);
     let channel =
         channel.ok_or_else(|| Case::NotFound.error("There is no channel with this id."))?;
+    ask(ports, settings, channel).await
+}
+
+/// `POST models`: of a channel as it would be, which is not stored.
+pub async fn preview<P: AdminPorts>(
+    ports: &P,
+    settings: &AdminSettings,
+    mut body: Value,
+) -> Result<Reply, GatewayError> {
+    let id = body
+        .as_object_mut()
+        .and_then(|members| members.remove("channel_id"));
+    let stored = match id {
+        None => None,
+        Some(id) => {
+            let document = document::load(ports).await?;
+            let found = document
+                .channels
+                .into_iter()
+                .find(|channel| id.as_str() == Some(&channel.id));
+            let missing = || Case::NotFound.error("There is no channel with this `channel_id`.");
+            Some(found.ok_or_else(missing)?)
+        }
+    };
+    let channel = channels::draft(ports, settings, stored, &body)?;
+    if channel.base_url.is_empty() {
+        return Err(Case::InvalidValue
+            .error("The upstream to ask is missing: give `base_url`, or the `channel_id` of a channel.")
+            .with_param("base_url"));
+    }
+    ask(ports, settings, &channel).await
+}
+
+/// Asks with one key after the other until one is answered, and tells the last one's error when none is.
+async fn ask<P: AdminPorts>(
+    ports: &P,
+    settings: &AdminSettings,
+    channel: &Channel,
+) -> Result<Reply, GatewayError> {
     let operation = match channel.provider {
         Provider::OpenAi => "models",
         Provider::Anthropic => WHOLE_LIST,
@@ -56,7 +98,26 @@ pub async fn list<P: AdminPorts>(
             ));
         }
     };
-    let outbound = Outbound::prepare(settings, channel, None)?;
+    let usable = channel.keys.iter().filter(|key| key.enabled);
+    let mut keys = usable.map(|key| key.id.as_str()).take(MAX_KEYS_ASKED);
+    let mut outcome = ask_with(ports, settings, channel, keys.next(), operation).await;
+    for key in keys {
+        if outcome.is_ok() {
+            break;
+        }
+        outcome = ask_with(ports, settings, channel, Some(key), operation).await;
+    }
+    outcome
+}
+
+async fn ask_with<P: AdminPorts>(
+    ports: &P,
+    settings: &AdminSettings,
+    channel: &Channel,
+    key: Option<&str>,
+    operation: &str,
+) -> Result<Reply, GatewayError> {
+    let outbound = Outbound::prepare(settings, channel, key)?;
     let failed = |reason: String| {
         Case::UpstreamFailed.error(format!(
             "The upstream's models could not be read: {}",

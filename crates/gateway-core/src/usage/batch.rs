@@ -136,12 +136,12 @@ impl Serialize for Attempts<'_> {
 #[derive(Default)]
 struct Sums<'a> {
     usage: BTreeMap<UsageKey<'a>, UsageSums>,
-    tallies: BTreeMap<(u64, &'static str, &'a str, String), u64>,
+    tallies: BTreeMap<(i64, &'static str, &'a str, String), u64>,
     actors: BTreeMap<&'a str, (&'a str, u64)>,
 }
 
 /// Hour, client key, channel and model; a channel or model that is not known is empty.
-type UsageKey<'a> = (u64, &'a str, &'a str, &'a str);
+type UsageKey<'a> = (i64, &'a str, &'a str, &'a str);
 
 #[derive(Default)]
 struct UsageSums {
@@ -161,34 +161,33 @@ impl<'a> Sums<'a> {
     }
 
     fn add(&mut self, record: &'a Record) {
-        let hour = record.time.0 / HOUR_MS;
+        let hour = i64::try_from(record.time.0 / HOUR_MS).unwrap_or(i64::MAX);
         let channel = record.channel.as_ref().map_or("", |channel| &channel.id);
         let model = if record.is_known_model {
             record.model.as_str()
         } else {
             ""
         };
-        self.usage
-            .entry((hour, &record.key.id, channel, model))
-            .or_default()
-            .add(record);
-        for attempt in &record.attempts {
-            let outcome = attempt.outcome.word().to_owned();
-            *self
-                .tallies
-                .entry((hour, "attempt", &attempt.channel, outcome))
-                .or_default() += 1;
+        for (hour, key) in [(hour, record.key.id.as_str()), (schema::ALL_HOURS, "")] {
+            let sums = self.usage.entry((hour, key, channel, model));
+            sums.or_default().add(record);
+            self.tally(hour, "status", channel, record.status.to_string());
+            for attempt in &record.attempts {
+                let outcome = attempt.outcome.word().to_owned();
+                self.tally(hour, "attempt", &attempt.channel, outcome);
+            }
         }
-        *self
-            .tallies
-            .entry((hour, "status", channel, record.status.to_string()))
-            .or_default() += 1;
         for actor in [Some(&record.key), record.channel.as_ref()]
             .into_iter()
             .flatten()
         {
             self.note(actor, record.time.0);
         }
+    }
+
+    fn tally(&mut self, hour: i64, kind: &'static str, channel: &'a str, word: String) {
+        let count = self.tallies.entry((hour, kind, channel, word));
+        *count.or_default() += 1;
     }
 
     fn note(&mut self, actor: &'a Actor, time_ms: u64) {

@@ -85,6 +85,14 @@ pub enum End {
 }
 
 impl End {
+    /// All of them, in the order of their declaration.
+    pub const ALL: [Self; 4] = [
+        Self::Complete,
+        Self::ClientGone,
+        Self::UpstreamBroke,
+        Self::Refused,
+    ];
+
     /// The word for it in the API.
     pub const fn word(self) -> &'static str {
         match self {

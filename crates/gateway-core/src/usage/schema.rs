@@ -24,6 +24,10 @@ pub const SUMS: [&str; 9] = [
     "cost_micro_usd",
 ];
 
+/// The `hour` of rows that sum up all hours: with them nobody has to add up years. In such rows of `usage_hour` the key
+/// is empty.
+pub const ALL_HOURS: i64 = -1;
+
 /// The prefixes of the columns that are histograms: `total_0`, `total_1`, … and `total_sum_ms`.
 pub const HISTOGRAMS: [&str; 2] = ["total", "first_byte"];
 
@@ -77,11 +81,13 @@ fn version_1() -> Vec<Statement> {
          prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, cached_tokens INTEGER NOT NULL, \
          reasoning_tokens INTEGER NOT NULL, estimated INTEGER NOT NULL, ended TEXT NOT NULL, \
          cost_micro_usd INTEGER NOT NULL)",
-        // One index per filter of the log; each ends with the row's `seq`, so newest first needs no sorting.
-        "CREATE INDEX IF NOT EXISTS request_by_key ON request (key)",
-        "CREATE INDEX IF NOT EXISTS request_by_channel ON request (channel)",
-        "CREATE INDEX IF NOT EXISTS request_by_model ON request (model)",
-        "CREATE INDEX IF NOT EXISTS request_by_status ON request (status)",
+        // One index per way to look into the log, each in the order of time, so that newest first needs no sorting.
+        "CREATE INDEX IF NOT EXISTS request_by_time ON request (time_ms)",
+        "CREATE INDEX IF NOT EXISTS request_by_key ON request (key, time_ms)",
+        "CREATE INDEX IF NOT EXISTS request_by_channel ON request (channel, time_ms)",
+        "CREATE INDEX IF NOT EXISTS request_by_model ON request (model, time_ms)",
+        // Most requests end well, so that this one is short.
+        "CREATE INDEX IF NOT EXISTS request_by_failure ON request (time_ms) WHERE ended <> 'complete'",
         // Counts per hour, channel and word: `attempt` by outcome, `status` by status code.
         "CREATE TABLE IF NOT EXISTS tally_hour (hour INTEGER NOT NULL, kind TEXT NOT NULL, \
          channel TEXT NOT NULL, word TEXT NOT NULL, count INTEGER NOT NULL, \

@@ -31,7 +31,12 @@ pub struct MemoryDatabase {
     /// Transactions to which the fault still happens; `None`: all.
     faults_left: Cell<Option<usize>>,
     calls: Cell<usize>,
+    /// What was asked for since it was last forgotten, newest last.
+    statements: RefCell<Vec<Statement>>,
 }
+
+/// Statements that are remembered; a test that looks at them asks for few.
+const MAX_STATEMENTS: usize = 1_000;
 
 impl fmt::Debug for MemoryDatabase {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -61,6 +66,16 @@ impl MemoryDatabase {
         self.calls.get()
     }
 
+    /// The statements that were asked for since they were last forgotten, oldest first.
+    pub fn statements(&self) -> Vec<Statement> {
+        self.statements.borrow().clone()
+    }
+
+    /// Forgets the statements.
+    pub fn forget(&self) {
+        self.statements.borrow_mut().clear();
+    }
+
     /// The rows of a statement of a test, whatever fault is set.
     ///
     /// # Panics
@@ -75,8 +90,12 @@ impl MemoryDatabase {
     }
 
     /// Notes a call and says what goes wrong with it.
-    pub(super) fn begin(&self) -> DatabaseFault {
+    pub(super) fn begin(&self, statements: &[Statement]) -> DatabaseFault {
         self.calls.set(self.calls.get() + 1);
+        let mut known = self.statements.borrow_mut();
+        if known.len() + statements.len() <= MAX_STATEMENTS {
+            known.extend_from_slice(statements);
+        }
         match self.faults_left.get() {
             None => self.fault.get(),
             Some(0) => DatabaseFault::None,

@@ -11,6 +11,7 @@ mod client_keys;
 mod config;
 mod health;
 mod hostile;
+mod ledger;
 mod openapi;
 mod origins;
 mod routing;
@@ -236,6 +237,9 @@ fn routes_have_their_methods_and_nothing_else_exists() {
         ("config", "POST", "GET, HEAD, PUT"),
         ("route", "POST", "GET, HEAD"),
         ("status", "PATCH", "GET, HEAD"),
+        ("models", "GET", "POST"),
+        ("usage", "POST", "GET, HEAD"),
+        ("requests", "DELETE", "GET, HEAD"),
         ("openapi.json", "PUT", "GET, HEAD"),
     ] {
         let answer = gateway
@@ -309,6 +313,9 @@ fn everything_but_login_needs_a_session() {
         ("PUT", "config"),
         ("GET", "route?model=m"),
         ("GET", "status"),
+        ("POST", "models"),
+        ("GET", "usage"),
+        ("GET", "requests"),
         ("GET", "openapi.json"),
     ] {
         gateway

@@ -182,11 +182,13 @@ fn check_parts(schema: &Value, value: &Value, place: &str, found: &mut Vec<Strin
                 }
                 true
             }
-            "required" => rule
-                .as_array()
-                .unwrap()
-                .iter()
-                .all(|name| value.get(name.as_str().unwrap()).is_some()),
+            // Says nothing of what is no object: a `null`, where the type allows one.
+            "required" => value.as_object().is_none_or(|members| {
+                let names = rule.as_array().unwrap().iter();
+                names
+                    .map(|name| name.as_str().unwrap())
+                    .all(|name| members.contains_key(name))
+            }),
             "additionalProperties" => {
                 for (name, member) in value
                     .as_object()

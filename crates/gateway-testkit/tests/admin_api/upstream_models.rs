@@ -102,7 +102,7 @@ fn an_upstream_that_fails_is_a_502_with_its_words() {
         (FakeReply::json(200, r#"{"ok":true}"#), "entered by hand"),
         (
             FakeReply::json(200, "[").silent(),
-            "not complete within 30 s",
+            "not complete within 10 s",
         ),
         (
             FakeReply::pieces(200, "application/json", endless),

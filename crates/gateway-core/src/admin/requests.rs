@@ -1,0 +1,330 @@
+//! `GET requests`: the request log, newest first. Owns the call's parameters and rows, and which index each question
+//! goes by; metadata is all there is.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use http::{StatusCode, Uri};
+use serde::{Deserialize, Serialize};
+
+use super::past::{self, Names};
+use super::{document, query};
+use crate::error::GatewayError;
+use crate::ports::AdminPorts;
+use crate::reply::{self, Reply};
+use crate::sql::{Row, Statement, Value};
+use crate::time_text;
+use crate::units::Timestamp;
+use crate::usage::record::End;
+
+const PARAMETERS: [&str; 9] = [
+    "limit", "before", "status", "model", "key", "channel", "end", "from", "to",
+];
+const DEFAULT_LIMIT: u64 = 50;
+const MAX_LIMIT: u64 = 200;
+
+const COLUMNS: &str = "id, time_ms, key, channel, upstream_key, model, upstream_model, endpoint, stream, status, \
+    attempts, first_byte_ms, total_ms, prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens, estimated, \
+    ended, cost_micro_usd";
+const FIND: &str = "SELECT time_ms, seq FROM request WHERE id = ?1";
+
+/// The latest time that a row can have.
+const LATEST: u64 = i64::MAX as u64;
+
+/// Which statuses are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Status {
+    Exactly(u64),
+    /// The first digit.
+    Class(u64),
+    /// Whatever was refused or broke off, whatever its status.
+    Error,
+}
+
+/// What is asked.
+struct Question {
+    limit: u64,
+    before: Option<String>,
+    status: Option<Status>,
+    model: Option<String>,
+    key: Option<String>,
+    channel: Option<String>,
+    end: Option<String>,
+    from: u64,
+    to: u64,
+}
+
+#[derive(Serialize)]
+struct PageView<'a> {
+    data: Vec<RowView<'a>>,
+    has_more: bool,
+}
+
+#[derive(Serialize)]
+struct RowView<'a> {
+    id: &'a str,
+    time: String,
+    key: &'a str,
+    key_name: &'a str,
+    channel: Option<&'a str>,
+    channel_name: Option<&'a str>,
+    upstream_key: Option<&'a str>,
+    model: &'a str,
+    upstream_model: Option<&'a str>,
+    endpoint: &'a str,
+    stream: bool,
+    status: u64,
+    attempts: Vec<AttemptView<'a>>,
+    first_byte_ms: Option<u64>,
+    total_ms: u64,
+    prompt_tokens: u64,
+    completion_tokens: u64,
+    cached_tokens: u64,
+    reasoning_tokens: u64,
+    estimated: bool,
+    end: &'a str,
+    cost_micro_usd: u64,
+}
+
+/// An attempt as it stands in the database.
+#[derive(Deserialize)]
+struct StoredAttempt {
+    channel: String,
+    key: String,
+    outcome: String,
+    status: Option<u16>,
+    ms: u64,
+}
+
+#[derive(Serialize)]
+struct AttemptView<'a> {
+    channel: &'a str,
+    channel_name: &'a str,
+    key: &'a str,
+    outcome: &'a str,
+    status: Option<u16>,
+    ms: u64,
+}
+
+/// Answers the call.
+pub async fn list<P: AdminPorts>(ports: &P, uri: &Uri) -> Result<Reply, GatewayError> {
+    let question = Question::read(uri)?;
+    let cursor = match &question.before {
+        Some(id) => Some(find(ports, id).await?),
+        None => None,
+    };
+    let document = document::load(ports).await?;
+    let mut rows = past::rows(ports, question.statement(cursor)).await?;
+    let has_more = u64::try_from(rows.len()).is_ok_and(|count| count > question.limit);
+    rows.truncate(usize::try_from(question.limit).unwrap_or(usize::MAX));
+    let rows: Vec<(Row, Vec<StoredAttempt>)> = rows
+        .into_iter()
+        .map(|row| {
+            let attempts = row.get(10).and_then(Value::text).unwrap_or_default();
+            let attempts = serde_json::from_str(attempts).unwrap_or_default();
+            (row, attempts)
+        })
+        .collect();
+    let mut actors = BTreeSet::new();
+    for (row, attempts) in &rows {
+        let places = [row.get(2), row.get(3)].into_iter().flatten();
+        actors.extend(places.filter_map(Value::text));
+        actors.extend(attempts.iter().map(|attempt| attempt.channel.as_str()));
+    }
+    let names = Names::of(ports, &document, actors).await?;
+    let view = PageView {
+        data: rows
+            .iter()
+            .map(|(row, attempts)| view(row, attempts, &names))
+            .collect(),
+        has_more,
+    };
+    Ok(reply::json(StatusCode::OK, &view))
+}
+
+/// Time and place of the row before which the page begins.
+async fn find<P: AdminPorts>(ports: &P, id: &str) -> Result<(u64, u64), GatewayError> {
+    let rows = past::rows(ports, Statement::new(FIND).with(id)).await?;
+    match rows.first().map(Vec::as_slice) {
+        Some([time, seq]) => Ok((time.count(), seq.count())),
+        _ => Err(query::invalid(
+            "before",
+            "is not the id of a request in the log; it may have been removed since. Begin again without it",
+        )),
+    }
+}
+
+impl Question {
+    fn read(uri: &Uri) -> Result<Self, GatewayError> {
+        let [limit, before, status, model, key, channel, end, from, to] =
+            query::read(uri, PARAMETERS)?;
+        let limit = match limit.as_deref().map(str::parse) {
+            None => DEFAULT_LIMIT,
+            Some(Ok(limit)) if (1..=MAX_LIMIT).contains(&limit) => limit,
+            Some(_) => {
+                let range = format!("must be a whole number from 1 to {MAX_LIMIT}");
+                return Err(query::invalid("limit", &range));
+            }
+        };
+        let status = match status.as_deref() {
+            None => None,
+            Some("2xx") => Some(Status::Class(2)),
+            Some("4xx") => Some(Status::Class(4)),
+            Some("5xx") => Some(Status::Class(5)),
+            Some("error") => Some(Status::Error),
+            Some(text) => match text.parse() {
+                Ok(status) if (100..600).contains(&status) => Some(Status::Exactly(status)),
+                _ => {
+                    return Err(query::invalid(
+                        "status",
+                        "must be a status such as 429, or one of 2xx, 4xx, 5xx, error",
+                    ));
+                }
+            },
+        };
+        if end.as_ref().is_some_and(|end| !is_end(end)) {
+            let words = End::ALL.map(End::word).join(", ");
+            return Err(query::invalid("end", &format!("must be one of {words}")));
+        }
+        let from = query::time("from", from.as_deref())?;
+        let to = query::time("to", to.as_deref())?;
+        Ok(Self {
+            limit,
+            before,
+            status,
+            model,
+            key,
+            channel,
+            end,
+            from: from.map_or(0, |Timestamp(from)| from),
+            to: to.map_or(LATEST, |Timestamp(to)| to),
+        })
+    }
+
+    /// Whether only requests can be meant that did not end well.
+    fn is_of_failures(&self) -> bool {
+        let is_other_end = self
+            .end
+            .as_ref()
+            .is_some_and(|end| end != End::Complete.word());
+        is_other_end
+            || match self.status {
+                None => false,
+                Some(Status::Error) => true,
+                Some(Status::Class(class)) => class >= 4,
+                Some(Status::Exactly(status)) => status >= 400,
+            }
+    }
+
+    /// The index by which the rows are found: the one that most often has the fewest, since SQLite cannot know.
+    fn index(&self) -> &'static str {
+        if self.is_of_failures() {
+            "request_by_failure"
+        } else if self.key.is_some() {
+            "request_by_key"
+        } else if self.channel.is_some() {
+            "request_by_channel"
+        } else if self.model.is_some() {
+            "request_by_model"
+        } else {
+            "request_by_time"
+        }
+    }
+
+    /// The statement for a page that begins before the row with this time and `seq`. Every index goes by time and then
+    /// by `seq`, so that nothing needs sorting.
+    fn statement(&self, before: Option<(u64, u64)>) -> Statement {
+        let (latest, seq) = before.unwrap_or((LATEST, LATEST));
+        let mut text = format!(
+            "SELECT {COLUMNS} FROM request INDEXED BY {} WHERE time_ms >= ?1 AND time_ms <= ?2 AND time_ms < ?3 \
+             AND (time_ms < ?2 OR seq < ?4)",
+            self.index()
+        );
+        let mut values = Vec::new();
+        let texts = [
+            ("key", &self.key),
+            ("channel", &self.channel),
+            ("model", &self.model),
+            ("ended", &self.end),
+        ];
+        for (column, value) in texts {
+            if let Some(value) = value {
+                values.push(Value::from(value.as_str()));
+                let _ = write!(text, " AND {column} = ?{}", values.len() + 4);
+            }
+        }
+        match self.status {
+            None => {}
+            Some(Status::Error) => text.push_str(" AND ended IN ('upstream_broke', 'refused')"),
+            Some(Status::Class(class)) => {
+                let (from, to) = (class * 100, class * 100 + 99);
+                let _ = write!(text, " AND status BETWEEN {from} AND {to}");
+            }
+            Some(Status::Exactly(status)) => {
+                let _ = write!(text, " AND status = {status}");
+            }
+        }
+        if self.is_of_failures() {
+            text.push_str(" AND ended <> 'complete'");
+        }
+        let _ = write!(
+            text,
+            " ORDER BY time_ms DESC, seq DESC LIMIT {}",
+            self.limit + 1
+        );
+        let mut statement = Statement::new(text)
+            .with(self.from)
+            .with(latest)
+            .with(self.to)
+            .with(seq);
+        statement.parameters.extend(values);
+        statement
+    }
+}
+
+fn is_end(word: &str) -> bool {
+    End::ALL.iter().any(|end| end.word() == word)
+}
+
+fn view<'a>(row: &'a Row, attempts: &'a [StoredAttempt], names: &'a Names) -> RowView<'a> {
+    let text = |column: usize| row.get(column).and_then(Value::text);
+    let count = |column: usize| row.get(column).map_or(0, Value::count);
+    let key = text(2).unwrap_or_default();
+    RowView {
+        id: text(0).unwrap_or_default(),
+        time: time_text::format(Timestamp(count(1))),
+        key,
+        key_name: names.get(key),
+        channel: text(3),
+        channel_name: text(3).map(|id| names.get(id)),
+        upstream_key: text(4),
+        model: text(5).unwrap_or_default(),
+        upstream_model: text(6),
+        endpoint: text(7).unwrap_or_default(),
+        stream: count(8) != 0,
+        status: count(9),
+        attempts: attempts
+            .iter()
+            .map(|attempt| AttemptView {
+                channel: &attempt.channel,
+                channel_name: names.get(&attempt.channel),
+                key: &attempt.key,
+                outcome: &attempt.outcome,
+                status: attempt.status,
+                ms: attempt.ms,
+            })
+            .collect(),
+        first_byte_ms: row
+            .get(11)
+            .and_then(Value::integer)
+            .and_then(|milliseconds| u64::try_from(milliseconds).ok()),
+        total_ms: count(12),
+        prompt_tokens: count(13),
+        completion_tokens: count(14),
+        cached_tokens: count(15),
+        reasoning_tokens: count(16),
+        estimated: count(17) != 0,
+        end: text(18).unwrap_or_default(),
+        cost_micro_usd: count(19),
+    }
+}

@@ -1,0 +1,263 @@
+//! `GET usage`: what was used in a span of time, by hour or day and by model, channel or client key. Owns the call's
+//! parameters and rows; the sums are the ledger's.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use http::{StatusCode, Uri};
+use serde::Serialize;
+
+use super::past::{self, Names};
+use super::{document, query};
+use crate::error::GatewayError;
+use crate::ports::AdminPorts;
+use crate::reply::{self, Reply};
+use crate::sql::{Row, Statement, Value};
+use crate::time_text;
+use crate::units::Timestamp;
+use crate::usage::batch::HOUR_MS;
+use crate::usage::histogram::{BUCKETS, Histogram};
+use crate::usage::schema;
+
+const DAY_MS: u64 = 24 * HOUR_MS;
+/// Rows of one answer; about 4 MB. A month by the hour and by ten models has 7,440.
+const MAX_ROWS: usize = 10_000;
+
+/// What the rows are about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Group {
+    Model,
+    Channel,
+    Key,
+    /// Everything together.
+    None,
+}
+
+impl Group {
+    /// The column, or what stands for it.
+    const fn column(self) -> &'static str {
+        match self {
+            Self::Model => "model",
+            Self::Channel => "channel",
+            Self::Key => "key",
+            Self::None => "''",
+        }
+    }
+}
+
+/// What is asked.
+struct Question {
+    /// In hours since 1970, inclusive.
+    from: u64,
+    /// In hours since 1970, exclusive.
+    to: u64,
+    /// Hours of a bucket.
+    bucket: u64,
+    group: Group,
+    /// Columns and the values that they must have.
+    filters: [(&'static str, Option<String>); 3],
+}
+
+#[derive(Serialize)]
+struct UsageView<'a> {
+    data: Vec<RowView<'a>>,
+    from: String,
+    to: String,
+}
+
+#[derive(Serialize)]
+struct RowView<'a> {
+    bucket: String,
+    #[serde(flatten)]
+    subject: Subject<'a>,
+    requests: u64,
+    errors: u64,
+    failovers: u64,
+    estimated: u64,
+    prompt_tokens: u64,
+    completion_tokens: u64,
+    cached_tokens: u64,
+    reasoning_tokens: u64,
+    cost_micro_usd: u64,
+    total_ms: Quantiles,
+    first_byte_ms: Quantiles,
+}
+
+/// One of these members, or none.
+#[derive(Default, Serialize)]
+struct Subject<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    channel: Option<Asked<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<Named<'a>>,
+}
+
+/// The channel, or `null` when none was asked.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct Asked<'a>(Option<Named<'a>>);
+
+#[derive(Serialize)]
+struct Named<'a> {
+    id: &'a str,
+    name: &'a str,
+}
+
+#[derive(Serialize)]
+struct Quantiles {
+    p50: Option<u64>,
+    p95: Option<u64>,
+    p99: Option<u64>,
+}
+
+/// Answers the call.
+pub async fn show<P: AdminPorts>(ports: &P, uri: &Uri) -> Result<Reply, GatewayError> {
+    let question = Question::read(uri, ports.now())?;
+    let document = document::load(ports).await?;
+    let rows = past::rows(ports, question.statement()).await?;
+    if rows.len() > MAX_ROWS {
+        return Err(query::invalid(
+            "from",
+            &format!(
+                "asks for more than {MAX_ROWS} rows: take a shorter time, `bucket=day`, or another group"
+            ),
+        ));
+    }
+    let subjects: BTreeSet<&str> = match question.group {
+        Group::Channel | Group::Key => rows.iter().map(subject).collect(),
+        Group::Model | Group::None => BTreeSet::new(),
+    };
+    let names = Names::of(ports, &document, subjects).await?;
+    let view = UsageView {
+        data: rows.iter().map(|row| question.view(row, &names)).collect(),
+        from: hour_text(question.from),
+        to: hour_text(question.to),
+    };
+    Ok(reply::json(StatusCode::OK, &view))
+}
+
+impl Question {
+    fn read(uri: &Uri, now: Timestamp) -> Result<Self, GatewayError> {
+        let known = ["from", "to", "bucket", "group", "model", "channel", "key"];
+        let [from, to, bucket, group, model, channel, key] = query::read(uri, known)?;
+        let to = query::time("to", to.as_deref())?.unwrap_or(now);
+        let from =
+            query::time("from", from.as_deref())?.unwrap_or(Timestamp(to.0.saturating_sub(DAY_MS)));
+        if from > to {
+            return Err(query::invalid("from", "must not be later than `to`"));
+        }
+        let bucket = match bucket.as_deref() {
+            None | Some("hour") => 1,
+            Some("day") => 24,
+            Some(_) => return Err(query::invalid("bucket", "must be hour or day")),
+        };
+        let group = match group.as_deref() {
+            None | Some("model") => Group::Model,
+            Some("channel") => Group::Channel,
+            Some("key") => Group::Key,
+            Some("none") => Group::None,
+            Some(_) => {
+                return Err(query::invalid(
+                    "group",
+                    "must be model, channel, key or none",
+                ));
+            }
+        };
+        // Sums are by the hour, so that the span is that of the hours which it touches.
+        Ok(Self {
+            from: from.0 / HOUR_MS,
+            to: to.0.div_ceil(HOUR_MS),
+            bucket,
+            group,
+            filters: [("model", model), ("channel", channel), ("key", key)],
+        })
+    }
+
+    fn statement(&self) -> Statement {
+        // In the text, since some hosts know no integers as parameters, and only integers are divided so.
+        let mut text = format!("SELECT hour / {}, {}", self.bucket, self.group.column());
+        for column in schema::summed_columns() {
+            let _ = write!(text, ", sum({column})");
+        }
+        text.push_str(" FROM usage_hour WHERE hour >= ?1 AND hour < ?2");
+        let mut values = Vec::new();
+        for (column, value) in &self.filters {
+            if let Some(value) = value {
+                values.push(value.as_str());
+                let _ = write!(text, " AND {column} = ?{}", values.len() + 2);
+            }
+        }
+        let _ = write!(text, " GROUP BY 1, 2 ORDER BY 1, 2 LIMIT {}", MAX_ROWS + 1);
+        let mut statement = Statement::new(text).with(self.from).with(self.to);
+        for value in values {
+            statement = statement.with(value);
+        }
+        statement
+    }
+
+    fn view<'a>(&self, row: &'a Row, names: &'a Names) -> RowView<'a> {
+        let id = subject(row);
+        let with_name = || Named {
+            id,
+            name: names.get(id),
+        };
+        let mut subject = Subject::default();
+        match self.group {
+            Group::Model => subject.model = Some(id),
+            Group::Channel => subject.channel = Some(Asked((!id.is_empty()).then(with_name))),
+            Group::Key => subject.key = Some(with_name()),
+            Group::None => {}
+        }
+        let mut counts = row.iter().map(Value::count);
+        let bucket = hour_text(counts.next().unwrap_or_default() * self.bucket);
+        // The subject is no number.
+        let mut sums = counts.skip(1);
+        let mut next = || sums.next().unwrap_or_default();
+        RowView {
+            bucket,
+            subject,
+            requests: next(),
+            errors: next(),
+            failovers: next(),
+            estimated: next(),
+            prompt_tokens: next(),
+            completion_tokens: next(),
+            cached_tokens: next(),
+            reasoning_tokens: next(),
+            cost_micro_usd: next(),
+            total_ms: Quantiles::of(&histogram(&mut next)),
+            first_byte_ms: Quantiles::of(&histogram(&mut next)),
+        }
+    }
+}
+
+impl Quantiles {
+    fn of(histogram: &Histogram) -> Self {
+        Self {
+            p50: histogram.quantile_ms(50),
+            p95: histogram.quantile_ms(95),
+            p99: histogram.quantile_ms(99),
+        }
+    }
+}
+
+/// The next columns of a row, in the order of [`schema::summed_columns`].
+pub fn histogram(next: &mut impl FnMut() -> u64) -> Histogram {
+    let mut buckets = [0; BUCKETS];
+    buckets.fill_with(&mut *next);
+    Histogram {
+        buckets,
+        sum_ms: next(),
+    }
+}
+
+/// Whom the row is about.
+fn subject(row: &Row) -> &str {
+    row.get(1).and_then(Value::text).unwrap_or_default()
+}
+
+fn hour_text(hour: u64) -> String {
+    time_text::format_second(Timestamp(hour.saturating_mul(HOUR_MS)))
+}
