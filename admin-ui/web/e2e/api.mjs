@@ -28,12 +28,35 @@ export class Api {
     return (await this.#call("GET", "/keys", 200)).data;
   }
 
+  /** No channels, no keys, and the settings as they are at first. The ledger keeps what was. */
   async deleteEverything() {
-    for (const { id } of await this.channels()) {
-      await this.#call("DELETE", `/channels/${id}`, 204);
-    }
-    for (const { id } of await this.keys()) {
-      await this.#call("DELETE", `/keys/${id}`, 204);
+    await this.#call("PUT", "/config", 200, { version: 1, channels: [], keys: [], settings: {} });
+  }
+
+  async changeSettings(change) {
+    const document = await this.#call("GET", "/config?secrets=true", 200);
+    const settings = { ...document.settings, ...change };
+    await this.#call("PUT", "/config", 200, { ...document, settings });
+  }
+
+  async settings() {
+    return (await this.#call("GET", "/config", 200)).settings;
+  }
+
+  async requests(filters = {}) {
+    return (await this.#call("GET", `/requests?${new URLSearchParams(filters)}`, 200)).data;
+  }
+
+  /** Asks until the log has at least so many of these, which takes a second at most. */
+  async recorded(count, filters) {
+    const deadline = Date.now() + 10_000;
+    for (;;) {
+      const rows = await this.requests(filters);
+      if (rows.length >= count) {
+        return rows;
+      }
+      assert.ok(Date.now() < deadline, `${rows.length} of ${count} requests are in the log`);
+      await new Promise((resolve) => setTimeout(resolve, 100));
     }
   }
 
@@ -54,13 +77,13 @@ export class Api {
 }
 
 /** One request as a client makes it, asked again until the gateway knows a new key. */
-export async function chatAs(key, model, expected) {
+export async function chatAs(key, model, expected, more = {}) {
   const deadline = Date.now() + 5_000;
   for (;;) {
     const response = await fetch(`${GATEWAY_URL}/v1/chat/completions`, {
       method: "POST",
       headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
-      body: JSON.stringify({ model, messages: [{ role: "user", content: "Hi" }] }),
+      body: JSON.stringify({ model, messages: [{ role: "user", content: "Hi" }], ...more }),
       signal: AbortSignal.timeout(10_000),
     });
     const text = await response.text();

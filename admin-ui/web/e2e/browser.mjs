@@ -76,11 +76,16 @@ function isExpected(message, refused) {
   );
 }
 
-export async function logIn(page) {
+/** Logs in, and goes on to a page by its name in the navigation. */
+export async function logIn(page, name) {
   await page.goto(`${GATEWAY_URL}/admin/`);
   await page.getByLabel("Password").fill(ADMIN_PASSWORD);
   await page.getByRole("button", { name: "Log in" }).click();
   await page.locator(".nav").waitFor({ state: "attached" });
+  if (name !== undefined) {
+    await page.getByRole("link", { name, exact: true }).click();
+    await page.getByRole("heading", { name, exact: true, level: 1 }).waitFor();
+  }
 }
 
 /** Whether the page can be scrolled sideways. */

@@ -19,7 +19,7 @@ after(async () => {
   await api?.deleteEverything();
 });
 
-const channels = (page) => page.getByRole("heading", { name: "Channels", exact: true });
+const overview = (page) => page.getByRole("heading", { name: "Overview", exact: true });
 
 test("a wrong password is refused and says so; the field can be corrected at once", async () => {
   await withPage(browser, {}, async (page) => {
@@ -31,7 +31,7 @@ test("a wrong password is refused and says so; the field can be corrected at onc
     assert.equal(await field.getAttribute("aria-invalid"), "true");
     await field.fill(ADMIN_PASSWORD);
     await field.press("Enter");
-    await channels(page).waitFor();
+    await overview(page).waitFor();
   });
 });
 
@@ -47,7 +47,7 @@ test("the keyboard alone logs in and out, and skips the navigation", async () =>
     await page.keyboard.press("Tab");
     assert.equal(await page.evaluate(() => document.activeElement?.textContent), "Log in");
     await page.keyboard.press("Enter");
-    await channels(page).waitFor();
+    await overview(page).waitFor();
     // The new page has the focus on its title; going backwards from there leads to the frame.
     await tabTo(page, page.getByRole("link", { name: "Skip to content" }), "Shift+Tab");
     await page.keyboard.press("Enter");
@@ -59,7 +59,15 @@ test("the keyboard alone logs in and out, and skips the navigation", async () =>
 });
 
 test("every page has an address, a title and its mark in the navigation", async () => {
-  const pages = ["Channels", "Client keys", "Playground", "Routing", "Settings"];
+  const pages = [
+    "Overview",
+    "Channels",
+    "Client keys",
+    "Requests",
+    "Playground",
+    "Routing",
+    "Settings",
+  ];
   await withPage(browser, {}, async (page) => {
     await logIn(page);
     for (const name of pages) {
@@ -97,9 +105,9 @@ test("choices outlive a reload, and nothing else is kept", async () => {
     const light = await ground();
     await page.getByLabel("Theme").selectOption("dark");
     await page.getByLabel("Language").selectOption("zh");
-    await page.getByRole("heading", { name: "渠道", exact: true }).waitFor();
+    await page.getByRole("heading", { name: "概览", exact: true }).waitFor();
     await page.reload();
-    await page.getByRole("heading", { name: "渠道", exact: true }).waitFor();
+    await page.getByRole("heading", { name: "概览", exact: true }).waitFor();
     assert.notEqual(await ground(), light);
     assert.equal(await page.evaluate(() => document.documentElement.lang), "zh-Hans");
     const kept = await page.evaluate(() => JSON.stringify({ ...localStorage, ...sessionStorage }));
@@ -134,7 +142,8 @@ test("a session that ends asks for the password and goes on with what was typed"
 });
 
 test("logging out ends the session, also after going back", async () => {
-  await withPage(browser, {}, async (page) => {
+  // Calls that were under way when the session ended are refused.
+  await withPage(browser, { refused: [401] }, async (page) => {
     await logIn(page);
     await page.getByRole("button", { name: "Log out" }).click();
     await page.getByLabel("Password").waitFor();

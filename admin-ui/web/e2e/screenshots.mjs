@@ -11,9 +11,12 @@ import { startUpstream } from "./upstream.mjs";
 const FOLDER = fileURLToPath(new URL("../../../docs/images/", import.meta.url));
 const MOST_BYTES = 200_000;
 const ANSWER =
-  "A gateway sits between your programs and the services that run the models.\n\n" +
-  "It picks a channel for every request, watches how each one fares, and goes on with the next " +
-  "when one fails, before you notice.";
+  "A gateway sits **between your programs and the services** that run the models:\n\n" +
+  "1. It picks a channel for every request, by priority and weight.\n" +
+  "2. It watches how each one fares, and goes on with the next when one fails.\n" +
+  "3. It keeps account of who used what.\n\n" +
+  "```sh\nexport OPENAI_BASE_URL=http://127.0.0.1:3000/v1\n```\n\n" +
+  "Your programs notice nothing but a *different address*.";
 /** Where the channels of the stage would really lead. */
 const ADDRESSES = {
   OpenAI: "https://api.openai.com/v1",
@@ -22,10 +25,32 @@ const ADDRESSES = {
 };
 const PICTURES = [
   { suffix: "", width: 1280, height: 800, colorScheme: "light" },
-  { suffix: "-dark", width: 1280, height: 800, colorScheme: "dark", only: ["channels"] },
-  { suffix: "-phone", width: 360, height: 740, colorScheme: "light", only: ["channels"] },
+  {
+    suffix: "-dark",
+    width: 1280,
+    height: 800,
+    colorScheme: "dark",
+    only: ["overview", "channels"],
+  },
+  {
+    suffix: "-phone",
+    width: 360,
+    height: 740,
+    colorScheme: "light",
+    only: ["overview", "requests"],
+  },
 ];
-const SHOWN = ["channels", "channel", "keys", "playground", "routing", "settings"];
+const SHOWN = [
+  "overview",
+  "channels",
+  "channel",
+  "arrange",
+  "keys",
+  "requests",
+  "playground",
+  "routing",
+  "settings",
+];
 
 async function withRealAddresses(route) {
   const response = await route.fetch();
@@ -34,6 +59,50 @@ async function withRealAddresses(route) {
     channel.base_url = ADDRESSES[channel.name] ?? channel.base_url;
   }
   await route.fulfill({ response, json: body });
+}
+
+/** A day as it would look: what the gateway counted in this hour, spread over the hours before it. */
+async function withADay(route) {
+  const response = await route.fetch();
+  const body = await response.json();
+  const url = new URL(route.request().url());
+  const hour = 3_600_000;
+  const hours =
+    (Date.parse(url.searchParams.get("to")) - Date.parse(url.searchParams.get("from"))) / hour;
+  if (hours < 24 || url.searchParams.get("bucket") !== "hour") {
+    return route.fulfill({ response, json: body });
+  }
+  const now = Math.floor(Date.now() / hour) * hour;
+  const spread = Array.from({ length: hours }, (_, back) => hours - 1 - back).flatMap((back) => {
+    const time = new Date(now - back * hour);
+    // More by day than by night, and never quite even; the same at every run.
+    const swing = 1.15 + Math.sin(((time.getUTCHours() - 9) / 24) * 2 * Math.PI);
+    return body.data.map((row, index) => {
+      const part = (offset) =>
+        swing * (0.7 + 0.6 * Math.abs(Math.sin(back * 12.9 + index * 4.7 + offset)));
+      const count = (name) => Math.round(row[name] * part(name.length));
+      const ms = ({ p50, p95, p99 }) => {
+        const factor = 8 * (0.8 + part(0) / 3);
+        const grown = (value, more) =>
+          value === null ? null : Math.round((value + more) * factor);
+        return { p50: grown(p50, 30), p95: grown(p95, 90), p99: grown(p99, 180) };
+      };
+      const requests = count("requests");
+      const each = (name, factor) => Math.round((row[name] / row.requests) * requests * factor);
+      return {
+        ...row,
+        bucket: time.toISOString(),
+        requests,
+        errors: Math.min(requests, count("errors")),
+        prompt_tokens: each("prompt_tokens", 90),
+        completion_tokens: each("completion_tokens", 40),
+        cost_micro_usd: each("cost_micro_usd", 60),
+        total_ms: ms(row.total_ms),
+        first_byte_ms: ms(row.first_byte_ms),
+      };
+    });
+  });
+  return route.fulfill({ response, json: { ...body, data: spread } });
 }
 
 async function take(browser, { suffix, width, height, colorScheme, only }, place) {
@@ -47,6 +116,10 @@ async function take(browser, { suffix, width, height, colorScheme, only }, place
   await page.route(/\/admin\/api\/channels$/, (route) =>
     route.request().method() === "GET" ? withRealAddresses(route) : route.continue(),
   );
+  await page.route(/\/admin\/api\/models$/, (route) =>
+    route.continue({ postData: { ...route.request().postDataJSON(), base_url: upstream.url } }),
+  );
+  await page.route(/\/admin\/api\/usage\?/, withADay);
   await logIn(page);
   await tour(page, place, async (name) => {
     if (!(only ?? SHOWN).includes(name)) {

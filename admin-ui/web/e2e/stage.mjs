@@ -39,19 +39,42 @@ export async function fill(api, upstream) {
     enabled: false,
   });
   const { key } = await api.createKey({ name: "laptop" });
-  await api.createKey({
+  const { key: pipeline } = await api.createKey({
     name: "ci pipeline",
     models: ["gpt-4o-mini"],
-    limits: { requests_per_minute: 60, tokens_per_day: 2_000_000 },
+    limits: { requests_per_minute: 60, tokens_per_day: 250, daily_budget_micro_usd: 2_000_000 },
   });
   await api.createKey({
     name: "workshop",
     expires_at: new Date(Date.now() - 86_400_000).toISOString(),
   });
-  // Enough requests that every key had its turn and the bad ones are known.
-  for (let turn = 0; turn < 6; turn += 1) {
-    await chatAs(key, "gpt-4o", 200);
-    await chatAs(key, "nvidia/nemotron-4-340b", 200);
-  }
+  await api.changeSettings({ prices: PRICES });
+  await traffic(key, pipeline);
+  await api.recorded(1);
   return key;
 }
+
+/** Enough requests that every key had its turn, the bad ones are known, and the log has of everything. */
+async function traffic(key, pipeline) {
+  for (let turn = 0; turn < 6; turn += 1) {
+    await chatAs(key, "gpt-4o", 200, { stream: true });
+    await chatAs(key, "nvidia/nemotron-4-340b", 200);
+  }
+  for (let turn = 0; turn < 12; turn += 1) {
+    await chatAs(pipeline, "gpt-4o-mini", 200, { stream: turn % 3 === 0 });
+    if (turn % 4 === 0) {
+      await chatAs(key, "o3-mini", 200);
+      await chatAs(key, "meta/llama-3.3-70b-instruct", 200, { stream: true });
+    }
+  }
+  await chatAs(key, "gpt-5-typo", 404);
+  await chatAs(key, "gpt-4o", 200, { stream: true });
+}
+
+/** Micro-dollars per million tokens. */
+const PRICES = {
+  "gpt-4o": { prompt: 2_500_000, cached: 1_250_000, completion: 10_000_000 },
+  "gpt-4o-mini": { prompt: 150_000, cached: 75_000, completion: 600_000 },
+  "o3-mini": { prompt: 1_100_000, cached: 550_000, completion: 4_400_000 },
+  "meta/llama-3.3-70b-instruct": { prompt: 120_000, cached: null, completion: 300_000 },
+};

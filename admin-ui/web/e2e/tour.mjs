@@ -4,9 +4,19 @@ import { GATEWAY_URL } from "./browser.mjs";
 /** Opens every page and every dialog, and calls `look` when it stands. */
 export async function tour(page, { channelId, key }, look) {
   const at = (path) => page.goto(`${GATEWAY_URL}/admin/${path}`);
+  await at("overview");
+  await page.locator(".chart__plot canvas").nth(5).waitFor();
+  await page.locator(".fleet").waitFor();
+  await look("overview");
+  await page.locator("details summary").click();
+  await look("overview-table");
   await at("channels");
   await page.locator(".table__link").first().waitFor();
   await look("channels");
+  await page.locator(".page__head .button").nth(1).click();
+  await page.locator(".lane").first().waitFor();
+  await look("arrange");
+  await page.keyboard.press("Escape");
   await at("channels/new");
   await page.locator(".preset").first().waitFor();
   await look("channel-new");
@@ -27,6 +37,10 @@ export async function tour(page, { channelId, key }, look) {
   await look("keys");
   await page.locator(".page__head .button--primary").click();
   await look("key-new");
+  await at("requests");
+  await page.locator(".log__row:has(.log__tries) .log__open").first().click();
+  await page.locator(".waterfall").waitFor();
+  await look("requests");
   await at("playground");
   await page.locator(".play__setup input[type=password]").fill(key);
   await page.waitForFunction(() => document.querySelectorAll("#play-models option").length > 0);
@@ -34,6 +48,7 @@ export async function tour(page, { channelId, key }, look) {
   await page.locator(".composer textarea").fill("What does a gateway do?");
   await page.keyboard.press("Enter");
   await page.locator(".facts").waitFor();
+  await page.locator(".markdown :first-child").first().waitFor();
   await look("playground");
   await at("routing");
   await page.locator("input[list]").fill("gpt-4o");
@@ -42,7 +57,7 @@ export async function tour(page, { channelId, key }, look) {
   await look("routing");
   await at("settings");
   await page.locator("textarea").waitFor();
-  await page.locator("form .switch").waitFor();
+  await page.locator(".prices .input").first().waitFor();
   await page.waitForFunction(() => !document.querySelector(".facts").textContent.includes("…"));
   await look("settings");
   await page.locator("textarea").fill('{"version":1,"channels":[],"keys":[],"settings":{}}');

@@ -5,7 +5,8 @@ const STEP_MS = 15;
 
 /**
  * Starts it on a free port. The last part of a key says how it fares: `…-throttled` is answered 429,
- * `…-refused` 401. The model `broken` fails, `slow` never ends, all others say `answer`.
+ * `…-refused` 401, `…-failing` 500. The model `broken` is refused, `slow` never ends, all others say
+ * `answer`.
  */
 export async function startUpstream() {
   const state = { answer: "Hello from the upstream.", requests: 0 };
@@ -22,6 +23,9 @@ export async function startUpstream() {
     }
     if (key.endsWith("-refused")) {
       return send(response, 401, { error: { message: "Incorrect API key provided." } });
+    }
+    if (key.endsWith("-failing")) {
+      return send(response, 500, { error: { message: "The model server is restarting." } });
     }
     if (request.url.endsWith("/models")) {
       const data = ["alpha", "beta", "gamma"].map((id) => ({ id, object: "model" }));

@@ -7,7 +7,9 @@ import { ChannelPage } from "./pages/channel";
 import { ChannelsPage } from "./pages/channels";
 import { KeysPage } from "./pages/keys";
 import { LoginPage, SessionOver } from "./pages/login";
+import { OverviewPage } from "./pages/overview";
 import { PlaygroundPage } from "./pages/playground";
+import { RequestsPage } from "./pages/requests";
 import { RoutingPage } from "./pages/routing";
 import { SettingsPage } from "./pages/settings";
 import { go, place } from "./router";
@@ -52,11 +54,15 @@ export function App() {
 function CurrentPage() {
   const { page, item } = place.value;
   switch (page) {
+    case "overview":
+      return <OverviewPage />;
     case "channels":
       // A page of its own for each channel, so that no typed text goes from one to another.
       return item === null ? <ChannelsPage /> : <ChannelPage key={item} id={item} />;
     case "keys":
       return <KeysPage />;
+    case "requests":
+      return <RequestsPage />;
     case "playground":
       return <PlaygroundPage />;
     case "routing":
@@ -73,8 +79,8 @@ function NotFoundPage() {
     <div class="card state">
       <Heading>{t.value["app.notFound"]}</Heading>
       <p>{t.value["app.notFoundText"]}</p>
-      <button type="button" class="button" onClick={() => go("channels")}>
-        {t.value["app.toChannels"]}
+      <button type="button" class="button" onClick={() => go("overview")}>
+        {t.value["app.toOverview"]}
       </button>
     </div>
   );

@@ -4,6 +4,8 @@ import "./design/base.css";
 import "./design/layout.css";
 import "./design/controls.css";
 import "./design/pages.css";
+import "./design/usage.css";
+import "./design/editing.css";
 import { render } from "preact";
 import { App } from "./app";
 import { checkSession } from "./session/session";

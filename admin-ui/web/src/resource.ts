@@ -12,17 +12,24 @@ export interface Resource<T> {
   reload: () => Promise<void>;
 }
 
-/** `everyMs`: how long after an answer to ask again. */
-export function useResource<T>(load: () => Promise<Result<T>>, everyMs?: number): Resource<T> {
+/** `everyMs`: how long after an answer to ask again. `what`: names that which is loaded; another name
+ * is asked for at once, and what was there stays until it comes. */
+export function useResource<T>(
+  load: () => Promise<Result<T>>,
+  everyMs?: number,
+  what = "",
+): Resource<T> {
   const data = useSignal<T | null>(null);
   const failure = useSignal<Failure | null>(null);
   const loading = useSignal(true);
   const latest = useRef(0);
+  const loader = useRef(load);
+  loader.current = load;
 
   async function refresh() {
     latest.current += 1;
     const mine = latest.current;
-    const result = await load();
+    const result = await loader.current();
     // An answer that was overtaken by a later question is out of date.
     if (mine !== latest.current) {
       return;
@@ -56,6 +63,7 @@ export function useResource<T>(load: () => Promise<Result<T>>, everyMs?: number)
         void round();
       }
     }
+    loading.value = true;
     void round();
     if (everyMs !== undefined) {
       document.addEventListener("visibilitychange", next);
@@ -66,7 +74,7 @@ export function useResource<T>(load: () => Promise<Result<T>>, everyMs?: number)
       clearTimeout(timer);
       document.removeEventListener("visibilitychange", next);
     };
-  }, []);
+  }, [what]);
 
   return { data, failure, loading, reload };
 }

@@ -3,14 +3,15 @@ import { beforeAll, expect, it, vi } from "vitest";
 let router: typeof import("./router");
 
 beforeAll(async () => {
-  vi.stubGlobal("location", { pathname: "/admin" });
+  vi.stubGlobal("location", { pathname: "/admin", search: "" });
   vi.stubGlobal("addEventListener", () => undefined);
   router = await import("./router");
 });
 
 it.each([
-  ["/admin", "channels", null],
-  ["/admin/", "channels", null],
+  ["/admin", "overview", null],
+  ["/admin/", "overview", null],
+  ["/admin/channels", "channels", null],
   ["/admin/channels/new", "channels", "new"],
   ["/admin/channels/ch_1/", "channels", "ch_1"],
   ["/admin/keys", "keys", null],
@@ -25,4 +26,12 @@ it("every page is found at its own address", () => {
   for (const page of router.PAGES) {
     expect(router.placeOf(router.href(page))).toEqual({ page, item: null });
   }
+});
+
+it("what a page shows of itself is in its address", () => {
+  const asked = { model: "meta/llama 3&4", status: "error" };
+  const address = router.href("requests", null, asked);
+  expect(router.queryOf(address.slice(address.indexOf("?")))).toEqual(asked);
+  expect(router.href("requests")).toBe("/admin/requests");
+  expect(router.queryOf("?model=&x=1")).toEqual({ x: "1" });
 });

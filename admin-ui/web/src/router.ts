@@ -3,8 +3,19 @@ import { signal } from "@preact/signals";
 
 const BASE = "/admin";
 
-export const PAGES = ["channels", "keys", "playground", "routing", "settings"] as const;
+export const PAGES = [
+  "overview",
+  "channels",
+  "keys",
+  "requests",
+  "playground",
+  "routing",
+  "settings",
+] as const;
 export type Page = (typeof PAGES)[number];
+
+/** What a page shows of itself: filters and ranges, so that a view can be linked to and gone back to. */
+export type Query = Readonly<Record<string, string>>;
 
 /** Where the reader is: a page, and for some pages one thing on it (an id, or `new`). */
 export interface Place {
@@ -13,6 +24,7 @@ export interface Place {
 }
 
 export const place = signal<Place>(placeOf(location.pathname));
+export const query = signal<Query>(queryOf(location.search));
 
 /** Set while a form holds changes that leaving would lose; asks whether to leave. */
 let mayLeave: (() => boolean) | null = null;
@@ -20,10 +32,11 @@ let mayLeave: (() => boolean) | null = null;
 addEventListener("popstate", () => {
   const { page, item } = place.value;
   if (mayLeave !== null && page !== null && !mayLeave()) {
-    history.pushState(null, "", href(page, item));
+    history.pushState(null, "", href(page, item, query.value));
     return;
   }
   mayLeave = null;
+  query.value = queryOf(location.search);
   place.value = placeOf(location.pathname);
 });
 
@@ -37,18 +50,32 @@ export function guardLeaving(ask: (() => boolean) | null): void {
   mayLeave = ask;
 }
 
-export function href(page: Page, item: string | null = null): string {
-  return `${BASE}/${page}${item === null ? "" : `/${encodeURIComponent(item)}`}`;
+export function href(page: Page, item: string | null = null, asked: Query = {}): string {
+  const search = new URLSearchParams(asked).toString();
+  const path = `${BASE}/${page}${item === null ? "" : `/${encodeURIComponent(item)}`}`;
+  return search === "" ? path : `${path}?${search}`;
 }
 
-export function go(page: Page, item: string | null = null): void {
+export function go(page: Page, item: string | null = null, asked: Query = {}): void {
   if (mayLeave !== null && !mayLeave()) {
     return;
   }
   mayLeave = null;
-  history.pushState(null, "", href(page, item));
+  history.pushState(null, "", href(page, item, asked));
+  query.value = asked;
   place.value = { page, item };
   scrollTo(0, 0);
+}
+
+/** Changes what the page shows of itself; an empty value takes a member away. No step of the history:
+ * going back leads to the page before, not through every filter that was tried. */
+export function ask(change: Query): void {
+  const { page, item } = place.value;
+  const kept = Object.entries({ ...query.value, ...change }).filter(([, value]) => value !== "");
+  query.value = Object.fromEntries(kept);
+  if (page !== null) {
+    history.replaceState(null, "", href(page, item, query.value));
+  }
 }
 
 /** A click that should stay in this tab and this document. */
@@ -56,12 +83,16 @@ export function isPlainClick(event: MouseEvent): boolean {
   return event.button === 0 && !(event.metaKey || event.ctrlKey || event.shiftKey || event.altKey);
 }
 
+export function queryOf(search: string): Query {
+  return Object.fromEntries([...new URLSearchParams(search)].filter(([, value]) => value !== ""));
+}
+
 export function placeOf(path: string): Place {
   const [first = "", item = null, ...more] = path
     .slice(BASE.length)
     .split("/")
     .filter((part) => part !== "");
-  const page = first === "" ? "channels" : (PAGES.find((name) => name === first) ?? null);
+  const page = first === "" ? "overview" : (PAGES.find((name) => name === first) ?? null);
   const isKnown = more.length === 0 && (item === null || page === "channels");
   return isKnown ? { page, item } : { page: null, item: null };
 }

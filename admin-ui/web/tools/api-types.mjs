@@ -57,8 +57,9 @@ function type(schema, indent = "") {
   if (schema.$ref) {
     return named(schema.$ref);
   }
-  if (schema.oneOf) {
-    return schema.oneOf.map((one) => type(one, indent)).join(" | ");
+  const either = schema.oneOf ?? schema.anyOf;
+  if (either) {
+    return either.map((one) => type(one, indent)).join(" | ");
   }
   if (schema.enum) {
     return schema.enum.map((value) => JSON.stringify(value)).join(" | ");

@@ -1,5 +1,6 @@
 //! That what the panel reads is what the API's document promises. Nothing here runs; a disagreement
 //! does not compile.
+import type * as past from "./ledger";
 import type * as wire from "./schema";
 import type * as ours from "./types";
 
@@ -16,7 +17,9 @@ type Agrees<Wire extends Ours, Ours> = Wire;
 
 export type Agreement = [
   // What is said of Azure is the same for reading and writing, and only writing may leave members out.
-  Agrees<Given<Omit<wire.Channel, "azure">>, Omit<ours.Channel, "azure">>,
+  Agrees<Given<Omit<wire.Channel, "azure" | "prices">>, Omit<ours.Channel, "azure" | "prices">>,
+  // Without prices the member is absent, which is read as an empty table.
+  Agrees<Given<NonNullable<wire.Channel["prices"]>>, ours.Channel["prices"]>,
   Agrees<Given<wire.ClientKey>, ours.ClientKey>,
   Agrees<Given<wire.ClientKeyCreated>, ours.CreatedKey>,
   Agrees<Given<wire.Status>, ours.Status>,
@@ -24,4 +27,7 @@ export type Agreement = [
   Agrees<Given<wire.TestOutcome>, ours.Trial>,
   Agrees<Given<wire.Settings>, ours.Settings>,
   Agrees<Given<wire.Session>, ours.SessionInfo>,
+  Agrees<Given<wire.UsageRow>, past.UsageRow>,
+  Agrees<Given<wire.RequestPage>, past.RequestPage>,
+  Agrees<Given<wire.Allowance>, past.Allowance>,
 ];

@@ -1,6 +1,7 @@
 //! The admin API, one function per call. The session is an HttpOnly cookie; the token in the login's
 //! answer is deliberately not read.
 import { type Failure, parseRefusal, parseRetryAfter, type Result } from "./failure";
+import * as ledger from "./ledger";
 import * as types from "./types";
 
 const BASE = "/admin/api";
@@ -49,14 +50,28 @@ export const deleteChannel = (id: string, keepalive = false) =>
   call("DELETE", `/channels/${id}`, nothing, { keepalive });
 export const testChannel = (id: string, send: { model?: string; stream: boolean }) =>
   call("POST", `/channels/${id}/test`, types.parseTrial, { send, timeoutMs: TRIAL_TIMEOUT_MS });
-export const upstreamModels = (id: string) =>
-  call("GET", `/channels/${id}/models`, types.parseModels, { timeoutMs: 40_000 });
+/** The models of an upstream as it is being typed, stored or not. */
+export const upstreamModels = (send: unknown) =>
+  call("POST", "/models", types.parseModels, { send, timeoutMs: 40_000 });
 
 export const listKeys = () => call("GET", "/keys", types.parseClientKeys);
 export const createKey = (send: unknown) => call("POST", "/keys", types.parseCreatedKey, { send });
 export const changeKey = (id: string, send: unknown) =>
   call("PATCH", `/keys/${id}`, types.parseClientKey, { send });
 export const deleteKey = (id: string) => call("DELETE", `/keys/${id}`, nothing);
+
+export const allowance = (id: string) =>
+  call("GET", `/keys/${id}/allowance`, ledger.parseAllowance);
+
+export const usage = (question: ledger.UsageQuestion) =>
+  call("GET", `/usage?${new URLSearchParams({ ...question })}`, ledger.parseUsage);
+/** `filters` under the API's own names. */
+export const requests = (filters: Readonly<Record<string, string>>) =>
+  call(
+    "GET",
+    `/requests?${new URLSearchParams({ limit: "50", ...filters })}`,
+    ledger.parseRequests,
+  );
 
 export const status = () => call("GET", "/status", types.parseStatus);
 export const dryRun = (model: string) =>

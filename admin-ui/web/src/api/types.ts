@@ -24,6 +24,11 @@ const upstreamKey = record({
 });
 export type UpstreamKey = Read<typeof upstreamKey>;
 
+/** Micro-dollars per million tokens; cached ones cost as others where nothing is said of them. */
+const price = record({ prompt: number, cached: nullable(number), completion: number });
+export type Price = Read<typeof price>;
+const prices = or(dictionary(price), {});
+
 const channel = record({
   id: text,
   name: text,
@@ -43,6 +48,7 @@ const channel = record({
   idle_timeout_ms: or(number, 60_000),
   hedge_after_ms: nullable(number),
   azure: nullable(record({ api_version: nullable(text), deployments: or(dictionary(text), {}) })),
+  prices,
   updated_at: or(text, ""),
 });
 export type Channel = Read<typeof channel>;
@@ -64,6 +70,8 @@ const limits = record({
   requests_per_minute: nullable(number),
   tokens_per_minute: nullable(number),
   tokens_per_day: nullable(number),
+  daily_budget_micro_usd: nullable(number),
+  monthly_budget_micro_usd: nullable(number),
 });
 
 const clientKey = record({
@@ -146,6 +154,10 @@ const config = record({
     total_timeout_ms: number,
     max_request_bytes: number,
     session_affinity: or(flag, false),
+    ledger: or(flag, true),
+    request_log_rows: or(number, 100_000),
+    request_log_days: or(number, 30),
+    prices,
   }),
 });
 export type Settings = Read<typeof config>["settings"];

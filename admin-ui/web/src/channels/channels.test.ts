@@ -25,6 +25,7 @@ function channel(change: Record<string, unknown> = {}) {
         headers: { "x-a": "1" },
         drop_params: ["seed"],
         hedge_after_ms: 900,
+        prices: { m: { prompt: 2_500_000, completion: 10_000_000 } },
         ...change,
       },
     ],
@@ -57,6 +58,7 @@ describe("a draft", () => {
       first_byte_timeout_ms: 60000,
       idle_timeout_ms: 60000,
       hedge_after_ms: 900,
+      prices: { m: { prompt: 2_500_000, cached: null, completion: 10_000_000 } },
       azure: null,
     });
   });

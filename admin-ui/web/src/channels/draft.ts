@@ -1,6 +1,7 @@
 //! A channel as it is being typed, and what of it is sent. Judges nothing: the gateway does.
 import type { Channel, UpstreamKey } from "../api/types";
 import { mapOf, type Pair, pairsOf } from "../components/pairs";
+import { type PriceRow, pricesOf, rowsOf } from "../settings/prices";
 import { PRESETS, type Preset } from "./presets";
 
 export type KeptKey = UpstreamKey & { removed: boolean };
@@ -26,6 +27,7 @@ export interface Draft {
   hedge_after_ms: string;
   api_version: string;
   deployments: Pair[];
+  prices: PriceRow[];
 }
 
 export function emptyDraft(): Draft {
@@ -49,6 +51,7 @@ export function emptyDraft(): Draft {
     hedge_after_ms: "",
     api_version: "",
     deployments: [],
+    prices: [],
   };
 }
 
@@ -73,6 +76,7 @@ export function draftOf(channel: Channel): Draft {
     hedge_after_ms: channel.hedge_after_ms === null ? "" : String(channel.hedge_after_ms),
     api_version: channel.azure?.api_version ?? "",
     deployments: pairsOf(channel.azure?.deployments ?? {}),
+    prices: rowsOf(channel.prices),
   };
 }
 
@@ -123,7 +127,16 @@ export function bodyOf(draft: Draft): Record<string, unknown> {
             deployments: mapOf(draft.deployments),
           }
         : null,
+    prices: pricesOf(draft.prices),
   };
+}
+
+/** What the gateway must know to ask the upstream for its models: where it is and how to get in, as it
+ * is typed now. Keys that are kept it knows itself. */
+export function modelsQuestion(draft: Draft, storedId: string | null): Record<string, unknown> {
+  const { provider, base_url, keys, headers, azure, connect_timeout_ms } = bodyOf(draft);
+  const question = { provider, base_url, keys, headers, azure, connect_timeout_ms };
+  return storedId === null ? question : { ...question, channel_id: storedId };
 }
 
 /** What is no number is sent as it is: the gateway says what it wants there. */

@@ -6,8 +6,9 @@ import type { Channel } from "../api/types";
 import { ListEditor, MapEditor } from "../components/editors";
 import { SelectField, Switch, TextField } from "../components/fields";
 import { Icon } from "../components/icons";
+import { PricesEditor } from "../components/prices-editor";
 import { t } from "../i18n";
-import { type Draft, withPreset } from "./draft";
+import { type Draft, modelsQuestion, withPreset } from "./draft";
 import { KeysEditor } from "./keys-editor";
 import { PickModels } from "./pick-models";
 import { PRESETS } from "./presets";
@@ -22,6 +23,7 @@ const ADVANCED = [
   "first_byte_timeout_ms",
   "idle_timeout_ms",
   "hedge_after_ms",
+  "prices",
 ];
 
 interface FormProps {
@@ -105,6 +107,7 @@ function Service({ draft, stored, problems, onChange }: FormProps) {
 function Models({ draft, stored, problems, onChange }: FormProps) {
   const m = t.value;
   const isPicking = useSignal(false);
+  const isNowhere = draft.base_url.trim() === "";
   return (
     <section class="card section">
       <h2>{m["channels.models"]}</h2>
@@ -135,23 +138,22 @@ function Models({ draft, stored, problems, onChange }: FormProps) {
         errors={problems["models"]}
         onChange={(models) => onChange({ models })}
       >
-        {stored !== null && (
-          <button
-            type="button"
-            class="button"
-            onClick={() => {
-              isPicking.value = true;
-            }}
-          >
-            <Icon name="pick" />
-            {m["form.fetch"]}
-          </button>
-        )}
+        <button
+          type="button"
+          class="button"
+          aria-disabled={isNowhere}
+          title={isNowhere ? m["form.fetchNeeds"] : undefined}
+          onClick={() => {
+            isPicking.value = !isNowhere;
+          }}
+        >
+          <Icon name="pick" />
+          {m["form.fetch"]}
+        </button>
       </ListEditor>
-      {stored === null && <p class="field__hint">{m["form.fetchLater"]}</p>}
-      {isPicking.value && stored !== null && (
+      {isPicking.value && (
         <PickModels
-          channelId={stored.id}
+          question={modelsQuestion(draft, stored?.id ?? null)}
           picked={draft.models}
           onPick={(models) => {
             isPicking.value = false;
@@ -270,6 +272,16 @@ function Advanced({ draft, problems, onChange }: FormProps) {
               onChange={(value) => onChange({ [name]: value })}
             />
           ))}
+        </div>
+        <div class="stack stack--tight">
+          <h3>{m["prices.title"]}</h3>
+          <p class="field__hint">{m["prices.channelText"]}</p>
+          <PricesEditor
+            label={m["prices.title"]}
+            rows={draft.prices}
+            errors={problems["prices"]}
+            onChange={(prices) => onChange({ prices })}
+          />
         </div>
       </div>
     </details>

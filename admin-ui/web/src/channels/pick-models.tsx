@@ -9,13 +9,14 @@ import { FailureNotice } from "../components/notice";
 import { t } from "../i18n";
 
 interface PickProps {
-  channelId: string;
+  /** Whom to ask, as `modelsQuestion` has it. */
+  question: unknown;
   picked: string[];
   onPick: (models: string[]) => void;
   onClose: () => void;
 }
 
-export function PickModels({ channelId, picked, onPick, onClose }: PickProps) {
+export function PickModels({ question, picked, onPick, onClose }: PickProps) {
   const m = t.value;
   const models = useSignal<string[] | null>(null);
   const failure = useSignal<Failure | null>(null);
@@ -24,7 +25,7 @@ export function PickModels({ channelId, picked, onPick, onClose }: PickProps) {
 
   async function load() {
     failure.value = null;
-    const result = await upstreamModels(channelId);
+    const result = await upstreamModels(question);
     if (result.ok) {
       models.value = result.value;
     } else {

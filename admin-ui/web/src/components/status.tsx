@@ -2,7 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { Icon } from "./icons";
 
-export type Tone = "good" | "warn" | "bad" | "off";
+export type Tone = "good" | "warn" | "alert" | "bad" | "off";
 
 export function Status({ tone, children }: { tone: Tone; children: ComponentChildren }) {
   return (

@@ -1,6 +1,9 @@
 //! Every text of the panel in English. The type of this object is what each language must fill.
 
+import { usageEn } from "./usage.en";
+
 export const en = {
+  ...usageEn,
   "app.name": "AI Gateway",
   "app.skip": "Skip to content",
   "app.checking": "Checking your session…",
@@ -142,8 +145,7 @@ export const en = {
   "form.models": "Models it serves",
   "form.modelsHint": "Empty means every model. Type or paste names, one a line or with commas.",
   "form.fetch": "Fetch models",
-  "form.fetchLater":
-    "Once the channel is created, its upstream's models can be fetched and picked here.",
+  "form.fetchNeeds": "Needs the base URL.",
   "form.deployments": "Deployments",
   "form.deploymentsHint": "Which deployment serves which model. The models count as served.",
   "form.deployment": "Deployment",
@@ -156,7 +158,7 @@ export const en = {
   "form.weightHint":
     "0 to 1000. The part of its priority's requests; 0: only when nothing else is left.",
   "form.advanced": "Advanced",
-  "form.advancedText": "model mapping, headers, timeouts",
+  "form.advancedText": "model mapping, headers, timeouts, prices",
   "form.modelMap": "Model mapping",
   "form.modelMapHint": "Clients ask for the left name, the upstream gets the right one.",
   "form.asked": "Asked for",
@@ -178,7 +180,7 @@ export const en = {
   "form.hedge_after_ms.hint": "Starts the next candidate beside a late one. Empty: never.",
   "form.leave": "Leave without saving your changes?",
   "form.created": "Channel created",
-  "form.createdText": "Test it, or fetch its models to pick from.",
+  "form.createdText": "Test it to see how fast it answers.",
   "form.saved": "Saved.",
   "form.notSaved": "Not saved",
   "form.saving": "Saving…",
@@ -226,12 +228,6 @@ export const en = {
   "clients.modelsHint": "Empty means every model.",
   "clients.limits": "Limits",
   "clients.limitsHint": "Empty limits are no limits.",
-  "clients.requests_per_minute": "Requests / minute",
-  "clients.tokens_per_minute": "Tokens / minute",
-  "clients.tokens_per_day": "Tokens / day",
-  "clients.perMinute": (count: string) => `${count} requests/min`,
-  "clients.tokensMinute": (count: string) => `${count} tokens/min`,
-  "clients.tokensDay": (count: string) => `${count} tokens/day`,
   "clients.unlimited": "none",
   "clients.expires": "Expires",
   "clients.expiresHint": "In your local time. Empty: never.",

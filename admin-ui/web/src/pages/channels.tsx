@@ -2,6 +2,7 @@
 import { useSignal } from "@preact/signals";
 import { listChannels, status } from "../api/client";
 import type { Channel } from "../api/types";
+import { ArrangeDialog } from "../channels/arrange-dialog";
 import { copyOf } from "../channels/draft";
 import { ChannelTable } from "../channels/table";
 import { TestDialog } from "../channels/test-dialog";
@@ -43,6 +44,7 @@ export function ChannelsPage() {
   const m = t.value;
   const { data, failure, loading, reload } = useResource(load, EVERY_MS);
   const tested = useSignal<Channel | null>(null);
+  const isArranging = useSignal(false);
   const list = data.value?.channels.filter((channel) => !isDeleted(channel.id)) ?? null;
 
   return (
@@ -60,6 +62,18 @@ export function ChannelsPage() {
           <Icon name="reload" />
           {m["channels.reload"]}
         </button>
+        {list !== null && list.length > 1 && (
+          <button
+            type="button"
+            class="button"
+            onClick={() => {
+              isArranging.value = true;
+            }}
+          >
+            <Icon name="arrange" />
+            {m["arrange.open"]}
+          </button>
+        )}
         <Link page="channels" item="new" class="button button--primary">
           <Icon name="add" />
           {m["channels.add"]}
@@ -95,6 +109,18 @@ export function ChannelsPage() {
           onCopy={(channel) => {
             template.value = copyOf(channel, m["channels.copyName"](channel.name));
             go("channels", "new");
+          }}
+        />
+      )}
+      {isArranging.value && list !== null && (
+        <ArrangeDialog
+          channels={list}
+          onClose={() => {
+            isArranging.value = false;
+          }}
+          onSaved={() => {
+            isArranging.value = false;
+            void reload();
           }}
         />
       )}

@@ -1,28 +1,55 @@
 //! Client keys: who may use this gateway, with what, until when.
 import { useSignal } from "@preact/signals";
-import { changeKey, deleteKey, listChannels, listKeys } from "../api/client";
+import { allowance, changeKey, deleteKey, listChannels, listKeys } from "../api/client";
+import type { Result } from "../api/failure";
+import { type Allowance, LIMITS } from "../api/ledger";
 import { type ClientKey, type CreatedKey, servedModels } from "../api/types";
 import { Confirm } from "../components/dialog";
 import { Switch } from "../components/fields";
 import { Icon } from "../components/icons";
+import { Link } from "../components/link";
 import { FailureNotice, failureText } from "../components/notice";
 import { PageHead } from "../components/page-head";
 import { Status } from "../components/status";
-import { formatCount, formatTime, t } from "../i18n";
+import { formatTime, t } from "../i18n";
 import { Created } from "../keys/created";
 import { KeyDialog } from "../keys/key-dialog";
+import { Limits } from "../keys/limits";
 import { useResource } from "../resource";
 
 const EVERY_MS = 15_000;
+/** Each limited key is one call. */
+const ALLOWANCES_ASKED = 50;
+
+interface Listed {
+  keys: ClientKey[];
+  /** By key; missing where there are no limits, or while the gateway cannot say. */
+  allowances: ReadonlyMap<string, Allowance>;
+}
+
+async function load(): Promise<Result<Listed>> {
+  const keys = await listKeys();
+  if (!keys.ok) {
+    return keys;
+  }
+  const limited = keys.value.filter(({ limits }) => LIMITS.some((limit) => limits[limit] !== null));
+  const asked = await Promise.all(
+    limited.slice(0, ALLOWANCES_ASKED).map(async ({ id }) => [id, await allowance(id)] as const),
+  );
+  const allowances = new Map(
+    asked.flatMap(([id, answer]) => (answer.ok ? [[id, answer.value] as const] : [])),
+  );
+  return { ok: true, value: { keys: keys.value, allowances } };
+}
 
 export function KeysPage() {
   const m = t.value;
-  const { data, failure, loading, reload } = useResource(listKeys, EVERY_MS);
+  const { data, failure, loading, reload } = useResource(load, EVERY_MS);
   const edited = useSignal<ClientKey | "new" | null>(null);
   const created = useSignal<CreatedKey | null>(null);
   const model = useSignal("gpt-4o");
   const doomed = useSignal<ClientKey | null>(null);
-  const list = data.value;
+  const list = data.value?.keys ?? null;
 
   async function show(key: CreatedKey) {
     // The examples should work as they stand, so they name a model that is served.
@@ -69,6 +96,7 @@ export function KeysPage() {
       {list !== null && list.length > 0 && (
         <KeyTable
           keys={list}
+          allowances={data.value?.allowances ?? new Map()}
           onChanged={reload}
           onEdit={(key) => {
             edited.value = key;
@@ -152,25 +180,34 @@ function DeleteKey({ of, onDeleted, onClose }: DeleteKeyProps) {
 
 interface KeyTableProps {
   keys: ClientKey[];
+  allowances: ReadonlyMap<string, Allowance>;
   onChanged: () => void;
   onEdit: (key: ClientKey) => void;
   onDelete: (key: ClientKey) => void;
 }
 
-function KeyTable({ keys, ...actions }: KeyTableProps) {
+const COLUMNS = [
+  "name",
+  "state",
+  "modelsHead",
+  "limits",
+  "lastUsed",
+  "expires",
+  "enabled",
+] as const;
+
+function KeyTable({ keys, allowances, ...actions }: KeyTableProps) {
   const m = t.value;
   return (
     <div class="card">
       <table class="table" role="table" aria-label={m["nav.keys"]}>
         <thead role="rowgroup">
           <tr role="row">
-            {(["name", "state", "modelsHead", "limits", "expires", "enabled"] as const).map(
-              (column) => (
-                <th key={column} scope="col" role="columnheader">
-                  {m[`clients.${column}`]}
-                </th>
-              ),
-            )}
+            {COLUMNS.map((column) => (
+              <th key={column} scope="col" role="columnheader">
+                {m[`clients.${column}`]}
+              </th>
+            ))}
             <th scope="col" role="columnheader">
               <span class="visually-hidden">{m["channels.actions"]}</span>
             </th>
@@ -178,7 +215,7 @@ function KeyTable({ keys, ...actions }: KeyTableProps) {
         </thead>
         <tbody role="rowgroup">
           {keys.map((key) => (
-            <KeyRow key={key.id} of={key} {...actions} />
+            <KeyRow key={key.id} of={key} allowance={allowances.get(key.id) ?? null} {...actions} />
           ))}
         </tbody>
       </table>
@@ -186,11 +223,12 @@ function KeyTable({ keys, ...actions }: KeyTableProps) {
   );
 }
 
-interface KeyRowProps extends Omit<KeyTableProps, "keys"> {
+interface KeyRowProps extends Omit<KeyTableProps, "keys" | "allowances"> {
   of: ClientKey;
+  allowance: Allowance | null;
 }
 
-function KeyRow({ of, onChanged, onEdit, onDelete }: KeyRowProps) {
+function KeyRow({ of, allowance: used, onChanged, onEdit, onDelete }: KeyRowProps) {
   const m = t.value;
   const wanted = useSignal<boolean | null>(null);
   const problem = useSignal<string | null>(null);
@@ -222,7 +260,14 @@ function KeyRow({ of, onChanged, onEdit, onDelete }: KeyRowProps) {
         {of.models.length === 0 ? m["channels.allModels"] : of.models.length}
       </td>
       <td role="cell" data-label={m["clients.limits"]}>
-        {limitsText(of)}
+        <Limits of={of} allowance={used} />
+      </td>
+      <td role="cell" data-label={m["clients.lastUsed"]}>
+        {of.last_used_at === null ? (
+          <span class="muted">{m["clients.notUsed"]}</span>
+        ) : (
+          formatTime(of.last_used_at)
+        )}
       </td>
       <td role="cell" data-label={m["clients.expires"]}>
         {of.expires_at === null ? m["clients.never"] : formatTime(of.expires_at)}
@@ -247,6 +292,24 @@ function KeyRow({ of, onChanged, onEdit, onDelete }: KeyRowProps) {
             {m["clients.edit"]}
             <span class="visually-hidden"> {of.name}</span>
           </button>
+          <Link
+            page="overview"
+            query={{ key: of.id }}
+            class="button button--bare"
+            title={m["clients.usage"]}
+          >
+            <Icon name="overview" />
+            <span class="visually-hidden">{m["clients.usageOf"](of.name)}</span>
+          </Link>
+          <Link
+            page="requests"
+            query={{ key: of.id }}
+            class="button button--bare"
+            title={m["nav.requests"]}
+          >
+            <Icon name="requests" />
+            <span class="visually-hidden">{m["clients.requestsOf"](of.name)}</span>
+          </Link>
           <button
             type="button"
             class="button button--bare"
@@ -273,16 +336,4 @@ function KeyState({ of }: { of: ClientKey }) {
   ) : (
     <Status tone="good">{m["clients.active"]}</Status>
   );
-}
-
-function limitsText({ limits }: ClientKey): string {
-  const m = t.value;
-  const parts = [
-    limits.requests_per_minute !== null &&
-      m["clients.perMinute"](formatCount(limits.requests_per_minute)),
-    limits.tokens_per_minute !== null &&
-      m["clients.tokensMinute"](formatCount(limits.tokens_per_minute)),
-    limits.tokens_per_day !== null && m["clients.tokensDay"](formatCount(limits.tokens_per_day)),
-  ].filter((part) => part !== false);
-  return parts.length === 0 ? m["clients.unlimited"] : parts.join(", ");
 }

@@ -1,5 +1,5 @@
 //! The playground: a chat through the gateway as any client would have it, with what the gateway says
-//! about each answer. Model output is shown as text and nothing else.
+//! about each answer. Model output is shown as text or as sanitised Markdown, never as HTML.
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { type ChatFailure, clientModels, type Progress } from "../api/chat";
@@ -8,11 +8,14 @@ import { TextField } from "../components/fields";
 import { Icon } from "../components/icons";
 import { failureText, Notice } from "../components/notice";
 import { PageHead } from "../components/page-head";
+import { Segments } from "../components/segments";
 import { formatCount, formatMs, t } from "../i18n";
+import { RichText } from "../playground/rich-text";
 import {
   ask,
   clear,
   clientKey,
+  isMarkdown,
   isRunning,
   model,
   stop,
@@ -32,6 +35,17 @@ export function PlaygroundPage() {
   return (
     <>
       <PageHead title={m["nav.playground"]} intro={m["play.intro"]}>
+        <Segments
+          label={m["play.format"]}
+          value={isMarkdown.value ? "markdown" : "plain"}
+          options={[
+            ["markdown", m["play.markdown"]],
+            ["plain", m["play.plain"]],
+          ]}
+          onChange={(format) => {
+            isMarkdown.value = format === "markdown";
+          }}
+        />
         {turns.value.length > 0 && (
           <button type="button" class="button" onClick={clear}>
             {m["play.clear"]}
@@ -41,6 +55,7 @@ export function PlaygroundPage() {
       <div class="play">
         <Setup />
         <section class="card play__chat" aria-label={m["play.conversation"]}>
+          <h2 class="visually-hidden">{m["play.conversation"]}</h2>
           <Conversation />
           <Composer />
         </section>
@@ -185,9 +200,13 @@ function Answer({ turn }: { turn: Turn }) {
   const { progress, failure } = turn;
   return (
     <div class="turns__answer">
-      <p class="turns__text" aria-busy={turn.isRunning}>
-        {progress?.text}
-      </p>
+      {isMarkdown.value && progress !== null && progress.text !== "" ? (
+        <RichText text={progress.text} busy={turn.isRunning} />
+      ) : (
+        <p class="turns__text" aria-busy={turn.isRunning}>
+          {progress?.text}
+        </p>
+      )}
       {turn.isRunning && (progress?.text ?? "") === "" && (
         <p class="muted" role="status">
           {m["play.waiting"](turn.model)}
@@ -297,12 +316,13 @@ function Composer() {
         }}
       />
       {busy ? (
-        <button type="button" class="button" onClick={stop}>
+        // Two buttons, not one that changes its colours.
+        <button key="stop" type="button" class="button" onClick={stop}>
           <Icon name="stop" />
           {m["play.stop"]}
         </button>
       ) : (
-        <button type="submit" class="button button--primary">
+        <button key="send" type="submit" class="button button--primary">
           <Icon name="send" />
           {m["play.send"]}
         </button>

@@ -10,14 +10,14 @@ import { formatTime, t } from "../i18n";
 import { useResource } from "../resource";
 import { sessionInfo } from "../session/session";
 import { Import } from "../settings/import";
-import { Limits } from "../settings/limits";
+import { GatewaySettings } from "../settings/limits";
 
 export function SettingsPage() {
   return (
     <>
       <PageHead title={t.value["nav.settings"]} />
       <div class="settings">
-        <Limits />
+        <GatewaySettings />
         <Export />
         <Import />
         <About />
@@ -77,6 +77,11 @@ function Export() {
   );
 }
 
+const LINKS = [
+  ["about.openapi", "/admin/api/openapi.json"],
+  ["about.project", "https://spinframework.dev"],
+] as const;
+
 function About() {
   const m = t.value;
   const { data } = useResource(version);
@@ -101,6 +106,15 @@ function About() {
           </div>
         ))}
       </dl>
+      <ul class="links">
+        {LINKS.map(([name, href]) => (
+          <li key={name}>
+            <a href={href} target="_blank" rel="noreferrer">
+              {m[name]}
+            </a>
+          </li>
+        ))}
+      </ul>
     </section>
   );
 }

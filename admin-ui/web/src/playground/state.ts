@@ -14,6 +14,8 @@ export interface Turn {
 export const clientKey = signal("");
 export const model = signal("");
 export const system = signal("");
+/** Whether answers are shown as Markdown or as they came. */
+export const isMarkdown = signal(true);
 export const turns = signal<Turn[]>([]);
 
 let running: AbortController | null = null;

@@ -1,90 +1,65 @@
-//! The gateway's own settings. They are part of the configuration, so saving replaces it with itself
-//! but for them, and only if nobody has changed it meanwhile.
-import { useSignal } from "@preact/signals";
-import { exportConfig, importConfig } from "../api/client";
-import { type Failure, fieldProblems, type Result } from "../api/failure";
-import { parseSettings, type Settings } from "../api/types";
+//! The gateway's own settings as forms: limits of requests, the ledger, prices. Each is saved by itself.
+import { type Signal, useSignal } from "@preact/signals";
+import type { ComponentChildren } from "preact";
 import { numberOf } from "../channels/draft";
 import { Switch, TextField } from "../components/fields";
 import { FailureNotice, Notice } from "../components/notice";
+import { PricesEditor } from "../components/prices-editor";
 import { t } from "../i18n";
 import { useResource } from "../resource";
+import { pricesOf, rowsOf } from "./prices";
+import { type Loaded, loadSettings, useSaving } from "./save";
 
-const NUMBERS = ["max_attempts", "total_timeout_ms", "max_request_bytes"] as const;
+const REQUEST_NUMBERS = ["max_attempts", "total_timeout_ms", "max_request_bytes"] as const;
+const LEDGER_NUMBERS = ["request_log_rows", "request_log_days"] as const;
 
-interface Loaded {
-  document: object;
-  etag: string | null;
-  settings: Settings;
+interface FormProps {
+  loaded: Loaded;
+  onSaved: () => void;
 }
 
-async function load(): Promise<Result<Loaded>> {
-  const result = await exportConfig(false);
-  if (!result.ok) {
-    return result;
-  }
-  const { document, etag } = result.value;
-  try {
-    const settings = parseSettings(document);
-    return { ok: true, value: { document: document as object, etag, settings } };
-  } catch {
-    return { ok: false, failure: { kind: "unexpected" } };
-  }
-}
-
-export function Limits() {
-  const m = t.value;
-  const { data, failure, reload } = useResource(load);
+export function GatewaySettings() {
+  const { data, failure, reload } = useResource(loadSettings);
+  const loaded = data.value;
   return (
-    <section class="card section">
-      <h2>{m["limits.title"]}</h2>
-      <FailureNotice failure={failure.value} title={m["limits.failed"]} onRetry={reload} />
-      {data.value !== null && <LimitsForm loaded={data.value} onSaved={reload} />}
-    </section>
+    <>
+      <FailureNotice failure={failure.value} title={t.value["limits.failed"]} onRetry={reload} />
+      {loaded === null && failure.value === null && (
+        <div class="card skeleton" aria-hidden="true" />
+      )}
+      {loaded !== null && (
+        <>
+          <LimitsForm loaded={loaded} onSaved={reload} />
+          <LedgerForm loaded={loaded} onSaved={reload} />
+          <PricesForm loaded={loaded} onSaved={reload} />
+        </>
+      )}
+    </>
   );
 }
 
-function LimitsForm({ loaded, onSaved }: { loaded: Loaded; onSaved: () => void }) {
+function LimitsForm({ loaded, onSaved }: FormProps) {
   const m = t.value;
-  const typed = useSignal(NUMBERS.map((name) => String(loaded.settings[name])));
+  const typed = useTyped(REQUEST_NUMBERS, loaded);
   const affinity = useSignal(loaded.settings.session_affinity);
-  const busy = useSignal(false);
-  const isSaved = useSignal(false);
-  const failure = useSignal<Failure | null>(null);
-  const problems = fieldProblems(failure.value)["settings"];
-
-  async function save(event: Event) {
-    event.preventDefault();
-    if (busy.value) {
-      return;
-    }
-    busy.value = true;
-    isSaved.value = false;
-    const numbers = NUMBERS.map((name, index) => [name, numberOf(typed.value[index] ?? "")]);
-    const settings = { ...Object.fromEntries(numbers), session_affinity: affinity.value };
-    const result = await importConfig({ ...loaded.document, settings }, loaded.etag);
-    busy.value = false;
-    failure.value = result.ok ? null : result.failure;
-    isSaved.value = result.ok;
-    if (result.ok || (result.failure.kind === "refused" && result.failure.status === 409)) {
-      // After a conflict what was typed stays, and is saved over what is there now when asked again.
-      onSaved();
-    }
-  }
-
+  const saving = useSaving(loaded, onSaved);
   return (
-    <form class="form" onSubmit={save} noValidate>
-      <FailureNotice failure={failure.value} title={m["form.notSaved"]} />
-      {isSaved.value && <Notice tone="good">{m["form.saved"]}</Notice>}
+    <SettingsForm
+      title={m["limits.title"]}
+      saving={saving}
+      onSave={() =>
+        saving.save({ ...numbersOf(REQUEST_NUMBERS, typed), session_affinity: affinity.value })
+      }
+    >
       <div class="columns columns--three">
-        {NUMBERS.map((name, index) => (
+        {REQUEST_NUMBERS.map((name, index) => (
           <TextField
             key={name}
             label={m[`limits.${name}`]}
             hint={m[`limits.${name}.hint`]}
             type="number"
             value={typed.value[index] ?? ""}
-            errors={problems?.filter((one) => one.includes(name))}
+            errors={saving.problemsOf(name)}
             onChange={(value) => {
               typed.value = typed.value.with(index, value);
             }}
@@ -99,11 +74,113 @@ function LimitsForm({ loaded, onSaved }: { loaded: Loaded; onSaved: () => void }
         }}
       />
       <p class="field__hint">{m["limits.session_affinity.hint"]}</p>
+    </SettingsForm>
+  );
+}
+
+function LedgerForm({ loaded, onSaved }: FormProps) {
+  const m = t.value;
+  const typed = useTyped(LEDGER_NUMBERS, loaded);
+  const isOn = useSignal(loaded.settings.ledger);
+  const saving = useSaving(loaded, onSaved);
+  return (
+    <SettingsForm
+      title={m["ledger.title"]}
+      text={m["ledger.text"]}
+      saving={saving}
+      onSave={() => saving.save({ ...numbersOf(LEDGER_NUMBERS, typed), ledger: isOn.value })}
+    >
+      <Switch
+        label={m["ledger.on"]}
+        checked={isOn.value}
+        onChange={(checked) => {
+          isOn.value = checked;
+        }}
+      />
+      <p class="field__hint">{m["ledger.onHint"]}</p>
+      <div class="columns">
+        {LEDGER_NUMBERS.map((name, index) => (
+          <TextField
+            key={name}
+            label={m[`ledger.${name}`]}
+            hint={m[`ledger.${name}.hint`]}
+            type="number"
+            value={typed.value[index] ?? ""}
+            errors={saving.problemsOf(name)}
+            onChange={(value) => {
+              typed.value = typed.value.with(index, value);
+            }}
+          />
+        ))}
+      </div>
+    </SettingsForm>
+  );
+}
+
+function PricesForm({ loaded, onSaved }: FormProps) {
+  const m = t.value;
+  const rows = useSignal(rowsOf(loaded.settings.prices));
+  const saving = useSaving(loaded, onSaved);
+  return (
+    <SettingsForm
+      title={m["prices.title"]}
+      text={m["prices.text"]}
+      saving={saving}
+      onSave={() => saving.save({ prices: pricesOf(rows.value) })}
+    >
+      <PricesEditor
+        label={m["prices.title"]}
+        rows={rows.value}
+        errors={saving.problemsOf("prices")}
+        onChange={(next) => {
+          rows.value = next;
+        }}
+      />
+    </SettingsForm>
+  );
+}
+
+interface SettingsFormProps {
+  title: string;
+  text?: string;
+  saving: ReturnType<typeof useSaving>;
+  onSave: () => void;
+  children: ComponentChildren;
+}
+
+function SettingsForm({ title, text, saving, onSave, children }: SettingsFormProps) {
+  const m = t.value;
+  return (
+    <form
+      class="card section"
+      aria-label={title}
+      noValidate
+      onSubmit={(event) => {
+        event.preventDefault();
+        onSave();
+      }}
+    >
+      <h2>{title}</h2>
+      {text !== undefined && <p class="muted">{text}</p>}
+      <FailureNotice failure={saving.failure.value} title={m["form.notSaved"]} />
+      {saving.isSaved.value && <Notice tone="good">{m["form.saved"]}</Notice>}
+      {children}
       <div class="actions">
-        <button type="submit" class="button" aria-disabled={busy.value}>
-          {busy.value ? m["form.saving"] : m["form.save"]}
+        <button type="submit" class="button" aria-disabled={saving.busy.value}>
+          {saving.busy.value ? m["form.saving"] : m["form.save"]}
         </button>
       </div>
     </form>
   );
+}
+
+type NumberName = (typeof REQUEST_NUMBERS)[number] | (typeof LEDGER_NUMBERS)[number];
+
+/** Numbers as they are typed, in the order of `names`. */
+function useTyped(names: readonly NumberName[], { settings }: Loaded): Signal<string[]> {
+  return useSignal(names.map((name) => String(settings[name])));
+}
+
+function numbersOf(names: readonly NumberName[], typed: Signal<string[]>): object {
+  return Object.fromEntries(names.map((name, index) => [name, numberOf(typed.value[index] ?? "")]));
 }

@@ -1,0 +1,131 @@
+//! From rows of usage to what the charts and tables show. Pure.
+import type { Grouping, UsageRow } from "../api/ledger";
+
+export const RANGES = ["24h", "7d", "30d"] as const;
+export type RangeName = (typeof RANGES)[number];
+
+export interface Range {
+  bucket: "hour" | "day";
+  /** The beginnings of all buckets, in Unix seconds. */
+  times: number[];
+  stepS: number;
+  from: string;
+  /** Exclusive: the end of the bucket that is running. */
+  to: string;
+}
+
+const HOUR_S = 3600;
+const DAY_S = 24 * HOUR_S;
+const SIZES = {
+  "24h": { bucket: "hour", stepS: HOUR_S, count: 24 },
+  "7d": { bucket: "hour", stepS: HOUR_S, count: 7 * 24 },
+  "30d": { bucket: "day", stepS: DAY_S, count: 30 },
+} as const;
+
+export function rangeOf(name: RangeName, nowMs: number): Range {
+  const { bucket, stepS, count } = SIZES[name];
+  const end = (Math.floor(nowMs / 1000 / stepS) + 1) * stepS;
+  const times = Array.from({ length: count }, (_, index) => end - (count - index) * stepS);
+  const rfc3339 = (seconds: number) => new Date(seconds * 1000).toISOString();
+  return { bucket, stepS, times, from: rfc3339(end - count * stepS), to: rfc3339(end) };
+}
+
+/** What is added up. */
+export interface Sums {
+  requests: number;
+  errors: number;
+  prompt: number;
+  completion: number;
+  cached: number;
+  costMicroUsd: number;
+}
+
+export function sumsOf(rows: readonly UsageRow[]): Sums {
+  const sums = { requests: 0, errors: 0, prompt: 0, completion: 0, cached: 0, costMicroUsd: 0 };
+  for (const row of rows) {
+    sums.requests += row.requests;
+    sums.errors += row.errors;
+    sums.prompt += row.prompt_tokens;
+    sums.completion += row.completion_tokens;
+    sums.cached += row.cached_tokens;
+    sums.costMicroUsd += row.cost_micro_usd;
+  }
+  return sums;
+}
+
+/** A model, channel or key with its rows. `id` is `null` for what has none: no channel was asked, or
+ * nobody serves the model. */
+export interface Member {
+  id: string | null;
+  name: string | null;
+  rows: UsageRow[];
+  sums: Sums;
+}
+
+/** Who is in the rows, the busiest first. */
+export function membersOf(rows: readonly UsageRow[], group: Grouping): Member[] {
+  const byId = new Map<string | null, { name: string | null; rows: UsageRow[] }>();
+  for (const row of rows) {
+    const { id, name } = identity(row, group);
+    const known = byId.get(id);
+    if (known === undefined) {
+      byId.set(id, { name, rows: [row] });
+    } else {
+      known.rows.push(row);
+    }
+  }
+  return [...byId]
+    .map(([id, { name, rows: own }]) => ({ id, name, rows: own, sums: sumsOf(own) }))
+    .sort((a, b) => b.sums.requests - a.sums.requests);
+}
+
+function identity(row: UsageRow, group: Grouping): { id: string | null; name: string | null } {
+  if (group === "model") {
+    const known = row.model === "" ? null : row.model;
+    return { id: known, name: known };
+  }
+  return row[group] ?? { id: null, name: null };
+}
+
+/** Members beyond this many share one colour. */
+export const COLOURED = 5;
+
+/** One line of numbers per coloured member, and one for all others if there are any. */
+export function seriesOf(
+  members: readonly Member[],
+  times: readonly number[],
+  value: (row: UsageRow) => number,
+): number[][] {
+  const rest = members.slice(COLOURED);
+  const groups = members.slice(0, COLOURED).map(({ rows }) => rows);
+  if (rest.length > 0) {
+    groups.push(rest.flatMap(({ rows }) => rows));
+  }
+  return groups.map((rows) => {
+    const at = new Map<number, number>();
+    for (const row of rows) {
+      const time = Date.parse(row.bucket) / 1000;
+      at.set(time, (at.get(time) ?? 0) + value(row));
+    }
+    return times.map((time) => at.get(time) ?? 0);
+  });
+}
+
+/** One number per bucket; `null` where there is none. */
+export function lineOf(
+  rows: readonly UsageRow[],
+  times: readonly number[],
+  value: (row: UsageRow) => number | null,
+): (number | null)[] {
+  const at = new Map(rows.map((row) => [Date.parse(row.bucket) / 1000, value(row)]));
+  return times.map((time) => at.get(time) ?? null);
+}
+
+/** The last of a line that is a number. */
+export function latest(line: readonly (number | null)[]): number | null {
+  return line.findLast((value) => value !== null) ?? null;
+}
+
+export function errorRate({ requests, errors }: Pick<Sums, "requests" | "errors">): number {
+  return requests === 0 ? 0 : errors / requests;
+}

@@ -1,0 +1,227 @@
+//! The first page: how everything fares, what needs attention, and usage over time.
+import { allowance, listChannels, listKeys, status, usage } from "../api/client";
+import type { Result } from "../api/failure";
+import { type Allowance, GROUPS, type Grouping, LIMITS, type UsageRow } from "../api/ledger";
+import type { ClientKey } from "../api/types";
+import { setClock } from "../clock";
+import { Icon } from "../components/icons";
+import { FailureNotice } from "../components/notice";
+import { PageHead } from "../components/page-head";
+import { Segments } from "../components/segments";
+import { t } from "../i18n";
+import { concernsOf } from "../overview/attention";
+import { RANGES, rangeOf } from "../overview/figures";
+import { Attention, FirstSteps, Fleet } from "../overview/live";
+import { Members, type Shown, UsageCharts, UsageTable } from "../overview/usage";
+import { useResource } from "../resource";
+import { ask, type Query, query } from "../router";
+import { sessionInfo } from "../session/session";
+import { isDeleted } from "../undo";
+
+const LIVE_EVERY_MS = 5_000;
+const SLOW_EVERY_MS = 60_000;
+/** Errors of the last two hours, the one that runs included, are news. */
+const RECENT_MS = 3_600_000;
+/** Each limited key is one call. */
+const KEYS_ASKED = 20;
+
+async function loadLive() {
+  const [channels, health] = await Promise.all([listChannels(), status()]);
+  if (!channels.ok) {
+    return channels;
+  }
+  if (!health.ok) {
+    return health;
+  }
+  setClock(health.value.now);
+  return { ok: true as const, value: { channels: channels.value, health: health.value } };
+}
+
+interface Slow {
+  keys: ClientKey[];
+  allowances: Map<string, Allowance>;
+  recent: UsageRow[];
+}
+
+async function loadSlow(): Promise<Result<Slow>> {
+  const now = Date.now();
+  const [keys, recent] = await Promise.all([
+    listKeys(),
+    usage({
+      from: new Date(now - RECENT_MS).toISOString(),
+      to: new Date(now + RECENT_MS).toISOString(),
+      bucket: "hour",
+      group: "channel",
+    }),
+  ]);
+  if (!keys.ok) {
+    return keys;
+  }
+  const limited = keys.value
+    .filter(({ enabled, limits }) => enabled && LIMITS.some((limit) => limits[limit] !== null))
+    .slice(0, KEYS_ASKED);
+  const asked = await Promise.all(
+    limited.map(async ({ id }) => [id, await allowance(id)] as const),
+  );
+  const allowances = new Map<string, Allowance>();
+  for (const [id, answer] of asked) {
+    if (answer.ok) {
+      allowances.set(id, answer.value);
+    }
+  }
+  // Without a ledger the charts say so; what is known besides is still worth showing.
+  return {
+    ok: true,
+    value: { keys: keys.value, allowances, recent: recent.ok ? recent.value : [] },
+  };
+}
+
+/** The filters of this page that the API knows under the same names. */
+function filtersOf(asked: Query): Query {
+  return Object.fromEntries(GROUPS.flatMap((name) => (asked[name] ? [[name, asked[name]]] : [])));
+}
+
+async function loadUsage(
+  rangeName: (typeof RANGES)[number],
+  group: Grouping,
+  filters: Query,
+): Promise<Result<Shown>> {
+  const range = rangeOf(rangeName, Date.now());
+  const { from, to, bucket } = range;
+  const question = { from, to, bucket, ...filters };
+  const [whole, parts] = await Promise.all([
+    usage({ ...question, group: "none" }),
+    usage({ ...question, group }),
+  ]);
+  if (!whole.ok) {
+    return whole;
+  }
+  if (!parts.ok) {
+    return parts;
+  }
+  return { ok: true, value: { range, group, whole: whole.value, parts: parts.value } };
+}
+
+export function OverviewPage() {
+  const m = t.value;
+  const live = useResource(loadLive, LIVE_EVERY_MS);
+  const slow = useResource(loadSlow, SLOW_EVERY_MS);
+  const channels = live.data.value?.channels.filter(({ id }) => !isDeleted(id)) ?? null;
+  const health = live.data.value?.health ?? null;
+  const keys = slow.data.value?.keys ?? null;
+  const isNew = channels !== null && keys !== null && (channels.length === 0 || keys.length === 0);
+
+  return (
+    <>
+      <PageHead title={m["nav.overview"]} intro={m["overview.intro"]} />
+      <FailureNotice
+        failure={live.failure.value ?? slow.failure.value}
+        title={m["overview.failed"]}
+        onRetry={() => {
+          void live.reload();
+          void slow.reload();
+        }}
+      />
+      {channels === null && live.failure.value === null && (
+        <div class="card skeleton" aria-hidden="true" />
+      )}
+      {isNew && <FirstSteps hasChannels={channels.length > 0} hasKeys={keys.length > 0} />}
+      {channels !== null && channels.length > 0 && health !== null && (
+        <div class="live">
+          <Attention
+            concerns={concernsOf({
+              channels,
+              status: health.data,
+              problems: health.problems,
+              keys: keys ?? [],
+              allowances: slow.data.value?.allowances ?? new Map(),
+              recent: slow.data.value?.recent ?? [],
+              session: sessionInfo.value,
+              dropped: 0,
+              nowMs: Date.now(),
+            })}
+          />
+          <Fleet channels={channels} status={health.data} />
+        </div>
+      )}
+      {channels !== null && channels.length > 0 && <Usage keys={keys ?? []} />}
+    </>
+  );
+}
+
+function Usage({ keys }: { keys: ClientKey[] }) {
+  const m = t.value;
+  const asked = query.value;
+  const rangeName = RANGES.find((name) => name === asked["range"]) ?? "24h";
+  const group = GROUPS.find((name) => name === asked["group"]) ?? "model";
+  const filters = filtersOf(asked);
+  const { data, failure, loading, reload } = useResource(
+    () => loadUsage(rangeName, group, filters),
+    SLOW_EVERY_MS,
+    JSON.stringify([rangeName, group, filters]),
+  );
+  const shown = data.value;
+  const isEmpty = shown?.whole.every(({ requests }) => requests === 0) ?? false;
+  return (
+    <section class="stack" aria-label={m["usage.title"]} aria-busy={loading.value}>
+      <div class="usage__head">
+        <h2>{m["usage.title"]}</h2>
+        <Filters filters={filters} keys={keys} />
+        <div class="actions">
+          <Segments
+            label={m["usage.group"]}
+            value={group}
+            options={GROUPS.map((name) => [name, m[`usage.by.${name}`]] as const)}
+            onChange={(value) => ask({ group: value === "model" ? "" : value })}
+          />
+          <Segments
+            label={m["usage.range"]}
+            value={rangeName}
+            options={RANGES.map((name) => [name, m[`range.${name}`]] as const)}
+            onChange={(value) => ask({ range: value === "24h" ? "" : value })}
+          />
+        </div>
+      </div>
+      <FailureNotice failure={failure.value} title={m["usage.failed"]} onRetry={reload} />
+      {shown === null && failure.value === null && <div class="card skeleton" aria-hidden="true" />}
+      {isEmpty && (
+        <div class="card state">
+          <h3>{m["usage.empty"]}</h3>
+          <p>{m["usage.emptyText"]}</p>
+        </div>
+      )}
+      {shown !== null && !isEmpty && (
+        <>
+          <UsageCharts shown={shown} />
+          <div class="card">
+            <Members shown={shown} filters={filters} />
+          </div>
+          <UsageTable shown={shown} />
+        </>
+      )}
+    </section>
+  );
+}
+
+/** What the figures are limited to, with the way back. */
+function Filters({ filters, keys }: { filters: Query; keys: ClientKey[] }) {
+  const m = t.value;
+  return (
+    <>
+      {GROUPS.map((name) => {
+        const value = filters[name];
+        if (value === undefined) {
+          return null;
+        }
+        const said = keys.find(({ id }) => id === value)?.name ?? value;
+        return (
+          <button key={name} type="button" class="filter" onClick={() => ask({ [name]: "" })}>
+            {m[`usage.${name}`]}: <strong>{said}</strong>
+            <Icon name="close" />
+            <span class="visually-hidden">{m["app.remove"](said)}</span>
+          </button>
+        );
+      })}
+    </>
+  );
+}

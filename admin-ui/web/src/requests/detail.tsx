@@ -1,0 +1,144 @@
+//! One request: where its time went, and everything that the log knows of it.
+import type { Attempt, RequestRow } from "../api/ledger";
+import type { Channel } from "../api/types";
+import { CopyButton } from "../components/copy";
+import { Link } from "../components/link";
+import { Status } from "../components/status";
+import { formatCount, formatMs, formatUsd, t, word } from "../i18n";
+import { type Span, spansOf } from "./rows";
+
+interface DetailProps {
+  of: RequestRow;
+  channels: readonly Channel[];
+}
+
+export function Detail({ of, channels }: DetailProps) {
+  return (
+    <div class="detail">
+      <Waterfall of={of} channels={channels} />
+      <Facts of={of} channels={channels} />
+    </div>
+  );
+}
+
+function outcomeText({ outcome, status }: Attempt): string {
+  const said = word("outcome", outcome);
+  return status === null ? said : `${status} · ${said}`;
+}
+
+/** What people know an upstream key by; its id when it is gone, nothing when there was none. */
+function keyHint(channels: readonly Channel[], id: string | null): string | null {
+  const keys = channels.flatMap((channel) => channel.keys);
+  return id === null || id === "" ? null : (keys.find((key) => key.id === id)?.hint ?? id);
+}
+
+function Waterfall({ of, channels }: DetailProps) {
+  const m = t.value;
+  if (of.attempts.length === 0) {
+    return <p class="muted">{m["requests.noAttempt"]}</p>;
+  }
+  const spans = spansOf(of);
+  return (
+    <table class="waterfall" aria-label={m["requests.attempts"]}>
+      <thead class="visually-hidden">
+        <tr>
+          <th scope="col">{m["routing.channel"]}</th>
+          <th scope="col">{m["requests.outcome"]}</th>
+          <th scope="col">{m["requests.duration"]}</th>
+        </tr>
+      </thead>
+      <tbody>
+        {of.attempts.map((attempt, index) => (
+          // Nothing but its place tells one attempt from another.
+          <tr key={`${index} ${attempt.channel}`}>
+            <th scope="row">
+              {attempt.channel_name} <code class="muted">{keyHint(channels, attempt.key)}</code>
+            </th>
+            <td>
+              <Status tone={toneOf(attempt)}>{outcomeText(attempt)}</Status>
+            </td>
+            <td class="waterfall__time">
+              <span class="waterfall__bar" aria-hidden="true">
+                {spans
+                  .filter((span) => span.index === index)
+                  .map((span) => (
+                    <Bar key={span.kind} span={span} tone={toneOf(attempt)} />
+                  ))}
+              </span>
+              <span class="waterfall__ms">{formatMs(attempt.ms)}</span>
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function toneOf({ outcome }: Attempt) {
+  switch (outcome) {
+    case "answered":
+      return "good";
+    case "abandoned":
+      return "off";
+    case "throttled":
+    case "model_unknown":
+    case "request_refused":
+      return "alert";
+    default:
+      return "bad";
+  }
+}
+
+function Bar({ span, tone }: { span: Span; tone: string }) {
+  return (
+    <span
+      class={`waterfall__span waterfall__span--${span.kind} waterfall__span--${tone}`}
+      style={{ left: `${span.start * 100}%`, width: `max(2px, ${span.length * 100}%)` }}
+    />
+  );
+}
+
+function Facts({ of, channels }: DetailProps) {
+  const m = t.value;
+  const facts: [string, string | null][] = [
+    [m["requests.endpoint"], of.endpoint],
+    [m["requests.kind"], of.stream ? m["requests.streamed"] : m["requests.whole"]],
+    [m["routing.upstreamModel"], of.upstream_model],
+    [m["requests.upstreamKey"], keyHint(channels, of.upstream_key)],
+    [m["usage.firstByte"], of.first_byte_ms === null ? null : formatMs(of.first_byte_ms)],
+    [m["requests.duration"], formatMs(of.total_ms)],
+    [m["usage.tokensIn"], formatCount(of.prompt_tokens)],
+    [m["requests.cached"], of.cached_tokens === 0 ? null : formatCount(of.cached_tokens)],
+    [m["usage.tokensOut"], formatCount(of.completion_tokens)],
+    [m["requests.reasoning"], of.reasoning_tokens === 0 ? null : formatCount(of.reasoning_tokens)],
+    [m["requests.counted"], of.estimated ? m["requests.estimated"] : m["requests.told"]],
+    [m["usage.cost"], of.cost_micro_usd === 0 ? null : formatUsd(of.cost_micro_usd)],
+  ];
+  return (
+    <div class="detail__facts">
+      <dl class="facts facts--grid">
+        {facts.map(
+          ([name, value]) =>
+            value !== null && (
+              <div key={name}>
+                <dt>{name}</dt>
+                <dd>{value}</dd>
+              </div>
+            ),
+        )}
+      </dl>
+      <div class="actions">
+        <code class="detail__id">{of.id}</code>
+        <CopyButton text={of.id} label={m["requests.copyId"]} />
+        <Link page="requests" query={{ key: of.key }} class="button button--small">
+          {m["requests.ofKey"]}
+        </Link>
+        {of.channel !== null && (
+          <Link page="requests" query={{ channel: of.channel }} class="button button--small">
+            {m["requests.ofChannel"]}
+          </Link>
+        )}
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,125 @@
+//! The filters of the log. They live in the address, so that a view can be linked to.
+
+import { useSignal } from "@preact/signals";
+import { useEffect, useId } from "preact/hooks";
+import type { Channel, ClientKey } from "../api/types";
+import { servedModels } from "../api/types";
+import { t } from "../i18n";
+import { ask, query } from "../router";
+import { ENDS, FILTERS, STATUSES, setOf, TIMES } from "./filters";
+
+interface FilterBarProps {
+  channels: readonly Channel[];
+  keys: readonly ClientKey[];
+}
+
+export function FilterBar({ channels, keys }: FilterBarProps) {
+  const m = t.value;
+  const isSet = Object.keys(setOf(query.value)).length > 0;
+  const named = (list: readonly { id: string; name: string }[]) =>
+    list.map(({ id, name }) => [id, name] as const);
+  return (
+    <fieldset class="filters">
+      <legend class="visually-hidden">{m["requests.filters"]}</legend>
+      <Choice
+        name="status"
+        label={m["requests.status"]}
+        options={STATUSES.map((one) => [one, m[`status.${one}`]] as const)}
+      />
+      <Choice
+        name="end"
+        label={m["requests.end"]}
+        options={ENDS.map((one) => [one, m[`end.${one}`]] as const)}
+      />
+      <ModelFilter names={[...new Set(channels.flatMap(servedModels))].sort()} />
+      <Choice name="channel" label={m["routing.channel"]} options={named(channels)} />
+      <Choice name="key" label={m["usage.key"]} options={named(keys)} />
+      <Choice
+        name="time"
+        label={m["requests.time"]}
+        options={TIMES.map((one) => [one, m[`time.last.${one}`]] as const)}
+      />
+      {isSet && (
+        <button
+          type="button"
+          class="button button--small"
+          onClick={() => ask(Object.fromEntries(FILTERS.map((name) => [name, ""])))}
+        >
+          {m["requests.clear"]}
+        </button>
+      )}
+    </fieldset>
+  );
+}
+
+interface ChoiceProps {
+  name: "status" | "end" | "channel" | "key" | "time";
+  label: string;
+  options: readonly (readonly [value: string, text: string])[];
+}
+
+function Choice({ name, label, options }: ChoiceProps) {
+  const value = query.value[name] ?? "";
+  // A link may name what is on no list (any more), such as a deleted key.
+  const isKnown = value === "" || options.some(([one]) => one === value);
+  return (
+    <select
+      class="select filters__one"
+      aria-label={label}
+      data-set={value !== ""}
+      value={value}
+      onChange={(event) => ask({ [name]: event.currentTarget.value })}
+    >
+      <option value="">{t.value["requests.any"](label)}</option>
+      {options.map(([one, text]) => (
+        <option key={one} value={one}>
+          {text}
+        </option>
+      ))}
+      {!isKnown && <option value={value}>{value}</option>}
+    </select>
+  );
+}
+
+function ModelFilter({ names }: { names: readonly string[] }) {
+  const label = t.value["usage.model"];
+  const list = useId();
+  const set = query.value["model"] ?? "";
+  const typed = useSignal(set);
+  useEffect(() => {
+    typed.value = set;
+  }, [set]);
+  const apply = () => ask({ model: typed.value.trim() });
+  return (
+    <>
+      <input
+        class="select filters__one filters__model"
+        aria-label={label}
+        placeholder={t.value["requests.any"](label)}
+        data-set={set !== ""}
+        list={list}
+        value={typed.value}
+        autocomplete="off"
+        spellcheck={false}
+        onInput={(event) => {
+          typed.value = event.currentTarget.value;
+          // Picked from the list or emptied: meant as it stands.
+          if (typed.value === "" || names.includes(typed.value)) {
+            apply();
+          }
+        }}
+        onKeyDown={(event) => {
+          if (event.key === "Enter") {
+            apply();
+          }
+        }}
+        onBlur={apply}
+      />
+      <datalist id={list}>
+        {names.map((name) => (
+          <option key={name} value={name} />
+        ))}
+      </datalist>
+    </>
+  );
+}
