@@ -1,4 +1,4 @@
-//! The component behind the panel: `/admin/api`. Owns the instance's settings; every decision is the
+//! The component behind the panel: `/admin/api`, and `/metrics`. Owns the instance's settings; every decision is the
 //! core's, every call to the host is `gateway_spin`'s.
 #![forbid(unsafe_code)]
 
@@ -45,6 +45,7 @@ async fn settings() -> Result<Rc<AdminSettings>, SettingError> {
         return Ok(settings);
     }
     let password = setting("admin_password").await?.map(Secret::new);
+    let metrics_token = setting("metrics_token").await?.map(Secret::new);
     let master_key = setting("master_key").await?.unwrap_or_default();
     let (master_key, master_key_error) = match MasterKey::parse(&master_key) {
         Ok(key) => (key, None),
@@ -52,6 +53,7 @@ async fn settings() -> Result<Rc<AdminSettings>, SettingError> {
     };
     let settings = AdminSettings {
         password,
+        metrics_token,
         master_key,
         master_key_error,
     };

@@ -67,6 +67,7 @@ async fn parts() -> Rc<Parts> {
     let master_key = MasterKey::parse(&text).map_err(|error| error.to_string());
     let settings = AdminSettings {
         password: setting("ADMIN_PASSWORD").map(Secret::new),
+        metrics_token: setting("METRICS_TOKEN").map(Secret::new),
         master_key: master_key.clone().ok().flatten(),
         master_key_error: master_key.clone().err(),
     };

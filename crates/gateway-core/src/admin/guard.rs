@@ -7,11 +7,13 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, ORIGIN};
 use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderMap, Uri};
+use sha2::{Digest as _, Sha256};
 
 use super::AdminSettings;
 use super::session::{self, COOKIE_NAME, Session};
 use crate::error::{Case, GatewayError};
 use crate::ports::AdminPorts;
+use crate::secret::Secret;
 
 const FULL_URL: &str = "spin-full-url";
 const CLIENT_ADDRESS: &str = "spin-client-addr";
@@ -105,6 +107,16 @@ pub async fn authenticate<P: AdminPorts>(
     };
     let session = session::verify(ports, settings, token).await?;
     Ok(Caller { session, by_cookie })
+}
+
+/// Whether the request's bearer token is `expected`. Digests are compared, so that the time it takes tells nothing.
+pub fn presents(headers: &HeaderMap, expected: Option<&Secret<String>>) -> bool {
+    let digest = |text: &str| Sha256::digest(text.as_bytes());
+    let expected = expected.filter(|expected| !expected.expose().is_empty());
+    let token = text(headers, AUTHORIZATION.as_str()).and_then(bearer);
+    token
+        .zip(expected)
+        .is_some_and(|(token, expected)| digest(token) == digest(expected.expose()))
 }
 
 /// An HTML form can send three content types without asking the server first; JSON is none of them.

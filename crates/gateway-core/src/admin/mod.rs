@@ -7,10 +7,12 @@ mod channels;
 mod config;
 mod document;
 mod dry_run;
+mod exposition;
 mod findings;
 mod guard;
 mod health;
 mod keys;
+mod metrics;
 mod outbound;
 mod past;
 mod query;
@@ -51,6 +53,8 @@ pub const OPENAPI: &str = include_str!("openapi.json");
 pub struct AdminSettings {
     /// The password of the panel; `None` or empty: nobody can log in.
     pub password: Option<Secret<String>>,
+    /// Lets whoever presents it read the metrics; `None` or empty: only who is logged in may.
+    pub metrics_token: Option<Secret<String>>,
     /// Encrypts upstream keys at rest; `None`: they are stored in clear.
     pub master_key: Option<MasterKey>,
     /// Why the master key that is set cannot be used. Then no key is stored at all, since storing it in clear is
@@ -68,7 +72,7 @@ impl AdminSettings {
     }
 }
 
-/// Answers one request to `/admin/api/…`. Needs no particular method, path or body: whatever is wrong with them
+/// Answers one request to `/admin/api/…` or `/metrics`. Needs no particular method, path or body: whatever is wrong with them
 /// becomes an error response.
 pub async fn handle<P: AdminPorts, B>(
     ports: &P,
@@ -106,6 +110,10 @@ where
     B::Error: fmt::Display,
 {
     let (head, body) = request.into_parts();
+
+    if head.uri.path() == METRICS {
+        return metrics_of(ports, settings, &head).await;
+    }
 
     // 1. Is there such a place, and has it such a method? That needs no secret to be told.
     let Found { place, id, methods } = routes::find(head.uri.path())
@@ -149,6 +157,29 @@ where
         Method::POST => work.post(place, body).await,
         _ => work.change(place, &method, body).await,
     }
+}
+
+/// The only path outside of the API: Prometheus expects it there.
+const METRICS: &str = "/metrics";
+const METRICS_METHODS: &str = "GET, HEAD";
+
+/// Metrics are for a program with its own token, and for people with a session.
+async fn metrics_of<P: AdminPorts>(
+    ports: &P,
+    settings: &AdminSettings,
+    head: &Parts,
+) -> Result<Reply, GatewayError> {
+    if !matches!(head.method, Method::GET | Method::HEAD) {
+        return Err(Case::MethodNotAllowed
+            .error(format!("This path has these methods: {METRICS_METHODS}."))
+            .with_allow(METRICS_METHODS));
+    }
+    guard::same_origin(head)?;
+    let token = settings.metrics_token.as_ref();
+    if !guard::presents(&head.headers, token) {
+        guard::authenticate(ports, settings, head).await?;
+    }
+    metrics::show(ports).await
 }
 
 /// A request that may be answered.

@@ -22,7 +22,7 @@ fn actor(id: &str) -> Actor {
 }
 
 /// A request that went well, `number` minutes after the fakes' beginning.
-fn record(number: u64) -> Record {
+pub fn record(number: u64) -> Record {
     Record {
         id: format!("req_{number:028}"),
         time: START.plus_ms(number * 60_000),
@@ -60,7 +60,7 @@ fn run(gateway: &Gateway, statements: Vec<Statement>) {
     block_on(gateway.ports.transact(Place::Ledger, statements)).unwrap();
 }
 
-fn write(gateway: &Gateway, records: &[Record]) {
+pub fn write(gateway: &Gateway, records: &[Record]) {
     run(gateway, schema::migration(0));
     run(gateway, batch::statements(records));
 }

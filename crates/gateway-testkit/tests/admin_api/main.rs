@@ -12,6 +12,7 @@ mod config;
 mod health;
 mod hostile;
 mod ledger;
+mod metrics;
 mod openapi;
 mod origins;
 mod routing;

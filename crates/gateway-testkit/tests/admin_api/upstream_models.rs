@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use gateway_core::ports::SendErrorKind;
-use gateway_testkit::fakes::FakeReply;
+use gateway_testkit::fakes::{FakeReply, Recorded};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -119,4 +119,86 @@ fn an_upstream_that_fails_is_a_502_with_its_words() {
     Gateway::new()
         .get("channels/ch_none/models")
         .expect_error(404, "not_found");
+}
+
+const LIST: &str = r#"{"data":[{"id":"m"}]}"#;
+
+/// Answers only who comes with the key `good`.
+fn wants(good: &'static str) -> impl FnMut(&Recorded) -> FakeReply {
+    move |call| {
+        let header = call.head.headers.get("authorization");
+        if header.is_some_and(|value| value == &format!("Bearer {good}")) {
+            FakeReply::json(200, LIST)
+        } else {
+            FakeReply::json(401, r#"{"error":{"message":"no such key"}}"#)
+        }
+    }
+}
+
+#[test]
+fn the_next_key_is_tried_when_one_is_refused() {
+    let gateway = Gateway::new();
+    let keys = json!({"keys": ["one", "two", "three", "four"]});
+    let path = format!("channels/{}/models", gateway.channel(&keys));
+    gateway.ports.upstream().script(wants("three"));
+    assert_eq!(gateway.get(&path).expect(200)["data"], json!([{"id": "m"}]));
+    assert_eq!(gateway.ports.upstream().requests().len(), 3);
+    gateway.ports.upstream().script(wants("four"));
+    let answer = gateway.get(&path).expect_error(502, "upstream_failed");
+    assert!(answer.message().contains("no such key"), "{answer:?}");
+    assert_eq!(gateway.ports.upstream().requests().len(), 6, "not all keys");
+}
+
+#[test]
+fn a_channel_can_be_asked_before_it_is_stored() {
+    let gateway = Gateway::new();
+    gateway.ports.upstream().script(wants("good"));
+    let draft = json!({"base_url": "https://new.example/v1/", "keys": ["good"], "headers": {"x-org": "acme"}});
+    let answer = gateway.call("POST", "models", &draft).expect(200);
+    assert_eq!(answer, json!({"data": [{"id": "m"}], "truncated": false}));
+    let sent = gateway.ports.upstream().requests().pop().unwrap();
+    assert_eq!(sent.head.uri, "https://new.example/v1/models");
+    assert_eq!(sent.head.headers["x-org"], "acme");
+    assert_eq!(gateway.get("channels").expect(200)["data"], json!([]));
+
+    // A channel that is being changed: its keys stay where they are.
+    let id = gateway.channel(&json!({"keys": ["good"]}));
+    let changed = json!({"channel_id": id, "base_url": "https://moved.example/v1"});
+    gateway.call("POST", "models", &changed).expect(200);
+    let sent = gateway.ports.upstream().requests().pop().unwrap();
+    assert_eq!(sent.head.uri, "https://moved.example/v1/models");
+    let stored = gateway.get(&format!("channels/{id}")).expect(200);
+    assert_eq!(stored["base_url"], "https://up.example/v1");
+}
+
+#[test]
+fn a_draft_that_cannot_be_asked_says_why() {
+    let gateway = Gateway::new();
+    for (draft, param) in [
+        (json!({}), "base_url"),
+        (json!({"keys": ["k"]}), "base_url"),
+        (json!({"base_url": "nonsense"}), "base_url"),
+        (
+            json!({"base_url": "https://a.example", "prvider": "openai"}),
+            "prvider",
+        ),
+        (
+            json!({"base_url": "https://a.example", "keys": [{"id": "uk_1"}]}),
+            "keys[0].id",
+        ),
+        (
+            json!({"base_url": "https://a.example", "provider": "azure", "azure": {"api_version": null, "deployments": {}}}),
+            "",
+        ),
+    ] {
+        let answer = gateway.call("POST", "models", &draft);
+        let answer = answer.expect_error(400, "invalid_value");
+        let found = answer.body["error"]["param"].as_str().unwrap_or_default();
+        assert_eq!(found, param, "{draft}");
+    }
+    let gone = json!({"channel_id": "ch_gone"});
+    gateway
+        .call("POST", "models", &gone)
+        .expect_error(404, "not_found");
+    assert!(gateway.ports.upstream().requests().is_empty());
 }
