@@ -21,6 +21,7 @@ mod failover;
 mod headers;
 mod hedging;
 mod ledger;
+mod limits;
 mod matrix;
 mod models;
 mod public;
