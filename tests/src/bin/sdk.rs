@@ -7,8 +7,11 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context as _, Result, ensure};
 use gateway_testkit::upstream::{Action, Chunk, End, Rule};
-use gateway_tests::{Stage, workspace_root};
+use gateway_tests::{Setup, Stage, workspace_root};
 use serde_json::json;
+
+/// What a Prometheus server would present.
+const METRICS_TOKEN: &str = "a-scraper's-token";
 
 const FIRST_EVENT: &str = "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"truncated\",\
      \"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"one\"},\"finish_reason\":null}]}\n\n";
@@ -39,6 +42,8 @@ async fn run() -> Result<()> {
         let status = command
             .env("GATEWAY_URL", stage.gateway.url("/v1"))
             .env("GATEWAY_KEY", &stage.key)
+            .env("METRICS_URL", stage.gateway.url("/metrics"))
+            .env("METRICS_TOKEN", METRICS_TOKEN)
             .env(
                 "UPSTREAM_LOG",
                 format!("{}/__log", stage.upstream.root_url()),
@@ -55,7 +60,8 @@ async fn run() -> Result<()> {
 
 /// The channels that the suites know by their models.
 async fn stage() -> Result<Stage> {
-    let stage = Stage::start().await?;
+    let setup = Setup::default().variable("metrics_token", METRICS_TOKEN);
+    let stage = Stage::start_with(&setup).await?;
     let usual = json!({"keys": ["usual"], "models": ["vendor/chat-model", "embedding-model"]});
     stage.channel("usual", &usual).await?;
     for model in ["broken", "limited", "truncated"] {
