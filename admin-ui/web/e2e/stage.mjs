@@ -42,7 +42,11 @@ export async function fill(api, upstream) {
   const { key: pipeline } = await api.createKey({
     name: "ci pipeline",
     models: ["gpt-4o-mini"],
-    limits: { requests_per_minute: 60, tokens_per_day: 250, daily_budget_micro_usd: 2_000_000 },
+    limits: {
+      requests_per_minute: 14,
+      tokens_per_day: 2_000_000,
+      daily_budget_micro_usd: 2_000_000,
+    },
   });
   await api.createKey({
     name: "workshop",
@@ -56,18 +60,22 @@ export async function fill(api, upstream) {
 
 /** Enough requests that every key had its turn, the bad ones are known, and the log has of everything. */
 async function traffic(key, pipeline) {
-  for (let turn = 0; turn < 6; turn += 1) {
-    await chatAs(key, "gpt-4o", 200, { stream: true });
-    await chatAs(key, "nvidia/nemotron-4-340b", 200);
-  }
   for (let turn = 0; turn < 12; turn += 1) {
     await chatAs(pipeline, "gpt-4o-mini", 200, { stream: turn % 3 === 0 });
-    if (turn % 4 === 0) {
+    if (turn % 3 === 0) {
       await chatAs(key, "o3-mini", 200);
-      await chatAs(key, "meta/llama-3.3-70b-instruct", 200, { stream: true });
+    }
+    if (turn % 2 === 0) {
+      await chatAs(key, "gpt-4o", 200, { stream: true });
     }
   }
+  await chatAs(key, "gpt-4o", 400, { max_tokens: -1 });
   await chatAs(key, "gpt-5-typo", 404);
+  // Three turns reach every key of the channel, the one that is refused among them.
+  for (let turn = 0; turn < 3; turn += 1) {
+    await chatAs(key, "meta/llama-3.3-70b-instruct", 200, { stream: true });
+  }
+  await chatAs(key, "nvidia/nemotron-4-340b", 200);
   await chatAs(key, "gpt-4o", 200, { stream: true });
 }
 

@@ -5,11 +5,18 @@ const STEP_MS = 15;
 
 /**
  * Starts it on a free port. The last part of a key says how it fares: `…-throttled` is answered 429,
- * `…-refused` 401, `…-failing` 500. The model `broken` is refused, `slow` never ends, all others say
- * `answer`.
+ * `…-refused` 401, `…-failing` 500. The model `broken` is refused, and so are
+ * negative `max_tokens`; `slow` never ends, all others say `answer`.
  */
 export async function startUpstream() {
-  const state = { answer: "Hello from the upstream.", requests: 0 };
+  const state = {
+    answer: "Hello from the upstream.",
+    requests: 0,
+    /** Tokens of an answer, by what was asked. */
+    usage: () => ({ prompt_tokens: 11, completion_tokens: 7, total_tokens: 18 }),
+    /** Milliseconds before an answer begins. */
+    paceMs: 0,
+  };
   const server = createServer(async (request, response) => {
     state.requests += 1;
     let body = "";
@@ -35,7 +42,11 @@ export async function startUpstream() {
     if (asked.model === "broken") {
       return send(response, 400, { error: { message: state.answer } });
     }
-    return asked.stream ? stream(response, asked, state.answer) : whole(response, asked, state);
+    if (asked.max_tokens < 0) {
+      return send(response, 400, { error: { message: "max_tokens must be at least 1." } });
+    }
+    await new Promise((resolve) => setTimeout(resolve, state.paceMs));
+    return asked.stream ? stream(response, asked, state) : whole(response, asked, state);
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
@@ -47,8 +58,6 @@ export async function startUpstream() {
     },
   };
 }
-
-const USAGE = { prompt_tokens: 11, completion_tokens: 7, total_tokens: 18 };
 
 function send(response, status, body, headers = {}) {
   response.writeHead(status, { "content-type": "application/json", ...headers });
@@ -62,17 +71,17 @@ function whole(response, asked, state) {
     object: "chat.completion",
     model: asked.model,
     choices: [{ index: 0, message, finish_reason: "stop" }],
-    usage: USAGE,
+    usage: state.usage(asked),
   });
 }
 
-async function stream(response, asked, answer) {
+async function stream(response, asked, state) {
   response.writeHead(200, { "content-type": "text/event-stream" });
   const event = (choices, more = {}) => {
     const chunk = { id: "chat-1", object: "chat.completion.chunk", model: asked.model, choices };
     response.write(`data: ${JSON.stringify({ ...chunk, ...more })}\n\n`);
   };
-  const pieces = answer.match(/[\s\S]{1,4}/g) ?? [];
+  const pieces = state.answer.match(/[\s\S]{1,4}/g) ?? [];
   for (let at = 0; at < pieces.length || asked.model === "slow"; at += 1) {
     if (response.destroyed) {
       return;
@@ -83,7 +92,7 @@ async function stream(response, asked, answer) {
   }
   event([{ index: 0, delta: {}, finish_reason: "stop" }]);
   if (asked.stream_options?.include_usage) {
-    event([], { usage: USAGE });
+    event([], { usage: state.usage(asked) });
   }
   response.end("data: [DONE]\n\n");
 }

@@ -452,6 +452,7 @@ export type StatusChannel = {
 };
 
 export type Status = {
+  dropped_records: number;
   now: string;
   data: Array<StatusChannel>;
   problems: Array<string>;

@@ -110,7 +110,13 @@ const channelStatus = record({
 });
 export type ChannelStatus = Read<typeof channelStatus>;
 
-const status = record({ now: text, data: list(channelStatus), problems: or(list(text), []) });
+const status = record({
+  now: text,
+  data: list(channelStatus),
+  problems: or(list(text), []),
+  /** Since the ledger began. */
+  dropped_records: or(number, 0),
+});
 export type Status = Read<typeof status>;
 export const parseStatus = (value: unknown): Status => status(value, "status");
 

@@ -97,7 +97,7 @@ function axis(drawing: Drawing, isVertical: boolean): uPlot.Axis {
     grid: isVertical ? { stroke: drawing.grid, width: 1 } : { show: false },
     ticks: { show: false },
     border: { show: !isVertical, stroke: drawing.grid, width: 1 },
-    size: isVertical ? 46 : 24,
+    size: isVertical ? 54 : 24,
     gap: isVertical ? 8 : 4,
     space: isVertical ? 36 : 64,
     ...(isVertical && drawing.isWhole ? { incrs: WHOLE } : {}),

@@ -11,9 +11,9 @@ export const usageEn = {
   "overview.allWell": "Nothing. Every enabled channel can be used.",
   "overview.inClear": "Keys in clear",
   "overview.problem": "Unusable configuration",
-  "overview.dropped": (count: string) => `${count} records were lost`,
+  "overview.dropped": (count: string) => `${count} records lost`,
   "overview.droppedText":
-    "The database did not take them in time. Requests went on; the figures below lack them.",
+    "since the ledger began: its database did not take them in time. Usage lacks them.",
   "overview.errorRate": (percent: string) => `${percent} errors`,
   "overview.errorRateText": (requests: string) => `of ${requests} requests in the last two hours`,
   "overview.limitNear": "Near its limit",

@@ -13,7 +13,7 @@ export const usageZh: typeof usageEn = {
   "overview.inClear": "密钥未加密",
   "overview.problem": "配置无法使用",
   "overview.dropped": (count) => `丢失了 ${count} 条记录`,
-  "overview.droppedText": "数据库未能及时写入。请求不受影响，但以下数字不含这些记录。",
+  "overview.droppedText": "自账本启用以来，数据库未能及时写入。用量数据不含这些记录。",
   "overview.errorRate": (percent) => `${percent} 出错`,
   "overview.errorRateText": (requests) => `最近两小时共 ${requests} 个请求`,
   "overview.limitNear": "接近限额",

@@ -51,10 +51,10 @@ export function concernsOf(known: Known): Concern[] {
   if (session !== null && session.master_key_error !== null) {
     concerns.push({ kind: "masterKey", text: session.master_key_error });
   }
+  concerns.push(...ofChannels(known), ...ofErrors(known.recent), ...ofKeys(known));
   if (known.dropped > 0) {
     concerns.push({ kind: "dropped", count: known.dropped });
   }
-  concerns.push(...ofChannels(known), ...ofErrors(known.recent), ...ofKeys(known));
   const hasKeys = channels.some(({ keys }) => keys.length > 0);
   if (session !== null && !session.upstream_keys_encrypted && hasKeys) {
     concerns.push({ kind: "inClear" });
@@ -64,7 +64,7 @@ export function concernsOf(known: Known): Concern[] {
 
 /** What stops requests, then what may, then what only should be known. */
 function rankOf(concern: Concern): number {
-  const isNews = concern.kind === "expiry" || concern.kind === "inClear";
+  const isNews = ["expiry", "dropped", "inClear"].includes(concern.kind);
   return isNews ? 2 : toneOf(concern) === "bad" ? 0 : 1;
 }
 
@@ -72,7 +72,6 @@ export function toneOf(concern: Concern): "bad" | "warn" | "alert" {
   switch (concern.kind) {
     case "problem":
     case "masterKey":
-    case "dropped":
       return "bad";
     case "channel":
       return concern.health.usable === 0 && concern.health.keys > 0 ? "bad" : "warn";

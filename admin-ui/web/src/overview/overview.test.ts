@@ -224,8 +224,8 @@ describe("concernsOf", () => {
     expect(found.map(({ kind }) => kind)).toEqual([
       "problem",
       "masterKey",
-      "dropped",
       "expiry",
+      "dropped",
       "inClear",
     ]);
   });

@@ -137,7 +137,7 @@ export function OverviewPage() {
               allowances: slow.data.value?.allowances ?? new Map(),
               recent: slow.data.value?.recent ?? [],
               session: sessionInfo.value,
-              dropped: 0,
+              dropped: health.dropped_records,
               nowMs: Date.now(),
             })}
           />

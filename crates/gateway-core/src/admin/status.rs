@@ -10,10 +10,11 @@ use crate::attempt::health::{ChannelHealth, Health};
 use crate::config::model::{Channel, UpstreamKey};
 use crate::config::snapshot::Snapshot;
 use crate::error::GatewayError;
-use crate::ports::AdminPorts;
+use crate::ports::{AdminPorts, Record};
 use crate::reply::{self, Reply};
 use crate::time_text;
 use crate::units::Timestamp;
+use crate::usage::batch;
 
 #[derive(Serialize)]
 struct StatusView<'a> {
@@ -22,6 +23,8 @@ struct StatusView<'a> {
     data: Vec<ChannelView<'a>>,
     /// What of the configuration cannot be used, such as keys that cannot be decrypted.
     problems: &'a [String],
+    /// Records that the ledger lost since it began. Nothing is said of it where the store does not answer.
+    dropped_records: u64,
 }
 
 #[derive(Serialize)]
@@ -60,6 +63,7 @@ pub async fn show<P: AdminPorts>(
 ) -> Result<Reply, GatewayError> {
     let document = document::load(ports).await?;
     let (health, now) = (health::load(ports).await, ports.now());
+    let dropped = ports.read(Record::DroppedRecords).await.unwrap_or(None);
     let snapshot = Snapshot::build(document.clone(), settings.master_key.as_ref(), || 0);
     let view = StatusView {
         now: time_text::format(now),
@@ -69,6 +73,7 @@ pub async fn show<P: AdminPorts>(
             .map(|channel| ChannelView::new(channel, &health, now))
             .collect(),
         problems: snapshot.problems(),
+        dropped_records: batch::dropped(dropped.as_deref()),
     };
     Ok(reply::json(StatusCode::OK, &view))
 }

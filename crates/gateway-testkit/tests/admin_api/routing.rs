@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use gateway_core::attempt::Failure;
+use gateway_core::ports::Record;
 use gateway_core::proxy;
 use gateway_testkit::fakes::{FakeReply, block_on};
 use http::Request;
@@ -399,9 +400,13 @@ fn the_overview_names_every_channel_key_and_failed_model() {
                 "models": [with(json!({"model": "m"}), unknown)]}), well.clone()),
             with(json!({"id": created[1]["id"], "name": "b", "enabled": false, "keys": [key(1, 0, well)], "models": []}), unreachable),
         ],
-        "problems": []
+        "problems": [],
+        "dropped_records": 0
     });
     assert_eq!(gateway.get("status").expect(200), expected);
+    let store = gateway.ports.store();
+    store.put(Record::DroppedRecords, b"12".to_vec());
+    assert_eq!(gateway.get("status").expect(200)["dropped_records"], 12);
 }
 
 #[test]
