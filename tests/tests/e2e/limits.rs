@@ -179,8 +179,8 @@ async fn a_locked_database_stops_those_with_limits_only() -> Outcome {
 
 #[tokio::test]
 async fn what_a_key_has_used_outlives_a_restart_and_goes_with_the_key() -> Outcome {
-    let state = tempfile::tempdir()?;
-    let setup = Setup::default().state(state.path());
+    let directory = tempfile::tempdir()?;
+    let setup = Setup::default().state(directory.path());
     let stage = Stage::start_with(&setup).await?;
     let members = json!({"keys": ["k"], "models": ["m"]});
     stage.channel("only", &members).await?;
@@ -206,7 +206,7 @@ async fn what_a_key_has_used_outlives_a_restart_and_goes_with_the_key() -> Outco
     };
     assert_eq!(chat(&stage, &key).await?.status, 429);
     let rows = || -> Result<i64> {
-        let ledger = store::ledger(state.path())?;
+        let ledger = store::ledger(directory.path())?;
         Ok(ledger.query_row("SELECT count(*) FROM allowance", [], |row| row.get(0))?)
     };
     assert_eq!(rows()?, 1);
