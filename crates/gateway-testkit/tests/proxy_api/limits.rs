@@ -1,6 +1,7 @@
 //! Limits of client keys: who is let through, what refusals say and cost, and what the database's troubles mean.
 
 mod statements;
+mod troubles;
 
 use std::pin::Pin;
 use std::rc::Rc;
@@ -9,10 +10,10 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use futures_util::future::join_all;
 use gateway_core::config::model::{Document, Limits, Price, Settings};
-use gateway_core::ports::{Clock as _, Record};
+use gateway_core::ports::Record;
 use gateway_core::proxy;
 use gateway_core::units::Timestamp;
-use gateway_testkit::fakes::{DatabaseFault, FakeReply, START, block_on};
+use gateway_testkit::fakes::{FakeReply, START, block_on};
 use http_body::Frame;
 use http_body_util::Full;
 
@@ -384,35 +385,6 @@ fn what_fails_takes_nothing_and_what_breaks_off_takes_what_was_given() {
     assert_eq!(row[0].count(), 9);
 }
 
-#[test]
-fn who_cannot_be_counted_is_not_let_through_and_all_others_are() {
-    for (fault, most_ms) in [(DatabaseFault::Refuse, 0), (DatabaseFault::Hang, 1_000)] {
-        let stage = stage(requests(5));
-        let free = client_key_named("free");
-        let mut document = document(requests(5));
-        document.keys.push(free);
-        let stored = serde_json::to_vec(&document).unwrap();
-        stage.ports.store().put(Record::Config, stored);
-        stage.ports.database().set_fault(fault);
-        let answer = stage.chat(CHAT);
-        assert_eq!(answer.error(), (503, "store_unavailable".to_owned()));
-        assert!(message(&answer).contains("limits"), "{}", message(&answer));
-        assert_eq!(answer.header("retry-after"), Some("1"));
-        let took = stage.ports.now().since_ms(START);
-        assert!(took <= most_ms, "{fault:?}: {took} ms");
-        let request = http::Request::post("/v1/chat/completions")
-            .header("authorization", "Bearer sk-free")
-            .body(Bytes::from_static(CHAT.as_bytes()));
-        assert_eq!(stage.send(request.unwrap()).status, 200, "{fault:?}");
-        assert!(stage.ports.upstream().requests().len() == 1, "{fault:?}");
-        let lines = stage.ports.log_lines().join("\n");
-        assert!(lines.contains("ck_test cannot be checked"), "{lines}");
-        // It heals by itself.
-        stage.ports.database().set_fault(DatabaseFault::None);
-        assert_eq!(stage.chat(CHAT).status, 200, "{fault:?}");
-    }
-}
-
 fn client_key_named(name: &str) -> gateway_core::config::model::ClientKey {
     let mut key = client_key();
     key.id = format!("ck_{name}");
@@ -420,74 +392,6 @@ fn client_key_named(name: &str) -> gateway_core::config::model::ClientKey {
         format!("sk-{name}").as_bytes(),
     ));
     key
-}
-
-#[test]
-fn what_could_not_be_counted_at_once_is_counted_later() {
-    let limits = Limits {
-        tokens_per_day: Some(250),
-        ..NONE
-    };
-    for (fault, times, total) in [
-        (DatabaseFault::Refuse, 1, 200),
-        (DatabaseFault::Refuse, 2, 200),
-        (DatabaseFault::Hang, 2, 200),
-        // Given up, and kept for the next time.
-        (DatabaseFault::Refuse, 3, 200),
-        // Counted, but nobody said so: charged twice rather than not at all.
-        (DatabaseFault::FailAfterCommit, 1, 300),
-    ] {
-        let stage = stage(limits);
-        let used = || {
-            stage
-                .ports
-                .database()
-                .rows("SELECT day_tokens FROM allowance")[0][0]
-                .count()
-        };
-        // The table is there.
-        assert_eq!(stage.chat("{").status, 400);
-        stage.ports.database().fault_next(DatabaseFault::None, 0);
-        assert_eq!(stage.chat(CHAT).status, 200);
-        stage.ports.database().fault_next(fault, times);
-        stage.ports.run_background();
-        stage.ports.database().set_fault(DatabaseFault::None);
-        assert_eq!(chat(&stage).status, 200, "{fault:?}");
-        assert_eq!(used(), total, "{fault:?}, {times} times");
-    }
-}
-
-#[test]
-fn refusals_are_in_the_ledger_but_cannot_flood_it() {
-    let mut document = document(requests(1));
-    document.settings.ledger = true;
-    let stage = Stage::with_ledger(&document);
-    stage.upstream(|_| FakeReply::json(200, ANSWER));
-    assert_eq!(stage.chat(CHAT).status, 200);
-    // From the database, then out of memory.
-    for _ in 0..500 {
-        assert_eq!(stage.chat(CHAT).status, 429);
-    }
-    stage.ports.advance_ms(1_000);
-    for _ in 0..500 {
-        assert_eq!(stage.chat(CHAT).status, 429);
-    }
-    stage.ports.run_background();
-    let rows = stage
-        .ports
-        .database()
-        .rows("SELECT status, ended, prompt_tokens, attempts FROM request ORDER BY seq");
-    let statuses: Vec<u64> = rows.iter().map(|row| row[0].count()).collect();
-    assert_eq!(statuses, [200, 429, 429]);
-    let refused = &rows[1];
-    assert_eq!(refused[1].text(), Some("refused"));
-    assert_eq!((refused[2].count(), refused[3].text()), (0, Some("[]")));
-    let errors = "SELECT sum(errors), sum(requests) FROM usage_hour WHERE hour > 0";
-    let sums = &stage.ports.database().rows(errors)[0];
-    assert_eq!([sums[0].count(), sums[1].count()], [2, 3]);
-    let lines = stage.ports.log_lines();
-    let about = lines.iter().filter(|line| line.contains(" 429"));
-    assert_eq!(about.count(), 2, "{lines:?}");
 }
 
 #[test]
