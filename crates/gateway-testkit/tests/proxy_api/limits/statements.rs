@@ -22,7 +22,11 @@ enum Event {
 }
 
 fn limit() -> impl Strategy<Value = Option<u64>> {
-    prop::option::of(prop_oneof![1..12_u64, 50..2_000_u64])
+    // In steps, so that limits are met exactly.
+    prop::option::weighted(
+        0.3,
+        prop_oneof![1..6_u64, (1..12_u64).prop_map(|steps| steps * 50)],
+    )
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -36,10 +40,10 @@ fn event() -> impl Strategy<Value = Event> {
             monthly_budget_micro_usd: monthly,
         })
     });
-    let settle = (0..400_u64, 0..400_u64).prop_map(|(tokens, cost_micro_usd)| {
+    let settle = (0..4_u64, 0..4_u64).prop_map(|(tokens, cost)| {
         Event::Settle(Spent {
-            tokens,
-            cost_micro_usd,
+            tokens: tokens * 50,
+            cost_micro_usd: cost * 50,
         })
     });
     let day = i64::try_from(DAY_MS).unwrap();
