@@ -219,9 +219,9 @@ pub struct ClientKey {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// Requests within any minute.
+    /// Requests within a minute, as [`crate::limit::window`] counts it.
     pub requests_per_minute: Option<u64>,
-    /// Tokens within any minute.
+    /// Tokens within a minute, likewise.
     pub tokens_per_minute: Option<u64>,
     /// Tokens within a UTC day.
     pub tokens_per_day: Option<u64>,
