@@ -57,7 +57,7 @@ fn components_are_small_and_import_only_what_spin_has() -> Outcome {
     const DATABASE: &str = "spin:sqlite/sqlite@3.1.0";
     let components: [(&str, &[&str], &[&str]); 3] = [
         ("proxy_component", &[TYPES, STORE, DATABASE, CALLS], &[]),
-        ("admin_component", &[TYPES, STORE, CALLS], &[]),
+        ("admin_component", &[TYPES, STORE, DATABASE, CALLS], &[]),
         ("admin_ui", &[TYPES], &[STORE, DATABASE, CALLS]),
     ];
     for (name, needed, forbidden) in components {

@@ -36,7 +36,10 @@ async fn a_locked_ledger_holds_nobody_up_and_loses_nothing() -> Outcome {
         async || Ok(number(&stage.gateway, "SELECT count(*) FROM request")? == 101),
     )
     .await?;
-    let sums = number(&stage.gateway, "SELECT sum(requests) FROM usage_hour WHERE hour >= 0")?;
+    let sums = number(
+        &stage.gateway,
+        "SELECT sum(requests) FROM usage_hour WHERE hour >= 0",
+    )?;
     assert_eq!(sums, 101, "no batch counted twice");
     Ok(())
 }
@@ -91,7 +94,10 @@ async fn a_broken_database_is_noticed_by_nobody() -> Outcome {
             },
         )
         .await?;
-        let sums = number(&stage.gateway, "SELECT sum(requests) FROM usage_hour WHERE hour >= 0")?;
+        let sums = number(
+            &stage.gateway,
+            "SELECT sum(requests) FROM usage_hour WHERE hour >= 0",
+        )?;
         assert_eq!(sums, 50 * bursts + 1, "{fault}: no batch counted twice");
     }
     Ok(())
