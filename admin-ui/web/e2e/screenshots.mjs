@@ -145,6 +145,15 @@ async function take(browser, { suffix, width, height, colorScheme, only }, place
       await page.locator("summary").click();
       await page.evaluate(() => scrollTo(0, 0));
     }
+    if (name === "requests") {
+      // On a desk the page from its beginning, on a phone the request that is open.
+      await page.locator('.log__row[data-open="true"]').evaluate((row) => {
+        row.scrollIntoView({ block: "start" });
+        if (innerWidth > 1000) {
+          scrollTo(0, 0);
+        }
+      });
+    }
     await page.evaluate(() => document.activeElement?.blur());
     const path = `${FOLDER}${name}${suffix}.png`;
     await page.screenshot({ path });
@@ -166,7 +175,8 @@ upstream.state.usage = asLarge;
 const browser = await launch();
 try {
   for (const picture of PICTURES) {
-    // Anew for each, so that countdowns stand at their beginning.
+    // Anew for each, so that countdowns stand at their beginning and figures are the same.
+    answers = 0;
     const key = await fill(api, upstream);
     const { id: channelId } = (await api.channels()).find(({ name }) => name === "NVIDIA NIM");
     await take(browser, picture, { channelId, key });

@@ -43,8 +43,8 @@ export async function fill(api, upstream) {
     name: "ci pipeline",
     models: ["gpt-4o-mini"],
     limits: {
-      requests_per_minute: 14,
-      tokens_per_day: 2_000_000,
+      requests_per_minute: 60,
+      tokens_per_day: 25_000,
       daily_budget_micro_usd: 2_000_000,
     },
   });

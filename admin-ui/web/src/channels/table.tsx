@@ -9,7 +9,7 @@ import { Icon } from "../components/icons";
 import { Link } from "../components/link";
 import { failureText } from "../components/notice";
 import { Status } from "../components/status";
-import { t } from "../i18n";
+import { formatPercent, t } from "../i18n";
 import { deleteLater } from "../undo";
 import { type Group, groupsOf, healthOf, shareOf, type Trouble } from "./health";
 import { Until } from "./until";
@@ -196,10 +196,9 @@ export function stateText(state: string): string {
 }
 
 function Share({ of, weight }: { of: number; weight: number }) {
-  const percent = `${Math.round(of * 100)} %`;
   return (
     <span class="share" title={t.value["channels.weightIs"](weight)}>
-      <span class="share__text">{percent}</span>
+      <span class="share__text">{formatPercent(of)}</span>
       <span class="share__bar" aria-hidden="true">
         <span class="share__fill" style={{ width: `${of * 100}%` }} />
       </span>

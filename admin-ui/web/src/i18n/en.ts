@@ -293,7 +293,7 @@ export const en = {
   "routing.keyless": "none",
   "routing.state": "State",
   "routing.share": "Share",
-  "routing.shareOf": (percent: number, priority: number) => `${percent} % of priority ${priority}`,
+  "routing.shareOf": (percent: string, priority: number) => `${percent} of priority ${priority}`,
   "routing.upstreamModel": "Sent as",
   "routing.excluded": "Not tried",
   "why.disabled": "The channel is disabled.",

@@ -286,7 +286,7 @@ export const zh: Messages = {
   "routing.keyless": "无",
   "routing.state": "状态",
   "routing.share": "流量占比",
-  "routing.shareOf": (percent, priority) => `优先级 ${priority} 的 ${percent}%`,
+  "routing.shareOf": (percent, priority) => `优先级 ${priority} 的 ${percent}`,
   "routing.upstreamModel": "上游模型名",
   "routing.excluded": "不会尝试",
   "why.disabled": "渠道已停用。",

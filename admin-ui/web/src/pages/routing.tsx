@@ -10,7 +10,7 @@ import { Icon } from "../components/icons";
 import { FailureNotice } from "../components/notice";
 import { PageHead } from "../components/page-head";
 import { Status, type Tone } from "../components/status";
-import { t } from "../i18n";
+import { formatPercent, t } from "../i18n";
 import { useResource } from "../resource";
 
 const TONES: Record<string, Tone> = {
@@ -124,7 +124,7 @@ function Candidates({ run }: { run: DryRun }) {
                 </div>
               </td>
               <td role="cell" data-label={m["routing.share"]}>
-                {m["routing.shareOf"](Math.round(one.share * 100), one.priority)}
+                {m["routing.shareOf"](formatPercent(one.share), one.priority)}
               </td>
               <td role="cell" data-label={m["routing.upstreamModel"]}>
                 <code>{one.upstream_model}</code>

@@ -111,7 +111,7 @@ function Facts({ of, channels }: DetailProps) {
     [m["requests.cached"], of.cached_tokens === 0 ? null : formatCount(of.cached_tokens)],
     [m["usage.tokensOut"], formatCount(of.completion_tokens)],
     [m["requests.reasoning"], of.reasoning_tokens === 0 ? null : formatCount(of.reasoning_tokens)],
-    [m["requests.counted"], of.estimated ? m["requests.estimated"] : m["requests.told"]],
+    [m["requests.counted"], of.estimated ? m["requests.byGateway"] : m["requests.byUpstream"]],
     [m["usage.cost"], of.cost_micro_usd === 0 ? null : formatUsd(of.cost_micro_usd)],
   ];
   return (
