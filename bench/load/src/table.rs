@@ -81,8 +81,8 @@ impl<const TARGETS: usize, const ROWS: usize> Results<TARGETS, ROWS> {
                 });
             ratios.collect::<Vec<_>>().join(", ")
         };
-        let (rate, p50): (fn(&Cell) -> f64, fn(&Cell) -> f64) =
-            (|cell| cell.per_second, |cell| cell.p50_ms);
+        let rate = |cell: &Cell| cell.per_second;
+        let p50 = |cell: &Cell| cell.p50_ms;
         format!(
             "{text}\ngateway / pass-through, requests per second: {}\n\
              gateway / gateway without ledger, requests per second: {}\n\
