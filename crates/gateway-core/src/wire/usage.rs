@@ -72,7 +72,8 @@ struct Details<'a> {
 /// Reads a `usage` object; `None` when it is no object or says nothing of tokens.
 pub fn of_object(raw: &RawValue) -> Option<Usage> {
     let figures: Figures<'_> = serde_json::from_str(raw.get()).ok()?;
-    let prompt = count(figures.prompt_tokens).or_else(|| count(figures.input_tokens));
+    let whole_prompt = count(figures.prompt_tokens);
+    let prompt = whole_prompt.or_else(|| count(figures.input_tokens));
     let completion = count(figures.completion_tokens).or_else(|| count(figures.output_tokens));
     let prompt = match completion {
         None => prompt.or_else(|| count(figures.total_tokens)),
@@ -86,7 +87,11 @@ pub fn of_object(raw: &RawValue) -> Option<Usage> {
     let completion_details = details(figures.completion_tokens_details)
         .or_else(|| details(figures.output_tokens_details));
     let read = count(figures.cache_read_input_tokens);
-    let beside = read.unwrap_or(0) + count(figures.cache_creation_input_tokens).unwrap_or(0);
+    // LiteLLM and its like give Anthropic's figures as well, but theirs are among `prompt_tokens`.
+    let beside = match whole_prompt {
+        None => read.unwrap_or(0) + count(figures.cache_creation_input_tokens).unwrap_or(0),
+        Some(_) => 0,
+    };
     let cached = prompt_details
         .and_then(|details| count(details.cached_tokens))
         .or_else(|| count(figures.prompt_cache_hit_tokens))
@@ -160,6 +165,11 @@ mod tests {
                 usage(1110, 7, 1000, 0),
             ),
             (r#"{"output_tokens":15}"#, usage(0, 15, 0, 0)),
+            // LiteLLM in front of Anthropic: both spellings, cached tokens among the prompt's.
+            (
+                r#"{"prompt_tokens":1110,"completion_tokens":7,"prompt_tokens_details":{"cached_tokens":1000},"cache_creation_input_tokens":100,"cache_read_input_tokens":1000}"#,
+                usage(1110, 7, 1000, 0),
+            ),
             // DeepSeek.
             (
                 r#"{"prompt_tokens":50,"completion_tokens":5,"prompt_cache_hit_tokens":40,"prompt_cache_miss_tokens":10}"#,
