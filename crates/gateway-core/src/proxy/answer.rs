@@ -25,6 +25,7 @@ use crate::reply::{BrokenBody, Reply, ReplyBody};
 use crate::units::{MIB, Timestamp};
 use crate::usage::record::End;
 use crate::wire::error_shape;
+use crate::wire::passing::Passing;
 use crate::wire::signals::{self, Signal};
 use crate::wire::sse::{self, Block, Scanner};
 use crate::wire::usage;
@@ -74,7 +75,7 @@ pub async fn read<P: ProxyPorts>(
             Ok(reply(
                 parts.status,
                 &parts.headers,
-                pieces([], body, account),
+                pieces([], body, account, None),
             ))
         }
     }
@@ -122,7 +123,12 @@ async fn json<P: ProxyPorts>(
         Err(beginning) => {
             attempt.answered(false);
             let account = Account::open(attempt, status);
-            return Ok(reply(status, headers, pieces(beginning, body, account)));
+            let mut passing = Passing::default();
+            for piece in &beginning {
+                account.take_in(passing.see(piece).unwrap_or_default());
+            }
+            let pieces = pieces(beginning, body, account, Some(passing));
+            return Ok(reply(status, headers, pieces));
         }
     };
     let padding = signals::padding_before_json(&whole);
@@ -224,23 +230,30 @@ fn reply(status: StatusCode, upstream: &HeaderMap, body: ReplyBody) -> Reply {
     reply
 }
 
-/// A body that is passed on as it comes. When it breaks, the client's connection breaks as well: there
-/// is no other way to say so.
+/// A body that is passed on as it comes, and looked through for the tokens that it took where it is JSON. When it
+/// breaks, the client's connection breaks as well: there is no other way to say so.
 fn pieces<P: ProxyPorts, const N: usize>(
     beginning: [Bytes; N],
     body: P::Body,
     account: Account<P>,
+    passing: Option<Passing>,
 ) -> ReplyBody {
     let beginning = beginning.into_iter().filter(|piece| !piece.is_empty());
-    let rest = stream::unfold((Some(body), account), |(body, account)| async move {
+    let state = (Some(body), account, passing);
+    let rest = stream::unfold(state, |(body, account, mut passing)| async move {
         let mut body = body?;
         match next(&mut body).await {
-            Some(Ok(chunk)) => Some((Ok(chunk), (Some(body), account))),
+            Some(Ok(chunk)) => {
+                if let Some(usage) = passing.as_mut().and_then(|passing| passing.see(&chunk)) {
+                    account.take_in(usage);
+                }
+                Some((Ok(chunk), (Some(body), account, passing)))
+            }
             Some(Err(error)) => {
                 if error.kind != SendErrorKind::ClientGone {
                     account.broke(&error.detail, None, Failure::ServerError);
                 }
-                Some((Err(BrokenBody), (None, account)))
+                Some((Err(BrokenBody), (None, account, None)))
             }
             None => {
                 account.complete();

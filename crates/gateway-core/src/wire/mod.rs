@@ -5,6 +5,7 @@ pub mod content;
 pub mod error_shape;
 pub mod members;
 pub mod multipart;
+pub mod passing;
 pub mod signals;
 pub mod sse;
 pub mod usage;

@@ -166,6 +166,36 @@ fn every_way_in_which_a_request_ends_is_recorded() {
 }
 
 #[test]
+fn answers_that_are_too_long_to_be_held_are_accounted_for_as_well() {
+    // Embeddings of many texts, and images, are often longer than 2 MiB; the figures stand in front or at the end.
+    let data = format!(r#""data":[{}0]"#, "0.125,".repeat(500_000));
+    let figures = r#""usage":{"prompt_tokens":31,"total_tokens":31}"#;
+    let stage = stage();
+    for body in [
+        format!("{{{data},{figures}}}"),
+        format!("{{{figures},{data}}}"),
+    ] {
+        let bytes = Bytes::from(body);
+        stage.upstream(move |_| {
+            let pieces: Vec<Bytes> = (0..bytes.len())
+                .step_by(65_521)
+                .map(|at| bytes.slice(at..bytes.len().min(at + 65_521)))
+                .collect();
+            FakeReply::pieces(200, "application/json", pieces)
+        });
+        let answer = stage.send(post("/v1/embeddings", r#"{"model":"m","input":["a"]}"#));
+        assert!(answer.body.len() > 3_000_000);
+    }
+    stage.ports.run_background();
+    let query = "SELECT prompt_tokens, estimated, ended FROM request";
+    let expected = vec![Value::Integer(31), Value::Integer(0), text("complete")];
+    assert_eq!(
+        stage.ports.database().rows(query),
+        [expected.clone(), expected]
+    );
+}
+
+#[test]
 fn strangers_and_model_lists_leave_no_record() {
     let stage = stage();
     let stranger = http::Request::post("/v1/chat/completions")
