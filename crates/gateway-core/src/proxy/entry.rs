@@ -34,7 +34,7 @@ pub struct Entry<P: ProxyPorts> {
     attempts: RefCell<Vec<(Timestamp, bool)>>,
     /// Bytes of text that the client was given.
     content_bytes: Cell<u64>,
-    /// Bytes of the request's body, where tokens are counted at all.
+    /// Bytes of text in the request.
     prompt_bytes: Cell<u64>,
     /// What tokens cost where the answer comes from.
     price: Cell<Option<Price>>,
@@ -80,14 +80,13 @@ impl<P: ProxyPorts> Entry<P> {
         })
     }
 
-    /// Notes what is asked for, in a body of `bytes` bytes.
-    pub fn asked(&self, model: &str, stream: bool, bytes: usize) {
+    /// Notes what is asked for, with so many bytes of text.
+    pub fn asked(&self, model: &str, stream: bool, text_bytes: u64) {
         let mut record = self.record.borrow_mut();
         model.clone_into(&mut record.model);
         record.is_known_model = self.snapshot.names(model);
         record.stream = stream;
-        self.prompt_bytes
-            .set(u64::try_from(bytes).unwrap_or(u64::MAX));
+        self.prompt_bytes.set(text_bytes);
     }
 
     /// Notes that an attempt begins.
@@ -193,17 +192,19 @@ impl<P: ProxyPorts> Entry<P> {
 
     /// Estimates tokens where the upstream did not come to say them, or never does.
     fn estimate(&self, record: &mut Record) {
-        let content = self.content_bytes.get().div_ceil(BYTES_PER_TOKEN);
         let is_whole = record.end == End::Complete && record.usage != Usage::default();
-        if record.first_byte_ms.is_none() || is_whole || content == 0 {
+        if record.first_byte_ms.is_none() || is_whole {
             return;
         }
+        let content = self.content_bytes.get().div_ceil(BYTES_PER_TOKEN);
         if content > record.usage.completion_tokens {
             record.usage.completion_tokens = content;
             record.estimated = true;
         }
-        if record.usage.prompt_tokens == 0 {
-            record.usage.prompt_tokens = self.prompt_bytes.get().div_ceil(BYTES_PER_TOKEN);
+        // Also where the answer has no text, as embeddings, or did not come to it: the prompt was read.
+        let prompt = self.prompt_bytes.get().div_ceil(BYTES_PER_TOKEN);
+        if record.usage.prompt_tokens == 0 && prompt > 0 {
+            record.usage.prompt_tokens = prompt;
             record.estimated = true;
         }
     }

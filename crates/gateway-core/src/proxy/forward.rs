@@ -59,7 +59,8 @@ pub async fn run<P: ProxyPorts>(
     // 1. Find the model: it decides who may be asked.
     let payload = Payload::parse(call.headers, &body)?;
     let model = payload.model()?;
-    call.entry.asked(&model, payload.is_stream(), body.len());
+    let text_bytes = payload.text_bytes(&body);
+    call.entry.asked(&model, payload.is_stream(), text_bytes);
     if !authenticate::may_use(call.client, &model) {
         return Err(models::not_found(&model));
     }

@@ -11,6 +11,7 @@ use super::routes::Operation;
 use crate::config::snapshot::Channel;
 use crate::config::validate::MAX_MODEL_CHARS;
 use crate::error::{Case, GatewayError};
+use crate::wire::content;
 use crate::wire::members::{Edit, Members, quoted};
 use crate::wire::multipart::{self, Form};
 
@@ -88,6 +89,17 @@ impl<'a> Payload<'a> {
         match self {
             Self::Json(members) => members.string(name),
             Self::Form(form) => form.text(name).map(Cow::Borrowed),
+        }
+    }
+
+    /// Bytes of text of which tokens are estimated, in a request that is `whole`. Of a form only the prompt is text.
+    pub fn text_bytes(&self, whole: &[u8]) -> u64 {
+        match self {
+            Self::Json(_) => content::text_bytes(whole),
+            Self::Form(form) => {
+                let prompt = form.text("prompt").unwrap_or_default();
+                u64::try_from(prompt.len()).unwrap_or(u64::MAX)
+            }
         }
     }
 

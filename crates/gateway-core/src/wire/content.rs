@@ -64,6 +64,36 @@ pub fn bytes(raw: &RawValue) -> u64 {
     of_texts + message.tool_calls.map_or(0, tool_calls)
 }
 
+/// Bytes of base64 that follow each other are a picture, a sound or a file, no text, if they are at least so many.
+const MIN_BLOB: usize = 512;
+
+/// Bytes of a request's JSON without what is in base64 in it: a picture of a megabyte is a thousand tokens, not 250,000.
+pub fn text_bytes(json: &[u8]) -> u64 {
+    // A long run has at least one of its bytes at such places, and few other bytes are looked at.
+    let (step, mut blobs, mut place) = (MIN_BLOB / 2, 0, 0);
+    while let Some(text) = json.get(place..) {
+        if text.first().is_some_and(|byte| is_base64(*byte)) {
+            let before = json.iter().take(place).rev();
+            let before = before.take_while(|byte| is_base64(**byte)).take(step);
+            let after = text.iter().take_while(|byte| is_base64(**byte));
+            let after = after.take(MIN_BLOB).count();
+            let run = before.count() + after;
+            if run >= MIN_BLOB {
+                // It ends with its string.
+                let end = memchr::memchr2(b'"', b' ', text).unwrap_or(text.len());
+                blobs += run - after + end;
+                place += end;
+            }
+        }
+        place += step;
+    }
+    u64::try_from(json.len().saturating_sub(blobs)).unwrap_or(u64::MAX)
+}
+
+const fn is_base64(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_' | b'=')
+}
+
 /// Bytes between the quotes; 0 for what is no string.
 fn string(raw: &RawValue) -> u64 {
     let inside = raw
@@ -87,6 +117,35 @@ fn tool_calls(raw: &RawValue) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pictures_and_sounds_are_no_text() {
+        let words = "The quick brown fox jumps over the lazy dog. ".repeat(500);
+        let chinese = "\u{6a21}\u{578b}".repeat(5_000);
+        for text in [words.as_str(), &chinese, "", "x"] {
+            for size in [0, 511, 512, 513, 700, 1_000_000] {
+                let blob = "iVBORw0KGgo/+AAA".repeat(size / 16 + 1);
+                let blob = &blob[..size];
+                let json = |blob: &str| {
+                    format!(
+                        r#"{{"a":"{text}","url":"data:image/png;base64,{blob}","b":[{{"data":"{blob}"}}],"c":"{text}"}}"#
+                    )
+                };
+                let (without, with) = (json("").len(), json(blob).len());
+                let expected = if size < MIN_BLOB { with } else { without };
+                let counted = usize::try_from(text_bytes(json(blob).as_bytes())).unwrap();
+                assert!(
+                    counted.abs_diff(expected) <= 2 * MIN_BLOB,
+                    "{size}: {counted} of {expected}"
+                );
+            }
+        }
+        let code = r#"{"content":"fn main() { println!(\"hi\"); }\n"}"#.repeat(100);
+        assert_eq!(
+            text_bytes(code.as_bytes()),
+            u64::try_from(code.len()).unwrap()
+        );
+    }
 
     #[test]
     fn text_is_counted_wherever_it_stands() {

@@ -101,27 +101,25 @@ mod tests {
         sum
     }
 
-    fn expected() -> Option<Usage> {
-        Some(Usage {
-            prompt_tokens: 40,
-            completion_tokens: 7,
-            cached_tokens: 3,
-            reasoning_tokens: 0,
-        })
-    }
+    const EXPECTED: Option<Usage> = Some(Usage {
+        prompt_tokens: 40,
+        completion_tokens: 7,
+        cached_tokens: 3,
+        reasoning_tokens: 0,
+    });
 
     #[test]
     fn figures_are_found_however_the_answer_is_cut() {
         let answer = ANSWER.as_bytes();
-        assert_eq!(found(&[answer]), expected());
+        assert_eq!(found(&[answer]), EXPECTED);
         for first in 0..answer.len() {
             let (head, rest) = answer.split_at(first);
-            assert_eq!(found(&[head, rest]), expected(), "cut at {first}");
+            assert_eq!(found(&[head, rest]), EXPECTED, "cut at {first}");
             let (middle, tail) = rest.split_at(rest.len() / 2);
-            assert_eq!(found(&[head, middle, tail]), expected(), "cut at {first}");
+            assert_eq!(found(&[head, middle, tail]), EXPECTED, "cut at {first}");
         }
         let bytes: Vec<&[u8]> = answer.chunks(1).collect();
-        assert_eq!(found(&bytes), expected());
+        assert_eq!(found(&bytes), EXPECTED);
     }
 
     #[test]

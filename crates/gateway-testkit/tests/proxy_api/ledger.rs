@@ -196,6 +196,38 @@ fn answers_that_are_too_long_to_be_held_are_accounted_for_as_well() {
 }
 
 #[test]
+fn what_no_upstream_states_is_estimated_from_text_alone() {
+    let stage = stage();
+    let words = "four".repeat(100);
+    let picture = "A".repeat(1_000_000);
+    let body = |content: &str| format!(r#"{{"model":"m","input":"{words}","x":"{content}"}}"#);
+    let estimate = |path: &str, content: &str, answer: FakeReply| {
+        stage.upstream(move |_| answer.clone());
+        stage.send(post(path, &body(content)));
+        stage.ports.run_background();
+        let query = "SELECT prompt_tokens, estimated FROM request ORDER BY seq DESC LIMIT 1";
+        let row = stage.ports.database().rows(query).remove(0);
+        (row[0].count(), row[1].count())
+    };
+    let whole = u64::try_from(body("").len()).unwrap().div_ceil(4);
+    let vectors = || FakeReply::json(200, r#"{"data":[{"embedding":[0.5]}]}"#);
+    assert_eq!(estimate("/v1/embeddings", "", vectors()), (whole, 1));
+    let seen = estimate("/v1/embeddings", &picture, vectors());
+    assert!(seen.0.abs_diff(whole) <= 256, "{seen:?} of {whole}");
+    // The upstream had read the prompt when the stream broke, although no text had come yet.
+    let role = r#"data: {"choices":[{"delta":{"role":"assistant"}}]}"#;
+    let broken = FakeReply::pieces(
+        200,
+        "text/event-stream",
+        [Bytes::from(format!("{role}\n\n"))],
+    );
+    let broken = broken.broken_by(SendErrorKind::Reset);
+    assert_eq!(estimate("/v1/chat/completions", "", broken), (whole, 1));
+    let speech = FakeReply::pieces(200, "audio/mpeg", [Bytes::from_static(b"ID3")]);
+    assert_eq!(estimate("/v1/audio/speech", "", speech), (whole, 1));
+}
+
+#[test]
 fn strangers_and_model_lists_leave_no_record() {
     let stage = stage();
     let stranger = http::Request::post("/v1/chat/completions")
