@@ -17,7 +17,7 @@ use crate::limit::statements::Spent;
 use crate::ports::{ProxyPorts, SendErrorKind};
 use crate::units::Timestamp;
 use crate::usage::price;
-use crate::usage::record::{Actor, AttemptRecord, End, Outcome, Record};
+use crate::usage::record::{Actor, AttemptRecord, End, ModelKnown, Outcome, Record};
 use crate::wire::usage::Usage;
 
 /// The status in the ledger of a request whose client left before it had one (nginx's convention).
@@ -84,7 +84,9 @@ impl<P: ProxyPorts> Entry<P> {
     pub fn asked(&self, model: &str, stream: bool, text_bytes: u64) {
         let mut record = self.record.borrow_mut();
         model.clone_into(&mut record.model);
-        record.is_known_model = self.snapshot.names(model);
+        if self.snapshot.names(model) {
+            record.model_known = ModelKnown::Named;
+        }
         record.stream = stream;
         self.prompt_bytes.set(text_bytes);
     }
@@ -130,7 +132,7 @@ impl<P: ProxyPorts> Entry<P> {
         let price = self.snapshot.price(channel, &record.model, model);
         self.price.set(price);
         record.status = status.as_u16();
-        record.is_known_model = true;
+        record.model_known = record.model_known.max(ModelKnown::Answered);
         record.first_byte_ms = Some(ports.now().since_ms(record.time));
         record.channel = Some(actor(channel));
         record.upstream_key = Some(key.id.clone()).filter(|id| !id.is_empty());

@@ -12,13 +12,17 @@ use serde::{Serialize, Serializer};
 use serde_json::json;
 
 use super::histogram::Histogram;
-use super::record::{Actor, AttemptRecord, Record};
+use super::record::{Actor, AttemptRecord, ModelKnown, Record};
 use super::schema;
 use crate::sql::Statement;
 
 /// Records in one transaction, so that nobody else waits long for the database and the parameters stay below D1's
 /// 2 MB.
 pub const MAX_RECORDS: usize = 1_000;
+
+/// Rows of [`schema::ALL_HOURS`] from which on a model that no channel names, and that was never counted yet, is counted
+/// without its name. Some upstreams answer to any name; a client could fill the sums, which are kept for good.
+const MAX_SUBJECTS: usize = 2_000;
 
 /// Milliseconds of an hour.
 pub const HOUR_MS: u64 = 3_600_000;
@@ -145,6 +149,8 @@ type UsageKey<'a> = (i64, &'a str, &'a str, &'a str);
 
 #[derive(Default)]
 struct UsageSums {
+    /// Whether the model's name is bounded by the configuration; otherwise [`MAX_SUBJECTS`] bounds it.
+    is_named: bool,
     /// In the order of [`schema::SUMS`].
     sums: [u64; schema::SUMS.len()],
     /// In the order of [`schema::HISTOGRAMS`].
@@ -163,14 +169,14 @@ impl<'a> Sums<'a> {
     fn add(&mut self, record: &'a Record) {
         let hour = i64::try_from(record.time.0 / HOUR_MS).unwrap_or(i64::MAX);
         let channel = record.channel.as_ref().map_or("", |channel| &channel.id);
-        let model = if record.is_known_model {
-            record.model.as_str()
-        } else {
-            ""
+        let model = match record.model_known {
+            ModelKnown::Nowhere => "",
+            ModelKnown::Answered | ModelKnown::Named => record.model.as_str(),
         };
         for (hour, key) in [(hour, record.key.id.as_str()), (schema::ALL_HOURS, "")] {
-            let sums = self.usage.entry((hour, key, channel, model));
-            sums.or_default().add(record);
+            let sums = self.usage.entry((hour, key, channel, model)).or_default();
+            sums.is_named |= record.model_known != ModelKnown::Answered;
+            sums.add(record);
             self.tally(hour, "status", channel, record.status.to_string());
             for attempt in &record.attempts {
                 let outcome = attempt.outcome.word().to_owned();
@@ -201,7 +207,14 @@ impl<'a> Sums<'a> {
             .usage
             .iter()
             .map(|((hour, key, channel, model), sums)| {
-                let mut row = vec![json!(hour), json!(key), json!(channel), json!(model)];
+                let is_named = u8::from(sums.is_named);
+                let mut row = vec![
+                    json!(hour),
+                    json!(key),
+                    json!(channel),
+                    json!(model),
+                    json!(is_named),
+                ];
                 row.extend(sums.columns().map(|sum| json!(sum)));
                 row
             })
@@ -266,13 +279,18 @@ fn add_usage() -> String {
     let (mut names, mut values, mut additions) = (String::new(), String::new(), String::new());
     for (index, column) in schema::summed_columns().enumerate() {
         let _ = write!(names, ", {column}");
-        let _ = write!(values, ", value ->> {}", index + 4);
+        let _ = write!(values, ", value ->> {}", index + 5);
         let comma = if index == 0 { "" } else { ", " };
         let _ = write!(additions, "{comma}{column} = {column} + excluded.{column}");
     }
+    let all_hours = schema::ALL_HOURS;
     format!(
         "INSERT INTO usage_hour (hour, key, channel, model{names}) \
-         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3{values} FROM json_each(?1) WHERE true \
+         SELECT value ->> 0, value ->> 1, value ->> 2, \
+           CASE WHEN value ->> 4 OR EXISTS (SELECT 1 FROM usage_hour AS known WHERE known.hour = {all_hours} \
+               AND known.key = '' AND known.channel = value ->> 2 AND known.model = value ->> 3) \
+             OR (SELECT count(*) FROM usage_hour AS known WHERE known.hour = {all_hours}) < {MAX_SUBJECTS} \
+           THEN value ->> 3 ELSE '' END{values} FROM json_each(?1) WHERE true \
          ON CONFLICT (hour, key, channel, model) DO UPDATE SET {additions}"
     )
 }

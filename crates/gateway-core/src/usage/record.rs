@@ -18,9 +18,8 @@ pub struct Record {
     pub upstream_key: Option<String>,
     /// The model that the client asked for; empty when the request named none.
     pub model: String,
-    /// Whether some channel names the model or has answered for it. Others are not counted by name, so that made-up
-    /// names cannot fill the sums.
-    pub is_known_model: bool,
+    /// Who knows the model, which decides whether it is counted by name.
+    pub model_known: ModelKnown,
     /// The model's name at the upstream; `None` when none was asked.
     pub upstream_model: Option<String>,
     /// The path, such as `/v1/chat/completions`.
@@ -68,6 +67,19 @@ pub struct Actor {
     pub id: String,
     /// What people call it.
     pub name: String,
+}
+
+/// Who knows the model that a client asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ModelKnown {
+    /// Nobody. It is not counted by name, so that made-up names cannot fill the sums.
+    #[default]
+    Nowhere,
+    /// A channel without a list of models has answered for it. It may be made up all the same, since some upstreams
+    /// answer to any name: the sums tell only so many of them apart.
+    Answered,
+    /// Some channel names it.
+    Named,
 }
 
 /// How a request ended.

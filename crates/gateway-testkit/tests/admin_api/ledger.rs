@@ -4,7 +4,7 @@
 use gateway_core::ports::{Clock as _, Place, Sql as _};
 use gateway_core::sql::{Statement, Value as SqlValue};
 use gateway_core::units::Timestamp;
-use gateway_core::usage::record::{Actor, AttemptRecord, End, Outcome, Record};
+use gateway_core::usage::record::{Actor, AttemptRecord, End, ModelKnown, Outcome, Record};
 use gateway_core::usage::{batch, schema};
 use gateway_core::wire::usage::Usage;
 use gateway_testkit::fakes::{DatabaseFault, START, block_on};
@@ -30,7 +30,7 @@ pub fn record(number: u64) -> Record {
         channel: Some(actor("ch_a")),
         upstream_key: Some("uk_a1".to_owned()),
         model: "m".to_owned(),
-        is_known_model: true,
+        model_known: ModelKnown::Named,
         upstream_model: Some("upstream/m".to_owned()),
         endpoint: "/v1/chat/completions",
         stream: true,
@@ -84,7 +84,7 @@ fn mixed() -> Vec<Record> {
     records[4] = Record {
         channel: None,
         model: "nonsense".to_owned(),
-        is_known_model: false,
+        model_known: ModelKnown::Nowhere,
         upstream_model: None,
         upstream_key: None,
         attempts: Vec::new(),

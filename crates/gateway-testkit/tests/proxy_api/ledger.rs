@@ -9,13 +9,14 @@ use http_body_util::{BodyExt as _, Full};
 
 use super::setup::*;
 
-const CHAT: &str = r#"{"model":"m","messages":[{"role":"user","content":"my-private-question"}]}"#;
+pub const CHAT: &str =
+    r#"{"model":"m","messages":[{"role":"user","content":"my-private-question"}]}"#;
 const STREAM: &str = r#"{"model":"m","stream":true,"messages":[]}"#;
-const ANSWER: &str = r#"{"choices":[{"message":{"content":"my-private-answer"},"finish_reason":"stop"}],
+pub const ANSWER: &str = r#"{"choices":[{"message":{"content":"my-private-answer"},"finish_reason":"stop"}],
     "usage":{"prompt_tokens":30,"completion_tokens":7,"prompt_tokens_details":{"cached_tokens":10}}}"#;
 const CONTENT: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"my-private-answer\"}}]}\n\n";
 
-fn document(settings: Settings) -> Document {
+pub fn document(settings: Settings) -> Document {
     Document {
         channels: vec![channel("a", 1)],
         keys: vec![client_key()],
@@ -25,17 +26,17 @@ fn document(settings: Settings) -> Document {
 }
 
 /// One channel, whose upstream gives a whole answer.
-fn stage() -> Stage {
+pub fn stage() -> Stage {
     let stage = Stage::with_ledger(&document(Settings::default()));
     stage.upstream(|_| FakeReply::json(200, ANSWER));
     stage
 }
 
-fn text(value: &str) -> Value {
+pub fn text(value: &str) -> Value {
     Value::Text(value.to_owned())
 }
 
-fn count(stage: &Stage, query: &str) -> u64 {
+pub fn count(stage: &Stage, query: &str) -> u64 {
     stage.ports.database().rows(query)[0][0].count()
 }
 
@@ -163,68 +164,6 @@ fn every_way_in_which_a_request_ends_is_recorded() {
         stage.ports.database().rows(estimated),
         [[Value::Integer(5)], [Value::Integer(5)]]
     );
-}
-
-#[test]
-fn answers_that_are_too_long_to_be_held_are_accounted_for_as_well() {
-    // Embeddings of many texts, and images, are often longer than 2 MiB; the figures stand in front or at the end.
-    let data = format!(r#""data":[{}0]"#, "0.125,".repeat(500_000));
-    let figures = r#""usage":{"prompt_tokens":31,"total_tokens":31}"#;
-    let stage = stage();
-    for body in [
-        format!("{{{data},{figures}}}"),
-        format!("{{{figures},{data}}}"),
-    ] {
-        let bytes = Bytes::from(body);
-        stage.upstream(move |_| {
-            let pieces: Vec<Bytes> = (0..bytes.len())
-                .step_by(65_521)
-                .map(|at| bytes.slice(at..bytes.len().min(at + 65_521)))
-                .collect();
-            FakeReply::pieces(200, "application/json", pieces)
-        });
-        let answer = stage.send(post("/v1/embeddings", r#"{"model":"m","input":["a"]}"#));
-        assert!(answer.body.len() > 3_000_000);
-    }
-    stage.ports.run_background();
-    let query = "SELECT prompt_tokens, estimated, ended FROM request";
-    let expected = vec![Value::Integer(31), Value::Integer(0), text("complete")];
-    assert_eq!(
-        stage.ports.database().rows(query),
-        [expected.clone(), expected]
-    );
-}
-
-#[test]
-fn what_no_upstream_states_is_estimated_from_text_alone() {
-    let stage = stage();
-    let words = "four".repeat(100);
-    let picture = "A".repeat(1_000_000);
-    let body = |content: &str| format!(r#"{{"model":"m","input":"{words}","x":"{content}"}}"#);
-    let estimate = |path: &str, content: &str, answer: FakeReply| {
-        stage.upstream(move |_| answer.clone());
-        stage.send(post(path, &body(content)));
-        stage.ports.run_background();
-        let query = "SELECT prompt_tokens, estimated FROM request ORDER BY seq DESC LIMIT 1";
-        let row = stage.ports.database().rows(query).remove(0);
-        (row[0].count(), row[1].count())
-    };
-    let whole = u64::try_from(body("").len()).unwrap().div_ceil(4);
-    let vectors = || FakeReply::json(200, r#"{"data":[{"embedding":[0.5]}]}"#);
-    assert_eq!(estimate("/v1/embeddings", "", vectors()), (whole, 1));
-    let seen = estimate("/v1/embeddings", &picture, vectors());
-    assert!(seen.0.abs_diff(whole) <= 256, "{seen:?} of {whole}");
-    // The upstream had read the prompt when the stream broke, although no text had come yet.
-    let role = r#"data: {"choices":[{"delta":{"role":"assistant"}}]}"#;
-    let broken = FakeReply::pieces(
-        200,
-        "text/event-stream",
-        [Bytes::from(format!("{role}\n\n"))],
-    );
-    let broken = broken.broken_by(SendErrorKind::Reset);
-    assert_eq!(estimate("/v1/chat/completions", "", broken), (whole, 1));
-    let speech = FakeReply::pieces(200, "audio/mpeg", [Bytes::from_static(b"ID3")]);
-    assert_eq!(estimate("/v1/audio/speech", "", speech), (whole, 1));
 }
 
 #[test]

@@ -5,6 +5,7 @@
     reason = "a test that cannot go on must fail, also in its helpers"
 )]
 
+mod accounting;
 mod affinity;
 mod cooldowns;
 mod dialects;

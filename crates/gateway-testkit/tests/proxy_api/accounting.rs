@@ -1,0 +1,135 @@
+//! What a request is said to have taken, where upstreams or clients make that hard: long answers, no figures, made-up
+//! names of models.
+
+use bytes::Bytes;
+use gateway_core::config::model::Settings;
+use gateway_core::ports::SendErrorKind;
+use gateway_core::sql::Value;
+use gateway_core::usage::schema;
+use gateway_testkit::fakes::FakeReply;
+
+use super::ledger::{ANSWER, CHAT, count, document, stage, text};
+use super::setup::*;
+
+#[test]
+fn answers_that_are_too_long_to_be_held_are_accounted_for_as_well() {
+    // Embeddings of many texts, and images, are often longer than 2 MiB; the figures stand in front or at the end.
+    let data = format!(r#""data":[{}0]"#, "0.125,".repeat(500_000));
+    let figures = r#""usage":{"prompt_tokens":31,"total_tokens":31}"#;
+    let stage = stage();
+    for body in [
+        format!("{{{data},{figures}}}"),
+        format!("{{{figures},{data}}}"),
+    ] {
+        let bytes = Bytes::from(body);
+        stage.upstream(move |_| {
+            let pieces: Vec<Bytes> = (0..bytes.len())
+                .step_by(65_521)
+                .map(|at| bytes.slice(at..bytes.len().min(at + 65_521)))
+                .collect();
+            FakeReply::pieces(200, "application/json", pieces)
+        });
+        let answer = stage.send(post("/v1/embeddings", r#"{"model":"m","input":["a"]}"#));
+        assert!(answer.body.len() > 3_000_000);
+    }
+    stage.ports.run_background();
+    let query = "SELECT prompt_tokens, estimated, ended FROM request";
+    let expected = vec![Value::Integer(31), Value::Integer(0), text("complete")];
+    assert_eq!(
+        stage.ports.database().rows(query),
+        [expected.clone(), expected]
+    );
+}
+
+#[test]
+fn what_no_upstream_states_is_estimated_from_text_alone() {
+    let stage = stage();
+    let words = "four".repeat(100);
+    let picture = "A".repeat(1_000_000);
+    let body = |content: &str| format!(r#"{{"model":"m","input":"{words}","x":"{content}"}}"#);
+    let estimate = |path: &str, content: &str, answer: FakeReply| {
+        stage.upstream(move |_| answer.clone());
+        stage.send(post(path, &body(content)));
+        stage.ports.run_background();
+        let query = "SELECT prompt_tokens, estimated FROM request ORDER BY seq DESC LIMIT 1";
+        let row = stage.ports.database().rows(query).remove(0);
+        (row[0].count(), row[1].count())
+    };
+    let whole = u64::try_from(body("").len()).unwrap().div_ceil(4);
+    let vectors = || FakeReply::json(200, r#"{"data":[{"embedding":[0.5]}]}"#);
+    assert_eq!(estimate("/v1/embeddings", "", vectors()), (whole, 1));
+    let seen = estimate("/v1/embeddings", &picture, vectors());
+    assert!(seen.0.abs_diff(whole) <= 256, "{seen:?} of {whole}");
+    // The upstream had read the prompt when the stream broke, although no text had come yet.
+    let role = r#"data: {"choices":[{"delta":{"role":"assistant"}}]}"#;
+    let broken = FakeReply::pieces(
+        200,
+        "text/event-stream",
+        [Bytes::from(format!("{role}\n\n"))],
+    );
+    let broken = broken.broken_by(SendErrorKind::Reset);
+    assert_eq!(estimate("/v1/chat/completions", "", broken), (whole, 1));
+    let speech = FakeReply::pieces(200, "audio/mpeg", [Bytes::from_static(b"ID3")]);
+    assert_eq!(estimate("/v1/audio/speech", "", speech), (whole, 1));
+}
+
+#[test]
+fn made_up_names_cannot_fill_the_sums_where_an_upstream_answers_to_any() {
+    // The channel has no list of models.
+    let stage = stage();
+    let chat = |model: &str| stage.chat(&format!(r#"{{"model":"{model}","messages":[]}}"#));
+    for number in 0..6_000 {
+        assert_eq!(chat(&format!("made-up-{number}")).status, 200);
+        if number % 250 == 0 {
+            stage.ports.run_background();
+        }
+    }
+    stage.ports.run_background();
+    let sums = |of: &str| {
+        count(
+            &stage,
+            &format!("SELECT {of} FROM usage_hour WHERE hour = -1"),
+        )
+    };
+    let rows = sums("count(*)");
+    assert!((2_000..=2_250).contains(&rows), "{rows} rows");
+    assert_eq!(sums("sum(requests)"), 6_000);
+    let by_hour = "SELECT count(*) FROM usage_hour WHERE hour >= 0";
+    assert_eq!(count(&stage, by_hour), rows);
+    // Who is known stays known.
+    chat("made-up-7");
+    stage.ports.run_background();
+    assert_eq!(sums("sum(requests) FILTER (WHERE model = 'made-up-7')"), 2);
+    assert_eq!(sums("count(*)"), rows);
+}
+
+#[test]
+fn a_model_that_a_channel_names_is_counted_by_name_whatever_else_there_is() {
+    let mut named = document(Settings::default());
+    named.channels[0].models = vec!["m".to_owned()];
+    named.channels.push(channel("b", 1));
+    let stage = Stage::with_ledger(&named);
+    stage.upstream(|_| FakeReply::json(200, ANSWER));
+    stage.chat(r#"{"model":"made-up","messages":[]}"#);
+    stage.ports.run_background();
+    stage.ports.database().rows(
+        "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 2500) \
+         INSERT INTO usage_hour SELECT hour, key, channel, model || i, requests, errors, failovers, estimated, \
+         prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens, cost_micro_usd, TOTALS \
+         FROM usage_hour, n WHERE hour = -1"
+            .replace("TOTALS", &histogram_columns())
+            .as_str(),
+    );
+    stage.chat(CHAT);
+    stage.chat(r#"{"model":"another","messages":[]}"#);
+    stage.ports.run_background();
+    let models = "SELECT DISTINCT model FROM usage_hour WHERE hour >= 0 ORDER BY model";
+    let models = stage.ports.database().rows(models);
+    assert_eq!(models, [[text("")], [text("m")], [text("made-up")]]);
+}
+
+/// The columns after the sums, in their order.
+fn histogram_columns() -> String {
+    let columns: Vec<String> = schema::summed_columns().skip(schema::SUMS.len()).collect();
+    columns.join(", ")
+}
