@@ -3,7 +3,8 @@
 //     node serve.mjs [--port PORT] [--state DIR]
 //
 // The bindings are those of wrangler.toml; variables come from the environment (ADMIN_PASSWORD, MASTER_KEY,
-// METRICS_TOKEN, CONFIG). Prints `ready ADDRESS:PORT`, and ends when its standard input does.
+// METRICS_TOKEN, CONFIG). Two isolates serve, on an address each, as two locations of Cloudflare would: they share what
+// is bound and no memory. Prints `ready ADDRESS:PORT ADDRESS:PORT`, and ends when its standard input does.
 
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -23,8 +24,9 @@ const { values: options } = parseArgs({
 const state = options.state ?? mkdtempSync(join(tmpdir(), "gateway-worker-"));
 
 const { workerOptions, main } = readConfiguration(join(here, "wrangler.toml"));
-const miniflare = new Miniflare({
+const gateway = {
   ...workerOptions,
+  name: "gateway",
   // What wrangler uploads, named as it names it; the entry comes first.
   modules: [main, ...files(dirname(main)).filter((path) => path !== main)].map((path) => ({
     type: TYPES[path.split(".").pop()],
@@ -34,6 +36,22 @@ const miniflare = new Miniflare({
   bindings: Object.fromEntries(
     VARIABLES.filter((name) => process.env[name]).map((name) => [name, process.env[name]]),
   ),
+};
+const miniflare = new Miniflare({
+  workers: [
+    gateway,
+    {
+      ...gateway,
+      name: "twin",
+      durableObjects: Object.fromEntries(
+        Object.entries(workerOptions.durableObjects).map(([name, object]) => [
+          name,
+          { ...object, scriptName: gateway.name },
+        ]),
+      ),
+      unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
+    },
+  ],
   host: "127.0.0.1",
   port: Number(options.port),
   // Without it miniflare asks the internet where this machine is.
@@ -45,7 +63,8 @@ const miniflare = new Miniflare({
 });
 
 const address = await miniflare.ready;
-console.log(`ready ${address.host}`);
+const twin = await miniflare.unsafeGetDirectURL("twin");
+console.log(`ready ${address.host} ${twin.host}`);
 process.stdin.resume();
 for (const event of ["end", "close"]) {
   process.stdin.once(event, stop);

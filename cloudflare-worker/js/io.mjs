@@ -100,9 +100,9 @@ export function left(request) {
 
 /**
  * The whole body of a request; at most `limit` bytes and one piece more where its length is not known: whoever counts
- * sees that it is too long.
+ * sees that it is too long. Then the rest is thrown away, up to `drained` bytes.
  */
-export async function bodyOf(request, limit) {
+export async function bodyOf(request, limit, drained) {
   if (request.body === null) {
     return new Uint8Array();
   }
@@ -121,7 +121,7 @@ export async function bodyOf(request, limit) {
     length += value.byteLength;
   }
   if (length > limit) {
-    reader.cancel().catch(() => {});
+    await discard(reader, drained);
   }
   const whole = new Uint8Array(length);
   let at = 0;
@@ -130,6 +130,27 @@ export async function bodyOf(request, limit) {
     at += piece.byteLength;
   }
   return whole;
+}
+
+/** Whether a request has a body that nobody has begun to read. */
+export function isUnread(request) {
+  return request.body !== null && !request.bodyUsed;
+}
+
+/** Reads and throws away such a body, up to `limit` bytes. */
+export function drain(request, limit) {
+  return discard(request.body.getReader(), limit);
+}
+
+async function discard(reader, limit) {
+  for (let length = 0; length <= limit; ) {
+    const { done, value } = await reader.read();
+    if (done) {
+      return;
+    }
+    length += value.byteLength;
+  }
+  reader.cancel().catch(() => {});
 }
 
 /** A call to an upstream, and the way to end it. */

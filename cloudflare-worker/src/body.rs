@@ -14,6 +14,9 @@ use crate::io;
 /// More of a body whose length nobody has announced is not read: an isolate has 128 MB for all its requests.
 const UNANNOUNCED_BYTES: f64 = 33_554_432.0;
 
+/// What nobody wants to know any more is read and thrown away up to here, as on the other hosts.
+const DRAIN_BYTES: f64 = 67_108_864.0;
+
 /// A request's body, read whole when it is asked for: those who are refused before cost nothing.
 pub enum Incoming {
     /// Not asked for yet.
@@ -34,7 +37,8 @@ impl Body for Incoming {
     ) -> Poll<Option<Result<Frame<Bytes>, String>>> {
         let body = self.get_mut();
         if let Self::Unread(request) = body {
-            *body = Self::Reading(JsFuture::from(io::body_of(request, UNANNOUNCED_BYTES)));
+            let reading = io::body_of(request, UNANNOUNCED_BYTES, DRAIN_BYTES);
+            *body = Self::Reading(JsFuture::from(reading));
         }
         let Self::Reading(reading) = body else {
             return Poll::Ready(None);
@@ -58,5 +62,14 @@ impl Body for Incoming {
             Self::Ended => SizeHint::with_exact(0),
             _ => SizeHint::default(),
         }
+    }
+}
+
+/// Reads what nobody wanted of the request's body, before its response: the runtime closes the connection under a client
+/// that still sends when its response has ended, and the response is lost with it.
+pub async fn drain(request: &web_sys::Request) {
+    if io::is_unread(request) {
+        // A client that breaks off meanwhile has no use for the response either.
+        let _ = JsFuture::from(io::drain(request, DRAIN_BYTES)).await;
     }
 }

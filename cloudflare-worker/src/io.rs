@@ -15,7 +15,10 @@ extern "C" {
     #[wasm_bindgen(js_name = headersOf)]
     pub fn response_headers(response: &web_sys::Response) -> String;
     #[wasm_bindgen(js_name = bodyOf)]
-    pub fn body_of(request: &web_sys::Request, limit: f64) -> Promise;
+    pub fn body_of(request: &web_sys::Request, limit: f64, drain: f64) -> Promise;
+    #[wasm_bindgen(js_name = isUnread)]
+    pub fn is_unread(request: &web_sys::Request) -> bool;
+    pub fn drain(request: &web_sys::Request, limit: f64) -> Promise;
 
     pub type Timer;
     pub fn timer(milliseconds: f64) -> Timer;

@@ -8,6 +8,7 @@ use admin_ui::serve;
 use bytes::Bytes;
 use futures_util::future::{self, Either};
 use gateway_core::reply::{self, BrokenBody, Pieces, Reply, ReplyBody};
+use http::header::ACCEPT_ENCODING;
 use http::{Request, Response};
 use js_sys::Uint8Array;
 use wasm_bindgen_futures::JsFuture;
@@ -46,7 +47,10 @@ pub fn respond(reply: Reply, is_head: bool) -> web_sys::Response {
 /// A file of the panel that is no static asset: its page, or the error for a path that has none.
 pub fn panel<B>(request: &Request<B>) -> web_sys::Response {
     let path = request.uri().path();
-    let answer = serve::respond(&[PAGE], request.method(), path, request.headers());
+    let mut headers = request.headers().clone();
+    // Cloudflare replaces what the client accepts by what its network does, and compresses on the way out itself.
+    headers.remove(ACCEPT_ENCODING);
+    let answer = serve::respond(&[PAGE], request.method(), path, &headers);
     whole(answer.map(|body| (!body.is_empty()).then_some(body)))
 }
 

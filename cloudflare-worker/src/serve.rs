@@ -11,7 +11,7 @@ use gateway_core::proxy::{self, Gateway};
 use gateway_core::secret::Secret;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
-use crate::body::Incoming;
+use crate::body::{Incoming, drain};
 use crate::instance::{Reads, WorkerPorts};
 use crate::io;
 use crate::respond::{nobody, panel, respond};
@@ -36,6 +36,12 @@ struct Parts {
 
 /// Answers one request.
 pub async fn serve(request: &web_sys::Request) -> web_sys::Response {
+    let response = answer(request).await;
+    drain(request).await;
+    response
+}
+
+async fn answer(request: &web_sys::Request) -> web_sys::Response {
     let Some(request) = incoming(request) else {
         return nobody();
     };

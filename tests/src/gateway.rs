@@ -30,6 +30,8 @@ pub enum Host {
     Local,
     /// The Cloudflare Worker in workerd, through miniflare.
     Workerd,
+    /// The core on fakes, with real connections.
+    Fakes,
 }
 
 /// How a gateway is started.
@@ -96,6 +98,7 @@ impl Setup {
 pub struct Gateway {
     child: Child,
     address: SocketAddr,
+    twin: SocketAddr,
     log: Arc<Mutex<String>>,
     state: PathBuf,
     readers: Vec<JoinHandle<()>>,
@@ -132,9 +135,10 @@ impl Gateway {
             readers.push(follow(output, Arc::clone(&log), Some(ready)));
         }
         match wait_until_ready(&lines) {
-            Ok(address) => Ok(Self {
+            Ok((address, twin)) => Ok(Self {
                 child,
                 address,
+                twin,
                 log,
                 state,
                 readers,
@@ -178,6 +182,12 @@ impl Gateway {
         format!("http://{}{path}", self.address)
     }
 
+    /// The same at another instance, which shares the store and no memory; on hosts with one address every request may
+    /// meet another instance.
+    pub fn twin_url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.twin)
+    }
+
     /// Where it listens.
     pub const fn address(&self) -> SocketAddr {
         self.address
@@ -215,6 +225,10 @@ impl Gateway {
 
 impl Drop for Gateway {
     fn drop(&mut self) {
+        // A host with a process of its own below it ends that when nobody holds its input any more.
+        if self.child.stdin.take().is_some() {
+            drop(wait(&mut self.child, STOP_LIMIT));
+        }
         // It may have ended already; then both do nothing.
         drop(self.child.kill());
         drop(self.child.wait());
@@ -253,6 +267,7 @@ fn command(setup: &Setup, state: &Path) -> Result<Command> {
     let mut command = match setup.host {
         Host::Local => local_host(setup, state)?,
         Host::Workerd => workerd(setup, state)?,
+        Host::Fakes => fakes(setup)?,
     };
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     Ok(command)
@@ -273,6 +288,21 @@ fn workerd(setup: &Setup, state: &Path) -> Result<Command> {
         .arg("--state")
         .arg(state);
     command.stdin(Stdio::piped());
+    for (name, value) in &setup.variables {
+        command.env(name.to_uppercase(), value);
+    }
+    Ok(command)
+}
+
+fn fakes(setup: &Setup) -> Result<Command> {
+    let binary = workspace_root().join("target/release/core-host");
+    ensure!(
+        binary.is_file(),
+        "{} is missing; `cargo xtask test --only conformance` makes it",
+        binary.display()
+    );
+    let mut command = Command::new(binary);
+    command.stdin(Stdio::null());
     for (name, value) in &setup.variables {
         command.env(name.to_uppercase(), value);
     }
@@ -335,16 +365,18 @@ fn follow(
     })
 }
 
-fn wait_until_ready(lines: &mpsc::Receiver<String>) -> Result<SocketAddr> {
+/// The address, and that of another instance where the host gives one.
+fn wait_until_ready(lines: &mpsc::Receiver<String>) -> Result<(SocketAddr, SocketAddr)> {
     let start = Instant::now();
     loop {
         let left = START_LIMIT.saturating_sub(start.elapsed());
         let line = lines.recv_timeout(left).context("no ready message")?;
-        if let Some(address) = line.strip_prefix("ready ") {
-            return address
-                .trim()
-                .parse()
-                .with_context(|| format!("address in {line:?}"));
+        if let Some(addresses) = line.strip_prefix("ready ") {
+            let parse = |address: &str| address.parse().ok();
+            let mut addresses = addresses.split_whitespace().map(parse);
+            let first = addresses.next().flatten();
+            let first = first.with_context(|| format!("address in {line:?}"))?;
+            return Ok((first, addresses.next().flatten().unwrap_or(first)));
         }
     }
 }

@@ -80,7 +80,23 @@ impl Progress {
     }
 
     /// Runs a command to its end; its output is shown only if it fails.
-    pub fn run(&self, mut command: Command) -> Result<()> {
+    pub fn run(&self, command: Command) -> Result<()> {
+        self.run_and_keep(command).map(drop)
+    }
+
+    /// Runs a command to its end, and prints the table that it ends with: its lines that begin with `|`.
+    pub fn run_for_table(&self, command: Command) -> Result<()> {
+        let said = self.run_and_keep(command)?;
+        self.clear();
+        for line in String::from_utf8_lossy(&said).lines() {
+            if line.starts_with('|') {
+                println!("{line}");
+            }
+        }
+        Ok(())
+    }
+
+    fn run_and_keep(&self, mut command: Command) -> Result<Vec<u8>> {
         let said = Mutex::new(Vec::new());
         let mut child = command
             .stdin(Stdio::null())
@@ -96,10 +112,10 @@ impl Progress {
             self.read(stderr, &said, job.as_deref());
         });
         let status = child.wait()?;
-        if status.success() {
-            return Ok(());
-        }
         let said = said.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if status.success() {
+            return Ok(said);
+        }
         self.clear();
         let mut stderr = std::io::stderr().lock();
         stderr.write_all(&said).and_then(|()| stderr.flush())?;

@@ -100,6 +100,11 @@ pub const ALL: &[Step] = &[
         run: e2e_single,
     },
     Step {
+        name: "conformance",
+        about: "one suite of cases on every host: fakes, local host, workerd",
+        run: conformance,
+    },
+    Step {
         name: "sdk",
         about: "the official OpenAI packages for Python and Node.js",
         run: sdk,
@@ -244,8 +249,30 @@ fn e2e_single(workspace: &Workspace, progress: &Progress) -> Result<()> {
 
 fn tests(workspace: &Workspace) -> Command {
     let mut command = workspace.cargo(&["test", "--locked", "--release", "-p", "gateway-tests"]);
+    command.args(["--lib", "--bins", "--test", "e2e"]);
     command.env_remove("GATEWAY_TEST_REUSE");
     command
+}
+
+/// Its table of hosts and cases is shown also when all is well.
+fn conformance(workspace: &Workspace, progress: &Progress) -> Result<()> {
+    build_all(workspace, progress)?;
+    worker::build(workspace, progress)?;
+    worker::packages(workspace, progress)?;
+    progress.run(workspace.cargo(&[
+        "build",
+        "--locked",
+        "--release",
+        "-p",
+        "gateway-testkit",
+        "--features",
+        "fakes",
+        "--bin",
+        "core-host",
+    ]))?;
+    let mut command = workspace.cargo(&["test", "--locked", "--release", "-p", "gateway-tests"]);
+    command.args(["--test", "conformance"]);
+    progress.run_for_table(command)
 }
 
 fn sdk(workspace: &Workspace, progress: &Progress) -> Result<()> {

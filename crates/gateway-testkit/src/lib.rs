@@ -3,6 +3,8 @@
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "fakes")]
+pub mod core_host;
+#[cfg(feature = "fakes")]
 pub mod fakes;
 #[cfg(feature = "fakes")]
 pub mod sim;

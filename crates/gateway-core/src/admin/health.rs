@@ -3,10 +3,10 @@
 
 use serde::Serialize;
 
-use super::document::MAX_TRIES;
+use super::document::{MAX_TRIES, step_aside};
 use crate::attempt::cooldown::{Cooldown, Phase, Reason};
 use crate::attempt::health::{Event, Health};
-use crate::ports::{Log, ReadStore, Record, StoreError, Swap, WriteStore};
+use crate::ports::{AdminPorts, Log, ReadStore, Record, StoreError, Swap};
 use crate::time_text;
 use crate::units::Timestamp;
 
@@ -53,12 +53,12 @@ pub async fn load<P: ReadStore + Log>(ports: &P) -> Health {
 }
 
 /// Forgets what is known of a channel, after a change that may have repaired it.
-pub async fn forget<P: WriteStore + Log>(ports: &P, channel: &str) {
+pub async fn forget<P: AdminPorts>(ports: &P, channel: &str) {
     forget_all(ports, &[channel.to_owned()]).await;
 }
 
 /// The same for several channels, in one write. A failure is logged only: what is wrongly known ends by itself.
-pub async fn forget_all<P: WriteStore + Log>(ports: &P, channels: &[String]) {
+pub async fn forget_all<P: AdminPorts>(ports: &P, channels: &[String]) {
     if let Err(error) = try_to_forget(ports, channels).await {
         let channels = channels.join(", ");
         ports.line(format_args!(
@@ -67,8 +67,8 @@ pub async fn forget_all<P: WriteStore + Log>(ports: &P, channels: &[String]) {
     }
 }
 
-async fn try_to_forget<P: WriteStore>(ports: &P, channels: &[String]) -> Result<(), StoreError> {
-    for _ in 0..MAX_TRIES {
+async fn try_to_forget<P: AdminPorts>(ports: &P, channels: &[String]) -> Result<(), StoreError> {
+    for turn in 0..MAX_TRIES {
         let (mut health, raw) = read(ports).await?;
         let mut changed = false;
         for channel in channels {
@@ -82,6 +82,7 @@ async fn try_to_forget<P: WriteStore>(ports: &P, channels: &[String]) -> Result<
         if ports.swap(Record::Health, raw.as_deref(), &new).await? == Swap::Done {
             return Ok(());
         }
+        step_aside(ports, turn).await;
     }
     Err(StoreError(
         "others kept writing at the same time".to_owned(),

@@ -1,0 +1,104 @@
+//! The ports of the served core: store, database and log are the fakes', time is real. Owns where randomness comes from.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::fs::File;
+use std::future::Future;
+use std::io::{self, Read as _};
+use std::rc::Rc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use gateway_core::ports::{
+    Background, Clock, Log, Place, Random, ReadStore, Record, Sql, StoreError, Swap, WriteStore,
+};
+use gateway_core::sql::{Row, SqlError, Statement};
+use gateway_core::units::Timestamp;
+use tokio::task::spawn_local;
+
+use crate::fakes::FakePorts;
+
+/// Ports over the fakes and the machine. Clones share everything.
+#[derive(Clone)]
+pub struct ServedPorts {
+    fakes: FakePorts,
+    random: Rc<RefCell<File>>,
+}
+
+impl ServedPorts {
+    /// Ports with an empty store.
+    pub fn new() -> io::Result<Self> {
+        Ok(Self {
+            fakes: FakePorts::default(),
+            random: Rc::new(RefCell::new(File::open("/dev/urandom")?)),
+        })
+    }
+}
+
+impl Clock for ServedPorts {
+    fn now(&self) -> Timestamp {
+        let since_epoch = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Timestamp(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
+}
+
+impl Random for ServedPorts {
+    fn next_u64(&self) -> u64 {
+        let mut bytes = [0; 8];
+        self.fill_secure(&mut bytes);
+        u64::from_le_bytes(bytes)
+    }
+
+    #[expect(
+        clippy::expect_used,
+        reason = "a machine without randomness runs no tests"
+    )]
+    fn fill_secure(&self, bytes: &mut [u8]) {
+        let mut source = self.random.borrow_mut();
+        source.read_exact(bytes).expect("/dev/urandom can be read");
+    }
+}
+
+impl Log for ServedPorts {
+    fn line(&self, text: fmt::Arguments<'_>) {
+        eprintln!("{text}");
+    }
+}
+
+impl Background for ServedPorts {
+    fn spawn(&self, work: impl Future<Output = ()> + 'static) {
+        spawn_local(work);
+    }
+}
+
+impl ReadStore for ServedPorts {
+    async fn read(&self, record: Record) -> Result<Option<Vec<u8>>, StoreError> {
+        self.fakes.read(record).await
+    }
+}
+
+impl WriteStore for ServedPorts {
+    async fn swap(
+        &self,
+        record: Record,
+        expected: Option<&[u8]>,
+        new: &[u8],
+    ) -> Result<Swap, StoreError> {
+        self.fakes.swap(record, expected, new).await
+    }
+}
+
+impl Sql for ServedPorts {
+    async fn transact(
+        &self,
+        place: Place<'_>,
+        statements: Vec<Statement>,
+    ) -> Result<Vec<Vec<Row>>, SqlError> {
+        self.fakes.transact(place, statements).await
+    }
+}

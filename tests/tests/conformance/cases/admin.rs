@@ -1,0 +1,77 @@
+//! The admin API: sessions, changes that meet, the whole configuration.
+
+use anyhow::{Context as _, Result, ensure};
+use gateway_tests::{Admin, Reply, Stage};
+use reqwest::Method;
+use serde_json::json;
+
+/// More than any try of a change could meet one after the other.
+const WRITERS: usize = 40;
+
+pub async fn sessions(stage: &Stage) -> Result<()> {
+    let login = stage.http.post(stage.gateway.url("/admin/api/login"));
+    let reply = Reply::of(login.json(&json!({"password": "not it at all"}))).await?;
+    ensure!(reply.status == 401, "{reply:?}");
+    let admin = Admin::login(&stage.gateway).await?;
+    ensure!(
+        admin.get("/session").await?["expires_at"].is_string(),
+        "a session"
+    );
+    let reply = admin.call(Method::POST, "/logout", None).await?;
+    ensure!(reply.status == 204, "{reply:?}");
+    let reply = admin.call(Method::GET, "/session", None).await?;
+    ensure!(reply.status == 401, "the session has ended: {reply:?}");
+    let open = stage.http.get(stage.gateway.url("/admin/api/channels"));
+    ensure!(
+        Reply::of(open).await?.status == 401,
+        "channels without a session"
+    );
+    Ok(())
+}
+
+pub async fn changes_by_several_at_once(stage: &Stage) -> Result<()> {
+    let create = |number: usize| {
+        let admin = stage.admin.clone();
+        async move {
+            admin
+                .client_key(&json!({"name": format!("crowd-{number}")}))
+                .await
+        }
+    };
+    let created = futures_util::future::join_all((0..WRITERS).map(create)).await;
+    let keys = stage.admin.get("/keys").await?;
+    let keys = keys["data"].as_array().context("a list")?;
+    for outcome in created {
+        let (id, _) = outcome?;
+        ensure!(
+            keys.iter().any(|key| key["id"] == id.as_str()),
+            "{id} is lost"
+        );
+        stage.admin.delete(&format!("/keys/{id}")).await?;
+    }
+    Ok(())
+}
+
+pub async fn export_and_import(stage: &Stage) -> Result<()> {
+    let reply = stage.admin.call(Method::GET, "/config", None).await?;
+    let document = reply.json()?;
+    ensure!(document["version"] == 1, "{document}");
+    ensure!(reply.header("etag").is_some(), "no entity tag");
+    let wrong = json!({"version": 1, "channels": [{"name": ""}]});
+    let reply = stage
+        .admin
+        .call(Method::PUT, "/config", Some(&wrong))
+        .await?;
+    ensure!(reply.status == 400 || reply.status == 422, "{reply:?}");
+    // Nothing else may have gone meanwhile, whatever other cases added.
+    let after = stage.admin.get("/config").await?;
+    let known = document["channels"].as_array().context("channels")?;
+    let now = after["channels"].as_array().context("channels")?;
+    ensure!(
+        known
+            .iter()
+            .all(|channel| now.iter().any(|other| other["id"] == channel["id"])),
+        "a refused import changed something"
+    );
+    Ok(())
+}

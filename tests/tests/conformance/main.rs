@@ -1,0 +1,136 @@
+//! The conformance suite: what the contract promises, over HTTP alone, on every host that runs the core. Owns the table
+//! of hosts and cases, and which host is excused from which case; `docs/HOSTS.md` gives the same reasons.
+//!
+//! A case knows no host. All cases of a host run side by side against one gateway, each with channels, upstream keys and
+//! models of its own. With words on the command line only cases whose names contain one of them run.
+
+mod cases;
+mod deviations;
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use gateway_tests::{Host, Setup, Stage};
+
+use cases::{CASES, Case};
+use deviations::{DEVIATIONS, Deviation};
+
+/// The hosts, with their names in the table.
+const HOSTS: [(Host, &str); 3] = [
+    (Host::Fakes, "fakes"),
+    (Host::Local, "local host"),
+    (Host::Workerd, "workerd"),
+];
+
+/// Longer than any case takes on a busy machine.
+const LIMIT: Duration = Duration::from_mins(1);
+
+/// How a case went on a host.
+enum Verdict {
+    Passed(Duration),
+    Failed(String),
+    /// It does not run there, for a reason that stands in the documents.
+    Excused,
+}
+
+#[tokio::main]
+async fn main() -> Result<ExitCode> {
+    let words: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|word| !word.starts_with('-'))
+        .collect();
+    let is_chosen =
+        |case: &&Case| words.is_empty() || words.iter().any(|word| case.name.contains(word));
+    let chosen: Vec<&Case> = CASES.iter().filter(is_chosen).collect();
+    deviations::agree_with_the_documents()?;
+    let mut columns = Vec::new();
+    for (host, name) in HOSTS {
+        let started = Instant::now();
+        let verdicts = run(host, &chosen).await.with_context(|| name.to_owned())?;
+        eprintln!("{name}: {:.1} s", started.elapsed().as_secs_f64());
+        columns.push(verdicts);
+    }
+    print!("{}", table(&chosen, &columns));
+    let of = |wanted: fn(&Verdict) -> bool| columns.iter().flatten().filter(|v| wanted(v)).count();
+    let passed = of(|verdict| matches!(verdict, Verdict::Passed(_)));
+    let failed = of(|verdict| matches!(verdict, Verdict::Failed(_)));
+    for ((_, host), verdicts) in HOSTS.iter().zip(&columns) {
+        for (case, verdict) in chosen.iter().zip(verdicts) {
+            if let Verdict::Failed(reason) = verdict {
+                println!("\n{host}, {}:\n{reason}", case.name);
+            }
+        }
+    }
+    // As the other runners say it, so that what counts tests counts these.
+    let result = if failed == 0 { "ok" } else { "FAILED" };
+    println!("\ntest result: {result}. {passed} passed; {failed} failed");
+    Ok(ExitCode::from(u8::from(failed > 0 || passed == 0)))
+}
+
+/// All cases on one host, side by side.
+async fn run(host: Host, chosen: &[&'static Case]) -> Result<Vec<Verdict>> {
+    // Every request meets a new instance on the local host, the strictest that there is.
+    let setup = Setup::default()
+        .on(host)
+        .option("--max-instance-reuse-count", "1");
+    let stage = Arc::new(Stage::start_with(&setup).await?);
+    let mut running = Vec::new();
+    for case in chosen {
+        let is_excused = DEVIATIONS
+            .iter()
+            .any(|deviation: &Deviation| deviation.host == host && deviation.case == case.name);
+        let stage = Arc::clone(&stage);
+        running.push((!is_excused).then(|| {
+            let started = Instant::now();
+            let work = (case.run)(stage);
+            tokio::spawn(async move {
+                let outcome = tokio::time::timeout(LIMIT, work).await;
+                (outcome, started.elapsed())
+            })
+        }));
+    }
+    let mut verdicts = Vec::new();
+    for task in running {
+        verdicts.push(match task {
+            None => Verdict::Excused,
+            Some(task) => match task.await {
+                Ok((Ok(Ok(())), took)) => Verdict::Passed(took),
+                Ok((Ok(Err(error)), _)) => Verdict::Failed(format!("{error:#}")),
+                Ok((Err(_), _)) => Verdict::Failed("it did not end".to_owned()),
+                Err(panic) => Verdict::Failed(panic.to_string()),
+            },
+        });
+    }
+    if verdicts
+        .iter()
+        .any(|verdict| matches!(verdict, Verdict::Failed(_)))
+    {
+        println!("{}", stage.gateway.log());
+    }
+    Ok(verdicts)
+}
+
+/// Hosts and cases as one Markdown table.
+fn table(chosen: &[&Case], columns: &[Vec<Verdict>]) -> String {
+    let mut text = format!("{:<44}", "| case");
+    for (_, name) in HOSTS {
+        let _ = write!(text, "| {name:<12}");
+    }
+    text.push_str("|\n|---|---|---|---|\n");
+    for (row, case) in chosen.iter().enumerate() {
+        let _ = write!(text, "| {:<42}", case.name);
+        for column in columns {
+            let cell = match &column[row] {
+                Verdict::Passed(took) => format!("{:.1} s", took.as_secs_f64()),
+                Verdict::Failed(_) => "FAILED".to_owned(),
+                Verdict::Excused => "see HOSTS.md".to_owned(),
+            };
+            let _ = write!(text, "| {cell:<12}");
+        }
+        text.push_str("|\n");
+    }
+    text
+}
