@@ -35,6 +35,9 @@ const INTERVAL: Duration = Duration::from_millis(100);
 const DUTY_MS: u64 = 5_000;
 /// Keys whose refusal an instance remembers. When there are more, it forgets them all, which costs a call each.
 const MAX_REFUSALS: usize = 1_000;
+/// How long an instance remembers a refusal without asking again. What is used can become less: a key can be deleted and
+/// come back, and a budget lasts a month.
+const REMEMBERED_MS: u64 = 60_000;
 /// Of the requests that are refused out of memory, one in so many milliseconds is recorded for each key: otherwise a
 /// client over its limit would push everybody else's requests out of the log, at no cost to itself.
 const RECORD_EVERY_MS: u64 = 1_000;
@@ -54,6 +57,8 @@ struct Refusal {
     /// The limits that were in force; with others, the refusal means nothing any more.
     limits: Limits,
     allowance: Allowance,
+    /// When the database said so.
+    since: Timestamp,
     /// When a request was last recorded that was refused.
     recorded: Cell<Timestamp>,
 }
@@ -146,8 +151,10 @@ impl<P: ProxyPorts> Gateway<P> {
     ) -> Option<Admission> {
         let mut refusals = self.admissions.refusals.borrow_mut();
         let known = refusals.get(&client.id)?;
+        let is_in_force =
+            known.limits == client.limits && now.since_ms(known.since) < REMEMBERED_MS;
         let obstacle = known.allowance.obstacle(&client.limits, now);
-        let Some(obstacle) = obstacle.filter(|_| known.limits == client.limits) else {
+        let Some(obstacle) = obstacle.filter(|_| is_in_force) else {
             refusals.remove(&client.id);
             return None;
         };
@@ -172,6 +179,7 @@ impl<P: ProxyPorts> Gateway<P> {
         let refusal = Refusal {
             limits: client.limits,
             allowance,
+            since: now,
             recorded: Cell::new(now),
         };
         refusals.insert(client.id.clone(), refusal);

@@ -95,6 +95,24 @@ fn a_task_that_does_not_come_back_is_relieved_and_nothing_is_counted_twice() {
 }
 
 #[test]
+fn a_key_that_was_deleted_and_comes_back_is_not_refused_for_what_it_had_used() {
+    let stage = stage(Limits {
+        monthly_budget_micro_usd: Some(1_000_000),
+        ..NONE
+    });
+    assert_eq!(chat(&stage).status, 200);
+    assert_eq!(chat(&stage).status, 429);
+    // As an admin who deletes the key; an import brings it back.
+    stage.ports.database().rows("DELETE FROM allowance");
+    stage.ports.advance_ms(59_999);
+    let known = calls(&stage);
+    assert_eq!(chat(&stage).status, 429);
+    assert_eq!(calls(&stage), known, "a refusal costs no call");
+    stage.ports.advance_ms(1);
+    assert_eq!(chat(&stage).status, 200);
+}
+
+#[test]
 fn refusals_are_in_the_ledger_but_cannot_flood_it() {
     let mut document = document(requests(1));
     document.settings.ledger = true;
