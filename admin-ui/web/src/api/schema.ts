@@ -1,4 +1,4 @@
-//! The admin API's types. Made from its OpenAPI document by `npm run types`; not to be edited.
+//! The admin API's types. Made from its OpenAPI document by `npm run types`; neither edited nor committed.
 
 export type Error = {
   error: {
