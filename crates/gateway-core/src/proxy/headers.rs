@@ -28,8 +28,9 @@ pub fn to_upstream(
 ) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(TO_UPSTREAM.len() + channel.len() + 3);
     for name in &TO_UPSTREAM {
-        if let Some(value) = client.get(name) {
-            headers.insert(name, value.clone());
+        // Lists may come in several lines: `tracestate` and `anthropic-beta` do.
+        for value in client.get_all(name) {
+            headers.append(name, value.clone());
         }
     }
     let content_type = client.get(CONTENT_TYPE).cloned();
@@ -114,6 +115,20 @@ mod tests {
                 ("authorization", "Bearer up"),
             ])
         );
+    }
+
+    #[test]
+    fn every_line_of_a_list_reaches_the_upstream_unless_the_channel_says_otherwise() {
+        let mut client = HeaderMap::new();
+        let state = HeaderName::from_static("tracestate");
+        let beta = HeaderName::from_static("anthropic-beta");
+        for (name, value) in [(&state, "a=1"), (&state, "b=2"), (&beta, "x"), (&beta, "y")] {
+            client.append(name, HeaderValue::from_static(value));
+        }
+        let out = to_upstream(&client, &map(&[("anthropic-beta", "z")]), None, 0);
+        let values = |name| out.get_all(name).iter().collect::<Vec<_>>();
+        assert_eq!(values(&state), ["a=1", "b=2"]);
+        assert_eq!(values(&beta), ["z"]);
     }
 
     #[test]
