@@ -1,12 +1,12 @@
-//! Writes src/api/schema.ts: the types of the admin API's OpenAPI document. Every build and type check
+//! Writes src/generated/schema.ts: the types of the admin API's OpenAPI document. Every build and type check
 //! makes it anew, so that a panel that has drifted from the API does not compile.
 //!
 //! Not openapi-typescript: its version 7 needs TypeScript 5 beside the panel's 7, and the document is
 //! plain enough.
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 
 const DOCUMENT = new URL("../../../crates/gateway-core/src/admin/openapi.json", import.meta.url);
-const TYPES = new URL("../src/api/schema.ts", import.meta.url);
+const TYPES = new URL("../src/generated/schema.ts", import.meta.url);
 const HEAD = `//! The admin API's types. Made from its OpenAPI document by \`npm run types\`; neither edited nor committed.
 
 `;
@@ -95,4 +95,5 @@ const calls = Object.entries(document.paths).flatMap(([path, item]) =>
 );
 const made = `${HEAD}${parts.join("\n")}\n/** Every call that there is. */\nexport type Calls =\n${calls.join("\n")};\n`;
 
+mkdirSync(new URL(".", TYPES), { recursive: true });
 writeFileSync(TYPES, made);

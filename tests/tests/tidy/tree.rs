@@ -6,8 +6,9 @@ use std::path::Path;
 use gateway_tests::workspace_root;
 
 /// Folders that hold what was made or fetched, not written.
-const MADE: [&str; 7] = [
+const MADE: [&str; 8] = [
     "target",
+    "generated",
     "node_modules",
     "dist",
     "build",

@@ -1,7 +1,8 @@
 //! That what the panel reads is what the API's document promises. Nothing here runs; a disagreement
 //! does not compile.
+
+import type * as wire from "../generated/schema";
 import type * as past from "./ledger";
-import type * as wire from "./schema";
 import type * as ours from "./types";
 
 /** A value as readers give it: what may be absent is null then. */
