@@ -17,7 +17,7 @@ use crate::usage::record::Record;
 
 /// From one write of an instance to the next: a record is in the database within a second of its response.
 const INTERVAL_MS: u64 = 500;
-/// How long one transaction may take. A host waits up to 5 s for a database that somebody else has locked.
+/// How long one batch may take. A host waits up to 5 s for a database that somebody else has locked.
 const PATIENCE: Duration = Duration::from_secs(6);
 /// Pauses before a batch is tried again. After them its records are lost: they are counted and the log says so.
 const RETRIES: [Duration; 3] = [
@@ -154,8 +154,8 @@ impl<P: ProxyPorts> Gateway<P> {
             database::ready(&self.ports, PATIENCE).await?;
             self.ledger.is_ready.set(true);
         }
-        let statements = batch::statements(records);
-        match database::transact(&self.ports, Place::Ledger, statements, PATIENCE).await {
+        let statement = batch::statement(records);
+        match database::query(&self.ports, Place::Ledger, statement, PATIENCE).await {
             Ok(_) => Ok(()),
             // An earlier try took place, although nobody said so.
             Err(error) if error.kind == SqlErrorKind::Duplicate => Ok(()),

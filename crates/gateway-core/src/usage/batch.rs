@@ -1,11 +1,10 @@
-//! Records on their way into the database: one transaction for many of them, with the request log's rows as they are
-//! and everything else summed up before. Owns the statements that write the ledger.
+//! Records on their way into the database: one statement for many of them, with the request log's rows as they are
+//! and everything else summed up before. Owns what a batch holds; where the database puts it is `intake`'s.
 //!
-//! Rows travel as one JSON parameter: hosts then need one statement for any number of rows, and D1's limit of 100
+//! Rows travel as JSON parameters: hosts then need one statement for any number of rows, and D1's limit of 100
 //! parameters does not matter.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use serde::ser::SerializeSeq as _;
 use serde::{Serialize, Serializer};
@@ -13,50 +12,30 @@ use serde_json::json;
 
 use super::histogram::Histogram;
 use super::record::{Actor, AttemptRecord, ModelKnown, Record};
-use super::schema;
+use super::{intake, schema};
 use crate::sql::Statement;
 
-/// Records in one transaction, so that nobody else waits long for the database and the parameters stay below D1's
+/// Records in one statement, so that nobody else waits long for the database and the parameters stay below D1's
 /// 2 MB.
 pub const MAX_RECORDS: usize = 1_000;
 
-/// Rows of [`schema::ALL_HOURS`] from which on a model that no channel names, and that was never counted yet, is counted
-/// without its name. Some upstreams answer to any name; a client could fill the sums, which are kept for good.
-const MAX_SUBJECTS: usize = 2_000;
-
 /// Milliseconds of an hour.
 pub const HOUR_MS: u64 = 3_600_000;
-
-const INSERT_REQUESTS: &str = "INSERT INTO request (id, time_ms, key, channel, upstream_key, model, \
-    upstream_model, endpoint, stream, status, attempts, first_byte_ms, total_ms, prompt_tokens, completion_tokens, \
-    cached_tokens, reasoning_tokens, estimated, ended, cost_micro_usd) \
-    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, \
-    value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, value ->> 14, value ->> 15, \
-    value ->> 16, value ->> 17, value ->> 18, value ->> 19 FROM json_each(?1)";
-
-const ADD_TALLIES: &str = "INSERT INTO tally_hour (hour, kind, channel, word, count) \
-    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?1) WHERE true \
-    ON CONFLICT (hour, kind, channel, word) DO UPDATE SET count = count + excluded.count";
-
-const NOTE_ACTORS: &str = "INSERT INTO actor (id, name, last_used_ms) \
-    SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1) WHERE true \
-    ON CONFLICT (id) DO UPDATE SET name = excluded.name, last_used_ms = max(last_used_ms, excluded.last_used_ms)";
 
 /// Removes what is older than the newest `?1` rows or came before `?2`, looking at no more than the `?3` oldest rows.
 const PRUNE: &str = "DELETE FROM request WHERE seq IN (\
     SELECT seq FROM (SELECT seq, time_ms FROM request ORDER BY seq LIMIT ?3) \
     WHERE seq <= (SELECT max(seq) FROM request) - ?1 OR time_ms < ?2)";
 
-/// The statements that write `records`, for one transaction, which fails as a duplicate when it has taken place
-/// already: a request's id is unique.
-pub fn statements(records: &[Record]) -> Vec<Statement> {
+/// The statement that writes `records`, which fails as a duplicate when it has taken place already: a request's id is
+/// unique.
+pub fn statement(records: &[Record]) -> Statement {
     let sums = Sums::of(records);
-    vec![
-        Statement::new(INSERT_REQUESTS).with(text(&Rows(records))),
-        Statement::new(add_usage()).with(sums.usage()),
-        Statement::new(ADD_TALLIES).with(sums.tallies()),
-        Statement::new(NOTE_ACTORS).with(sums.actors()),
-    ]
+    Statement::new(intake::HAND_OVER)
+        .with(text(&Rows(records)))
+        .with(sums.usage())
+        .with(sums.tallies())
+        .with(sums.actors())
 }
 
 /// The number of records that were lost so far, out of the store's [`DroppedRecords`](crate::ports::Record): its
@@ -79,7 +58,7 @@ fn text(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
-/// The rows of the request log, each a list in the order of [`INSERT_REQUESTS`].
+/// The rows of the request log, each a list in the order in which the intake takes them.
 struct Rows<'a>(&'a [Record]);
 
 impl Serialize for Rows<'_> {
@@ -149,7 +128,7 @@ type UsageKey<'a> = (i64, &'a str, &'a str, &'a str);
 
 #[derive(Default)]
 struct UsageSums {
-    /// Whether the model's name is bounded by the configuration; otherwise [`MAX_SUBJECTS`] bounds it.
+    /// Whether the model's name is bounded by the configuration; otherwise the intake bounds it.
     is_named: bool,
     /// In the order of [`schema::SUMS`].
     sums: [u64; schema::SUMS.len()],
@@ -272,25 +251,4 @@ impl UsageSums {
             .flat_map(|histogram| histogram.buckets.iter().copied().chain([histogram.sum_ms]));
         self.sums.iter().copied().chain(histograms)
     }
-}
-
-/// The statement that adds to `usage_hour`; its many columns are named by [`schema::summed_columns`].
-fn add_usage() -> String {
-    let (mut names, mut values, mut additions) = (String::new(), String::new(), String::new());
-    for (index, column) in schema::summed_columns().enumerate() {
-        let _ = write!(names, ", {column}");
-        let _ = write!(values, ", value ->> {}", index + 5);
-        let comma = if index == 0 { "" } else { ", " };
-        let _ = write!(additions, "{comma}{column} = {column} + excluded.{column}");
-    }
-    let all_hours = schema::ALL_HOURS;
-    format!(
-        "INSERT INTO usage_hour (hour, key, channel, model{names}) \
-         SELECT value ->> 0, value ->> 1, value ->> 2, \
-           CASE WHEN value ->> 4 OR EXISTS (SELECT 1 FROM usage_hour AS known WHERE known.hour = {all_hours} \
-               AND known.key = '' AND known.channel = value ->> 2 AND known.model = value ->> 3) \
-             OR (SELECT count(*) FROM usage_hour AS known WHERE known.hour = {all_hours}) < {MAX_SUBJECTS} \
-           THEN value ->> 3 ELSE '' END{values} FROM json_each(?1) WHERE true \
-         ON CONFLICT (hour, key, channel, model) DO UPDATE SET {additions}"
-    )
 }

@@ -4,6 +4,7 @@
 
 pub mod batch;
 pub mod histogram;
+mod intake;
 pub mod price;
 pub mod record;
 pub mod schema;

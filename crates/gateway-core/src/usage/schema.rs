@@ -4,10 +4,11 @@
 use std::fmt::Write as _;
 
 use super::histogram::BUCKETS;
+use super::intake;
 use crate::sql::{Row, Statement, Value};
 
 /// The version that this program reads and writes.
-pub const VERSION: u64 = 1;
+pub const VERSION: u64 = 2;
 
 const READ_VERSION: &str = "SELECT coalesce(max(version), 0) FROM gateway_schema";
 
@@ -49,6 +50,9 @@ pub fn migration(from: u64) -> Vec<Statement> {
     let mut statements = Vec::new();
     if from < 1 {
         statements.extend(version_1());
+    }
+    if from < 2 {
+        statements.extend(intake::version_2());
     }
     statements
 }

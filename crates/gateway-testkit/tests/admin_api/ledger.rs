@@ -62,7 +62,7 @@ fn run(gateway: &Gateway, statements: Vec<Statement>) {
 
 pub fn write(gateway: &Gateway, records: &[Record]) {
     run(gateway, schema::migration(0));
-    run(gateway, batch::statements(records));
+    run(gateway, vec![batch::statement(records)]);
 }
 
 /// The ids' numbers of a page.

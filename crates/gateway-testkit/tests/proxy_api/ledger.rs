@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use gateway_core::config::model::{Document, Price, Prices, Settings};
 use gateway_core::ports::{Clock as _, Record, SendErrorKind};
-use gateway_core::sql::{Row, Value};
+use gateway_core::sql::{Row, Statement, Value};
 use gateway_testkit::fakes::{DatabaseFault, FakeReply, START, block_on};
 use http_body_util::{BodyExt as _, Full};
 
@@ -328,7 +328,7 @@ fn instances_share_one_database_and_one_of_a_newer_gateway_is_left_alone() {
         assert_eq!(stage.chat_alone(CHAT).status, 200);
     }
     assert_eq!(count(&stage, "SELECT count(*) FROM request"), 3);
-    assert_eq!(count(&stage, "SELECT count(*) FROM gateway_schema"), 1);
+    assert_eq!(count(&stage, "SELECT count(*) FROM gateway_schema"), 2);
     stage
         .ports
         .database()
@@ -338,6 +338,44 @@ fn instances_share_one_database_and_one_of_a_newer_gateway_is_left_alone() {
     assert_eq!(dropped(&stage), "1");
     let lines = stage.ports.log_lines().join("\n");
     assert!(lines.contains("newer gateway (schema 1000"), "{lines}");
+}
+
+#[test]
+fn an_older_database_is_brought_up_to_date_with_all_that_is_in_it() {
+    let stage = stage();
+    assert_eq!(stage.chat_alone(CHAT).status, 200);
+    // As version 1 left it.
+    for undone in [
+        "DROP TRIGGER ledger_batch_filed",
+        "DROP VIEW ledger_batch",
+        "DELETE FROM gateway_schema WHERE version > 1",
+    ] {
+        stage.ports.database().rows(undone);
+    }
+    for _ in 0..2 {
+        assert_eq!(stage.chat_alone(CHAT).status, 200);
+    }
+    assert_eq!(count(&stage, "SELECT count(*) FROM request"), 3);
+    let requests = "SELECT sum(requests) FROM usage_hour WHERE hour = -1";
+    assert_eq!(count(&stage, requests), 3);
+    assert_eq!(count(&stage, "SELECT max(version) FROM gateway_schema"), 2);
+    assert_eq!(dropped(&stage), "");
+}
+
+#[test]
+fn a_batch_is_one_call_of_the_host() {
+    let stage = stage();
+    stage.chat(CHAT);
+    stage.ports.run_background();
+    let database = stage.ports.database();
+    database.forget();
+    for _ in 0..400 {
+        stage.chat(CHAT);
+    }
+    stage.ports.run_background();
+    let inserts = |statement: &&Statement| statement.text.starts_with("INSERT");
+    assert_eq!(database.statements().iter().filter(inserts).count(), 1);
+    assert_eq!(count(&stage, "SELECT count(*) FROM request"), 401);
 }
 
 #[test]

@@ -1,0 +1,72 @@
+//! What the database does with a batch of records: a view takes it, whose trigger files it in all tables. Owns version 2 of
+//! the schema; what is in a batch is `batch`'s.
+//!
+//! So a batch is one statement, which takes place whole or not at all, and one call of the host. With a transaction of
+//! several calls an instance that is busy holds the lock from one of its turns to the next: a busy gateway wrote thirty
+//! batches in a second that way, fell behind with its records and let keys with limits wait for the lock.
+
+use std::fmt::Write as _;
+
+use super::schema;
+use crate::sql::Statement;
+
+/// Rows of [`schema::ALL_HOURS`] from which on a model that no channel names, and that was never counted yet, is counted
+/// without its name. Some upstreams answer to any name; a client could fill the sums, which are kept for good.
+const MAX_SUBJECTS: usize = 2_000;
+
+/// Hands a batch over: rows of the request log, of sums, of tallies and of actors, each a JSON list of lists.
+pub const HAND_OVER: &str =
+    "INSERT INTO ledger_batch (requests, usage, tallies, actors) VALUES (?1, ?2, ?3, ?4)";
+
+const VIEW: &str = "CREATE VIEW IF NOT EXISTS ledger_batch (requests, usage, tallies, actors) AS \
+    SELECT '[]', '[]', '[]', '[]'";
+
+const INSERT_REQUESTS: &str = "INSERT INTO request (id, time_ms, key, channel, upstream_key, model, \
+    upstream_model, endpoint, stream, status, attempts, first_byte_ms, total_ms, prompt_tokens, completion_tokens, \
+    cached_tokens, reasoning_tokens, estimated, ended, cost_micro_usd) \
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, \
+    value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, value ->> 14, value ->> 15, \
+    value ->> 16, value ->> 17, value ->> 18, value ->> 19 FROM json_each(NEW.requests)";
+
+const ADD_TALLIES: &str = "INSERT INTO tally_hour (hour, kind, channel, word, count) \
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(NEW.tallies) WHERE true \
+    ON CONFLICT (hour, kind, channel, word) DO UPDATE SET count = count + excluded.count";
+
+const NOTE_ACTORS: &str = "INSERT INTO actor (id, name, last_used_ms) \
+    SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(NEW.actors) WHERE true \
+    ON CONFLICT (id) DO UPDATE SET name = excluded.name, last_used_ms = max(last_used_ms, excluded.last_used_ms)";
+
+/// What version 2 adds to version 1.
+pub fn version_2() -> Vec<Statement> {
+    let trigger = format!(
+        "CREATE TRIGGER IF NOT EXISTS ledger_batch_filed INSTEAD OF INSERT ON ledger_batch BEGIN \
+         {INSERT_REQUESTS}; {}; {ADD_TALLIES}; {NOTE_ACTORS}; END",
+        add_usage()
+    );
+    vec![
+        Statement::new(VIEW),
+        Statement::new(trigger),
+        Statement::new("INSERT INTO gateway_schema (version) VALUES (2) ON CONFLICT DO NOTHING"),
+    ]
+}
+
+/// Adds to `usage_hour`; its many columns are named by [`schema::summed_columns`].
+fn add_usage() -> String {
+    let (mut names, mut values, mut additions) = (String::new(), String::new(), String::new());
+    for (index, column) in schema::summed_columns().enumerate() {
+        let _ = write!(names, ", {column}");
+        let _ = write!(values, ", value ->> {}", index + 5);
+        let comma = if index == 0 { "" } else { ", " };
+        let _ = write!(additions, "{comma}{column} = {column} + excluded.{column}");
+    }
+    let all_hours = schema::ALL_HOURS;
+    format!(
+        "INSERT INTO usage_hour (hour, key, channel, model{names}) \
+         SELECT value ->> 0, value ->> 1, value ->> 2, \
+           CASE WHEN value ->> 4 OR EXISTS (SELECT 1 FROM usage_hour AS known WHERE known.hour = {all_hours} \
+               AND known.key = '' AND known.channel = value ->> 2 AND known.model = value ->> 3) \
+             OR (SELECT count(*) FROM usage_hour AS known WHERE known.hour = {all_hours}) < {MAX_SUBJECTS} \
+           THEN value ->> 3 ELSE '' END{values} FROM json_each(NEW.usage) WHERE true \
+         ON CONFLICT (hour, key, channel, model) DO UPDATE SET {additions}"
+    )
+}
