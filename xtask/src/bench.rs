@@ -8,23 +8,28 @@ use crate::build;
 use crate::job::Progress;
 use crate::options::Bench;
 use crate::tools;
+use crate::worker;
 use crate::workspace::Workspace;
 
 /// Builds, measures, prints the table on stdout.
 pub fn run(workspace: &Workspace, options: &Bench) -> Result<()> {
     let progress = Progress::new(false);
-    let nginx = tools::debian(workspace, &progress, &["nginx"], "nginx-light")?;
-    build::everything(workspace, &progress)?;
-    build::components(workspace, &progress, &["passthrough-component"])?;
-    build::release(workspace, &progress, &["gateway-testkit", "gateway-bench"])?;
     let mut command = workspace.command(workspace.program("gateway-bench"));
+    if options.worker {
+        worker::build(workspace, &progress)?;
+        worker::packages(workspace, &progress)?;
+    } else {
+        let nginx = tools::debian(workspace, &progress, &["nginx"], "nginx-light")?;
+        command.arg("--nginx").arg(nginx);
+        build::everything(workspace, &progress)?;
+        build::components(workspace, &progress, &["passthrough-component"])?;
+    }
+    build::release(workspace, &progress, &["gateway-testkit", "gateway-bench"])?;
     command
         .arg("--programs")
         .arg(workspace.target().join("release"))
         .arg("--root")
-        .arg(workspace.root())
-        .arg("--nginx")
-        .arg(nginx);
+        .arg(workspace.root());
     if options.quick {
         command.arg("--quick");
     }

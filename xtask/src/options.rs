@@ -18,9 +18,10 @@ cargo xtask test  [--only STEP]... [--list]
     --only     run this step only; may be given several times
     --list     name the steps and what each one checks
 
-cargo xtask bench [--quick]
+cargo xtask bench [--quick] [--worker]
     Measures the gateway against its neighbours and prints one Markdown table (docs/BENCHMARKS.md).
     --quick    shorter rounds, for a look while working; its figures are noisier
+    --worker   the Cloudflare Worker in workerd, beside a bare pass-through worker
 
 cargo xtask worker
     Builds the Cloudflare Worker into cloudflare-worker/build (docs/DEPLOY-CLOUDFLARE.md).
@@ -66,6 +67,8 @@ pub struct Test {
 pub struct Bench {
     /// Short rounds.
     pub quick: bool,
+    /// The Cloudflare Worker in workerd instead of the local host.
+    pub worker: bool,
 }
 
 /// Reads the words after `cargo xtask`.
@@ -130,6 +133,7 @@ fn bench(words: impl Iterator<Item = String>) -> Result<Command> {
     while let Some(word) = words.next_option() {
         match word.as_str() {
             "--quick" => options.quick = true,
+            "--worker" => options.worker = true,
             other => bail!("`bench` has no option {other:?}\n\n{HELP}"),
         }
     }

@@ -3,16 +3,15 @@
 //! Owns what is checked and by which command. Each step brings up to date what it needs, so that any one of
 //! them can be run alone; what is up to date already costs next to nothing.
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
+use crate::browser;
 use crate::build;
 use crate::fuzz;
-use crate::job::{Progress, shown};
+use crate::job::Progress;
 use crate::panel;
-use crate::password;
 use crate::tools;
 use crate::worker;
 use crate::workspace::{COMPONENTS, WASM_TARGET, Workspace};
@@ -112,7 +111,7 @@ pub const ALL: &[Step] = &[
     Step {
         name: "browser",
         about: "the panel in Chromium, against the running gateway",
-        run: browser,
+        run: browser::run,
     },
 ];
 
@@ -125,9 +124,6 @@ const NATIVE: [&str; 6] = [
     "gateway-tests",
     "gateway-bench",
 ];
-
-/// The password of the gateway that the browser test starts; it lives as long as the test.
-const BROWSER_PASSWORD: &str = "browser-test-password";
 
 fn format(workspace: &Workspace, progress: &Progress) -> Result<()> {
     progress.run(workspace.cargo(&["fmt", "--all", "--check"]))?;
@@ -287,78 +283,4 @@ fn sdk(workspace: &Workspace, progress: &Progress) -> Result<()> {
         "--bin",
         "sdk",
     ]))
-}
-
-fn browser(workspace: &Workspace, progress: &Progress) -> Result<()> {
-    let chromium = tools::debian(
-        workspace,
-        progress,
-        &["chromium", "chromium-browser", "google-chrome"],
-        "chromium",
-    )?;
-    panel::packages(workspace, progress)?;
-    build::everything(workspace, progress)?;
-    let gateway = Gateway::start(workspace)?;
-    let mut command = workspace.npm(&["run", "e2e"]);
-    command
-        .env("GATEWAY_URL", &gateway.url)
-        .env("ADMIN_PASSWORD", BROWSER_PASSWORD)
-        .env("CHROMIUM", chromium);
-    progress.run(command)
-}
-
-/// A running gateway on a state directory of its own; both are gone when this is dropped.
-struct Gateway {
-    host: Child,
-    state: std::path::PathBuf,
-    url: String,
-}
-
-impl Gateway {
-    fn start(workspace: &Workspace) -> Result<Self> {
-        let state = std::env::temp_dir().join(format!("xtask-browser-{}", std::process::id()));
-        let mut command = workspace.command(workspace.program("local-host"));
-        command
-            .arg("--manifest")
-            .arg(workspace.path("spin.toml"))
-            .args([
-                "--listen",
-                "127.0.0.1:0",
-                "--quiet",
-                "--ready-message",
-                "http://{addr}",
-                "--state",
-            ])
-            .arg(&state)
-            .env(password::VARIABLE, BROWSER_PASSWORD)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped());
-        let host = command
-            .spawn()
-            .with_context(|| format!("cannot start `{}`", shown(&command)))?;
-        let mut gateway = Self {
-            host,
-            state,
-            url: String::new(),
-        };
-        let mut line = String::new();
-        if let Some(stdout) = gateway.host.stdout.take() {
-            // The host ends, and with it this pipe, if it cannot serve: no wait without end.
-            BufReader::new(stdout).read_line(&mut line)?;
-        }
-        line.trim_end().clone_into(&mut gateway.url);
-        if !gateway.url.starts_with("http://") {
-            anyhow::bail!("the gateway did not start: `{}`", shown(&command));
-        }
-        Ok(gateway)
-    }
-}
-
-impl Drop for Gateway {
-    fn drop(&mut self) {
-        // Nothing of this state is looked at again, so the host need not end in good order.
-        let _ = self.host.kill();
-        let _ = self.host.wait();
-        let _ = std::fs::remove_dir_all(&self.state);
-    }
 }

@@ -11,17 +11,7 @@ const TICKS_PER_SECOND: f64 = 100.0;
 pub fn seconds(pid: u32) -> Result<f64> {
     let mut ticks = 0;
     let mut found = false;
-    for entry in fs::read_dir("/proc")? {
-        let Ok(number) = entry?.file_name().to_string_lossy().parse::<u32>() else {
-            continue;
-        };
-        // Other processes come and go while this reads.
-        let Ok(text) = fs::read_to_string(format!("/proc/{number}/stat")) else {
-            continue;
-        };
-        let Some(process) = Stat::parse(&text) else {
-            continue;
-        };
+    for (number, process) in processes()? {
         if number == pid || process.parent == pid {
             found |= number == pid;
             ticks += process.ticks;
@@ -29,6 +19,25 @@ pub fn seconds(pid: u32) -> Result<f64> {
     }
     found.then_some(()).context("a server has ended")?;
     Ok(f64::from(ticks) / TICKS_PER_SECOND)
+}
+
+/// A process that this one has started.
+pub fn child_of(pid: u32) -> Result<u32> {
+    let mut processes = processes()?;
+    let child = processes.find(|(_, process)| process.parent == pid);
+    child
+        .map(|(number, _)| number)
+        .context("a server has no process of its own below it")
+}
+
+fn processes() -> Result<impl Iterator<Item = (u32, Stat)>> {
+    let entries = fs::read_dir("/proc").context("reading /proc")?;
+    Ok(entries.filter_map(|entry| {
+        let number = entry.ok()?.file_name().to_string_lossy().parse().ok()?;
+        // Other processes come and go while this reads.
+        let text = fs::read_to_string(format!("/proc/{number}/stat")).ok()?;
+        Some((number, Stat::parse(&text)?))
+    }))
 }
 
 struct Stat {
@@ -65,5 +74,6 @@ mod tests {
     fn this_process_is_found_and_one_that_cannot_be_is_an_error() {
         assert!(seconds(std::process::id()).unwrap() >= 0.0);
         assert!(seconds(u32::MAX).is_err());
+        assert!(child_of(u32::MAX).is_err());
     }
 }

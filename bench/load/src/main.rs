@@ -1,4 +1,4 @@
-//! The benchmark: four servers, one load, one table. `cargo xtask bench` builds what it needs and starts it.
+//! The benchmark: servers beside each other, one load, one table. `cargo xtask bench` builds what it needs and starts it.
 //!
 //! Owns the order of the measurements. docs/BENCHMARKS.md describes the method and how to read the table.
 #![forbid(unsafe_code)]
@@ -45,7 +45,8 @@ const QUICK: Plan = Plan {
 struct Arguments {
     programs: PathBuf,
     root: PathBuf,
-    nginx: PathBuf,
+    /// Where nginx is; without it the servers are workers in workerd.
+    nginx: Option<PathBuf>,
     quick: bool,
 }
 
@@ -85,7 +86,7 @@ fn arguments() -> Result<Arguments> {
     Ok(Arguments {
         programs: programs.context(missing)?,
         root: root.context(missing)?,
-        nginx: nginx.context(missing)?,
+        nginx,
         quick,
     })
 }
@@ -98,7 +99,10 @@ async fn run(arguments: &Arguments) -> Result<()> {
         .tempdir()?;
     let stage = servers::Stage::start(arguments, folder.path()).await?;
     let targets = stage.targets();
-    let mut results = Results::new(targets.map(|target| target.name), CONNECTIONS);
+    let mut results = Results::new(
+        targets.iter().map(|target| target.name).collect(),
+        CONNECTIONS,
+    );
 
     // 1. In turns, so that whatever slows the machine down for a while slows all of them down.
     for round in 0..plan.rounds {
@@ -124,8 +128,8 @@ async fn run(arguments: &Arguments) -> Result<()> {
     // 2. Streams one at a time, again in turns.
     eprintln!("{:>4} s  first tokens", started.elapsed().as_secs());
     let mut streams = Vec::new();
-    for address in targets.map(|target| target.address) {
-        streams.push(client::Connection::open(address).await?);
+    for target in &targets {
+        streams.push(client::Connection::open(target.address).await?);
     }
     for _ in 0..plan.first_tokens {
         for (index, stream) in streams.iter_mut().enumerate() {

@@ -1,7 +1,7 @@
 //! The servers that are compared, as processes on the loopback. Owns their start and their end.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{self, BufRead as _, BufReader};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::Arguments;
-use crate::setup;
+use crate::{cpu, setup};
 
 /// A server under load: how the table names it, where it listens, whose processor time counts.
 #[derive(Debug, Clone)]
@@ -29,14 +29,9 @@ pub struct Target {
 /// A configuration under which no request is recorded.
 const WITHOUT_LEDGER: &str = r#"{"version":1,"settings":{"ledger":false}}"#;
 
-/// All servers, running.
-pub struct Stage {
-    direct: Server,
-    nginx: Server,
-    pass_through: Server,
-    gateway: Server,
-    without_ledger: Server,
-}
+/// Servers that are compared, running, in the order of the table: what is compared with comes first. The last three are a
+/// bare pass-through, the gateway, and the gateway without its ledger.
+pub struct Stage(Vec<Server>);
 
 impl Stage {
     /// Starts them all; each but the first forwards to the first.
@@ -44,8 +39,20 @@ impl Stage {
         let mut command = Command::new(arguments.programs.join("scripted-upstream"));
         command.args(["--listen", "127.0.0.1:0", "--no-log"]);
         let direct = Server::start("upstream directly", command)?;
+        match &arguments.nginx {
+            Some(nginx) => Self::on_the_local_host(arguments, state, direct, nginx).await,
+            None => Self::on_workerd(arguments, state, direct).await,
+        }
+    }
+
+    async fn on_the_local_host(
+        arguments: &Arguments,
+        state: &Path,
+        direct: Server,
+        program: &Path,
+    ) -> Result<Self> {
         let upstream = direct.target.address;
-        let nginx = nginx(&arguments.nginx, state, upstream)?;
+        let nginx = nginx(program, state, upstream)?;
         let mut command = local_host(
             arguments,
             &state.join("pass-through"),
@@ -53,50 +60,80 @@ impl Stage {
         );
         command.env("SPIN_VARIABLE_UPSTREAM", format!("http://{upstream}"));
         let pass_through = Server::start("bare pass-through component", command)?;
-        let with_ledger =
-            gateway(arguments, "gateway", &state.join("gateway"), upstream, None).await?;
+        let local = |name: &str| local_host(arguments, &state.join(name), "spin.toml");
+        let variables = ["SPIN_VARIABLE_ADMIN_PASSWORD", "SPIN_VARIABLE_CONFIG"];
+        let with_ledger = gateway("gateway", local("gateway"), variables, upstream, true);
+        let with_ledger = with_ledger.await?;
         let without_ledger = gateway(
-            arguments,
             "gateway, ledger off",
-            &state.join("without-ledger"),
+            local("without-ledger"),
+            variables,
             upstream,
-            Some(WITHOUT_LEDGER),
+            false,
         )
         .await?;
-        Ok(Self {
+        Ok(Self(vec![
             direct,
             nginx,
             pass_through,
-            gateway: with_ledger,
+            with_ledger,
             without_ledger,
-        })
+        ]))
     }
 
-    /// In the order of the table: what is compared with comes first.
-    pub const fn targets(&self) -> [&Target; 5] {
-        [
-            &self.direct.target,
-            &self.nginx.target,
-            &self.pass_through.target,
-            &self.gateway.target,
-            &self.without_ledger.target,
-        ]
+    /// The Cloudflare Worker, in a process of workerd for each.
+    async fn on_workerd(arguments: &Arguments, state: &Path, direct: Server) -> Result<Self> {
+        let upstream = direct.target.address;
+        let node = |script: &str| {
+            let mut command = Command::new("node");
+            command.arg(arguments.root.join("cloudflare-worker").join(script));
+            command
+        };
+        let mut command = node("pass-through.mjs");
+        command.arg(format!("http://{upstream}"));
+        let pass_through = Server::start("bare pass-through worker", command)?;
+        let serve = |name: &str| {
+            let mut command = node("serve.mjs");
+            command.arg("--state").arg(state.join(name));
+            command
+        };
+        let variables = ["ADMIN_PASSWORD", "CONFIG"];
+        let with_ledger = gateway("gateway", serve("gateway"), variables, upstream, true);
+        let with_ledger = with_ledger.await?;
+        let without_ledger = gateway(
+            "gateway, ledger off",
+            serve("without-ledger"),
+            variables,
+            upstream,
+            false,
+        )
+        .await?;
+        let mut servers = vec![direct, pass_through, with_ledger, without_ledger];
+        for server in servers.iter_mut().skip(1) {
+            // The runtime, not the script that has started it and prints its log.
+            server.target.pid = cpu::child_of(server.target.pid)?;
+        }
+        Ok(Self(servers))
+    }
+
+    /// In the order of the table.
+    pub fn targets(&self) -> Vec<&Target> {
+        self.0.iter().map(|server| &server.target).collect()
     }
 }
 
 /// A gateway with one channel and one client key.
 async fn gateway(
-    arguments: &Arguments,
     name: &'static str,
-    state: &Path,
+    mut command: Command,
+    [password_variable, config_variable]: [&str; 2],
     upstream: SocketAddr,
-    config: Option<&str>,
+    with_ledger: bool,
 ) -> Result<Server> {
     let password = setup::password()?;
-    let mut command = local_host(arguments, state, "spin.toml");
-    command.env("SPIN_VARIABLE_ADMIN_PASSWORD", &password);
-    if let Some(config) = config {
-        command.env("SPIN_VARIABLE_CONFIG", config);
+    command.env(password_variable, &password);
+    if !with_ledger {
+        command.env(config_variable, WITHOUT_LEDGER);
     }
     let mut server = Server::start(name, command)?;
     server.target.key = setup::prepare(server.target.address, &password, upstream).await?;
@@ -193,7 +230,8 @@ impl Server {
     ) -> Result<Self> {
         let program = PathBuf::from(command.get_program());
         let mut child = command
-            .stdin(Stdio::null())
+            // Held open: a script around a runtime ends with it.
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .with_context(|| format!("cannot start {}", program.display()))?;
@@ -213,10 +251,14 @@ impl Server {
         if address.is_none() {
             let mut line = String::new();
             if let Some(stdout) = stdout {
-                BufReader::new(stdout).read_line(&mut line)?;
+                let mut stdout = BufReader::new(stdout);
+                stdout.read_line(&mut line)?;
+                // What it says later is of no interest here, but it must be able to say it.
+                std::thread::spawn(move || io::copy(&mut stdout, &mut io::sink()));
             }
-            server.target.address = line
-                .trim()
+            let addresses = line.strip_prefix("ready ").unwrap_or(&line);
+            let first = addresses.split_whitespace().next().unwrap_or_default();
+            server.target.address = first
                 .parse()
                 .with_context(|| format!("{name} did not start: it printed {line:?}"))?;
         }
