@@ -237,7 +237,7 @@ impl Ledger {
     /// The records of the next batch.
     fn take(&self) -> Vec<Record> {
         let mut waiting = self.waiting.borrow_mut();
-        let count = waiting.len().min(batch::MAX_RECORDS);
+        let count = batch::fitting(&waiting);
         let rest = waiting.split_off(count);
         std::mem::replace(&mut waiting, rest)
     }

@@ -15,9 +15,11 @@ use super::record::{Actor, AttemptRecord, ModelKnown, Record};
 use super::{intake, schema};
 use crate::sql::Statement;
 
-/// Records in one statement, so that nobody else waits long for the database and the parameters stay below D1's
-/// 2 MB.
+/// Records in one statement, so that nobody else waits long for the database.
 pub const MAX_RECORDS: usize = 1_000;
+
+/// Bytes of a statement's parameters: D1 takes 2 MB.
+const MAX_BYTES: usize = 1_800_000;
 
 /// Milliseconds of an hour.
 pub const HOUR_MS: u64 = 3_600_000;
@@ -36,6 +38,24 @@ pub fn statement(records: &[Record]) -> Statement {
         .with(sums.usage())
         .with(sums.tallies())
         .with(sums.actors())
+}
+
+/// How many of the first `records` make one batch; at least one, if there is any.
+pub fn fitting(records: &[Record]) -> usize {
+    let mut bytes = 0;
+    let fits = |record: &&Record| {
+        bytes += most_bytes(record);
+        bytes <= MAX_BYTES
+    };
+    let count = records.iter().take(MAX_RECORDS).take_while(fits).count();
+    count.max(1).min(records.len())
+}
+
+/// No parameter grows by more bytes with a record. A character of a name can take six, and the model's name stands in a
+/// row of the log and in two of the sums.
+fn most_bytes(record: &Record) -> usize {
+    let sent = record.upstream_model.as_ref().map_or(0, String::len);
+    1_000 + 160 * record.attempts.len() + 18 * record.model.len() + 6 * sent
 }
 
 /// The number of records that were lost so far, out of the store's [`DroppedRecords`](crate::ports::Record): its

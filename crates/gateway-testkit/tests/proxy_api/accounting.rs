@@ -104,6 +104,31 @@ fn made_up_names_cannot_fill_the_sums_where_an_upstream_answers_to_any() {
 }
 
 #[test]
+fn no_batch_is_larger_than_a_database_takes() {
+    let stage = stage();
+    stage.chat(CHAT);
+    stage.ports.run_background();
+    let database = stage.ports.database();
+    database.forget();
+    // Six bytes for each of its characters, and another name each time.
+    for number in 0..1_000 {
+        let model = format!("{number}{}", r"\u0001".repeat(250));
+        let body = format!(r#"{{"model":"{model}","messages":[]}}"#);
+        assert_eq!(stage.chat(&body).status, 200);
+    }
+    stage.ports.run_background();
+    assert_eq!(count(&stage, "SELECT count(*) FROM request"), 1_001);
+    let longest = database
+        .statements()
+        .iter()
+        .flat_map(|statement| &statement.parameters)
+        .filter_map(Value::text)
+        .map(str::len)
+        .max();
+    assert!(longest < Some(2_000_000), "{longest:?} bytes");
+}
+
+#[test]
 fn a_model_that_a_channel_names_is_counted_by_name_whatever_else_there_is() {
     let mut named = document(Settings::default());
     named.channels[0].models = vec!["m".to_owned()];
