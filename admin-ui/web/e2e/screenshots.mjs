@@ -41,6 +41,7 @@ const PICTURES = [
   },
 ];
 const SHOWN = [
+  "login",
   "overview",
   "channels",
   "channel",
@@ -135,8 +136,7 @@ async function take(browser, { suffix, width, height, colorScheme, only }, place
     route.continue({ postData: { ...route.request().postDataJSON(), base_url: upstream.url } }),
   );
   await page.route(/\/admin\/api\/usage\?/, withADay);
-  await logIn(page);
-  await tour(page, place, async (name) => {
+  const shoot = async (name) => {
     if (!(only ?? SHOWN).includes(name)) {
       return;
     }
@@ -162,7 +162,12 @@ async function take(browser, { suffix, width, height, colorScheme, only }, place
       throw new Error(`${path} has ${size} bytes`);
     }
     console.log(`${name}${suffix}.png ${size}`);
-  });
+  };
+  await page.goto(`${GATEWAY_URL}/admin/`);
+  await page.getByLabel("Password").waitFor();
+  await shoot("login");
+  await logIn(page);
+  await tour(page, place, shoot);
   await context.close();
 }
 
