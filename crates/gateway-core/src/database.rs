@@ -50,8 +50,10 @@ pub async fn ready<P: Sql + Clock>(ports: &P, patience: Duration) -> Result<(), 
             schema::VERSION
         )));
     }
-    if version < schema::VERSION {
-        transact(ports, Place::Ledger, schema::migration(version), patience).await?;
+    // One by one: many instances find a new database at the same time, and with a transaction each would keep the lock
+    // from one of its turns to the next, and all requests of keys with limits waiting.
+    for statement in schema::migration(version) {
+        query(ports, Place::Ledger, statement, patience).await?;
     }
     Ok(())
 }

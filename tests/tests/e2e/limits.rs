@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use futures_util::future::try_join_all;
+use futures_util::future::{try_join, try_join_all};
 use gateway_tests::{Admin, Gateway, Reply, Setup, Stage, eventually, store};
 use serde_json::{Value, json};
 
@@ -111,6 +111,43 @@ async fn tokens_of_a_day_are_counted_also_those_of_streams() -> Outcome {
         .parse()?;
     assert!((1..=86_400).contains(&seconds), "{seconds}");
     assert_eq!(stage.upstream.records().len(), 1);
+    Ok(())
+}
+
+/// The ledger and the limits share a database, which has one writer at a time: whoever holds it from one call to the next
+/// keeps all others waiting while the gateway is busy.
+#[tokio::test]
+async fn a_busy_ledger_lets_keys_with_limits_through() -> Outcome {
+    let (stage, _, key) = limited(&json!({"requests_per_minute": 1_000_000})).await?;
+    let end = Instant::now() + Duration::from_secs(4);
+    let others = try_join_all((0..64).map(async |_| {
+        let mut count = 0_u32;
+        while Instant::now() < end {
+            assert_eq!(stage.chat("m").await?.status, 200);
+            count += 1;
+        }
+        anyhow::Ok(count)
+    }));
+    let limited = async {
+        let mut statuses = Vec::new();
+        while Instant::now() < end {
+            statuses.push(chat(&stage, &key).await?.status);
+        }
+        anyhow::Ok(statuses)
+    };
+    let (others, statuses) = try_join(others, limited).await?;
+    let refused = statuses.iter().filter(|status| **status != 200).count();
+    println!(
+        "{} requests of others, {} with limits, {refused} refused",
+        others.iter().sum::<u32>(),
+        statuses.len()
+    );
+    // A machine that is busy with other tests as well may be late with a few.
+    assert!(
+        refused * 10 <= statuses.len(),
+        "{refused} of {}: {statuses:?}",
+        statuses.len()
+    );
     Ok(())
 }
 

@@ -209,9 +209,9 @@ impl<P: ProxyPorts> Gateway<P> {
         let (ports, place) = (&self.ports, Place::Allowance(key));
         match database::query(ports, place, statement.clone(), patience).await {
             Err(error) if error.kind == SqlErrorKind::NoTable => {
-                let both = vec![statements::create(), statement];
-                let mut answers = database::transact(ports, place, both, patience).await?;
-                Ok(answers.pop().unwrap_or_default())
+                // No transaction, which would keep the lock while the instance is busy with others.
+                database::query(ports, place, statements::create(), patience).await?;
+                database::query(ports, place, statement, patience).await
             }
             outcome => outcome,
         }

@@ -44,8 +44,9 @@ pub fn answer(rows: &[Row]) -> u64 {
         .map_or(0, Value::count)
 }
 
-/// What brings a database of version `from` to [`VERSION`], for one transaction. Two programs may do so at once:
-/// everything is made only if it is missing.
+/// What brings a database of version `from` to [`VERSION`], one statement after the other. Any number of programs may do so
+/// at once, and any of them may end in the middle: everything is made only if it is missing, and each version's number
+/// comes last.
 pub fn migration(from: u64) -> Vec<Statement> {
     let mut statements = Vec::new();
     if from < 1 {
