@@ -84,6 +84,8 @@ fn value(after: &[u8]) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const ANSWER: &str = r#"{"usage" : {"total_tokens":38}, "data":[{"embedding":[0.5,-1e-3],"note":"\"usage\":{\"prompt_tokens\":9}"},
@@ -147,5 +149,44 @@ mod tests {
         let after = format!(r#"{endless}"}},"usage":{{"prompt_tokens":2}}}}"#);
         let pieces: Vec<&[u8]> = after.as_bytes().chunks(1000).collect();
         assert_eq!(found(&pieces).map(|usage| usage.prompt_tokens), Some(2));
+    }
+
+    /// Pieces of answers, whole and broken, in any order.
+    fn scraps() -> impl Strategy<Value = Vec<u8>> {
+        let scrap = prop::sample::select(vec![
+            r#""usage""#,
+            r#""usage":{"prompt_tokens":5}"#,
+            r#"{"completion_tokens":7"#,
+            ":",
+            " ",
+            "{",
+            "}",
+            ",",
+            "\"",
+            "\\",
+            "0.25",
+            "\u{1f600}",
+        ]);
+        prop::collection::vec(scrap, 0..60).prop_map(|scraps| scraps.concat().into_bytes())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// What is found does not depend on the cuts, whatever the bytes are.
+        #[test]
+        fn cuts_change_nothing(
+            bytes in prop_oneof![scraps(), prop::collection::vec(any::<u8>(), 0..300)],
+            sizes in prop::collection::vec(1_usize..40, 1..8),
+        ) {
+            let mut pieces = Vec::new();
+            let (mut rest, mut sizes) = (bytes.as_slice(), sizes.into_iter().cycle());
+            while let Some(size) = sizes.next().filter(|_| !rest.is_empty()) {
+                let (piece, after) = rest.split_at(size.min(rest.len()));
+                pieces.push(piece);
+                rest = after;
+            }
+            prop_assert_eq!(found(&pieces), found(&[&bytes]));
+        }
     }
 }
