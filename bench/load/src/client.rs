@@ -96,8 +96,19 @@ pub fn post(
     bearer: &str,
     body: Bytes,
 ) -> Result<Request<Full<Bytes>>> {
+    request(Method::POST, address, path, bearer, body)
+}
+
+/// The same with any method.
+pub fn request(
+    method: Method,
+    address: SocketAddr,
+    path: &str,
+    bearer: &str,
+    body: Bytes,
+) -> Result<Request<Full<Bytes>>> {
     Ok(Request::builder()
-        .method(Method::POST)
+        .method(method)
         .uri(path)
         .header(header::HOST, address.to_string())
         .header(header::CONTENT_TYPE, "application/json")

@@ -26,9 +26,6 @@ pub struct Target {
     pub pid: u32,
 }
 
-/// A configuration under which no request is recorded.
-const WITHOUT_LEDGER: &str = r#"{"version":1,"settings":{"ledger":false}}"#;
-
 /// Servers that are compared, running, in the order of the table: what is compared with comes first. The last three are a
 /// bare pass-through, the gateway, and the gateway without its ledger.
 pub struct Stage(Vec<Server>);
@@ -61,13 +58,13 @@ impl Stage {
         command.env("SPIN_VARIABLE_UPSTREAM", format!("http://{upstream}"));
         let pass_through = Server::start("bare pass-through component", command)?;
         let local = |name: &str| local_host(arguments, &state.join(name), "spin.toml");
-        let variables = ["SPIN_VARIABLE_ADMIN_PASSWORD", "SPIN_VARIABLE_CONFIG"];
-        let with_ledger = gateway("gateway", local("gateway"), variables, upstream, true);
+        let variable = "SPIN_VARIABLE_ADMIN_PASSWORD";
+        let with_ledger = gateway("gateway", local("gateway"), variable, upstream, true);
         let with_ledger = with_ledger.await?;
         let without_ledger = gateway(
             "gateway, ledger off",
             local("without-ledger"),
-            variables,
+            variable,
             upstream,
             false,
         )
@@ -97,13 +94,13 @@ impl Stage {
             command.arg("--state").arg(state.join(name));
             command
         };
-        let variables = ["ADMIN_PASSWORD", "CONFIG"];
-        let with_ledger = gateway("gateway", serve("gateway"), variables, upstream, true);
+        let variable = "ADMIN_PASSWORD";
+        let with_ledger = gateway("gateway", serve("gateway"), variable, upstream, true);
         let with_ledger = with_ledger.await?;
         let without_ledger = gateway(
             "gateway, ledger off",
             serve("without-ledger"),
-            variables,
+            variable,
             upstream,
             false,
         )
@@ -126,17 +123,15 @@ impl Stage {
 async fn gateway(
     name: &'static str,
     mut command: Command,
-    [password_variable, config_variable]: [&str; 2],
+    password_variable: &str,
     upstream: SocketAddr,
     with_ledger: bool,
 ) -> Result<Server> {
     let password = setup::password()?;
     command.env(password_variable, &password);
-    if !with_ledger {
-        command.env(config_variable, WITHOUT_LEDGER);
-    }
     let mut server = Server::start(name, command)?;
-    server.target.key = setup::prepare(server.target.address, &password, upstream).await?;
+    let address = server.target.address;
+    server.target.key = setup::prepare(address, &password, upstream, with_ledger).await?;
     Ok(server)
 }
 

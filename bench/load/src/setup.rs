@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use bytes::Bytes;
-use http::StatusCode;
+use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::client::{Connection, post};
+use crate::client::{Connection, post, request};
 use crate::load::PATH;
 
 /// A change is promised to be in force within 2 s; this leaves room for a busy machine.
@@ -26,11 +26,31 @@ pub fn password() -> Result<String> {
 }
 
 /// Creates a channel to the upstream and a client key, waits until both are in force, and returns the key.
-pub async fn prepare(gateway: SocketAddr, password: &str, upstream: SocketAddr) -> Result<String> {
+pub async fn prepare(
+    gateway: SocketAddr,
+    password: &str,
+    upstream: SocketAddr,
+    with_ledger: bool,
+) -> Result<String> {
     let mut connection = Connection::open(gateway).await?;
     let login = json!({ "password": password });
     let session = call(&mut connection, "/admin/api/login", "none", &login).await?;
     let token = text(&session, "token")?;
+    let settings =
+        json!({"version": 1, "channels": [], "keys": [], "settings": {"ledger": with_ledger}});
+    let configuration = request(
+        Method::PUT,
+        gateway,
+        "/admin/api/config",
+        &token,
+        Bytes::from(settings.to_string()),
+    )?;
+    let (status, answer) = connection.exchange(configuration).await?;
+    ensure!(
+        status.is_success(),
+        "the settings were refused with {status}: {}",
+        String::from_utf8_lossy(&answer)
+    );
     let channel = json!({
         "name": "scripted upstream",
         "base_url": format!("http://{upstream}/v1"),
