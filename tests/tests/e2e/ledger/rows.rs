@@ -134,6 +134,46 @@ async fn a_client_that_leaves_pays_for_what_it_was_given() -> Outcome {
 }
 
 #[tokio::test]
+async fn a_hedged_request_takes_the_tokens_of_the_answer_alone() -> Outcome {
+    let stage = Stage::start().await?;
+    let late = json!({"keys": ["late"], "models": ["m"], "hedge_after_ms": 100});
+    let late = stage.channel("late", &late).await?;
+    let quick = json!({"keys": ["quick"], "models": ["m"], "priority": 1});
+    let quick = stage.channel("quick", &quick).await?;
+    stage
+        .upstream
+        .rule(Rule::always(Action::hang()).key("late"));
+    let reply = stage.chat("m").await?;
+    assert_eq!(reply.status, 200);
+    let usage = reply.json()?["usage"].clone();
+    until_written(&stage.gateway, 1).await?;
+    let id = reply.header("x-request-id").unwrap_or_default();
+    let (prompt, completion) = (&usage["prompt_tokens"], &usage["completion_tokens"]);
+    let expected = format!("complete 200 0 {prompt}+{completion} abandoned,answered");
+    assert_eq!(story(&stage, id)?, expected);
+    let ledger = store::ledger(stage.gateway.state())?;
+    let sums = "SELECT channel, requests, failovers, errors FROM usage_hour WHERE hour = -1";
+    let sums: (String, i64, i64, i64) = ledger.query_row(sums, [], |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+    })?;
+    assert_eq!(
+        sums,
+        (id_of(&quick), 1, 1, 0),
+        "one row of the one that answered"
+    );
+    let attempts = "SELECT group_concat(channel || word || count) FROM (SELECT * FROM tally_hour \
+        WHERE hour = -1 AND kind = 'attempt' ORDER BY word)";
+    let attempts: String = ledger.query_row(attempts, [], |row| row.get(0))?;
+    let expected = format!("{}abandoned1,{}answered1", id_of(&late), id_of(&quick));
+    assert_eq!(attempts, expected);
+    Ok(())
+}
+
+fn id_of(channel: &Value) -> String {
+    channel["id"].as_str().unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
 async fn a_ledger_that_is_off_gets_nothing() -> Outcome {
     let stage = Stage::with_channel().await?;
     stage.settings(&json!({"ledger": false})).await?;
