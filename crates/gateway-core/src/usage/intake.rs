@@ -14,6 +14,10 @@ use crate::sql::Statement;
 /// without its name. Some upstreams answer to any name; a client could fill the sums, which are kept for good.
 const MAX_SUBJECTS: usize = 2_000;
 
+/// No sum grows beyond what all hosts know exactly (2⁵³ − 1): an upstream's nonsense must not make it a fraction, which
+/// would read as nothing.
+const MAX_SUM: u64 = 9_007_199_254_740_991;
+
 /// Hands a batch over: rows of the request log, of sums, of tallies and of actors, each a JSON list of lists.
 pub const HAND_OVER: &str =
     "INSERT INTO ledger_batch (requests, usage, tallies, actors) VALUES (?1, ?2, ?3, ?4)";
@@ -57,7 +61,10 @@ fn add_usage() -> String {
         let _ = write!(names, ", {column}");
         let _ = write!(values, ", value ->> {}", index + 5);
         let comma = if index == 0 { "" } else { ", " };
-        let _ = write!(additions, "{comma}{column} = {column} + excluded.{column}");
+        let _ = write!(
+            additions,
+            "{comma}{column} = min({column} + excluded.{column}, {MAX_SUM})"
+        );
     }
     let all_hours = schema::ALL_HOURS;
     format!(

@@ -104,6 +104,22 @@ fn made_up_names_cannot_fill_the_sums_where_an_upstream_answers_to_any() {
 }
 
 #[test]
+fn sums_of_nonsense_end_at_the_largest_number_instead_of_becoming_nothing() {
+    let stage = stage();
+    stage.chat(CHAT);
+    stage.ports.run_background();
+    let database = stage.ports.database();
+    for almost in [9_007_199_254_740_990_i64, i64::MAX - 1] {
+        database.rows(&format!("UPDATE usage_hour SET prompt_tokens = {almost}"));
+        stage.chat(CHAT);
+        stage.ports.run_background();
+        let sums = database.rows("SELECT prompt_tokens FROM usage_hour");
+        let most = vec![Value::Integer(9_007_199_254_740_991)];
+        assert_eq!(sums, [most.clone(), most]);
+    }
+}
+
+#[test]
 fn no_batch_is_larger_than_a_database_takes() {
     let stage = stage();
     stage.chat(CHAT);
