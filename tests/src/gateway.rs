@@ -252,17 +252,6 @@ fn share_cache(state: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A component as it ships.
-pub fn built_component(name: &str) -> Result<PathBuf> {
-    let path = workspace_root().join(format!("target/wasm32-wasip2/component/{name}.wasm"));
-    ensure!(
-        path.is_file(),
-        "{} is not built; `cargo xtask test` builds it",
-        path.display()
-    );
-    Ok(path)
-}
-
 fn command(setup: &Setup, state: &Path) -> Result<Command> {
     let mut command = match setup.host {
         Host::Local => local_host(setup, state)?,

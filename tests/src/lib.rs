@@ -14,7 +14,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use anyhow::{Result, bail};
 
 pub use admin::Admin;
-pub use gateway::{Gateway, Host, PASSWORD, Setup, built_component};
+pub use gateway::{Gateway, Host, PASSWORD, Setup};
 pub use http::{Reply, client};
 pub use stage::Stage;
 

@@ -22,7 +22,12 @@ pub fn run(workspace: &Workspace, options: &Bench) -> Result<()> {
         let nginx = tools::debian(workspace, &progress, &["nginx"], "nginx-light")?;
         command.arg("--nginx").arg(nginx);
         build::everything(workspace, &progress)?;
-        build::components(workspace, &progress, &["passthrough-component"])?;
+        build::components(
+            workspace,
+            &progress,
+            build::FAST,
+            &["passthrough-component"],
+        )?;
     }
     build::release(workspace, &progress, &["gateway-testkit", "gateway-bench"])?;
     command

@@ -7,6 +7,10 @@ use crate::panel;
 use crate::tools;
 use crate::workspace::{COMPONENTS, WASM_TARGET, Workspace};
 
+/// The profile of components that lie on the path of requests, and the one of those that nobody waits for.
+pub const FAST: &str = "component";
+const SMALL: &str = "component-small";
+
 /// Brings everything up to date that the gateway is served from, the slow parts beside each other.
 pub fn everything(workspace: &Workspace, progress: &Progress) -> Result<()> {
     tools::wasm_target(workspace, progress)?;
@@ -18,26 +22,34 @@ pub fn everything(workspace: &Workspace, progress: &Progress) -> Result<()> {
         ),
         (
             "components",
-            Box::new(|| components(workspace, progress, &[proxy, admin])),
+            Box::new(|| {
+                components(workspace, progress, FAST, &[proxy])?;
+                components(workspace, progress, SMALL, &[admin])
+            }),
         ),
         (
             "panel",
             Box::new(|| {
                 panel::build(workspace, progress)?;
                 // Its build embeds the panel's files, so it has to wait for them, but for nothing else.
-                components(workspace, progress, &[panel_component])
+                components(workspace, progress, FAST, &[panel_component])
             }),
         ),
     ])
 }
 
 /// Builds components for the wasm target.
-pub fn components(workspace: &Workspace, progress: &Progress, packages: &[&str]) -> Result<()> {
+pub fn components(
+    workspace: &Workspace,
+    progress: &Progress,
+    profile: &str,
+    packages: &[&str],
+) -> Result<()> {
     let mut command = workspace.cargo(&[
         "build",
         "--locked",
         "--profile",
-        "component",
+        profile,
         "--target",
         WASM_TARGET,
     ]);

@@ -135,7 +135,7 @@ fn format(workspace: &Workspace, progress: &Progress) -> Result<()> {
 
 fn build_all(workspace: &Workspace, progress: &Progress) -> Result<()> {
     build::everything(workspace, progress)?;
-    build::components(workspace, progress, &["passthrough-component"])
+    build::components(workspace, progress, build::FAST, &["passthrough-component"])
 }
 
 fn panel_checks(workspace: &Workspace, progress: &Progress) -> Result<()> {

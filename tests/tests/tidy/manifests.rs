@@ -6,15 +6,20 @@ use super::tree::SourceFile;
 
 /// The components of `spin.toml`: package, routes, file, and whether it may use the store and the database and call out.
 const COMPONENTS: [(&str, &[&str], &str, bool); 3] = [
-    ("proxy", &["/..."], "proxy_component.wasm", true),
+    ("proxy", &["/..."], "component/proxy_component.wasm", true),
     (
         "admin",
         &["/admin/api/...", "/metrics"],
-        "admin_component.wasm",
+        "component-small/admin_component.wasm",
         true,
     ),
     // The panel's files are static: whoever breaks into it finds nothing to read and nobody to call.
-    ("admin-ui", &["/admin/..."], "admin_ui.wasm", false),
+    (
+        "admin-ui",
+        &["/admin/..."],
+        "component/admin_ui.wasm",
+        false,
+    ),
 ];
 
 /// Where upstreams may lie without further settings: anywhere over TLS, on this machine without.
@@ -100,7 +105,7 @@ pub fn spin(text: &str) -> Vec<String> {
             .get("source")
             .and_then(Value::as_str)
             .unwrap_or_default();
-        let built = format!("target/wasm32-wasip2/component/{file}");
+        let built = format!("target/wasm32-wasip2/{file}");
         expect("its source is not what the build makes", source == built);
         expect(
             "its routes are others",
@@ -127,8 +132,9 @@ pub fn spin(text: &str) -> Vec<String> {
             .get("build")
             .and_then(|build| build.get("command")?.as_str());
         let command = command.unwrap_or_default();
+        let profile = file.split('/').next().unwrap_or_default();
         let builds = [
-            "cargo build --locked --profile component",
+            &*format!("cargo build --locked --profile {profile} "),
             "--target wasm32-wasip2",
             "-p ",
         ];

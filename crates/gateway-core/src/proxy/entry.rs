@@ -235,7 +235,7 @@ impl<P: ProxyPorts> Drop for Entry<P> {
         }
         let settings = &self.snapshot.settings;
         if settings.ledger {
-            self.gateway.record(record, settings);
+            self.gateway.record(&record, settings);
         }
     }
 }

@@ -3,6 +3,7 @@
 //! loses much. No request ever waits for it.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::database;
 use crate::ports::{Place, ProxyPorts, Record as StoreRecord, Swap};
 use crate::sql::{SqlError, SqlErrorKind};
 use crate::units::Timestamp;
-use crate::usage::batch;
+use crate::usage::batch::{self, Batch};
 use crate::usage::record::Record;
 
 /// From one write of an instance to the next: a record is in the database within a second of its response.
@@ -45,10 +46,18 @@ struct Retention {
     days: u64,
 }
 
+/// Batches in the order of their records; the last one grows.
+#[derive(Debug, Default)]
+struct Waiting {
+    batches: VecDeque<Batch>,
+    /// In all of them.
+    records: usize,
+}
+
 /// What an instance has to write.
 #[derive(Debug, Default)]
 pub struct Ledger {
-    waiting: RefCell<Vec<Record>>,
+    waiting: RefCell<Waiting>,
     /// Records that found no place, since the database did not answer.
     dropped: Cell<u64>,
     /// The task that writes, if there is one, by its number, and when it began.
@@ -87,16 +96,14 @@ impl<P: ProxyPorts> Drop for Writer<P> {
 
 impl<P: ProxyPorts> Gateway<P> {
     /// Takes a finished request's record. Returns at once.
-    pub fn record(self: &Rc<Self>, record: Record, settings: &Settings) {
+    pub fn record(self: &Rc<Self>, record: &Record, settings: &Settings) {
         let ledger = &self.ledger;
         ledger.retention.set(Retention {
             rows: settings.request_log_rows,
             days: settings.request_log_days,
         });
-        if ledger.waiting.borrow().len() >= MAX_WAITING {
+        if !ledger.waiting.borrow_mut().add(record) {
             ledger.dropped.set(ledger.dropped.get() + 1);
-        } else {
-            ledger.waiting.borrow_mut().push(record);
         }
         // Work after a response belongs to that request, and hosts end requests that take too long: in a busy instance
         // a later request's task takes over.
@@ -118,7 +125,7 @@ impl<P: ProxyPorts> Gateway<P> {
 
     /// Waits until the next batch is due; not at all after a time without requests, or when a whole batch waits.
     async fn pause(&self) {
-        if self.ledger.waiting.borrow().len() >= batch::MAX_RECORDS {
+        if self.ledger.waiting.borrow().has_whole_batch() {
             return;
         }
         let since = self.ports.now().since_ms(self.ledger.wrote.get());
@@ -129,19 +136,19 @@ impl<P: ProxyPorts> Gateway<P> {
     }
 
     /// Writes one batch, again and again until it is known to be written or lost.
-    async fn write_batch(&self, records: &[Record]) {
+    async fn write_batch(&self, batch: &Batch) {
         let mut pauses = RETRIES.iter();
         loop {
-            let problem = match self.try_batch(records).await {
-                Ok(()) => return self.prune_log(records.len()).await,
+            let problem = match self.try_batch(batch).await {
+                Ok(()) => return self.prune_log(batch.len()).await,
                 Err(problem) => problem,
             };
             self.ports.line(format_args!(
                 "{} records of requests are not written yet: {problem}",
-                records.len()
+                batch.len()
             ));
             let Some(pause) = pauses.next() else {
-                let lost = u64::try_from(records.len()).unwrap_or(u64::MAX);
+                let lost = u64::try_from(batch.len()).unwrap_or(u64::MAX);
                 self.ledger.dropped.set(self.ledger.dropped.get() + lost);
                 return;
             };
@@ -149,12 +156,12 @@ impl<P: ProxyPorts> Gateway<P> {
         }
     }
 
-    async fn try_batch(&self, records: &[Record]) -> Result<(), SqlError> {
+    async fn try_batch(&self, batch: &Batch) -> Result<(), SqlError> {
         if !self.ledger.is_ready.get() {
             database::ready(&self.ports, PATIENCE).await?;
             self.ledger.is_ready.set(true);
         }
-        let statement = batch::statement(records);
+        let statement = batch.statement();
         match database::query(&self.ports, Place::Ledger, statement, PATIENCE).await {
             Ok(_) => Ok(()),
             // An earlier try took place, although nobody said so.
@@ -224,21 +231,45 @@ async fn write_all<P: ProxyPorts>(writer: &Writer<P>) {
             return;
         }
         gateway.ledger.wrote.set(gateway.ports.now());
-        let records = gateway.ledger.take();
-        if records.is_empty() {
+        let Some(batch) = gateway.ledger.take() else {
             return;
-        }
-        gateway.write_batch(&records).await;
+        };
+        gateway.write_batch(&batch).await;
         gateway.count_dropped().await;
     }
 }
 
 impl Ledger {
-    /// The records of the next batch.
-    fn take(&self) -> Vec<Record> {
+    /// The next batch.
+    fn take(&self) -> Option<Batch> {
         let mut waiting = self.waiting.borrow_mut();
-        let count = batch::fitting(&waiting);
-        let rest = waiting.split_off(count);
-        std::mem::replace(&mut waiting, rest)
+        let batch = waiting.batches.pop_front()?;
+        waiting.records -= batch.len();
+        Some(batch)
+    }
+}
+
+impl Waiting {
+    /// Whether there was a place for the record.
+    fn add(&mut self, record: &Record) -> bool {
+        if self.records >= MAX_WAITING {
+            return false;
+        }
+        let last = self.batches.back_mut();
+        if let Some(batch) = last.filter(|batch| batch.has_room_for(record)) {
+            batch.add(record);
+        } else {
+            let mut batch = Batch::default();
+            batch.add(record);
+            self.batches.push_back(batch);
+        }
+        self.records += 1;
+        true
+    }
+
+    /// Whether nothing is gained by waiting for more records.
+    fn has_whole_batch(&self) -> bool {
+        let first = self.batches.front();
+        self.batches.len() > 1 || first.is_some_and(|batch| batch.len() >= batch::MAX_RECORDS)
     }
 }

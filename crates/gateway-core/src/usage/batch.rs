@@ -2,17 +2,15 @@
 //! and everything else summed up before. Owns what a batch holds; where the database puts it is `intake`'s.
 //!
 //! Rows travel as JSON parameters: hosts then need one statement for any number of rows, and D1's limit of 100
-//! parameters does not matter.
-
-use std::collections::BTreeMap;
+//! parameters does not matter. A record is written down the moment it comes: a busy instance would otherwise keep a
+//! thousand of them, each with a dozen small allocations, among those of its requests.
 
 use serde::ser::SerializeSeq as _;
 use serde::{Serialize, Serializer};
-use serde_json::json;
 
-use super::histogram::Histogram;
-use super::record::{Actor, AttemptRecord, ModelKnown, Record};
-use super::{intake, schema};
+use super::intake;
+use super::record::{AttemptRecord, Record};
+use super::sums::Sums;
 use crate::sql::Statement;
 
 /// Records in one statement, so that nobody else waits long for the database.
@@ -29,26 +27,55 @@ const PRUNE: &str = "DELETE FROM request WHERE seq IN (\
     SELECT seq FROM (SELECT seq, time_ms FROM request ORDER BY seq LIMIT ?3) \
     WHERE seq <= (SELECT max(seq) FROM request) - ?1 OR time_ms < ?2)";
 
-/// The statement that writes `records`, which fails as a duplicate when it has taken place already: a request's id is
-/// unique.
-pub fn statement(records: &[Record]) -> Statement {
-    let sums = Sums::of(records);
-    Statement::new(intake::HAND_OVER)
-        .with(text(&Rows(records)))
-        .with(sums.usage())
-        .with(sums.tallies())
-        .with(sums.actors())
+/// Records that are written together.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// How many.
+    records: usize,
+    /// The most bytes that a parameter may come to.
+    bytes: usize,
+    /// The request log's rows, each with a comma before it; the first has the list's bracket instead.
+    rows: Vec<u8>,
+    sums: Sums,
 }
 
-/// How many of the first `records` make one batch; at least one, if there is any.
-pub fn fitting(records: &[Record]) -> usize {
-    let mut bytes = 0;
-    let fits = |record: &&Record| {
-        bytes += most_bytes(record);
-        bytes <= MAX_BYTES
-    };
-    let count = records.iter().take(MAX_RECORDS).take_while(fits).count();
-    count.max(1).min(records.len())
+impl Batch {
+    /// How many records it holds.
+    pub fn len(&self) -> usize {
+        self.records
+    }
+
+    /// Whether it holds none.
+    pub fn is_empty(&self) -> bool {
+        self.records == 0
+    }
+
+    /// Whether the statement has room for `record` as well; an empty one has room for any.
+    pub fn has_room_for(&self, record: &Record) -> bool {
+        let bytes = self.bytes.saturating_add(most_bytes(record));
+        self.is_empty() || (self.records < MAX_RECORDS && bytes <= MAX_BYTES)
+    }
+
+    /// Takes a record in.
+    pub fn add(&mut self, record: &Record) {
+        self.bytes = self.bytes.saturating_add(most_bytes(record));
+        self.rows.push(if self.is_empty() { b'[' } else { b',' });
+        self.records += 1;
+        // Memory takes everything, and a row has no way to fail.
+        let _written = serde_json::to_writer(&mut self.rows, &Row(record));
+        self.sums.add(record);
+    }
+
+    /// The statement that writes it, which fails as a duplicate when it has taken place already: a request's id is unique.
+    pub fn statement(&self) -> Statement {
+        let rows = String::from_utf8_lossy(&self.rows);
+        let open = if self.is_empty() { "[" } else { "" };
+        Statement::new(intake::HAND_OVER)
+            .with([open, &rows, "]"].concat())
+            .with(self.sums.usage())
+            .with(self.sums.tallies())
+            .with(self.sums.actors())
+    }
 }
 
 /// No parameter grows by more bytes with a record. A character of a name can take six, and the model's name stands in a
@@ -73,20 +100,7 @@ pub fn prune(rows: u64, since_ms: u64, most: u64) -> Statement {
     Statement::new(PRUNE).with(rows).with(since_ms).with(most)
 }
 
-/// JSON of something that has no way to fail.
-fn text(value: &impl Serialize) -> String {
-    serde_json::to_string(value).unwrap_or_default()
-}
-
-/// The rows of the request log, each a list in the order in which the intake takes them.
-struct Rows<'a>(&'a [Record]);
-
-impl Serialize for Rows<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(Row))
-    }
-}
-
+/// A row of the request log: a list, in the order in which the intake takes its columns.
 struct Row<'a>(&'a Record);
 
 impl Serialize for Row<'_> {
@@ -103,7 +117,7 @@ impl Serialize for Row<'_> {
         row.serialize_element(record.endpoint)?;
         row.serialize_element(&u8::from(record.stream))?;
         row.serialize_element(&record.status)?;
-        // A list in a list: SQLite keeps its text.
+        // The database keeps a list in a list as its text.
         row.serialize_element(&Attempts(&record.attempts))?;
         row.serialize_element(&record.first_byte_ms)?;
         row.serialize_element(&record.total_ms)?;
@@ -123,152 +137,21 @@ struct Attempts<'a>(&'a [AttemptRecord]);
 
 impl Serialize for Attempts<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(|attempt| {
-            json!({
-                "channel": attempt.channel,
-                "key": attempt.key,
-                "outcome": attempt.outcome.word(),
-                "status": attempt.status,
-                "ms": attempt.ms,
-            })
+        serializer.collect_seq(self.0.iter().map(|attempt| Attempt {
+            channel: &attempt.channel,
+            key: &attempt.key,
+            outcome: attempt.outcome.word(),
+            status: attempt.status,
+            ms: attempt.ms,
         }))
     }
 }
 
-/// What the records of a batch add to the sums.
-#[derive(Default)]
-struct Sums<'a> {
-    usage: BTreeMap<UsageKey<'a>, UsageSums>,
-    tallies: BTreeMap<(i64, &'static str, &'a str, String), u64>,
-    actors: BTreeMap<&'a str, (&'a str, u64)>,
-}
-
-/// Hour, client key, channel and model; a channel or model that is not known is empty.
-type UsageKey<'a> = (i64, &'a str, &'a str, &'a str);
-
-#[derive(Default)]
-struct UsageSums {
-    /// Whether the model's name is bounded by the configuration; otherwise the intake bounds it.
-    is_named: bool,
-    /// In the order of [`schema::SUMS`].
-    sums: [u64; schema::SUMS.len()],
-    /// In the order of [`schema::HISTOGRAMS`].
-    histograms: [Histogram; schema::HISTOGRAMS.len()],
-}
-
-impl<'a> Sums<'a> {
-    fn of(records: &'a [Record]) -> Self {
-        let mut sums = Self::default();
-        for record in records {
-            sums.add(record);
-        }
-        sums
-    }
-
-    fn add(&mut self, record: &'a Record) {
-        let hour = i64::try_from(record.time.0 / HOUR_MS).unwrap_or(i64::MAX);
-        let channel = record.channel.as_ref().map_or("", |channel| &channel.id);
-        let model = match record.model_known {
-            ModelKnown::Nowhere => "",
-            ModelKnown::Answered | ModelKnown::Named => record.model.as_str(),
-        };
-        for (hour, key) in [(hour, record.key.id.as_str()), (schema::ALL_HOURS, "")] {
-            let sums = self.usage.entry((hour, key, channel, model)).or_default();
-            sums.is_named |= record.model_known != ModelKnown::Answered;
-            sums.add(record);
-            self.tally(hour, "status", channel, record.status.to_string());
-            for attempt in &record.attempts {
-                let outcome = attempt.outcome.word().to_owned();
-                self.tally(hour, "attempt", &attempt.channel, outcome);
-            }
-        }
-        for actor in [Some(&record.key), record.channel.as_ref()]
-            .into_iter()
-            .flatten()
-        {
-            self.note(actor, record.time.0);
-        }
-    }
-
-    fn tally(&mut self, hour: i64, kind: &'static str, channel: &'a str, word: String) {
-        let count = self.tallies.entry((hour, kind, channel, word));
-        *count.or_default() += 1;
-    }
-
-    fn note(&mut self, actor: &'a Actor, time_ms: u64) {
-        let known = self.actors.entry(&actor.id).or_default();
-        known.0 = &actor.name;
-        known.1 = known.1.max(time_ms);
-    }
-
-    fn usage(&self) -> String {
-        let rows: Vec<_> = self
-            .usage
-            .iter()
-            .map(|((hour, key, channel, model), sums)| {
-                let is_named = u8::from(sums.is_named);
-                let mut row = vec![
-                    json!(hour),
-                    json!(key),
-                    json!(channel),
-                    json!(model),
-                    json!(is_named),
-                ];
-                row.extend(sums.columns().map(|sum| json!(sum)));
-                row
-            })
-            .collect();
-        text(&rows)
-    }
-
-    fn tallies(&self) -> String {
-        let rows: Vec<_> = self
-            .tallies
-            .iter()
-            .map(|((hour, kind, channel, word), count)| json!([hour, kind, channel, word, count]))
-            .collect();
-        text(&rows)
-    }
-
-    fn actors(&self) -> String {
-        let rows: Vec<_> = self
-            .actors
-            .iter()
-            .map(|(id, (name, time_ms))| json!([id, name, time_ms]))
-            .collect();
-        text(&rows)
-    }
-}
-
-impl UsageSums {
-    fn add(&mut self, record: &Record) {
-        let added = [
-            1,
-            u64::from(record.is_error()),
-            u64::from(record.is_failover()),
-            u64::from(record.estimated),
-            record.usage.prompt_tokens,
-            record.usage.completion_tokens,
-            record.usage.cached_tokens,
-            record.usage.reasoning_tokens,
-            record.cost_micro_usd,
-        ];
-        for (sum, value) in self.sums.iter_mut().zip(added) {
-            *sum = sum.saturating_add(value);
-        }
-        let [total, first_byte] = &mut self.histograms;
-        total.add(record.total_ms);
-        if let Some(milliseconds) = record.first_byte_ms {
-            first_byte.add(milliseconds);
-        }
-    }
-
-    /// In the order of [`schema::summed_columns`].
-    fn columns(&self) -> impl Iterator<Item = u64> {
-        let histograms = self
-            .histograms
-            .iter()
-            .flat_map(|histogram| histogram.buckets.iter().copied().chain([histogram.sum_ms]));
-        self.sums.iter().copied().chain(histograms)
-    }
+#[derive(Serialize)]
+struct Attempt<'a> {
+    channel: &'a str,
+    key: &'a str,
+    outcome: &'static str,
+    status: Option<u16>,
+    ms: u64,
 }

@@ -30,14 +30,14 @@ const INSERT_REQUESTS: &str = "INSERT INTO request (id, time_ms, key, channel, u
     cached_tokens, reasoning_tokens, estimated, ended, cost_micro_usd) \
     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, \
     value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, value ->> 14, value ->> 15, \
-    value ->> 16, value ->> 17, value ->> 18, value ->> 19 FROM json_each(NEW.requests)";
+    value ->> 16, value ->> 17, value ->> 18, value ->> 19 FROM (SELECT value FROM json_each(NEW.requests) LIMIT -1) WHERE true";
 
 const ADD_TALLIES: &str = "INSERT INTO tally_hour (hour, kind, channel, word, count) \
-    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(NEW.tallies) WHERE true \
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM (SELECT value FROM json_each(NEW.tallies) LIMIT -1) WHERE true \
     ON CONFLICT (hour, kind, channel, word) DO UPDATE SET count = count + excluded.count";
 
 const NOTE_ACTORS: &str = "INSERT INTO actor (id, name, last_used_ms) \
-    SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(NEW.actors) WHERE true \
+    SELECT value ->> 0, value ->> 1, value ->> 2 FROM (SELECT value FROM json_each(NEW.actors) LIMIT -1) WHERE true \
     ON CONFLICT (id) DO UPDATE SET name = excluded.name, last_used_ms = max(last_used_ms, excluded.last_used_ms)";
 
 /// What version 2 adds to version 1.
@@ -73,7 +73,7 @@ fn add_usage() -> String {
            CASE WHEN value ->> 4 OR EXISTS (SELECT 1 FROM usage_hour AS known WHERE known.hour = {all_hours} \
                AND known.key = '' AND known.channel = value ->> 2 AND known.model = value ->> 3) \
              OR (SELECT count(*) FROM usage_hour AS known WHERE known.hour = {all_hours}) < {MAX_SUBJECTS} \
-           THEN value ->> 3 ELSE '' END{values} FROM json_each(NEW.usage) WHERE true \
+           THEN value ->> 3 ELSE '' END{values} FROM (SELECT value FROM json_each(NEW.usage) LIMIT -1) WHERE true \
          ON CONFLICT (hour, key, channel, model) DO UPDATE SET {additions}"
     )
 }

@@ -8,3 +8,4 @@ mod intake;
 pub mod price;
 pub mod record;
 pub mod schema;
+mod sums;

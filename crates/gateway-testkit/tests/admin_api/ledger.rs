@@ -5,7 +5,7 @@ use gateway_core::ports::{Clock as _, Place, Sql as _};
 use gateway_core::sql::{Statement, Value as SqlValue};
 use gateway_core::units::Timestamp;
 use gateway_core::usage::record::{Actor, AttemptRecord, End, ModelKnown, Outcome, Record};
-use gateway_core::usage::{batch, schema};
+use gateway_core::usage::{batch::Batch, schema};
 use gateway_core::wire::usage::Usage;
 use gateway_testkit::fakes::{DatabaseFault, START, block_on};
 use serde_json::{Value, json};
@@ -62,7 +62,11 @@ fn run(gateway: &Gateway, statements: Vec<Statement>) {
 
 pub fn write(gateway: &Gateway, records: &[Record]) {
     run(gateway, schema::migration(0));
-    run(gateway, vec![batch::statement(records)]);
+    let mut batch = Batch::default();
+    for record in records {
+        batch.add(record);
+    }
+    run(gateway, vec![batch.statement()]);
 }
 
 /// The ids' numbers of a page.
