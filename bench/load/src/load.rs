@@ -56,7 +56,8 @@ pub async fn measure(target: &Target, connections: usize, time: Duration) -> Res
     }
     let elapsed = started.elapsed();
     let cpu_used = cpu::seconds(target.pid)? - cpu_before;
-    summarise(latencies, elapsed, cpu_used)
+    let requests = latencies.len();
+    summarise(latencies, requests, elapsed, cpu_used)
 }
 
 async fn closed_loop(
@@ -88,10 +89,16 @@ pub async fn first_token(connection: &mut Connection, key: &str) -> Result<Durat
     connection.first_piece(request).await
 }
 
-fn summarise(mut latencies: Vec<Duration>, elapsed: Duration, cpu_seconds: f64) -> Result<Cell> {
+/// A cell of so many requests, out of the latencies of those that are alike.
+pub fn summarise(
+    mut latencies: Vec<Duration>,
+    requests: usize,
+    elapsed: Duration,
+    cpu_seconds: f64,
+) -> Result<Cell> {
     ensure!(!latencies.is_empty(), "not a single request was answered");
     latencies.sort_unstable();
-    let requests = f64::from(u32::try_from(latencies.len())?);
+    let requests = f64::from(u32::try_from(requests)?);
     Ok(Cell {
         per_second: requests / elapsed.as_secs_f64(),
         p50_ms: milliseconds(quantile(&latencies, 50)),
@@ -129,7 +136,7 @@ mod tests {
     #[test]
     fn a_cell_is_rates_over_the_time_that_passed() {
         let latencies = vec![Duration::from_millis(2); 500];
-        let cell = summarise(latencies, Duration::from_secs(2), 0.1).unwrap();
+        let cell = summarise(latencies, 500, Duration::from_secs(2), 0.1).unwrap();
         let expected = Cell {
             per_second: 250.0,
             p50_ms: 2.0,
@@ -137,6 +144,6 @@ mod tests {
             cpu_per_1000: 0.2,
         };
         assert_eq!(cell, expected);
-        assert!(summarise(Vec::new(), Duration::from_secs(1), 0.0).is_err());
+        assert!(summarise(Vec::new(), 0, Duration::from_secs(1), 0.0).is_err());
     }
 }

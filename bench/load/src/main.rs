@@ -6,6 +6,7 @@
 mod client;
 mod cpu;
 mod load;
+mod mixed;
 mod servers;
 mod setup;
 mod table;
@@ -135,6 +136,23 @@ async fn run(arguments: &Arguments) -> Result<()> {
         for (index, stream) in streams.iter_mut().enumerate() {
             let first = load::first_token(stream, &targets[index].key).await;
             results.add_first_token(index, first.context(targets[index].name)?);
+        }
+    }
+
+    // 3. Requests of all kinds, with and without the ledger.
+    for round in 0..plan.rounds {
+        for turn in 0..2 {
+            let which = (turn + round) % 2;
+            let target = targets[targets.len() - 2 + which];
+            eprintln!(
+                "{:>4} s  round {} of {}: {} under a mixed load",
+                started.elapsed().as_secs(),
+                round + 1,
+                plan.rounds,
+                target.name
+            );
+            mixed::measure(target, plan.warm_up).await?;
+            results.add_mixed(which, mixed::measure(target, plan.cell).await?);
         }
     }
     print!("{}", results.render());

@@ -11,7 +11,8 @@ use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::Arguments;
-use crate::{cpu, setup};
+use crate::client::Connection;
+use crate::{cpu, mixed, setup};
 
 /// A server under load: how the table names it, where it listens, whose processor time counts.
 #[derive(Debug, Clone)]
@@ -36,6 +37,7 @@ impl Stage {
         let mut command = Command::new(arguments.programs.join("scripted-upstream"));
         command.args(["--listen", "127.0.0.1:0", "--no-log"]);
         let direct = Server::start("upstream directly", command)?;
+        mixed::script(&mut Connection::open(direct.target.address).await?).await?;
         match &arguments.nginx {
             Some(nginx) => Self::on_the_local_host(arguments, state, direct, nginx).await,
             None => Self::on_workerd(arguments, state, direct).await,

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::client::{Connection, post, request};
 use crate::load::PATH;
+use crate::mixed;
 
 /// A change is promised to be in force within 2 s; this leaves room for a busy machine.
 const IN_FORCE: Duration = Duration::from_secs(5);
@@ -25,7 +26,7 @@ pub fn password() -> Result<String> {
     Ok(format!("{:032x}", u128::from_le_bytes(bytes)))
 }
 
-/// Creates a channel to the upstream and a client key, waits until both are in force, and returns the key.
+/// Creates channels to the upstream and a client key, waits until they are in force, and returns the key.
 pub async fn prepare(
     gateway: SocketAddr,
     password: &str,
@@ -58,6 +59,8 @@ pub async fn prepare(
         "models": ["bench-model"],
     });
     call(&mut connection, "/admin/api/channels", &token, &channel).await?;
+    let base_url = format!("http://{upstream}/v1");
+    mixed::prepare(&mut connection, &token, &base_url).await?;
     let key = call(
         &mut connection,
         "/admin/api/keys",
@@ -85,7 +88,13 @@ pub async fn prepare(
     }
 }
 
-async fn call(connection: &mut Connection, path: &str, token: &str, body: &Value) -> Result<Value> {
+/// Posts JSON and takes JSON, or nothing, as a successful answer.
+pub async fn call(
+    connection: &mut Connection,
+    path: &str,
+    token: &str,
+    body: &Value,
+) -> Result<Value> {
     let request = post(
         connection.address(),
         path,
@@ -98,6 +107,9 @@ async fn call(connection: &mut Connection, path: &str, token: &str, body: &Value
         "{path} answers {status}: {}",
         String::from_utf8_lossy(&answer)
     );
+    if answer.is_empty() {
+        return Ok(Value::Null);
+    }
     serde_json::from_slice(&answer).with_context(|| format!("{path} answers no JSON"))
 }
 

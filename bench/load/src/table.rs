@@ -1,5 +1,6 @@
 //! The table: medians over the rounds, and ratios. Owns the Markdown; measures nothing.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::load::{Cell, milliseconds};
@@ -13,6 +14,8 @@ pub struct Results<const ROWS: usize> {
     connections: [usize; ROWS],
     cells: Vec<[Vec<Cell>; ROWS]>,
     first_tokens: Vec<Vec<Duration>>,
+    /// With the ledger, and without.
+    mixed: [Vec<Cell>; 2],
 }
 
 impl<const ROWS: usize> Results<ROWS> {
@@ -24,12 +27,18 @@ impl<const ROWS: usize> Results<ROWS> {
             first_tokens: names.iter().map(|_| Vec::new()).collect(),
             names,
             connections,
+            mixed: [Vec::new(), Vec::new()],
         }
     }
 
     /// One round's figures of one server at one number of connections.
     pub fn add(&mut self, target: usize, row: usize, cell: Cell) {
         self.cells[target][row].push(cell);
+    }
+
+    /// One round's figures of the mixed load, of the gateway (0) or of the one without its ledger (1).
+    pub fn add_mixed(&mut self, which: usize, cell: Cell) {
+        self.mixed[which].push(cell);
     }
 
     /// One stream's time to its first byte.
@@ -85,10 +94,37 @@ impl<const ROWS: usize> Results<ROWS> {
         format!(
             "{text}\ngateway / pass-through, requests per second: {}\n\
              gateway / gateway without ledger, requests per second: {}\n\
-             gateway / gateway without ledger, p50: {}\n",
+             gateway / gateway without ledger, p50: {}\n\n{}",
             ratio(pass_through, rate),
             ratio(without_ledger, rate),
             ratio(without_ledger, p50),
+            self.mixed_load(),
+        )
+    }
+
+    /// The table of the mixed load.
+    fn mixed_load(&self) -> String {
+        let of = |which: usize, figure: fn(&Cell) -> f64| {
+            median(self.mixed[which].iter().map(figure).collect())
+        };
+        let mut text = String::from(
+            "| mixed load | requests/s | p50 of chats, ms | p99 of chats, ms | CPU s per 1,000 |\n|---|--:|--:|--:|--:|\n",
+        );
+        for (which, name) in ["gateway", "gateway, ledger off"].into_iter().enumerate() {
+            let _ = writeln!(
+                text,
+                "| {name} | {:.0} | {:.2} | {:.2} | {:.3} |",
+                of(which, |cell| cell.per_second),
+                of(which, |cell| cell.p50_ms),
+                of(which, |cell| cell.p99_ms),
+                of(which, |cell| cell.cpu_per_1000),
+            );
+        }
+        let ratio = |figure: fn(&Cell) -> f64| percent(of(0, figure), of(1, figure));
+        format!(
+            "{text}\nmixed load, gateway / gateway without ledger: requests per second {}, p50 of chats {}\n",
+            ratio(|cell| cell.per_second),
+            ratio(|cell| cell.p50_ms)
         )
     }
 
@@ -156,13 +192,25 @@ mod tests {
         assert!(text.lines().any(|line| line == gateway), "{text}");
         let direct = "| 1 | direct | 4000 | 100 % | 200 % | 1.00 | 2.50 | 0.125 |  |";
         assert!(text.lines().any(|line| line == direct), "{text}");
+        let ratios = "gateway / pass-through, requests per second: 90 % at 1\n\
+            gateway / gateway without ledger, requests per second: 96 % at 1\n\
+            gateway / gateway without ledger, p50: 100 % at 1\n";
+        assert!(text.contains(ratios), "{text}");
+    }
+
+    #[test]
+    fn the_mixed_load_compares_with_and_without_the_ledger() {
+        let mut results = Results::new(vec!["direct", "bare", "gateway", "without ledger"], [1]);
+        for (with, without) in [(970.0, 1000.0), (1.0, 1.0), (980.0, 1000.0)] {
+            results.add_mixed(0, cell(with));
+            results.add_mixed(1, cell(without));
+        }
+        let text = results.render();
         assert!(
-            text.ends_with(
-                "gateway / pass-through, requests per second: 90 % at 1\n\
-                 gateway / gateway without ledger, requests per second: 96 % at 1\n\
-                 gateway / gateway without ledger, p50: 100 % at 1\n"
-            ),
+            text.contains("| gateway | 970 | 1.00 | 2.50 | 0.125 |"),
             "{text}"
         );
+        let line = "mixed load, gateway / gateway without ledger: requests per second 97 %, p50 of chats 100 %\n";
+        assert!(text.ends_with(line), "{text}");
     }
 }

@@ -1,6 +1,9 @@
 //! How many tokens an answer took, by the upstream's own word. Owns the spellings in use: chat completions,
 //! embeddings and their relatives, `/v1/responses`, Anthropic's messages. Estimates nothing.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -106,6 +109,9 @@ pub fn of_object(raw: &RawValue) -> Option<Usage> {
     })
 }
 
+/// Prepared once: in a short answer that takes longer than the search.
+static NAME: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"\"usage\""));
+
 /// The usage that a whole JSON answer states. Nothing is parsed in an answer that does not mention any.
 pub fn of_body(body: &[u8]) -> Option<Usage> {
     #[derive(Deserialize)]
@@ -113,7 +119,7 @@ pub fn of_body(body: &[u8]) -> Option<Usage> {
         #[serde(borrow, default)]
         usage: Option<&'a RawValue>,
     }
-    memchr::memmem::find(body, b"\"usage\"")?;
+    NAME.find(body)?;
     let answer: Answer<'_> = serde_json::from_slice(body).ok()?;
     of_object(answer.usage?)
 }
