@@ -86,14 +86,17 @@ struct RowView<'a> {
     cost_micro_usd: u64,
 }
 
-/// An attempt as it stands in the database.
+/// An attempt as it stands in the database: a list in this order. Channel and key are the row's own where they are left
+/// out.
 #[derive(Deserialize)]
 struct StoredAttempt {
-    channel: String,
-    key: String,
     outcome: String,
     status: Option<u16>,
     ms: u64,
+    #[serde(default)]
+    channel: Option<String>,
+    #[serde(default)]
+    key: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -129,7 +132,11 @@ pub async fn list<P: AdminPorts>(ports: &P, uri: &Uri) -> Result<Reply, GatewayE
     for (row, attempts) in &rows {
         let places = [row.get(2), row.get(3)].into_iter().flatten();
         actors.extend(places.filter_map(Value::text));
-        actors.extend(attempts.iter().map(|attempt| attempt.channel.as_str()));
+        actors.extend(
+            attempts
+                .iter()
+                .filter_map(|attempt| attempt.channel.as_deref()),
+        );
     }
     let names = Names::of(ports, &document, actors).await?;
     let view = PageView {
@@ -305,13 +312,20 @@ fn view<'a>(row: &'a Row, attempts: &'a [StoredAttempt], names: &'a Names) -> Ro
         status: count(9),
         attempts: attempts
             .iter()
-            .map(|attempt| AttemptView {
-                channel: &attempt.channel,
-                channel_name: names.get(&attempt.channel),
-                key: &attempt.key,
-                outcome: &attempt.outcome,
-                status: attempt.status,
-                ms: attempt.ms,
+            .map(|attempt| {
+                let own = (text(3).unwrap_or_default(), text(4).unwrap_or_default());
+                let (channel, key) = match (&attempt.channel, &attempt.key) {
+                    (Some(channel), Some(key)) => (channel.as_str(), key.as_str()),
+                    _ => own,
+                };
+                AttemptView {
+                    channel,
+                    channel_name: names.get(channel),
+                    key,
+                    outcome: &attempt.outcome,
+                    status: attempt.status,
+                    ms: attempt.ms,
+                }
             })
             .collect(),
         first_byte_ms: row

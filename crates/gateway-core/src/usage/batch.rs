@@ -118,7 +118,7 @@ impl Serialize for Row<'_> {
         row.serialize_element(&u8::from(record.stream))?;
         row.serialize_element(&record.status)?;
         // The database keeps a list in a list as its text.
-        row.serialize_element(&Attempts(&record.attempts))?;
+        row.serialize_element(&Attempts(record))?;
         row.serialize_element(&record.first_byte_ms)?;
         row.serialize_element(&record.total_ms)?;
         row.serialize_element(&record.usage.prompt_tokens)?;
@@ -132,26 +132,38 @@ impl Serialize for Row<'_> {
     }
 }
 
-/// Attempts as the API shows them.
-struct Attempts<'a>(&'a [AttemptRecord]);
+/// A record's attempts, each a list of outcome, status and milliseconds, and of channel and key where these are not the
+/// record's own: most requests have a single attempt, whose names would make up a third of the log.
+struct Attempts<'a>(&'a Record);
 
 impl Serialize for Attempts<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(|attempt| Attempt {
-            channel: &attempt.channel,
-            key: &attempt.key,
-            outcome: attempt.outcome.word(),
-            status: attempt.status,
-            ms: attempt.ms,
+        let record = self.0;
+        let own_channel = record.channel.as_ref().map(|channel| channel.id.as_str());
+        let own_key = record.upstream_key.as_deref().unwrap_or_default();
+        serializer.collect_seq(record.attempts.iter().map(|attempt| {
+            let is_own = own_channel == Some(&attempt.channel) && own_key == attempt.key;
+            Attempt { attempt, is_own }
         }))
     }
 }
 
-#[derive(Serialize)]
 struct Attempt<'a> {
-    channel: &'a str,
-    key: &'a str,
-    outcome: &'static str,
-    status: Option<u16>,
-    ms: u64,
+    attempt: &'a AttemptRecord,
+    is_own: bool,
+}
+
+impl Serialize for Attempt<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let attempt = self.attempt;
+        let mut list = serializer.serialize_seq(None)?;
+        list.serialize_element(attempt.outcome.word())?;
+        list.serialize_element(&attempt.status)?;
+        list.serialize_element(&attempt.ms)?;
+        if !self.is_own {
+            list.serialize_element(&attempt.channel)?;
+            list.serialize_element(&attempt.key)?;
+        }
+        list.end()
+    }
 }

@@ -25,6 +25,9 @@ pub const HAND_OVER: &str =
 const VIEW: &str = "CREATE VIEW IF NOT EXISTS ledger_batch (requests, usage, tallies, actors) AS \
     SELECT '[]', '[]', '[]', '[]'";
 
+// Each `LIMIT -1` keeps SQLite from folding the list into the statement around it, where it would make the text of a row
+// anew for every column that is taken out of it.
+
 const INSERT_REQUESTS: &str = "INSERT INTO request (id, time_ms, key, channel, upstream_key, model, \
     upstream_model, endpoint, stream, status, attempts, first_byte_ms, total_ms, prompt_tokens, completion_tokens, \
     cached_tokens, reasoning_tokens, estimated, ended, cost_micro_usd) \

@@ -186,6 +186,16 @@ fn a_row_of_the_log_says_everything() {
     let key = key["id"].as_str().unwrap();
     let mut only = record(0);
     only.key.id = key.to_owned();
+    // One attempt elsewhere, one with another key, one that answered.
+    let failed = |channel: &str, key: &str| AttemptRecord {
+        channel: channel.to_owned(),
+        key: key.to_owned(),
+        outcome: Outcome::Unreachable,
+        status: None,
+        ms: 3,
+    };
+    only.attempts.insert(0, failed("ch_b", ""));
+    only.attempts.insert(1, failed("ch_a", "uk_a2"));
     write(&gateway, &[only]);
     let page = gateway.get("requests").expect(200);
     assert_eq!(
@@ -194,8 +204,13 @@ fn a_row_of_the_log_says_everything() {
             "id": format!("req_{:028}", 0), "time": "2026-11-22T00:00:00.000Z", "key": key, "key_name": "laptop",
             "channel": "ch_a", "channel_name": "name of ch_a", "upstream_key": "uk_a1", "model": "m",
             "upstream_model": "upstream/m", "endpoint": "/v1/chat/completions", "stream": true, "status": 200,
-            "attempts": [{"channel": "ch_a", "channel_name": "name of ch_a", "key": "uk_a1", "outcome": "answered",
-                "status": 200, "ms": 7}],
+            "attempts": [
+                {"channel": "ch_b", "channel_name": "ch_b", "key": "", "outcome": "unreachable", "status": null, "ms": 3},
+                {"channel": "ch_a", "channel_name": "name of ch_a", "key": "uk_a2", "outcome": "unreachable", "status": null,
+                    "ms": 3},
+                {"channel": "ch_a", "channel_name": "name of ch_a", "key": "uk_a1", "outcome": "answered", "status": 200,
+                    "ms": 7}
+            ],
             "first_byte_ms": 80, "total_ms": 900, "prompt_tokens": 10, "completion_tokens": 5, "cached_tokens": 4,
             "reasoning_tokens": 1, "estimated": false, "end": "complete", "cost_micro_usd": 3
         }])
