@@ -14,20 +14,20 @@ use gateway_tests::{Gateway, eventually, store};
 /// A record is in the database within a second of its response; a busy machine gets some more.
 const WRITTEN_WITHIN: Duration = Duration::from_secs(5);
 
-/// The number that a query gives; 0 as long as there is no table.
+/// The number that a query gives; 0 as long as the tables are not made.
 fn number(gateway: &Gateway, query: &str) -> Result<i64> {
     let ledger = store::ledger(gateway.state())?;
-    let is_there: i64 = ledger.query_row(
-        "SELECT count(*) FROM sqlite_master WHERE name = 'gateway_schema'",
-        [],
-        |row| row.get(0),
-    )?;
-    if is_there == 0 {
+    let read = |query: &str| {
+        ledger
+            .query_row(query, [], |row| row.get::<_, i64>(0))
+            .with_context(|| query.to_owned())
+    };
+    // The tables are made one by one, and a version is told when all of them are there.
+    let versions = "SELECT count(*) FROM sqlite_master WHERE name = 'gateway_schema'";
+    if read(versions)? == 0 || read("SELECT count(*) FROM gateway_schema")? == 0 {
         return Ok(0);
     }
-    ledger
-        .query_row(query, [], |row| row.get(0))
-        .with_context(|| query.to_owned())
+    read(query)
 }
 
 /// Waits until the log has so many rows.
