@@ -7,11 +7,12 @@ use http::StatusCode;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::channel_view::ChannelView;
 use super::health::{self, Status};
 use super::{AdminSettings, document};
 use crate::attempt::health::Health;
 use crate::config::import::{self, Refused};
-use crate::config::model::{Azure, Channel, Document, Prices, Provider, StoredSecret, UpstreamKey};
+use crate::config::model::{Channel, Document, StoredSecret, UpstreamKey};
 use crate::config::seal;
 use crate::config::validate::{ChannelChange, KeyChange, MAX_CHANNELS, Problems};
 use crate::error::{Case, GatewayError};
@@ -19,36 +20,7 @@ use crate::ids;
 use crate::ports::{AdminPorts, Random};
 use crate::reply::{self, Reply};
 use crate::secret;
-use crate::time_text;
 use crate::units::Timestamp;
-
-/// A channel as the API shows it: everything but the keys themselves.
-#[derive(Serialize)]
-struct ChannelView<'a> {
-    id: &'a str,
-    name: &'a str,
-    enabled: bool,
-    provider: Provider,
-    base_url: &'a str,
-    keys: Vec<KeyView<'a>>,
-    models: &'a [String],
-    model_map: &'a BTreeMap<String, String>,
-    priority: u16,
-    weight: u16,
-    headers: &'a BTreeMap<String, String>,
-    drop_params: &'a [String],
-    stream_usage: bool,
-    connect_timeout_ms: u64,
-    first_byte_timeout_ms: u64,
-    idle_timeout_ms: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    hedge_after_ms: Option<u64>,
-    azure: Option<&'a Azure>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    prices: &'a Prices,
-    created_at: String,
-    updated_at: String,
-}
 
 /// An upstream key as the API shows it.
 #[derive(Serialize)]
@@ -62,15 +34,15 @@ struct KeyView<'a> {
 
 #[derive(Serialize)]
 struct ListView<'a> {
-    data: Vec<ChannelView<'a>>,
+    data: Vec<ChannelView<'a, KeyView<'a>>>,
 }
 
-impl<'a> ChannelView<'a> {
-    fn new(channel: &'a Channel, health: &Health, now: Timestamp) -> Self {
+impl<'a> KeyView<'a> {
+    fn of(channel: &'a Channel, health: &Health, now: Timestamp) -> Vec<Self> {
         let known = health.channel(&channel.id);
-        let key = |key: &'a UpstreamKey| {
+        let view = |key: &'a UpstreamKey| {
             let (status, until) = Status::of(known.and_then(|known| known.keys.get(&key.id)), now);
-            KeyView {
+            Self {
                 id: &key.id,
                 hint: &key.hint,
                 enabled: key.enabled,
@@ -78,30 +50,12 @@ impl<'a> ChannelView<'a> {
                 until,
             }
         };
-        Self {
-            id: &channel.id,
-            name: &channel.name,
-            enabled: channel.enabled,
-            provider: channel.provider,
-            base_url: &channel.base_url,
-            keys: channel.keys.iter().map(key).collect(),
-            models: &channel.models,
-            model_map: &channel.model_map,
-            priority: channel.priority,
-            weight: channel.weight,
-            headers: &channel.headers,
-            drop_params: &channel.drop_params,
-            stream_usage: channel.stream_usage,
-            connect_timeout_ms: channel.connect_timeout_ms,
-            first_byte_timeout_ms: channel.first_byte_timeout_ms,
-            idle_timeout_ms: channel.idle_timeout_ms,
-            hedge_after_ms: channel.hedge_after_ms,
-            azure: channel.azure.as_ref(),
-            prices: &channel.prices,
-            created_at: time_text::format(channel.created_at),
-            updated_at: time_text::format(channel.updated_at),
-        }
+        channel.keys.iter().map(view).collect()
     }
+}
+
+fn view<'a>(channel: &'a Channel, health: &Health, now: Timestamp) -> ChannelView<'a, KeyView<'a>> {
+    ChannelView::new(channel, KeyView::of(channel, health, now))
 }
 
 /// `GET channels`.
@@ -111,7 +65,7 @@ pub async fn list<P: AdminPorts>(ports: &P) -> Result<Reply, GatewayError> {
     let data = document
         .channels
         .iter()
-        .map(|channel| ChannelView::new(channel, &health, now))
+        .map(|channel| view(channel, &health, now))
         .collect();
     Ok(reply::json(StatusCode::OK, &ListView { data }))
 }
@@ -121,7 +75,7 @@ pub async fn show<P: AdminPorts>(ports: &P, id: &str) -> Result<Reply, GatewayEr
     let mut document = document::load(ports).await?;
     let channel = find(&mut document, id)?;
     let health = health::load(ports).await;
-    let view = ChannelView::new(channel, &health, ports.now());
+    let view = view(channel, &health, ports.now());
     Ok(reply::json(StatusCode::OK, &view))
 }
 
@@ -148,7 +102,7 @@ pub async fn create<P: AdminPorts>(
     })
     .await?;
     ports.line(format_args!("admin: channel {} created", channel.id));
-    let view = ChannelView::new(&channel, &Health::default(), ports.now());
+    let view = view(&channel, &Health::default(), ports.now());
     Ok(reply::json(StatusCode::CREATED, &view))
 }
 
@@ -171,7 +125,7 @@ pub async fn change<P: AdminPorts>(
     .await?;
     health::forget(ports, id).await;
     ports.line(format_args!("admin: channel {id} changed"));
-    let view = ChannelView::new(&channel, &Health::default(), ports.now());
+    let view = view(&channel, &Health::default(), ports.now());
     Ok(reply::json(StatusCode::OK, &view))
 }
 

@@ -6,19 +6,15 @@
 //! between is replaced like everything before it. Who wants to be sure to replace only what they have seen sends the
 //! `ETag` of their export as `If-Match`.
 
-use std::collections::BTreeMap;
-
 use http::header::{ETAG, HeaderValue, IF_MATCH};
 use http::{HeaderMap, StatusCode, Uri};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::channel_view::ChannelView;
 use super::{AdminSettings, document, health, query};
 use crate::config::import::{self, Refused};
-use crate::config::model::{
-    Azure, Channel, ClientKey, DOCUMENT_VERSION, Document, Limits, Prices, Provider, Settings,
-    UpstreamKey,
-};
+use crate::config::model::{ClientKey, DOCUMENT_VERSION, Document, Limits, Settings, UpstreamKey};
 use crate::config::seal;
 use crate::config::validate::{DocumentDraft, Problems};
 use crate::error::{Case, GatewayError};
@@ -31,36 +27,9 @@ use crate::time_text;
 #[derive(Serialize)]
 struct DocumentView<'a> {
     version: u32,
-    channels: Vec<ChannelView<'a>>,
+    channels: Vec<ChannelView<'a, UpstreamKeyView<'a>>>,
     keys: Vec<ClientKeyView<'a>>,
     settings: &'a Settings,
-}
-
-/// A channel as it travels: what is configured, not how it fares.
-#[derive(Serialize)]
-struct ChannelView<'a> {
-    id: &'a str,
-    name: &'a str,
-    enabled: bool,
-    provider: Provider,
-    base_url: &'a str,
-    keys: Vec<UpstreamKeyView<'a>>,
-    models: &'a [String],
-    model_map: &'a BTreeMap<String, String>,
-    priority: u16,
-    weight: u16,
-    headers: &'a BTreeMap<String, String>,
-    drop_params: &'a [String],
-    stream_usage: bool,
-    connect_timeout_ms: u64,
-    first_byte_timeout_ms: u64,
-    idle_timeout_ms: u64,
-    hedge_after_ms: Option<u64>,
-    azure: Option<&'a Azure>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    prices: &'a Prices,
-    created_at: String,
-    updated_at: String,
 }
 
 /// An upstream key as it travels; whole only when that was asked for.
@@ -205,34 +174,6 @@ fn open(settings: &AdminSettings, key: &UpstreamKey) -> Result<Secret<String>, G
             key.id
         ))
     })
-}
-
-impl<'a> ChannelView<'a> {
-    fn new(channel: &'a Channel, keys: Vec<UpstreamKeyView<'a>>) -> Self {
-        Self {
-            id: &channel.id,
-            name: &channel.name,
-            enabled: channel.enabled,
-            provider: channel.provider,
-            base_url: &channel.base_url,
-            keys,
-            models: &channel.models,
-            model_map: &channel.model_map,
-            priority: channel.priority,
-            weight: channel.weight,
-            headers: &channel.headers,
-            drop_params: &channel.drop_params,
-            stream_usage: channel.stream_usage,
-            connect_timeout_ms: channel.connect_timeout_ms,
-            first_byte_timeout_ms: channel.first_byte_timeout_ms,
-            idle_timeout_ms: channel.idle_timeout_ms,
-            hedge_after_ms: channel.hedge_after_ms,
-            azure: channel.azure.as_ref(),
-            prices: &channel.prices,
-            created_at: time_text::format(channel.created_at),
-            updated_at: time_text::format(channel.updated_at),
-        }
-    }
 }
 
 impl<'a> ClientKeyView<'a> {

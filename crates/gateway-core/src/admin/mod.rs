@@ -3,6 +3,7 @@
 
 mod allowance;
 mod body;
+mod channel_view;
 mod channels;
 mod config;
 mod document;

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::outbound::{Incoming, Limits, Outbound};
 use super::{AdminSettings, document};
-use crate::config::model::{Channel, Provider};
+use crate::config::model::Provider;
 use crate::config::validate::{MAX_MODEL_CHARS, MAX_NAME_CHARS, Problems};
 use crate::error::{Case, GatewayError};
 use crate::ports::AdminPorts;
@@ -83,7 +83,7 @@ pub async fn run<P: AdminPorts>(
     let model = wish
         .model
         .as_deref()
-        .or_else(|| first_model(channel))
+        .or_else(|| channel.served_models().next())
         .ok_or_else(|| {
             Case::InvalidValue
                 .error("The channel names no model. Say which one to test with: `model`.")
@@ -109,21 +109,6 @@ pub async fn run<P: AdminPorts>(
         if outcome.ok { "it answers" } else { "it fails" }
     ));
     Ok(reply::json(StatusCode::OK, &outcome))
-}
-
-/// The first model that the channel serves by name.
-fn first_model(channel: &Channel) -> Option<&str> {
-    let deployments = channel
-        .azure
-        .iter()
-        .flat_map(|azure| azure.deployments.keys());
-    channel
-        .models
-        .iter()
-        .chain(channel.model_map.keys())
-        .chain(deployments)
-        .map(String::as_str)
-        .next()
 }
 
 /// A request for a test.

@@ -160,6 +160,18 @@ pub struct Channel {
     pub updated_at: Timestamp,
 }
 
+impl Channel {
+    /// The names by which clients ask for its models; none where it serves every model.
+    pub fn served_models(&self) -> impl Iterator<Item = &str> {
+        let deployments = self.azure.iter().flat_map(|azure| azure.deployments.keys());
+        self.models
+            .iter()
+            .chain(self.model_map.keys())
+            .chain(deployments)
+            .map(String::as_str)
+    }
+}
+
 /// Azure's part of a channel.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Azure {

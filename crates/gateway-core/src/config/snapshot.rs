@@ -146,7 +146,7 @@ impl Snapshot {
                     continue;
                 }
             }
-            let served = served_models(&stored);
+            let served: Vec<&str> = stored.served_models().collect();
             if served.is_empty() || (stored.models.is_empty() && stored.provider != Provider::Azure)
             {
                 snapshot.serving_all.push(index);
@@ -242,21 +242,6 @@ impl Snapshot {
             owner: &first.name,
         })
     }
-}
-
-/// The names under which a channel serves models.
-fn served_models(channel: &model::Channel) -> Vec<&str> {
-    let deployments = channel
-        .azure
-        .iter()
-        .flat_map(|azure| azure.deployments.keys());
-    channel
-        .models
-        .iter()
-        .chain(channel.model_map.keys())
-        .chain(deployments)
-        .map(String::as_str)
-        .collect()
 }
 
 fn prepare(
