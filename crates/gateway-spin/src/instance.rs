@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
 use std::io::{self, Write as _};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use gateway_core::ports::{Background, Clock, Log, Random};
 use gateway_core::units::Timestamp;
@@ -13,6 +13,8 @@ use rand::Rng as _;
 use rand::rngs::SmallRng;
 use spin_sdk::wasip3;
 use spin_sdk::wasip3::clocks::monotonic_clock;
+
+use crate::turn::{self, in_turns};
 
 /// The host's ports. Holds nothing: what lasts is the instance's.
 #[derive(Clone, Copy, Debug, Default)]
@@ -26,11 +28,7 @@ thread_local! {
 
 impl Clock for SpinPorts {
     fn now(&self) -> Timestamp {
-        // A clock before 1970 is no clock; zero makes everything look fresh instead of failing.
-        let since_epoch = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        Timestamp(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
+        turn::now()
     }
 
     async fn sleep(&self, duration: Duration) {
@@ -60,18 +58,13 @@ impl Log for SpinPorts {
 
 impl Background for SpinPorts {
     fn spawn(&self, work: impl Future<Output = ()> + 'static) {
-        wasip3::spawn(work);
+        wasip3::spawn(in_turns(work));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_clock_is_past_the_year_2020() {
-        assert!(SpinPorts.now().unix_seconds() > 1_577_836_800);
-    }
 
     #[test]
     fn random_bytes_fill_the_whole_slice() {

@@ -17,6 +17,7 @@ mod serve;
 mod settings;
 mod sql;
 mod store;
+mod turn;
 mod upstream;
 
 pub use body::Incoming;

@@ -20,6 +20,7 @@ use spin_sdk::wasip3::{wit_future, wit_stream};
 use crate::body::TrailersResult;
 use crate::failure::header_error;
 use crate::serve::fields;
+use crate::turn::in_turns;
 
 /// How often a relayed body that is silent looks whether the client is still there. The host tells a
 /// component that the client has gone only when it writes; the contract allows a second.
@@ -46,7 +47,7 @@ pub fn respond(reply: Reply, is_head: bool) -> Result<Response, ErrorCode> {
         }
         ReplyBody::Pieces(pieces) => {
             let (body, response) = Outgoing::new(status, &parts.headers)?;
-            wasip3::spawn(body.relay(pieces));
+            wasip3::spawn(in_turns(body.relay(pieces)));
             Ok(response)
         }
     }

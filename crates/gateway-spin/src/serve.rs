@@ -11,6 +11,7 @@ use spin_sdk::wasip3::http::types::{ErrorCode, Fields, HeaderError, Request, Res
 use crate::body::Incoming;
 use crate::budget::Slot;
 use crate::respond::respond;
+use crate::turn::in_turns;
 
 /// Whether the handler reads the name under which the client called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +38,7 @@ where
     let memory = Slot::default();
     let request = incoming(request, authority, &memory)?;
     let is_head = request.method() == Method::HEAD;
-    respond(answer(request).await, is_head)
+    respond(in_turns(answer(request)).await, is_head)
 }
 
 fn incoming(
