@@ -84,8 +84,8 @@ impl Line {
     }
 
     fn finish(&mut self, mut write: impl FnMut(&str)) {
-        let text = String::from_utf8_lossy(&self.bytes);
-        if !QUIET.load(Ordering::Relaxed) || (self.is_stderr && tells_an_error(&text)) {
+        if !QUIET.load(Ordering::Relaxed) || (self.is_stderr && tells_an_error(&self.bytes)) {
+            let text = String::from_utf8_lossy(&self.bytes);
             write(&format!("{}{text}", self.prefix));
         }
         self.bytes.clear();
@@ -93,9 +93,9 @@ impl Line {
 }
 
 /// Components have no levels on stderr: a line that speaks of an error or a panic counts as one.
-fn tells_an_error(line: &str) -> bool {
-    let line = line.to_ascii_lowercase();
-    line.contains("error") || line.contains("panic")
+fn tells_an_error(line: &[u8]) -> bool {
+    line.windows(5)
+        .any(|word| word.eq_ignore_ascii_case(b"error") || word.eq_ignore_ascii_case(b"panic"))
 }
 
 impl IsTerminal for ComponentLog {
@@ -165,9 +165,9 @@ mod tests {
 
     #[test]
     fn errors_and_panics_are_told_apart() {
-        assert!(tells_an_error("thread '<unnamed>' panicked at src/lib.rs"));
-        assert!(tells_an_error("ERROR: no"));
-        assert!(!tells_an_error("handled"));
+        assert!(tells_an_error(b"thread '<unnamed>' panicked at src/lib.rs"));
+        assert!(tells_an_error(b"ERROR: no"));
+        assert!(!tells_an_error(b"handled"));
     }
 
     #[test]

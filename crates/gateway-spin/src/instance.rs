@@ -4,7 +4,6 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
-use std::io::{self, Write as _};
 use std::time::Duration;
 
 use gateway_core::ports::{Background, Clock, Log, Random};
@@ -14,6 +13,7 @@ use rand::rngs::SmallRng;
 use spin_sdk::wasip3;
 use spin_sdk::wasip3::clocks::monotonic_clock;
 
+use crate::log;
 use crate::turn::{self, in_turns};
 
 /// The host's ports. Holds nothing: what lasts is the instance's.
@@ -49,10 +49,7 @@ impl Random for SpinPorts {
 
 impl Log for SpinPorts {
     fn line(&self, text: fmt::Arguments<'_>) {
-        // In one piece: standard error has no buffer, so each part of the text would be a call to the host.
-        let line = format!("{text}\n");
-        // A log that nobody takes is no reason to fail.
-        let _ = io::stderr().write_all(line.as_bytes());
+        log::line(text);
     }
 }
 

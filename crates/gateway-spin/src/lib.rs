@@ -12,6 +12,7 @@ mod body;
 mod budget;
 mod failure;
 mod instance;
+mod log;
 mod respond;
 mod serve;
 mod settings;

@@ -57,7 +57,10 @@ impl Cache {
             return Lookup::Load(None);
         };
         let snapshot = Rc::clone(&held.snapshot);
-        match now.since_ms(self.checked_at.get()) {
+        let checked_at = self.checked_at.get();
+        match now.since_ms(checked_at) {
+            // The clock was set back: nobody knows how old the copy is.
+            _ if now < checked_at => Lookup::Load(Some(snapshot)),
             age if age >= STALE_AFTER_MS => Lookup::Load(Some(snapshot)),
             age if age >= CHECK_AFTER_MS && !self.checking.replace(true) => {
                 Lookup::Revalidate(snapshot, Checking(Rc::clone(&self.checking)))
@@ -130,6 +133,10 @@ mod tests {
             cache.lookup(Timestamp(2_800)),
             Lookup::Load(Some(_))
         ));
+        assert!(
+            matches!(cache.lookup(Timestamp(999)), Lookup::Load(Some(_))),
+            "the clock was set back"
+        );
     }
 
     #[test]

@@ -3,14 +3,14 @@
 //! is worth is decided in `answer`, what a failure means in `crate::attempt`.
 
 use std::cell::Cell;
-use std::pin::pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::StreamExt as _;
 use futures_util::future::{self, Either};
-use futures_util::stream::FuturesUnordered;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -80,7 +80,7 @@ pub async fn run<P: ProxyPorts>(
     };
     // 3. Attempts until one answers, no candidate is left, or the time to the first byte is over.
     let mut story = Story::default();
-    let mut running = FuturesUnordered::new();
+    let mut running = Running::new();
     let mut wants_next = true;
     loop {
         let mut early = None;
@@ -91,7 +91,7 @@ pub async fn run<P: ProxyPorts>(
             match next {
                 Some(attempt) => {
                     story.begin(&attempt);
-                    running.push(attempt.make(call, &payload, &body, &model));
+                    running.push(Box::pin(attempt.make(call, &payload, &body, &model)));
                 }
                 None if early.is_some() => {}
                 None if running.is_empty() => return Ok(course.exhausted(&plan, &story)),
@@ -125,16 +125,39 @@ pub async fn run<P: ProxyPorts>(
     }
 }
 
+/// Attempts under way, seldom more than one. Not `FuturesUnordered`: having polled all it has, that wakes its task once
+/// more, which costs an instance another turn of each request.
+type Running<T> = Vec<Pin<Box<T>>>;
+
+/// The next outcome; `None` when nothing is under way.
+async fn outcome<T: Future>(running: &mut Running<T>) -> Option<T::Output> {
+    poll_fn(|context| {
+        for place in 0..running.len() {
+            if let Poll::Ready(outcome) = running[place].as_mut().poll(context) {
+                drop(running.swap_remove(place));
+                return Poll::Ready(Some(outcome));
+            }
+        }
+        if running.is_empty() {
+            Poll::Ready(None)
+        } else {
+            Poll::Pending
+        }
+    })
+    .await
+}
+
 /// The first outcome; `None` when `hedge_after` is over before there is one.
 async fn first<T: Future>(
-    running: &mut FuturesUnordered<T>,
+    running: &mut Running<T>,
     hedge_after: Option<Duration>,
     clock: &impl Clock,
 ) -> Option<T::Output> {
+    let outcome = outcome(running);
     match hedge_after {
-        None => running.next().await,
+        None => outcome.await,
         Some(hedge_after) => {
-            match future::select(running.next(), pin!(clock.sleep(hedge_after))).await {
+            match future::select(pin!(outcome), pin!(clock.sleep(hedge_after))).await {
                 Either::Left((outcome, _)) => outcome,
                 Either::Right(_) => None,
             }
@@ -145,7 +168,7 @@ async fn first<T: Future>(
 /// The next candidate, which may take a moment to be had, while attempts go on that are late already. One of them
 /// that ends meanwhile is `early`; nobody else is needed any more when it brings the answer.
 async fn beside<'a, P: ProxyPorts, T: Future<Output = Finished<'a, P>>>(
-    running: &mut FuturesUnordered<T>,
+    running: &mut Running<T>,
     next: impl Future<Output = Option<Attempt<'a, P>>>,
     early: &mut Option<Finished<'a, P>>,
 ) -> Option<Attempt<'a, P>> {
@@ -153,7 +176,7 @@ async fn beside<'a, P: ProxyPorts, T: Future<Output = Finished<'a, P>>>(
         return next.await;
     }
     // An outcome that is there already is looked at first.
-    match future::select(running.next(), pin!(next)).await {
+    match future::select(pin!(outcome(running)), pin!(next)).await {
         Either::Right((attempt, _)) => attempt,
         Either::Left((finished, next)) => {
             *early = finished;

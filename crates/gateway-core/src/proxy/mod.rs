@@ -8,6 +8,7 @@ mod attempt;
 mod authenticate;
 mod body;
 mod candidates;
+mod configuration;
 mod cors;
 mod entry;
 mod forward;
@@ -24,17 +25,15 @@ use std::fmt;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use futures_util::future;
 use http::{HeaderValue, Method, Request, Response};
 use http_body::Body;
 
-use crate::config::cache::{Cache, Lookup};
-use crate::config::model::Document;
+use crate::config::cache::Cache;
 use crate::config::seal::MasterKey;
 use crate::config::snapshot::Snapshot;
 use crate::error::{Case, GatewayError, printable};
 use crate::ids;
-use crate::ports::{ProxyPorts, Record};
+use crate::ports::ProxyPorts;
 use crate::reply::{self, Reply, ReplyBody};
 use crate::usage::record::End;
 use admit::Admission;
@@ -64,52 +63,6 @@ impl<P: ProxyPorts> Gateway<P> {
             ledger: ledger::Ledger::default(),
             admissions: admit::Admissions::default(),
         }
-    }
-
-    /// The configuration in force: from memory when it is young enough, else from the store, else, when
-    /// the store fails, the last known one.
-    async fn configuration(self: &Rc<Self>) -> Result<Rc<Snapshot>, GatewayError> {
-        let now = self.ports.now();
-        match self.cache.lookup(now) {
-            Lookup::Fresh(snapshot) => Ok(snapshot),
-            Lookup::Revalidate(snapshot, checking) => {
-                let gateway = Rc::clone(self);
-                self.ports.spawn(async move {
-                    let _ = gateway.load().await;
-                    drop(checking);
-                });
-                Ok(snapshot)
-            }
-            Lookup::Load(known) => self.load().await.or_else(|error| known.ok_or(error)),
-        }
-    }
-
-    async fn load(self: &Rc<Self>) -> Result<Rc<Snapshot>, GatewayError> {
-        let began = self.ports.now();
-        let unavailable = |reason: &dyn fmt::Display| {
-            self.ports
-                .line(format_args!("configuration not read: {reason}"));
-            self.cache.keep(self.ports.now());
-            Case::StoreUnavailable
-                .error("The gateway cannot read its configuration right now. Try again shortly.")
-        };
-        let master = self.master_key.as_ref().map_err(|reason| {
-            Case::Misconfigured.error(format!("The gateway's master_key is not usable: {reason}."))
-        })?;
-        // Both at once: an instance that lives for one request waits for the store only here.
-        let (config, ()) = future::join(self.ports.read(Record::Config), self.check()).await;
-        let raw = config.map_err(|error| unavailable(&error))?;
-        self.cache
-            .accept(raw, began, |raw| {
-                let document: Document =
-                    raw.map_or_else(|| Ok(Document::default()), serde_json::from_slice)?;
-                let snapshot = Snapshot::build(document, master.as_ref(), || self.ports.next_u64());
-                for problem in snapshot.problems() {
-                    self.ports.line(format_args!("configuration: {problem}"));
-                }
-                Ok::<_, serde_json::Error>(snapshot)
-            })
-            .map_err(|error| unavailable(&error))
     }
 }
 

@@ -2,7 +2,9 @@
 //! Owns the reading of OpenAI-shaped payloads; classifying an error is `attempt`'s work.
 
 use std::fmt;
+use std::sync::LazyLock;
 
+use memchr::memmem::Finder;
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
@@ -240,11 +242,15 @@ fn of_typed_event(kind: &str) -> Signal {
     }
 }
 
+// Prepared once: in a short answer that takes longer than the search.
+static ERROR: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"error"));
+static TITLE: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"\"title\""));
+
 /// Whether a whole JSON answer with a good status is an error all the same: a top-level `error` that is
 /// set, or a choice that ended with one.
 pub fn body_is_error(body: &[u8]) -> bool {
     // Only objects that mention an error or a problem at all are worth parsing.
-    let is_suspect = || contains(body, b"error") || contains(body, b"\"title\"");
+    let is_suspect = || ERROR.find(body).is_some() || TITLE.find(body).is_some();
     if body.first() == Some(&b'{') && is_suspect() {
         return serde_json::from_slice::<Payload<'_>>(body).is_ok_and(|payload| {
             payload.is_error() || payload.choices.is_some_and(|choices| choices.failed)
@@ -273,10 +279,6 @@ pub fn padding_before_json(body: &[u8]) -> usize {
             _ => return at,
         }
     }
-}
-
-fn contains(haystack: &[u8], needle: &[u8]) -> bool {
-    memchr::memmem::find(haystack, needle).is_some()
 }
 
 #[cfg(test)]

@@ -1,0 +1,107 @@
+//! Lines on their way to the host's standard error. Owns when they go: at once while the instance is quiet, together
+//! while it is busy, since each way costs a call to the host, for a busy gateway as much as the text itself.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::io::{self, Write as _};
+use std::time::Duration;
+
+use gateway_core::units::Timestamp;
+use spin_sdk::wasip3;
+use spin_sdk::wasip3::clocks::monotonic_clock;
+
+use crate::turn::{in_turns, now};
+
+/// Lines that come within this time of the last hand-over wait for its end: what an instance that traps may lose.
+const INTERVAL_MS: u64 = 10;
+/// So much does not wait. One call of `wasi:io/streams` takes 4,096 bytes, which leaves room for a long line.
+const MOST_BYTES: usize = 3_072;
+
+thread_local! {
+    static WAITING: RefCell<Waiting> = RefCell::default();
+    /// Whether a task is there that hands over what waits.
+    static HAS_WRITER: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Lines that the host does not have yet.
+#[derive(Debug, Default)]
+struct Waiting {
+    text: Vec<u8>,
+    /// When the last ones were handed over.
+    handed_over: Timestamp,
+}
+
+impl Waiting {
+    /// Milliseconds until what waits is handed over.
+    fn left_ms(&self, now: Timestamp) -> u64 {
+        if self.text.len() >= MOST_BYTES {
+            return 0;
+        }
+        INTERVAL_MS.saturating_sub(now.since_ms(self.handed_over))
+    }
+
+    fn hand_over(&mut self, now: Timestamp) {
+        self.handed_over = now;
+        if !self.text.is_empty() {
+            // A log that nobody takes is no reason to fail.
+            let _ = io::stderr().write_all(&self.text);
+            self.text.clear();
+        }
+    }
+}
+
+/// The duty to hand over what waits, also when its task is ended from outside.
+struct Writer;
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        HAS_WRITER.set(false);
+        WAITING.with_borrow_mut(|waiting| waiting.hand_over(now()));
+    }
+}
+
+/// Takes a line.
+pub fn line(text: fmt::Arguments<'_>) {
+    let left_ms = WAITING.with_borrow_mut(|waiting| {
+        // Memory takes everything.
+        let _ = writeln!(waiting.text, "{text}");
+        let now = now();
+        let left_ms = waiting.left_ms(now);
+        if left_ms == 0 {
+            waiting.hand_over(now);
+        }
+        left_ms
+    });
+    if left_ms > 0 && !HAS_WRITER.replace(true) {
+        let writer = Writer;
+        wasip3::spawn(in_turns(async move {
+            let pause = Duration::from_millis(left_ms).as_nanos();
+            monotonic_clock::wait_for(u64::try_from(pause).unwrap_or(u64::MAX)).await;
+            drop(writer);
+        }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quiet_instance_does_not_wait_and_a_busy_one_gathers() {
+        let mut waiting = Waiting::default();
+        let at = |milliseconds| Timestamp(1_000_000 + milliseconds);
+        assert_eq!(waiting.left_ms(at(0)), 0, "nothing was handed over before");
+        waiting.hand_over(at(0));
+        assert_eq!(waiting.left_ms(at(0)), INTERVAL_MS);
+        assert_eq!(waiting.left_ms(at(4)), INTERVAL_MS - 4);
+        assert_eq!(waiting.left_ms(at(INTERVAL_MS)), 0);
+    }
+
+    #[test]
+    fn much_text_does_not_wait() {
+        let mut waiting = Waiting::default();
+        waiting.hand_over(Timestamp(5));
+        waiting.text = vec![b'x'; MOST_BYTES];
+        assert_eq!(waiting.left_ms(Timestamp(5)), 0);
+    }
+}
