@@ -146,6 +146,7 @@ pub fn failure(status: StatusCode, error: &ErrorBody) -> Failure {
         401..=403 => Failure::KeyRefused,
         // 410: the model was retired.
         404 | 410 => Failure::ModelUnknown,
+        405 | 501 => Failure::OperationUnsupported,
         400 if refuses_the_key(error) => Failure::KeyRefused,
         400 if says_model_is_unknown(error) => Failure::ModelUnknown,
         408 | 409 | 425 => Failure::ServerError,

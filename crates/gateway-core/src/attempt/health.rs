@@ -111,7 +111,8 @@ impl Event {
             Failure::ServerError => (Reason::ServerError, failed.retry_after_ms),
             Failure::Throttled => (Reason::Throttled, failed.retry_after_ms),
             Failure::KeyRefused => (Reason::Refused, failed.retry_after_ms),
-            Failure::ModelUnknown => (Reason::ModelUnknown, None),
+            // Models are remembered by the kind of call; see `Operation::health_name`.
+            Failure::ModelUnknown | Failure::OperationUnsupported => (Reason::ModelUnknown, None),
         };
         let mark = Mark {
             reason,
@@ -194,6 +195,11 @@ impl ChannelHealth {
             Failure::Throttled | Failure::KeyRefused => {
                 let cured = self.cure(who, mark.began, true, (false, false));
                 cured | fail_one(&mut self.keys, &who.key, mark)
+            }
+            // Most servers look for the route before they look at the key.
+            Failure::OperationUnsupported => {
+                let cured = self.cure(who, mark.began, true, (false, false));
+                cured | self.fail_model(&who.model, mark)
             }
             Failure::ModelUnknown => {
                 let cured = self.cure(who, mark.began, true, (true, false));

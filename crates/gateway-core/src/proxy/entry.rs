@@ -291,7 +291,7 @@ const fn outcome(failure: Failure) -> Outcome {
         Failure::ServerError => Outcome::ServerError,
         Failure::Throttled => Outcome::Throttled,
         Failure::KeyRefused => Outcome::KeyRefused,
-        Failure::ModelUnknown => Outcome::ModelUnknown,
+        Failure::ModelUnknown | Failure::OperationUnsupported => Outcome::ModelUnknown,
         Failure::RequestRefused => Outcome::RequestRefused,
     }
 }

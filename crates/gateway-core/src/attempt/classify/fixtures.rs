@@ -77,6 +77,7 @@ const fn name(failure: Failure) -> (&'static str, &'static str) {
         Failure::Throttled => ("throttled", "key"),
         Failure::KeyRefused => ("key_refused", "key"),
         Failure::ModelUnknown => ("model_unknown", "model"),
+        Failure::OperationUnsupported => ("operation_unsupported", "model"),
         Failure::RequestRefused => ("request_refused", "request"),
     }
 }

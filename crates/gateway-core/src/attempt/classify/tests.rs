@@ -67,6 +67,8 @@ fn every_row_of_the_table() {
             Failure::RequestRefused,
         ),
         (413, "", Failure::RequestRefused),
+        (405, "", Failure::OperationUnsupported),
+        (501, "", Failure::OperationUnsupported),
         (
             422,
             r#"{"detail":[{"loc":["body","x"],"msg":"extra"}]}"#,
