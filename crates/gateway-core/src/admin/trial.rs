@@ -17,6 +17,7 @@ use crate::ports::AdminPorts;
 use crate::reply::{self, Reply};
 use crate::units::{MIB, Timestamp};
 use crate::wire::error_shape;
+use crate::wire::padding;
 use crate::wire::signals::{self, Signal};
 use crate::wire::sse::{self, Scanner};
 
@@ -250,9 +251,7 @@ async fn read<P: AdminPorts>(
 
 /// Whether a whole body is an answer.
 fn answer(body: &[u8], member: &str) -> Result<(), String> {
-    let text = body
-        .get(signals::padding_before_json(body)..)
-        .unwrap_or_default();
+    let text = body.get(padding::before_json(body)..).unwrap_or_default();
     if signals::body_is_error(text) {
         return Err(message(text));
     }

@@ -3,6 +3,8 @@
 
 use std::fmt::Write as _;
 
+use http::StatusCode;
+
 use super::{FailedAttempt, Failure};
 use crate::error::{Case, GatewayError, printable};
 use crate::ports::SendErrorKind;
@@ -39,6 +41,11 @@ pub fn error(
                 tell(attempts)
             ))
             .with_param("model")
+    } else if is_too_large_for_all(attempts) {
+        Case::RequestTooLarge.error(format!(
+            "The request is larger than any upstream key's rate limit allows. Tried: {}.",
+            tell(attempts)
+        ))
     } else if all(Failure::Throttled) {
         Case::RateLimited
             .error(format!(
@@ -55,6 +62,15 @@ pub fn error(
         Case::UpstreamFailed.error(format!("Every upstream failed. Tried: {}.", tell(attempts)))
     };
     error.as_exhausted()
+}
+
+/// Whether every upstream said that the request has more tokens than its key may spend in a minute: no waiting helps.
+fn is_too_large_for_all(attempts: &[FailedAttempt]) -> bool {
+    let is_too_large = |attempt: &FailedAttempt| {
+        attempt.failure == Failure::Throttled
+            && attempt.status == Some(StatusCode::PAYLOAD_TOO_LARGE)
+    };
+    !attempts.is_empty() && attempts.iter().all(is_too_large)
 }
 
 fn shortest_wait_s(attempts: &[FailedAttempt], spared_ms: Option<u64>) -> u64 {
@@ -110,8 +126,6 @@ const fn phase(kind: SendErrorKind) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use http::StatusCode;
-
     use super::*;
     use crate::error::ErrorBody;
 
@@ -190,6 +204,16 @@ mod tests {
         assert_eq!(
             outcome(&[unknown.clone(), unknown], false),
             (404, code("model_not_found"), None)
+        );
+        let too_large = failed("g", Failure::Throttled, Some(413), None);
+        assert_eq!(
+            outcome(&[too_large.clone(), too_large.clone()], false),
+            (413, code("request_too_large"), None)
+        );
+        assert_eq!(
+            outcome(&[too_large, throttled(None)], false).0,
+            429,
+            "another key may take it later"
         );
         assert_eq!(
             outcome(&[server], true),

@@ -25,6 +25,7 @@ use crate::reply::{BrokenBody, Reply, ReplyBody};
 use crate::units::{MIB, Timestamp};
 use crate::usage::record::End;
 use crate::wire::error_shape;
+use crate::wire::padding;
 use crate::wire::passing::Passing;
 use crate::wire::signals::{self, Signal};
 use crate::wire::sse::{self, Block, Scanner};
@@ -131,7 +132,7 @@ async fn json<P: ProxyPorts>(
             return Ok(reply(status, headers, pieces));
         }
     };
-    let padding = signals::padding_before_json(&whole);
+    let padding = padding::before_json(&whole);
     let whole = whole.slice(padding..);
     // No API answers so with JSON's content type: an empty body, or a page.
     if matches!(whole.first(), None | Some(b'<')) {
@@ -321,7 +322,7 @@ async fn read_whole<P: ProxyPorts>(
 ) -> Result<Result<Bytes, [Bytes; 2]>, FailedAttempt> {
     let mut whole = Joined::new(MAX_WHOLE_BYTES);
     loop {
-        let has_begun = signals::padding_before_json(whole.bytes()) < whole.bytes().len();
+        let has_begun = padding::before_json(whole.bytes()) < whole.bytes().len();
         let piece = if has_begun {
             next(body)
                 .await

@@ -183,7 +183,7 @@ impl<'a, P: ProxyPorts> Attempt<'a, P> {
                     && self.began.since_ms(self.received) > SOON_MS
                     && u128::from(now.since_ms(self.began) + CLOCK_SLACK_MS) < may_take
             }
-            failure => classify::is_too_large(failure, &failed.error),
+            failure => classify::is_of_one_request(failure, failed.status, &failed.error),
         }
     }
 

@@ -1,11 +1,15 @@
 //! Bytes in, bytes out: JSON edits in place, the SSE scanner, foreign error shapes.
 //! Everything here is pure and takes hostile input; nothing knows a port.
 
+pub mod choices;
 pub mod content;
+pub mod emptiness;
 pub mod error_shape;
 pub mod members;
 pub mod multipart;
+pub mod padding;
 pub mod passing;
 pub mod signals;
 pub mod sse;
+pub mod substance;
 pub mod usage;

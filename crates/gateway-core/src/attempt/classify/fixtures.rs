@@ -17,13 +17,14 @@ use serde_json::Value;
 use super::*;
 use crate::units::Timestamp;
 use crate::wire::signals::{self, Signal};
-use crate::wire::{error_shape, sse};
+use crate::wire::{error_shape, padding, sse};
 
 /// Whose payloads there must be.
-const PROVIDERS: [&str; 15] = [
+const PROVIDERS: [&str; 17] = [
     "anthropic",
     "azure",
     "cloudflare",
+    "dashscope",
     "deepseek",
     "fastapi",
     "gemini",
@@ -33,6 +34,7 @@ const PROVIDERS: [&str; 15] = [
     "ollama",
     "openai",
     "openrouter",
+    "stepfun",
     "together",
     "vllm",
     "xai",
@@ -108,7 +110,7 @@ fn error_text(name: &str, fixture: &Fixture) -> Vec<u8> {
     match fixture.phase {
         Phase::Head => body,
         Phase::InsideBody => {
-            let body = body[signals::padding_before_json(&body)..].to_vec();
+            let body = body[padding::before_json(&body)..].to_vec();
             assert!(
                 signals::body_is_error(&body),
                 "{name}: passes for an answer"
