@@ -9,6 +9,7 @@ pub mod members;
 pub mod multipart;
 pub mod padding;
 pub mod passing;
+pub mod scan;
 pub mod signals;
 pub mod sse;
 pub mod substance;
