@@ -57,8 +57,11 @@ async fn settings() -> Result<Rc<AdminSettings>, SettingError> {
         master_key,
         master_key_error,
     };
-    if let Some(text) = setting("config").await? {
-        startup::apply(&SpinPorts, &text, settings.protection()).await;
+    if let Some(text) = setting("config").await?
+        && !startup::apply(&SpinPorts, &text, settings.protection()).await
+    {
+        // Not kept: it is tried again with the next request.
+        return Ok(Rc::new(settings));
     }
     Ok(SETTINGS.with(|cell| Rc::clone(cell.get_or_init(|| Rc::new(settings)))))
 }

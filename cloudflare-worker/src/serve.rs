@@ -77,11 +77,18 @@ async fn parts() -> Rc<Parts> {
         master_key: master_key.clone().ok().flatten(),
         master_key_error: master_key.clone().err(),
     };
-    if let Some(text) = setting("CONFIG") {
-        startup::apply(&WorkerPorts(Reads::Exact), &text, settings.protection()).await;
-    }
+    let is_final = match setting("CONFIG") {
+        Some(text) => {
+            startup::apply(&WorkerPorts(Reads::Exact), &text, settings.protection()).await
+        }
+        None => true,
+    };
     let gateway = Rc::new(Gateway::new(WorkerPorts(Reads::Near), master_key));
     let parts = Rc::new(Parts { gateway, settings });
+    if !is_final {
+        // Not kept: the configuration in the variable is tried again with the next request.
+        return parts;
+    }
     PARTS.with(|cell| Rc::clone(cell.get_or_init(|| parts)))
 }
 

@@ -208,7 +208,8 @@ impl Case {
                 param: None,
                 code: Some(code.to_owned()),
             }),
-            retry_after_s: None,
+            // A store that was away may be back at once.
+            retry_after_s: matches!(self, Self::StoreUnavailable).then_some(1),
             exhausted: false,
             allow: None,
         }

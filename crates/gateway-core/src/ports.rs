@@ -161,12 +161,26 @@ pub enum SendErrorKind {
     Tls,
     /// The connection broke, or the peer spoke no HTTP.
     Reset,
+    /// The same before anything of the response, on a connection that the host may have kept from an earlier call: its
+    /// peer may just have closed it for being idle. Only from [`Upstream::send`], by hosts that cannot tell.
+    MaybeStale,
     /// The response's head, or a further piece of its body, did not arrive in time.
     Timeout,
     /// The host does not allow calls to this origin.
     Denied,
     /// The host ended the call since the client has left whose request it was for. Says nothing of the upstream.
     ClientGone,
+}
+
+impl SendErrorKind {
+    /// What a connection that broke again counts as.
+    #[must_use]
+    pub const fn repeated(self) -> Self {
+        match self {
+            Self::MaybeStale => Self::Reset,
+            kind => kind,
+        }
+    }
 }
 
 /// A call that got no whole response.

@@ -39,6 +39,7 @@ use crate::config::import::Protection;
 use crate::config::seal::MasterKey;
 use crate::error::{Case, GatewayError};
 use crate::ids;
+use crate::patience::{self, Patient};
 use crate::ports::AdminPorts;
 use crate::reply::{self, Reply};
 use crate::secret::Secret;
@@ -85,6 +86,7 @@ where
     B::Error: fmt::Display,
 {
     let head_only = request.method() == Method::HEAD;
+    let ports = &Patient::new(ports, patience::ADMIN);
     let mut reply = match answer(ports, settings, request).await {
         Ok(reply) => reply,
         Err(error) => error.into_reply(),

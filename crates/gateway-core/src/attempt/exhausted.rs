@@ -117,7 +117,7 @@ const fn phase(kind: SendErrorKind) -> &'static str {
         SendErrorKind::Dns => "name not resolved",
         SendErrorKind::Connect => "no connection",
         SendErrorKind::Tls => "TLS failed",
-        SendErrorKind::Reset => "connection broke",
+        SendErrorKind::Reset | SendErrorKind::MaybeStale => "connection broke",
         SendErrorKind::Timeout => "timed out",
         SendErrorKind::Denied => "not allowed by the host",
         SendErrorKind::ClientGone => "the client left",

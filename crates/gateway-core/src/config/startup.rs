@@ -7,10 +7,13 @@
 //! check of the configuration: while a new version of the gateway replaces an old one, instances with two variables
 //! live side by side, and would otherwise take turns in undoing each other's.
 
+use std::time::Duration;
+
 use super::import::{self, Protection, Refused};
 use super::model::Document;
 use super::stored;
 use super::validate::{DocumentDraft, Problems};
+use crate::patience::Patient;
 use crate::ports::{Clock, Log, Random, Record, Swap, WriteStore};
 
 #[cfg(doc)]
@@ -19,13 +22,19 @@ use super::validate;
 /// Writers that may come in between before a change is given up.
 const MAX_TRIES: usize = 16;
 
-/// Applies the text of the variable, if it is not the one that was applied last. Never fails: what is wrong with it
-/// is logged, and the stored configuration stays in force.
+/// How long the instance's first request waits for the store here, for each call.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Applies the text of the variable, if it is not the one that was applied last. What is wrong with it is logged, and
+/// the stored configuration stays in force. Whether that is final: a store that did not answer may do so at the next
+/// request.
+#[must_use]
 pub async fn apply<P: Clock + Random + Log + WriteStore>(
     ports: &P,
     text: &str,
     protection: Protection<'_>,
-) {
+) -> bool {
+    let ports = &Patient::new(ports, PATIENCE);
     match try_apply(ports, text, protection).await {
         Ok(None) => {}
         Ok(Some(document)) => ports.line(format_args!(
@@ -38,6 +47,7 @@ pub async fn apply<P: Clock + Random + Log + WriteStore>(
             "configuration: the variable `config` was not applied, what is stored stays in force: {reason:?}"
         )),
     }
+    !ports.has_given_up()
 }
 
 /// The document that was applied; `None` when this variable was applied before.
