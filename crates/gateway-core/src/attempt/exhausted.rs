@@ -3,6 +3,8 @@
 
 use std::fmt::Write as _;
 
+use http::StatusCode;
+
 use super::{FailedAttempt, Failure};
 use crate::error::{Case, GatewayError, printable};
 use crate::ports::SendErrorKind;
@@ -31,6 +33,13 @@ pub fn error(
         Case::UpstreamTimeout.error(format!(
             "No upstream began to answer within the total time.{story}"
         ))
+    } else if is_loop(attempts) {
+        Case::LoopDetected.error(format!(
+            "Loop detected: every channel for the model `{}` leads back to a gateway that the request has passed. Change \
+             the base URLs of these channels to the provider's own, or disable them. Tried: {}.",
+            printable(model),
+            tell(attempts)
+        ))
     } else if all(Failure::ModelUnknown) {
         Case::ModelNotFound
             .error(format!(
@@ -55,6 +64,12 @@ pub fn error(
         Case::UpstreamFailed.error(format!("Every upstream failed. Tried: {}.", tell(attempts)))
     };
     error.as_exhausted()
+}
+
+/// Whether every candidate has answered that the request goes round in circles.
+fn is_loop(attempts: &[FailedAttempt]) -> bool {
+    let is_loop = |attempt: &FailedAttempt| attempt.status == Some(StatusCode::LOOP_DETECTED);
+    !attempts.is_empty() && attempts.iter().all(is_loop)
 }
 
 fn shortest_wait_s(attempts: &[FailedAttempt], spared_ms: Option<u64>) -> u64 {
@@ -110,8 +125,6 @@ const fn phase(kind: SendErrorKind) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use http::StatusCode;
-
     use super::*;
     use crate::error::ErrorBody;
 
@@ -190,6 +203,15 @@ mod tests {
         assert_eq!(
             outcome(&[unknown.clone(), unknown], false),
             (404, code("model_not_found"), None)
+        );
+        let looped = failed("l", Failure::ModelUnknown, Some(508), None);
+        assert_eq!(
+            outcome(&[looped.clone(), looped.clone()], false),
+            (508, code("loop_detected"), None)
+        );
+        assert_eq!(
+            outcome(&[looped, server.clone()], false).1,
+            "upstream_failed"
         );
         assert_eq!(
             outcome(&[server], true),

@@ -7,6 +7,7 @@
 //! check of the configuration: while a new version of the gateway replaces an old one, instances with two variables
 //! live side by side, and would otherwise take turns in undoing each other's.
 
+use super::identity;
 use super::import::{self, Protection, Refused};
 use super::model::Document;
 use super::stored;
@@ -62,6 +63,7 @@ async fn try_apply<P: Clock + Random + Log + WriteStore>(
         let mut document = import::resolve(draft, &current, protection, ports)
             .map_err(|refused| refused.to_string())?;
         document.applied_variable = Some(revision.clone());
+        identity::assign(&mut document, ports);
         let new = serde_json::to_vec(&document).map_err(|error| error.to_string())?;
         match ports.swap(Record::Config, bytes.as_deref(), &new).await {
             Ok(Swap::Done) => return Ok(Some(document)),

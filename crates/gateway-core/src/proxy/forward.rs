@@ -21,7 +21,7 @@ use super::routes::Operation;
 use super::{Gateway, authenticate, candidates, models};
 use crate::attempt::cooldown::Phase;
 use crate::attempt::plan::{Candidate, Plan};
-use crate::attempt::{FailedAttempt, Failure, exhausted};
+use crate::attempt::{FailedAttempt, Failure, exhausted, unsupported};
 use crate::config::model::ClientKey;
 use crate::config::snapshot::{Channel, Snapshot};
 use crate::error::{ErrorStyle, GatewayError};
@@ -41,6 +41,8 @@ pub struct Call<'a, P: ProxyPorts> {
     pub operation: Operation,
     /// The client's headers.
     pub headers: &'a HeaderMap,
+    /// The value of `Via` that is added to them.
+    pub via: Option<&'a HeaderValue>,
     /// Who calls.
     pub client: &'a ClientKey,
     /// The request's id, for the log.
@@ -120,7 +122,7 @@ pub async fn run<P: ProxyPorts>(
             call.entry.refused(reply.status(), End::Refused);
             return Ok(labelled(reply, Some(attempt.channel), story.attempts));
         }
-        story.end(&attempt, failed);
+        story.end(&attempt, failed, &model);
         wants_next = running.is_empty();
     }
 }
@@ -259,7 +261,12 @@ impl<'a, P: ProxyPorts> Course<'a, P> {
         let now = self.gateway.ports.now();
         let spared_ms = plan.spared().map(|until| until.since_ms(now));
         let is_out_of_time = now >= self.deadline;
-        let error = exhausted::error(self.model, &story.failed, spared_ms, is_out_of_time);
+        let error = if story.lacks_operation && !is_out_of_time {
+            let endpoint = format!("POST {}", self.call.operation.endpoint);
+            unsupported::error(&endpoint, self.model, &story.failed)
+        } else {
+            exhausted::error(self.model, &story.failed, spared_ms, is_out_of_time)
+        };
         let reply = error.into_reply_as(self.call.operation.errors);
         if !story.is_client_gone() {
             let end = if story.failed.is_empty() {
@@ -281,6 +288,8 @@ struct Story<'a> {
     /// The channel that failed last.
     last: Option<&'a Channel>,
     failed: Vec<FailedAttempt>,
+    /// Whether each of them says that the upstream has no such operation.
+    lacks_operation: bool,
     /// Attempts under way, the latest last, with the time after which they are late.
     under_way: Vec<(Candidate, Option<Duration>)>,
 }
@@ -292,7 +301,9 @@ impl<'a> Story<'a> {
             .push((attempt.candidate, attempt.channel.hedge_after));
     }
 
-    fn end<P: ProxyPorts>(&mut self, attempt: &Attempt<'a, P>, failed: FailedAttempt) {
+    fn end<P: ProxyPorts>(&mut self, attempt: &Attempt<'a, P>, failed: FailedAttempt, model: &str) {
+        let lacks_operation = unsupported::lacks_operation(&failed, [model, attempt.model]);
+        self.lacks_operation = lacks_operation && (self.lacks_operation || self.failed.is_empty());
         self.failed.push(failed);
         self.last = Some(attempt.channel);
         self.under_way

@@ -15,6 +15,7 @@ mod forward;
 mod headers;
 mod health;
 mod ledger;
+mod loops;
 mod models;
 mod outgoing;
 mod payload;
@@ -126,6 +127,8 @@ where
     }
     // 2. Take the configuration, from memory in all but the first request and after a pause.
     let snapshot = gateway.configuration().await?;
+    // A request that has been here before would come back for ever.
+    loops::check(&parts.headers, &snapshot)?;
     // 3. Authenticate, before a byte of the body is read.
     let client = authenticate::client(&parts.headers, &snapshot, gateway.ports.now())?;
     match route {
@@ -138,6 +141,7 @@ where
             let call = forward::Call {
                 operation,
                 headers: &parts.headers,
+                via: snapshot.via.as_ref(),
                 client,
                 request_id,
                 entry: &entry,

@@ -9,6 +9,7 @@ use super::forward::Call;
 use super::headers;
 use super::payload::{Changes, Payload};
 use crate::ports::ProxyPorts;
+use crate::wire::via;
 
 /// Builds the request for one attempt.
 pub fn build<P: ProxyPorts>(
@@ -34,6 +35,7 @@ pub fn build<P: ProxyPorts>(
         attempt.key.credential.as_ref(),
         request.body().len(),
     );
+    via::pass_on(call.headers, call.via, request.headers_mut());
     if let Some((name, value)) = channel.dialect.default_header() {
         request.headers_mut().entry(name).or_insert(value);
     }

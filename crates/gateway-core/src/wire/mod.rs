@@ -9,3 +9,4 @@ pub mod passing;
 pub mod signals;
 pub mod sse;
 pub mod usage;
+pub mod via;
