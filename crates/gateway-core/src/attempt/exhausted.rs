@@ -82,7 +82,7 @@ fn shortest_wait_s(attempts: &[FailedAttempt], spared_ms: Option<u64>) -> u64 {
 }
 
 /// `NIM: 500 (message); OpenRouter: connection failed (…)`.
-fn tell(attempts: &[FailedAttempt]) -> String {
+pub fn tell(attempts: &[FailedAttempt]) -> String {
     let mut story = String::new();
     for attempt in attempts {
         if !story.is_empty() {

@@ -1,9 +1,8 @@
 //! Upstreams without the operation that was asked for. Owns how that is told from a model that an upstream does not
 //! know, and what the client hears when no candidate has the operation. Pure.
 
-use std::fmt::Write as _;
-
 use super::FailedAttempt;
+use super::exhausted::tell;
 use crate::error::{Case, ErrorBody, GatewayError, printable};
 
 /// Words with which errors speak of a model that is missing, in lower case.
@@ -44,23 +43,12 @@ fn has_word(text: &str, name: &str) -> bool {
 /// The error when none of the candidates for `model` has `endpoint`. A 400, since clients show the texts of those and
 /// take a 404 for a model that is missing.
 pub fn error(endpoint: &str, model: &str, attempts: &[FailedAttempt]) -> GatewayError {
-    let mut channels = String::new();
-    for (place, attempt) in attempts.iter().enumerate() {
-        // Several keys of a channel say the same.
-        if attempts.iter().take(place).any(|other| other.channel == attempt.channel) {
-            continue;
-        }
-        if !channels.is_empty() {
-            channels.push_str(", ");
-        }
-        let status = attempt.status.map_or(0, |status| status.as_u16());
-        let _ = write!(channels, "{} ({status})", attempt.channel);
-    }
     Case::UnsupportedOperation
         .error(format!(
-            "No channel that serves the model `{}` has {endpoint}. Answered that they lack it: {channels}. Use another \
-             endpoint for this model, or check the base URLs of these channels.",
-            printable(model)
+            "No channel that serves the model `{}` has {endpoint}. Use another endpoint for this model, or check the base \
+             URLs of its channels. Tried: {}.",
+            printable(model),
+            tell(attempts)
         ))
         .as_exhausted()
 }
@@ -115,9 +103,8 @@ mod tests {
     }
 
     #[test]
-    fn the_message_names_the_path_and_each_channel_once() {
+    fn the_message_names_the_path_and_the_channels() {
         let attempts = [
-            failed("NIM", 404, "Not Found", None),
             failed("NIM", 404, "Not Found", None),
             failed("vLLM", 405, "Method Not Allowed", None),
         ];
@@ -125,10 +112,11 @@ mod tests {
         assert_eq!(error.status, StatusCode::BAD_REQUEST);
         assert_eq!(error.body.code.as_deref(), Some("unsupported_operation"));
         assert!(error.exhausted);
+        let message = error.body.message;
+        assert!(message.contains("model `m` has POST /v1/responses"), "{message}");
         assert!(
-            error.body.message.contains("`m` has POST /v1/responses. Answered that they lack it: NIM (404), vLLM (405)."),
-            "{}",
-            error.body.message
+            message.ends_with("Tried: NIM: 404 (Not Found); vLLM: 405 (Method Not Allowed)."),
+            "{message}"
         );
     }
 }

@@ -139,6 +139,7 @@ impl<P: ProxyPorts> Gateway<P> {
             return self.nobody_knows(client, &error);
         };
         self.remember(client, allowance, now);
+        entry.because(tell::reason(obstacle.measure));
         Admission::Refused(Box::new(refusal(&obstacle, now)), labels)
     }
 
@@ -163,6 +164,7 @@ impl<P: ProxyPorts> Gateway<P> {
         } else {
             known.recorded.set(now);
         }
+        entry.because(tell::reason(obstacle.measure));
         let standings = known.allowance.standings(&client.limits, now);
         let labels = tell::headers(&standings, now);
         Some(Admission::Refused(

@@ -28,6 +28,7 @@ use crate::error::{ErrorStyle, GatewayError};
 use crate::ports::{Clock, ProxyPorts, SendErrorKind};
 use crate::reply::Reply;
 use crate::units::Timestamp;
+use crate::usage::reason::Reason;
 use crate::usage::record::End;
 
 /// The channel that answered, or the last one that was tried.
@@ -64,6 +65,7 @@ pub async fn run<P: ProxyPorts>(
     let text_bytes = payload.text_bytes(&body);
     call.entry.asked(&model, payload.is_stream(), text_bytes);
     if !authenticate::may_use(call.client, &model) {
+        call.entry.because(Reason::ModelNotAllowed);
         return Err(models::not_found(&model));
     }
     // 2. Put the channels that serve it in order.
@@ -119,6 +121,7 @@ pub async fn run<P: ProxyPorts>(
         attempt.failed_with(&failed);
         if failed.failure == Failure::RequestRefused {
             let reply = refused(failed, call.operation.errors);
+            call.entry.because(Reason::UpstreamRefused);
             call.entry.refused(reply.status(), End::Refused);
             return Ok(labelled(reply, Some(attempt.channel), story.attempts));
         }
@@ -267,8 +270,10 @@ impl<'a, P: ProxyPorts> Course<'a, P> {
         } else {
             exhausted::error(self.model, &story.failed, spared_ms, is_out_of_time)
         };
+        let reason = Reason::of_error(error.status, error.body.code.as_deref());
         let reply = error.into_reply_as(self.call.operation.errors);
         if !story.is_client_gone() {
+            self.call.entry.because(reason);
             let end = if story.failed.is_empty() {
                 End::Refused
             } else {

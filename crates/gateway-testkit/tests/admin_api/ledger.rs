@@ -5,10 +5,12 @@ use gateway_core::ports::{Clock as _, Place, Sql as _};
 use gateway_core::sql::{Statement, Value as SqlValue};
 use gateway_core::units::Timestamp;
 use gateway_core::usage::record::{Actor, AttemptRecord, End, ModelKnown, Outcome, Record};
+use gateway_core::database;
 use gateway_core::usage::{batch::Batch, schema};
 use gateway_core::wire::usage::Usage;
 use gateway_testkit::fakes::{DatabaseFault, START, block_on};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 use super::Gateway;
 
@@ -32,7 +34,7 @@ pub fn record(number: u64) -> Record {
         model: "m".to_owned(),
         model_known: ModelKnown::Named,
         upstream_model: Some("upstream/m".to_owned()),
-        endpoint: "/v1/chat/completions",
+        endpoint: "/v1/chat/completions".into(),
         stream: true,
         status: 200,
         attempts: vec![AttemptRecord {
@@ -61,7 +63,7 @@ fn run(gateway: &Gateway, statements: Vec<Statement>) {
 }
 
 pub fn write(gateway: &Gateway, records: &[Record]) {
-    run(gateway, schema::migration(0));
+    block_on(database::ready(&gateway.ports, Duration::from_secs(1))).unwrap();
     let mut batch = Batch::default();
     for record in records {
         batch.add(record);
