@@ -91,7 +91,10 @@ pub fn labelled(labels: Labels, outcome: Result<Reply, GatewayError>, style: Err
     let headers = reply.headers_mut();
     let others: Vec<HeaderName> = headers
         .keys()
-        .filter(|name| name.as_str().starts_with("x-ratelimit-"))
+        .filter(|name| {
+            let name = name.as_str();
+            name.starts_with("x-ratelimit-") || name.starts_with("anthropic-ratelimit-")
+        })
         .cloned()
         .collect();
     for name in others {

@@ -12,13 +12,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::{self, Either};
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
 use super::attempt::{Attempt, Finished};
 use super::entry::{AttemptIndex, Entry};
 use super::payload::Payload;
 use super::routes::Operation;
-use super::{Gateway, authenticate, candidates, models};
+use super::{Gateway, authenticate, candidates, models, query};
 use crate::attempt::cooldown::Phase;
 use crate::attempt::plan::{Candidate, Plan};
 use crate::attempt::{FailedAttempt, Failure, exhausted, unsupported};
@@ -42,6 +42,8 @@ pub struct Call<'a, P: ProxyPorts> {
     pub operation: Operation,
     /// The client's headers.
     pub headers: &'a HeaderMap,
+    /// The client's path and query.
+    pub uri: &'a Uri,
     /// The value of `Via` that is added to them.
     pub via: Option<&'a HeaderValue>,
     /// Who calls.
@@ -68,6 +70,7 @@ pub async fn run<P: ProxyPorts>(
         call.entry.because(Reason::ModelNotAllowed);
         return Err(models::not_found(&model));
     }
+    query::check(call.uri)?;
     // 2. Put the channels that serve it in order.
     let ports = &gateway.ports;
     let session = candidates::session(snapshot, call.headers, &payload);

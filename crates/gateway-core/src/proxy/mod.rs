@@ -20,6 +20,7 @@ mod misdirected;
 mod models;
 mod outgoing;
 mod payload;
+mod query;
 mod refusals;
 mod relay;
 mod routes;
@@ -138,6 +139,7 @@ where
             let call = forward::Call {
                 operation,
                 headers: &parts.headers,
+                uri: &parts.uri,
                 via: snapshot.via.as_ref(),
                 client,
                 request_id,

@@ -6,7 +6,7 @@ use http::{Method, Request};
 
 use super::attempt::Attempt;
 use super::forward::Call;
-use super::headers;
+use super::{headers, query};
 use super::payload::{Changes, Payload};
 use crate::ports::ProxyPorts;
 use crate::wire::via;
@@ -21,6 +21,12 @@ pub fn build<P: ProxyPorts>(
 ) -> Result<Request<Bytes>, http::Error> {
     let (channel, upstream_model) = (attempt.channel, attempt.model);
     let uri = channel.dialect.uri(call.operation.path, upstream_model)?;
+    // Azure's query string is the dialect's own.
+    let uri = if uri.query().is_none() && !channel.dialect.is_azure() {
+        query::added(uri, call.uri)?
+    } else {
+        uri
+    };
     let changes = Changes {
         model: (upstream_model != model).then_some(upstream_model),
         dropped: &channel.drop_params,
