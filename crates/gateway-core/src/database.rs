@@ -49,7 +49,11 @@ pub async fn ready<P: Sql + Clock>(ports: &P, patience: Duration) -> Result<(), 
     // One by one: many instances find a new database at the same time, and with a transaction each would keep the lock
     // from one of its turns to the next, and all requests of keys with limits waiting.
     for statement in schema::migration(version) {
-        query(ports, Place::Ledger, statement, patience).await?;
+        match query(ports, Place::Ledger, statement, patience).await {
+            // Another program has added the column.
+            Err(error) if error.kind != SqlErrorKind::Duplicate => return Err(error),
+            _ => {}
+        }
     }
     Ok(())
 }

@@ -114,6 +114,12 @@ pub enum Case {
     UpstreamFailed,
     /// Every upstream key was refused.
     CredentialsExhausted,
+    /// The request has passed through this gateway before.
+    LoopDetected,
+    /// No channel has the operation.
+    UnsupportedOperation,
+    /// A WebSocket is asked for.
+    UpgradeNotSupported,
     /// Nothing answered in time.
     UpstreamTimeout,
     /// The admin session is missing, wrong or over.
@@ -169,6 +175,15 @@ impl Case {
                 StatusCode::BAD_GATEWAY,
                 "server_error",
                 "upstream_credentials_exhausted",
+            ),
+            Self::LoopDetected => (StatusCode::LOOP_DETECTED, "server_error", "loop_detected"),
+            Self::UnsupportedOperation => {
+                (StatusCode::BAD_REQUEST, INVALID, "unsupported_operation")
+            }
+            Self::UpgradeNotSupported => (
+                StatusCode::UPGRADE_REQUIRED,
+                INVALID,
+                "upgrade_not_supported",
             ),
             Self::UpstreamTimeout => (
                 StatusCode::GATEWAY_TIMEOUT,

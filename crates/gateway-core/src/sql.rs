@@ -114,10 +114,12 @@ pub type Row = Vec<Value>;
 /// Why a transaction did not take place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SqlErrorKind {
-    /// A row with this unique value is there already.
+    /// A row with this unique value is there already, or a column with this name.
     Duplicate,
     /// A table that the statement names is not there: the database is new, or not ours.
     NoTable,
+    /// A column that the statement names is not there: the database was written by an older gateway.
+    NoColumn,
     /// Anything else: locked for too long, full, unreachable.
     Failed,
 }
@@ -135,10 +137,14 @@ impl SqlError {
     /// Reads the kind out of SQLite's words, which all hosts pass on.
     pub fn from_words(detail: impl Into<String>) -> Self {
         let detail = detail.into();
-        let kind = if detail.contains("UNIQUE constraint failed") {
+        let kind = if detail.contains("UNIQUE constraint failed")
+            || detail.contains("duplicate column name")
+        {
             SqlErrorKind::Duplicate
         } else if detail.contains("no such table") {
             SqlErrorKind::NoTable
+        } else if detail.contains("no such column") {
+            SqlErrorKind::NoColumn
         } else {
             SqlErrorKind::Failed
         };
@@ -175,6 +181,10 @@ mod tests {
         assert_eq!(SqlError::from_words(words).kind, SqlErrorKind::Duplicate);
         let words = "no such table: request";
         assert_eq!(SqlError::from_words(words).kind, SqlErrorKind::NoTable);
+        let words = "duplicate column name: reason";
+        assert_eq!(SqlError::from_words(words).kind, SqlErrorKind::Duplicate);
+        let words = "no such column: reason";
+        assert_eq!(SqlError::from_words(words).kind, SqlErrorKind::NoColumn);
         let words = "database is locked";
         assert_eq!(SqlError::from_words(words).kind, SqlErrorKind::Failed);
     }

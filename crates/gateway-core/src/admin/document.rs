@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::config::identity;
 use crate::config::model::Document;
 use crate::config::stored;
 use crate::error::{Case, GatewayError};
@@ -52,6 +53,7 @@ pub async fn change_at_revision<P: AdminPorts, T>(
             .map_err(|error| unavailable(ports, &error))?;
         let mut document = parse(ports, stored.as_deref())?;
         let outcome = edit(&mut document, &stored::revision(stored.as_deref()))?;
+        identity::assign(&mut document, ports);
         let bytes = serde_json::to_vec(&document).map_err(|error| {
             unavailable(
                 ports,

@@ -16,13 +16,14 @@ use http::header::{
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body::Body;
 
-use super::AdminSettings;
+use super::{AdminSettings, document};
+use crate::config::identity;
 use crate::config::model::{self, Document};
 use crate::config::snapshot::{self, Channel, Snapshot};
 use crate::error::{Case, GatewayError, printable};
 use crate::ports::{AdminPorts, SendError, SendErrorKind, Timeouts};
 use crate::units::Timestamp;
-use crate::wire::error_shape;
+use crate::wire::{error_shape, via};
 
 /// As much of an error's body is read; more of it would not make a better message.
 const MAX_ERROR_BYTES: usize = 64 * 1024;
@@ -145,6 +146,10 @@ impl Outbound {
             headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
             *request.method_mut() = Method::POST;
         }
+        // Without it a channel that leads back to this gateway would call itself again and again.
+        let document = document::load(ports).await.unwrap_or_default();
+        let own = identity::via(&document);
+        via::pass_on(&HeaderMap::new(), own.as_ref(), request.headers_mut());
         // The credential last: it always wins.
         if let Some((name, value)) = &key.credential {
             request.headers_mut().insert(name, value.clone());

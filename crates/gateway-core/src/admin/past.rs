@@ -26,7 +26,18 @@ pub async fn rows<P: AdminPorts>(
     ports: &P,
     statement: Statement,
 ) -> Result<Vec<Row>, GatewayError> {
-    match database::query(ports, Place::Ledger, statement, PATIENCE).await {
+    let mut answer = database::query(ports, Place::Ledger, statement.clone(), PATIENCE).await;
+    if answer
+        .as_ref()
+        .is_err_and(|error| error.kind == SqlErrorKind::NoColumn)
+    {
+        // Nothing was recorded since the gateway was updated, so that nobody has brought the schema up to date.
+        answer = match database::ready(ports, PATIENCE).await {
+            Ok(()) => database::query(ports, Place::Ledger, statement, PATIENCE).await,
+            Err(error) => Err(error),
+        };
+    }
+    match answer {
         Ok(rows) => Ok(rows),
         Err(error) if error.kind == SqlErrorKind::NoTable => Ok(Vec::new()),
         Err(error) => {

@@ -15,17 +15,18 @@ use crate::reply::{self, Reply};
 use crate::sql::{Row, Statement, Value};
 use crate::time_text;
 use crate::units::Timestamp;
+use crate::usage::reason::Reason;
 use crate::usage::record::End;
 
-const PARAMETERS: [&str; 9] = [
-    "limit", "before", "status", "model", "key", "channel", "end", "from", "to",
+const PARAMETERS: [&str; 10] = [
+    "limit", "before", "status", "model", "key", "channel", "end", "reason", "from", "to",
 ];
 const DEFAULT_LIMIT: u64 = 50;
 const MAX_LIMIT: u64 = 200;
 
 const COLUMNS: &str = "id, time_ms, key, channel, upstream_key, model, upstream_model, endpoint, stream, status, \
     attempts, first_byte_ms, total_ms, prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens, estimated, \
-    ended, cost_micro_usd";
+    ended, cost_micro_usd, reason";
 const FIND: &str = "SELECT time_ms, seq FROM request WHERE id = ?1";
 
 /// The latest time that a row can have.
@@ -50,6 +51,7 @@ struct Question {
     key: Option<String>,
     channel: Option<String>,
     end: Option<String>,
+    reason: Option<String>,
     from: u64,
     to: u64,
 }
@@ -83,6 +85,7 @@ struct RowView<'a> {
     reasoning_tokens: u64,
     estimated: bool,
     end: &'a str,
+    reason: Option<&'a str>,
     cost_micro_usd: u64,
 }
 
@@ -163,7 +166,7 @@ async fn find<P: AdminPorts>(ports: &P, id: &str) -> Result<(u64, u64), GatewayE
 
 impl Question {
     fn read(uri: &Uri) -> Result<Self, GatewayError> {
-        let [limit, before, status, model, key, channel, end, from, to] =
+        let [limit, before, status, model, key, channel, end, reason, from, to] =
             query::read(uri, PARAMETERS)?;
         let limit = match limit.as_deref().map(str::parse) {
             None => DEFAULT_LIMIT,
@@ -193,6 +196,10 @@ impl Question {
             let words = End::ALL.map(End::word).join(", ");
             return Err(query::invalid("end", &format!("must be one of {words}")));
         }
+        if reason.as_ref().is_some_and(|reason| !is_reason(reason)) {
+            let words = Reason::ALL.map(Reason::word).join(", ");
+            return Err(query::invalid("reason", &format!("must be one of {words}")));
+        }
         let from = query::time("from", from.as_deref())?;
         let to = query::time("to", to.as_deref())?;
         Ok(Self {
@@ -203,6 +210,7 @@ impl Question {
             key,
             channel,
             end,
+            reason,
             from: from.map_or(0, |Timestamp(from)| from),
             to: to.map_or(LATEST, |Timestamp(to)| to),
         })
@@ -215,6 +223,7 @@ impl Question {
             .as_ref()
             .is_some_and(|end| end != End::Complete.word());
         is_other_end
+            || self.reason.is_some()
             || match self.status {
                 None => false,
                 Some(Status::Error) => true,
@@ -253,6 +262,7 @@ impl Question {
             ("channel", &self.channel),
             ("model", &self.model),
             ("ended", &self.end),
+            ("reason", &self.reason),
         ];
         for (column, value) in texts {
             if let Some(value) = value {
@@ -291,6 +301,10 @@ impl Question {
 
 fn is_end(word: &str) -> bool {
     End::ALL.iter().any(|end| end.word() == word)
+}
+
+fn is_reason(word: &str) -> bool {
+    Reason::ALL.iter().any(|reason| reason.word() == word)
 }
 
 fn view<'a>(row: &'a Row, attempts: &'a [StoredAttempt], names: &'a Names) -> RowView<'a> {
@@ -339,6 +353,7 @@ fn view<'a>(row: &'a Row, attempts: &'a [StoredAttempt], names: &'a Names) -> Ro
         reasoning_tokens: count(16),
         estimated: count(17) != 0,
         end: text(18).unwrap_or_default(),
+        reason: text(20),
         cost_micro_usd: count(19),
     }
 }

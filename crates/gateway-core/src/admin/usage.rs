@@ -29,6 +29,8 @@ enum Group {
     Model,
     Channel,
     Key,
+    /// Requests without an answer, by why they have none.
+    Reason,
     /// Everything together.
     None,
 }
@@ -40,6 +42,7 @@ impl Group {
             Self::Model => "model",
             Self::Channel => "channel",
             Self::Key => "key",
+            Self::Reason => "word",
             Self::None => "''",
         }
     }
@@ -92,6 +95,8 @@ struct Subject<'a> {
     channel: Option<Asked<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<Named<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
 }
 
 /// The channel, or `null` when none was asked.
@@ -127,7 +132,7 @@ pub async fn show<P: AdminPorts>(ports: &P, uri: &Uri) -> Result<Reply, GatewayE
     }
     let subjects: BTreeSet<&str> = match question.group {
         Group::Channel | Group::Key => rows.iter().map(subject).collect(),
-        Group::Model | Group::None => BTreeSet::new(),
+        Group::Model | Group::Reason | Group::None => BTreeSet::new(),
     };
     let names = Names::of(ports, &document, subjects).await?;
     let view = UsageView {
@@ -157,14 +162,23 @@ impl Question {
             None | Some("model") => Group::Model,
             Some("channel") => Group::Channel,
             Some("key") => Group::Key,
+            Some("reason") => Group::Reason,
             Some("none") => Group::None,
             Some(_) => {
                 return Err(query::invalid(
                     "group",
-                    "must be model, channel, key or none",
+                    "must be model, channel, key, reason or none",
                 ));
             }
         };
+        if group == Group::Reason {
+            let filter = [("model", &model), ("channel", &channel)]
+                .into_iter()
+                .find(|(_, value)| value.is_some());
+            if let Some((name, _)) = filter {
+                return Err(query::invalid(name, "cannot be combined with `group=reason`"));
+            }
+        }
         // Sums are by the hour, so that the span is that of the hours which it touches.
         Ok(Self {
             from: from.0 / HOUR_MS,
@@ -175,7 +189,28 @@ impl Question {
         })
     }
 
+    /// The statement for `group=reason`, whose counts are kept apart from the sums.
+    fn statement_by_reason(&self) -> Statement {
+        let [.., (_, key)] = &self.filters;
+        let key_is_it = if key.is_some() { " AND channel = ?3" } else { "" };
+        let statement = Statement::new(format!(
+            "SELECT hour / {}, word, sum(count), sum(count) FROM tally_hour WHERE kind = '{}' AND hour >= ?1 \
+             AND hour < ?2{key_is_it} GROUP BY 1, 2 ORDER BY 1, 2 LIMIT {}",
+            self.bucket,
+            schema::REASON,
+            MAX_ROWS + 1
+        ));
+        let statement = statement.with(self.from).with(self.to);
+        match key {
+            Some(key) => statement.with(key.as_str()),
+            None => statement,
+        }
+    }
+
     fn statement(&self) -> Statement {
+        if self.group == Group::Reason {
+            return self.statement_by_reason();
+        }
         // In the text, since some hosts know no integers as parameters, and only integers are divided so.
         let mut text = format!("SELECT hour / {}, {}", self.bucket, self.group.column());
         for column in schema::summed_columns() {
@@ -188,6 +223,10 @@ impl Question {
                 values.push(value.as_str());
                 let _ = write!(text, " AND {column} = ?{}", values.len() + 2);
             }
+        }
+        if self.group == Group::Model {
+            // Those are of no model; `group=reason` has them.
+            let _ = write!(text, " AND model <> '{}'", schema::REFUSED);
         }
         let _ = write!(text, " GROUP BY 1, 2 ORDER BY 1, 2 LIMIT {}", MAX_ROWS + 1);
         let mut statement = Statement::new(text).with(self.from).with(self.to);
@@ -208,6 +247,7 @@ impl Question {
             Group::Model => subject.model = Some(id),
             Group::Channel => subject.channel = Some(Asked((!id.is_empty()).then(with_name))),
             Group::Key => subject.key = Some(with_name()),
+            Group::Reason => subject.reason = Some(id),
             Group::None => {}
         }
         let mut counts = row.iter().map(Value::count);

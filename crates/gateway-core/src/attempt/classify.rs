@@ -209,8 +209,9 @@ pub fn failure(status: StatusCode, error: &ErrorBody) -> Failure {
         403 if speaks_of_the_model(error) => Failure::ModelUnknown,
         // Out of credit is the key's matter like any other refusal, whatever Retry-After says.
         401..=403 => Failure::KeyRefused,
-        // 410: the model was retired.
-        404 | 410 => Failure::ModelUnknown,
+        // 410: the model was retired. 508: the channel leads back to a gateway that the request has passed; other models
+        // of the channel may have another way.
+        404 | 410 | 508 => Failure::ModelUnknown,
         405 | 501 => Failure::OperationUnsupported,
         400 if refuses_the_key(error) => Failure::KeyRefused,
         400 if says_model_is_unknown(error) => Failure::ModelUnknown,
@@ -275,6 +276,7 @@ fn of_word(word: &str) -> Option<StatusCode> {
         "permission_error" => StatusCode::FORBIDDEN,
         "not_found_error" => StatusCode::NOT_FOUND,
         "request_too_large" => StatusCode::PAYLOAD_TOO_LARGE,
+        "loop_detected" => StatusCode::LOOP_DETECTED,
         "server_is_overloaded" | "slow_down" | "overloaded_error" => {
             StatusCode::SERVICE_UNAVAILABLE
         }

@@ -33,6 +33,13 @@ pub fn error(
         Case::UpstreamTimeout.error(format!(
             "No upstream began to answer within the total time.{story}"
         ))
+    } else if is_loop(attempts) {
+        Case::LoopDetected.error(format!(
+            "Loop detected: every channel for the model `{}` leads back to a gateway that the request has passed. Change \
+             the base URLs of these channels to the provider's own, or disable them. Tried: {}.",
+            printable(model),
+            tell(attempts)
+        ))
     } else if all(Failure::ModelUnknown) {
         Case::ModelNotFound
             .error(format!(
@@ -73,6 +80,12 @@ fn is_too_large_for_all(attempts: &[FailedAttempt]) -> bool {
     !attempts.is_empty() && attempts.iter().all(is_too_large)
 }
 
+/// Whether every candidate has answered that the request goes round in circles.
+fn is_loop(attempts: &[FailedAttempt]) -> bool {
+    let is_loop = |attempt: &FailedAttempt| attempt.status == Some(StatusCode::LOOP_DETECTED);
+    !attempts.is_empty() && attempts.iter().all(is_loop)
+}
+
 fn shortest_wait_s(attempts: &[FailedAttempt], spared_ms: Option<u64>) -> u64 {
     let shortest = attempts
         .iter()
@@ -83,7 +96,7 @@ fn shortest_wait_s(attempts: &[FailedAttempt], spared_ms: Option<u64>) -> u64 {
 }
 
 /// `NIM: 500 (message); OpenRouter: connection failed (…)`.
-fn tell(attempts: &[FailedAttempt]) -> String {
+pub fn tell(attempts: &[FailedAttempt]) -> String {
     let mut story = String::new();
     for attempt in attempts {
         if !story.is_empty() {
@@ -214,6 +227,15 @@ mod tests {
             outcome(&[too_large, throttled(None)], false).0,
             429,
             "another key may take it later"
+        );
+        let looped = failed("l", Failure::ModelUnknown, Some(508), None);
+        assert_eq!(
+            outcome(&[looped.clone(), looped.clone()], false),
+            (508, code("loop_detected"), None)
+        );
+        assert_eq!(
+            outcome(&[looped, server.clone()], false).1,
+            "upstream_failed"
         );
         assert_eq!(
             outcome(&[server], true),

@@ -8,6 +8,7 @@ pub mod exhausted;
 pub mod health;
 pub mod plan;
 pub mod retry_after;
+pub mod unsupported;
 
 use http::{HeaderMap, StatusCode};
 

@@ -29,6 +29,10 @@ pub struct Document {
     /// this gateway, so it is neither exported nor imported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied_variable: Option<String>,
+    /// The gateway's own random id, the same for all of its instances; see [`crate::config::identity`]. Neither
+    /// exported nor imported, as no two gateways may share it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway_id: Option<String>,
 }
 
 impl Default for Document {
@@ -39,6 +43,7 @@ impl Default for Document {
             keys: Vec::new(),
             settings: Settings::default(),
             applied_variable: None,
+            gateway_id: None,
         }
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::config::identity;
 use crate::config::model::{self, ClientKey, Document, Price, Prices, Provider, Settings};
 use crate::config::seal::{self, MasterKey};
 use crate::ids;
@@ -23,6 +24,8 @@ use crate::usage::price;
 pub struct Snapshot {
     /// Limits of the whole gateway.
     pub settings: Settings,
+    /// The value of `Via` in outgoing requests; `None` without a channel to call.
+    pub via: Option<HeaderValue>,
     channels: Vec<Rc<Channel>>,
     keys: HashMap<[u8; 32], ClientKey>,
     by_model: HashMap<String, Vec<usize>>,
@@ -134,6 +137,7 @@ impl Snapshot {
         mut random: impl FnMut() -> u64,
     ) -> Self {
         let mut snapshot = Self {
+            via: identity::via(&document),
             settings: document.settings,
             ..Self::default()
         };

@@ -9,6 +9,7 @@
 
 use std::time::Duration;
 
+use super::identity;
 use super::import::{self, Protection, Refused};
 use super::model::Document;
 use super::stored;
@@ -72,6 +73,7 @@ async fn try_apply<P: Clock + Random + Log + WriteStore>(
         let mut document = import::resolve(draft, &current, protection, ports)
             .map_err(|refused| refused.to_string())?;
         document.applied_variable = Some(revision.clone());
+        identity::assign(&mut document, ports);
         let new = serde_json::to_vec(&document).map_err(|error| error.to_string())?;
         match ports.swap(Record::Config, bytes.as_deref(), &new).await {
             Ok(Swap::Done) => return Ok(Some(document)),

@@ -5,6 +5,7 @@ use http::{HeaderName, HeaderValue};
 use super::allowance::{Measure, Standing};
 use crate::time_text;
 use crate::units::Timestamp;
+use crate::usage::reason::Reason;
 
 /// The names for the limit, what is left and when it is whole again.
 type Names = [HeaderName; 3];
@@ -76,6 +77,16 @@ pub const fn kind(measure: Measure) -> &'static str {
         Measure::RequestsPerMinute => "requests",
         Measure::TokensPerMinute | Measure::TokensPerDay => "tokens",
         Measure::DailyBudget | Measure::MonthlyBudget => "insufficient_quota",
+    }
+}
+
+/// The reason of a refusal, in the request log.
+pub const fn reason(measure: Measure) -> Reason {
+    match measure {
+        Measure::RequestsPerMinute => Reason::RateLimitRequests,
+        Measure::TokensPerMinute | Measure::TokensPerDay => Reason::RateLimitTokens,
+        Measure::DailyBudget => Reason::BudgetDaily,
+        Measure::MonthlyBudget => Reason::BudgetMonthly,
     }
 }
 

@@ -78,6 +78,11 @@ impl Dialect {
             .build()
     }
 
+    /// Whether it is Azure's, whose query string has the version of its API.
+    pub const fn is_azure(&self) -> bool {
+        matches!(self.api, Api::Azure(_))
+    }
+
     /// The header that the upstream insists on, for requests that don't have it.
     pub fn default_header(&self) -> Option<(HeaderName, HeaderValue)> {
         matches!(self.api, Api::Anthropic).then_some(ANTHROPIC_VERSION)

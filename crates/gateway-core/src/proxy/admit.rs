@@ -91,7 +91,10 @@ pub fn labelled(labels: Labels, outcome: Result<Reply, GatewayError>, style: Err
     let headers = reply.headers_mut();
     let others: Vec<HeaderName> = headers
         .keys()
-        .filter(|name| name.as_str().starts_with("x-ratelimit-"))
+        .filter(|name| {
+            let name = name.as_str();
+            name.starts_with("x-ratelimit-") || name.starts_with("anthropic-ratelimit-")
+        })
         .cloned()
         .collect();
     for name in others {
@@ -139,6 +142,7 @@ impl<P: ProxyPorts> Gateway<P> {
             return self.nobody_knows(client, &error);
         };
         self.remember(client, allowance, now);
+        entry.because(tell::reason(obstacle.measure));
         Admission::Refused(Box::new(refusal(&obstacle, now)), labels)
     }
 
@@ -163,6 +167,7 @@ impl<P: ProxyPorts> Gateway<P> {
         } else {
             known.recorded.set(now);
         }
+        entry.because(tell::reason(obstacle.measure));
         let standings = known.allowance.standings(&client.limits, now);
         let labels = tell::headers(&standings, now);
         Some(Admission::Refused(

@@ -14,7 +14,16 @@ use crate::error::{Case, GatewayError, printable};
 use crate::route::{self, affinity};
 
 /// Headers with which clients name a session, the more specific first.
-const SESSION_HEADERS: [&str; 2] = ["x-session-id", "x-session-affinity"];
+const SESSION_HEADERS: [&str; 6] = [
+    // Claude Code.
+    "x-claude-code-session-id",
+    "x-session-id",
+    "x-session-affinity",
+    // Codex.
+    "session-id",
+    "session_id",
+    "thread-id",
+];
 /// Body members that stay the same within a session, the more specific first.
 const SESSION_MEMBERS: [&str; 2] = ["prompt_cache_key", "user"];
 
@@ -80,11 +89,14 @@ pub fn session<'a>(
         let value = headers.get(*name)?.to_str().ok()?;
         (!value.is_empty()).then_some(Cow::Borrowed(value))
     });
-    from_headers.or_else(|| {
-        SESSION_MEMBERS
-            .iter()
-            .find_map(|name| payload.text(name).filter(|value| !value.is_empty()))
-    })
+    from_headers
+        .or_else(|| {
+            SESSION_MEMBERS
+                .iter()
+                .find_map(|name| payload.text(name).filter(|value| !value.is_empty()))
+        })
+        // Anthropic's way to name who asks; Claude Code puts its session there.
+        .or_else(|| payload.text_in("metadata", "user_id"))
 }
 
 /// The channel and the key that a candidate stands for.

@@ -12,7 +12,7 @@ use crate::reply::{self, Reply};
 /// What scripts may read of a response, beside what browsers always allow.
 const EXPOSED: &str = "x-request-id, x-gateway-channel, x-gateway-attempts, x-should-retry, retry-after, \
     retry-after-ms, x-ratelimit-limit-requests, x-ratelimit-limit-tokens, x-ratelimit-remaining-requests, \
-    x-ratelimit-remaining-tokens, x-ratelimit-reset-requests, x-ratelimit-reset-tokens";
+    x-ratelimit-remaining-tokens, x-ratelimit-reset-requests, x-ratelimit-reset-tokens, request-id";
 
 /// What a request asks of us in matters of origin.
 #[derive(Clone, Copy, Debug)]

@@ -2,6 +2,7 @@
 //! the record is finished: when its last holder (the request path, or the answer's body) lets it go, whatever happened.
 //! The line in the log that says how a request ended is written here as well.
 
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
@@ -9,7 +10,6 @@ use std::rc::Rc;
 use http::StatusCode;
 
 use super::Gateway;
-use super::routes::Operation;
 use crate::attempt::{FailedAttempt, Failure};
 use crate::config::model::{ClientKey, Limits, Price};
 use crate::config::snapshot::{Channel, Key, Snapshot};
@@ -17,6 +17,7 @@ use crate::limit::statements::Spent;
 use crate::ports::{ProxyPorts, SendErrorKind};
 use crate::units::Timestamp;
 use crate::usage::price;
+use crate::usage::reason::Reason;
 use crate::usage::record::{Actor, AttemptRecord, End, ModelKnown, Outcome, Record};
 use crate::wire::usage::Usage;
 
@@ -53,7 +54,7 @@ impl<P: ProxyPorts> Entry<P> {
         gateway: &Rc<Gateway<P>>,
         snapshot: &Rc<Snapshot>,
         client: &ClientKey,
-        operation: Operation,
+        endpoint: Cow<'static, str>,
         request_id: &str,
     ) -> Rc<Self> {
         let record = Record {
@@ -63,7 +64,7 @@ impl<P: ProxyPorts> Entry<P> {
                 id: client.id.clone(),
                 name: client.name.clone(),
             },
-            endpoint: operation.endpoint,
+            endpoint,
             status: CLIENT_GONE,
             ..Record::default()
         };
@@ -163,6 +164,11 @@ impl<P: ProxyPorts> Entry<P> {
         for index in under_way {
             self.attempt_ends(index, Outcome::Abandoned, None);
         }
+    }
+
+    /// Notes why the request has no answer. The first reason stays: it is the exact one.
+    pub fn because(&self, reason: Reason) {
+        self.record.borrow_mut().reason.get_or_insert(reason);
     }
 
     /// Notes an error that is the answer.

@@ -12,22 +12,23 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::{self, Either};
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
 use super::attempt::{Attempt, Finished};
 use super::entry::{AttemptIndex, Entry};
 use super::payload::Payload;
 use super::routes::Operation;
-use super::{Gateway, authenticate, candidates, models};
+use super::{Gateway, authenticate, candidates, models, query};
 use crate::attempt::cooldown::Phase;
 use crate::attempt::plan::{Candidate, Plan};
-use crate::attempt::{FailedAttempt, Failure, exhausted};
+use crate::attempt::{FailedAttempt, Failure, exhausted, unsupported};
 use crate::config::model::ClientKey;
 use crate::config::snapshot::{Channel, Snapshot};
 use crate::error::{ErrorStyle, GatewayError};
 use crate::ports::{Clock, ProxyPorts, SendErrorKind};
 use crate::reply::Reply;
 use crate::units::Timestamp;
+use crate::usage::reason::Reason;
 use crate::usage::record::End;
 
 /// The channel that answered, or the last one that was tried.
@@ -41,6 +42,10 @@ pub struct Call<'a, P: ProxyPorts> {
     pub operation: Operation,
     /// The client's headers.
     pub headers: &'a HeaderMap,
+    /// The client's path and query.
+    pub uri: &'a Uri,
+    /// The value of `Via` that is added to them.
+    pub via: Option<&'a HeaderValue>,
     /// Who calls.
     pub client: &'a ClientKey,
     /// The request's id, for the log.
@@ -62,8 +67,10 @@ pub async fn run<P: ProxyPorts>(
     let text_bytes = payload.text_bytes(&body);
     call.entry.asked(&model, payload.is_stream(), text_bytes);
     if !authenticate::may_use(call.client, &model) {
+        call.entry.because(Reason::ModelNotAllowed);
         return Err(models::not_found(&model));
     }
+    query::check(call.uri)?;
     // 2. Put the channels that serve it in order.
     let ports = &gateway.ports;
     let session = candidates::session(snapshot, call.headers, &payload);
@@ -117,10 +124,11 @@ pub async fn run<P: ProxyPorts>(
         attempt.failed_with(&failed);
         if failed.failure == Failure::RequestRefused {
             let reply = refused(failed, call.operation.errors);
+            call.entry.because(Reason::UpstreamRefused);
             call.entry.refused(reply.status(), End::Refused);
             return Ok(labelled(reply, Some(attempt.channel), story.attempts));
         }
-        story.end(&attempt, failed);
+        story.end(&attempt, failed, &model);
         wants_next = running.is_empty();
     }
 }
@@ -259,9 +267,16 @@ impl<'a, P: ProxyPorts> Course<'a, P> {
         let now = self.gateway.ports.now();
         let spared_ms = plan.spared().map(|until| until.since_ms(now));
         let is_out_of_time = now >= self.deadline;
-        let error = exhausted::error(self.model, &story.failed, spared_ms, is_out_of_time);
+        let error = if story.lacks_operation && !is_out_of_time {
+            let endpoint = format!("POST {}", self.call.operation.endpoint);
+            unsupported::error(&endpoint, self.model, &story.failed)
+        } else {
+            exhausted::error(self.model, &story.failed, spared_ms, is_out_of_time)
+        };
+        let reason = Reason::of_error(error.status, error.body.code.as_deref());
         let reply = error.into_reply_as(self.call.operation.errors);
         if !story.is_client_gone() {
+            self.call.entry.because(reason);
             let end = if story.failed.is_empty() {
                 End::Refused
             } else {
@@ -281,6 +296,8 @@ struct Story<'a> {
     /// The channel that failed last.
     last: Option<&'a Channel>,
     failed: Vec<FailedAttempt>,
+    /// Whether each of them says that the upstream has no such operation.
+    lacks_operation: bool,
     /// Attempts under way, the latest last, with the time after which they are late.
     under_way: Vec<(Candidate, Option<Duration>)>,
 }
@@ -292,7 +309,9 @@ impl<'a> Story<'a> {
             .push((attempt.candidate, attempt.channel.hedge_after));
     }
 
-    fn end<P: ProxyPorts>(&mut self, attempt: &Attempt<'a, P>, failed: FailedAttempt) {
+    fn end<P: ProxyPorts>(&mut self, attempt: &Attempt<'a, P>, failed: FailedAttempt, model: &str) {
+        let lacks_operation = unsupported::lacks_operation(&failed, [model, attempt.model]);
+        self.lacks_operation = lacks_operation && (self.lacks_operation || self.failed.is_empty());
         self.failed.push(failed);
         self.last = Some(attempt.channel);
         self.under_way

@@ -66,7 +66,10 @@ fn may_pass(name: &HeaderName) -> bool {
     *name == CONTENT_TYPE
         || *name == RETRY_AFTER
         || text == "retry-after-ms"
+        // Anthropic's SDKs show it, and its support asks for it. It is not the gateway's own `x-request-id`.
+        || text == "request-id"
         || text.starts_with("x-ratelimit-")
+        || text.starts_with("anthropic-ratelimit-")
         || (text.starts_with("openai-") && text != "openai-organization")
 }
 
@@ -138,6 +141,9 @@ mod tests {
             ("retry-after", "1"),
             ("retry-after-ms", "900"),
             ("x-ratelimit-remaining-tokens", "5"),
+            ("request-id", "req_1"),
+            ("anthropic-ratelimit-tokens-remaining", "6"),
+            ("anthropic-organization-id", "org-x"),
             ("openai-processing-ms", "7"),
             ("openai-organization", "org-x"),
             ("set-cookie", "a=b"),
@@ -154,6 +160,8 @@ mod tests {
                 ("retry-after", "1"),
                 ("retry-after-ms", "900"),
                 ("x-ratelimit-remaining-tokens", "5"),
+                ("request-id", "req_1"),
+                ("anthropic-ratelimit-tokens-remaining", "6"),
                 ("openai-processing-ms", "7"),
             ])
         );

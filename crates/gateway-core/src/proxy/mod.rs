@@ -15,9 +15,13 @@ mod forward;
 mod headers;
 mod health;
 mod ledger;
+mod loops;
+mod misdirected;
 mod models;
 mod outgoing;
 mod payload;
+mod query;
+mod refusals;
 mod relay;
 mod routes;
 
@@ -31,10 +35,11 @@ use http_body::Body;
 use crate::config::cache::Cache;
 use crate::config::seal::MasterKey;
 use crate::config::snapshot::Snapshot;
-use crate::error::{Case, GatewayError, printable};
+use crate::error::{Case, GatewayError};
 use crate::ids;
 use crate::ports::ProxyPorts;
 use crate::reply::{self, Reply, ReplyBody};
+use crate::usage::reason::Reason;
 use crate::usage::record::End;
 use admit::Admission;
 use entry::Entry;
@@ -79,7 +84,8 @@ where
     let cross_origin = cors::Request::of(&parts);
     let mut reply = answer(gateway, &parts, body, &request_id)
         .await
-        .unwrap_or_else(|error| error.into_reply_as(routes::error_style(parts.uri.path())));
+        .unwrap_or_else(|error| error.into_reply_as(misdirected::error_style(&parts)));
+    misdirected::label(&mut reply);
     cross_origin.allow(reply.headers_mut());
     if let Ok(value) = HeaderValue::try_from(request_id) {
         reply.headers_mut().insert(reply::X_REQUEST_ID, value);
@@ -102,48 +108,68 @@ where
     B: Body<Data = Bytes>,
     B::Error: fmt::Display,
 {
+    let noted = |model, error| refusals::noted(gateway, parts, request_id, model, error);
     // 1. Find the route: a wrong path or method needs neither key nor configuration.
-    let route = match routes::find(&parts.method, parts.uri.path()) {
-        Found::Route(route) => route,
-        Found::Preflight(methods) => return Ok(cors::preflight(&parts.headers, methods)),
-        Found::WrongMethod(methods) => {
-            return Err(Case::MethodNotAllowed
-                .error(format!(
-                    "{} is not allowed here; use {methods}.",
-                    parts.method
-                ))
-                .with_allow(methods));
-        }
-        Found::Nothing => {
-            return Err(Case::NotFound.error(format!(
-                "There is nothing at {}.",
-                printable(parts.uri.path())
-            )));
-        }
+    let route = match locate(parts) {
+        Ok(Located::Route(route)) => route,
+        Ok(Located::Preflight(methods)) => return Ok(cors::preflight(&parts.headers, methods)),
+        Err(error) => return Err(noted(None, error).await),
     };
     if route == Route::Health {
         return Ok(health());
     }
     // 2. Take the configuration, from memory in all but the first request and after a pause.
     let snapshot = gateway.configuration().await?;
+    // A request that has been here before would come back for ever.
+    if let Err(error) = loops::check(&parts.headers, &snapshot) {
+        return Err(noted(None, error).await);
+    }
     // 3. Authenticate, before a byte of the body is read.
     let client = authenticate::client(&parts.headers, &snapshot, gateway.ports.now())?;
     match route {
         Route::Health => Ok(health()),
         Route::Models => Ok(models::list(&snapshot, client)),
-        Route::Model(id) => models::one(&snapshot, client, &id),
+        Route::Model(id) => match models::one(&snapshot, client, &id) {
+            Ok(reply) => Ok(reply),
+            Err(error) => Err(noted(Some(id), error).await),
+        },
         Route::Forward(operation) => {
             // 4. From here on the ledger learns what becomes of the request, whatever that is.
-            let entry = Entry::begin(gateway, &snapshot, client, operation, request_id);
+            let entry = Entry::begin(gateway, &snapshot, client, operation.endpoint.into(), request_id);
             let call = forward::Call {
                 operation,
                 headers: &parts.headers,
+                uri: &parts.uri,
+                via: snapshot.via.as_ref(),
                 client,
                 request_id,
                 entry: &entry,
             };
             admitted(gateway, &snapshot, &call, body).await
         }
+    }
+}
+
+/// What a request is about before anything is known of its client.
+enum Located {
+    Route(Route),
+    /// A browser's question before a call; the methods that the path has.
+    Preflight(&'static str),
+}
+
+fn locate(parts: &http::request::Parts) -> Result<Located, GatewayError> {
+    misdirected::refuse_upgrade(parts)?;
+    let path = parts.uri.path();
+    match routes::find(&parts.method, path) {
+        Found::Route(route) => Ok(Located::Route(route)),
+        Found::Preflight(methods) => Ok(Located::Preflight(methods)),
+        Found::WrongMethod(methods) => Err(Case::MethodNotAllowed
+            .error(format!(
+                "{} is not allowed here; use {methods}.",
+                parts.method
+            ))
+            .with_allow(methods)),
+        Found::Nothing => Err(misdirected::nothing_at(path)),
     }
 }
 
@@ -161,6 +187,8 @@ where
 {
     let noted = |outcome: Result<Reply, GatewayError>| {
         if let Err(error) = &outcome {
+            let reason = Reason::of_error(error.status, error.body.code.as_deref());
+            call.entry.because(reason);
             call.entry.refused(error.status, End::Refused);
         }
         outcome

@@ -6,9 +6,10 @@ use http::{Method, Request};
 
 use super::attempt::Attempt;
 use super::forward::Call;
-use super::headers;
+use super::{headers, query};
 use super::payload::{Changes, Payload};
 use crate::ports::ProxyPorts;
+use crate::wire::via;
 
 /// Builds the request for one attempt.
 pub fn build<P: ProxyPorts>(
@@ -20,6 +21,12 @@ pub fn build<P: ProxyPorts>(
 ) -> Result<Request<Bytes>, http::Error> {
     let (channel, upstream_model) = (attempt.channel, attempt.model);
     let uri = channel.dialect.uri(call.operation.path, upstream_model)?;
+    // Azure's query string is the dialect's own.
+    let uri = if uri.query().is_none() && !channel.dialect.is_azure() {
+        query::added(uri, call.uri)?
+    } else {
+        uri
+    };
     let changes = Changes {
         model: (upstream_model != model).then_some(upstream_model),
         dropped: &channel.drop_params,
@@ -34,6 +41,7 @@ pub fn build<P: ProxyPorts>(
         attempt.key.credential.as_ref(),
         request.body().len(),
     );
+    via::pass_on(call.headers, call.via, request.headers_mut());
     if let Some((name, value)) = channel.dialect.default_header() {
         request.headers_mut().entry(name).or_insert(value);
     }

@@ -90,6 +90,15 @@ impl<'a> Payload<'a> {
         }
     }
 
+    /// A member of a member that is an object, when it is text and not empty.
+    pub fn text_in(&self, object: &str, name: &str) -> Option<Cow<'a, str>> {
+        let Self::Json(members) = self else {
+            return None;
+        };
+        let object = Members::parse(members.raw(object)?.as_bytes()).ok()?;
+        object.string(name).filter(|value| !value.is_empty())
+    }
+
     /// Bytes of text of which tokens are estimated, in a request that is `whole`. Of a form only the prompt is text.
     pub fn text_bytes(&self, whole: &[u8]) -> u64 {
         match self {

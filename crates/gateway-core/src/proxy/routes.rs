@@ -134,6 +134,16 @@ const OPERATIONS: &[Operation] = &[
     Operation::plain("/v1/audio/translations"),
 ];
 
+/// Whether a path of `/v1` has a route, whatever its method.
+pub fn is_path(path: &str) -> bool {
+    path.starts_with("/v1/") && find(&Method::OPTIONS, path) != Found::Nothing
+}
+
+/// Whether a path is that of a call which an upstream answers.
+pub fn is_operation(path: &str) -> bool {
+    OPERATIONS.iter().any(|operation| operation.endpoint == path)
+}
+
 /// Finds the route of a request.
 pub fn find(method: &Method, path: &str) -> Found {
     match path {

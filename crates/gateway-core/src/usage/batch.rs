@@ -9,6 +9,7 @@ use serde::ser::SerializeSeq as _;
 use serde::{Serialize, Serializer};
 
 use super::intake;
+use super::reason::Reason;
 use super::record::{AttemptRecord, Record};
 use super::sums::Sums;
 use crate::sql::Statement;
@@ -82,7 +83,7 @@ impl Batch {
 /// row of the log and in two of the sums.
 fn most_bytes(record: &Record) -> usize {
     let sent = record.upstream_model.as_ref().map_or(0, String::len);
-    1_000 + 160 * record.attempts.len() + 18 * record.model.len() + 6 * sent
+    1_200 + 160 * record.attempts.len() + 18 * record.model.len() + 6 * (sent + record.endpoint.len())
 }
 
 /// The number of records that were lost so far, out of the store's [`DroppedRecords`](crate::ports::Record): its
@@ -106,7 +107,7 @@ struct Row<'a>(&'a Record);
 impl Serialize for Row<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let record = self.0;
-        let mut row = serializer.serialize_seq(Some(20))?;
+        let mut row = serializer.serialize_seq(Some(21))?;
         row.serialize_element(&record.id)?;
         row.serialize_element(&record.time.0)?;
         row.serialize_element(&record.key.id)?;
@@ -114,7 +115,7 @@ impl Serialize for Row<'_> {
         row.serialize_element(&record.upstream_key)?;
         row.serialize_element(&record.model)?;
         row.serialize_element(&record.upstream_model)?;
-        row.serialize_element(record.endpoint)?;
+        row.serialize_element(&record.endpoint)?;
         row.serialize_element(&u8::from(record.stream))?;
         row.serialize_element(&record.status)?;
         // The database keeps a list in a list as its text.
@@ -128,6 +129,7 @@ impl Serialize for Row<'_> {
         row.serialize_element(&u8::from(record.estimated))?;
         row.serialize_element(record.end.word())?;
         row.serialize_element(&record.cost_micro_usd)?;
+        row.serialize_element(&record.reason.map(Reason::word))?;
         row.end()
     }
 }

@@ -6,6 +6,7 @@ pub mod batch;
 pub mod histogram;
 mod intake;
 pub mod price;
+pub mod reason;
 pub mod record;
 pub mod schema;
 mod sums;

@@ -1,5 +1,8 @@
 //! One request, as the ledger keeps it. Owns the words for how requests and attempts end.
 
+use std::borrow::Cow;
+
+use super::reason::Reason;
 use crate::units::Timestamp;
 use crate::wire::usage::Usage;
 
@@ -22,8 +25,8 @@ pub struct Record {
     pub model_known: ModelKnown,
     /// The model's name at the upstream; `None` when none was asked.
     pub upstream_model: Option<String>,
-    /// The path, such as `/v1/chat/completions`.
-    pub endpoint: &'static str,
+    /// The path, such as `/v1/chat/completions`; of a path that the gateway does not have what may be shown of it.
+    pub endpoint: Cow<'static, str>,
     /// Whether a stream was asked for.
     pub stream: bool,
     /// The status that the client got; 499 when it left before (nginx's convention).
@@ -40,6 +43,8 @@ pub struct Record {
     pub estimated: bool,
     /// How it ended.
     pub end: End,
+    /// Why there is no answer; `None` when there is one, or when the client left before.
+    pub reason: Option<Reason>,
     /// What it cost by the price table, in millionths of a US dollar; 0 without a price.
     pub cost_micro_usd: u64,
 }

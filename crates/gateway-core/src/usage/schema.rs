@@ -8,7 +8,7 @@ use super::intake;
 use crate::sql::{Row, Statement, Value};
 
 /// The version that this program reads and writes.
-pub const VERSION: u64 = 2;
+pub const VERSION: u64 = 3;
 
 const READ_VERSION: &str = "SELECT coalesce(max(version), 0) FROM gateway_schema";
 
@@ -28,6 +28,13 @@ pub const SUMS: [&str; 9] = [
 /// The `hour` of rows that sum up all hours: with them nobody has to add up years. In such rows of `usage_hour` the key
 /// is empty.
 pub const ALL_HOURS: i64 = -1;
+
+/// Stands for the model of requests that were refused before any upstream was asked, where no channel names the model:
+/// they are told apart by reason instead. No model can be called so.
+pub const REFUSED: &str = "\u{1}refused";
+
+/// The `kind` of tallies that count requests without an answer by reason. Their `channel` is the client key's id.
+pub const REASON: &str = "reason";
 
 /// The prefixes of the columns that are histograms: `total_0`, `total_1`, … and `total_sum_ms`.
 pub const HISTOGRAMS: [&str; 2] = ["total", "first_byte"];
@@ -54,6 +61,9 @@ pub fn migration(from: u64) -> Vec<Statement> {
     }
     if from < 2 {
         statements.extend(intake::version_2());
+    }
+    if from < 3 {
+        statements.extend(intake::version_3());
     }
     statements
 }

@@ -6,6 +6,7 @@ use serde::{Serialize, Serializer};
 
 use super::batch::HOUR_MS;
 use super::histogram::Histogram;
+use super::reason::Reason;
 use super::record::{Actor, ModelKnown, Outcome, Record};
 use super::schema;
 
@@ -53,6 +54,8 @@ enum What {
     Status(u16),
     /// Attempts that ended so.
     Attempt(Outcome),
+    /// Requests without an answer, for this reason. Of these the client key is kept in the channel's place.
+    Reason(Reason),
 }
 
 impl Sums {
@@ -62,6 +65,7 @@ impl Sums {
         let key = record.key.id.as_str();
         let channel = record.channel.as_ref().map_or("", |channel| &channel.id);
         let model = match record.model_known {
+            ModelKnown::Nowhere if record.reason.is_some() && channel.is_empty() => schema::REFUSED,
             ModelKnown::Nowhere => "",
             ModelKnown::Answered | ModelKnown::Named => record.model.as_str(),
         };
@@ -86,6 +90,9 @@ impl Sums {
         self.tally(hour, channel, What::Status(record.status));
         for attempt in &record.attempts {
             self.tally(hour, &attempt.channel, What::Attempt(attempt.outcome));
+        }
+        if let Some(reason) = record.reason {
+            self.tally(hour, key, What::Reason(reason));
         }
         self.note(&record.key, record.time.0);
         if let Some(channel) = &record.channel {
@@ -138,16 +145,21 @@ impl Sums {
         text(&hours.chain(all_hours).collect::<Vec<_>>())
     }
 
-    /// Rows of `tally_hour`, each for its hour and once more for all hours.
+    /// Rows of `tally_hour`, each for its hour and, but for reasons, once more for all hours.
     pub fn tallies(&self) -> String {
         let rows: Vec<_> = self
             .tallies
             .iter()
-            .flat_map(|tally| [(tally.hour, tally), (schema::ALL_HOURS, tally)])
+            .flat_map(|tally| {
+                let is_summed = !matches!(tally.what, What::Reason(_));
+                let all_hours = is_summed.then_some((schema::ALL_HOURS, tally));
+                [(tally.hour, tally)].into_iter().chain(all_hours)
+            })
             .map(|(hour, tally)| {
                 let (kind, word) = match tally.what {
                     What::Status(status) => ("status", status.to_string()),
                     What::Attempt(outcome) => ("attempt", outcome.word().to_owned()),
+                    What::Reason(reason) => (schema::REASON, reason.word().to_owned()),
                 };
                 (hour, kind, &tally.channel, word, tally.count)
             })

@@ -14,3 +14,4 @@ pub mod signals;
 pub mod sse;
 pub mod substance;
 pub mod usage;
+pub mod via;

@@ -4,11 +4,14 @@
 use gateway_core::ports::{Clock as _, Place, Sql as _};
 use gateway_core::sql::{Statement, Value as SqlValue};
 use gateway_core::units::Timestamp;
+use gateway_core::usage::reason::Reason;
 use gateway_core::usage::record::{Actor, AttemptRecord, End, ModelKnown, Outcome, Record};
+use gateway_core::database;
 use gateway_core::usage::{batch::Batch, schema};
 use gateway_core::wire::usage::Usage;
 use gateway_testkit::fakes::{DatabaseFault, START, block_on};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 use super::Gateway;
 
@@ -32,7 +35,7 @@ pub fn record(number: u64) -> Record {
         model: "m".to_owned(),
         model_known: ModelKnown::Named,
         upstream_model: Some("upstream/m".to_owned()),
-        endpoint: "/v1/chat/completions",
+        endpoint: "/v1/chat/completions".into(),
         stream: true,
         status: 200,
         attempts: vec![AttemptRecord {
@@ -61,7 +64,7 @@ fn run(gateway: &Gateway, statements: Vec<Statement>) {
 }
 
 pub fn write(gateway: &Gateway, records: &[Record]) {
-    run(gateway, schema::migration(0));
+    block_on(database::ready(&gateway.ports, Duration::from_secs(1))).unwrap();
     let mut batch = Batch::default();
     for record in records {
         batch.add(record);
@@ -178,6 +181,66 @@ fn usage_is_summed_by_bucket_and_subject() {
 }
 
 #[test]
+fn refusals_are_grouped_by_reason_and_not_under_models_that_nobody_serves() {
+    let gateway = Gateway::new();
+    let mut records = mixed();
+    records[4].reason = Some(Reason::ModelNotFound);
+    for (place, reason) in [(0, Reason::UnknownPath), (3, Reason::UpstreamFailed)] {
+        records[place].reason = Some(reason);
+    }
+    records[0].end = End::Refused;
+    records[0].key = actor("ck_b");
+    write(&gateway, &records);
+    gateway.ports.advance_ms(2 * HOUR);
+    let usage = |query: &str| gateway.get(&format!("usage{query}")).expect(200)["data"].clone();
+    let counts = |rows: &Value, subject: &str| -> Vec<String> {
+        let rows = rows.as_array().unwrap().iter();
+        rows.map(|row| format!("{} {} {}", row[subject], row["requests"], row["errors"]))
+            .collect()
+    };
+    assert_eq!(
+        counts(&usage("?group=reason&bucket=day"), "reason"),
+        ["\"model_not_found\" 1 1", "\"unknown_path\" 1 1", "\"upstream_failed\" 1 1"]
+    );
+    assert_eq!(
+        counts(&usage("?group=reason&key=ck_b"), "reason"),
+        ["\"unknown_path\" 1 1"]
+    );
+    assert_eq!(
+        counts(&usage("?bucket=day"), "model"),
+        ["\"m\" 4 2", "\"n\" 1 0"]
+    );
+    assert_eq!(usage("?group=none&bucket=day")[0]["requests"], 6);
+    for filter in ["model=m", "channel=ch_a"] {
+        gateway
+            .get(&format!("usage?group=reason&{filter}"))
+            .expect_error(400, "invalid_value");
+    }
+    let page = gateway.get("requests?reason=model_not_found").expect(200);
+    assert_eq!(numbers(&page), [4]);
+    assert_eq!(page["data"][0]["reason"], "model_not_found");
+    assert_eq!(page["data"][0]["model"], "nonsense");
+    gateway
+        .get("requests?reason=nonsense")
+        .expect_error(400, "invalid_value");
+}
+
+#[test]
+fn a_log_of_an_older_gateway_can_be_read_before_anything_new_is_written() {
+    let gateway = Gateway::new();
+    write(&gateway, &mixed());
+    for undone in [
+        "DROP TRIGGER ledger_batch_filed_3",
+        "ALTER TABLE request DROP COLUMN reason",
+        "DELETE FROM gateway_schema WHERE version > 2",
+    ] {
+        run(&gateway, vec![Statement::new(undone)]);
+    }
+    let page = gateway.get("requests?limit=1").expect(200);
+    assert_eq!(page["data"][0]["reason"], Value::Null);
+}
+
+#[test]
 fn a_row_of_the_log_says_everything() {
     let gateway = Gateway::new();
     let key = gateway
@@ -212,7 +275,7 @@ fn a_row_of_the_log_says_everything() {
                     "ms": 7}
             ],
             "first_byte_ms": 80, "total_ms": 900, "prompt_tokens": 10, "completion_tokens": 5, "cached_tokens": 4,
-            "reasoning_tokens": 1, "estimated": false, "end": "complete", "cost_micro_usd": 3
+            "reasoning_tokens": 1, "estimated": false, "end": "complete", "reason": null, "cost_micro_usd": 3
         }])
     );
     let keys = gateway.get("keys").expect(200);

@@ -7,7 +7,7 @@ use gateway_testkit::fakes::FakeReply;
 
 use super::setup::*;
 
-const OK: &str = r#"{"choices":[{"finish_reason":"stop"}]}"#;
+const OK: &str = r#"{"choices":[{"finish_reason":"stop"}],"content":[],"type":"message"}"#;
 
 fn stage(session_affinity: bool) -> Stage {
     let document = Document {
@@ -46,9 +46,17 @@ fn with_header(name: &'static str, value: &str) -> http::Request<bytes::Bytes> {
 #[test]
 fn a_session_stays_where_it_is_and_sessions_are_spread() {
     let stage = stage(true);
-    let hints: [fn(&str) -> http::Request<bytes::Bytes>; 4] = [
+    let hints: [fn(&str) -> http::Request<bytes::Bytes>; 9] = [
         |session| with_header("x-session-id", session),
         |session| with_header("x-session-affinity", session),
+        |session| with_header("x-claude-code-session-id", session),
+        |session| with_header("session-id", session),
+        |session| with_header("session_id", session),
+        |session| with_header("thread-id", session),
+        |session| {
+            let body = format!(r#"{{"model":"m","metadata":{{"user_id":"{session}"}}}}"#);
+            post("/v1/messages", &body)
+        },
         |session| {
             post(
                 "/v1/chat/completions",

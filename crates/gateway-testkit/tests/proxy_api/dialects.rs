@@ -43,6 +43,48 @@ fn anthropic_is_called_with_its_own_headers() {
 }
 
 #[test]
+fn the_query_string_goes_on_to_all_but_azure_and_takes_no_credential_along() {
+    for (provider, expected) in [
+        (Provider::Anthropic, "https://a.example/v1/messages?beta=true&x=%20y"),
+        (Provider::OpenAi, "https://a.example/v1/messages?beta=true&x=%20y"),
+    ] {
+        let mut channel = channel("a", 1);
+        channel.provider = provider;
+        let stage = Stage::new(vec![channel]);
+        stage.upstream(|_| FakeReply::json(200, r#"{"type":"message","content":[]}"#));
+        let path = format!("/v1/messages?beta=true&key={KEY}&x=%20y");
+        assert_eq!(stage.send(post(&path, MESSAGES)).status, 200);
+        assert_eq!(stage.ports.upstream().requests()[0].head.uri, expected);
+        let long = format!("/v1/messages?x={}", "y".repeat(3_000));
+        assert_eq!(stage.send(post(&long, MESSAGES)).status, 400);
+        assert_eq!(stage.calls().len(), 1);
+    }
+    let stage = Stage::new(vec![azure(Some("2024-10-21"))]);
+    stage.upstream(|_| FakeReply::json(200, r#"{"choices":[{"finish_reason":"stop"}]}"#));
+    stage.send(post("/v1/chat/completions?api-version=1&beta=true", r#"{"model":"gpt-4.1"}"#));
+    let uri = stage.ports.upstream().requests()[0].head.uri.to_string();
+    assert!(uri.ends_with("/chat/completions?api-version=2024-10-21"), "{uri}");
+}
+
+#[test]
+fn what_anthropic_says_of_its_limits_and_of_the_request_comes_back() {
+    for status in [200, 400] {
+        let stage = anthropic();
+        stage.upstream(move |_| {
+            FakeReply::json(status, r#"{"type":"message","content":[]}"#)
+                .with_header("request-id", "req_011")
+                .with_header("anthropic-ratelimit-requests-remaining", "9")
+                .with_header("anthropic-organization-id", "org")
+        });
+        let answer = stage.send(post("/v1/messages", MESSAGES));
+        assert_eq!(answer.status, status);
+        assert_eq!(answer.header("request-id"), Some("req_011"));
+        assert_eq!(answer.header("anthropic-ratelimit-requests-remaining"), Some("9"));
+        assert_eq!(answer.header("anthropic-organization-id"), None);
+    }
+}
+
+#[test]
 fn errors_of_messages_have_anthropics_envelope() {
     let stage = anthropic();
     stage.upstream(|_| {

@@ -115,7 +115,13 @@ fn nothing_left_is_told_by_the_table() {
         (500, "", (502, "upstream_failed")),
         (429, "", (429, "rate_limit_exceeded")),
         (401, "", (502, "upstream_credentials_exhausted")),
-        (404, "", (404, "model_not_found")),
+        (404, "", (400, "unsupported_operation")),
+        (405, "", (400, "unsupported_operation")),
+        (
+            404,
+            r#"{"error":{"message":"no such model"}}"#,
+            (404, "model_not_found"),
+        ),
     ];
     for (status, body, expected) in rows {
         let (status, body) = (*status, *body);
@@ -369,7 +375,7 @@ fn what_is_no_answer_of_an_api_fails_over() {
 #[test]
 fn messages_stay_short_whatever_the_model_is_called() {
     let stage = Stage::new(vec![channel("a", 1)]);
-    stage.upstream(|_| FakeReply::json(404, ""));
+    stage.upstream(|_| FakeReply::json(404, "no such model"));
     for (length, status) in [(256, 404), (257, 400), (100_000, 400)] {
         let answer = stage.chat(&format!(r#"{{"model":"{}"}}"#, "m".repeat(length)));
         assert_eq!(answer.error().0, status);

@@ -329,7 +329,7 @@ fn instances_share_one_database_and_one_of_a_newer_gateway_is_left_alone() {
         assert_eq!(stage.chat_alone(CHAT).status, 200);
     }
     assert_eq!(count(&stage, "SELECT count(*) FROM request"), 3);
-    assert_eq!(count(&stage, "SELECT count(*) FROM gateway_schema"), 2);
+    assert_eq!(count(&stage, "SELECT count(*) FROM gateway_schema"), 3);
     stage
         .ports
         .database()
@@ -343,24 +343,38 @@ fn instances_share_one_database_and_one_of_a_newer_gateway_is_left_alone() {
 
 #[test]
 fn an_older_database_is_brought_up_to_date_with_all_that_is_in_it() {
-    let stage = stage();
-    assert_eq!(stage.chat_alone(CHAT).status, 200);
-    // As version 1 left it.
-    for undone in [
-        "DROP TRIGGER ledger_batch_filed",
+    let version_1: &[&str] = &[
+        "DROP TRIGGER ledger_batch_filed_3",
+        "ALTER TABLE request DROP COLUMN reason",
         "DROP VIEW ledger_batch",
         "DELETE FROM gateway_schema WHERE version > 1",
-    ] {
-        stage.ports.database().rows(undone);
-    }
-    for _ in 0..2 {
+    ];
+    let version_2: &[&str] = &[
+        "DROP TRIGGER ledger_batch_filed_3",
+        "ALTER TABLE request DROP COLUMN reason",
+        "CREATE TRIGGER ledger_batch_filed INSTEAD OF INSERT ON ledger_batch BEGIN DELETE FROM request; END",
+        "DELETE FROM gateway_schema WHERE version > 2",
+    ];
+    // One whose migration ended in the middle.
+    let halfway: &[&str] = &[
+        "DROP TRIGGER ledger_batch_filed_3",
+        "DELETE FROM gateway_schema WHERE version > 2",
+    ];
+    for undone in [version_1, version_2, halfway] {
+        let stage = stage();
         assert_eq!(stage.chat_alone(CHAT).status, 200);
+        for statement in undone {
+            stage.ports.database().rows(statement);
+        }
+        for _ in 0..2 {
+            assert_eq!(stage.chat_alone(CHAT).status, 200);
+        }
+        assert_eq!(count(&stage, "SELECT count(*) FROM request"), 3);
+        let requests = "SELECT sum(requests) FROM usage_hour WHERE hour = -1";
+        assert_eq!(count(&stage, requests), 3);
+        assert_eq!(count(&stage, "SELECT max(version) FROM gateway_schema"), 3);
+        assert_eq!(dropped(&stage), "");
     }
-    assert_eq!(count(&stage, "SELECT count(*) FROM request"), 3);
-    let requests = "SELECT sum(requests) FROM usage_hour WHERE hour = -1";
-    assert_eq!(count(&stage, requests), 3);
-    assert_eq!(count(&stage, "SELECT max(version) FROM gateway_schema"), 2);
-    assert_eq!(dropped(&stage), "");
 }
 
 #[test]

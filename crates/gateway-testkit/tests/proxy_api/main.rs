@@ -13,6 +13,8 @@ mod failover;
 mod harmless;
 mod ledger;
 mod limits;
+mod loops;
+mod misdirected;
 mod request_path;
 mod setup;
 mod stale;

@@ -1,0 +1,43 @@
+//! The name by which a gateway recognises its own requests; see [`crate::wire::via`]. Owns where it comes from: all
+//! instances of one gateway have the same, and no two gateways share one.
+
+use http::HeaderValue;
+use sha2::{Digest as _, Sha256};
+
+use super::model::Document;
+use crate::ids;
+use crate::ports::Random;
+use crate::wire::via;
+
+/// Gives a document that is about to be stored its name, if it has none.
+pub fn assign(document: &mut Document, random: &impl Random) {
+    if document.gateway_id.is_none() {
+        document.gateway_id = Some(ids::object_id("gw", random));
+    }
+}
+
+/// The name of the gateway with this document. One that was stored before gateways had names is called after its
+/// oldest channel, so that all instances agree; without a channel there is nobody to call.
+pub fn pseudonym(document: &Document) -> Option<String> {
+    let id = match &document.gateway_id {
+        Some(id) => id.clone(),
+        None => {
+            let oldest = document
+                .channels
+                .iter()
+                .min_by_key(|channel| (channel.created_at, &channel.id))?;
+            format!("{} {}", oldest.created_at.0, oldest.id)
+        }
+    };
+    // The id itself is not sent: what upstreams see must say nothing about the configuration.
+    let digest = Sha256::digest(id.as_bytes());
+    Some(format!(
+        "ai-gateway-{}",
+        ids::hex(digest.get(..12).unwrap_or_default())
+    ))
+}
+
+/// The value of `Via` that outgoing requests carry.
+pub fn via(document: &Document) -> Option<HeaderValue> {
+    via::value(&pseudonym(document)?)
+}

@@ -1,0 +1,28 @@
+//! Requests that have been here before. Owns what their client hears.
+
+use http::HeaderMap;
+
+use crate::config::snapshot::Snapshot;
+use crate::error::{Case, GatewayError};
+use crate::wire::via::{self, Way};
+
+/// Refuses a request that this gateway has sent itself, directly or through others.
+pub fn check(headers: &HeaderMap, snapshot: &Snapshot) -> Result<(), GatewayError> {
+    let Some(own) = &snapshot.via else {
+        return Ok(());
+    };
+    let message = match via::way(headers, own) {
+        Way::New => return Ok(()),
+        Way::Returned => {
+            "Loop detected: this gateway got a request that it had sent itself. The base URL of one of its channels, \
+             or of a gateway behind one, leads back to it. Change that base URL to the provider's own, or disable \
+             the channel."
+        }
+        Way::TooLong => {
+            "Loop detected: the request has passed through too many gateways and proxies (header `Via`). Check the \
+             base URLs of the gateways on its way for one that leads back."
+        }
+    };
+    // Trying again would go the same way.
+    Err(Case::LoopDetected.error(message).as_exhausted())
+}

@@ -1,0 +1,83 @@
+//! Requests that are refused before any operation is known: an unknown path, a wrong method, a loop. Owns their rows in
+//! the ledger. Only requests with a valid key get one: anybody could fill the log with others.
+
+use std::borrow::Cow;
+use std::rc::Rc;
+
+use http::HeaderMap;
+use http::request::Parts;
+
+use super::entry::Entry;
+use super::{Gateway, authenticate};
+use crate::error::{GatewayError, printable};
+use crate::ports::ProxyPorts;
+use crate::usage::reason::Reason;
+use crate::usage::record::End;
+
+/// Where a client key may stand.
+const KEY_HEADERS: [&str; 4] = [
+    "authorization",
+    "x-api-key",
+    "api-key",
+    "x-goog-api-key",
+];
+/// As much of a path is kept, in characters.
+const MAX_PATH_CHARS: usize = 100;
+/// Parts of a path that are longer are cut: they could be a key.
+const MAX_PART_CHARS: usize = 32;
+
+/// Gives the error back, noted in the ledger.
+pub async fn noted<P: ProxyPorts>(
+    gateway: &Rc<Gateway<P>>,
+    parts: &Parts,
+    request_id: &str,
+    model: Option<String>,
+    error: GatewayError,
+) -> GatewayError {
+    if !presents_key(&parts.headers) {
+        return error;
+    }
+    let Ok(snapshot) = gateway.configuration().await else {
+        return error;
+    };
+    let now = gateway.ports.now();
+    if let Ok(client) = authenticate::client(&parts.headers, &snapshot, now) {
+        let endpoint = Cow::Owned(shown(parts.uri.path()));
+        let entry = Entry::begin(gateway, &snapshot, client, endpoint, request_id);
+        if let Some(model) = model {
+            entry.asked(printable(&model), false, 0);
+        }
+        entry.because(Reason::of_error(error.status, error.body.code.as_deref()));
+        entry.refused(error.status, End::Refused);
+    }
+    error
+}
+
+fn presents_key(headers: &HeaderMap) -> bool {
+    KEY_HEADERS.iter().any(|name| headers.contains_key(*name))
+}
+
+/// A path as it may stand in the log.
+fn shown(path: &str) -> String {
+    let parts: Vec<Cow<'_, str>> = path
+        .split('/')
+        .map(|part| match part.char_indices().nth(MAX_PART_CHARS) {
+            None => Cow::Borrowed(part),
+            Some(_) => Cow::Owned(part.chars().take(4).chain(['…']).collect()),
+        })
+        .collect();
+    parts.join("/").chars().take(MAX_PATH_CHARS).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_paths_are_cut_and_so_is_what_could_be_a_key() {
+        assert_eq!(shown("/v1/chat/completions/"), "/v1/chat/completions/");
+        let key = "sk-0123456789012345678901234567890123456789";
+        assert_eq!(shown(&format!("/v1/{key}/chat")), "/v1/sk-0…/chat");
+        assert_eq!(shown(&"/v1".repeat(1_000)).len(), MAX_PATH_CHARS);
+    }
+}
