@@ -1,11 +1,16 @@
-//! Bytes in, bytes out: JSON edits in place, the SSE scanner, foreign error shapes.
+//! Bytes in, bytes out: JSON edits in place, the SSE scanner, foreign error shapes, whole answers as streams and back.
 //! Everything here is pure and takes hostile input; nothing knows a port.
 
 pub mod content;
 pub mod error_shape;
+pub mod events_to_whole;
+pub mod grammar;
 pub mod members;
 pub mod multipart;
+pub mod opening;
 pub mod passing;
 pub mod signals;
 pub mod sse;
 pub mod usage;
+pub mod walk;
+pub mod whole_to_events;
