@@ -184,7 +184,7 @@ fn oddities_of_upstreams_are_understood() {
 fn long_streams_of_short_chunks_fit_and_endless_ones_do_not() {
     let chunk = br#"{"id":"chatcmpl-0123456789","created":1,"model":"some/model","system_fingerprint":"fp_0123456789","choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"abcd"}}]},"content_filter_results":{"hate":{"filtered":false}}}]}"#;
     let mut assembly = Assembly::new(Grammar::Chat);
-    for _ in 0..100_000 {
+    for _ in 0..30_000 {
         assert_eq!(assembly.push(chunk), Ok(Progress::More));
     }
     let long = format!(
@@ -344,7 +344,10 @@ proptest! {
         is_pretty in any::<bool>(),
     ) {
         let text = if is_pretty { serde_json::to_vec_pretty(&whole) } else { serde_json::to_vec(&whole) };
-        let events = whole_to_events::events(grammar, &Bytes::from(text.unwrap()), WISHES).unwrap();
+        let text = Bytes::from(text.unwrap());
+        // As it is read: the reader is not exact about the last digit of a float.
+        let whole: Value = serde_json::from_slice(&text).unwrap();
+        let events = whole_to_events::events(grammar, &text, WISHES).unwrap();
         prop_assert_eq!(assembled(grammar, &events.concat(), &sizes), Ok(whole));
     }
 
