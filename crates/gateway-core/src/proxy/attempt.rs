@@ -57,6 +57,10 @@ pub struct Attempt<'a, P: ProxyPorts> {
     pub deadline: Timestamp,
     /// When the attempt began.
     pub began: Timestamp,
+    /// Whether the client wants a stream.
+    pub wants_stream: bool,
+    /// Whether it wants the stream's usage, in a chunk of its own.
+    pub wants_usage: bool,
     /// Whether the upstream is asked for a stream's usage that the client did not ask for.
     pub asks_usage: bool,
     /// The right to probe, when the candidate's cooldown has just ended.

@@ -246,6 +246,8 @@ impl<'a, P: ProxyPorts> Course<'a, P> {
                 received: self.received,
                 deadline: self.deadline,
                 began: now,
+                wants_stream: self.payload.is_stream(),
+                wants_usage: self.payload.asks_usage(),
                 asks_usage: self.payload.wants_usage_asked(self.call.operation, channel),
                 probe: Cell::default(),
             };

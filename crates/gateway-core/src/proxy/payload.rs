@@ -118,6 +118,16 @@ impl<'a> Payload<'a> {
         }
     }
 
+    /// Whether the client asks for the usage of a stream itself.
+    pub fn asks_usage(&self) -> bool {
+        let Self::Json(members) = self else {
+            return false;
+        };
+        let options = members.raw(STREAM_OPTIONS).unwrap_or_default();
+        Members::parse(options.as_bytes())
+            .is_ok_and(|options| options.raw("include_usage") == Some("true"))
+    }
+
     /// Whether the upstream has to be asked for the usage of a stream, since the client did not ask: for streams
     /// of channels that know the option.
     pub fn wants_usage_asked(&self, operation: Operation, channel: &Channel) -> bool {

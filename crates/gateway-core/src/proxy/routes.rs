@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use http::Method;
 
 use crate::error::ErrorStyle;
+use crate::wire::grammar::Grammar;
 
 /// What a request asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +44,11 @@ impl Operation {
             "chat/completions" => Cow::Borrowed(model),
             path => Cow::Owned(format!("{model} ({path})")),
         }
+    }
+
+    /// How its answers are written, where a whole one and a stream can be turned into each other.
+    pub fn grammar(&self) -> Option<Grammar> {
+        Grammar::of(self.path)
     }
 
     /// A call in OpenAI's manner whose streams end with `[DONE]` and take `stream_options`.

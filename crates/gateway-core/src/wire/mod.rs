@@ -1,12 +1,15 @@
-//! Bytes in, bytes out: JSON edits in place, the SSE scanner, foreign error shapes.
+//! Bytes in, bytes out: JSON edits in place, the SSE scanner, foreign error shapes, whole answers as streams and back.
 //! Everything here is pure and takes hostile input; nothing knows a port.
 
 pub mod choices;
 pub mod content;
 pub mod emptiness;
 pub mod error_shape;
+pub mod events_to_whole;
+pub mod grammar;
 pub mod members;
 pub mod multipart;
+pub mod opening;
 pub mod padding;
 pub mod passing;
 pub mod scan;
@@ -15,3 +18,5 @@ pub mod sse;
 pub mod substance;
 pub mod usage;
 pub mod via;
+pub mod walk;
+pub mod whole_to_events;
