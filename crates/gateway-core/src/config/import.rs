@@ -102,10 +102,9 @@ pub fn resolve(
         channels,
         keys: draft.keys.clone(),
         settings: draft.settings.clone(),
-        ..Document {
-            applied_variable: current.applied_variable.clone(),
-            ..Document::default()
-        }
+        applied_variable: current.applied_variable.clone(),
+        recent_changes: current.recent_changes.clone(),
+        ..Document::default()
     })
 }
 

@@ -5,6 +5,7 @@
 //! brings, [`startup`] takes one from a variable.
 
 pub mod cache;
+pub mod changes;
 pub mod import;
 pub mod model;
 pub mod seal;

@@ -29,6 +29,9 @@ pub struct Document {
     /// this gateway, so it is neither exported nor imported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied_variable: Option<String>,
+    /// The latest changes by their ids; see [`crate::config::changes`]. Neither exported nor imported.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recent_changes: Vec<String>,
 }
 
 impl Default for Document {
@@ -39,6 +42,7 @@ impl Default for Document {
             keys: Vec::new(),
             settings: Settings::default(),
             applied_variable: None,
+            recent_changes: Vec::new(),
         }
     }
 }

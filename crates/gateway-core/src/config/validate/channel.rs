@@ -127,7 +127,7 @@ impl ChannelChange {
             "azure" => self.azure = azure(value, problems),
             "prices" => self.prices = price::table(name, value, problems),
             // What the gateway itself says of a channel: ignored, so that a channel can be sent back as it was read.
-            "id" | "created_at" | "updated_at" => {}
+            "id" | "created_at" | "updated_at" | "revision" => {}
             _ => problems.unknown("", name),
         }
     }
