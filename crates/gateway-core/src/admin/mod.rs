@@ -2,6 +2,7 @@
 //! work; all routes are in `routes`. Each noun has its own file; none of them reads a body.
 
 mod allowance;
+mod base_url_advice;
 mod body;
 mod channel_view;
 mod channels;

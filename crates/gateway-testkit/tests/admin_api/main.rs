@@ -6,6 +6,7 @@
 )]
 
 mod allowance;
+mod base_urls;
 mod channels;
 mod client_keys;
 mod config;
