@@ -132,6 +132,8 @@ pub enum Case {
     CrossOrigin,
     /// The object was changed by someone else in between, again and again.
     Conflict,
+    /// `If-Match` names another state of the object than the present one.
+    ChangedMeanwhile,
     /// The store does not answer.
     StoreUnavailable,
     /// The gateway's own setting is wrong.
@@ -199,6 +201,11 @@ impl Case {
             ),
             Self::CrossOrigin => (StatusCode::FORBIDDEN, INVALID, "cross_origin"),
             Self::Conflict => (StatusCode::CONFLICT, INVALID, "conflict"),
+            Self::ChangedMeanwhile => (
+                StatusCode::PRECONDITION_FAILED,
+                INVALID,
+                "changed_meanwhile",
+            ),
             Self::StoreUnavailable => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "server_error",

@@ -7,6 +7,7 @@
 
 pub mod admin;
 pub mod attempt;
+pub mod backoff;
 pub mod config;
 pub mod database;
 pub mod error;

@@ -2,12 +2,14 @@
 //! work; all routes are in `routes`. Each noun has its own file; none of them reads a body.
 
 mod allowance;
+mod base_url_advice;
 mod body;
 mod channel_view;
 mod channels;
 mod config;
 mod document;
 mod dry_run;
+mod duplicate_keys;
 mod exposition;
 mod findings;
 mod guard;
@@ -16,6 +18,7 @@ mod keys;
 mod metrics;
 mod outbound;
 mod past;
+mod precondition;
 mod query;
 mod requests;
 mod revoked;
@@ -230,7 +233,8 @@ impl<P: AdminPorts> Work<'_, P> {
         let (ports, settings, headers) = (self.ports, self.settings, &self.head.headers);
         match place {
             Place::Channels => {
-                channels::create(ports, settings, body::object(headers, body).await?).await
+                let body = body::object(headers, body).await?;
+                channels::create(ports, settings, self.head, body).await
             }
             Place::ChannelTest => {
                 let wish = body::optional_object(headers, body).await?;
@@ -258,12 +262,15 @@ impl<P: AdminPorts> Work<'_, P> {
                 let document = body::configuration(headers, body).await?;
                 config::import(ports, settings, headers, &document).await
             }
-            Place::Key if is_delete => keys::delete(ports, self.id).await,
-            Place::Key => keys::change(ports, self.id, body::object(headers, body).await?).await,
-            _ if is_delete => channels::delete(ports, self.id).await,
+            Place::Key if is_delete => keys::delete(ports, headers, self.id).await,
+            Place::Key => {
+                let body = body::object(headers, body).await?;
+                keys::change(ports, headers, self.id, body).await
+            }
+            _ if is_delete => channels::delete(ports, self.head, self.id).await,
             _ => {
                 let body = body::object(headers, body).await?;
-                channels::change(ports, settings, self.id, body).await
+                channels::change(ports, settings, self.head, self.id, body).await
             }
         }
     }

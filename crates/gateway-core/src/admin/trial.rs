@@ -8,6 +8,7 @@ use http::StatusCode;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::base_url_advice::advise;
 use super::outbound::{Incoming, Limits, Outbound};
 use super::{AdminSettings, document};
 use crate::config::model::Provider;
@@ -105,6 +106,8 @@ pub async fn run<P: AdminPorts>(
     if question.needs_other_limit(&outcome) {
         outcome = ask(ports, &outbound, &question).await;
     }
+    let status = outcome.status;
+    outcome.error = outcome.error.map(|error| advise(channel, status, error));
     ports.line(format_args!(
         "admin: channel {id} tested: {}",
         if outcome.ok { "it answers" } else { "it fails" }

@@ -7,6 +7,7 @@ use http::StatusCode;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::base_url_advice::advise;
 use super::outbound::{Limits, Outbound};
 use super::{AdminSettings, channels, document};
 use crate::config::model::{Channel, Provider};
@@ -129,7 +130,8 @@ async fn ask_with<P: AdminPorts>(
     if !incoming.status.is_success() {
         let status = incoming.status.as_u16();
         let words = outbound.refusal(&mut incoming).await;
-        return Err(failed(format!("it answered {status}. {words}")));
+        let error = format!("it answered {status}. {words}");
+        return Err(failed(advise(channel, Some(status), error)));
     }
     let is_readable = !incoming.is_compressed() && !incoming.is("text/html");
     let body = incoming.whole().await.map_err(failed)?;
@@ -137,7 +139,8 @@ async fn ask_with<P: AdminPorts>(
         .then(|| serde_json::from_slice(&body).ok())
         .flatten();
     let names = names.as_ref().and_then(names_in).ok_or_else(|| {
-        failed("its answer holds no list of models. Is the base URL right? Models can also be entered by hand.".to_owned())
+        let error = "its answer holds no list of models. Models can also be entered by hand. Is the base URL right?";
+        failed(advise(channel, None, error.to_owned()))
     })?;
     Ok(reply::json(
         StatusCode::OK,

@@ -266,6 +266,23 @@ impl Health {
             .fold(Phase::Ready, worse)
     }
 
+    /// Whether the request `holder` is the one that tries out what is half-open of `who`.
+    pub fn is_probed_by(&self, who: &Who, holder: u64) -> bool {
+        let known = self.channels.get(&who.channel);
+        let three = known.map(|known| {
+            [
+                known.channel.as_ref(),
+                known.keys.get(&who.key),
+                known.models.get(&who.model),
+            ]
+        });
+        three
+            .into_iter()
+            .flatten()
+            .flatten()
+            .any(|cooldown| cooldown.lease.is_some() && cooldown.holder == holder)
+    }
+
     /// Takes an event in; whether anything changed. Taking in the same event twice is the same as once.
     pub fn apply(&mut self, event: &Event) -> bool {
         let changed = match event {

@@ -4,7 +4,9 @@
 //! memory, [`seal`] the encryption of upstream keys at rest. [`import`] makes a document of one that somebody
 //! brings, [`startup`] takes one from a variable.
 
+pub mod base_url;
 pub mod cache;
+pub mod changes;
 pub mod identity;
 pub mod import;
 pub mod model;

@@ -33,6 +33,9 @@ pub struct Document {
     /// exported nor imported, as no two gateways may share it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gateway_id: Option<String>,
+    /// The latest changes by their ids; see [`crate::config::changes`]. Neither exported nor imported.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recent_changes: Vec<String>,
 }
 
 impl Default for Document {
@@ -44,6 +47,7 @@ impl Default for Document {
             settings: Settings::default(),
             applied_variable: None,
             gateway_id: None,
+            recent_changes: Vec::new(),
         }
     }
 }

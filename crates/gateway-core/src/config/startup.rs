@@ -9,13 +9,15 @@
 
 use std::time::Duration;
 
+use super::changes::ChangeId;
 use super::identity;
 use super::import::{self, Protection, Refused};
 use super::model::Document;
 use super::stored;
 use super::validate::{DocumentDraft, Problems};
+use crate::backoff::step_aside;
 use crate::patience::Patient;
-use crate::ports::{Clock, Log, Random, Record, Swap, WriteStore};
+use crate::ports::{Clock, Log, Random, Record, StoreError, Swap, WriteStore};
 
 #[cfg(doc)]
 use super::validate;
@@ -58,12 +60,19 @@ async fn try_apply<P: Clock + Random + Log + WriteStore>(
     protection: Protection<'_>,
 ) -> Result<Option<Document>, String> {
     let revision = stored::revision(Some(text.as_bytes()));
+    let id = ChangeId::new(ports);
+    let mut failed: Option<StoreError> = None;
     let mut draft = None;
-    for _ in 0..MAX_TRIES {
+    for turn in 0..MAX_TRIES {
         let bytes = ports.read(Record::Config).await;
         let bytes = bytes.map_err(|error| error.to_string())?;
         if stored::applied_variable(bytes.as_deref()).as_deref() == Some(&revision) {
-            return Ok(None);
+            // By this instance, if the store said otherwise of a swap that took place; else by another one.
+            let current = stored::parse(bytes.as_deref()).unwrap_or_default();
+            return Ok(id.landed(&current, turn).map(|_| current));
+        }
+        if let Some(error) = failed {
+            return Err(error.to_string());
         }
         let current = stored::parse(bytes.as_deref())?;
         let draft = match &mut draft {
@@ -74,11 +83,13 @@ async fn try_apply<P: Clock + Random + Log + WriteStore>(
             .map_err(|refused| refused.to_string())?;
         document.applied_variable = Some(revision.clone());
         identity::assign(&mut document, ports);
+        id.record(&mut document, current.recent_changes, turn);
         let new = serde_json::to_vec(&document).map_err(|error| error.to_string())?;
         match ports.swap(Record::Config, bytes.as_deref(), &new).await {
             Ok(Swap::Done) => return Ok(Some(document)),
-            Ok(Swap::Conflict) => {}
-            Err(error) => return Err(error.to_string()),
+            Ok(Swap::Conflict) => step_aside(ports, turn).await,
+            // It may have taken place all the same: the next read tells.
+            Err(error) => failed = Some(error),
         }
     }
     Err("others kept changing the configuration at the same time".to_owned())

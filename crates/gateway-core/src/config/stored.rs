@@ -1,7 +1,7 @@
 //! The stored bytes of the configuration. Owns what counts as damaged and how a state of the document is named;
 //! reads and writes no store.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::model::{DOCUMENT_VERSION, Document};
@@ -48,4 +48,10 @@ pub fn applied_variable(stored: Option<&[u8]>) -> Option<String> {
 pub fn revision(stored: Option<&[u8]>) -> String {
     let digest = Sha256::digest(stored.unwrap_or_default());
     ids::hex(digest.get(..16).unwrap_or_default())
+}
+
+/// A name for the state of one object of the document: it changes with any of its stored members.
+pub fn object_revision(object: &impl Serialize) -> String {
+    // Objects of the document can always be written as JSON.
+    revision(serde_json::to_vec(object).ok().as_deref())
 }

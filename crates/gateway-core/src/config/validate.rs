@@ -8,6 +8,7 @@ mod price;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod upstream_key;
 
 use std::collections::{BTreeMap, BTreeSet};
 

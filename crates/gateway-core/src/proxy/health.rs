@@ -228,7 +228,7 @@ impl<P: ProxyPorts> Gateway<P> {
             holder,
             is_lost: false,
         };
-        let claim = self.claim(&event, &probe.who, now);
+        let claim = self.claim(&event, &probe.who, holder, now);
         let claimed = store_call(&self.ports, MAX_CLAIM, claim).await;
         match claimed {
             // Another attempt may have found out meanwhile that it is too early.
@@ -256,7 +256,13 @@ impl<P: ProxyPorts> Gateway<P> {
     }
 
     /// Writes a claim into the store, unless somebody else's is there.
-    async fn claim(&self, event: &Event, who: &Who, now: Timestamp) -> Result<bool, StoreError> {
+    async fn claim(
+        &self,
+        event: &Event,
+        who: &Who,
+        holder: u64,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
         let known = &self.known;
         for _ in 0..MAX_SWAPS {
             let version = known.version.get();
@@ -272,8 +278,10 @@ impl<P: ProxyPorts> Gateway<P> {
                 // Somebody has found out already that it works.
                 Phase::Ready => return Ok(true),
                 Phase::Cooling { .. } => {
+                    // A swap that reported a conflict may have written this very claim.
+                    let is_mine = health.is_probed_by(who, holder);
                     known.replace(health, raw);
-                    return Ok(false);
+                    return Ok(is_mine);
                 }
             }
             health.apply(event);

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use gateway_core::ports::{Clock as _, Record, SendErrorKind};
-use gateway_testkit::fakes::{FakeReply, Recorded};
+use gateway_testkit::fakes::{FakeReply, Misreport, Recorded};
 
 use super::setup::*;
 
@@ -342,6 +342,17 @@ fn writers_that_meet_lose_nothing_and_a_damaged_record_is_replaced() {
     let text = String::from_utf8(stage.ports.store().get(Record::Health).unwrap()).unwrap();
     assert!(text.contains("uk_a1") && text.contains("refused"), "{text}");
     assert!(!text.contains("a-1"), "no secret in it: {text}");
+}
+
+#[test]
+fn a_probe_is_made_although_the_store_denies_the_claim_that_it_wrote() {
+    let stage = pair(1);
+    a_answers(&stage, |_| FakeReply::json(401, ""));
+    assert_eq!(calls_of(&stage, chat), ["a-1", "b-1"]);
+    stage.upstream(|_| ok());
+    stage.ports.advance_ms(600_000);
+    stage.ports.store().misreport(Some(Misreport::Conflict));
+    assert_eq!(calls_of(&stage, chat), ["a-1"]);
 }
 
 #[test]
