@@ -39,6 +39,8 @@ pub struct Entry<P: ProxyPorts> {
     /// What tokens cost where the answer comes from.
     price: Cell<Option<Price>>,
     limits: Limits,
+    /// Whether it takes no tokens, whatever its answer says.
+    is_free: bool,
     /// Whether nothing is kept of it.
     is_left_out: Cell<bool>,
 }
@@ -76,6 +78,7 @@ impl<P: ProxyPorts> Entry<P> {
             prompt_bytes: Cell::default(),
             price: Cell::default(),
             limits: client.limits,
+            is_free: operation.is_free(),
             is_left_out: Cell::default(),
         })
     }
@@ -184,6 +187,9 @@ impl<P: ProxyPorts> Entry<P> {
 
     /// Takes in tokens that the upstream states.
     pub fn take_in(&self, usage: Usage) {
+        if self.is_free {
+            return;
+        }
         self.record.borrow_mut().usage.take_in(usage);
     }
 
@@ -195,7 +201,7 @@ impl<P: ProxyPorts> Entry<P> {
     /// Estimates tokens where the upstream did not come to say them, or never does.
     fn estimate(&self, record: &mut Record) {
         let is_whole = record.end == End::Complete && record.usage != Usage::default();
-        if record.first_byte_ms.is_none() || is_whole {
+        if record.first_byte_ms.is_none() || is_whole || self.is_free {
             return;
         }
         let content = self.content_bytes.get().div_ceil(BYTES_PER_TOKEN);

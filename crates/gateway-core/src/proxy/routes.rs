@@ -45,6 +45,11 @@ impl Operation {
         }
     }
 
+    /// Whether upstreams answer it for nothing, so that its figures are no use of tokens.
+    pub fn is_free(&self) -> bool {
+        self.path == "messages/count_tokens"
+    }
+
     /// A call in OpenAI's manner whose streams end with `[DONE]` and take `stream_options`.
     const fn completion(endpoint: &'static str) -> Self {
         Self {
