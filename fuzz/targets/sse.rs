@@ -29,7 +29,7 @@ impl Heard {
         assert!(data.is_some() || meaning.signal == Signal::Nothing);
         assert!(!meaning.is_usage_only || meaning.signal == Signal::Nothing);
         self.usage.take_in(meaning.usage.unwrap_or_default());
-        self.comments.push(sse::is_comment(event));
+        self.comments.push(sse::is_without_data(event));
         self.meanings.push(meaning);
         self.events.push(event.to_vec());
     }

@@ -18,6 +18,7 @@ mod cooldowns;
 mod disconnect;
 mod exhausted;
 mod failover;
+mod faults;
 mod headers;
 mod hedging;
 mod ledger;
@@ -33,6 +34,7 @@ mod streaming;
 mod timeouts;
 mod truncated;
 mod usage;
+mod words;
 
 /// What a test returns: an error is a failure of the machinery, an assertion one of the gateway.
 type Outcome = anyhow::Result<()>;

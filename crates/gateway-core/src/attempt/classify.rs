@@ -182,6 +182,15 @@ pub fn outcome(
     }
 }
 
+/// The error with a type that fits its failure: of an error inside a good status that names no type, only its code tells
+/// that the request is at fault.
+pub fn typed(failure: Failure, mut error: ErrorBody) -> ErrorBody {
+    if failure == Failure::RequestRefused && error.kind == "server_error" {
+        "invalid_request_error".clone_into(&mut error.kind);
+    }
+    error
+}
+
 /// Whether a failure says nothing of the key, the model or the channel, but only that this one request did not pass: so
 /// that no client can make others lose an upstream.
 pub fn is_of_one_request(failure: Failure, status: Option<StatusCode>, error: &ErrorBody) -> bool {

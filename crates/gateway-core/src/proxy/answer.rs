@@ -27,10 +27,10 @@ use crate::reply::{BrokenBody, Reply, ReplyBody};
 use crate::units::{MIB, Timestamp};
 use crate::wire::error_shape;
 use crate::wire::grammar::MAX_TURNED_BYTES;
-use crate::wire::padding;
 use crate::wire::passing::Passing;
 use crate::wire::signals::{self, Signal};
 use crate::wire::sse::{self, Block, Scanner};
+use crate::wire::substance;
 
 /// As much of an error body is read; more of it would not make a better message.
 const MAX_ERROR_BYTES: usize = 64 * 1024;
@@ -132,12 +132,11 @@ async fn json<P: ProxyPorts>(
             return Ok(reply(status, headers, pieces));
         }
     };
-    let padding = padding::before_json(&whole);
-    let whole = whole.slice(padding..);
+    // No API answers so with JSON's content type: an empty body, or a page.
     if matches!(whole.first(), None | Some(b'<')) {
         return Err(useless(attempt, NO_JSON));
     }
-    if signals::body_is_error(&whole) {
+    if signals::body_is_error(&whole) || substance::is_missing(attempt.operation.path, &whole) {
         return Err(error(attempt, status, headers, &whole));
     }
     if let Some(grammar) = turned {
@@ -164,32 +163,43 @@ async fn events<P: ProxyPorts>(
             Some(first) => Some(first),
             None => next_before(attempt, &mut body, attempt.first_event_by()).await?,
         };
-        let Some(chunk) = chunk else {
-            return Err(ended_early(attempt, status, headers, &mut scanner));
+        let has_ended = chunk.is_none();
+        let (mut block, rest) = match chunk {
+            Some(chunk) => {
+                let block = scanner.push(chunk);
+                let never_ends = |_| broken(attempt, "its first event never ends");
+                (block.map_err(never_ends)?, Bytes::new())
+            }
+            None => last_event(&mut scanner),
         };
-        let mut block = scanner
-            .push(chunk)
-            .map_err(|_| broken(attempt, "its first event never ends"))?;
         if held.is_empty() {
             block.strip_mark();
         }
         let (mut is_committed, before) = (false, held_events);
-        for event in block.events().filter(|event| !sse::is_comment(event)) {
+        for event in block.events() {
+            let signal = signals::of(event).signal;
+            if signal == Signal::Nothing && sse::is_without_data(event) {
+                continue;
+            }
             held_events += 1;
-            match signals::of(event).signal {
+            match signal {
                 Signal::Nothing => {}
                 Signal::Error => {
                     let data = sse::data(event).unwrap_or_default();
                     return Err(error(attempt, status, headers, &data));
                 }
-                Signal::Content | Signal::Finish | Signal::Done => {
+                Signal::Done => return Err(useless(attempt, "the stream has no answer in it")),
+                Signal::Content | Signal::Finish => {
                     is_committed = true;
                     break;
                 }
             }
         }
-        // Comments are nobody's, and a chunk that completes no event gives an empty block: held, either could fill
-        // the memory before the first event comes.
+        if has_ended && !is_committed {
+            return Err(ended_early(attempt, status, headers, &rest));
+        }
+        // Frames without data are nobody's, and a chunk that completes no event gives an empty block: held, either could
+        // fill the memory before the first event comes.
         if held_events > before {
             held_bytes += block.bytes.len();
             held.push(block);
@@ -197,6 +207,7 @@ async fn events<P: ProxyPorts>(
         if is_committed || held_bytes > MAX_HELD_BYTES || held_events > MAX_HELD_EVENTS {
             // The rest may still break, which says something else of the channel.
             attempt.answered(false);
+            let body = Some(body).filter(|_| !has_ended);
             let relay = Relay::new(attempt, status, body, scanner, &held);
             return Ok(reply(
                 status,
@@ -207,21 +218,28 @@ async fn events<P: ProxyPorts>(
     }
 }
 
+/// The last event of a stream that has ended, when it is whole, and what else is left.
+fn last_event(scanner: &mut Scanner) -> (Block, Bytes) {
+    let (last, rest) = scanner.finish();
+    if signals::is_whole(&rest) {
+        (Block::closing(&rest), rest)
+    } else {
+        (last, rest)
+    }
+}
+
 /// A stream that ended before its first real event. What is left of it may still be an error, without
 /// the blank line that would end its event, or as bare JSON.
 fn ended_early<P: ProxyPorts>(
     attempt: &Attempt<'_, P>,
     status: StatusCode,
     headers: &HeaderMap,
-    scanner: &mut Scanner,
+    rest: &[u8],
 ) -> FailedAttempt {
-    let (last, rest) = scanner.finish();
-    for event in last.events().chain([&rest[..]]) {
-        let data = sse::data(event);
-        let text = data.as_deref().unwrap_or(event);
-        if signals::of(event).signal == Signal::Error || signals::body_is_error(text) {
-            return error(attempt, status, headers, text);
-        }
+    let data = sse::data(rest);
+    let text = data.as_deref().unwrap_or(rest);
+    if signals::of(rest).signal == Signal::Error || signals::body_is_error(text) {
+        return error(attempt, status, headers, text);
     }
     broken(attempt, "the stream ended before its first event")
 }
@@ -371,7 +389,11 @@ pub fn error<P: ProxyPorts>(
     FailedAttempt {
         retry_after_ms: outcome.retry_after_ms,
         headers: Box::new(headers::from_upstream(headers)),
-        ..attempt.failed(outcome.failure, outcome.status, found.body)
+        ..attempt.failed(
+            outcome.failure,
+            outcome.status,
+            classify::typed(outcome.failure, found.body),
+        )
     }
 }
 

@@ -145,8 +145,11 @@ impl Reading {
     }
 
     fn events<'a>(&mut self, events: impl Iterator<Item = &'a [u8]>) -> Found {
-        for event in events.filter(|event| !sse::is_comment(event)) {
+        for event in events {
             let signal = signals::of(event).signal;
+            if signal == Signal::Nothing && sse::is_without_data(event) {
+                continue;
+            }
             let data = sse::data(event).unwrap_or_default();
             if signal == Signal::Error {
                 return Found::Error(data.into_owned());

@@ -137,7 +137,13 @@ where
         },
         Route::Forward(operation) => {
             // 4. From here on the ledger learns what becomes of the request, whatever that is.
-            let entry = Entry::begin(gateway, &snapshot, client, operation.endpoint.into(), request_id);
+            let entry = Entry::begin(
+                gateway,
+                &snapshot,
+                client,
+                operation.endpoint.into(),
+                request_id,
+            );
             let call = forward::Call {
                 operation,
                 headers: &parts.headers,

@@ -74,6 +74,11 @@ impl Operation {
     }
 }
 
+/// Whether upstreams answer calls of an endpoint for nothing, so that its figures are no use of tokens.
+pub fn is_free(endpoint: &str) -> bool {
+    endpoint == "/v1/messages/count_tokens"
+}
+
 /// What stands after `/v1/`.
 const fn below(endpoint: &'static str) -> &'static str {
     endpoint.split_at("/v1/".len()).1
@@ -147,7 +152,9 @@ pub fn is_path(path: &str) -> bool {
 
 /// Whether a path is that of a call which an upstream answers.
 pub fn is_operation(path: &str) -> bool {
-    OPERATIONS.iter().any(|operation| operation.endpoint == path)
+    OPERATIONS
+        .iter()
+        .any(|operation| operation.endpoint == path)
 }
 
 /// Finds the route of a request.

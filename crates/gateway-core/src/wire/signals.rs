@@ -223,6 +223,13 @@ pub fn of(event: &[u8]) -> Event {
     meaning
 }
 
+/// Whether the end of a stream is a whole event that only lacks its blank line, and not one that was cut off.
+pub fn is_whole(rest: &[u8]) -> bool {
+    let data = sse::data(rest).unwrap_or_default();
+    let data = data.trim_ascii();
+    data == b"[DONE]" || data.starts_with(b"{") && serde_json::from_slice::<&RawValue>(data).is_ok()
+}
+
 /// Reads the data of one event, once; `None` stands for an event without data.
 pub fn read(data: Option<&[u8]>) -> Event {
     let data = data.unwrap_or_default().trim_ascii();

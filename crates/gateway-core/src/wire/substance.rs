@@ -51,7 +51,7 @@ pub fn is_missing(path: &str, body: &[u8]) -> bool {
                 inside.is_some_and(|inside| inside.trim().is_empty())
             }
         }
-        None => members.raw("error").is_some(),
+        None => members.raw("error").is_some_and(|error| error != "null"),
     }
 }
 

@@ -61,11 +61,11 @@ fn what_no_upstream_states_is_estimated_from_text_alone() {
     let seen = estimate("/v1/embeddings", &picture, vectors());
     assert!(seen.0.abs_diff(whole) <= 256, "{seen:?} of {whole}");
     // The upstream had read the prompt when the stream broke, although no text had come yet.
-    let role = r#"data: {"choices":[{"delta":{"role":"assistant"}}]}"#;
+    let call = r#"data: {"choices":[{"delta":{"tool_calls":[{"index":0,"id":"c"}]}}]}"#;
     let broken = FakeReply::pieces(
         200,
         "text/event-stream",
-        [Bytes::from(format!("{role}\n\n"))],
+        [Bytes::from(format!("{call}\n\n"))],
     );
     let broken = broken.broken_by(SendErrorKind::Reset);
     assert_eq!(estimate("/v1/chat/completions", "", broken), (whole, 1));

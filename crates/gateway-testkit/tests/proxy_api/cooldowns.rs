@@ -72,6 +72,60 @@ fn a_throttled_key_rests_for_the_time_it_was_told() {
 }
 
 #[test]
+fn a_wait_beyond_what_is_believed_leaves_the_key_alone_for_a_day() {
+    const DAY_MS: u64 = 86_400_000;
+    for (name, value) in [
+        ("retry-after", "86400"),
+        ("retry-after", "604800"),
+        ("retry-after", "9999999999"),
+        ("retry-after-ms", "86400000"),
+        ("retry-after", "Fri, 27 Nov 2026 00:00:00 GMT"),
+    ] {
+        // The time is not on a whole second.
+        let stage = pair(1);
+        stage.ports.advance_ms(123);
+        a_answers(&stage, move |_| {
+            FakeReply::json(429, "").with_header(name, value)
+        });
+        assert_eq!(calls_of(&stage, chat), ["a-1", "b-1"], "{value}");
+        for pause_ms in [0, 1, 10, 3_600_000, DAY_MS - 3_600_100] {
+            stage.ports.advance_ms(pause_ms);
+            assert_eq!(calls_of(&stage, chat), ["b-1"], "{value}");
+        }
+        a_answers(&stage, |_| ok());
+        stage.ports.advance_ms(1_200);
+        assert_eq!(calls_of(&stage, chat), ["a-1"], "{value}");
+    }
+}
+
+#[test]
+fn a_time_since_1970_is_a_date_and_what_is_no_wait_is_as_if_absent() {
+    // The fakes begin at midnight, 2026-11-22.
+    let nine_seconds = gateway_testkit::fakes::START.0 / 1_000 + 9;
+    let rows = [
+        (nine_seconds.to_string(), 9_000),
+        (format!("{nine_seconds}000"), 9_000),
+        ("inf".to_owned(), 5_000),
+        ("nan".to_owned(), 5_000),
+        ("-1".to_owned(), 5_000),
+        (String::new(), 5_000),
+    ];
+    for (value, wait_ms) in rows {
+        let value: &'static str = Box::leak(value.into_boxed_str());
+        let stage = pair(1);
+        a_answers(&stage, move |_| {
+            FakeReply::json(429, "").with_header("retry-after", value)
+        });
+        assert_eq!(calls_of(&stage, chat), ["a-1", "b-1"], "{value}");
+        a_answers(&stage, |_| ok());
+        stage.ports.advance_ms(wait_ms - 1);
+        assert_eq!(calls_of(&stage, chat), ["b-1"], "{value}");
+        stage.ports.advance_ms(1);
+        assert_eq!(calls_of(&stage, chat), ["a-1"], "{value}");
+    }
+}
+
+#[test]
 fn each_kind_of_failure_rests_for_its_own_time_and_grows() {
     type Row = (fn() -> FakeReply, u64, u64);
     let rows: [Row; 4] = [

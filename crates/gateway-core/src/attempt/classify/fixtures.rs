@@ -156,7 +156,7 @@ fn outcome(name: &str, fixture: &Fixture) -> (Failure, Expected) {
         scope: scope.to_owned(),
         status: status.as_u16(),
         retry_after_ms,
-        error: found.body,
+        error: typed(failure, found.body),
     };
     (failure, seen)
 }
