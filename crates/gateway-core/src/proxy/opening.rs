@@ -63,29 +63,31 @@ pub async fn read<P: ProxyPorts>(
         });
     }
     let mut opening = Opening::default();
-    loop {
+    let (begun, has_ended) = loop {
         let end = attempt.first_event_by();
-        let (looks, first, has_ended) = match answer::next_before(attempt, body, end).await? {
-            Some(piece) => match opening.push(piece) {
-                Some((looks, first)) => (looks, first, false),
-                None => continue,
-            },
-            None => {
-                let (looks, first) = opening.finish();
-                (looks, first, true)
+        match answer::next_before(attempt, body, end).await? {
+            Some(piece) => {
+                if let Some(begun) = opening.push(piece) {
+                    break (begun, false);
+                }
             }
-        };
-        return Ok(Opened {
-            kind: kind(
-                label,
-                looks,
-                attempt.operation.grammar().is_some(),
-                attempt.wants_stream,
-            ),
-            first,
-            has_ended,
-        });
-    }
+            None => break (opening.finish(), true),
+        }
+    };
+    let has_grammar = attempt.operation.grammar().is_some();
+    // A transcript may begin with a remark in brackets.
+    let is_remark = !has_grammar && label == Label::Other && begun.content().starts_with(b"[");
+    let looks = if is_remark { Looks::Other } else { begun.looks };
+    let kind = kind(label, looks, has_grammar, attempt.wants_stream);
+    Ok(Opened {
+        kind,
+        first: if kind == Kind::Other {
+            begun.bytes
+        } else {
+            begun.content()
+        },
+        has_ended,
+    })
 }
 
 /// The kind of a response; `has_grammar`: nothing but JSON and events can be an answer to the call.

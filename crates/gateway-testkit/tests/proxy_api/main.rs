@@ -15,5 +15,6 @@ mod ledger;
 mod limits;
 mod request_path;
 mod setup;
+mod shapes;
 mod streaming;
 mod usage;
