@@ -156,14 +156,11 @@ fn a_stream_becomes_the_whole_answer_that_was_asked_for() {
                 assert_eq!(answer.status, 200, "{path} {label}: {}", answer.text());
                 assert_eq!(answer.header("content-type"), Some("application/json"));
                 assert_eq!(answer.header("x-gateway-channel"), Some("a"));
-                match whole {
-                    Some(whole) => {
-                        assert_eq!(answer.json(), serde_json::from_str::<Value>(whole).unwrap());
-                    }
-                    None => {
-                        let message = json!({"role": "assistant", "content": "hi there"});
-                        assert_eq!(answer.json()["choices"][0]["message"], message);
-                    }
+                if let Some(whole) = whole {
+                    assert_eq!(answer.json(), serde_json::from_str::<Value>(whole).unwrap());
+                } else {
+                    let message = json!({"role": "assistant", "content": "hi there"});
+                    assert_eq!(answer.json()["choices"][0]["message"], message);
                 }
             }
         }

@@ -38,10 +38,12 @@ fn finished(assembly: Assembly) -> Result<Value, Unfit> {
 }
 
 fn of_data(grammar: Grammar, data: &[&str]) -> Result<Value, Unfit> {
-    let stream: String = data
-        .iter()
-        .map(|data| format!("data: {data}\n\n"))
-        .collect();
+    let mut stream = String::new();
+    for data in data {
+        stream.push_str("data: ");
+        stream.push_str(data);
+        stream.push_str("\n\n");
+    }
     assembled(grammar, stream.as_bytes(), &[stream.len()])
 }
 
