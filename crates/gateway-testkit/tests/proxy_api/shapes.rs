@@ -234,6 +234,29 @@ fn errors_and_cut_streams_inside_the_other_shape_fail_over() {
 }
 
 #[test]
+fn a_transcript_becomes_a_stream_and_back() {
+    // Some models ignore that a stream was asked for.
+    let whole = r#"{"text":"hi there","usage":{"type":"duration","seconds":3}}"#;
+    let stage = stage_of(FakeReply::json(200, whole));
+    let path = "/v1/audio/transcriptions";
+    let answer = stage.send(post(path, STREAM));
+    assert_eq!(answer.header("content-type"), Some("text/event-stream"));
+    let told = events(&answer);
+    assert_eq!(
+        told[0],
+        json!({"type": "transcript.text.delta", "delta": "hi there"})
+    );
+    assert_eq!(
+        (&told[1]["type"], &told[1]["text"]),
+        (&json!("transcript.text.done"), &json!("hi there"))
+    );
+    let stage = stage_of(reply("text/event-stream", answer.text(), 9));
+    let answer = stage.send(post(path, WHOLE));
+    assert_eq!(answer.json(), serde_json::from_str::<Value>(whole).unwrap());
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+}
+
+#[test]
 fn events_under_any_label_are_held_back_passed_on_and_cut_like_events() {
     let whole = [HELLO, THERE, STOP, DONE].concat();
     let error = "data: {\"error\":{\"code\":503,\"message\":\"busy\"}}\n\n";

@@ -332,6 +332,10 @@ fn answer() -> impl Strategy<Value = (Grammar, Value)> {
         completion("text_completion", with_text).prop_map(|whole| (Grammar::Completions, whole)),
         response().prop_map(|whole| (Grammar::Responses, whole)),
         message().prop_map(|whole| (Grammar::Messages, whole)),
+        (text(), unknown()).prop_map(|(text, more)| {
+            let whole = json!({"text": text, "usage": {"type": "tokens"}, "segments": more});
+            (Grammar::Transcript, whole)
+        }),
     ]
 }
 
