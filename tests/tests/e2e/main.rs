@@ -28,6 +28,7 @@ mod models;
 mod public;
 mod request_body;
 mod resilience;
+mod shapes;
 mod state;
 mod stopping;
 mod streaming;

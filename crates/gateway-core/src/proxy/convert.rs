@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use super::account::Account;
 use super::answer;
 use super::attempt::Attempt;
+use super::relay::drain;
 use crate::attempt::FailedAttempt;
 use crate::ports::ProxyPorts;
 use crate::reply::{BrokenBody, Reply, ReplyBody};
@@ -90,7 +91,8 @@ pub async fn to_whole<P: ProxyPorts>(
                 "an event of the stream has another form, or the stream is too long for one answer";
             return Err(answer::useless(attempt, what));
         }
-        Found::Nothing | Found::Complete => {}
+        Found::Complete => drain(attempt.ports(), body),
+        Found::Nothing => {}
     }
     let Ok(whole) = reading.assembly.finish() else {
         let what = "the stream ended without a finish reason or its end mark";

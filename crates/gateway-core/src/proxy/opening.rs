@@ -9,6 +9,7 @@ use super::answer;
 use super::attempt::Attempt;
 use crate::attempt::FailedAttempt;
 use crate::ports::ProxyPorts;
+use crate::wire::grammar::Grammar;
 use crate::wire::opening::{Looks, Opening};
 
 /// How a response is read.
@@ -63,44 +64,46 @@ pub async fn read<P: ProxyPorts>(
         });
     }
     let mut opening = Opening::default();
-    loop {
+    let (begun, has_ended) = loop {
         let end = attempt.first_event_by();
-        let (looks, first, has_ended) = match answer::next_before(attempt, body, end).await? {
-            Some(piece) => match opening.push(piece) {
-                Some((looks, first)) => (looks, first, false),
-                None => continue,
-            },
-            None => {
-                let (looks, first) = opening.finish();
-                (looks, first, true)
+        match answer::next_before(attempt, body, end).await? {
+            Some(piece) => {
+                if let Some(begun) = opening.push(piece) {
+                    break (begun, false);
+                }
             }
-        };
-        return Ok(Opened {
-            kind: kind(
-                label,
-                looks,
-                attempt.operation.grammar().is_some(),
-                attempt.wants_stream,
-            ),
-            first,
-            has_ended,
-        });
-    }
+            None => break (opening.finish(), true),
+        }
+    };
+    let is_strict = attempt.operation.grammar().is_some_and(Grammar::is_strict);
+    // A transcript may begin with a remark in brackets.
+    let is_remark = !is_strict && label == Label::Other && begun.content().starts_with(b"[");
+    let looks = if is_remark { Looks::Other } else { begun.looks };
+    let kind = kind(label, looks, is_strict, attempt.wants_stream);
+    Ok(Opened {
+        kind,
+        first: if kind == Kind::Other {
+            begun.bytes
+        } else {
+            begun.content()
+        },
+        has_ended,
+    })
 }
 
-/// The kind of a response; `has_grammar`: nothing but JSON and events can be an answer to the call.
-fn kind(label: Label, looks: Looks, has_grammar: bool, wants_stream: bool) -> Kind {
+/// The kind of a response; `is_strict`: nothing but JSON and events can be an answer to the call.
+fn kind(label: Label, looks: Looks, is_strict: bool, wants_stream: bool) -> Kind {
     match (looks, label) {
         (Looks::Json, _) => Kind::Json,
         (Looks::Events, Label::Events) => Kind::Events,
-        (Looks::Events, _) if has_grammar || wants_stream => Kind::Events,
+        (Looks::Events, _) if is_strict || wants_stream => Kind::Events,
         (Looks::Page, Label::Events | Label::Json | Label::Page) => Kind::Page,
-        (Looks::Page, _) if has_grammar => Kind::Page,
+        (Looks::Page, _) if is_strict => Kind::Page,
         (_, Label::Page) => Kind::Page,
         // Somebody's own events, or none at all.
         (_, Label::Events) => Kind::Events,
         (_, Label::Json) => Kind::Json,
-        _ if has_grammar => Kind::Useless,
+        _ if is_strict => Kind::Useless,
         _ => Kind::Other,
     }
 }
@@ -168,11 +171,11 @@ mod tests {
             (Label::Events, Looks::Other, true, true, Kind::Events),
             (Label::Json, Looks::Other, false, false, Kind::Json),
         ];
-        for (label, looks, has_grammar, wants_stream, expected) in rows {
-            let kind = kind(label, looks, has_grammar, wants_stream);
+        for (label, looks, is_strict, wants_stream, expected) in rows {
+            let kind = kind(label, looks, is_strict, wants_stream);
             assert_eq!(
                 kind, expected,
-                "{label:?} {looks:?} {has_grammar} {wants_stream}"
+                "{label:?} {looks:?} {is_strict} {wants_stream}"
             );
         }
     }

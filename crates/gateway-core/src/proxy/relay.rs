@@ -118,18 +118,11 @@ impl<P: ProxyPorts> Relay<P> {
         }
     }
 
-    /// Lets go of the client, who has everything, and reads the upstream's body to its end beside it, so
-    /// that its connection can be used again; but not for long, should it go on.
+    /// Lets go of the client, who has everything.
     fn drain(&mut self) {
         self.progress = Progress::Closed;
-        if let Some(mut body) = self.body.take() {
-            self.account.gateway.ports.spawn(async move {
-                for _ in 0..MAX_DRAINED_PIECES {
-                    if !matches!(answer::next(&mut body).await, Some(Ok(_))) {
-                        return;
-                    }
-                }
-            });
+        if let Some(body) = self.body.take() {
+            drain(&self.account.gateway.ports, body);
         }
     }
 
@@ -249,6 +242,18 @@ impl<P: ProxyPorts> Relay<P> {
         }
         self.progress = Progress::Closed;
     }
+}
+
+/// Reads a body of which nothing more is wanted to its end, beside the request, so that its connection can be used
+/// again; but not for long, should it go on.
+pub fn drain<P: ProxyPorts>(ports: &P, mut body: P::Body) {
+    ports.spawn(async move {
+        for _ in 0..MAX_DRAINED_PIECES {
+            if !matches!(answer::next(&mut body).await, Some(Ok(_))) {
+                return;
+            }
+        }
+    });
 }
 
 fn describe(error: &SendError) -> String {

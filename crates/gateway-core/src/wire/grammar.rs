@@ -14,6 +14,8 @@ pub enum Grammar {
     Responses,
     /// Anthropic's `/v1/messages`.
     Messages,
+    /// `/v1/audio/transcriptions`; some of its models ignore that a stream was asked for.
+    Transcript,
 }
 
 /// The longest answer that is turned from one shape into the other: both directions hold it whole, and an instance
@@ -29,7 +31,13 @@ impl Grammar {
             "completions" => Some(Self::Completions),
             "responses" => Some(Self::Responses),
             "messages" => Some(Self::Messages),
+            "audio/transcriptions" => Some(Self::Transcript),
             _ => None,
         }
+    }
+
+    /// Whether nothing but JSON and events can be an answer. Transcripts can be plain text.
+    pub const fn is_strict(self) -> bool {
+        !matches!(self, Self::Transcript)
     }
 }

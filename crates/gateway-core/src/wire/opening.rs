@@ -25,6 +25,24 @@ const MARK: &[u8] = b"\xef\xbb\xbf";
 /// What lines of events begin with.
 const FIELDS: [&[u8]; 4] = [b"data", b"event", b"id", b"retry"];
 
+/// The beginning of a body whose kind is known.
+#[derive(Debug)]
+pub struct Begun {
+    /// What it looks like.
+    pub looks: Looks,
+    /// What was read of it; of much padding only the end.
+    pub bytes: Bytes,
+    /// Bytes of padding in front of the rest.
+    pub padding: usize,
+}
+
+impl Begun {
+    /// The bytes without the padding.
+    pub fn content(&self) -> Bytes {
+        self.bytes.slice(self.padding.min(self.bytes.len())..)
+    }
+}
+
 /// Looks at a body's first pieces.
 #[derive(Debug, Default)]
 pub struct Opening {
@@ -36,14 +54,17 @@ pub struct Opening {
 }
 
 impl Opening {
-    /// Takes in the next piece. Once it is known what the body is, gives that and the bytes to go on with: without
-    /// padding, but for bodies that are of no known kind.
-    pub fn push(&mut self, piece: Bytes) -> Option<(Looks, Bytes)> {
+    /// Takes in the next piece. Once it is known what the body is, gives that and what came so far.
+    pub fn push(&mut self, piece: Bytes) -> Option<Begun> {
         if self.held.is_empty() {
             // Most bodies show in their first piece what they are, and are not copied.
             let padding = self.skip(&piece);
             if let Some(looks) = looks(piece.get(padding..).unwrap_or_default()) {
-                return Some((looks, without(piece, padding, looks)));
+                return Some(Begun {
+                    looks,
+                    bytes: piece,
+                    padding,
+                });
             }
             self.padding = padding;
             self.held.extend_from_slice(&piece);
@@ -54,8 +75,11 @@ impl Opening {
             self.held = held;
             self.padding += more;
             if let Some(looks) = looks(self.held.get(self.padding..).unwrap_or_default()) {
-                let held = std::mem::take(&mut self.held).freeze();
-                return Some((looks, without(held, self.padding, looks)));
+                return Some(Begun {
+                    looks,
+                    bytes: std::mem::take(&mut self.held).freeze(),
+                    padding: self.padding,
+                });
             }
         }
         if self.padding > MAX_PADDING {
@@ -66,14 +90,18 @@ impl Opening {
     }
 
     /// The body has ended: what there is of it.
-    pub fn finish(self) -> (Looks, Bytes) {
+    pub fn finish(self) -> Begun {
         let rest = self.held.get(self.padding..).unwrap_or_default();
         let looks = if rest.is_empty() {
             Looks::Empty
         } else {
             Looks::Other
         };
-        (looks, self.held.freeze())
+        Begun {
+            looks,
+            bytes: self.held.freeze(),
+            padding: self.padding,
+        }
     }
 
     /// The number of bytes of padding that `bytes` begins with, where the padding so far has ended.
@@ -99,13 +127,6 @@ impl Opening {
                 _ => return at,
             }
         }
-    }
-}
-
-fn without(bytes: Bytes, padding: usize, looks: Looks) -> Bytes {
-    match looks {
-        Looks::Other | Looks::Empty => bytes,
-        Looks::Json | Looks::Events | Looks::Page => bytes.slice(padding..),
     }
 }
 
@@ -138,13 +159,13 @@ mod tests {
         let mut pieces = pieces.iter();
         while let Some(piece) = pieces.next() {
             assert!(opening.held.len() <= MAX_PADDING + 64);
-            if let Some((looks, first)) = opening.push(Bytes::copy_from_slice(piece)) {
+            if let Some(begun) = opening.push(Bytes::copy_from_slice(piece)) {
                 let rest: Vec<u8> = pieces.copied().flatten().copied().collect();
-                return (looks, [first.to_vec(), rest].concat());
+                return (begun.looks, [begun.content().to_vec(), rest].concat());
             }
         }
-        let (looks, rest) = opening.finish();
-        (looks, rest.to_vec())
+        let begun = opening.finish();
+        (begun.looks, begun.content().to_vec())
     }
 
     #[test]
@@ -166,12 +187,12 @@ mod tests {
             ("retry\n", Looks::Events, "retry\n"),
             ("id: 1\n", Looks::Events, "id: 1\n"),
             ("<!doctype html>", Looks::Page, "<!doctype html>"),
-            (" database", Looks::Other, " database"),
+            (" database", Looks::Other, "database"),
             ("data", Looks::Other, "data"),
             ("idea: x", Looks::Other, "idea: x"),
-            (" plain", Looks::Other, " plain"),
+            (" plain", Looks::Other, "plain"),
             ("", Looks::Empty, ""),
-            (" : {\"a\":1}", Looks::Empty, " : {\"a\":1}"),
+            (" : {\"a\":1}", Looks::Empty, ""),
             ("\u{fffd}x", Looks::Other, "\u{fffd}x"),
         ];
         for (text, looks, passed) in rows {

@@ -84,6 +84,15 @@ impl FakeReply {
         self
     }
 
+    /// Takes the content type away.
+    #[must_use]
+    pub fn unlabelled(mut self) -> Self {
+        if let Ok((_, headers)) = &mut self.head {
+            headers.remove(http::header::CONTENT_TYPE);
+        }
+        self
+    }
+
     /// Lets the body break off after its pieces.
     #[must_use]
     pub fn broken_by(mut self, kind: SendErrorKind) -> Self {

@@ -46,7 +46,9 @@ fn what_no_upstream_states_is_estimated_from_text_alone() {
     let stage = stage();
     let words = "four".repeat(100);
     let picture = "A".repeat(1_000_000);
-    let body = |content: &str| format!(r#"{{"model":"m","input":"{words}","x":"{content}"}}"#);
+    let body = |content: &str| {
+        format!(r#"{{"model":"m","stream":true,"input":"{words}","x":"{content}"}}"#)
+    };
     let estimate = |path: &str, content: &str, answer: FakeReply| {
         stage.upstream(move |_| answer.clone());
         stage.send(post(path, &body(content)));

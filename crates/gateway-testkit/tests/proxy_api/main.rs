@@ -18,6 +18,7 @@ mod loops;
 mod misdirected;
 mod request_path;
 mod setup;
+mod shapes;
 mod stale;
 mod streaming;
 mod usage;

@@ -325,7 +325,7 @@ impl Numbered {
         });
         if has_index {
             // Some upstreams give all calls the same number: a new id and a name make a new call.
-            !differs("type") && !(begins_call && differs("id"))
+            !(differs("type") || begins_call && differs("id"))
         } else {
             self.are_calls && !begins_call && !differs("id")
         }
@@ -366,7 +366,9 @@ fn add_text_part(list: &mut String, text: &str) {
 }
 
 fn push_all(out: &mut String, parts: &[&str]) {
-    parts.iter().for_each(|part| out.push_str(part));
+    for part in parts {
+        out.push_str(part);
+    }
 }
 
 #[cfg(test)]

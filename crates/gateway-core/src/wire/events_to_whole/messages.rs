@@ -85,9 +85,8 @@ impl Messages {
     fn start(&mut self, message: &str) -> Step {
         let (mut members, budget) = (Object::default(), &mut self.budget);
         walk::members(message, |name, raw| match &*name {
-            "content" => Ok(()),
             "usage" if raw.starts_with('{') => self.usage.join_all(raw, Texts::Replace, budget),
-            "usage" => Ok(()),
+            "content" | "usage" => Ok(()),
             _ => members.join(&name, raw, Texts::Replace, budget),
         })?;
         self.message = Some(members);
@@ -170,7 +169,7 @@ impl Block {
             if !is_cut {
                 return Err(Unfit);
             }
-            input = "{}".to_owned();
+            "{}".clone_into(&mut input);
         }
         self.members.remove("input");
         out.push('{');

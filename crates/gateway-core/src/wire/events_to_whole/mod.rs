@@ -5,6 +5,7 @@ mod completions;
 mod gathered;
 mod messages;
 mod responses;
+mod transcript;
 
 use bytes::Bytes;
 
@@ -29,6 +30,8 @@ pub enum Assembly {
     Responses(Box<responses::Responses>),
     /// Of Anthropic's messages.
     Messages(Box<messages::Messages>),
+    /// Of transcriptions.
+    Transcript(transcript::Transcript),
 }
 
 impl Assembly {
@@ -40,6 +43,7 @@ impl Assembly {
             }
             Grammar::Responses => Self::Responses(Box::default()),
             Grammar::Messages => Self::Messages(Box::default()),
+            Grammar::Transcript => Self::Transcript(transcript::Transcript::default()),
         }
     }
 
@@ -53,6 +57,7 @@ impl Assembly {
             Self::Completions(answer) => answer.push(data),
             Self::Responses(answer) => answer.push(data),
             Self::Messages(answer) => answer.push(data),
+            Self::Transcript(answer) => answer.push(data),
         }
     }
 
@@ -62,6 +67,7 @@ impl Assembly {
             Self::Completions(answer) => answer.finish(),
             Self::Responses(answer) => answer.finish(),
             Self::Messages(answer) => answer.finish(),
+            Self::Transcript(answer) => answer.finish(),
         }
     }
 }

@@ -38,10 +38,12 @@ fn finished(assembly: Assembly) -> Result<Value, Unfit> {
 }
 
 fn of_data(grammar: Grammar, data: &[&str]) -> Result<Value, Unfit> {
-    let stream: String = data
-        .iter()
-        .map(|data| format!("data: {data}\n\n"))
-        .collect();
+    let mut stream = String::new();
+    for data in data {
+        stream.push_str("data: ");
+        stream.push_str(data);
+        stream.push_str("\n\n");
+    }
     assembled(grammar, stream.as_bytes(), &[stream.len()])
 }
 
@@ -330,6 +332,10 @@ fn answer() -> impl Strategy<Value = (Grammar, Value)> {
         completion("text_completion", with_text).prop_map(|whole| (Grammar::Completions, whole)),
         response().prop_map(|whole| (Grammar::Responses, whole)),
         message().prop_map(|whole| (Grammar::Messages, whole)),
+        (text(), unknown()).prop_map(|(text, more)| {
+            let whole = json!({"text": text, "usage": {"type": "tokens"}, "segments": more});
+            (Grammar::Transcript, whole)
+        }),
     ]
 }
 

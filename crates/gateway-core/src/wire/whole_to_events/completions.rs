@@ -60,7 +60,9 @@ impl<'r, 'a> Chunks<'r, 'a> {
         let mut head = format!("data: {{\"object\":\"{kind}\",");
         for name in REPEATED {
             if let Some(raw) = answer.get(name) {
-                head.push_str(&format!("\"{name}\":{raw},"));
+                for part in ["\"", name, "\":", raw, ","] {
+                    head.push_str(part);
+                }
             }
         }
         let others = answer.0.iter().filter(|(name, _)| {

@@ -5,6 +5,7 @@ mod completions;
 mod messages;
 mod responses;
 mod rope;
+mod transcript;
 
 use bytes::Bytes;
 
@@ -34,6 +35,7 @@ pub fn events(grammar: Grammar, whole: &Bytes, wishes: Wishes) -> Result<Vec<Byt
         }
         Grammar::Responses => responses::write(text, &mut rope)?,
         Grammar::Messages => messages::write(text, &mut rope)?,
+        Grammar::Transcript => transcript::write(text, &mut rope)?,
     }
     rope.finish().ok_or(Unfit)
 }

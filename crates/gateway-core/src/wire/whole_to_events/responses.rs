@@ -152,7 +152,7 @@ impl Events<'_> {
                 };
                 if text != "\"\"" {
                     self.event("response.output_text.delta", |rope| {
-                        with_logprobs(rope, "delta")
+                        with_logprobs(rope, "delta");
                     });
                 }
                 each(part.get("annotations"), |index, annotation| {
@@ -162,7 +162,7 @@ impl Events<'_> {
                     Ok(())
                 })?;
                 self.event("response.output_text.done", |rope| {
-                    with_logprobs(rope, "text")
+                    with_logprobs(rope, "text");
                 });
             }
             Some("\"refusal\"") => {
