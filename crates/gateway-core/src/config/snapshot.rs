@@ -17,12 +17,15 @@ use crate::provider::Dialect;
 use crate::route::Entry;
 use crate::secret::{self, Secret};
 use crate::usage::price;
+use crate::wire::acted_on::ActedOn;
 
 /// A whole configuration, ready for routing.
 #[derive(Debug, Default)]
 pub struct Snapshot {
     /// Limits of the whole gateway.
     pub settings: Settings,
+    /// Members of bodies that the gateway acts on, those that some channel drops included.
+    pub acted_on: ActedOn,
     channels: Vec<Rc<Channel>>,
     keys: HashMap<[u8; 32], ClientKey>,
     by_model: HashMap<String, Vec<usize>>,
@@ -65,6 +68,15 @@ pub struct Channel {
     pub created: u64,
     rotation: Cell<usize>,
 }
+
+/// What the gateway acts on in every request.
+const ACTED_ON: [&str; 5] = [
+    "model",
+    "stream",
+    "stream_options",
+    "prompt_cache_key",
+    "user",
+];
 
 /// Shorter keys are placeholders; taken out of messages, they would tear words apart.
 const MIN_SECRET_BYTES: usize = 8;
@@ -135,9 +147,13 @@ impl Snapshot {
     ) -> Self {
         let mut snapshot = Self {
             settings: document.settings,
+            acted_on: ActedOn::new(ACTED_ON),
             ..Self::default()
         };
         for stored in document.channels {
+            for name in &stored.drop_params {
+                snapshot.acted_on.add(name);
+            }
             let index = snapshot.channels.len();
             match prepare(&stored, master, random(), &mut snapshot.problems) {
                 Ok(channel) => snapshot.channels.push(Rc::new(channel)),

@@ -84,15 +84,15 @@ impl<P: ProxyPorts> Finished<'_, P> {
 
 impl<'a, P: ProxyPorts> Attempt<'a, P> {
     /// Calls the upstream and reads its response as far as it takes to know what it is worth. Dropped before its
-    /// end, the call ends as well.
+    /// end, the call ends as well. `said`: the model that the body names; empty: none.
     pub async fn make(
         self,
         call: &Call<'_, P>,
         payload: &Payload<'_>,
         body: &Bytes,
-        model: &str,
+        said: &str,
     ) -> Finished<'a, P> {
-        let outcome = match outgoing::build(call, payload, body, model, &self) {
+        let outcome = match outgoing::build(call, payload, body, said, &self) {
             Ok(request) => self.send(request).await,
             Err(error) => Err(self.unreachable(not_sendable(&error))),
         };

@@ -15,6 +15,7 @@ mod forward;
 mod headers;
 mod health;
 mod ledger;
+mod model;
 mod models;
 mod outgoing;
 mod payload;

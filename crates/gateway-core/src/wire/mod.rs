@@ -1,10 +1,13 @@
 //! Bytes in, bytes out: JSON edits in place, the SSE scanner, foreign error shapes.
 //! Everything here is pure and takes hostile input; nothing knows a port.
 
+pub mod acted_on;
 pub mod content;
 pub mod error_shape;
+pub mod media;
 pub mod members;
 pub mod multipart;
+pub mod parameters;
 pub mod passing;
 pub mod scan;
 pub mod signals;

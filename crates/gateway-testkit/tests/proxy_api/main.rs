@@ -8,12 +8,15 @@
 mod accounting;
 mod affinity;
 mod cooldowns;
+mod default_models;
 mod dialects;
 mod failover;
 mod harmless;
 mod ledger;
 mod limits;
+mod reading;
 mod request_path;
 mod setup;
+mod several_keys;
 mod streaming;
 mod usage;
