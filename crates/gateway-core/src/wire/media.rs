@@ -51,17 +51,28 @@ pub fn of(headers: &HeaderMap) -> Result<Media<'_>, NotTaken> {
     }
 }
 
-/// The content type for the upstream: the client's, if it says nothing beside what [`of`] has understood.
+/// The content type for the upstream: the client's, if it says nothing beside what [`of`] has understood, in small
+/// letters, since some parsers heed their case.
 pub fn for_upstream(headers: &HeaderMap) -> HeaderValue {
     let said = headers.get(CONTENT_TYPE).filter(|value| {
         let (essence, mut parameters) = parameters::split(value.as_bytes());
-        let is_json = essence.eq_ignore_ascii_case(b"application/json");
-        !is_json
-            || parameters.all(|parameter| {
-                parameter.is_ok_and(|found| found.name.eq_ignore_ascii_case(b"charset"))
-            })
+        let is_charset = |name: &[u8]| name.eq_ignore_ascii_case(b"charset");
+        match essence {
+            b"multipart/form-data" => true,
+            b"application/json" => {
+                parameters.all(|parameter| parameter.is_ok_and(|found| is_charset(found.name)))
+            }
+            _ => false,
+        }
     });
-    said.cloned()
+    if let Some(said) = said {
+        return said.clone();
+    }
+    let form = match of(headers) {
+        Ok(Media::Form(boundary)) => Some(format!("multipart/form-data; boundary=\"{boundary}\"")),
+        _ => None,
+    };
+    form.and_then(|text| HeaderValue::try_from(text).ok())
         .unwrap_or(HeaderValue::from_static("application/json"))
 }
 
@@ -199,6 +210,11 @@ mod tests {
             ),
             (&["application/json; boundary=x"], "application/json"),
             (&["application/json;"], "application/json"),
+            (&["Application/JSON"], "application/json"),
+            (
+                &["Multipart/Form-Data; boundary=\"x:\""],
+                "multipart/form-data; boundary=\"x:\"",
+            ),
             (
                 &["multipart/form-data; boundary=x"],
                 "multipart/form-data; boundary=x",

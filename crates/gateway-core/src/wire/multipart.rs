@@ -85,7 +85,7 @@ impl<'a> Form<'a> {
                     let rest = body.get(line_end + 2..).unwrap_or_default();
                     return if form.parts.is_empty() {
                         Err(NotAForm("it has no parts"))
-                    } else if rest.iter().all(|byte| matches!(byte, b'\r' | b'\n')) {
+                    } else if rest.chunks(2).all(|line| line == b"\r\n") {
                         Ok(form)
                     } else {
                         Err(NotAForm("something follows its last boundary"))
@@ -232,11 +232,12 @@ fn read_head(head: &[u8]) -> Result<Head<'_>, NotAForm> {
         start += end + 2;
         let colon = memchr::memchr(b':', line).unwrap_or_default();
         let (name, value) = line.split_at_checked(colon).unwrap_or_default();
-        let value = value.get(1..).unwrap_or_default().trim_ascii();
+        let value = value.get(1..).unwrap_or_default();
         let is_clear = |byte: &u8| *byte == b'\t' || (*byte >= b' ' && *byte != 0x7f);
         if !parameters::is_token(name) || !value.iter().all(is_clear) {
             return Err(NotAForm("a line of a part's head is damaged"));
         }
+        let value = value.trim_ascii();
         let place = match () {
             () if name.eq_ignore_ascii_case(b"content-disposition") => &mut disposition,
             () if name.eq_ignore_ascii_case(b"content-type") => &mut kind,

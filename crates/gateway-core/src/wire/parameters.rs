@@ -32,7 +32,7 @@ pub struct Parameters<'t> {
 impl<'t> Parameters<'t> {
     fn read(&mut self) -> Result<Parameter<'t>, Unclear> {
         let text = self.rest.strip_prefix(b";").ok_or(Unclear)?;
-        let text = text.trim_ascii_start();
+        let text = trimmed(text);
         let equals = text.iter().position(|byte| *byte == b'=').ok_or(Unclear)?;
         let (name, text) = text.split_at_checked(equals).ok_or(Unclear)?;
         let text = text.get(1..).unwrap_or_default();

@@ -80,7 +80,7 @@ fn what_clients_send_is_taken() {
             .collect();
         assert_eq!(fields, [(name, &b"v"[..])], "{head}");
     }
-    for end in ["", "\r\n", "\r\n\r\n", "\n"] {
+    for end in ["", "\r\n", "\r\n\r\n"] {
         let body = one("form-data; name=m", "v");
         let body = format!("{}{end}", body.trim_end());
         assert!(Form::parse("b", body.as_bytes()).is_ok(), "{end:?}");
@@ -116,6 +116,8 @@ fn parts_that_parsers_read_in_different_ways_are_refused() {
         "form-data; name=a\r\n\tfolded: x",
         "form-data; name=a\nContent-Disposition: form-data; name=m",
         "form-data; name=a\rX: y",
+        "form-data; name=a\r",
+        "form-data; name=a\r\nX: y\r",
         "form-data; name=a\0",
         "form-data; name=a\r\nno colon",
         "form-data; name=a\r\nContent-Type: text/plain\r\nContent-Type: text/html",
@@ -150,6 +152,8 @@ fn framings_that_parsers_read_in_different_ways_are_refused() {
         (format!("\r\n{PART}\r\n--b--"), "does not begin"),
         (format!("{PART}\r\n--b--\r\n{PART}\r\n--b--"), "follows"),
         (format!("{PART}\r\n--b-- \r\n"), "follows"),
+        (format!("{PART}\r\n--b--\r"), "follows"),
+        (format!("{PART}\r\n--b--\n"), "follows"),
         (format!("{PART}\r\n--b \r\n{PART}\r\n--b--"), "damaged"),
         (format!("{PART}\r\n--bc\r\n{PART}\r\n--b--"), "damaged"),
         (format!("{PART}\n--b--"), "CRLF"),
