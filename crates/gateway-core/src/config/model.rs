@@ -73,6 +73,8 @@ pub struct Settings {
     pub request_log_days: u64,
     /// What models cost, by the client's or the upstream's name for them; a channel's own prices come first.
     pub prices: Prices,
+    /// The models of requests that name none, by the operation's path below `/v1/`, such as `moderations`.
+    pub default_models: BTreeMap<String, String>,
 }
 
 /// What models cost, by name.
@@ -102,6 +104,7 @@ impl Default for Settings {
             request_log_rows: 100_000,
             request_log_days: 30,
             prices: Prices::new(),
+            default_models: BTreeMap::new(),
         }
     }
 }

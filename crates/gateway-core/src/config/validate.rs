@@ -3,6 +3,7 @@
 
 mod channel;
 mod client_key;
+mod default_models;
 mod document;
 mod price;
 mod settings;
@@ -18,6 +19,7 @@ use crate::error::{Case, GatewayError};
 
 pub use channel::{ChannelChange, KeyChange};
 pub use client_key::ClientKeyChange;
+pub use default_models::OPERATIONS as OPERATIONS_WITH_DEFAULTS;
 pub use document::{ChannelDraft, DocumentDraft, KeyDraft};
 
 /// Channels of one gateway: far more than anybody has, few enough for one document.

@@ -90,15 +90,15 @@ impl<P: ProxyPorts> Finished<'_, P> {
 
 impl<'a, P: ProxyPorts> Attempt<'a, P> {
     /// Calls the upstream and reads its response as far as it takes to know what it is worth. Dropped before its
-    /// end, the call ends as well.
+    /// end, the call ends as well. `said`: the model that the body names; empty: none.
     pub async fn make(
         self,
         call: &Call<'_, P>,
         payload: &Payload<'_>,
         body: &Bytes,
-        model: &str,
+        said: &str,
     ) -> Finished<'a, P> {
-        let request = || outgoing::build(call, payload, body, model, &self);
+        let request = || outgoing::build(call, payload, body, said, &self);
         let outcome = self.send(request).await;
         Finished {
             attempt: self,

@@ -108,7 +108,7 @@ impl<P: ProxyPorts> Entry<P> {
         });
         record.channel = Some(actor(channel));
         record.upstream_key = Some(key.id.clone()).filter(|id| !id.is_empty());
-        record.upstream_model = Some(model.to_owned());
+        record.upstream_model = Some(model.to_owned()).filter(|model| !model.is_empty());
         self.attempts
             .borrow_mut()
             .push((self.gateway.ports.now(), true));
@@ -141,7 +141,7 @@ impl<P: ProxyPorts> Entry<P> {
         record.first_byte_ms = Some(ports.now().since_ms(record.time));
         record.channel = Some(actor(channel));
         record.upstream_key = Some(key.id.clone()).filter(|id| !id.is_empty());
-        record.upstream_model = Some(model.to_owned());
+        record.upstream_model = Some(model.to_owned()).filter(|model| !model.is_empty());
     }
 
     fn attempt_ends(&self, index: usize, outcome: Outcome, status: Option<u16>) {

@@ -18,6 +18,7 @@ mod health;
 mod ledger;
 mod loops;
 mod misdirected;
+mod model;
 mod models;
 mod opening;
 mod outgoing;

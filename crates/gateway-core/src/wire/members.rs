@@ -90,13 +90,22 @@ impl<'a> Members<'a> {
         })
         .map_err(unreadable)?;
         let members = Self { text, list };
-        let mut names = members.list.iter().map(|member| members.name(*member));
-        if names.any(|name| Unescaped::of(name).any(|character| character.is_none())) {
+        if members
+            .names()
+            .any(|mut name| name.any(|character| character.is_none()))
+        {
             return Err(Unreadable::Ambiguous(
                 "a member's name has half of a surrogate pair".to_owned(),
             ));
         }
         Ok(members)
+    }
+
+    /// The members' names, character by character, in their order.
+    pub fn names(&self) -> impl Iterator<Item = Unescaped<'a>> {
+        self.list
+            .iter()
+            .map(|member| Unescaped::of(self.name(*member)))
     }
 
     /// Each member's name and the JSON text of its value, in their order.

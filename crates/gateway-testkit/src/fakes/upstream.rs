@@ -141,6 +141,11 @@ impl FakeUpstream {
         self.requests.borrow().clone()
     }
 
+    /// The requests after the first `seen`.
+    pub fn requests_from(&self, seen: usize) -> Vec<Recorded> {
+        self.requests.borrow().iter().skip(seen).cloned().collect()
+    }
+
     /// Bodies that were handed out and not dropped: connections that are still open.
     pub fn open_bodies(&self) -> usize {
         self.open_bodies.get()

@@ -63,7 +63,7 @@ fn an_export_has_everything_but_secrets() {
         export["settings"],
         json!({"max_attempts": 10, "total_timeout_ms": 120_000, "max_request_bytes": 33_554_432,
             "session_affinity": false, "ledger": true, "request_log_rows": 100_000, "request_log_days": 30,
-            "prices": {}})
+            "prices": {}, "default_models": {}})
     );
     assert_eq!(export["version"], 1);
     let text = export.to_string();
@@ -74,6 +74,35 @@ fn an_export_has_everything_but_secrets() {
     assert_eq!(whole["channels"][0]["keys"][0]["key"], UPSTREAM_KEY);
     assert_eq!(whole["channels"][1]["keys"][0]["key"], "short");
     assert!(!gateway.ports.log_lines().join("\n").contains("SECRET"));
+}
+
+#[test]
+fn default_models_are_imported_exported_and_checked() {
+    let gateway = Gateway::new();
+    let with = |models: &Value| {
+        let mut whole = document(&json!({}));
+        whole["settings"] = json!({"default_models": models});
+        whole
+    };
+    let models = json!({"moderations": "omni", "images/generations": "vendor/paint"});
+    gateway.call("PUT", "config", &with(&models)).expect(200);
+    let export = gateway.get("config").expect(200);
+    assert_eq!(export["settings"]["default_models"], models);
+    for (wrong, param) in [
+        (
+            json!({"moderation": "omni"}),
+            "settings.default_models.moderation",
+        ),
+        (
+            json!({"moderations": 7}),
+            "settings.default_models.moderations",
+        ),
+        (json!(["moderations"]), "settings.default_models"),
+    ] {
+        let answer = gateway.call("PUT", "config", &with(&wrong));
+        let answer = answer.expect_error(400, "invalid_value");
+        assert!(answer.message().contains(param), "{}", answer.message());
+    }
 }
 
 #[test]
@@ -204,7 +233,8 @@ fn an_import_replaces_everything_and_leaves_sessions_alone() {
     body["settings"] = json!({"max_attempts": 100, "total_timeout_ms": 1, "max_request_bytes": 1024,
         "session_affinity": true, "ledger": false, "request_log_rows": 1_000, "request_log_days": 3_650,
         "prices": {"gpt-4o": {"prompt": 2_500_000, "cached": 1_250_000, "completion": 10_000_000},
-            "meta/llama": {"prompt": 0, "cached": null, "completion": 1_000_000_000_000_u64}}});
+            "meta/llama": {"prompt": 0, "cached": null, "completion": 1_000_000_000_000_u64}},
+        "default_models": {"moderations": "omni"}});
     let answer = gateway.call("PUT", "config", &body).expect(200);
     assert_eq!(answer["settings"], body["settings"]);
 }

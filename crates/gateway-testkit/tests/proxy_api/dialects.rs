@@ -190,6 +190,6 @@ fn a_form_keeps_its_file_and_gets_the_upstreams_model() {
         .insert("content-type", content_type.parse().unwrap());
     assert_eq!(
         stage.send(damaged).error(),
-        (400, "invalid_value".to_owned())
+        (400, "ambiguous_body".to_owned())
     );
 }

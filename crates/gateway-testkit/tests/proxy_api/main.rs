@@ -8,6 +8,7 @@
 mod accounting;
 mod affinity;
 mod cooldowns;
+mod default_models;
 mod dialects;
 mod failover;
 mod faults;
@@ -16,8 +17,10 @@ mod ledger;
 mod limits;
 mod loops;
 mod misdirected;
+mod reading;
 mod request_path;
 mod setup;
+mod several_keys;
 mod shapes;
 mod stale;
 mod streaming;

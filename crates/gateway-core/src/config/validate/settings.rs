@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::channel::MAX_TIMEOUT_MS;
-use super::{Problems, join, price};
+use super::{Problems, default_models, join, price};
 use crate::config::model::Settings;
 use crate::units::MIB;
 
@@ -26,6 +26,10 @@ pub fn read(value: &Value, problems: &mut Problems) -> Settings {
         let path = join("settings", name);
         if name == "prices" {
             settings.prices = price::table(&path, value, problems).unwrap_or_default();
+            continue;
+        }
+        if name == "default_models" {
+            settings.default_models = default_models::read(&path, value, problems);
             continue;
         }
         let mut integer = |least, most| problems.integer(&path, value, least, most);
