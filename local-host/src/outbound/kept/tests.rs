@@ -48,7 +48,12 @@ impl Server {
     }
 }
 
-async fn follow(mut stream: TcpStream, script: Script, number: usize, seen: Arc<Mutex<Vec<usize>>>) {
+async fn follow(
+    mut stream: TcpStream,
+    script: Script,
+    number: usize,
+    seen: Arc<Mutex<Vec<usize>>>,
+) {
     for answer in script {
         let mut request = Vec::new();
         while !request.ends_with(BODY) {
