@@ -11,7 +11,9 @@ use super::Gateway;
 use crate::config::model::Settings;
 use crate::database;
 use crate::patience::Patient;
-use crate::ports::{Place, ProxyPorts, ReadStore as _, Record as StoreRecord, Swap, WriteStore as _};
+use crate::ports::{
+    Place, ProxyPorts, ReadStore as _, Record as StoreRecord, Swap, WriteStore as _,
+};
 use crate::sql::{SqlError, SqlErrorKind};
 use crate::units::Timestamp;
 use crate::usage::batch::{self, Batch};

@@ -10,7 +10,10 @@ use super::setup::*;
 const CHAT: &str = r#"{"model":"m","messages":[]}"#;
 
 fn good() -> FakeReply {
-    FakeReply::json(200, r#"{"choices":[{"message":{"content":"hi"},"finish_reason":"stop"}]}"#)
+    FakeReply::json(
+        200,
+        r#"{"choices":[{"message":{"content":"hi"},"finish_reason":"stop"}]}"#,
+    )
 }
 
 fn stale() -> FakeReply {
@@ -92,7 +95,11 @@ fn forty_requests_never_fail() {
     let calls = Cell::new(0);
     stage.upstream(move |_| {
         calls.set(calls.get() + 1);
-        if calls.get() % 2 == 0 { good() } else { stale() }
+        if calls.get() % 2 == 0 {
+            good()
+        } else {
+            stale()
+        }
     });
     for _ in 0..40 {
         assert_eq!(stage.chat(CHAT).status, 200);

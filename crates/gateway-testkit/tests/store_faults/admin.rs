@@ -4,7 +4,7 @@ use bytes::Bytes;
 use gateway_core::admin::{self, AdminSettings};
 use gateway_core::secret::Secret;
 use gateway_testkit::fakes::read_body;
-use gateway_testkit::sim::{Sim, Fault};
+use gateway_testkit::sim::{Fault, Sim};
 use http::Method;
 use http_body_util::Full;
 use serde_json::Value;
@@ -109,7 +109,11 @@ fn every_call_ends_with_503_within_five_seconds_and_all_heals() {
 
     stage.hang(Fault::None, Fault::None);
     assert_eq!(stage.login().status, 200);
-    for path in ["/admin/api/channels", "/admin/api/keys", "/admin/api/status"] {
+    for path in [
+        "/admin/api/channels",
+        "/admin/api/keys",
+        "/admin/api/status",
+    ] {
         assert_eq!(stage.call(&Method::GET, path, &token, "").status, 200);
     }
 }

@@ -11,7 +11,7 @@ use gateway_core::ports::{Record, SendErrorKind};
 use gateway_core::proxy::{self, Gateway};
 use gateway_core::units::Timestamp;
 use gateway_testkit::fakes::read_body;
-use gateway_testkit::sim::{Sim, SimPorts, SimReply, Fault, Task};
+use gateway_testkit::sim::{Fault, Sim, SimPorts, SimReply, Task};
 use http_body_util::Full;
 use serde_json::{Value, json};
 
@@ -174,7 +174,10 @@ fn with_a_copy_requests_wait_once_and_then_not_at_all() {
         }
     }
     // What is left is the health of upstreams, of which one request in 1.8 s asks for.
-    assert!(waits.iter().all(|wait| *wait <= WITH_COPY_MS + 10), "{waits:?}");
+    assert!(
+        waits.iter().all(|wait| *wait <= WITH_COPY_MS + 10),
+        "{waits:?}"
+    );
     assert!(waits.len() <= 60_000 / 1_800, "{waits:?}");
     stage.heal();
     stage.wait_ms(10_000);
@@ -188,7 +191,10 @@ fn with_a_copy_requests_wait_once_and_then_not_at_all() {
 fn a_store_that_hangs_costs_no_more_when_upstreams_fail_as_well() {
     let stage = Stage::new();
     assert_eq!(stage.ask().status, 200);
-    stage.sim.upstream().script(|_| SimReply::failure(SendErrorKind::Connect));
+    stage
+        .sim
+        .upstream()
+        .script(|_| SimReply::failure(SendErrorKind::Connect));
     stage.hang();
     for _ in 0..20 {
         stage.wait_ms(500);
