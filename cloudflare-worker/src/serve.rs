@@ -12,7 +12,7 @@ use gateway_core::secret::Secret;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
 use crate::body::{Incoming, drain};
-use crate::instance::{Reads, WorkerPorts};
+use crate::instance::{Reads, WorkerPorts, configure_log};
 use crate::io;
 use crate::respond::{nobody, panel, respond};
 use crate::settings::setting;
@@ -69,6 +69,7 @@ async fn parts() -> Rc<Parts> {
     if let Some(parts) = PARTS.with(|cell| cell.get().cloned()) {
         return parts;
     }
+    configure_log();
     let text = setting("MASTER_KEY").unwrap_or_default();
     let master_key = MasterKey::parse(&text).map_err(|error| error.to_string());
     let settings = AdminSettings {

@@ -11,7 +11,7 @@ use gateway_core::proxy::{self, Gateway};
 use gateway_spin::wasip3;
 use gateway_spin::wasip3::exports::http::handler::Guest;
 use gateway_spin::wasip3::http::types::{ErrorCode, Request, Response};
-use gateway_spin::{Authority, SettingError, SpinPorts, serve, setting};
+use gateway_spin::{Authority, SettingError, SpinPorts, configure_log, serve, setting};
 
 thread_local! {
     /// Holds the configuration's copy in memory, for as long as the host keeps the instance.
@@ -52,6 +52,7 @@ async fn gateway() -> Rc<Gateway<SpinPorts>> {
 /// What an instance does before its first request: reads its variables, and applies the configuration in them. Also gives
 /// whether that is done for good.
 async fn start() -> Result<(Result<Option<MasterKey>, String>, bool), SettingError> {
+    configure_log().await?;
     let text = setting("master_key").await?.unwrap_or_default();
     let master_key = MasterKey::parse(&text).map_err(|error| error.to_string());
     let Some(text) = setting("config").await? else {

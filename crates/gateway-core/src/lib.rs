@@ -14,6 +14,7 @@ pub mod error;
 pub mod ids;
 pub mod joined;
 pub mod limit;
+pub mod logging;
 pub mod patience;
 pub mod ports;
 pub mod provider;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::{self, Either};
 
+use crate::logging::LogPolicy;
 use crate::ports::{
     Clock, Log, Place, Random, ReadStore, Record, SendError, Sql, StoreError, Swap, Timeouts,
     Upstream, WriteStore,
@@ -124,6 +125,14 @@ impl<P: Random> Random for Patient<'_, P> {
 impl<P: Log> Log for Patient<'_, P> {
     fn line(&self, text: fmt::Arguments<'_>) {
         self.ports.line(text);
+    }
+
+    fn finished_line(&self, text: fmt::Arguments<'_>) {
+        self.ports.finished_line(text);
+    }
+
+    fn policy(&self) -> LogPolicy {
+        self.ports.policy()
     }
 }
 

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::logging::LogPolicy;
 use crate::sql::{Row, SqlError, Statement};
 use crate::units::Timestamp;
 
@@ -33,8 +34,17 @@ pub trait Random {
 
 /// A place to write one line of the gateway's own log.
 pub trait Log {
-    /// Writes one line. Never called with a secret in it.
+    /// Writes one line, in the form and only if [`Log::policy`] says so: see [`LogPolicy::note`]. Never called with a
+    /// secret in it.
     fn line(&self, text: fmt::Arguments<'_>);
+    /// Writes a line whose form is decided already.
+    fn finished_line(&self, text: fmt::Arguments<'_>) {
+        self.line(text);
+    }
+    /// Which lines the gateway writes.
+    fn policy(&self) -> LogPolicy {
+        LogPolicy::ALL
+    }
 }
 
 /// Work that goes on after the response.

@@ -237,7 +237,13 @@ impl<P: ProxyPorts> Drop for Entry<P> {
         self.estimate(&mut record);
         let price = self.price.get();
         record.cost_micro_usd = price.map_or(0, |price| price::cost_micro_usd(price, record.usage));
-        ports.line(format_args!("{}", Line(&record)));
+        let policy = ports.policy();
+        if policy.wants(&record) {
+            match policy.json(&record) {
+                Some(json) => ports.finished_line(format_args!("{json}")),
+                None => ports.finished_line(format_args!("{}", Line(&record))),
+            }
+        }
         if self.limits.count_usage() {
             let usage = record.usage;
             let spent = Spent {
