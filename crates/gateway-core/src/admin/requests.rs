@@ -166,8 +166,18 @@ async fn find<P: AdminPorts>(ports: &P, id: &str) -> Result<(u64, u64), GatewayE
 
 impl Question {
     fn read(uri: &Uri) -> Result<Self, GatewayError> {
-        let [limit, before, status, model, key, channel, end, reason, from, to] =
-            query::read(uri, PARAMETERS)?;
+        let [
+            limit,
+            before,
+            status,
+            model,
+            key,
+            channel,
+            end,
+            reason,
+            from,
+            to,
+        ] = query::read(uri, PARAMETERS)?;
         let limit = match limit.as_deref().map(str::parse) {
             None => DEFAULT_LIMIT,
             Some(Ok(limit)) if (1..=MAX_LIMIT).contains(&limit) => limit,

@@ -176,7 +176,10 @@ impl Question {
                 .into_iter()
                 .find(|(_, value)| value.is_some());
             if let Some((name, _)) = filter {
-                return Err(query::invalid(name, "cannot be combined with `group=reason`"));
+                return Err(query::invalid(
+                    name,
+                    "cannot be combined with `group=reason`",
+                ));
             }
         }
         // Sums are by the hour, so that the span is that of the hours which it touches.
@@ -192,7 +195,11 @@ impl Question {
     /// The statement for `group=reason`, whose counts are kept apart from the sums.
     fn statement_by_reason(&self) -> Statement {
         let [.., (_, key)] = &self.filters;
-        let key_is_it = if key.is_some() { " AND channel = ?3" } else { "" };
+        let key_is_it = if key.is_some() {
+            " AND channel = ?3"
+        } else {
+            ""
+        };
         let statement = Statement::new(format!(
             "SELECT hour / {}, word, sum(count), sum(count) FROM tally_hour WHERE kind = '{}' AND hour >= ?1 \
              AND hour < ?2{key_is_it} GROUP BY 1, 2 ORDER BY 1, 2 LIMIT {}",

@@ -6,7 +6,13 @@ use super::exhausted::tell;
 use crate::error::{Case, ErrorBody, GatewayError, printable};
 
 /// Words with which errors speak of a model that is missing, in lower case.
-const MODEL_WORDS: [&str; 5] = ["model", "deployment", "function '", "engine", "no endpoints found"];
+const MODEL_WORDS: [&str; 5] = [
+    "model",
+    "deployment",
+    "function '",
+    "engine",
+    "no endpoints found",
+];
 
 /// Whether the attempt failed since the upstream has no such path or method, as far as can be told: a 404 or 405 that
 /// does not speak of the model. `names`: what the client and the upstream call the model.
@@ -82,14 +88,29 @@ mod tests {
         for (status, message, code, expected) in [
             (404, "404 page not found", None, true),
             (404, "Not Found", None, true),
-            (404, "The upstream answered 404 Not Found.", Some("404"), true),
+            (
+                404,
+                "The upstream answered 404 Not Found.",
+                Some("404"),
+                true,
+            ),
             (404, "Invalid URL (POST /v1/responses)", None, true),
-            (404, "Unknown request URL: POST /rerank. m4x", Some("unknown_url"), true),
+            (
+                404,
+                "Unknown request URL: POST /rerank. m4x",
+                Some("unknown_url"),
+                true,
+            ),
             (405, "Method Not Allowed", None, true),
             (404, "The model `x` does not exist", None, false),
             (404, "nope", Some("model_not_found"), false),
             (404, "nope", Some("DeploymentNotFound"), false),
-            (404, "Not Found: Function 'a': Not found for account 'b'", None, false),
+            (
+                404,
+                "Not Found: Function 'a': Not found for account 'b'",
+                None,
+                false,
+            ),
             (404, "No endpoints found for other/name.", None, false),
             (404, "m4: not found", None, false),
             (404, "There is no \"vendor/m4-large\".", None, false),
@@ -113,7 +134,10 @@ mod tests {
         assert_eq!(error.body.code.as_deref(), Some("unsupported_operation"));
         assert!(error.exhausted);
         let message = error.body.message;
-        assert!(message.contains("model `m` has POST /v1/responses"), "{message}");
+        assert!(
+            message.contains("model `m` has POST /v1/responses"),
+            "{message}"
+        );
         assert!(
             message.ends_with("Tried: NIM: 404 (Not Found); vLLM: 405 (Method Not Allowed)."),
             "{message}"

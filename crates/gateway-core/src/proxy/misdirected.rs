@@ -143,7 +143,10 @@ mod tests {
     fn the_answer_says_what_to_set() {
         let message = |path| nothing_at(path).body.message;
         let twice = message("/v1/v1/chat/completions");
-        assert!(twice.contains("the path is /v1/chat/completions"), "{twice}");
+        assert!(
+            twice.contains("the path is /v1/chat/completions"),
+            "{twice}"
+        );
         assert!(twice.contains("ends in /v1 once"), "{twice}");
         assert!(message("/v1/v1/messages").contains("without /v1"));
         assert!(message("/chat/completions").contains("with /v1 at its end"));
@@ -188,7 +191,11 @@ mod tests {
                 request = request.header(name, value);
             }
             let (parts, ()) = request.body(()).unwrap().into_parts();
-            assert_eq!(refuse_upgrade(&parts).is_err(), expected, "{method} {header:?}");
+            assert_eq!(
+                refuse_upgrade(&parts).is_err(),
+                expected,
+                "{method} {header:?}"
+            );
         }
     }
 }

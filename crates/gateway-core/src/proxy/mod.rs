@@ -4,10 +4,12 @@
 mod account;
 mod admit;
 mod answer;
+mod anthropic_models;
 mod attempt;
 mod authenticate;
 mod body;
 mod candidates;
+mod catalog;
 mod configuration;
 mod cors;
 mod entry;
@@ -54,6 +56,7 @@ pub struct Gateway<P> {
     known: health::Known,
     ledger: ledger::Ledger,
     admissions: admit::Admissions,
+    catalog: catalog::Catalog,
 }
 
 impl<P: ProxyPorts> Gateway<P> {
@@ -67,6 +70,7 @@ impl<P: ProxyPorts> Gateway<P> {
             known: health::Known::default(),
             ledger: ledger::Ledger::default(),
             admissions: admit::Admissions::default(),
+            catalog: catalog::Catalog::default(),
         }
     }
 }
@@ -126,16 +130,29 @@ where
     }
     // 3. Authenticate, before a byte of the body is read.
     let client = authenticate::client(&parts.headers, &snapshot, gateway.ports.now())?;
+    let asked = models::Asked {
+        style: misdirected::error_style(parts),
+        uri: &parts.uri,
+    };
     match route {
         Route::Health => Ok(health()),
-        Route::Models => Ok(models::list(&snapshot, client)),
-        Route::Model(id) => match models::one(&snapshot, client, &id) {
+        Route::Models => {
+            let contributions = gateway.contributions(&snapshot);
+            models::list(&snapshot, client, &contributions, asked)
+        }
+        Route::Model(id) => match models::one(&snapshot, client, &id, asked) {
             Ok(reply) => Ok(reply),
             Err(error) => Err(noted(Some(id), error).await),
         },
         Route::Forward(operation) => {
             // 4. From here on the ledger learns what becomes of the request, whatever that is.
-            let entry = Entry::begin(gateway, &snapshot, client, operation.endpoint.into(), request_id);
+            let entry = Entry::begin(
+                gateway,
+                &snapshot,
+                client,
+                operation.endpoint.into(),
+                request_id,
+            );
             let call = forward::Call {
                 operation,
                 headers: &parts.headers,

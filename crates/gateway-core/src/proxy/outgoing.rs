@@ -6,8 +6,8 @@ use http::{Method, Request};
 
 use super::attempt::Attempt;
 use super::forward::Call;
-use super::{headers, query};
 use super::payload::{Changes, Payload};
+use super::{headers, query};
 use crate::ports::ProxyPorts;
 use crate::wire::via;
 

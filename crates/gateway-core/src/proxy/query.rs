@@ -80,7 +80,10 @@ mod tests {
             ("Key=sk-1", None),
             ("%6Bey=sk-1&a=%20b", Some("a=%20b")),
             ("a=1;api_key=sk-1", None),
-            ("API-Key=x&access_token=y&api_version=1&&flag", Some("api_version=1&flag")),
+            (
+                "API-Key=x&access_token=y&api_version=1&&flag",
+                Some("api_version=1&flag"),
+            ),
             ("monkey=1&tokens=2", Some("monkey=1&tokens=2")),
         ] {
             let client = Uri::try_from(format!("/v1/messages?{query}")).unwrap();

@@ -15,12 +15,7 @@ use crate::usage::reason::Reason;
 use crate::usage::record::End;
 
 /// Where a client key may stand.
-const KEY_HEADERS: [&str; 4] = [
-    "authorization",
-    "x-api-key",
-    "api-key",
-    "x-goog-api-key",
-];
+const KEY_HEADERS: [&str; 4] = ["authorization", "x-api-key", "api-key", "x-goog-api-key"];
 /// As much of a path is kept, in characters.
 const MAX_PATH_CHARS: usize = 100;
 /// Parts of a path that are longer are cut: they could be a key.

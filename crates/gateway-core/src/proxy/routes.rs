@@ -141,7 +141,9 @@ pub fn is_path(path: &str) -> bool {
 
 /// Whether a path is that of a call which an upstream answers.
 pub fn is_operation(path: &str) -> bool {
-    OPERATIONS.iter().any(|operation| operation.endpoint == path)
+    OPERATIONS
+        .iter()
+        .any(|operation| operation.endpoint == path)
 }
 
 /// Finds the route of a request.

@@ -83,7 +83,10 @@ impl Batch {
 /// row of the log and in two of the sums.
 fn most_bytes(record: &Record) -> usize {
     let sent = record.upstream_model.as_ref().map_or(0, String::len);
-    1_200 + 160 * record.attempts.len() + 18 * record.model.len() + 6 * (sent + record.endpoint.len())
+    1_200
+        + 160 * record.attempts.len()
+        + 18 * record.model.len()
+        + 6 * (sent + record.endpoint.len())
 }
 
 /// The number of records that were lost so far, out of the store's [`DroppedRecords`](crate::ports::Record): its

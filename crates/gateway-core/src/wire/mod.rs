@@ -4,6 +4,7 @@
 pub mod content;
 pub mod error_shape;
 pub mod members;
+pub mod model_list;
 pub mod multipart;
 pub mod passing;
 pub mod signals;

@@ -81,7 +81,10 @@ mod tests {
             (&["1.1 gw-1"], Way::Returned),
             (&["HTTP/2.0 GW-1 (a gateway, mine)"], Way::Returned),
             (&["1.0 fred, 1.1\tgw-1"], Way::Returned),
-            (&["1.0 fred", "2 p.example:80 (x, y),1.1   gw-1 "], Way::Returned),
+            (
+                &["1.0 fred", "2 p.example:80 (x, y),1.1   gw-1 "],
+                Way::Returned,
+            ),
             (&["1.1 gw-10", "1.1 (gw-1)", "gw-1", ",,", ""], Way::New),
             (&[&long], Way::TooLong),
             (&["1.1 gw-1", &long], Way::Returned),

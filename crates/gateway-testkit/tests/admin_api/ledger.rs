@@ -1,12 +1,12 @@
 //! What the admin API tells of the past: usage, the request log, when keys were used; and how it looks for it, over a
 //! log of some size.
 
+use gateway_core::database;
 use gateway_core::ports::{Clock as _, Place, Sql as _};
 use gateway_core::sql::{Statement, Value as SqlValue};
 use gateway_core::units::Timestamp;
 use gateway_core::usage::reason::Reason;
 use gateway_core::usage::record::{Actor, AttemptRecord, End, ModelKnown, Outcome, Record};
-use gateway_core::database;
 use gateway_core::usage::{batch::Batch, schema};
 use gateway_core::wire::usage::Usage;
 use gateway_testkit::fakes::{DatabaseFault, START, block_on};
@@ -200,7 +200,11 @@ fn refusals_are_grouped_by_reason_and_not_under_models_that_nobody_serves() {
     };
     assert_eq!(
         counts(&usage("?group=reason&bucket=day"), "reason"),
-        ["\"model_not_found\" 1 1", "\"unknown_path\" 1 1", "\"upstream_failed\" 1 1"]
+        [
+            "\"model_not_found\" 1 1",
+            "\"unknown_path\" 1 1",
+            "\"upstream_failed\" 1 1"
+        ]
     );
     assert_eq!(
         counts(&usage("?group=reason&key=ck_b"), "reason"),

@@ -45,8 +45,14 @@ fn anthropic_is_called_with_its_own_headers() {
 #[test]
 fn the_query_string_goes_on_to_all_but_azure_and_takes_no_credential_along() {
     for (provider, expected) in [
-        (Provider::Anthropic, "https://a.example/v1/messages?beta=true&x=%20y"),
-        (Provider::OpenAi, "https://a.example/v1/messages?beta=true&x=%20y"),
+        (
+            Provider::Anthropic,
+            "https://a.example/v1/messages?beta=true&x=%20y",
+        ),
+        (
+            Provider::OpenAi,
+            "https://a.example/v1/messages?beta=true&x=%20y",
+        ),
     ] {
         let mut channel = channel("a", 1);
         channel.provider = provider;
@@ -61,9 +67,15 @@ fn the_query_string_goes_on_to_all_but_azure_and_takes_no_credential_along() {
     }
     let stage = Stage::new(vec![azure(Some("2024-10-21"))]);
     stage.upstream(|_| FakeReply::json(200, r#"{"choices":[{"finish_reason":"stop"}]}"#));
-    stage.send(post("/v1/chat/completions?api-version=1&beta=true", r#"{"model":"gpt-4.1"}"#));
+    stage.send(post(
+        "/v1/chat/completions?api-version=1&beta=true",
+        r#"{"model":"gpt-4.1"}"#,
+    ));
     let uri = stage.ports.upstream().requests()[0].head.uri.to_string();
-    assert!(uri.ends_with("/chat/completions?api-version=2024-10-21"), "{uri}");
+    assert!(
+        uri.ends_with("/chat/completions?api-version=2024-10-21"),
+        "{uri}"
+    );
 }
 
 #[test]
@@ -79,7 +91,10 @@ fn what_anthropic_says_of_its_limits_and_of_the_request_comes_back() {
         let answer = stage.send(post("/v1/messages", MESSAGES));
         assert_eq!(answer.status, status);
         assert_eq!(answer.header("request-id"), Some("req_011"));
-        assert_eq!(answer.header("anthropic-ratelimit-requests-remaining"), Some("9"));
+        assert_eq!(
+            answer.header("anthropic-ratelimit-requests-remaining"),
+            Some("9")
+        );
         assert_eq!(answer.header("anthropic-organization-id"), None);
     }
 }

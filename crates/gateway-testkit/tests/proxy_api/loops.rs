@@ -61,7 +61,10 @@ fn a_gateway_that_calls_itself_says_so_after_one_call() {
         assert_eq!(answer.error(), (508, "loop_detected".to_owned()));
         assert_eq!(answer.header("x-should-retry"), Some("false"));
         let message = answer.json()["error"]["message"].to_string();
-        assert!(message.contains("base URL") && message.contains("a: 508"), "{message}");
+        assert!(
+            message.contains("base URL") && message.contains("a: 508"),
+            "{message}"
+        );
         assert_eq!(ways(&stage).len(), 1);
     }
 }
@@ -97,7 +100,10 @@ fn a_way_out_is_taken() {
     let itself = Rc::downgrade(&stage);
     stage.upstream(move |call| match host(call) {
         "a" => deliver(call, &itself.upgrade().unwrap()),
-        _ => FakeReply::json(200, r#"{"choices":[{"message":{},"finish_reason":"stop"}]}"#),
+        _ => FakeReply::json(
+            200,
+            r#"{"choices":[{"message":{},"finish_reason":"stop"}]}"#,
+        ),
     });
     for _ in 0..8 {
         assert_eq!(stage.chat(CHAT).status, 200);
@@ -109,15 +115,27 @@ fn a_way_out_is_taken() {
 #[test]
 fn what_the_client_came_through_is_passed_on_and_endless_ways_end() {
     let stage = stage("gw_1", &["a"]);
-    stage.upstream(|_| FakeReply::json(200, r#"{"choices":[{"message":{},"finish_reason":"stop"}]}"#));
+    stage.upstream(|_| {
+        FakeReply::json(
+            200,
+            r#"{"choices":[{"message":{},"finish_reason":"stop"}]}"#,
+        )
+    });
     let mut request = post("/v1/chat/completions", CHAT);
-    request.headers_mut().insert("via", "1.0 fred, 1.1 p (a, b)".parse().unwrap());
+    request
+        .headers_mut()
+        .insert("via", "1.0 fred, 1.1 p (a, b)".parse().unwrap());
     assert_eq!(stage.send(request).status, 200);
     assert_eq!(ways(&stage)[0][0], "1.0 fred, 1.1 p (a, b)");
     let mut request = post("/v1/chat/completions", CHAT);
     for hop in 0..40 {
-        request.headers_mut().append("via", format!("1.1 hop-{hop}").parse().unwrap());
+        request
+            .headers_mut()
+            .append("via", format!("1.1 hop-{hop}").parse().unwrap());
     }
-    assert_eq!(stage.send(request).error(), (508, "loop_detected".to_owned()));
+    assert_eq!(
+        stage.send(request).error(),
+        (508, "loop_detected".to_owned())
+    );
     assert_eq!(ways(&stage).len(), 1);
 }

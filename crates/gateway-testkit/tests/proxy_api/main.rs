@@ -15,6 +15,7 @@ mod ledger;
 mod limits;
 mod loops;
 mod misdirected;
+mod model_lists;
 mod request_path;
 mod setup;
 mod streaming;

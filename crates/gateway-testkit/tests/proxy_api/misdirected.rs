@@ -59,7 +59,10 @@ fn a_wrong_base_url_is_answered_with_the_right_one() {
         let answer = stage.send(request);
         assert_eq!(answer.error(), (404, "not_found".to_owned()), "{path}");
         let message = answer.json()["error"]["message"].to_string();
-        assert!(message.contains(&format!("the path is {meant}.")), "{message}");
+        assert!(
+            message.contains(&format!("the path is {meant}.")),
+            "{message}"
+        );
         assert!(message.contains("base URL"), "{message}");
     }
     for path in ["/messages", "/v1/v1/messages", "/v1/messages/"] {
@@ -76,7 +79,9 @@ fn a_websocket_is_refused_with_426_before_anything_else() {
     for path in ["/v1/responses", "/v1/realtime", "/v1/nothing"] {
         for (name, value) in [("upgrade", "websocket"), ("sec-websocket-key", "x")] {
             let mut request = get(path);
-            request.headers_mut().insert("connection", "Upgrade".parse().unwrap());
+            request
+                .headers_mut()
+                .insert("connection", "Upgrade".parse().unwrap());
             request.headers_mut().insert(name, value.parse().unwrap());
             let answer = stage.send(request);
             assert_eq!(answer.error(), (426, "upgrade_not_supported".to_owned()));
@@ -94,7 +99,11 @@ fn a_missing_operation_is_a_400_in_the_clients_manner() {
         ("/v1/responses", 405, r#"{"detail":"Method Not Allowed"}"#),
         ("/v1/messages", 404, "404 page not found"),
         ("/v1/rerank", 404, ""),
-        ("/v1/embeddings", 404, r#"{"error":{"message":"Invalid URL (POST /v1/embeddings)"}}"#),
+        (
+            "/v1/embeddings",
+            404,
+            r#"{"error":{"message":"Invalid URL (POST /v1/embeddings)"}}"#,
+        ),
     ] {
         let stage = stage();
         stage.upstream(move |_| FakeReply::json(status, text));
@@ -105,7 +114,10 @@ fn a_missing_operation_is_a_400_in_the_clients_manner() {
         let message = error["message"].as_str().unwrap();
         assert!(message.contains(&format!("POST {path}")), "{message}");
         assert!(message.contains(&format!("a: {status}")), "{message}");
-        assert_eq!(rows(&stage), [format!("unsupported_operation 400 m {path}")]);
+        assert_eq!(
+            rows(&stage),
+            [format!("unsupported_operation 400 m {path}")]
+        );
         // Chats with this model go on.
         stage.upstream(|_| FakeReply::json(200, ANSWER));
         assert_eq!(stage.chat(r#"{"model":"m"}"#).status, 200);
@@ -136,13 +148,31 @@ fn refusals_are_in_the_log_with_their_reason_and_model() {
     let requests = [
         (post("/v1/nothing", "{}"), "unknown_path 404  /v1/nothing"),
         (get(chat), "method_not_allowed 405  /v1/chat/completions"),
-        (post(chat, &long), "body_too_large 413  /v1/chat/completions"),
+        (
+            post(chat, &long),
+            "body_too_large 413  /v1/chat/completions",
+        ),
         (post(chat, "{"), "invalid_request 400  /v1/chat/completions"),
-        (post(chat, "{}"), "invalid_request 400  /v1/chat/completions"),
-        (post(chat, r#"{"model":"free"}"#), "model_not_allowed 404 free /v1/chat/completions"),
-        (post(chat, r#"{"model":"unserved"}"#), "model_not_found 404 unserved /v1/chat/completions"),
-        (get("/v1/models/other"), "model_not_found 404 other /v1/models/other"),
-        (post(chat, r#"{"model":"m"}"#), "- 200 m /v1/chat/completions"),
+        (
+            post(chat, "{}"),
+            "invalid_request 400  /v1/chat/completions",
+        ),
+        (
+            post(chat, r#"{"model":"free"}"#),
+            "model_not_allowed 404 free /v1/chat/completions",
+        ),
+        (
+            post(chat, r#"{"model":"unserved"}"#),
+            "model_not_found 404 unserved /v1/chat/completions",
+        ),
+        (
+            get("/v1/models/other"),
+            "model_not_found 404 other /v1/models/other",
+        ),
+        (
+            post(chat, r#"{"model":"m"}"#),
+            "- 200 m /v1/chat/completions",
+        ),
     ];
     let mut expected = Vec::new();
     for (request, row) in requests {
@@ -150,13 +180,23 @@ fn refusals_are_in_the_log_with_their_reason_and_model() {
         expected.push(row);
     }
     // Nobody without a valid key fills the log.
-    stage.send(http::Request::post("/v1/nothing").body(Bytes::new()).unwrap());
+    stage.send(
+        http::Request::post("/v1/nothing")
+            .body(Bytes::new())
+            .unwrap(),
+    );
     let wrong = http::Request::post("/v1/nothing").header("x-api-key", "sk-wrong");
     stage.send(wrong.body(Bytes::new()).unwrap());
     assert_eq!(rows(&stage), expected);
     let models = "SELECT DISTINCT model FROM usage_hour WHERE hour >= 0 AND model IN ('', 'm', 'free') ORDER BY 1";
     let models = stage.ports.database().rows(models);
-    assert_eq!(models, [[Value::Text("free".to_owned())], [Value::Text("m".to_owned())]]);
+    assert_eq!(
+        models,
+        [
+            [Value::Text("free".to_owned())],
+            [Value::Text("m".to_owned())]
+        ]
+    );
     let sums = "SELECT channel, word, count FROM tally_hour WHERE kind = 'reason' AND word = 'model_not_found'";
     let text = |text: &str| Value::Text(text.to_owned());
     assert_eq!(
