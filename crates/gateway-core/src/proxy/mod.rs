@@ -31,7 +31,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response};
+use http::{HeaderValue, Method, Request};
 use http_body::Body;
 
 use crate::config::cache::Cache;
@@ -40,7 +40,7 @@ use crate::config::snapshot::Snapshot;
 use crate::error::{Case, GatewayError};
 use crate::ids;
 use crate::ports::ProxyPorts;
-use crate::reply::{self, Reply, ReplyBody};
+use crate::reply::{self, Reply};
 use crate::usage::reason::Reason;
 use crate::usage::record::End;
 use admit::Admission;
@@ -95,7 +95,7 @@ where
         reply.headers_mut().insert(reply::X_REQUEST_ID, value);
     }
     if is_head {
-        return without_body(reply);
+        return reply::without_body(reply);
     }
     reply
 }
@@ -252,15 +252,4 @@ fn health() -> Reply {
         r#""}"#
     );
     reply::json_bytes(http::StatusCode::OK, Bytes::from_static(BODY.as_bytes()))
-}
-
-/// The same head, as if the body had been sent (RFC 9110, 9.3.2).
-fn without_body(reply: Reply) -> Reply {
-    let (mut parts, body) = reply.into_parts();
-    if let ReplyBody::Whole(bytes) = body {
-        parts
-            .headers
-            .insert(http::header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
-    }
-    Response::from_parts(parts, ReplyBody::Whole(Bytes::new()))
 }
