@@ -38,12 +38,12 @@ pub fn respond(
         };
         set(&mut response, HeaderName::from_static(name), value);
     }
-    if method == Method::HEAD {
-        // Without the length: a host may hold the empty body against it.
-        *response.body_mut() = Bytes::new();
-    } else if response.status() != StatusCode::NOT_MODIFIED {
+    if response.status() != StatusCode::NOT_MODIFIED {
         let length = HeaderValue::from(response.body().len());
         response.headers_mut().insert(CONTENT_LENGTH, length);
+    }
+    if method == Method::HEAD {
+        *response.body_mut() = Bytes::new();
     }
     response
 }

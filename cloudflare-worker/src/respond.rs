@@ -8,7 +8,7 @@ use admin_ui::serve;
 use bytes::Bytes;
 use futures_util::future::{self, Either};
 use gateway_core::reply::{self, BrokenBody, Pieces, Reply, ReplyBody};
-use http::header::ACCEPT_ENCODING;
+use http::header::{ACCEPT_ENCODING, CONNECTION, UPGRADE};
 use http::{Request, Response};
 use js_sys::Uint8Array;
 use wasm_bindgen_futures::JsFuture;
@@ -25,7 +25,10 @@ type Ending = Result<(), BrokenBody>;
 
 /// Hands `reply` to the host. `is_head`: the request's method was HEAD, so that there is no body.
 pub fn respond(reply: Reply, is_head: bool) -> web_sys::Response {
-    let (parts, body) = reply.into_parts();
+    let (mut parts, body) = reply.into_parts();
+    // What concerns the connection is the host's.
+    parts.headers.remove(CONNECTION);
+    parts.headers.remove(UPGRADE);
     match body {
         ReplyBody::Whole(bytes) => {
             let body = (!is_head && !bytes.is_empty()).then_some(bytes);

@@ -158,7 +158,7 @@ fn head_has_the_headers_of_get_and_no_body() {
     let head = ask(&Method::HEAD, "/admin/icon.png", &[]);
     assert_eq!(head.status(), StatusCode::OK);
     assert!(head.body().is_empty());
-    for name in [CONTENT_TYPE, ETAG, CACHE_CONTROL, VARY] {
+    for name in [CONTENT_TYPE, CONTENT_LENGTH, ETAG, CACHE_CONTROL, VARY] {
         assert_eq!(header(&head, name.clone()), header(&got, name));
     }
     assert!(ask(&Method::HEAD, "/admin/no.js", &[]).body().is_empty());

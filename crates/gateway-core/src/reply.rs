@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_util::Stream;
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use serde::Serialize;
@@ -106,6 +106,23 @@ pub fn json(status: StatusCode, value: &impl Serialize) -> Reply {
         Ok(body) => json_bytes(status, body.into()),
         Err(_) => empty(StatusCode::INTERNAL_SERVER_ERROR),
     }
+}
+
+/// The answer to a HEAD: the same head, as if the body had been sent (RFC 9110, 9.3.2).
+pub fn without_body(reply: Reply) -> Reply {
+    let (mut parts, body) = reply.into_parts();
+    let has_length = !matches!(
+        parts.status,
+        StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+    );
+    if let ReplyBody::Whole(bytes) = body
+        && has_length
+    {
+        parts
+            .headers
+            .insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+    }
+    Response::from_parts(parts, ReplyBody::Whole(Bytes::new()))
 }
 
 /// A reply without a body.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use gateway_core::reply::{BrokenBody, Pieces, Reply, ReplyBody, take_ready};
-use http::header::{CONTENT_LENGTH, HeaderValue};
+use http::header::{CONNECTION, CONTENT_LENGTH, HeaderValue, UPGRADE};
 use http::{HeaderMap, StatusCode};
 use spin_sdk::wasip3;
 use spin_sdk::wasip3::clocks::monotonic_clock;
@@ -32,6 +32,9 @@ const WRITE_BYTES: usize = 64 * 1024;
 pub fn respond(reply: Reply, is_head: bool) -> Result<Response, ErrorCode> {
     let (mut parts, body) = reply.into_parts();
     let status = parts.status;
+    // The host keeps what concerns the connection to itself, and refuses a response that speaks of it.
+    parts.headers.remove(CONNECTION);
+    parts.headers.remove(UPGRADE);
     match body {
         ReplyBody::Whole(bytes) => {
             set_length(&mut parts.headers, status, bytes.len());
@@ -58,7 +61,8 @@ fn set_length(headers: &mut HeaderMap, status: StatusCode, length: usize) {
     let bodiless = status.is_informational()
         || status == StatusCode::NO_CONTENT
         || status == StatusCode::NOT_MODIFIED;
-    if !bodiless {
+    // The answer to a HEAD has the length already that its body would have.
+    if !bodiless && !(length == 0 && headers.contains_key(CONTENT_LENGTH)) {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
 }

@@ -70,6 +70,8 @@ const requestRow = record({
   reasoning_tokens: number,
   estimated: flag,
   end: text,
+  /** Why there is no answer, as a code. */
+  reason: nullable(text),
   cost_micro_usd: number,
 });
 export type RequestRow = Read<typeof requestRow>;

@@ -101,6 +101,7 @@ function Bar({ span, tone }: { span: Span; tone: string }) {
 function Facts({ of, channels }: DetailProps) {
   const m = t.value;
   const facts: [string, string | null][] = [
+    [m["requests.reason"], of.reason === null ? null : word("reason", of.reason)],
     [m["requests.endpoint"], of.endpoint],
     [m["requests.kind"], of.stream ? m["requests.streamed"] : m["requests.whole"]],
     [m["routing.upstreamModel"], of.upstream_model],

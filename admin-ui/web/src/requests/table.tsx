@@ -113,7 +113,7 @@ function LogRow({ of, channels, hasCost, columns }: LogRowProps) {
         <td role="cell" data-label={m["requests.result"]}>
           <span class="log__result">
             <Status tone={toneOf(of)}>
-              {of.status} {word("end", of.end)}
+              {of.status} {of.reason === null ? word("end", of.end) : word("reason", of.reason)}
             </Status>
             {more > 0 && (
               <span class="tag log__tries" title={m["requests.tries"](more + 1)}>

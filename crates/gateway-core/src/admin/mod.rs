@@ -95,7 +95,7 @@ where
         Err(error) => error.into_reply(),
     };
     if head_only {
-        *reply.body_mut() = reply::ReplyBody::Whole(Bytes::new());
+        reply = reply::without_body(reply);
     }
     let headers = reply.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

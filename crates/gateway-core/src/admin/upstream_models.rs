@@ -1,4 +1,5 @@
-//! The models that a channel's upstream says it has. Owns the shapes of such lists.
+//! The models that a channel's upstream says it has. Owns whom to ask and for how long; the shapes of
+//! such lists are `wire`'s.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,17 +12,20 @@ use super::base_url_advice::advise;
 use super::outbound::{Limits, Outbound};
 use super::{AdminSettings, channels, document};
 use crate::config::model::{Channel, Provider};
-use crate::config::validate::{MAX_MODEL_CHARS, MAX_MODELS, is_text};
+use crate::config::validate::MAX_MODELS;
 use crate::error::{Case, GatewayError};
 use crate::ports::AdminPorts;
 use crate::reply::{self, Reply};
 use crate::units::MIB;
+use crate::wire::model_list::{self, Page};
 
 /// OpenRouter's list, the longest there is, has half a mebibyte.
 const LIMITS: Limits = Limits {
     time: Duration::from_secs(10),
     bytes: 8 * MIB,
 };
+/// After so long no further page is asked for.
+const MAX_TIME_MS: u64 = 10_000;
 /// Anthropic gives twenty models unless asked for more, and no more than this.
 const WHOLE_LIST: &str = "models?limit=1000";
 
@@ -125,23 +129,23 @@ async fn ask_with<P: AdminPorts>(
             outbound.redact(&reason)
         ))
     };
-    let sent = outbound.send(ports, operation, "", None, LIMITS);
-    let mut incoming = sent.await.map_err(failed)?;
-    if !incoming.status.is_success() {
-        let status = incoming.status.as_u16();
-        let words = outbound.refusal(&mut incoming).await;
-        let error = format!("it answered {status}. {words}");
-        return Err(failed(advise(channel, Some(status), error)));
+    let mut names = BTreeSet::new();
+    let mut next: Option<String> = None;
+    let began = ports.now();
+    for _ in 0..model_list::MAX_PAGES {
+        let operation = model_list::operation(operation, next.as_deref());
+        let page = page(ports, &outbound, channel, &operation)
+            .await
+            .map_err(failed)?;
+        names.extend(page.names);
+        // An upstream that gives the same mark again would do so for ever.
+        let is_last = page.next.is_none() || page.next == next;
+        next = page.next;
+        let is_late = ports.now().since_ms(began) >= MAX_TIME_MS;
+        if is_last || is_late || names.len() > MAX_MODELS {
+            break;
+        }
     }
-    let is_readable = !incoming.is_compressed() && !incoming.is("text/html");
-    let body = incoming.whole().await.map_err(failed)?;
-    let names = is_readable
-        .then(|| serde_json::from_slice(&body).ok())
-        .flatten();
-    let names = names.as_ref().and_then(names_in).ok_or_else(|| {
-        let error = "its answer holds no list of models. Models can also be entered by hand. Is the base URL right?";
-        failed(advise(channel, None, error.to_owned()))
-    })?;
     Ok(reply::json(
         StatusCode::OK,
         &ListView {
@@ -155,71 +159,29 @@ async fn ask_with<P: AdminPorts>(
     ))
 }
 
-/// The names in a list, sorted, each once. OpenAI, OpenRouter, NIM, Anthropic and most others have `data`, Gemini has
-/// `models`, Together a bare array. Entries are texts, or objects with an `id`, or (Gemini) with a `name` that stands
-/// below `models/`. Names that a channel could not have are left out. `None` when there is no list at all.
-fn names_in(value: &Value) -> Option<BTreeSet<String>> {
-    let list = match value {
-        Value::Array(list) => list,
-        _ => value
-            .get("data")
-            .or_else(|| value.get("models"))?
-            .as_array()?,
-    };
-    let name = |entry: &Value| {
-        let name = match (entry.as_str(), entry.get("id")) {
-            (Some(name), _) => name,
-            (None, Some(id)) => id.as_str()?,
-            (None, None) => {
-                let name = entry.get("name")?.as_str()?;
-                name.strip_prefix("models/").unwrap_or(name)
-            }
-        };
-        let name = name.trim();
-        is_text(name, MAX_MODEL_CHARS).then(|| name.to_owned())
-    };
-    Some(list.iter().filter_map(name).collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn lists_have_many_shapes() {
-        for (list, expected) in [
-            (
-                json!({"object": "list", "data": [{"id": "b"}, {"id": "a", "name": "A"}, {"id": "b"}]}),
-                Some(vec!["a", "b"]),
-            ),
-            (
-                json!({"data": [{"type": "model", "id": "claude", "display_name": "C"}], "has_more": false}),
-                Some(vec!["claude"]),
-            ),
-            (
-                json!({"models": [{"name": "models/gemini", "displayName": "G"}]}),
-                Some(vec!["gemini"]),
-            ),
-            (
-                json!([{"id": "meta/llama", "object": "model"}, "plain"]),
-                Some(vec!["meta/llama", "plain"]),
-            ),
-            (
-                json!({"data": [5, null, {"id": ""}, {"id": 7}, {"id": "a\u{0}b"}, {"id": "x".repeat(257)}, {"id": " ok "}]}),
-                Some(vec!["ok"]),
-            ),
-            (json!({"data": []}), Some(vec![])),
-            (json!({"data": {"id": "a"}}), None),
-            (json!({"error": "no"}), None),
-            (json!("text"), None),
-        ] {
-            let found = names_in(&list);
-            let found = found
-                .as_ref()
-                .map(|names| names.iter().map(String::as_str).collect::<Vec<_>>());
-            assert_eq!(found, expected, "{list}");
-        }
+/// One page of the list. The error is in words for a person.
+async fn page<P: AdminPorts>(
+    ports: &P,
+    outbound: &Outbound,
+    channel: &Channel,
+    operation: &str,
+) -> Result<Page, String> {
+    let mut incoming = outbound.send(ports, operation, "", None, LIMITS).await?;
+    if !incoming.status.is_success() {
+        let status = incoming.status.as_u16();
+        let words = outbound.refusal(&mut incoming).await;
+        let error = format!("it answered {status}. {words}");
+        return Err(advise(channel, Some(status), error));
     }
+    let is_readable = !incoming.is_compressed() && !incoming.is("text/html");
+    let body = incoming.whole().await?;
+    is_readable
+        .then(|| serde_json::from_slice(&body).ok())
+        .flatten()
+        .as_ref()
+        .and_then(model_list::read)
+        .ok_or_else(|| {
+            let error = "its answer holds no list of models. Models can also be entered by hand. Is the base URL right?";
+            advise(channel, None, error.to_owned())
+        })
 }

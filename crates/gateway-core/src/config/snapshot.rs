@@ -212,6 +212,13 @@ impl Snapshot {
         named.iter().chain(others).copied()
     }
 
+    /// The channels that serve every model, disabled ones included.
+    pub fn serving_all(&self) -> impl Iterator<Item = &Rc<Channel>> {
+        self.serving_all
+            .iter()
+            .filter_map(|index| self.channels.get(*index))
+    }
+
     /// The channels that may answer a request for `model`, in no order: those that serve it and can take requests.
     pub fn entries(&self, model: &str) -> Vec<Entry> {
         let entry = |index| {

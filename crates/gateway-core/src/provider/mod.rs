@@ -86,6 +86,14 @@ impl Dialect {
             .build()
     }
 
+    /// The operation that lists the upstream's models. Anthropic gives twenty unless asked for more.
+    pub const fn list_operation(&self) -> &'static str {
+        match self.api {
+            Api::Anthropic => "models?limit=1000",
+            Api::OpenAi | Api::Azure(_) => "models",
+        }
+    }
+
     /// Whether it is Azure's, whose query string has the version of its API.
     pub const fn is_azure(&self) -> bool {
         matches!(self.api, Api::Azure(_))

@@ -4,10 +4,12 @@
 mod account;
 mod admit;
 mod answer;
+mod anthropic_models;
 mod attempt;
 mod authenticate;
 mod body;
 mod candidates;
+mod catalog;
 mod configuration;
 mod convert;
 mod cors;
@@ -32,7 +34,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response};
+use http::{HeaderValue, Method, Request};
 use http_body::Body;
 
 use crate::config::cache::Cache;
@@ -41,7 +43,7 @@ use crate::config::snapshot::Snapshot;
 use crate::error::{Case, GatewayError};
 use crate::ids;
 use crate::ports::ProxyPorts;
-use crate::reply::{self, Reply, ReplyBody};
+use crate::reply::{self, Reply};
 use crate::usage::reason::Reason;
 use crate::usage::record::End;
 use admit::Admission;
@@ -57,6 +59,7 @@ pub struct Gateway<P> {
     known: health::Known,
     ledger: ledger::Ledger,
     admissions: admit::Admissions,
+    catalog: catalog::Catalog,
 }
 
 impl<P: ProxyPorts> Gateway<P> {
@@ -70,6 +73,7 @@ impl<P: ProxyPorts> Gateway<P> {
             known: health::Known::default(),
             ledger: ledger::Ledger::default(),
             admissions: admit::Admissions::default(),
+            catalog: catalog::Catalog::default(),
         }
     }
 }
@@ -94,7 +98,7 @@ where
         reply.headers_mut().insert(reply::X_REQUEST_ID, value);
     }
     if is_head {
-        return without_body(reply);
+        return reply::without_body(reply);
     }
     reply
 }
@@ -129,10 +133,17 @@ where
     }
     // 3. Authenticate, before a byte of the body is read.
     let client = authenticate::client(&parts.headers, &snapshot, gateway.ports.now())?;
+    let asked = models::Asked {
+        style: misdirected::error_style(parts),
+        uri: &parts.uri,
+    };
     match route {
         Route::Health => Ok(health()),
-        Route::Models => Ok(models::list(&snapshot, client)),
-        Route::Model(id) => match models::one(&snapshot, client, &id) {
+        Route::Models => {
+            let contributions = gateway.contributions(&snapshot);
+            models::list(&snapshot, client, &contributions, asked)
+        }
+        Route::Model(id) => match models::one(&snapshot, client, &id, asked) {
             Ok(reply) => Ok(reply),
             Err(error) => Err(noted(Some(id), error).await),
         },
@@ -244,15 +255,4 @@ fn health() -> Reply {
         r#""}"#
     );
     reply::json_bytes(http::StatusCode::OK, Bytes::from_static(BODY.as_bytes()))
-}
-
-/// The same head, as if the body had been sent (RFC 9110, 9.3.2).
-fn without_body(reply: Reply) -> Reply {
-    let (mut parts, body) = reply.into_parts();
-    if let ReplyBody::Whole(bytes) = body {
-        parts
-            .headers
-            .insert(http::header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
-    }
-    Response::from_parts(parts, ReplyBody::Whole(Bytes::new()))
 }

@@ -1,13 +1,24 @@
 //! `/v1/models`: what this key may use here. Owns the list's shape.
 
-use http::StatusCode;
+use http::{StatusCode, Uri};
 use serde::Serialize;
 
+use super::anthropic_models;
 use super::authenticate::may_use;
+use super::catalog::Contribution;
 use crate::config::model::ClientKey;
 use crate::config::snapshot::{ListedModel, Snapshot};
-use crate::error::{Case, GatewayError, printable};
+use crate::error::{Case, ErrorStyle, GatewayError, printable};
 use crate::reply::{self, Reply};
+
+/// How a list is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// In whose manner.
+    pub style: ErrorStyle,
+    /// Its query string has the page.
+    pub uri: &'a Uri,
+}
 
 #[derive(Serialize)]
 struct Model<'a> {
@@ -35,35 +46,56 @@ impl<'a> From<ListedModel<'a>> for Model<'a> {
 }
 
 /// Every model that a channel names and the key may use; models that only the key names are listed when
-/// a channel without a model list serves them.
-pub fn list(snapshot: &Snapshot, client: &ClientKey) -> Reply {
+/// a channel without a model list serves them, and so are those that its upstream says it has.
+pub fn list(
+    snapshot: &Snapshot,
+    client: &ClientKey,
+    contributions: &[Contribution],
+    asked: Asked<'_>,
+) -> Result<Reply, GatewayError> {
     let mut models = snapshot.models();
+    let named = contributions.iter().flat_map(|contribution| {
+        let Contribution { channel, names } = contribution;
+        names.iter().map(|id| ListedModel {
+            id,
+            created: channel.created,
+            owner: &channel.name,
+        })
+    });
+    models.extend(named);
     models.retain(|model| may_use(client, model.id));
-    for allowed in &client.models {
-        if !models.iter().any(|model| model.id == allowed)
-            && let Some(model) = snapshot.listed(allowed)
-        {
-            models.push(model);
-        }
-    }
-    models.sort_unstable_by_key(|model| model.id);
+    models.extend(client.models.iter().filter_map(|id| snapshot.listed(id)));
+    // Stable, so that the first channel that serves a model is the one that owns it.
+    models.sort_by_key(|model| model.id);
     models.dedup_by_key(|model| model.id);
-    let data = models.into_iter().map(Model::from).collect();
-    reply::json(
-        StatusCode::OK,
-        &List {
-            object: "list",
-            data,
-        },
-    )
+    Ok(match asked.style {
+        ErrorStyle::Anthropic => {
+            reply::json(StatusCode::OK, &anthropic_models::page(models, asked.uri)?)
+        }
+        ErrorStyle::OpenAi => reply::json(
+            StatusCode::OK,
+            &List {
+                object: "list",
+                data: models.into_iter().map(Model::from).collect(),
+            },
+        ),
+    })
 }
 
 /// One model.
-pub fn one(snapshot: &Snapshot, client: &ClientKey, id: &str) -> Result<Reply, GatewayError> {
-    match snapshot.listed(id).filter(|_| may_use(client, id)) {
-        Some(model) => Ok(reply::json(StatusCode::OK, &Model::from(model))),
-        None => Err(not_found(id)),
-    }
+pub fn one(
+    snapshot: &Snapshot,
+    client: &ClientKey,
+    id: &str,
+    asked: Asked<'_>,
+) -> Result<Reply, GatewayError> {
+    let Some(model) = snapshot.listed(id).filter(|_| may_use(client, id)) else {
+        return Err(not_found(id));
+    };
+    Ok(match asked.style {
+        ErrorStyle::Anthropic => reply::json(StatusCode::OK, &anthropic_models::Model::from(model)),
+        ErrorStyle::OpenAi => reply::json(StatusCode::OK, &Model::from(model)),
+    })
 }
 
 /// Nobody serves this model to this key; the same words in both cases, so that a key cannot find out

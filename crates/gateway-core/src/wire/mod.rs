@@ -10,6 +10,7 @@ pub mod events_to_whole;
 pub mod grammar;
 pub mod media;
 pub mod members;
+pub mod model_list;
 pub mod multipart;
 pub mod opening;
 pub mod padding;

@@ -68,6 +68,67 @@ fn a_list_that_is_too_long_is_cut_and_says_so() {
 }
 
 #[test]
+fn pages_are_read_to_the_last_one_and_no_further() {
+    let gateway = Gateway::new();
+    let path = format!(
+        "channels/{}/models",
+        gateway.channel(&json!({"provider": "anthropic"}))
+    );
+    gateway.ports.upstream().script(|call| {
+        let uri = call.head.uri.to_string();
+        FakeReply::json(
+            200,
+            match uri.split("after_id=").nth(1) {
+                None => r#"{"data":[{"id":"a"},{"id":"b"}],"has_more":true,"last_id":"b"}"#,
+                Some("b") => r#"{"data":[{"id":"c"}],"has_more":true,"last_id":"c d"}"#,
+                Some("c+d") => r#"{"data":[{"id":"e"}],"has_more":false,"last_id":"e"}"#,
+                Some(_) => r#"{"error":"no such page"}"#,
+            },
+        )
+    });
+    let names = |answer: &Value| -> Vec<String> {
+        let data = answer["data"].as_array().unwrap().iter();
+        data.map(|model| model["id"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(names(&gateway.get(&path).expect(200)), ["a", "b", "c", "e"]);
+    assert_eq!(gateway.ports.upstream().requests().len(), 3);
+
+    // Gemini's.
+    let path = format!("channels/{}/models", gateway.channel(&json!({})));
+    gateway.ports.upstream().script(|call| {
+        FakeReply::json(
+            200,
+            match call.head.uri.query() {
+                None => r#"{"models":[{"name":"models/a"}],"nextPageToken":"2"}"#,
+                _ => r#"{"models":[{"name":"models/b"}]}"#,
+            },
+        )
+    });
+    assert_eq!(names(&gateway.get(&path).expect(200)), ["a", "b"]);
+
+    // One that never ends: always the same mark, or always another one.
+    let before = gateway.ports.upstream().requests().len();
+    gateway.ports.upstream().script(|_| {
+        FakeReply::json(
+            200,
+            r#"{"models":[{"name":"models/a"}],"nextPageToken":"2"}"#,
+        )
+    });
+    assert_eq!(names(&gateway.get(&path).expect(200)), ["a"]);
+    assert_eq!(gateway.ports.upstream().requests().len(), before + 2);
+    let mut page = 0;
+    gateway.ports.upstream().script(move |_| {
+        page += 1;
+        FakeReply::json(
+            200,
+            format!(r#"{{"models":["m{page}"],"nextPageToken":"{page}"}}"#),
+        )
+    });
+    assert_eq!(names(&gateway.get(&path).expect(200)).len(), 20);
+}
+
+#[test]
 fn azure_says_what_to_do_instead() {
     for version in [json!("2024-10-21"), Value::Null] {
         let members =

@@ -17,6 +17,7 @@ mod ledger;
 mod limits;
 mod loops;
 mod misdirected;
+mod model_lists;
 mod reading;
 mod request_path;
 mod setup;

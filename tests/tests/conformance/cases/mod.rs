@@ -42,6 +42,7 @@ macro_rules! cases {
 /// Every case.
 pub const CASES: &[Case] = cases![
     routes::health_and_unknown_paths,
+    routes::head_has_the_length_of_get,
     routes::cross_origin,
     keys::auth_by_every_header,
     keys::keys_end_and_are_narrow,

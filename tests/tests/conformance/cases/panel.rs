@@ -21,6 +21,12 @@ pub async fn panel_files(stage: &Stage) -> Result<()> {
         );
         safe(&reply).with_context(|| path.to_owned())?;
     }
+    let head = Reply::of(stage.http.head(stage.gateway.url("/admin"))).await?;
+    let length = page.body.len().to_string();
+    ensure!(
+        head.header("content-length") == Some(&length),
+        "{length} bytes, {head:?}"
+    );
     let mut assets = 0;
     for rest in html.split("\"/admin/").skip(1) {
         let path = format!("/admin/{}", rest.split('"').next().unwrap_or_default());

@@ -35,6 +35,30 @@ pub async fn health_and_unknown_paths(stage: &Stage) -> Result<()> {
     Ok(())
 }
 
+pub async fn head_has_the_length_of_get(stage: &Stage) -> Result<()> {
+    for (path, token) in [
+        ("/health", &*stage.key),
+        ("/v1/models", &stage.key),
+        ("/v1/nothing", &stage.key),
+        ("/admin/api/keys", stage.admin.token()),
+        ("/admin/api/openapi.json", stage.admin.token()),
+    ] {
+        let url = stage.gateway.url(path);
+        let get = Reply::of(stage.http.get(&url).bearer_auth(token)).await?;
+        let head = Reply::of(stage.http.head(&url).bearer_auth(token)).await?;
+        ensure!(
+            (head.status, head.body.len()) == (get.status, 0),
+            "{path}: {head:?}"
+        );
+        let length = get.body.len().to_string();
+        ensure!(
+            head.header("content-length") == Some(&length),
+            "{path}: {length} bytes, {head:?}"
+        );
+    }
+    Ok(())
+}
+
 pub async fn cross_origin(stage: &Stage) -> Result<()> {
     let preflight = stage
         .http
