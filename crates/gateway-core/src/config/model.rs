@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::network::Network;
 use crate::secret::Secret;
 use crate::units::Timestamp;
 
@@ -64,6 +65,8 @@ pub struct Settings {
     pub request_log_days: u64,
     /// What models cost, by the client's or the upstream's name for them; a channel's own prices come first.
     pub prices: Prices,
+    /// Reverse proxies whose `Forwarded` and `X-Forwarded-For` say who called; see [`crate::admin`]. At most 100.
+    pub trusted_proxies: Vec<Network>,
 }
 
 /// What models cost, by name.
@@ -93,6 +96,7 @@ impl Default for Settings {
             request_log_rows: 100_000,
             request_log_days: 30,
             prices: Prices::new(),
+            trusted_proxies: Vec::new(),
         }
     }
 }
