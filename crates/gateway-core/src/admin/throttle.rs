@@ -22,7 +22,7 @@
 //!
 //! - From *other addresses* a flood gets two places per address. When more than [`table::MAX_PLACES`] places are taken,
 //!   the addresses with the lowest rank have them. The rank is a keyed hash of address and time, which nobody can
-//!   choose; so with *n* attacking addresses a stranger is served within about 4·*n* seconds on average, however fast
+//!   choose; so with *n* attacking addresses a stranger is served within about 8·*n* seconds on average, however fast
 //!   they ask.
 //! - From *the same address* (a reverse proxy that is not among `trusted_proxies`), a flood that repeats fewer than
 //!   six passwords leaves a place for the right one, within 70 seconds.
