@@ -77,6 +77,9 @@ pub enum Record {
     SessionSecret,
     /// Failed logins, for the throttle.
     LoginFailures,
+    /// Failed logins of devices that have logged in before. Apart from the others', so that no stranger can come in the
+    /// way of a write.
+    DeviceFailures,
     /// Sessions that were logged out before their time.
     EndedSessions,
     /// What is known of upstream keys, channels and models that failed.
@@ -92,6 +95,7 @@ impl Record {
             Self::Config => "gateway/config",
             Self::SessionSecret => "gateway/session-secret",
             Self::LoginFailures => "gateway/login-failures",
+            Self::DeviceFailures => "gateway/device-failures",
             Self::EndedSessions => "gateway/ended-sessions",
             Self::Health => "gateway/health",
             Self::DroppedRecords => "gateway/dropped-records",

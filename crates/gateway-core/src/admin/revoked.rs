@@ -4,7 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::document::{MAX_TRIES, step_aside, unavailable};
-use super::session::{self, Session};
+use super::session::Session;
+use super::session_secret;
 use crate::error::{Case, GatewayError};
 use crate::ids;
 use crate::ports::{AdminPorts, Log, Record, Swap};
@@ -43,7 +44,7 @@ pub async fn add<P: AdminPorts>(ports: &P, session: &Session) -> Result<(), Gate
         let now = ports.now();
         entries.retain(|entry| entry.until > now && entry.nonce != nonce);
         if entries.len() >= MAX_ENTRIES {
-            session::end_all(ports).await?;
+            session_secret::replace(ports).await?;
             entries.clear();
         }
         entries.push(Entry {

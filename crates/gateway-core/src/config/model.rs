@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::network::Network;
 use crate::secret::Secret;
 use crate::units::Timestamp;
 
@@ -75,6 +76,8 @@ pub struct Settings {
     pub prices: Prices,
     /// The models of requests that name none, by the operation's path below `/v1/`, such as `moderations`.
     pub default_models: BTreeMap<String, String>,
+    /// Reverse proxies whose `Forwarded` and `X-Forwarded-For` say who called; see [`crate::admin`]. At most 100.
+    pub trusted_proxies: Vec<Network>,
 }
 
 /// What models cost, by name.
@@ -105,6 +108,7 @@ impl Default for Settings {
             request_log_days: 30,
             prices: Prices::new(),
             default_models: BTreeMap::new(),
+            trusted_proxies: Vec::new(),
         }
     }
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::model::{DOCUMENT_VERSION, Document};
+use super::network::Network;
 use crate::ids;
 
 /// Reads what the store holds; the default configuration when nothing was ever stored. The error says what is
@@ -42,6 +43,22 @@ pub fn applied_variable(stored: Option<&[u8]>) -> Option<String> {
     serde_json::from_slice::<Applied>(stored?)
         .ok()?
         .applied_variable
+}
+
+/// The proxies that the settings trust. Reads nothing else, since every forwarded login asks; none in a damaged document.
+pub fn trusted_proxies(stored: Option<&[u8]>) -> Vec<Network> {
+    #[derive(Deserialize)]
+    struct Stored {
+        settings: Settings,
+    }
+    #[derive(Deserialize)]
+    struct Settings {
+        #[serde(default)]
+        trusted_proxies: Vec<Network>,
+    }
+    stored
+        .and_then(|bytes| serde_json::from_slice::<Stored>(bytes).ok())
+        .map_or_else(Vec::new, |stored| stored.settings.trusted_proxies)
 }
 
 /// A name for this state of the document: the same bytes have the same, others another one.

@@ -63,7 +63,7 @@ fn an_export_has_everything_but_secrets() {
         export["settings"],
         json!({"max_attempts": 10, "total_timeout_ms": 120_000, "max_request_bytes": 33_554_432,
             "session_affinity": false, "ledger": true, "request_log_rows": 100_000, "request_log_days": 30,
-            "prices": {}, "default_models": {}})
+            "prices": {}, "default_models": {}, "trusted_proxies": []})
     );
     assert_eq!(export["version"], 1);
     let text = export.to_string();
@@ -234,7 +234,7 @@ fn an_import_replaces_everything_and_leaves_sessions_alone() {
         "session_affinity": true, "ledger": false, "request_log_rows": 1_000, "request_log_days": 3_650,
         "prices": {"gpt-4o": {"prompt": 2_500_000, "cached": 1_250_000, "completion": 10_000_000},
             "meta/llama": {"prompt": 0, "cached": null, "completion": 1_000_000_000_000_u64}},
-        "default_models": {"moderations": "omni"}});
+        "default_models": {"moderations": "omni"}, "trusted_proxies": ["10.0.0.0/8", "192.0.2.7", "fd00::/8"]});
     let answer = gateway.call("PUT", "config", &body).expect(200);
     assert_eq!(answer["settings"], body["settings"]);
 }
@@ -260,7 +260,8 @@ fn everything_that_is_wrong_is_told_with_its_path_and_nothing_changes() {
         ],
         "settings": {"max_attempts": 0, "total_timeout_ms": 3_600_001, "max_request_bytes": 1.5, "session_affinity": "yes",
             "ledger": 1, "request_log_rows": 999, "request_log_days": 3_651, "x": 1,
-            "prices": {"m": {"prompt": -1, "completion": 1_000_000_000_001_u64, "cached": "free", "input": 1}, "n": 5}}
+            "prices": {"m": {"prompt": -1, "completion": 1_000_000_000_001_u64, "cached": "free", "input": 1}, "n": 5},
+            "trusted_proxies": ["10.0.0.0/33", "localhost", 7, "::1"]}
     });
     let expected = [
         "chanels",
@@ -302,6 +303,9 @@ fn everything_that_is_wrong_is_told_with_its_path_and_nothing_changes() {
         "settings.prices.m.cached",
         "settings.prices.m.input",
         "settings.prices.n",
+        "settings.trusted_proxies[0]",
+        "settings.trusted_proxies[1]",
+        "settings.trusted_proxies[2]",
     ];
     // More than are told in words, so one part after the other is mended.
     let told = |body: &Value| {
