@@ -131,6 +131,7 @@ test("weights that are arranged on an old list ask first", async () => {
     await page.getByRole("textbox", { name: "Weight of NVIDIA NIM", exact: true }).fill("9");
     await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
     const dialog = dialogOf(page, "NVIDIA NIM");
+    await dialog.waitFor();
     const weight = dialog.getByRole("row").filter({ hasText: "weight" });
     assert.deepEqual(await weight.getByRole("cell").allTextContents(), ["1", "5", "9"]);
     await dialog.getByRole("button", { name: "Overwrite" }).click();
@@ -179,6 +180,7 @@ test("settings that another tab has changed ask first, those of others are left 
     await attempts.fill("4");
     await form.getByRole("button", { name: "Save" }).click();
     const dialog = dialogOf(page, "Settings");
+    await dialog.waitFor();
     const row = dialog.getByRole("row").filter({ hasText: "max_attempts" });
     assert.deepEqual(await row.getByRole("cell").allTextContents(), ["3", "20", "4"]);
     await dialog.getByRole("button", { name: "Reload" }).click();
