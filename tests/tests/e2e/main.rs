@@ -4,6 +4,7 @@
 mod admin_channels;
 mod admin_config;
 mod admin_keys;
+mod admin_revisions;
 mod admin_session;
 mod admin_status;
 mod admin_test;
