@@ -58,7 +58,7 @@ pub fn for_upstream(headers: &HeaderMap) -> HeaderValue {
         let (essence, mut parameters) = parameters::split(value.as_bytes());
         let is_charset = |name: &[u8]| name.eq_ignore_ascii_case(b"charset");
         match essence {
-            b"multipart/form-data" => true,
+            b"multipart/form-data" => parameters.all(|parameter| parameter.is_ok()),
             b"application/json" => {
                 parameters.all(|parameter| parameter.is_ok_and(|found| is_charset(found.name)))
             }
@@ -88,6 +88,29 @@ fn is_utf8(mut parameters: Parameters<'_>) -> bool {
 }
 
 fn boundary<'h>(text: &'h str, parameters: Parameters<'_>) -> Result<&'h str, NotTaken> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"'()+_,-./:=?".contains(&byte);
+    // Some clients leave out the quotes that a boundary such as `===1===` needs; the upstream gets it with them.
+    let bare = text
+        .split_once(';')
+        .and_then(|(_, rest)| rest.trim().strip_prefix("boundary="))
+        .filter(|rest| rest.bytes().all(is_plain));
+    let found = match bare {
+        Some(bare) => Some(bare),
+        None => plain_boundary(text, parameters)?,
+    };
+    let found = found.ok_or(NotTaken::Ambiguous("the content type has no boundary"))?;
+    if (1..=MAX_BOUNDARY_BYTES).contains(&found.len()) && found.bytes().all(is_plain) {
+        Ok(found)
+    } else {
+        Err(NotTaken::Ambiguous("the boundary is not one by RFC 2046"))
+    }
+}
+
+/// The boundary among parameters that are spelled as they should be.
+fn plain_boundary<'h>(
+    text: &'h str,
+    parameters: Parameters<'_>,
+) -> Result<Option<&'h str>, NotTaken> {
     let mut found: Option<&str> = None;
     for parameter in parameters {
         let parameter = parameter.map_err(|Unclear| {
@@ -108,13 +131,7 @@ fn boundary<'h>(text: &'h str, parameters: Parameters<'_>) -> Result<&'h str, No
             }
         }
     }
-    let found = found.ok_or(NotTaken::Ambiguous("the content type has no boundary"))?;
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"'()+_,-./:=?".contains(&byte);
-    if (1..=MAX_BOUNDARY_BYTES).contains(&found.len()) && found.bytes().all(is_plain) {
-        Ok(found)
-    } else {
-        Err(NotTaken::Ambiguous("the boundary is not one by RFC 2046"))
-    }
+    Ok(found)
 }
 
 /// The same part of the text that a value is of.
@@ -141,6 +158,10 @@ mod tests {
             (&["application/json;"], Media::Json),
             (&["application/json; charset=utf8; x=y"], Media::Json),
             (&["multipart/form-data; boundary=a-'b"], Media::Form("a-'b")),
+            (
+                &["multipart/form-data; boundary====1==="],
+                Media::Form("===1==="),
+            ),
             (
                 &["Multipart/Form-Data; charset=utf-8; boundary=\"a:b=\""],
                 Media::Form("a:b="),
@@ -187,7 +208,6 @@ mod tests {
             "multipart/form-data; boundary=\"a b\"",
             "multipart/form-data; boundary=\"a\\b\"",
             "multipart/form-data; boundary=a b",
-            "multipart/form-data; boundary=a=b",
             "multipart/form-data; boundary=a, text/plain; boundary=b",
             "multipart/form-data; charset=utf-16; boundary=a",
         ] {
@@ -210,6 +230,10 @@ mod tests {
             ),
             (&["application/json; boundary=x"], "application/json"),
             (&["application/json;"], "application/json"),
+            (
+                &["multipart/form-data; boundary====1==="],
+                "multipart/form-data; boundary=\"===1===\"",
+            ),
             (&["Application/JSON"], "application/json"),
             (
                 &["Multipart/Form-Data; boundary=\"x:\""],

@@ -59,7 +59,8 @@ pub struct Field<'a> {
 #[derive(Debug)]
 pub struct Form<'a> {
     body: &'a [u8],
-    delimiter_bytes: usize,
+    /// `--` and the boundary.
+    delimiter: Range<usize>,
     parts: Vec<Part>,
 }
 
@@ -67,17 +68,19 @@ impl<'a> Form<'a> {
     /// Finds the parts of `body`. `boundary` is the content type's parameter.
     pub fn parse(boundary: &str, body: &'a [u8]) -> Result<Self, NotAForm> {
         let delimiter = format!("--{boundary}");
-        if !body.starts_with(delimiter.as_bytes()) {
+        // Some clients begin with the line end that stands before every other boundary.
+        let lines = body.strip_prefix(b"\r\n").unwrap_or(body);
+        if !lines.starts_with(delimiter.as_bytes()) {
             return Err(NotAForm("it does not begin with its boundary"));
         }
         let mut lines = memmem::find_iter(body, delimiter.as_bytes())
             .filter_map(|at| is_line_start(body, at).then_some(at));
+        let mut start = lines.next().unwrap_or_default();
         let mut form = Self {
             body,
-            delimiter_bytes: delimiter.len(),
+            delimiter: start..start + delimiter.len(),
             parts: Vec::new(),
         };
-        let mut start = lines.next().unwrap_or_default();
         loop {
             let line_end = start + delimiter.len();
             match body.get(line_end..line_end + 2) {
@@ -143,7 +146,9 @@ impl<'a> Form<'a> {
             return None;
         }
         let mut output = Vec::with_capacity(self.body.len() + 256);
-        let delimiter = self.body.get(..self.delimiter_bytes).unwrap_or_default();
+        let delimiter = self.body.get(self.delimiter.clone()).unwrap_or_default();
+        let mut copied = self.delimiter.start;
+        output.extend_from_slice(self.body.get(..copied).unwrap_or_default());
         for (name, edit) in edits.iter().filter(|(name, _)| is_absent(name)) {
             if let Some(value) = edit {
                 output.extend_from_slice(delimiter);
@@ -153,7 +158,6 @@ impl<'a> Form<'a> {
                 output.extend_from_slice(b"\r\n");
             }
         }
-        let mut copied = 0;
         for (part, field) in self.parts.iter().zip(self.fields()) {
             let Some((_, edit)) = edits.iter().find(|(name, _)| *name == field.name) else {
                 continue;

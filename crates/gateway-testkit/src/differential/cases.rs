@@ -231,7 +231,7 @@ fn json(chance: &Chance) -> String {
 }
 
 fn form(chance: &Chance) -> (Vec<String>, Vec<u8>) {
-    const BOUNDARIES: [&str; 8] = [
+    const BOUNDARIES: [&str; 9] = [
         "----WebKitFormBoundary7MA4YWxkTrZu0gW",
         "B",
         "--------------------------d74496d66958873e",
@@ -240,6 +240,7 @@ fn form(chance: &Chance) -> (Vec<String>, Vec<u8>) {
         "-",
         "--",
         "a b",
+        "===1700000000000===",
     ];
     let boundary = mostly(chance, 50, &BOUNDARIES);
     let line = mostly(chance, 95, &["\r\n", "\n", "\r"]);

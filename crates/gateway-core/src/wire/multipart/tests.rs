@@ -38,6 +38,13 @@ fn an_absent_field_is_added_before_the_others() {
         format!("{added}{BODY}")
     );
     assert_eq!(Form::parse("xY", &edited).unwrap().text("user"), Some("u"));
+    let led = format!("\r\n{BODY}");
+    let form = Form::parse("xY", led.as_bytes()).unwrap();
+    let edited = form.rewrite(&[("user", Some("u".into()))]).unwrap();
+    assert_eq!(
+        String::from_utf8(edited).unwrap(),
+        format!("\r\n{added}{BODY}")
+    );
 }
 
 /// A form with one part; `head` follows `Content-Disposition: `.
@@ -149,7 +156,8 @@ fn framings_that_parsers_read_in_different_ways_are_refused() {
         ("--b\r\nname: x\r\n\r\n1\r\n--b--".to_owned(), "no name"),
         (format!("{PART}\r\n--b"), "damaged"),
         (format!("preamble\r\n{PART}\r\n--b--"), "does not begin"),
-        (format!("\r\n{PART}\r\n--b--"), "does not begin"),
+        (format!("\n{PART}\r\n--b--"), "does not begin"),
+        (format!("\r\n\r\n{PART}\r\n--b--"), "does not begin"),
         (format!("{PART}\r\n--b--\r\n{PART}\r\n--b--"), "follows"),
         (format!("{PART}\r\n--b-- \r\n"), "follows"),
         (format!("{PART}\r\n--b--\r"), "follows"),
