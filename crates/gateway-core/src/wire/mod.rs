@@ -1,6 +1,7 @@
 //! Bytes in, bytes out: JSON edits in place, the SSE scanner, foreign error shapes.
 //! Everything here is pure and takes hostile input; nothing knows a port.
 
+pub mod coding;
 pub mod content;
 pub mod error_shape;
 pub mod members;
