@@ -9,6 +9,7 @@ pub mod admin;
 pub mod attempt;
 pub mod config;
 pub mod database;
+pub mod decoded;
 pub mod error;
 pub mod gathered;
 pub mod ids;

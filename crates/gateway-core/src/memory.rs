@@ -60,6 +60,8 @@ pub struct Upload {
     ticket: Option<u64>,
     /// What the whole body may cost.
     most: usize,
+    /// What it costs by its own word.
+    expected: usize,
 }
 
 /// The budget that a body of `bytes` takes while its request is served: the body, once more while its pieces are joined
@@ -104,13 +106,20 @@ impl Memory {
         }
     }
 
-    /// An empty share for a request whose body has at most `most` bytes.
-    pub fn upload(self: &Arc<Self>, most: usize) -> Upload {
+    /// An empty share for a request whose body has at most `most` bytes, and so many by its own word. What was announced
+    /// makes it wait at its beginning, when it holds nothing yet, and is not taken.
+    pub fn upload(self: &Arc<Self>, most: usize, announced: Option<usize>) -> Upload {
         Upload {
             share: self.share(),
             ticket: None,
-            most: cost_of_request(most),
+            most: cost_of_request(announced.unwrap_or(most)),
+            expected: cost_of_request(announced.unwrap_or_default()),
         }
+    }
+
+    /// The budget as a whole.
+    pub const fn limit(&self) -> usize {
+        self.limit
     }
 
     /// What is taken now.
@@ -143,6 +152,11 @@ impl Share {
         drop(state);
         self.bytes = bytes;
         Ok(())
+    }
+
+    /// Whether it holds nothing.
+    pub const fn is_empty(&self) -> bool {
+        self.bytes == 0
     }
 
     /// `bytes`, which keep the share for as long as any part of them lives.
@@ -198,8 +212,13 @@ impl Upload {
             Some((oldest, rest)) if *oldest != ticket => *rest,
             _ => 0,
         };
+        let expected = if self.share.bytes == 0 {
+            cost.max(self.expected)
+        } else {
+            cost
+        };
         let taken = state.taken - self.share.bytes + cost;
-        if taken.saturating_add(reserved) > limit {
+        if (taken - cost + expected).saturating_add(reserved) > limit {
             return Err(Full::Now);
         }
         state.taken = taken;

@@ -131,7 +131,7 @@ async fn ask_with<P: AdminPorts>(
         let words = outbound.refusal(&mut incoming).await;
         return Err(failed(format!("it answered {status}. {words}")));
     }
-    let is_readable = !incoming.is_compressed() && !incoming.is("text/html");
+    let is_readable = incoming.unreadable().is_none() && !incoming.is("text/html");
     let body = incoming.whole().await.map_err(failed)?;
     let names = is_readable
         .then(|| serde_json::from_slice(&body).ok())

@@ -7,27 +7,33 @@ fn small_bodies_pass_whatever_others_hold() {
     let memory = Memory::new(10 * MIB);
     let mut all = memory.share();
     all.resize(10 * MIB).unwrap();
-    assert_eq!(memory.upload(MIB).cover(FREE_BYTES), Ok(()));
-    assert_eq!(memory.upload(MIB).cover(FREE_BYTES + 1), Err(Full::Now));
+    assert_eq!(memory.upload(MIB, None).cover(FREE_BYTES), Ok(()));
+    assert_eq!(
+        memory.upload(MIB, None).cover(FREE_BYTES + 1),
+        Err(Full::Now)
+    );
     drop(all);
-    assert_eq!(memory.upload(MIB).cover(FREE_BYTES + 1), Ok(()));
+    assert_eq!(memory.upload(MIB, None).cover(FREE_BYTES + 1), Ok(()));
     assert_eq!(memory.taken(), 0);
 }
 
 #[test]
 fn what_never_fits_is_told_from_what_must_wait() {
     let memory = Memory::new(12 * MIB);
-    assert_eq!(memory.upload(64 * MIB).cover(6 * MIB), Err(Full::Ever));
+    assert_eq!(
+        memory.upload(64 * MIB, None).cover(6 * MIB),
+        Err(Full::Ever)
+    );
     assert_eq!(memory.share().resize(13 * MIB), Err(Full::Ever));
-    let mut first = memory.upload(4 * MIB);
+    let mut first = memory.upload(4 * MIB, None);
     first.cover(4 * MIB).unwrap();
-    assert_eq!(memory.upload(4 * MIB).cover(MIB), Err(Full::Now));
+    assert_eq!(memory.upload(4 * MIB, None).cover(MIB), Err(Full::Now));
 }
 
 #[test]
 fn requests_leave_a_part_to_answers() {
     let memory = Memory::new(12 * MIB);
-    let mut upload = memory.upload(4 * MIB);
+    let mut upload = memory.upload(4 * MIB, None);
     upload.cover(4 * MIB).unwrap();
     assert_eq!(memory.share().resize(2 * MIB), Ok(()));
 }
@@ -35,7 +41,7 @@ fn requests_leave_a_part_to_answers() {
 #[test]
 fn a_share_lives_as_long_as_any_part_of_its_bytes() {
     let memory = Memory::new(12 * MIB);
-    let mut upload = memory.upload(MIB);
+    let mut upload = memory.upload(MIB, None);
     upload.cover(MIB).unwrap();
     let share = upload.finish(MIB);
     assert_eq!(memory.taken(), cost_of_request(MIB));
@@ -50,12 +56,25 @@ fn a_share_lives_as_long_as_any_part_of_its_bytes() {
 #[test]
 fn a_body_that_came_out_shorter_gives_the_rest_back() {
     let memory = Memory::new(12 * MIB);
-    let mut upload = memory.upload(4 * MIB);
+    let mut upload = memory.upload(4 * MIB, None);
     upload.cover(4 * MIB).unwrap();
     let share = upload.finish(MIB);
     assert_eq!(memory.taken(), cost_of_request(MIB));
     drop(share);
     assert_eq!(memory.taken(), 0);
+}
+
+#[test]
+fn an_announced_length_makes_a_request_wait_but_takes_nothing() {
+    let memory = Memory::new(12 * MIB);
+    let mut first = memory.upload(8 * MIB, Some(3 * MIB));
+    first.cover(MIB).unwrap();
+    assert_eq!(memory.taken(), cost_of_request(MIB));
+    let mut second = memory.upload(8 * MIB, Some(3 * MIB));
+    assert_eq!(second.cover(MIB), Err(Full::Now));
+    assert_eq!(memory.upload(8 * MIB, None).cover(MIB), Ok(()));
+    drop(first);
+    assert_eq!(second.cover(MIB), Ok(()));
 }
 
 /// One step of one of the requests: it reads on, or leaves.
@@ -86,7 +105,7 @@ proptest! {
             match step {
                 Step::Leave(who) => requests[who] = None,
                 Step::Read(who, bytes) => {
-                    let (upload, held) = requests[who].get_or_insert_with(|| (memory.upload(most), 0));
+                    let (upload, held) = requests[who].get_or_insert_with(|| (memory.upload(most, None), 0));
                     let next = (*held + bytes).min(most);
                     match upload.cover(next) {
                         Ok(()) => *held = next,

@@ -9,18 +9,21 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::future::{self, Either};
 use futures_util::stream;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Response, StatusCode};
 use http_body::Body;
 
 use super::account::Account;
 use super::attempt::{Attempt, out_of_time};
+
 use super::headers;
 use super::relay::Relay;
 use crate::attempt::{FailedAttempt, Failure, classify};
+use crate::decoded::Decoded;
 use crate::error::ErrorBody;
 use crate::joined::{Joined, TooLong};
-use crate::ports::{ProxyPorts, SendError, SendErrorKind};
+use crate::memory::cost_of_answer;
+use crate::ports::{ProxyPorts, SendError, SendErrorKind, Upstream};
 use crate::reply::{BrokenBody, Reply, ReplyBody};
 use crate::units::{MIB, Timestamp};
 use crate::usage::record::End;
@@ -40,28 +43,25 @@ const MAX_WHOLE_BYTES: usize = 2 * MIB;
 const MAX_HELD_BYTES: usize = 256 * 1024;
 const MAX_HELD_EVENTS: usize = 64;
 
+/// An upstream's body as it is read here: without compression.
+pub type AnswerBody<P> = Decoded<<P as Upstream>::Body>;
+
 /// Reads a response as far as it takes to know whether it is an answer.
 pub async fn read<P: ProxyPorts>(
     attempt: &Attempt<'_, P>,
     response: Response<P::Body>,
 ) -> Result<Reply, FailedAttempt> {
-    let (parts, mut body) = response.into_parts();
-    // Nobody asked for compression, so nobody could undo it; and the header would not be passed on.
-    let is_readable = !is_compressed(&parts.headers);
+    let (parts, body) = response.into_parts();
+    let (mut body, readable) = Decoded::new(body, &parts.headers, attempt.gateway.memory());
     if !parts.status.is_success() {
-        let text = if is_readable {
+        let text = if readable.is_ok() {
             read_error(attempt, &mut body).await
         } else {
             Bytes::new()
         };
         return Err(error(attempt, parts.status, &parts.headers, &text));
     }
-    if !is_readable {
-        return Err(useless(
-            attempt,
-            "the answer is compressed, which was not asked for",
-        ));
-    }
+    readable.map_err(|error| useless(attempt, &error.to_string()))?;
     match content_kind(&parts.headers) {
         Kind::Events => events(attempt, parts.status, &parts.headers, body).await,
         Kind::Json => json(attempt, parts.status, &parts.headers, body).await,
@@ -89,12 +89,6 @@ enum Kind {
     Other,
 }
 
-fn is_compressed(headers: &HeaderMap) -> bool {
-    headers
-        .get(CONTENT_ENCODING)
-        .is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"))
-}
-
 fn content_kind(headers: &HeaderMap) -> Kind {
     let value = headers
         .get(CONTENT_TYPE)
@@ -116,7 +110,7 @@ async fn json<P: ProxyPorts>(
     attempt: &Attempt<'_, P>,
     status: StatusCode,
     headers: &HeaderMap,
-    mut body: P::Body,
+    mut body: AnswerBody<P>,
 ) -> Result<Reply, FailedAttempt> {
     let whole = match read_whole(attempt, &mut body).await? {
         Ok(whole) => whole,
@@ -155,9 +149,11 @@ async fn events<P: ProxyPorts>(
     attempt: &Attempt<'_, P>,
     status: StatusCode,
     headers: &HeaderMap,
-    mut body: P::Body,
+    mut body: AnswerBody<P>,
 ) -> Result<Reply, FailedAttempt> {
-    let mut scanner = Scanner::default();
+    let memory = attempt.gateway.memory();
+    let mut scanner = Scanner::counted(memory.share());
+    let mut share = memory.share();
     let mut held: Vec<Block> = Vec::new();
     let (mut held_bytes, mut held_events) = (0, 0);
     loop {
@@ -191,7 +187,9 @@ async fn events<P: ProxyPorts>(
             held_bytes += block.bytes.len();
             held.push(block);
         }
-        if is_committed || held_bytes > MAX_HELD_BYTES || held_events > MAX_HELD_EVENTS {
+        let has_memory = share.resize(cost_of_answer(held_bytes)).is_ok();
+        let is_full = held_bytes > MAX_HELD_BYTES || held_events > MAX_HELD_EVENTS;
+        if is_committed || is_full || !has_memory {
             // The rest may still break, which says something else of the channel.
             attempt.answered(false);
             let relay = Relay::new(attempt, status, body, scanner, &held);
@@ -234,7 +232,7 @@ fn reply(status: StatusCode, upstream: &HeaderMap, body: ReplyBody) -> Reply {
 /// breaks, the client's connection breaks as well: there is no other way to say so.
 fn pieces<P: ProxyPorts, const N: usize>(
     beginning: [Bytes; N],
-    body: P::Body,
+    body: AnswerBody<P>,
     account: Account<P>,
     passing: Option<Passing>,
 ) -> ReplyBody {
@@ -284,7 +282,7 @@ where
 /// The next piece of data while the client has seen nothing yet: no wait goes past the request's total time.
 async fn next_in_time<P: ProxyPorts>(
     attempt: &Attempt<'_, P>,
-    body: &mut P::Body,
+    body: &mut AnswerBody<P>,
 ) -> Result<Option<Bytes>, FailedAttempt> {
     next_before(attempt, body, attempt.deadline).await
 }
@@ -292,7 +290,7 @@ async fn next_in_time<P: ProxyPorts>(
 /// The same with an end of its own. A timer is needed only where the channel's idle timeout would end later.
 async fn next_before<P: ProxyPorts>(
     attempt: &Attempt<'_, P>,
-    body: &mut P::Body,
+    body: &mut AnswerBody<P>,
     end: Timestamp,
 ) -> Result<Option<Bytes>, FailedAttempt> {
     let left = Duration::from_millis(end.since_ms(attempt.ports().now()));
@@ -313,13 +311,14 @@ async fn next_before<P: ProxyPorts>(
         .map_err(|error| attempt.unreachable(error))
 }
 
-/// Reads a JSON body up to [`MAX_WHOLE_BYTES`]; `Err` in the result: there is more, here is what came. Padding in front
+/// Reads a JSON body up to [`MAX_WHOLE_BYTES`], or what there is memory for; `Err` in the result: there is more, here is what came. Padding in front
 /// of the JSON is no first byte; after that byte only the idle timeout counts, since long answers take their time.
 async fn read_whole<P: ProxyPorts>(
     attempt: &Attempt<'_, P>,
-    body: &mut P::Body,
+    body: &mut AnswerBody<P>,
 ) -> Result<Result<Bytes, [Bytes; 2]>, FailedAttempt> {
     let mut whole = Joined::new(MAX_WHOLE_BYTES);
+    let mut share = attempt.gateway.memory().share();
     loop {
         let has_begun = signals::padding_before_json(whole.bytes()) < whole.bytes().len();
         let piece = if has_begun {
@@ -331,17 +330,21 @@ async fn read_whole<P: ProxyPorts>(
             next_in_time(attempt, body).await?
         };
         let Some(piece) = piece else {
-            return Ok(Ok(whole.finish()));
+            return Ok(Ok(share.keep(whole.finish())));
         };
+        let length = whole.bytes().len().saturating_add(piece.len());
+        if share.resize(cost_of_answer(length)).is_err() {
+            return Ok(Err([share.keep(whole.finish()), piece]));
+        }
         if let Err(TooLong(piece)) = whole.push(piece) {
-            return Ok(Err([whole.finish(), piece]));
+            return Ok(Err([share.keep(whole.finish()), piece]));
         }
     }
 }
 
 /// Reads what there is of an error body; a body that breaks off is still worth its beginning. One that
 /// comes in drops, or not at all, must not hold up the request beyond its total time.
-async fn read_error<P: ProxyPorts>(attempt: &Attempt<'_, P>, body: &mut P::Body) -> Bytes {
+async fn read_error<P: ProxyPorts>(attempt: &Attempt<'_, P>, body: &mut AnswerBody<P>) -> Bytes {
     let mut text = Joined::new(MAX_ERROR_BYTES);
     while let Ok(Some(piece)) = next_in_time(attempt, body).await {
         if let Err(TooLong(mut piece)) = text.push(piece) {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::StatusCode;
 
+use super::body::Received;
 use super::entry::{AttemptIndex, Entry};
 use super::forward::Call;
 use super::health::Probe;
@@ -89,16 +90,28 @@ impl<'a, P: ProxyPorts> Attempt<'a, P> {
         self,
         call: &Call<'_, P>,
         payload: &Payload<'_>,
-        body: &Bytes,
+        body: &Received,
         model: &str,
     ) -> Finished<'a, P> {
-        let outcome = match outgoing::build(call, payload, body, model, &self) {
-            Ok(request) => self.send(request).await,
-            Err(error) => Err(self.unreachable(not_sendable(&error))),
-        };
+        let outcome = self.call(call, payload, body, model).await;
         Finished {
             attempt: self,
             outcome,
+        }
+    }
+
+    async fn call(
+        &self,
+        call: &Call<'_, P>,
+        payload: &Payload<'_>,
+        body: &Received,
+        model: &str,
+    ) -> Result<Reply, FailedAttempt> {
+        let room = body.room_for_copy(self.ports()).await;
+        let room = room.map_err(|error| self.unreachable(error))?;
+        match outgoing::build(call, payload, &body.bytes, model, self) {
+            Ok(request) => self.send(request.map(|copy| body.keep(copy, room))).await,
+            Err(error) => Err(self.unreachable(not_sendable(&error))),
         }
     }
 

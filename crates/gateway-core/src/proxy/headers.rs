@@ -1,8 +1,8 @@
 //! Which headers pass, in both directions: allow-lists, so that nothing passes by oversight.
 
 use http::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
-    RETRY_AFTER, USER_AGENT,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName,
+    HeaderValue, RETRY_AFTER, USER_AGENT,
 };
 
 /// What a client's request may say to the upstream. The client's credential, cookies and forwarding
@@ -26,7 +26,7 @@ pub fn to_upstream(
     credential: Option<&(HeaderName, HeaderValue)>,
     body_length: usize,
 ) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(TO_UPSTREAM.len() + channel.len() + 3);
+    let mut headers = HeaderMap::with_capacity(TO_UPSTREAM.len() + channel.len() + 4);
     for name in &TO_UPSTREAM {
         // Lists may come in several lines: `tracestate` and `anthropic-beta` do.
         for value in client.get_all(name) {
@@ -38,6 +38,8 @@ pub fn to_upstream(
         CONTENT_TYPE,
         content_type.unwrap_or(HeaderValue::from_static("application/json")),
     );
+    // A gateway has nothing to gain from compression; what comes all the same is decoded.
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     for (name, value) in channel {
         headers.insert(name, value.clone());
     }
@@ -110,6 +112,7 @@ mod tests {
                 ("user-agent", "channel"),
                 ("openai-beta", "assistants=v2"),
                 ("x-title", "mine"),
+                ("accept-encoding", "identity"),
                 ("content-type", "application/json; charset=utf-8"),
                 ("content-length", "12"),
                 ("authorization", "Bearer up"),

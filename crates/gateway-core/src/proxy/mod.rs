@@ -23,6 +23,7 @@ mod routes;
 
 use std::fmt;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response};
@@ -33,6 +34,7 @@ use crate::config::seal::MasterKey;
 use crate::config::snapshot::Snapshot;
 use crate::error::{Case, GatewayError, printable};
 use crate::ids;
+use crate::memory::{self, Memory};
 use crate::ports::ProxyPorts;
 use crate::reply::{self, Reply, ReplyBody};
 use crate::usage::record::End;
@@ -49,6 +51,7 @@ pub struct Gateway<P> {
     known: health::Known,
     ledger: ledger::Ledger,
     admissions: admit::Admissions,
+    memory: Arc<Memory>,
 }
 
 impl<P: ProxyPorts> Gateway<P> {
@@ -62,7 +65,20 @@ impl<P: ProxyPorts> Gateway<P> {
             known: health::Known::default(),
             ledger: ledger::Ledger::default(),
             admissions: admit::Admissions::default(),
+            memory: Memory::new(memory::DEFAULT_BYTES),
         }
+    }
+
+    /// Lets bodies take at most `bytes` of the instance's memory together, where hosts give it less than usual.
+    #[must_use]
+    pub fn with_memory(mut self, bytes: usize) -> Self {
+        self.memory = Memory::new(bytes);
+        self
+    }
+
+    /// The memory that bodies take.
+    pub const fn memory(&self) -> &Arc<Memory> {
+        &self.memory
     }
 }
 
@@ -192,8 +208,9 @@ where
     B: Body<Data = Bytes>,
     B::Error: fmt::Display,
 {
-    // 6. Read the body, bounded.
-    let body = body::read(call.headers, body, snapshot.settings.max_request_bytes).await?;
+    // 6. Read the body, bounded, and within the memory that the instance has for all of them.
+    let limit = snapshot.settings.max_request_bytes;
+    let body = body::read(&gateway.ports, &gateway.memory, call.headers, body, limit).await?;
     // 7. Know what other instances have learned about upstreams.
     gateway.refresh().await;
     // 8. Find the model in the body, and try candidates until one answers.

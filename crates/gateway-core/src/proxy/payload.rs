@@ -18,6 +18,9 @@ use crate::wire::multipart::{self, Form};
 /// The member that holds `include_usage`.
 const STREAM_OPTIONS: &str = "stream_options";
 
+/// Longer options than any client sends are left as they are, instead of being copied.
+const MAX_OPTIONS_BYTES: usize = 4096;
+
 /// What a channel needs of a body to be different.
 #[derive(Clone, Copy, Debug)]
 pub struct Changes<'a> {
@@ -173,6 +176,9 @@ fn asking_options(members: &Members<'_>) -> Option<Cow<'static, str>> {
     let Some(raw) = members.raw(STREAM_OPTIONS).filter(|raw| *raw != "null") else {
         return Some(Cow::Borrowed(r#"{"include_usage":true}"#));
     };
+    if raw.len() > MAX_OPTIONS_BYTES {
+        return None;
+    }
     let options = Members::parse(raw.as_bytes()).ok()?;
     if options.raw("include_usage") == Some("true") {
         return None;

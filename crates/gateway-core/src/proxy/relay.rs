@@ -8,7 +8,7 @@ use futures_util::stream;
 use http::StatusCode;
 
 use super::account::Account;
-use super::answer;
+use super::answer::{self, AnswerBody};
 use super::attempt::Attempt;
 use super::routes::Operation;
 use crate::attempt::{Failure, classify};
@@ -33,7 +33,7 @@ const MAX_DRAINED_PIECES: usize = 8;
 pub struct Relay<P: ProxyPorts> {
     account: Account<P>,
     /// `None` once nothing more of it is wanted.
-    body: Option<P::Body>,
+    body: Option<AnswerBody<P>>,
     scanner: Scanner,
     ready: VecDeque<Bytes>,
     progress: Progress,
@@ -60,7 +60,7 @@ impl<P: ProxyPorts> Relay<P> {
     pub fn new(
         attempt: &Attempt<'_, P>,
         status: StatusCode,
-        body: P::Body,
+        body: AnswerBody<P>,
         scanner: Scanner,
         blocks: &[Block],
     ) -> Self {
@@ -104,7 +104,9 @@ impl<P: ProxyPorts> Relay<P> {
             match answer::next(body).await {
                 Some(Ok(chunk)) => match self.scanner.push(chunk) {
                     Ok(block) => self.absorb(&block),
-                    Err(_) => self.broke("one of its events is longer than 17 MiB"),
+                    Err(_) => self.broke(
+                        "one of its events is longer than 17 MiB, or than there is memory for",
+                    ),
                 },
                 Some(Err(error)) if error.kind == SendErrorKind::ClientGone => {
                     self.progress = Progress::Closed;
