@@ -88,6 +88,8 @@ pub struct GatewayError {
 pub enum Case {
     /// The body is no JSON object.
     InvalidJson,
+    /// The members of the body, or the parts of a form, can be read in more than one way.
+    AmbiguousBody,
     /// The body names no model.
     ModelRequired,
     /// A value of the request is not acceptable.
@@ -137,6 +139,7 @@ impl Case {
         const INVALID: &str = "invalid_request_error";
         match self {
             Self::InvalidJson => (StatusCode::BAD_REQUEST, INVALID, "invalid_json"),
+            Self::AmbiguousBody => (StatusCode::BAD_REQUEST, INVALID, "ambiguous_body"),
             Self::ModelRequired => (StatusCode::BAD_REQUEST, INVALID, "model_required"),
             Self::InvalidValue => (StatusCode::BAD_REQUEST, INVALID, "invalid_value"),
             Self::InvalidApiKey => (StatusCode::UNAUTHORIZED, INVALID, "invalid_api_key"),

@@ -12,7 +12,7 @@ use crate::config::snapshot::Channel;
 use crate::config::validate::MAX_MODEL_CHARS;
 use crate::error::{Case, GatewayError};
 use crate::wire::content;
-use crate::wire::members::{Edit, Members, quoted};
+use crate::wire::members::{Edit, Members, Unreadable, quoted};
 use crate::wire::multipart::{self, Form};
 
 /// The member that holds `include_usage`.
@@ -53,9 +53,7 @@ impl<'a> Payload<'a> {
                     Case::InvalidValue.error(format!("The form cannot be read: {}.", error.0))
                 });
         }
-        Members::parse(body).map(Self::Json).map_err(|error| {
-            Case::InvalidJson.error(format!("The body is not a JSON object: {}.", error.0))
-        })
+        Members::parse(body).map(Self::Json).map_err(unreadable)
     }
 
     /// The model that is asked for.
@@ -167,6 +165,17 @@ impl<'a> Payload<'a> {
             }
         };
         edited.map_or_else(|| whole.clone(), Bytes::from)
+    }
+}
+
+fn unreadable(error: Unreadable) -> GatewayError {
+    match error {
+        Unreadable::NoObject(reason) => {
+            Case::InvalidJson.error(format!("The body is not a JSON object: {reason}."))
+        }
+        Unreadable::Ambiguous(reason) => Case::AmbiguousBody.error(format!(
+            "JSON parsers differ in how they read the body: {reason}."
+        )),
     }
 }
 

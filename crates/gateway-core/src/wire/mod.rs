@@ -7,6 +7,7 @@ pub mod error_shape;
 pub mod members;
 pub mod multipart;
 pub mod passing;
+pub mod scan;
 pub mod signals;
 pub mod sse;
 pub mod usage;
