@@ -6,6 +6,7 @@
 pub mod core_host;
 #[cfg(feature = "fakes")]
 pub mod fakes;
+pub mod packed;
 #[cfg(feature = "fakes")]
 pub mod sim;
 pub mod upstream;

@@ -162,7 +162,9 @@ impl Decoder {
         let piece = pull(&mut self.codings, &mut self.output)?;
         if let Some(piece) = &piece {
             self.written = self.written.saturating_add(piece.len());
-            let is_bomb = self.written > BOMB_FROM_BYTES && self.written / MAX_RATIO > self.read;
+            let unread = self.codings.first().map_or(0, |first| first.input.len());
+            let used = self.read.saturating_sub(unread);
+            let is_bomb = self.written > BOMB_FROM_BYTES && self.written / MAX_RATIO > used;
             if self.is_bounded && is_bomb {
                 return Err(CodingError::Bomb);
             }

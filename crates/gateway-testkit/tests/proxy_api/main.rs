@@ -7,12 +7,14 @@
 
 mod accounting;
 mod affinity;
+mod coding;
 mod cooldowns;
 mod dialects;
 mod failover;
 mod harmless;
 mod ledger;
 mod limits;
+mod memory;
 mod request_path;
 mod setup;
 mod streaming;
