@@ -20,6 +20,7 @@ use crate::{
 
 mod bindings;
 mod engine;
+mod failures;
 mod headers;
 mod host;
 mod hosts;
