@@ -21,6 +21,7 @@ use crate::{
 
 mod bindings;
 mod engine;
+mod failures;
 mod fault;
 mod headers;
 mod host;

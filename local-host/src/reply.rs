@@ -22,11 +22,11 @@ pub struct ReplyBody {
 }
 
 impl ReplyBody {
-    /// A response of the host's own, in plain text.
-    pub fn text(text: &'static str) -> Self {
+    /// A text of the host's own.
+    pub fn text(text: impl Into<Bytes>) -> Self {
         Self {
             inner: None,
-            text: Some(Bytes::from_static(text.as_bytes())),
+            text: Some(text.into()),
             client: None,
             left: None,
         }

@@ -4,7 +4,7 @@
 use std::{convert::Infallible, future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Result;
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 use http_body_util::BodyExt;
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use wasmtime_wasi_http::Error;
 
 use crate::{
+    failures,
     headers::{self, RouteHeaders},
     host::Client,
     logs,
@@ -67,10 +68,7 @@ impl Site {
         let (mut head, body) = request.into_parts();
         let path = head.uri.path().to_owned();
         let Some(found) = self.router.find(&path) else {
-            return text(
-                StatusCode::NOT_FOUND,
-                "no component has a route for this path\n",
-            );
+            return failures::NO_ROUTE.respond(&failures::request_id());
         };
         if !headers::prepare(
             &mut head,
@@ -79,7 +77,7 @@ impl Site {
             client,
             self.local,
         ) {
-            return text(StatusCode::BAD_REQUEST, "the host header is malformed\n");
+            return failures::BAD_HOST.respond(&failures::request_id());
         }
         let method = head.method.clone();
         let request = Request::from_parts(head, body.map_err(Error::from).boxed_unsync());
@@ -89,21 +87,12 @@ impl Site {
         match worker::answer(handler, ticket, request).await {
             Ok(response) => ReplyBody::watch(response, &method, client_side),
             Err(error) => {
-                logs::error(&format!("{method} {path}: {error:#}"));
-                text(StatusCode::INTERNAL_SERVER_ERROR, "the component failed\n")
+                let id = failures::request_id();
+                logs::error(&format!("{id} {method} {path}: {error:#}"));
+                failures::COMPONENT_FAILED.respond(&id)
             }
         }
     }
-}
-
-fn text(status: StatusCode, message: &'static str) -> Response<ReplyBody> {
-    let mut response = Response::new(ReplyBody::text(message));
-    *response.status_mut() = status;
-    let plain = http::HeaderValue::from_static("text/plain; charset=utf-8");
-    response
-        .headers_mut()
-        .insert(http::header::CONTENT_TYPE, plain);
-    response
 }
 
 /// Serves until `stop` resolves, then lets what is in flight finish for a while, and what components do after that.

@@ -108,6 +108,8 @@ pub enum Case {
     UnsupportedMediaType,
     /// Too much in too little time.
     RateLimited,
+    /// The bodies of other requests take the instance's memory.
+    InstanceBusy,
     /// Only disabled channels serve the model.
     NoChannelAvailable,
     /// Every candidate failed.
@@ -166,6 +168,11 @@ impl Case {
                 StatusCode::TOO_MANY_REQUESTS,
                 "requests",
                 "rate_limit_exceeded",
+            ),
+            Self::InstanceBusy => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "server_error",
+                "instance_busy",
             ),
             Self::NoChannelAvailable => (
                 StatusCode::SERVICE_UNAVAILABLE,

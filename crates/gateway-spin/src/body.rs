@@ -3,27 +3,19 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
 use http::header::CONTENT_LENGTH;
 use http_body::{Body, Frame, SizeHint};
 use spin_sdk::wasip3;
-use spin_sdk::wasip3::clocks::monotonic_clock;
 use spin_sdk::wasip3::http::types::{ErrorCode, Request, Response, Trailers};
 use spin_sdk::wasip3::wit_bindgen::{FutureReader, FutureWriter, StreamReader, StreamResult};
 use spin_sdk::wasip3::wit_future;
 
-use crate::budget::{self, Slot};
-
 /// Room for one read. The host hands over at most what its socket gave it, usually far less.
 const READ_BYTES: usize = 64 * 1024;
-/// Time between two looks for memory, and how many there are before the request is given up: 30 s.
-const LOOK_INTERVAL: Duration = Duration::from_millis(20);
-const MOST_LOOKS: u32 = 1_500;
 /// As much of an unwanted body is read. Larger bodies are cut off: they are no mistake.
 const DRAIN_BYTES: u64 = 64 * 1024 * 1024;
 /// A piece smaller than this is copied out of the buffer, so that it does not keep the whole buffer alive.
@@ -66,15 +58,11 @@ pub struct Incoming<M: Message> {
     remaining: Option<u64>,
     /// Whether an unread rest is read and thrown away when the body is dropped.
     drains: bool,
-    /// Where the share of the instance's memory goes that reading takes; `None`: it needs none.
-    slot: Option<Slot>,
 }
 
 enum State<M> {
     /// Nothing was read; a message whose body nobody wants costs no call.
     Unread(M),
-    /// Others' bodies fill the memory; the message, the time until the next look, and how many there were.
-    Waiting(M, Pin<Box<dyn Future<Output = ()>>>, u32),
     Ready(Source),
     Reading(Pin<Box<dyn Future<Output = Read>>>),
     Ended,
@@ -106,7 +94,6 @@ impl<M: Message> Incoming<M> {
             },
             remaining,
             drains: false,
-            slot: None,
         }
     }
 
@@ -117,30 +104,12 @@ impl<M: Message> Incoming<M> {
         self
     }
 
-    /// Waits at its first reading until the instance has memory for it; its share is put into `slot`.
-    pub(crate) fn sharing(mut self, slot: &Slot) -> Self {
-        self.slot = Some(Rc::clone(slot));
-        self
-    }
-
-    /// Takes a share of the memory, where one is needed. Tells whether reading may begin.
-    fn has_share(&self) -> bool {
-        let (Some(slot), Some(length)) = (&self.slot, self.remaining) else {
-            return true;
-        };
-        let share = budget::take(length);
-        let is_taken = share.is_some();
-        *slot.borrow_mut() = share;
-        is_taken
-    }
-
     /// The body of `message` when it has none by the rules of HTTP, whatever its headers say.
     pub(crate) const fn empty() -> Self {
         Self {
             state: State::Ended,
             remaining: Some(0),
             drains: false,
-            slot: None,
         }
     }
 
@@ -179,12 +148,6 @@ impl<M: Message> Incoming<M> {
     }
 }
 
-/// Time until the next look for memory. A request cannot be woken by another one of its instance.
-fn pause() -> Pin<Box<dyn Future<Output = ()>>> {
-    let nanoseconds = u64::try_from(LOOK_INTERVAL.as_nanos()).unwrap_or(u64::MAX);
-    Box::pin(monotonic_clock::wait_for(nanoseconds))
-}
-
 async fn read(mut source: Source, room: usize) -> Read {
     let mut buffer = std::mem::take(&mut source.buffer);
     buffer.reserve(room);
@@ -220,27 +183,7 @@ impl<M: Message> Body for Incoming<M> {
         let body = self.get_mut();
         loop {
             match std::mem::replace(&mut body.state, State::Ended) {
-                State::Unread(message) if body.has_share() => {
-                    body.state = State::Ready(Self::source(message));
-                }
-                State::Unread(message) => body.state = State::Waiting(message, pause(), 0),
-                State::Waiting(message, mut pausing, looks) => {
-                    if pausing.as_mut().poll(context).is_pending() {
-                        body.state = State::Waiting(message, pausing, looks);
-                        return Poll::Pending;
-                    }
-                    if body.has_share() {
-                        body.state = State::Ready(Self::source(message));
-                    } else if looks < MOST_LOOKS {
-                        body.state = State::Waiting(message, pause(), looks + 1);
-                    } else {
-                        body.state = State::Unread(message);
-                        let reason = "too many large requests at once; try again shortly";
-                        return Poll::Ready(Some(Err(ErrorCode::InternalError(Some(
-                            reason.to_owned(),
-                        )))));
-                    }
-                }
+                State::Unread(message) => body.state = State::Ready(Self::source(message)),
                 State::Ready(source) => {
                     let room = body.remaining.map_or(READ_BYTES, |remaining| {
                         usize::try_from(remaining)
@@ -302,7 +245,6 @@ impl<M: Message> Drop for Incoming<M> {
                 state: std::mem::replace(&mut self.state, State::Ended),
                 remaining: self.remaining,
                 drains: false,
-                slot: None,
             }));
         }
     }

@@ -9,7 +9,6 @@
 #![forbid(unsafe_code)]
 
 mod body;
-mod budget;
 mod failure;
 mod instance;
 mod log;

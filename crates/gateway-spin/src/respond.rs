@@ -27,6 +27,8 @@ use crate::turn::in_turns;
 const PROBE_INTERVAL: Duration = Duration::from_millis(500);
 /// Pieces that are ready together go out in one write up to this size.
 const WRITE_BYTES: usize = 64 * 1024;
+/// One write of a body that is there as a whole; most are smaller.
+const WHOLE_BYTES: usize = 256 * 1024;
 
 /// Hands `reply` to the host. `is_head`: the request's method was HEAD, so that only the body's length is sent.
 pub fn respond(reply: Reply, is_head: bool) -> Result<Response, ErrorCode> {
@@ -106,8 +108,14 @@ impl Outgoing {
         Ok((Self { bytes, trailers }, response))
     }
 
-    async fn write_whole(mut self, bytes: Bytes) {
-        let _unwanted = self.bytes.write_all(bytes.into()).await;
+    async fn write_whole(mut self, mut bytes: Bytes) {
+        // In parts, since a part is copied when others hold the bytes as well.
+        while !bytes.is_empty() {
+            let part = bytes.split_to(bytes.len().min(WHOLE_BYTES));
+            if !self.bytes.write_all(part.into()).await.is_empty() {
+                break;
+            }
+        }
         self.end(Ok(None)).await;
     }
 

@@ -9,7 +9,6 @@ use http::{HeaderMap, Method, Uri};
 use spin_sdk::wasip3::http::types::{ErrorCode, Fields, HeaderError, Request, Response};
 
 use crate::body::Incoming;
-use crate::budget::Slot;
 use crate::respond::respond;
 use crate::turn::in_turns;
 
@@ -34,9 +33,7 @@ where
     Answer: FnOnce(http::Request<Incoming<Request>>) -> Answering,
     Answering: Future<Output = Reply>,
 {
-    // Given back at the end of this function, when the core has let go of the request's body.
-    let memory = Slot::default();
-    let request = incoming(request, authority, &memory)?;
+    let request = incoming(request, authority)?;
     let is_head = request.method() == Method::HEAD;
     respond(in_turns(answer(request)).await, is_head)
 }
@@ -44,7 +41,6 @@ where
 fn incoming(
     request: Request,
     authority: Authority,
-    memory: &Slot,
 ) -> Result<http::Request<Incoming<Request>>, ErrorCode> {
     let method =
         Method::try_from(request.get_method()).map_err(|_| ErrorCode::HttpRequestMethodInvalid)?;
@@ -62,7 +58,7 @@ fn incoming(
     {
         headers.insert(HOST, host);
     }
-    let body = Incoming::new(request, &headers).sharing(memory);
+    let body = Incoming::new(request, &headers);
     // Requests that only ask have no body; those that wait for a go-ahead have not sent theirs.
     let is_sending = !method.is_safe() && !headers.contains_key(EXPECT);
     let body = if is_sending { body.draining() } else { body };

@@ -8,6 +8,7 @@ pub mod core_host;
 pub mod differential;
 #[cfg(feature = "fakes")]
 pub mod fakes;
+pub mod packed;
 #[cfg(feature = "fakes")]
 pub mod sim;
 pub mod upstream;

@@ -126,10 +126,14 @@ fn a_trap_ends_its_own_request_only() {
     let mut ticking = host.send("GET", "/ticks", &[], b"");
     ticking.read_until("tick 0\n");
     let reply = host.get("/trap");
+    assert_eq!(reply.status, 500);
     assert_eq!(
-        (reply.status, reply.text().as_str()),
-        (500, "the component failed\n")
+        reply.text(),
+        r#"{"error":{"message":"The component failed. The host's log has the reason.","type":"server_error","param":null,"code":"component_failed"}}"#
     );
+    assert_eq!(reply.header("content-type"), Some("application/json"));
+    let id = reply.header("x-request-id").unwrap_or_default();
+    assert!(id.starts_with("req_") && host.stderr().contains(id), "{id}");
     assert_eq!(host.get("/variable").status, 200);
     let reply = ticking.read();
     assert!(reply.whole && reply.text().ends_with("tick 9\n"));

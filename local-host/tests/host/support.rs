@@ -279,6 +279,8 @@ impl Answering {
 #[derive(Debug)]
 pub struct Reply {
     pub status: u16,
+    /// Its head, in lower case.
+    pub head: String,
     pub body: Vec<u8>,
     /// Whether the body ended as HTTP says, and was not cut off.
     pub whole: bool,
@@ -287,6 +289,11 @@ pub struct Reply {
 impl Reply {
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut lines = self.head.lines();
+        lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
     }
 
     fn parse(bytes: &[u8], ended: bool) -> Self {
@@ -301,6 +308,7 @@ impl Reply {
             let (body, whole) = dechunk(rest);
             return Self {
                 status,
+                head,
                 body,
                 whole,
             };
@@ -311,6 +319,7 @@ impl Reply {
             .map(|l| l.lines().next().unwrap().parse().unwrap());
         Self {
             status,
+            head,
             body: rest.to_vec(),
             whole: ended && length.is_none_or(|l: usize| l == rest.len()),
         }

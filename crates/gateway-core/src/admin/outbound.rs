@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::{self, Either};
 use http::header::{
-    ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION, USER_AGENT,
+    ACCEPT, ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION, USER_AGENT,
 };
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body::Body;
@@ -20,13 +20,18 @@ use super::{AdminSettings, document};
 use crate::config::identity;
 use crate::config::model::{self, Document};
 use crate::config::snapshot::{self, Channel, Snapshot};
+use crate::decoded::Decoded;
 use crate::error::{Case, GatewayError, printable};
+use crate::memory::Memory;
 use crate::ports::{AdminPorts, SendError, SendErrorKind, Timeouts};
-use crate::units::Timestamp;
+use crate::units::{MIB, Timestamp};
+use crate::wire::coding::CodingError;
 use crate::wire::{error_shape, via};
 
 /// As much of an error's body is read; more of it would not make a better message.
 const MAX_ERROR_BYTES: usize = 64 * 1024;
+/// What the decoder of a compressed answer may take.
+const DECODER_BYTES: usize = 20 * MIB;
 const OWN_NAME: HeaderValue =
     HeaderValue::from_static(concat!("ai-gateway/", env!("CARGO_PKG_VERSION")));
 
@@ -135,6 +140,7 @@ impl Outbound {
             ACCEPT,
             HeaderValue::from_static("application/json, text/event-stream"),
         );
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         if let Some((name, value)) = channel.dialect.default_header() {
             headers.insert(name, value);
         }
@@ -172,11 +178,13 @@ impl Outbound {
         }
         let response = response.map_err(|error| self.redact(&describe(&error)))?;
         let (head, body) = response.into_parts();
+        let (body, readable) = Decoded::new(body, &head.headers, &Memory::new(DECODER_BYTES));
         Ok(Incoming {
             ports,
             status: head.status,
             headers: head.headers,
             body,
+            readable,
             deadline,
             limits,
             bytes: 0,
@@ -216,18 +224,17 @@ pub struct Incoming<'a, P: AdminPorts> {
     pub status: StatusCode,
     /// The upstream's headers.
     pub headers: HeaderMap,
-    body: P::Body,
+    body: Decoded<P::Body>,
+    readable: Result<(), CodingError>,
     deadline: Timestamp,
     limits: Limits,
     bytes: usize,
 }
 
 impl<P: AdminPorts> Incoming<'_, P> {
-    /// Whether the body can be read: nobody asked for compression, so nobody could undo it.
-    pub fn is_compressed(&self) -> bool {
-        self.headers
-            .get(CONTENT_ENCODING)
-            .is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"))
+    /// Why the body cannot be read, if it is compressed in a way that has no decoder here.
+    pub fn unreadable(&self) -> Option<String> {
+        self.readable.as_ref().err().map(ToString::to_string)
     }
 
     /// Whether the content type is this one, whatever its parameters.
@@ -283,7 +290,7 @@ impl<P: AdminPorts> Incoming<'_, P> {
     /// What there is of the first `most` bytes of the body; one that breaks off is still worth its beginning.
     async fn beginning(&mut self, most: usize) -> Vec<u8> {
         let mut text = Vec::new();
-        if self.is_compressed() {
+        if self.readable.is_err() {
             return text;
         }
         while let Ok(Some(piece)) = self.next().await {

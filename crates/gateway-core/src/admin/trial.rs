@@ -224,8 +224,8 @@ async fn read<P: AdminPorts>(
     if !incoming.status.is_success() {
         return Err(outbound.refusal(incoming).await);
     }
-    if incoming.is_compressed() {
-        return Err("the answer is compressed, which was not asked for".to_owned());
+    if let Some(reason) = incoming.unreadable() {
+        return Err(reason);
     }
     if incoming.is("text/html") {
         return Err("the answer is a web page; is the base URL right?".to_owned());

@@ -173,7 +173,7 @@ async fn page<P: AdminPorts>(
         let error = format!("it answered {status}. {words}");
         return Err(advise(channel, Some(status), error));
     }
-    let is_readable = !incoming.is_compressed() && !incoming.is("text/html");
+    let is_readable = incoming.unreadable().is_none() && !incoming.is("text/html");
     let body = incoming.whole().await?;
     is_readable
         .then(|| serde_json::from_slice(&body).ok())

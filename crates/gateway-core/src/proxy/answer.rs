@@ -9,7 +9,6 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::future::{self, Either};
 use futures_util::stream;
-use http::header::CONTENT_ENCODING;
 use http::{HeaderMap, Response, StatusCode};
 use http_body::Body;
 
@@ -20,9 +19,11 @@ use super::headers;
 use super::opening::{self, Kind};
 use super::relay::Relay;
 use crate::attempt::{FailedAttempt, Failure, classify};
+use crate::decoded::Decoded;
 use crate::error::ErrorBody;
 use crate::joined::{Joined, TooLong};
-use crate::ports::{ProxyPorts, SendError, SendErrorKind};
+use crate::memory::cost_of_answer;
+use crate::ports::{ProxyPorts, SendError, SendErrorKind, Upstream};
 use crate::reply::{BrokenBody, Reply, ReplyBody};
 use crate::units::{MIB, Timestamp};
 use crate::wire::error_shape;
@@ -44,28 +45,25 @@ const MAX_HELD_EVENTS: usize = 64;
 /// No API answers so with JSON's content type: an empty body, or a page.
 const NO_JSON: &str = "the answer is no JSON, though it says so";
 
+/// An upstream's body as it is read here: without compression.
+pub type AnswerBody<P> = Decoded<<P as Upstream>::Body>;
+
 /// Reads a response as far as it takes to know whether it is an answer.
 pub async fn read<P: ProxyPorts>(
     attempt: &Attempt<'_, P>,
     response: Response<P::Body>,
 ) -> Result<Reply, FailedAttempt> {
-    let (parts, mut body) = response.into_parts();
-    // Nobody asked for compression, so nobody could undo it; and the header would not be passed on.
-    let is_readable = !is_compressed(&parts.headers);
+    let (parts, body) = response.into_parts();
+    let (mut body, readable) = Decoded::new(body, &parts.headers, attempt.gateway.memory());
     if !parts.status.is_success() {
-        let text = if is_readable {
+        let text = if readable.is_ok() {
             read_error(attempt, &mut body).await
         } else {
             Bytes::new()
         };
         return Err(error(attempt, parts.status, &parts.headers, &text));
     }
-    if !is_readable {
-        return Err(useless(
-            attempt,
-            "the answer is compressed, which was not asked for",
-        ));
-    }
+    readable.map_err(|error| useless(attempt, &error.to_string()))?;
     let opened = opening::read(attempt, &parts.headers, &mut body).await?;
     let mut headers = parts.headers;
     opening::relabel(&mut headers, opened.kind, attempt.operation.path);
@@ -99,18 +97,12 @@ pub async fn read<P: ProxyPorts>(
     }
 }
 
-fn is_compressed(headers: &HeaderMap) -> bool {
-    headers
-        .get(CONTENT_ENCODING)
-        .is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"))
-}
-
 async fn json<P: ProxyPorts>(
     attempt: &Attempt<'_, P>,
     status: StatusCode,
     headers: &HeaderMap,
     first: Bytes,
-    mut body: P::Body,
+    mut body: AnswerBody<P>,
 ) -> Result<Reply, FailedAttempt> {
     let turned = attempt.operation.grammar().filter(|_| attempt.wants_stream);
     let limit = turned.map_or(MAX_WHOLE_BYTES, |_| MAX_TURNED_BYTES);
@@ -152,10 +144,12 @@ async fn events<P: ProxyPorts>(
     status: StatusCode,
     headers: &HeaderMap,
     first: Bytes,
-    mut body: P::Body,
+    mut body: AnswerBody<P>,
 ) -> Result<Reply, FailedAttempt> {
+    let memory = attempt.gateway.memory();
+    let mut scanner = Scanner::counted(memory.share());
+    let mut share = memory.share();
     let mut first = Some(first);
-    let mut scanner = Scanner::default();
     let mut held: Vec<Block> = Vec::new();
     let (mut held_bytes, mut held_events) = (0, 0);
     loop {
@@ -204,7 +198,9 @@ async fn events<P: ProxyPorts>(
             held_bytes += block.bytes.len();
             held.push(block);
         }
-        if is_committed || held_bytes > MAX_HELD_BYTES || held_events > MAX_HELD_EVENTS {
+        let has_memory = share.resize(cost_of_answer(held_bytes)).is_ok();
+        let is_full = held_bytes > MAX_HELD_BYTES || held_events > MAX_HELD_EVENTS;
+        if is_committed || is_full || !has_memory {
             // The rest may still break, which says something else of the channel.
             attempt.answered(false);
             let body = Some(body).filter(|_| !has_ended);
@@ -255,7 +251,7 @@ pub fn reply(status: StatusCode, upstream: &HeaderMap, body: ReplyBody) -> Reply
 /// breaks, the client's connection breaks as well: there is no other way to say so.
 fn pieces<P: ProxyPorts, const N: usize>(
     beginning: [Bytes; N],
-    body: P::Body,
+    body: AnswerBody<P>,
     account: Account<P>,
     passing: Option<Passing>,
 ) -> ReplyBody {
@@ -305,7 +301,7 @@ where
 /// The next piece of data while the client has seen nothing yet: no wait goes past the request's total time.
 async fn next_in_time<P: ProxyPorts>(
     attempt: &Attempt<'_, P>,
-    body: &mut P::Body,
+    body: &mut AnswerBody<P>,
 ) -> Result<Option<Bytes>, FailedAttempt> {
     next_before(attempt, body, attempt.deadline).await
 }
@@ -313,7 +309,7 @@ async fn next_in_time<P: ProxyPorts>(
 /// The same with an end of its own. A timer is needed only where the channel's idle timeout would end later.
 pub async fn next_before<P: ProxyPorts>(
     attempt: &Attempt<'_, P>,
-    body: &mut P::Body,
+    body: &mut AnswerBody<P>,
     end: Timestamp,
 ) -> Result<Option<Bytes>, FailedAttempt> {
     let left = Duration::from_millis(end.since_ms(attempt.ports().now()));
@@ -334,29 +330,34 @@ pub async fn next_before<P: ProxyPorts>(
         .map_err(|error| attempt.unreachable(error))
 }
 
-/// Reads a JSON body up to `limit`; `Err` in the result: there is more, here is what came. It has begun with `first`, so
-/// that only the idle timeout counts: long answers take their time.
+/// Reads a JSON body up to `limit`, or what there is memory for; `Err` in the result: there is more, here is what came. It
+/// has begun with `first`, so that only the idle timeout counts: long answers take their time.
 async fn read_whole<P: ProxyPorts>(
     attempt: &Attempt<'_, P>,
     first: Bytes,
-    body: &mut P::Body,
+    body: &mut AnswerBody<P>,
     limit: usize,
 ) -> Result<Result<Bytes, [Bytes; 2]>, FailedAttempt> {
     let mut whole = Joined::new(limit);
+    let mut share = attempt.gateway.memory().share();
     let mut piece = Some(first);
     while let Some(next) = piece {
+        let length = whole.bytes().len().saturating_add(next.len());
+        if share.resize(cost_of_answer(length)).is_err() {
+            return Ok(Err([share.keep(whole.finish()), next]));
+        }
         if let Err(TooLong(next)) = whole.push(next) {
-            return Ok(Err([whole.finish(), next]));
+            return Ok(Err([share.keep(whole.finish()), next]));
         }
         piece = next_piece(attempt, body).await?;
     }
-    Ok(Ok(whole.finish()))
+    Ok(Ok(share.keep(whole.finish())))
 }
 
 /// The next piece of an answer that has begun.
 pub async fn next_piece<P: ProxyPorts>(
     attempt: &Attempt<'_, P>,
-    body: &mut P::Body,
+    body: &mut AnswerBody<P>,
 ) -> Result<Option<Bytes>, FailedAttempt> {
     let piece = next(body).await.transpose();
     piece.map_err(|error| attempt.unreachable(error))
@@ -364,7 +365,7 @@ pub async fn next_piece<P: ProxyPorts>(
 
 /// Reads what there is of an error body; a body that breaks off is still worth its beginning. One that
 /// comes in drops, or not at all, must not hold up the request beyond its total time.
-async fn read_error<P: ProxyPorts>(attempt: &Attempt<'_, P>, body: &mut P::Body) -> Bytes {
+async fn read_error<P: ProxyPorts>(attempt: &Attempt<'_, P>, body: &mut AnswerBody<P>) -> Bytes {
     let mut text = Joined::new(MAX_ERROR_BYTES);
     while let Ok(Some(piece)) = next_in_time(attempt, body).await {
         if let Err(TooLong(mut piece)) = text.push(piece) {

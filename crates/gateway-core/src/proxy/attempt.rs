@@ -6,9 +6,9 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::StatusCode;
 
+use super::body::Received;
 use super::entry::{AttemptIndex, Entry};
 use super::forward::Call;
 use super::health::Probe;
@@ -95,33 +95,38 @@ impl<'a, P: ProxyPorts> Attempt<'a, P> {
         self,
         call: &Call<'_, P>,
         payload: &Payload<'_>,
-        body: &Bytes,
+        body: &Received,
         said: &str,
     ) -> Finished<'a, P> {
-        let request = || outgoing::build(call, payload, body, said, &self);
-        let outcome = self.send(request).await;
+        let outcome = self.call(call, payload, body, said).await;
         Finished {
             attempt: self,
             outcome,
         }
     }
 
-    async fn send(
+    async fn call(
         &self,
-        request: impl Fn() -> Result<http::Request<Bytes>, http::Error>,
+        call: &Call<'_, P>,
+        payload: &Payload<'_>,
+        body: &Received,
+        said: &str,
     ) -> Result<Reply, FailedAttempt> {
-        let call = || async {
-            let request = request().map_err(|error| not_sendable(&error))?;
+        let send = || async {
+            let room = body.room_for_copy(self.ports()).await?;
+            let request = outgoing::build(call, payload, &body.bytes, said, self)
+                .map_err(|error| not_sendable(&error))?;
+            let request = request.map(|copy| body.keep(copy, room));
             self.ports().send(request, self.timeouts()).await
         };
         let began = self.ports().now();
-        let mut sent = call().await;
+        let mut sent = send().await;
         if let Err(error) = &sent
             && error.kind == SendErrorKind::MaybeStale
             && self.may_repeat(began)
         {
             self.log_repeated(error);
-            sent = call().await;
+            sent = send().await;
         }
         let response = sent.map_err(|error| self.unreachable(error))?;
         answer::read(self, response).await

@@ -1,8 +1,11 @@
-//! Reads a request's body, bounded. Owns the limit's enforcement, not its size.
+//! Reads a request's body: decoded, bounded, and within the memory that the instance has for bodies. Owns the waiting for
+//! that memory, and who is refused; how much there is and who comes first is `memory`'s.
 
 use std::fmt::Display;
 use std::future::poll_fn;
 use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -10,11 +13,74 @@ use http::header::CONTENT_LENGTH;
 use http_body::Body;
 
 use crate::error::{Case, GatewayError};
-use crate::joined::Joined;
+use crate::gathered::Gathered;
+use crate::memory::{Full, Memory, Share, Upload};
+use crate::ports::{Clock, SendError, SendErrorKind};
+use crate::wire::coding::{CodingError, Decoder};
 
-/// The whole body, at most `limit` bytes. A length that is announced above the limit is refused unread;
+/// Time between two looks for memory: a request cannot be woken by another one of its instance.
+const LOOK_INTERVAL: Duration = Duration::from_millis(20);
+/// Looks until a request is refused: 20 s in all.
+const MOST_LOOKS: u32 = 1_000;
+/// Looks until an attempt does without one more copy of its request: 2 s.
+const MOST_LOOKS_OF_COPY: u32 = 100;
+/// When a client that was refused may come again, in seconds.
+const RETRY_AFTER_S: u64 = 5;
+
+/// A body that was read, and its share of the instance's memory.
+#[derive(Debug)]
+pub struct Received {
+    /// The body as the client meant it, without compression.
+    pub bytes: Bytes,
+    memory: Arc<Memory>,
+    share: Arc<Share>,
+}
+
+/// References to a share beside those of copies: the one of the body, and of its bytes.
+const OWN_REFERENCES: usize = 2;
+
+impl Received {
+    /// Waits until there is memory for one more copy of the body than is counted already: the copies of attempts that run
+    /// beside each other, or whose upstreams are still being sent to. Gives the copy's own share, where it needs one.
+    pub async fn room_for_copy(&self, clock: &impl Clock) -> Result<Option<Share>, SendError> {
+        if self.share.is_empty() || Arc::strong_count(&self.share) <= OWN_REFERENCES {
+            return Ok(None);
+        }
+        let mut share = self.memory.share();
+        for _ in 0..MOST_LOOKS_OF_COPY {
+            if share.resize(self.bytes.len()).is_ok() {
+                return Ok(Some(share));
+            }
+            clock.sleep(LOOK_INTERVAL).await;
+        }
+        Err(SendError {
+            kind: SendErrorKind::Denied,
+            detail: "there is no memory for one more copy of the request".to_owned(),
+        })
+    }
+
+    /// An upstream's body, which keeps the memory that is counted for it.
+    pub fn keep(&self, body: Bytes, own: Option<Share>) -> Bytes {
+        if body.as_ptr() == self.bytes.as_ptr() {
+            return body;
+        }
+        let body = match own {
+            Some(own) => own.keep(body),
+            None => body,
+        };
+        self.share.keep_too(body)
+    }
+}
+
+/// The whole body, at most `limit` bytes when it is decoded. A length that is announced above the limit is refused unread;
 /// a body in one piece is not copied.
-pub async fn read<B>(headers: &HeaderMap, body: B, limit: usize) -> Result<Bytes, GatewayError>
+pub async fn read<B>(
+    clock: &impl Clock,
+    memory: &Arc<Memory>,
+    headers: &HeaderMap,
+    body: B,
+    limit: usize,
+) -> Result<Received, GatewayError>
 where
     B: Body<Data = Bytes>,
     B::Error: Display,
@@ -26,21 +92,112 @@ where
     if announced.is_some_and(|length| length > limit) {
         return Err(too_large(limit));
     }
+    let mut decoder = Decoder::of(headers).map_err(not_decoded)?;
+    // Of a compressed body its length says little.
+    let announced = announced.filter(|_| decoder.is_none());
+    let mut reader = Reader {
+        clock,
+        upload: memory.upload(limit, announced),
+        window: memory.share(),
+        gathered: Gathered::new(announced.unwrap_or(0)),
+        limit,
+        looks: MOST_LOOKS,
+    };
     let mut body = pin!(body);
-    let mut joined = Joined::new(limit).expecting(announced.unwrap_or(0));
     while let Some(frame) = poll_fn(|context| body.as_mut().poll_frame(context)).await {
         let frame = frame.map_err(|error| {
             Case::InvalidJson.error(format!("The request's body broke off: {error}."))
         })?;
-        if let Ok(data) = frame.into_data() {
-            joined.push(data).map_err(|_| too_large(limit))?;
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        match &mut decoder {
+            Some(decoder) => reader.decode(decoder, data).await?,
+            None => reader.take(data).await?,
         }
     }
-    Ok(joined.finish())
+    if let Some(decoder) = decoder {
+        decoder.finish().map_err(not_decoded)?;
+    }
+    Ok(reader.finish(memory))
+}
+
+/// A body as far as it has been read.
+struct Reader<'a, C: Clock> {
+    clock: &'a C,
+    upload: Upload,
+    /// What the decoder takes.
+    window: Share,
+    gathered: Gathered,
+    limit: usize,
+    /// Looks for memory that are left.
+    looks: u32,
+}
+
+impl<C: Clock> Reader<'_, C> {
+    async fn decode(&mut self, decoder: &mut Decoder, data: Bytes) -> Result<(), GatewayError> {
+        decoder.push(data);
+        while let Some(piece) = decoder.pull().map_err(not_decoded)? {
+            let needed = decoder.memory();
+            while let Err(full) = self.window.resize(needed) {
+                self.wait(full).await?;
+            }
+            self.take(piece).await?;
+        }
+        Ok(())
+    }
+
+    async fn take(&mut self, piece: Bytes) -> Result<(), GatewayError> {
+        let length = self.gathered.len().saturating_add(piece.len());
+        if length > self.limit {
+            return Err(too_large(self.limit));
+        }
+        while let Err(full) = self.upload.cover(length) {
+            self.wait(full).await?;
+        }
+        self.gathered.push(piece);
+        Ok(())
+    }
+
+    async fn wait(&mut self, full: Full) -> Result<(), GatewayError> {
+        if full == Full::Ever {
+            return Err(Case::RequestTooLarge
+                .error("The request's body is larger than this instance has memory for."));
+        }
+        let Some(left) = self.looks.checked_sub(1) else {
+            return Err(Case::InstanceBusy
+                .error("Too many large requests at once; try again shortly.")
+                .with_retry_after_s(RETRY_AFTER_S));
+        };
+        self.looks = left;
+        self.clock.sleep(LOOK_INTERVAL).await;
+        Ok(())
+    }
+
+    fn finish(self, memory: &Arc<Memory>) -> Received {
+        let bytes = self.gathered.finish();
+        let share = Arc::new(self.upload.finish(bytes.len()));
+        Received {
+            bytes: share.keep_too(bytes),
+            memory: Arc::clone(memory),
+            share,
+        }
+    }
 }
 
 fn too_large(limit: usize) -> GatewayError {
     Case::RequestTooLarge.error(format!(
         "The request's body is over the limit of {limit} bytes."
     ))
+}
+
+fn not_decoded(error: CodingError) -> GatewayError {
+    match error {
+        CodingError::Unknown(_) => Case::UnsupportedMediaType.error(format!(
+            "The body cannot be decoded: {error}. Use gzip, deflate, br or zstd."
+        )),
+        CodingError::Broken(_) | CodingError::Bomb => {
+            Case::InvalidValue.error(format!("The body cannot be decoded: {error}."))
+        }
+    }
 }

@@ -7,15 +7,16 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::account::Account;
-use super::answer;
+use super::answer::{self, AnswerBody};
 use super::attempt::Attempt;
 use super::relay::drain;
 use crate::attempt::FailedAttempt;
-use crate::ports::ProxyPorts;
+use crate::memory::{Share, cost_of_answer};
+use crate::ports::{ProxyPorts, SendError, SendErrorKind};
 use crate::reply::{BrokenBody, Reply, ReplyBody};
 use crate::usage::record::End;
 use crate::wire::events_to_whole::{Assembly, Progress};
-use crate::wire::grammar::Grammar;
+use crate::wire::grammar::{Grammar, MAX_TURNED_BYTES};
 use crate::wire::signals::{self, Signal};
 use crate::wire::sse::{self, Scanner};
 use crate::wire::usage;
@@ -43,12 +44,18 @@ pub fn to_events<P: ProxyPorts>(
     let wishes = Wishes {
         usage: attempt.wants_usage,
     };
+    let mut share = attempt.gateway.memory().share();
+    take_memory(attempt, &mut share, whole.len())?;
     let Ok(events) = whole_to_events::events(grammar, whole, wishes) else {
         let what = "a stream was asked for, and what came is neither one nor a whole answer";
         return Err(answer::useless(attempt, what));
     };
     settle(attempt, status, whole);
-    let events = stream::iter(events.into_iter().map(Ok::<_, BrokenBody>));
+    // The memory is given back with the last event.
+    let events = stream::iter(events.into_iter().map(move |event| {
+        let _held = &share;
+        Ok::<_, BrokenBody>(event)
+    }));
     let body = ReplyBody::Pieces(Box::pin(events));
     Ok(labelled(status, headers, body, "text/event-stream"))
 }
@@ -61,17 +68,25 @@ pub async fn to_whole<P: ProxyPorts>(
     headers: &HeaderMap,
     grammar: Grammar,
     first: Bytes,
-    mut body: P::Body,
+    mut body: AnswerBody<P>,
 ) -> Result<Reply, FailedAttempt> {
+    let memory = attempt.gateway.memory();
+    let mut share = memory.share();
     let mut reading = Reading {
-        scanner: Scanner::default(),
+        scanner: Scanner::counted(memory.share()),
         assembly: Assembly::new(grammar),
         has_begun: false,
     };
+    let mut read_bytes = 0_usize;
     let mut piece = Some(first);
     let found = loop {
         let found = match piece {
-            Some(piece) => reading.push(piece),
+            Some(piece) => {
+                // What is put together is never longer than what it is made of, nor than its limit.
+                read_bytes = read_bytes.saturating_add(piece.len());
+                take_memory(attempt, &mut share, read_bytes.min(MAX_TURNED_BYTES))?;
+                reading.push(piece)
+            }
             None => break reading.end(),
         };
         if found != Found::Nothing {
@@ -99,8 +114,23 @@ pub async fn to_whole<P: ProxyPorts>(
         return Err(answer::useless(attempt, what));
     };
     settle(attempt, status, &whole);
-    let body = ReplyBody::Whole(whole);
+    let body = ReplyBody::Whole(share.keep(whole));
     Ok(labelled(status, headers, body, "application/json"))
+}
+
+/// Takes memory for `bytes` of an answer. Without it the attempt fails, which says nothing of the channel.
+fn take_memory<P: ProxyPorts>(
+    attempt: &Attempt<'_, P>,
+    share: &mut Share,
+    bytes: usize,
+) -> Result<(), FailedAttempt> {
+    share.resize(cost_of_answer(bytes)).map_err(|_| {
+        attempt.unreachable(SendError {
+            kind: SendErrorKind::Denied,
+            detail: "there is no memory to turn the answer into the shape that was asked for"
+                .to_owned(),
+        })
+    })
 }
 
 /// What a piece of a stream brought.

@@ -9,12 +9,12 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::future::{self, Either};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
 use super::attempt::{Attempt, Finished};
+use super::body::Received;
 use super::entry::{AttemptIndex, Entry};
 use super::payload::Payload;
 use super::routes::Operation;
@@ -59,13 +59,13 @@ pub async fn run<P: ProxyPorts>(
     gateway: &Rc<Gateway<P>>,
     snapshot: &Snapshot,
     call: &Call<'_, P>,
-    body: Bytes,
+    body: Received,
 ) -> Result<Reply, GatewayError> {
     // 1. Find the model: it decides who may be asked.
-    let payload = Payload::parse(call.headers, &body, &snapshot.acted_on)?;
+    let payload = Payload::parse(call.headers, &body.bytes, &snapshot.acted_on)?;
     let wanted = model::wanted(&payload, call.operation, snapshot)?;
     let model = wanted.name.as_ref();
-    let text_bytes = payload.text_bytes(&body);
+    let text_bytes = payload.text_bytes(&body.bytes);
     call.entry.asked(model, payload.is_stream(), text_bytes);
     if let Err(error) = model::check(&wanted, &payload, call.operation, call.client, snapshot) {
         if !model.is_empty() {

@@ -1,8 +1,8 @@
 //! Which headers pass, in both directions: allow-lists, so that nothing passes by oversight.
 
 use http::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
-    RETRY_AFTER, USER_AGENT,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName,
+    HeaderValue, RETRY_AFTER, USER_AGENT,
 };
 
 use crate::wire::media;
@@ -28,7 +28,7 @@ pub fn to_upstream(
     credential: Option<&(HeaderName, HeaderValue)>,
     body_length: usize,
 ) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(TO_UPSTREAM.len() + channel.len() + 3);
+    let mut headers = HeaderMap::with_capacity(TO_UPSTREAM.len() + channel.len() + 4);
     for name in &TO_UPSTREAM {
         // Lists may come in several lines: `tracestate` and `anthropic-beta` do.
         for value in client.get_all(name) {
@@ -36,6 +36,8 @@ pub fn to_upstream(
         }
     }
     headers.insert(CONTENT_TYPE, media::for_upstream(client));
+    // A gateway has nothing to gain from compression; what comes all the same is decoded.
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     for (name, value) in channel {
         headers.insert(name, value.clone());
     }
@@ -111,6 +113,7 @@ mod tests {
                 ("user-agent", "channel"),
                 ("openai-beta", "assistants=v2"),
                 ("x-title", "mine"),
+                ("accept-encoding", "identity"),
                 ("content-type", "application/json; charset=utf-8"),
                 ("content-length", "12"),
                 ("authorization", "Bearer up"),

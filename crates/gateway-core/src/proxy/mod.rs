@@ -32,6 +32,7 @@ mod routes;
 
 use std::fmt;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request};
@@ -42,6 +43,7 @@ use crate::config::seal::MasterKey;
 use crate::config::snapshot::Snapshot;
 use crate::error::{Case, GatewayError};
 use crate::ids;
+use crate::memory::{self, Memory};
 use crate::ports::ProxyPorts;
 use crate::reply::{self, Reply};
 use crate::usage::reason::Reason;
@@ -60,6 +62,7 @@ pub struct Gateway<P> {
     ledger: ledger::Ledger,
     admissions: admit::Admissions,
     catalog: catalog::Catalog,
+    memory: Arc<Memory>,
 }
 
 impl<P: ProxyPorts> Gateway<P> {
@@ -74,7 +77,20 @@ impl<P: ProxyPorts> Gateway<P> {
             ledger: ledger::Ledger::default(),
             admissions: admit::Admissions::default(),
             catalog: catalog::Catalog::default(),
+            memory: Memory::new(memory::DEFAULT_BYTES),
         }
+    }
+
+    /// Lets bodies take at most `bytes` of the instance's memory together, where hosts give it less than usual.
+    #[must_use]
+    pub fn with_memory(mut self, bytes: usize) -> Self {
+        self.memory = Memory::new(bytes);
+        self
+    }
+
+    /// The memory that bodies take.
+    pub const fn memory(&self) -> &Arc<Memory> {
+        &self.memory
     }
 }
 
@@ -240,8 +256,9 @@ where
     B: Body<Data = Bytes>,
     B::Error: fmt::Display,
 {
-    // 6. Read the body, bounded.
-    let body = body::read(call.headers, body, snapshot.settings.max_request_bytes).await?;
+    // 6. Read the body, bounded, and within the memory that the instance has for all of them.
+    let limit = snapshot.settings.max_request_bytes;
+    let body = body::read(&gateway.ports, &gateway.memory, call.headers, body, limit).await?;
     // 7. Know what other instances have learned about upstreams.
     gateway.refresh().await;
     // 8. Find the model in the body, and try candidates until one answers.

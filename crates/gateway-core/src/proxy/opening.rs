@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue};
 
-use super::answer;
+use super::answer::{self, AnswerBody};
 use super::attempt::Attempt;
 use crate::attempt::FailedAttempt;
 use crate::ports::ProxyPorts;
@@ -52,7 +52,7 @@ enum Label {
 pub async fn read<P: ProxyPorts>(
     attempt: &Attempt<'_, P>,
     headers: &HeaderMap,
-    body: &mut P::Body,
+    body: &mut AnswerBody<P>,
 ) -> Result<Opened, FailedAttempt> {
     let label = label(headers);
     let is_binary = attempt.operation.path == "audio/speech" && label == Label::Other;

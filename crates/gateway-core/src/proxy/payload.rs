@@ -22,6 +22,9 @@ const STREAM_OPTIONS: &str = "stream_options";
 const YES: [&str; 4] = ["true", "True", "TRUE", "1"];
 const NO: [&str; 5] = ["false", "False", "FALSE", "0", ""];
 
+/// Longer options than any client sends are left as they are, instead of being copied.
+const MAX_OPTIONS_BYTES: usize = 4096;
+
 /// What a channel needs of a body to be different.
 #[derive(Clone, Copy, Debug)]
 pub struct Changes<'a> {
@@ -275,6 +278,9 @@ fn asking_options(members: &Members<'_>) -> Option<Cow<'static, str>> {
     let Some(raw) = members.raw(STREAM_OPTIONS).filter(|raw| *raw != "null") else {
         return Some(Cow::Borrowed(r#"{"include_usage":true}"#));
     };
+    if raw.len() > MAX_OPTIONS_BYTES {
+        return None;
+    }
     let options = Members::parse(raw.as_bytes()).ok()?;
     if options.raw("include_usage") == Some("true") {
         return None;

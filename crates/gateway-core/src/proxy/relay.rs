@@ -8,7 +8,7 @@ use futures_util::stream;
 use http::StatusCode;
 
 use super::account::Account;
-use super::answer;
+use super::answer::{self, AnswerBody};
 use super::attempt::Attempt;
 use super::routes::Operation;
 use crate::attempt::{Failure, classify};
@@ -31,7 +31,7 @@ const MAX_DRAINED_PIECES: usize = 8;
 pub struct Relay<P: ProxyPorts> {
     account: Account<P>,
     /// `None` once nothing more of it is wanted.
-    body: Option<P::Body>,
+    body: Option<AnswerBody<P>>,
     scanner: Scanner,
     ready: VecDeque<Bytes>,
     progress: Progress,
@@ -59,7 +59,7 @@ impl<P: ProxyPorts> Relay<P> {
     pub fn new(
         attempt: &Attempt<'_, P>,
         status: StatusCode,
-        body: Option<P::Body>,
+        body: Option<AnswerBody<P>>,
         scanner: Scanner,
         blocks: &[Block],
     ) -> Self {
@@ -107,7 +107,9 @@ impl<P: ProxyPorts> Relay<P> {
             match answer::next(body).await {
                 Some(Ok(chunk)) => match self.scanner.push(chunk) {
                     Ok(block) => self.absorb(&block),
-                    Err(_) => self.broke("one of its events is longer than 17 MiB"),
+                    Err(_) => self.broke(
+                        "one of its events is longer than 17 MiB, or than there is memory for",
+                    ),
                 },
                 Some(Err(error)) if error.kind == SendErrorKind::ClientGone => {
                     self.progress = Progress::Closed;
@@ -246,7 +248,7 @@ impl<P: ProxyPorts> Relay<P> {
 
 /// Reads a body of which nothing more is wanted to its end, beside the request, so that its connection can be used
 /// again; but not for long, should it go on.
-pub fn drain<P: ProxyPorts>(ports: &P, mut body: P::Body) {
+pub fn drain<P: ProxyPorts>(ports: &P, mut body: AnswerBody<P>) {
     ports.spawn(async move {
         for _ in 0..MAX_DRAINED_PIECES {
             if !matches!(answer::next(&mut body).await, Some(Ok(_))) {

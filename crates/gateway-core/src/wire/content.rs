@@ -1,7 +1,10 @@
 //! How much text an answer holds, for estimates of tokens where no upstream states them. Owns the members in which
 //! text stands: contents, reasoning, arguments of tools. Copies nothing.
 
-use serde::Deserialize;
+use std::fmt;
+
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 /// The text in a message, or in the part of a message that a stream's event brings.
@@ -103,15 +106,41 @@ fn string(raw: &RawValue) -> u64 {
     inside.map_or(0, |text| u64::try_from(text.len()).unwrap_or(u64::MAX))
 }
 
+/// The calls are looked at one after the other and not kept: there may be millions in a hostile answer.
+struct ToolCalls(u64);
+
+impl<'de> Deserialize<'de> for ToolCalls {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(ToolCallsVisitor)
+    }
+}
+
+struct ToolCallsVisitor;
+
+impl<'de> Visitor<'de> for ToolCallsVisitor {
+    type Value = ToolCalls;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a list of calls")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<ToolCalls, A::Error> {
+        let mut bytes = 0;
+        while let Some(call) = list.next_element::<ToolCall<'de>>()? {
+            let texts = call.function.map(|call| [call.name, call.arguments]);
+            bytes += texts
+                .into_iter()
+                .flatten()
+                .flatten()
+                .map(string)
+                .sum::<u64>();
+        }
+        Ok(ToolCalls(bytes))
+    }
+}
+
 fn tool_calls(raw: &RawValue) -> u64 {
-    let calls: Vec<ToolCall<'_>> = serde_json::from_str(raw.get()).unwrap_or_default();
-    calls
-        .iter()
-        .filter_map(|call| call.function.as_ref())
-        .flat_map(|function| [function.name, function.arguments])
-        .flatten()
-        .map(string)
-        .sum()
+    serde_json::from_str(raw.get()).map_or(0, |ToolCalls(bytes)| bytes)
 }
 
 #[cfg(test)]

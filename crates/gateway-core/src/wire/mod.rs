@@ -3,6 +3,7 @@
 
 pub mod acted_on;
 pub mod choices;
+pub mod coding;
 pub mod content;
 pub mod emptiness;
 pub mod error_shape;

@@ -8,6 +8,8 @@ use std::sync::LazyLock;
 use bytes::{Bytes, BytesMut};
 use memchr::memmem::Finder;
 
+use crate::memory::{FREE_BYTES, Share};
+
 /// The longest event that is held back for inspection; one byte more and the stream is called broken.
 /// The contract allows lines of 16 MiB, so an event may have some room beside its longest line.
 pub const MAX_EVENT_BYTES: usize = 17 * 1024 * 1024;
@@ -30,13 +32,26 @@ pub struct Scanner {
     tail: BytesMut,
     /// Bytes of `tail` that are known to hold no end of an event.
     scanned: usize,
+    /// What the tail takes of the instance's memory.
+    share: Option<Share>,
 }
 
-/// An event grew beyond [`MAX_EVENT_BYTES`].
+/// How much memory an event takes: its buffer grows by doubling, and what is sent is copied once more.
+const COST: usize = 3;
+
+/// An event grew beyond [`MAX_EVENT_BYTES`], or beyond the memory that there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventTooLong;
 
 impl Scanner {
+    /// A scanner that counts what it holds back.
+    pub fn counted(share: Share) -> Self {
+        Self {
+            share: Some(share),
+            ..Self::default()
+        }
+    }
+
     /// Takes a chunk and gives the events that it completes. A chunk that is a whole number of events
     /// is given back as it came; only an unfinished event is copied.
     pub fn push(&mut self, chunk: Bytes) -> Result<Block, EventTooLong> {
@@ -44,7 +59,7 @@ impl Scanner {
             let ends = ends_of_events(&chunk, 0);
             let mut bytes = chunk;
             let rest = bytes.split_off(ends.last().copied().unwrap_or(0));
-            self.hold(&rest)?;
+            self.hold(&rest, 0)?;
             return Ok(if ends.is_empty() {
                 Block::default()
             } else {
@@ -56,11 +71,11 @@ impl Scanner {
         let Some(end) = ends.last().copied() else {
             // Nothing may be split off here: even an empty part would share the tail's memory, and the
             // tail would be copied to new memory by every further chunk of a long event.
-            self.hold(&[])?;
+            self.hold(&[], 0)?;
             return Ok(Block::default());
         };
         let bytes = self.tail.split_to(end).freeze();
-        self.hold(&[])?;
+        self.hold(&[], bytes.len())?;
         Ok(Block { bytes, ends })
     }
 
@@ -77,14 +92,20 @@ impl Scanner {
         (Block::default(), rest)
     }
 
-    fn hold(&mut self, rest: &[u8]) -> Result<(), EventTooLong> {
+    /// Holds `rest` back as well; `given` bytes of what was held back are on their way to the client.
+    fn hold(&mut self, rest: &[u8], given: usize) -> Result<(), EventTooLong> {
+        let length = self.tail.len() + rest.len();
+        if length > MAX_EVENT_BYTES {
+            return Err(EventTooLong);
+        }
+        if let Some(share) = &mut self.share {
+            let held = length + given;
+            let cost = if held > FREE_BYTES { held * COST } else { 0 };
+            share.resize(cost).map_err(|_| EventTooLong)?;
+        }
         self.tail.extend_from_slice(rest);
         self.scanned = rescan_from(&self.tail);
-        if self.tail.len() > MAX_EVENT_BYTES {
-            Err(EventTooLong)
-        } else {
-            Ok(())
-        }
+        Ok(())
     }
 }
 

@@ -261,7 +261,12 @@ fn what_goes_wrong_is_told_in_the_upstreams_words_without_the_key() {
         (
             FakeReply::json(200, CHAT).with_header("content-encoding", "gzip"),
             json!(200),
-            "compressed",
+            "the gzip data is damaged",
+        ),
+        (
+            FakeReply::json(200, CHAT).with_header("content-encoding", "snappy"),
+            json!(200),
+            "the content coding \"snappy\" is not supported",
         ),
         (
             FakeReply::pieces(200, "application/json", endless()),

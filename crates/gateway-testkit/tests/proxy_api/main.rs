@@ -7,6 +7,7 @@
 
 mod accounting;
 mod affinity;
+mod coding;
 mod cooldowns;
 mod default_models;
 mod dialects;
@@ -16,6 +17,7 @@ mod harmless;
 mod ledger;
 mod limits;
 mod loops;
+mod memory;
 mod misdirected;
 mod model_lists;
 mod reading;

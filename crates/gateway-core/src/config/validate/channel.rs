@@ -26,8 +26,7 @@ const MAX_RANK: u64 = 1000;
 /// One hour: longer than any model thinks, shorter than a mistyped number of microseconds.
 pub(super) const MAX_TIMEOUT_MS: u64 = 3_600_000;
 /// Headers that the gateway sets itself, or that belong to one connection only.
-const RESERVED_HEADERS: [&str; 18] = [
-    "accept-encoding",
+const RESERVED_HEADERS: [&str; 17] = [
     "api-key",
     "authorization",
     "connection",
