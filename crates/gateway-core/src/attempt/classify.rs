@@ -194,15 +194,16 @@ pub fn typed(failure: Failure, mut error: ErrorBody) -> ErrorBody {
 /// Whether a failure says nothing of the key, the model or the channel, but only that this one request did not pass: so
 /// that no client can make others lose an upstream.
 pub fn is_of_one_request(failure: Failure, status: Option<StatusCode>, error: &ErrorBody) -> bool {
-    match (failure, status.map(|status| status.as_u16())) {
+    let status = status.map(|status| status.as_u16());
+    match failure {
         // More tokens than the key may spend in a minute; another key may be allowed more.
-        (Failure::Throttled, Some(413)) => true,
-        (Failure::Throttled, _) => error
-            .message
-            .get(..TOO_LARGE_BEGINNING.len())
-            .is_some_and(|begin| begin.eq_ignore_ascii_case(TOO_LARGE_BEGINNING)),
+        Failure::Throttled => {
+            let begin = error.message.get(..TOO_LARGE_BEGINNING.len());
+            status == Some(413)
+                || begin.is_some_and(|begin| begin.eq_ignore_ascii_case(TOO_LARGE_BEGINNING))
+        }
         // The client's `accept`, the length of the address, and the size of the headers, which the client's are among.
-        (Failure::ServerError, Some(406 | 414 | 431)) => true,
+        Failure::ServerError => matches!(status, Some(406 | 414 | 431)),
         _ => false,
     }
 }
