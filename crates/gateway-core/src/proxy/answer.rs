@@ -333,7 +333,8 @@ async fn next_before<P: ProxyPorts>(
 }
 
 /// Reads a JSON body up to [`MAX_WHOLE_BYTES`]; `Err` in the result: there is more, here is what came. Padding in front
-/// of the JSON is left out and is no first byte; after that byte only the idle timeout counts, since long answers take their time.
+/// of the JSON is left out and is no first byte; after that byte only the idle timeout counts, since long answers take
+/// their time.
 async fn read_whole<P: ProxyPorts>(
     attempt: &Attempt<'_, P>,
     body: &mut P::Body,
