@@ -97,6 +97,9 @@ async fn a_role_alone_still_fails_over() -> Outcome {
         .map(|(name, action, _)| (*name, action.clone()))
         .collect();
     let stage = stage(&channels).await?;
+    let message = json!({"type": "message", "content": [{"type": "text", "text": "a"}]});
+    let messages = Rule::always(Action::json(200, &message)).path("/v1/messages");
+    stage.upstream.rule(messages.key("spare"));
     for (name, _, path) in rows {
         let reply = ask(&stage, path, name, true).await?;
         assert!(is_spare(&reply, name), "{name}: {}", reply.text());
@@ -215,6 +218,10 @@ async fn usage_in_odd_places() -> Outcome {
         ("count", Action::json(200, &json!({"input_tokens": 9000}))),
     ];
     let stage = stage(&rows).await?;
+    let (_, key) = stage
+        .admin
+        .client_key(&json!({"name": "limited", "limits": {"tokens_per_day": 100}}))
+        .await?;
     for name in ["with-mark", "without-blank-line"] {
         let text = stage.whole_stream(name).await?.text();
         assert!(!text.contains("usage"), "{name}: {text}");
@@ -226,10 +233,6 @@ async fn usage_in_odd_places() -> Outcome {
             "{name}: {text}"
         );
     }
-    let (_, key) = stage
-        .admin
-        .client_key(&json!({"name": "limited", "limits": {"tokens_per_day": 100}}))
-        .await?;
     let words = "word ".repeat(1_000);
     let body = json!({"model": "count", "messages": [{"role": "user", "content": words}]});
     for _ in 0..3 {

@@ -260,7 +260,8 @@ fn answer(body: &[u8], member: &str) -> Result<(), String> {
     }
     let value: Value = serde_json::from_slice(text)
         .map_err(|_| "the answer is not JSON; is the base URL right?".to_owned())?;
-    if value.get(member).is_some_and(Value::is_array) {
+    let list = value.get(member).and_then(Value::as_array);
+    if list.is_some_and(|list| member == "content" || !list.is_empty()) {
         Ok(())
     } else {
         Err(format!(
@@ -299,7 +300,8 @@ impl Events {
                     self.has_content = true;
                     self.is_finished = true;
                 }
-                Signal::Done => return Ok(true),
+                Signal::Done if self.has_content => return Ok(true),
+                Signal::Done => return Err("the stream has no answer in it".to_owned()),
                 Signal::Error => return Err(message(data.as_deref().unwrap_or_default())),
             }
         }

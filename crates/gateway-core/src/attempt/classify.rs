@@ -21,11 +21,12 @@ const FILTER_CODES: &[&str] = &[
     "moderation_blocked",
     // OpenAI's responses.
     "image_content_policy_violation",
-    // DashScope, in its OpenAI-compatible and in its own spelling.
+    // DashScope, in its OpenAI-compatible and in its own spellings.
     "data_inspection_failed",
     "DataInspectionFailed",
-    // StepFun, with a 451.
-    "censorship_blocked",
+    "InternalError.Algo.DataInspectionFailed",
+    // new-api.
+    "sensitive_words_detected",
     // Volcengine.
     "SensitiveContentDetected",
     "InputTextSensitiveContentDetected",
@@ -59,6 +60,7 @@ const REQUEST_CODES: &[&str] = &[
     "missing_required_parameter",
     // DashScope.
     "InvalidParameter",
+    "InternalError.Algo.InvalidParameter",
     "invalid_parameter_error",
 ];
 
@@ -194,15 +196,16 @@ pub fn typed(failure: Failure, mut error: ErrorBody) -> ErrorBody {
 /// Whether a failure says nothing of the key, the model or the channel, but only that this one request did not pass: so
 /// that no client can make others lose an upstream.
 pub fn is_of_one_request(failure: Failure, status: Option<StatusCode>, error: &ErrorBody) -> bool {
-    match (failure, status.map(|status| status.as_u16())) {
+    let status = status.map(|status| status.as_u16());
+    match failure {
         // More tokens than the key may spend in a minute; another key may be allowed more.
-        (Failure::Throttled, Some(413)) => true,
-        (Failure::Throttled, _) => error
-            .message
-            .get(..TOO_LARGE_BEGINNING.len())
-            .is_some_and(|begin| begin.eq_ignore_ascii_case(TOO_LARGE_BEGINNING)),
+        Failure::Throttled => {
+            let begin = error.message.get(..TOO_LARGE_BEGINNING.len());
+            status == Some(413)
+                || begin.is_some_and(|begin| begin.eq_ignore_ascii_case(TOO_LARGE_BEGINNING))
+        }
         // The client's `accept`, the length of the address, and the size of the headers, which the client's are among.
-        (Failure::ServerError, Some(406 | 414 | 431)) => true,
+        Failure::ServerError => matches!(status, Some(406 | 414 | 431)),
         _ => false,
     }
 }
@@ -273,8 +276,16 @@ pub fn status_inside_success(own: Option<StatusCode>, error: &ErrorBody) -> Stat
     let of_words = || {
         let code = of_word(error.code.as_deref().unwrap_or_default());
         code.or_else(|| of_word(&error.kind))
+            .or_else(|| of_beginning(&error.message))
     };
     own.or_else(of_words).unwrap_or(StatusCode::BAD_GATEWAY)
+}
+
+/// The status in front of DashScope's messages: "<400> InternalError.Algo.DataInspectionFailed: …".
+fn of_beginning(message: &str) -> Option<StatusCode> {
+    let (status, _) = message.strip_prefix('<')?.split_once("> ")?;
+    let status: StatusCode = status.parse().ok()?;
+    (status.is_client_error() || status.is_server_error()).then_some(status)
 }
 
 /// The status that goes with a code or a type where an upstream sends both.

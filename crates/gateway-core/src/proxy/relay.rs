@@ -128,7 +128,7 @@ impl<P: ProxyPorts> Relay<P> {
         }
     }
 
-    /// Takes whole events, of which those lose their `"usage": null` that have it only since the gateway asked for the usage.
+    /// Takes whole events in. Their `"usage": null` is taken out where they have it only since the gateway asked.
     fn absorb(&mut self, block: &Block) {
         let changed = self.hides_usage.then(|| block.changed(usage::without_null));
         self.relay(changed.flatten().as_ref().unwrap_or(block));

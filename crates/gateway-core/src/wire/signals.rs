@@ -171,7 +171,7 @@ impl Payload<'_> {
         is(self.status, "\"failed\"") && is(self.object, "\"response\"")
     }
 
-    /// DashScope's own errors and their like: a code and a message, and nothing that could be an answer.
+    /// An error of a provider's own protocol: a code and a message, and nothing that could be an answer.
     fn is_bare_error(&self) -> bool {
         let has_code = self
             .code

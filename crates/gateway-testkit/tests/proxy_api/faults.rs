@@ -173,11 +173,10 @@ fn what_only_begins_fails_over_when_an_error_or_the_end_follows() {
         r#"{"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":"stop"}]}"#,
     ];
     let (_, answer) = answered_by(events(&data), CHAT, STREAM);
-    let expected: String = data
-        .iter()
-        .map(|data| format!("data: {data}\n\n"))
-        .collect();
-    assert_eq!(answer.text(), expected);
+    assert_eq!(
+        answer.text(),
+        format!("data: {}\n\ndata: {}\n\n", data[0], data[1])
+    );
 }
 
 #[test]

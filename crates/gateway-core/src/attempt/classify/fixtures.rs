@@ -20,7 +20,7 @@ use crate::wire::signals::{self, Signal};
 use crate::wire::{error_shape, padding, sse};
 
 /// Whose payloads there must be.
-const PROVIDERS: [&str; 17] = [
+const PROVIDERS: [&str; 16] = [
     "anthropic",
     "azure",
     "cloudflare",
@@ -34,7 +34,6 @@ const PROVIDERS: [&str; 17] = [
     "ollama",
     "openai",
     "openrouter",
-    "stepfun",
     "together",
     "vllm",
     "xai",

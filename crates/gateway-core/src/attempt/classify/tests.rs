@@ -80,7 +80,7 @@ fn every_row_of_the_table() {
         ),
         (
             451,
-            r#"{"error":{"message":"x","type":"censorship_blocked"}}"#,
+            r#"{"error":{"message":"x","type":"content_filter"}}"#,
             Failure::RequestRefused,
         ),
         (405, "", Failure::OperationUnsupported),
@@ -158,6 +158,11 @@ fn errors_inside_a_success_find_their_status() {
         400
     );
     assert_eq!(inside(r#"{"error":"just text"}"#), 502);
+    assert_eq!(
+        inside(r#"{"error":{"message":"<400> InternalError.Algo.DataInspectionFailed: no"}}"#),
+        400
+    );
+    assert_eq!(inside(r#"{"error":{"message":"<200> x"}}"#), 502);
     for code in REQUEST_CODES.iter().chain(FILTER_CODES) {
         let failed = format!(r#"{{"status":"failed","error":{{"code":"{code}","message":"x"}}}}"#);
         let event = format!(r#"{{"type":"response.failed","response":{failed}}}"#);
