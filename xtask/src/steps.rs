@@ -115,6 +115,11 @@ pub const ALL: &[Step] = &[
         run: sdk,
     },
     Step {
+        name: "sdk-suite",
+        about: "openai-python's own tests, straight and through the gateway",
+        run: sdk_suite,
+    },
+    Step {
         name: "browser",
         about: "the panel in Chromium, against the running gateway",
         run: browser::run,
@@ -288,5 +293,19 @@ fn sdk(workspace: &Workspace, progress: &Progress) -> Result<()> {
         "gateway-tests",
         "--bin",
         "sdk",
+    ]))
+}
+
+fn sdk_suite(workspace: &Workspace, progress: &Progress) -> Result<()> {
+    tools::node(workspace)?;
+    build_all(workspace, progress)?;
+    progress.run(workspace.cargo(&[
+        "run",
+        "--locked",
+        "--release",
+        "-p",
+        "gateway-tests",
+        "--bin",
+        "sdk_suite",
     ]))
 }

@@ -26,6 +26,7 @@ fn run() -> Result<()> {
         .env("ADMIN_PASSWORD", PASSWORD)
         .status()
         .context("running python3")?;
+    gateway.stop()?;
     ensure!(status.success(), "the suite failed");
     Ok(())
 }

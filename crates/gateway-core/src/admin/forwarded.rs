@@ -138,7 +138,7 @@ mod tests {
 
     use super::*;
 
-    /// What is found behind the proxy 10.0.0.1 when 10.0.0.0/8 and fd00::/8 are trusted.
+    /// What is found behind the proxy 10.0.0.1 when `10.0.0.0/8` and `fd00::/8` are trusted.
     fn found(headers: &[(&'static str, &str)]) -> String {
         let trusted = ["10.0.0.0/8", "fd00::/8"].map(|text| text.parse().unwrap());
         let mut map = HeaderMap::new();

@@ -1,7 +1,7 @@
 //! The admin API: sessions, changes that meet, the whole configuration.
 
 use anyhow::{Context as _, Result, ensure};
-use gateway_tests::{Admin, Reply, Stage};
+use gateway_tests::{Admin, PASSWORD, Reply, Stage};
 use reqwest::Method;
 use serde_json::json;
 
@@ -26,6 +26,35 @@ pub async fn sessions(stage: &Stage) -> Result<()> {
         Reply::of(open).await?.status == 401,
         "channels without a session"
     );
+    Ok(())
+}
+
+/// A browser that has logged in before has a count of failures of its own: what it fails locks out nobody else.
+pub async fn known_devices(stage: &Stage) -> Result<()> {
+    let login = |password: &str, cookie: &str| {
+        let login = stage.http.post(stage.gateway.url("/admin/api/login"));
+        Reply::of(
+            login
+                .header("cookie", cookie)
+                .json(&json!({ "password": password })),
+        )
+    };
+    let reply = login(PASSWORD, "").await?;
+    let lines = reply.headers.get_all("set-cookie").iter();
+    let cookies: Vec<&str> = lines
+        .filter_map(|line| line.to_str().ok()?.split(';').next())
+        .collect();
+    let device = cookies
+        .iter()
+        .find(|cookie| cookie.starts_with("gateway_device="))
+        .with_context(|| format!("no cookie of a device: {cookies:?}"))?;
+    ensure!(cookies.len() == 2, "{cookies:?}");
+    for _ in 0..5 {
+        let reply = login("not it at all", device).await?;
+        ensure!(reply.status == 401, "{reply:?}");
+    }
+    let reply = login(PASSWORD, "").await?;
+    ensure!(reply.status == 200, "{reply:?}");
     Ok(())
 }
 

@@ -68,6 +68,7 @@ pub const CASES: &[Case] = cases![
     limits::exactly_as_many_pass_as_a_limit_says,
     limits::tokens_count_when_they_are_spent,
     admin::sessions,
+    admin::known_devices,
     admin::changes_by_several_at_once,
     admin::export_and_import,
     panel::panel_files,
