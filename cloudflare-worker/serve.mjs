@@ -3,7 +3,7 @@
 //     node serve.mjs [--port PORT] [--state DIR]
 //
 // The bindings are those of wrangler.toml; variables come from the environment (ADMIN_PASSWORD, MASTER_KEY,
-// METRICS_TOKEN, CONFIG). Two isolates serve, on an address each, as two locations of Cloudflare would: they share what
+// METRICS_TOKEN, CONFIG, LOG). Two isolates serve, on an address each, as two locations of Cloudflare would: they share what
 // is bound and no memory. Prints `ready ADDRESS:PORT ADDRESS:PORT`, and ends when its standard input does.
 
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
@@ -14,7 +14,7 @@ import { parseArgs } from "node:util";
 import { Log, LogLevel, Miniflare } from "miniflare";
 import { unstable_getMiniflareWorkerOptions as readConfiguration } from "wrangler";
 
-const VARIABLES = ["ADMIN_PASSWORD", "MASTER_KEY", "METRICS_TOKEN", "CONFIG"];
+const VARIABLES = ["ADMIN_PASSWORD", "MASTER_KEY", "METRICS_TOKEN", "CONFIG", "LOG"];
 const TYPES = { mjs: "ESModule", js: "ESModule", wasm: "CompiledWasm" };
 
 const here = dirname(fileURLToPath(import.meta.url));

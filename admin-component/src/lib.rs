@@ -13,7 +13,7 @@ use gateway_core::secret::Secret;
 use gateway_spin::wasip3;
 use gateway_spin::wasip3::exports::http::handler::Guest;
 use gateway_spin::wasip3::http::types::{ErrorCode, Request, Response};
-use gateway_spin::{Authority, SettingError, SpinPorts, serve, setting};
+use gateway_spin::{Authority, SettingError, SpinPorts, configure_log, serve, setting};
 
 thread_local! {
     /// Variables do not change while the application runs, so that each instance reads them once.
@@ -44,6 +44,7 @@ async fn settings() -> Result<Rc<AdminSettings>, SettingError> {
     if let Some(settings) = SETTINGS.with(|cell| cell.get().cloned()) {
         return Ok(settings);
     }
+    configure_log().await?;
     let password = setting("admin_password").await?.map(Secret::new);
     let metrics_token = setting("metrics_token").await?.map(Secret::new);
     let master_key = setting("master_key").await?.unwrap_or_default();
@@ -57,8 +58,11 @@ async fn settings() -> Result<Rc<AdminSettings>, SettingError> {
         master_key,
         master_key_error,
     };
-    if let Some(text) = setting("config").await? {
-        startup::apply(&SpinPorts, &text, settings.protection()).await;
+    if let Some(text) = setting("config").await?
+        && !startup::apply(&SpinPorts, &text, settings.protection()).await
+    {
+        // Not kept: it is tried again with the next request.
+        return Ok(Rc::new(settings));
     }
     Ok(SETTINGS.with(|cell| Rc::clone(cell.get_or_init(|| Rc::new(settings)))))
 }

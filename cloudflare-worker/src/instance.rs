@@ -1,13 +1,14 @@
 //! The ports that need no call of their own kind: time, randomness, log lines, work after the response.
 //! Owns the isolate's bindings and its random generator; store, database and upstream calls have their own files.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use gateway_core::logging::LogPolicy;
 use gateway_core::ports::{Background, Clock, Log, Random};
 use gateway_core::units::Timestamp;
 use rand::Rng as _;
@@ -17,6 +18,7 @@ use wasm_bindgen_futures::{JsFuture, future_to_promise};
 use worker::Env;
 
 use crate::io;
+use crate::settings::setting;
 
 /// How the configuration is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +36,7 @@ pub struct WorkerPorts(pub Reads);
 thread_local! {
     /// The bindings. They belong to the isolate, unlike what is done with them.
     static ENV: RefCell<Option<Env>> = const { RefCell::new(None) };
+    static LOG_POLICY: Cell<LogPolicy> = Cell::new(LogPolicy::default());
     /// Seeded at the first use, which is inside a request: outside there is no randomness.
     static BALANCING: RefCell<SmallRng> = RefCell::new(rand::make_rng());
 }
@@ -41,6 +44,14 @@ thread_local! {
 /// Notes the bindings, which come with every request.
 pub fn enter(env: Env) {
     ENV.with_borrow_mut(|known| *known = Some(env));
+}
+
+/// Reads the variable `LOG`: which lines this isolate writes, and how.
+pub fn configure_log() {
+    match LogPolicy::parse(&setting("LOG").unwrap_or_default()) {
+        Ok(policy) => LOG_POLICY.set(policy),
+        Err(error) => io::log(&error.to_string()),
+    }
 }
 
 /// A binding; the error says that `wrangler.toml` lacks it.
@@ -107,7 +118,17 @@ impl Random for WorkerPorts {
 
 impl Log for WorkerPorts {
     fn line(&self, text: fmt::Arguments<'_>) {
+        if let Some(text) = self.policy().note(self.now(), text) {
+            io::log(&text);
+        }
+    }
+
+    fn finished_line(&self, text: fmt::Arguments<'_>) {
         io::log(&text.to_string());
+    }
+
+    fn policy(&self) -> LogPolicy {
+        LOG_POLICY.get()
     }
 }
 

@@ -12,7 +12,7 @@ use gateway_core::secret::Secret;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
 use crate::body::{Incoming, drain};
-use crate::instance::{Reads, WorkerPorts};
+use crate::instance::{Reads, WorkerPorts, configure_log};
 use crate::io;
 use crate::respond::{nobody, panel, respond};
 use crate::settings::setting;
@@ -69,6 +69,7 @@ async fn parts() -> Rc<Parts> {
     if let Some(parts) = PARTS.with(|cell| cell.get().cloned()) {
         return parts;
     }
+    configure_log();
     let text = setting("MASTER_KEY").unwrap_or_default();
     let master_key = MasterKey::parse(&text).map_err(|error| error.to_string());
     let settings = AdminSettings {
@@ -77,11 +78,18 @@ async fn parts() -> Rc<Parts> {
         master_key: master_key.clone().ok().flatten(),
         master_key_error: master_key.clone().err(),
     };
-    if let Some(text) = setting("CONFIG") {
-        startup::apply(&WorkerPorts(Reads::Exact), &text, settings.protection()).await;
-    }
+    let is_final = match setting("CONFIG") {
+        Some(text) => {
+            startup::apply(&WorkerPorts(Reads::Exact), &text, settings.protection()).await
+        }
+        None => true,
+    };
     let gateway = Rc::new(Gateway::new(WorkerPorts(Reads::Near), master_key));
     let parts = Rc::new(Parts { gateway, settings });
+    if !is_final {
+        // Not kept: the configuration in the variable is tried again with the next request.
+        return parts;
+    }
     PARTS.with(|cell| Rc::clone(cell.get_or_init(|| parts)))
 }
 

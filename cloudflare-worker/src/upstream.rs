@@ -171,7 +171,8 @@ fn late(detail: &str) -> SendError {
     }
 }
 
-/// A call without an answer. workerd has words and no codes; what it does not say counts as a broken connection.
+/// A call without an answer. workerd has words and no codes; what it does not say counts as a broken connection,
+/// which it may have kept.
 fn unsent(error: &JsValue) -> SendError {
     let detail = io::words(error);
     let says = |words: &str| detail.to_ascii_lowercase().contains(words);
@@ -182,7 +183,7 @@ fn unsent(error: &JsValue) -> SendError {
     } else if says("refused") || says("connect") && !says("lost") {
         SendErrorKind::Connect
     } else {
-        SendErrorKind::Reset
+        SendErrorKind::MaybeStale
     };
     SendError { kind, detail }
 }

@@ -4,6 +4,8 @@
 //! The input's first line names the member that is set, the second the one that is removed, the rest is the body.
 #![no_main]
 
+use std::borrow::Cow;
+
 use gateway_core::wire::members::{Edit, Members, quoted};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Map, Value};
@@ -17,8 +19,10 @@ fn lines(input: &[u8]) -> Option<(&str, &str, &[u8])> {
     Some((set, removed, parts.next()?))
 }
 
-fn untouched<'a>(members: &'a Members<'_>, names: [&str; 2]) -> Vec<(&'a str, &'a str)> {
-    let others = members.iter().filter(|(name, _)| !names.contains(name));
+fn untouched<'a>(members: &Members<'a>, names: [&str; 2]) -> Vec<(Cow<'a, str>, &'a str)> {
+    let others = members
+        .iter()
+        .filter(|(name, _)| !names.contains(&name.as_ref()));
     others.collect()
 }
 

@@ -4,6 +4,7 @@
 #![no_main]
 
 use bytes::Bytes;
+use gateway_core::wire::padding;
 use gateway_core::wire::signals::{self, Event, Signal};
 use gateway_core::wire::sse::{self, Scanner};
 use gateway_core::wire::usage::Usage;
@@ -28,7 +29,7 @@ impl Heard {
         assert!(data.is_some() || meaning.signal == Signal::Nothing);
         assert!(!meaning.is_usage_only || meaning.signal == Signal::Nothing);
         self.usage.take_in(meaning.usage.unwrap_or_default());
-        self.comments.push(sse::is_comment(event));
+        self.comments.push(sse::is_without_data(event));
         self.meanings.push(meaning);
         self.events.push(event.to_vec());
     }
@@ -60,7 +61,7 @@ fuzz_target!(|input: &[u8]| {
     assert_eq!(hear(input.split(|byte| *byte == CUT)), whole);
     assert_eq!(hear(stream.chunks(1)), whole);
     // Bodies that are no streams are read by the same code.
-    let padding = signals::padding_before_json(&stream);
+    let padding = padding::before_json(&stream);
     let _ = signals::body_is_error(&stream[padding..]);
     let _ = gateway_core::wire::usage::of_body(&stream);
 });

@@ -19,6 +19,10 @@ wasmtime::component::bindgen!({
         "spin:sqlite/sqlite.[method]connection.changes": async | trappable,
         "spin:sqlite/sqlite.[method]connection.changes-async": async | store | trappable,
         "spin:variables/variables.get": async | store | trappable,
+        "wasi:keyvalue/atomics.[static]cas.new": async | trappable,
+        "wasi:keyvalue/atomics.[method]cas.current": async | trappable,
+        "wasi:keyvalue/atomics.increment": async | trappable,
+        "wasi:keyvalue/atomics.swap": async | trappable,
         default: trappable,
     },
     with: {

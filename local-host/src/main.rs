@@ -14,12 +14,14 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    host::Shared, logs::ComponentLog, manifest::App, options::Options, outbound::Outbound,
-    server::Site, sqlite::Databases, state_dir::StateDir, store::Database, worker::AtWork,
+    fault::Fault, host::Shared, logs::ComponentLog, manifest::App, options::Options,
+    outbound::Outbound, server::Site, sqlite::Databases, state_dir::StateDir, store::Database,
+    worker::AtWork,
 };
 
 mod bindings;
 mod engine;
+mod fault;
 mod headers;
 mod host;
 mod hosts;
@@ -76,8 +78,12 @@ fn start(options: &Options) -> Result<()> {
 async fn run(options: &Options) -> Result<()> {
     let state = StateDir::open(&options.state)?;
     let app = App::load(&options.manifest, |key| env::var(key).ok())?;
-    let database = Database::open(&state.database())?;
-    let databases = Databases::new(state.folder(), options.fault(state.folder())?);
+    let fault = |option: &Option<String>| {
+        let parse = |text: &String| Fault::parse(text, state.folder());
+        option.as_ref().map(parse).transpose()
+    };
+    let database = Database::open(&state.database())?.failing(fault(&options.fault_store)?);
+    let databases = Databases::new(state.folder(), fault(&options.fault_sqlite)?);
     let outbound = Arc::new(Outbound::new()?);
     let engine = engine::new(&options.limits, app.components.len())?;
     let at_work = AtWork::default();

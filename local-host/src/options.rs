@@ -1,15 +1,11 @@
 //! The command line. Owns the options, their defaults and their help text; reads no file.
 
-use std::{
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use lexopt::{Arg, Parser, ValueExt};
 
-use crate::sqlite::Fault;
+use crate::fault::Fault;
 
 /// What `--help` prints.
 pub const HELP: &str = "\
@@ -32,6 +28,7 @@ Usage: local-host [OPTIONS]
   --max-memory-mib N       memory of one instance (default 256)
   --fault-sqlite WHAT      for tests: SQLite databases refuse (refuse), never answer (hang) or answer late (hang:MS);
                            or as a file of the state directory says at the time (file:NAME)
+  --fault-store WHAT       the same for key-value stores
   --help                   this text
 
 Variables of the manifest are read from SPIN_VARIABLE_<NAME>. SSL_CERT_FILE adds root certificates for outbound TLS.
@@ -54,6 +51,8 @@ pub struct Options {
     pub workers: Option<usize>,
     /// What is wrong with the databases, in the option's words.
     pub fault_sqlite: Option<String>,
+    /// What is wrong with the key-value stores.
+    pub fault_store: Option<String>,
     /// The limits that every instance obeys.
     pub limits: Limits,
 }
@@ -87,6 +86,7 @@ impl Default for Options {
             ready_message: "listening on http://{addr}".into(),
             workers: None,
             fault_sqlite: None,
+            fault_store: None,
             limits: Limits {
                 instances: 512,
                 reuse: 100_000,
@@ -126,12 +126,6 @@ impl Options {
         Ok(Some(options))
     }
 
-    /// What is wrong with the databases in `folder`.
-    pub fn fault(&self, folder: &Path) -> Result<Option<Fault>> {
-        let parse = |text: &String| Fault::parse(text, folder);
-        self.fault_sqlite.as_ref().map(parse).transpose()
-    }
-
     fn set(&mut self, name: &str, value: String) -> Result<()> {
         let limits = &mut self.limits;
         match name {
@@ -147,6 +141,10 @@ impl Options {
             "fault-sqlite" => {
                 Fault::parse(&value, &self.state)?;
                 self.fault_sqlite = Some(value);
+            }
+            "fault-store" => {
+                Fault::parse(&value, &self.state)?;
+                self.fault_store = Some(value);
             }
             "max-instances" => limits.instances = u32::try_from(positive(&value, 10_000)?)?,
             "max-instance-reuse-count" => {
@@ -209,7 +207,7 @@ mod tests {
             let value = match name {
                 "help" | "quiet" => None,
                 "listen" => Some("127.0.0.1:0"),
-                "fault-sqlite" => Some("refuse"),
+                "fault-sqlite" | "fault-store" => Some("refuse"),
                 _ => Some("7"),
             };
             let flag = format!("--{name}");

@@ -12,6 +12,8 @@ use std::{
 use anyhow::{Context, Result};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
+use crate::fault::{Fault, Refused};
+
 const GET: &str = "SELECT value FROM spin_key_value WHERE store=?1 AND key=?2";
 const SET: &str = "INSERT INTO spin_key_value (store, key, value) VALUES (?1, ?2, ?3) \
                    ON CONFLICT(store, key) DO UPDATE SET value=?3";
@@ -31,6 +33,7 @@ pub struct Database {
     /// Readers do not wait for writers: the log keeps them apart.
     read: Arc<Mutex<Connection>>,
     write: Arc<Mutex<Connection>>,
+    fault: Option<Arc<Fault>>,
 }
 
 /// One store of the database.
@@ -63,9 +66,18 @@ impl Database {
             Ok(Self {
                 read: Arc::new(Mutex::new(read)),
                 write: Arc::new(Mutex::new(write)),
+                fault: None,
             })
         };
         open().with_context(|| format!("cannot open the key-value database {}", path.display()))
+    }
+
+    /// The same with something wrong, for tests.
+    pub fn failing(self, fault: Option<Fault>) -> Self {
+        Self {
+            fault: fault.map(Arc::new),
+            ..self
+        }
     }
 
     /// The store with this label.
@@ -97,6 +109,14 @@ fn lock(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
 }
 
 impl Store {
+    /// Lets a call meet what is wrong: it returns when the call may go on.
+    pub async fn meet_fault(&self) -> Result<(), Refused> {
+        match &self.database.fault {
+            Some(fault) => fault.meet().await,
+            None => Ok(()),
+        }
+    }
+
     fn read<R>(&self, run: impl FnOnce(&Connection) -> rusqlite::Result<R>) -> rusqlite::Result<R> {
         run(&lock(&self.database.read))
     }

@@ -11,7 +11,7 @@ use gateway_core::proxy::{self, Gateway};
 use gateway_spin::wasip3;
 use gateway_spin::wasip3::exports::http::handler::Guest;
 use gateway_spin::wasip3::http::types::{ErrorCode, Request, Response};
-use gateway_spin::{Authority, SettingError, SpinPorts, serve, setting};
+use gateway_spin::{Authority, SettingError, SpinPorts, configure_log, serve, setting};
 
 thread_local! {
     /// Holds the configuration's copy in memory, for as long as the host keeps the instance.
@@ -39,7 +39,9 @@ async fn gateway() -> Rc<Gateway<SpinPorts>> {
         return gateway;
     }
     match start().await {
-        Ok(master_key) => GATEWAY.with(|cell| {
+        // Not kept: the configuration in the variable is tried again with the next request.
+        Ok((master_key, false)) => Rc::new(Gateway::new(SpinPorts, master_key)),
+        Ok((master_key, true)) => GATEWAY.with(|cell| {
             Rc::clone(cell.get_or_init(|| Rc::new(Gateway::new(SpinPorts, master_key))))
         }),
         // Not kept: the next request may be able to read it.
@@ -47,13 +49,16 @@ async fn gateway() -> Rc<Gateway<SpinPorts>> {
     }
 }
 
-/// What an instance does before its first request: reads its variables, and applies the configuration in them.
-async fn start() -> Result<Result<Option<MasterKey>, String>, SettingError> {
+/// What an instance does before its first request: reads its variables, and applies the configuration in them. Also gives
+/// whether that is done for good.
+async fn start() -> Result<(Result<Option<MasterKey>, String>, bool), SettingError> {
+    configure_log().await?;
     let text = setting("master_key").await?.unwrap_or_default();
     let master_key = MasterKey::parse(&text).map_err(|error| error.to_string());
-    if let Some(text) = setting("config").await? {
-        let protection = master_key.as_ref().map(Option::as_ref);
-        startup::apply(&SpinPorts, &text, protection.map_err(String::as_str)).await;
-    }
-    Ok(master_key)
+    let Some(text) = setting("config").await? else {
+        return Ok((master_key, true));
+    };
+    let protection = master_key.as_ref().map(Option::as_ref);
+    let is_final = startup::apply(&SpinPorts, &text, protection.map_err(String::as_str)).await;
+    Ok((master_key, is_final))
 }

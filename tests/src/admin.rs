@@ -81,6 +81,36 @@ impl Admin {
         self.ok(Method::GET, path, None).await
     }
 
+    /// What a list has, each member as its own `GET` shows it: without `revision`, which is its `ETag` there.
+    pub async fn list(&self, path: &str) -> Result<Value> {
+        let mut list = self.get(path).await?;
+        let mut data = list["data"].take();
+        for object in data.as_array_mut().context("a list")? {
+            let object = object.as_object_mut().context("an object")?;
+            object.remove("revision").context("a revision")?;
+        }
+        Ok(data)
+    }
+
+    /// A call that holds only for one state of its object.
+    pub async fn call_if_match(
+        &self,
+        method: Method,
+        path: &str,
+        tag: &str,
+        body: Option<&Value>,
+    ) -> Result<Reply> {
+        let mut request = self
+            .http
+            .request(method, format!("{}{path}", self.base))
+            .bearer_auth(&self.token)
+            .header("if-match", tag);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        Reply::of(request).await
+    }
+
     /// Creates.
     pub async fn post(&self, path: &str, body: &Value) -> Result<Value> {
         self.ok(Method::POST, path, Some(body)).await

@@ -58,7 +58,11 @@ impl Setup {
     pub fn with_password(password: &str) -> Self {
         Self {
             host: Host::Local,
-            variables: vec![("admin_password".to_owned(), password.to_owned())],
+            variables: vec![
+                ("admin_password".to_owned(), password.to_owned()),
+                // Tests read it; a later variable of this name replaces it.
+                ("log".to_owned(), "all".to_owned()),
+            ],
             state: None,
             options: Vec::new(),
         }

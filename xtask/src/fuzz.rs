@@ -14,7 +14,14 @@ use crate::tools;
 use crate::workspace::Workspace;
 
 /// The programs, each with a corpus of its name.
-const TARGETS: [&str; 5] = ["sse", "members", "multipart", "error_shape", "health"];
+const TARGETS: [&str; 6] = [
+    "sse",
+    "shapes",
+    "members",
+    "multipart",
+    "error_shape",
+    "health",
+];
 
 /// How long each looks for something new, in seconds. Long hunts are for whoever changes a parser.
 const SECONDS: u32 = 5;

@@ -6,6 +6,7 @@
 mod bench;
 mod browser;
 mod build;
+mod differential;
 mod fuzz;
 mod job;
 mod options;

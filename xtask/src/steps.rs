@@ -9,6 +9,7 @@ use anyhow::Result;
 
 use crate::browser;
 use crate::build;
+use crate::differential;
 use crate::fuzz;
 use crate::job::Progress;
 use crate::panel;
@@ -67,6 +68,11 @@ pub const ALL: &[Step] = &[
         name: "fuzz",
         about: "the parsers of foreign bytes: known inputs, then new ones for some seconds",
         run: fuzz::run,
+    },
+    Step {
+        name: "differential",
+        about: "requests mean to the gateway what they mean to parsers of Python, Node.js and Go",
+        run: differential::run,
     },
     Step {
         name: "tidy",

@@ -16,6 +16,14 @@ export class Api {
     return this.#call("POST", "/channels", 201, channel);
   }
 
+  changeChannel(id, change) {
+    return this.#call("PATCH", `/channels/${id}`, 200, change);
+  }
+
+  changeKey(id, change) {
+    return this.#call("PATCH", `/keys/${id}`, 200, change);
+  }
+
   createKey(key) {
     return this.#call("POST", "/keys", 201, key);
   }

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 
 let asked: { url: string; keepalive: boolean }[];
+let conditions: (string | undefined)[];
 let status: number;
 let leave: () => void;
 let undo: typeof import("./undo");
@@ -9,9 +10,11 @@ beforeEach(async () => {
   vi.resetModules();
   vi.useFakeTimers();
   asked = [];
+  conditions = [];
   status = 204;
-  vi.stubGlobal("fetch", (url: string, { keepalive }: { keepalive: boolean }) => {
-    asked.push({ url, keepalive });
+  vi.stubGlobal("fetch", (url: string, { keepalive, headers }: RequestInit) => {
+    asked.push({ url, keepalive: keepalive ?? false });
+    conditions.push((headers as Record<string, string>)["if-match"]);
     return Promise.resolve(new Response(status === 204 ? null : "{}", { status }));
   });
   vi.stubGlobal("addEventListener", (_: string, listener: () => void) => {
@@ -26,7 +29,7 @@ afterEach(() => {
 });
 
 it("deletes when the time to undo is over, and not before", async () => {
-  undo.deleteLater("ch_1", "One");
+  undo.deleteLater({ id: "ch_1", name: "One", revision: null });
   expect(undo.isDeleted("ch_1")).toBe(true);
   await vi.advanceTimersByTimeAsync(undo.UNDO_MS - 1);
   expect(asked).toEqual([]);
@@ -35,7 +38,7 @@ it("deletes when the time to undo is over, and not before", async () => {
 });
 
 it("deletes nothing that was taken back", async () => {
-  undo.deleteLater("ch_1", "One");
+  undo.deleteLater({ id: "ch_1", name: "One", revision: null });
   undo.undo("ch_1");
   expect(undo.isDeleted("ch_1")).toBe(false);
   await vi.advanceTimersByTimeAsync(2 * undo.UNDO_MS);
@@ -43,7 +46,7 @@ it("deletes nothing that was taken back", async () => {
 });
 
 it("waits for whoever considers it", async () => {
-  undo.deleteLater("ch_1", "One");
+  undo.deleteLater({ id: "ch_1", name: "One", revision: null });
   undo.pause("ch_1");
   await vi.advanceTimersByTimeAsync(5 * undo.UNDO_MS);
   expect(asked).toEqual([]);
@@ -53,11 +56,11 @@ it("waits for whoever considers it", async () => {
 });
 
 it("deletes at once when the reader leaves or logs out", async () => {
-  undo.deleteLater("ch_1", "One");
+  undo.deleteLater({ id: "ch_1", name: "One", revision: null });
   leave();
   expect(asked).toEqual([{ url: "/admin/api/channels/ch_1", keepalive: true }]);
   undo.undo("ch_1");
-  undo.deleteLater("ch_2", "Two");
+  undo.deleteLater({ id: "ch_2", name: "Two", revision: null });
   undo.pause("ch_2");
   await undo.deleteWaiting();
   expect(asked.map(({ url }) => url)).toEqual([
@@ -68,8 +71,27 @@ it("deletes at once when the reader leaves or logs out", async () => {
 
 it("shows it again, and why, when the gateway refuses", async () => {
   status = 503;
-  undo.deleteLater("ch_1", "One");
+  undo.deleteLater({ id: "ch_1", name: "One", revision: null });
   await vi.advanceTimersByTimeAsync(undo.UNDO_MS);
   expect(undo.isDeleted("ch_1")).toBe(false);
   expect(undo.deletions.value[0]?.failure).toMatchObject({ status: 503 });
+});
+
+it("deletes only what was seen, and whatever it is when told to", async () => {
+  status = 412;
+  undo.deleteLater({ id: "ch_1", name: "One", revision: "abc" });
+  await vi.advanceTimersByTimeAsync(undo.UNDO_MS);
+  expect(conditions).toEqual(['"abc"']);
+  expect(undo.isDeleted("ch_1")).toBe(false);
+  expect(undo.deletions.value[0]?.failure).toMatchObject({ status: 412 });
+  status = 204;
+  await undo.deleteAnyway("ch_1");
+  expect(conditions).toEqual(['"abc"', undefined]);
+  expect(undo.gone.value).toEqual(["ch_1"]);
+});
+
+it("keeps the condition when the reader leaves", () => {
+  undo.deleteLater({ id: "ch_1", name: "One", revision: "abc" });
+  leave();
+  expect(conditions).toEqual(['"abc"']);
 });

@@ -9,6 +9,8 @@ export const UNDO_MS = 10_000;
 export interface Deletion {
   id: string;
   name: string;
+  /** The state that was chosen to be deleted; `null`: any. */
+  revision: string | null;
   /** Set when the gateway refused. */
   failure: Failure | null;
 }
@@ -21,9 +23,9 @@ export function isDeleted(id: string): boolean {
   return deletions.value.some((one) => one.id === id && one.failure === null);
 }
 
-export function deleteLater(id: string, name: string): void {
+export function deleteLater({ id, name, revision }: Omit<Deletion, "failure">): void {
   drop(id);
-  deletions.value = [...deletions.value, { id, name, failure: null }];
+  deletions.value = [...deletions.value, { id, name, revision, failure: null }];
   resume(id);
 }
 
@@ -53,9 +55,21 @@ function drop(id: string): void {
   deletions.value = deletions.value.filter((one) => one.id !== id);
 }
 
+/** Deletes it whatever it has become, after it was refused because it has changed. */
+export function deleteAnyway(id: string): Promise<void> {
+  deletions.value = deletions.value.map((one) =>
+    one.id === id ? { ...one, revision: null, failure: null } : one,
+  );
+  return deleteNow(id);
+}
+
+function revisionOf(id: string): string | null {
+  return deletions.value.find((one) => one.id === id)?.revision ?? null;
+}
+
 async function deleteNow(id: string): Promise<void> {
   timers.delete(id);
-  const result = await deleteChannel(id);
+  const result = await deleteChannel(id, revisionOf(id));
   const isGone = result.ok || (result.failure.kind === "refused" && result.failure.status === 404);
   if (isGone) {
     // The list may still hold it until it is asked for again; by then it is gone there, too.
@@ -89,6 +103,6 @@ export async function deleteWaiting(): Promise<void> {
 
 addEventListener("pagehide", () => {
   for (const id of waiting()) {
-    void deleteChannel(id, true);
+    void deleteChannel(id, revisionOf(id), true);
   }
 });

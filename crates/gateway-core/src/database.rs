@@ -1,11 +1,9 @@
 //! The database as the core uses it: every call has an end, and an older schema is brought up to date before anything
 //! else. Owns no statement: they stand with what they keep.
 
-use std::pin::pin;
 use std::time::Duration;
 
-use futures_util::future::{self, Either};
-
+use crate::patience::timeout;
 use crate::ports::{Clock, Place, Sql};
 use crate::sql::{Row, SqlError, SqlErrorKind, Statement};
 use crate::usage::schema;
@@ -17,15 +15,13 @@ pub async fn transact<P: Sql + Clock>(
     statements: Vec<Statement>,
     patience: Duration,
 ) -> Result<Vec<Vec<Row>>, SqlError> {
-    let work = pin!(ports.transact(place, statements));
-    let timer = pin!(ports.sleep(patience));
-    match future::select(work, timer).await {
-        Either::Left((outcome, _)) => outcome,
-        Either::Right(_) => Err(failed(format!(
+    let outcome = timeout(ports, patience, ports.transact(place, statements)).await;
+    outcome.unwrap_or_else(|| {
+        Err(failed(format!(
             "no answer within {} ms",
             patience.as_millis()
-        ))),
-    }
+        )))
+    })
 }
 
 /// Runs one statement that only reads.

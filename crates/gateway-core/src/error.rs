@@ -88,6 +88,8 @@ pub struct GatewayError {
 pub enum Case {
     /// The body is no JSON object.
     InvalidJson,
+    /// The members of the body, or the parts of a form, can be read in more than one way.
+    AmbiguousBody,
     /// The body names no model.
     ModelRequired,
     /// A value of the request is not acceptable.
@@ -130,6 +132,8 @@ pub enum Case {
     CrossOrigin,
     /// The object was changed by someone else in between, again and again.
     Conflict,
+    /// `If-Match` names another state of the object than the present one.
+    ChangedMeanwhile,
     /// The store does not answer.
     StoreUnavailable,
     /// The gateway's own setting is wrong.
@@ -141,6 +145,7 @@ impl Case {
         const INVALID: &str = "invalid_request_error";
         match self {
             Self::InvalidJson => (StatusCode::BAD_REQUEST, INVALID, "invalid_json"),
+            Self::AmbiguousBody => (StatusCode::BAD_REQUEST, INVALID, "ambiguous_body"),
             Self::ModelRequired => (StatusCode::BAD_REQUEST, INVALID, "model_required"),
             Self::InvalidValue => (StatusCode::BAD_REQUEST, INVALID, "invalid_value"),
             Self::InvalidApiKey => (StatusCode::UNAUTHORIZED, INVALID, "invalid_api_key"),
@@ -196,6 +201,11 @@ impl Case {
             ),
             Self::CrossOrigin => (StatusCode::FORBIDDEN, INVALID, "cross_origin"),
             Self::Conflict => (StatusCode::CONFLICT, INVALID, "conflict"),
+            Self::ChangedMeanwhile => (
+                StatusCode::PRECONDITION_FAILED,
+                INVALID,
+                "changed_meanwhile",
+            ),
             Self::StoreUnavailable => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "server_error",
@@ -220,7 +230,8 @@ impl Case {
                 param: None,
                 code: Some(code.to_owned()),
             }),
-            retry_after_s: None,
+            // A store that was away may be back at once.
+            retry_after_s: matches!(self, Self::StoreUnavailable).then_some(1),
             exhausted: false,
             allow: None,
         }

@@ -7,12 +7,15 @@
 
 pub mod admin;
 pub mod attempt;
+pub mod backoff;
 pub mod config;
 pub mod database;
 pub mod error;
 pub mod ids;
 pub mod joined;
 pub mod limit;
+pub mod logging;
+pub mod patience;
 pub mod ports;
 pub mod provider;
 pub mod proxy;

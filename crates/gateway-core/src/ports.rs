@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::logging::LogPolicy;
 use crate::sql::{Row, SqlError, Statement};
 use crate::units::Timestamp;
 
@@ -33,8 +34,17 @@ pub trait Random {
 
 /// A place to write one line of the gateway's own log.
 pub trait Log {
-    /// Writes one line. Never called with a secret in it.
+    /// Writes one line, in the form and only if [`Log::policy`] says so: see [`LogPolicy::note`]. Never called with a
+    /// secret in it.
     fn line(&self, text: fmt::Arguments<'_>);
+    /// Writes a line whose form is decided already.
+    fn finished_line(&self, text: fmt::Arguments<'_>) {
+        self.line(text);
+    }
+    /// Which lines the gateway writes.
+    fn policy(&self) -> LogPolicy {
+        LogPolicy::ALL
+    }
 }
 
 /// Work that goes on after the response.
@@ -67,6 +77,9 @@ pub enum Record {
     SessionSecret,
     /// Failed logins, for the throttle.
     LoginFailures,
+    /// Failed logins of devices that have logged in before. Apart from the others', so that no stranger can come in the
+    /// way of a write.
+    DeviceFailures,
     /// Sessions that were logged out before their time.
     EndedSessions,
     /// What is known of upstream keys, channels and models that failed.
@@ -82,6 +95,7 @@ impl Record {
             Self::Config => "gateway/config",
             Self::SessionSecret => "gateway/session-secret",
             Self::LoginFailures => "gateway/login-failures",
+            Self::DeviceFailures => "gateway/device-failures",
             Self::EndedSessions => "gateway/ended-sessions",
             Self::Health => "gateway/health",
             Self::DroppedRecords => "gateway/dropped-records",
@@ -161,12 +175,26 @@ pub enum SendErrorKind {
     Tls,
     /// The connection broke, or the peer spoke no HTTP.
     Reset,
+    /// The same before anything of the response, on a connection that the host may have kept from an earlier call: its
+    /// peer may just have closed it for being idle. Only from [`Upstream::send`], by hosts that cannot tell.
+    MaybeStale,
     /// The response's head, or a further piece of its body, did not arrive in time.
     Timeout,
     /// The host does not allow calls to this origin.
     Denied,
     /// The host ended the call since the client has left whose request it was for. Says nothing of the upstream.
     ClientGone,
+}
+
+impl SendErrorKind {
+    /// What a connection that broke again counts as.
+    #[must_use]
+    pub const fn repeated(self) -> Self {
+        match self {
+            Self::MaybeStale => Self::Reset,
+            kind => kind,
+        }
+    }
 }
 
 /// A call that got no whole response.

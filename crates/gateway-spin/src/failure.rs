@@ -15,6 +15,18 @@ pub fn send_error(code: &ErrorCode) -> SendError {
     }
 }
 
+/// A body that broke: there is a response, so its connection was none that had been closed before.
+pub fn broken_body(code: &ErrorCode) -> SendError {
+    let error = send_error(code);
+    match error.kind {
+        SendErrorKind::MaybeStale => SendError {
+            kind: SendErrorKind::Reset,
+            ..error
+        },
+        _ => error,
+    }
+}
+
 /// A request that never left, since the host refused to build it.
 pub fn refused(detail: impl Into<String>) -> SendError {
     SendError {
@@ -76,8 +88,9 @@ fn kind(code: &ErrorCode) -> SendErrorKind {
         | ErrorCode::HttpResponseTransferCoding(_)
         | ErrorCode::HttpResponseContentCoding(_)
         | ErrorCode::HttpUpgradeFailed
-        | ErrorCode::HttpProtocolError
         | ErrorCode::InternalError(_) => SendErrorKind::Reset,
+        // All that Spin says of a connection that broke; the local host says it where it cannot retry by itself.
+        ErrorCode::HttpProtocolError => SendErrorKind::MaybeStale,
     }
 }
 
@@ -124,7 +137,7 @@ mod tests {
             (ErrorCode::ConnectionRefused, SendErrorKind::Connect),
             (ErrorCode::ConnectionTimeout, SendErrorKind::Connect),
             (ErrorCode::TlsCertificateError, SendErrorKind::Tls),
-            (ErrorCode::HttpProtocolError, SendErrorKind::Reset),
+            (ErrorCode::HttpProtocolError, SendErrorKind::MaybeStale),
             (ErrorCode::ConnectionTerminated, SendErrorKind::Reset),
             (ErrorCode::ConnectionReadTimeout, SendErrorKind::Timeout),
             (ErrorCode::HttpRequestDenied, SendErrorKind::Denied),
@@ -140,6 +153,14 @@ mod tests {
         for (code, expected) in cases {
             assert_eq!(send_error(&code).kind, expected, "{code:?}");
         }
+    }
+
+    #[test]
+    fn a_broken_body_is_never_a_stale_connection() {
+        let error = broken_body(&ErrorCode::HttpProtocolError);
+        assert_eq!(error.kind, SendErrorKind::Reset);
+        let error = broken_body(&ErrorCode::ConnectionReadTimeout);
+        assert_eq!(error.kind, SendErrorKind::Timeout);
     }
 
     #[test]

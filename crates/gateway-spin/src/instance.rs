@@ -6,6 +6,7 @@ use std::fmt;
 use std::future::Future;
 use std::time::Duration;
 
+use gateway_core::logging::LogPolicy;
 use gateway_core::ports::{Background, Clock, Log, Random};
 use gateway_core::units::Timestamp;
 use rand::Rng as _;
@@ -49,7 +50,17 @@ impl Random for SpinPorts {
 
 impl Log for SpinPorts {
     fn line(&self, text: fmt::Arguments<'_>) {
+        if let Some(text) = log::policy().note(self.now(), text) {
+            log::line(format_args!("{text}"));
+        }
+    }
+
+    fn finished_line(&self, text: fmt::Arguments<'_>) {
         log::line(text);
+    }
+
+    fn policy(&self) -> LogPolicy {
+        log::policy()
     }
 }
 

@@ -23,6 +23,7 @@ mod upstream;
 
 pub use body::Incoming;
 pub use instance::SpinPorts;
+pub use log::configure as configure_log;
 pub use serve::{Authority, serve};
 pub use settings::{SettingError, setting};
 /// The bindings with which a component exports its handler.

@@ -21,7 +21,7 @@ use spin_sdk::wasip3::wit_bindgen::{FutureWriter, StreamReader};
 use spin_sdk::wasip3::{wit_future, wit_stream};
 
 use crate::body::{Incoming, TrailersResult};
-use crate::failure::{header_error, refused, send_error};
+use crate::failure::{broken_body, header_error, refused, send_error};
 use crate::instance::SpinPorts;
 use crate::serve::{fields, header_map};
 
@@ -52,7 +52,7 @@ impl Body for ResponseBody {
     ) -> Poll<Option<Result<Frame<Bytes>, SendError>>> {
         Pin::new(&mut self.get_mut().0)
             .poll_frame(context)
-            .map(|frame| frame.map(|result| result.map_err(|code| send_error(&code))))
+            .map(|frame| frame.map(|result| result.map_err(|code| broken_body(&code))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -189,7 +189,7 @@ async fn transmit(request: Request, mut upload: Option<Upload>) -> Result<Respon
 }
 
 fn incoming(response: Response, is_head: bool) -> Result<http::Response<ResponseBody>, SendError> {
-    let no_http = || send_error(&ErrorCode::HttpProtocolError);
+    let no_http = || broken_body(&ErrorCode::HttpProtocolError);
     let status = StatusCode::from_u16(response.get_status_code()).map_err(|_| no_http())?;
     let headers = header_map(response.get_headers().copy_all()).map_err(|()| no_http())?;
     let bodiless =

@@ -25,7 +25,7 @@ use gateway_core::units::Timestamp;
 use http_body_util::BodyExt as _;
 
 pub use database::{DatabaseFault, MemoryDatabase};
-pub use store::MemoryStore;
+pub use store::{MemoryStore, Misreport};
 pub use upstream::{FakeBody, FakeReply, FakeUpstream, Recorded};
 
 /// When every test begins: 2026-11-22T00:00:00Z.

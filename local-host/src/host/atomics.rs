@@ -22,7 +22,7 @@ pub struct Cas {
 }
 
 impl atomics::HostCas for Instance {
-    fn new(&mut self, bucket: Resource<Store>, key: String) -> Answer<Resource<Cas>, Error> {
+    async fn new(&mut self, bucket: Resource<Store>, key: String) -> Answer<Resource<Cas>, Error> {
         let store = self.table.get(&bucket)?.clone();
         let cas = self.table.push(Cas {
             store,
@@ -32,7 +32,11 @@ impl atomics::HostCas for Instance {
         Ok(cas.map_err(|_| Error::Other("too many open swaps".to_owned())))
     }
 
-    fn current(&mut self, cas: Resource<Cas>) -> Answer<Option<Vec<u8>>, Error> {
+    async fn current(&mut self, cas: Resource<Cas>) -> Answer<Option<Vec<u8>>, Error> {
+        let store = self.table.get(&cas)?.store.clone();
+        if let Err(refused) = store.meet_fault().await {
+            return Ok(Err(Error::Other(refused.to_string())));
+        }
         let cas = self.table.get_mut(&cas)?;
         Ok(match cas.store.get(&cas.key) {
             Ok(value) => {
@@ -50,28 +54,32 @@ impl atomics::HostCas for Instance {
 }
 
 impl atomics::Host for Instance {
-    fn increment(
+    async fn increment(
         &mut self,
         bucket: Resource<Store>,
         key: String,
         delta: i64,
     ) -> Answer<i64, Error> {
-        Ok(self
-            .table
-            .get(&bucket)?
-            .increment(&key, delta)
-            .map_err(|error| {
-                Error::Other(match error {
-                    IncrementError::NotACounter => {
-                        format!("{key:?} holds no counter that can take {delta}")
-                    }
-                    IncrementError::Sqlite(error) => sqlite_failed(&error),
-                })
-            }))
+        let store = self.table.get(&bucket)?.clone();
+        if let Err(refused) = store.meet_fault().await {
+            return Ok(Err(Error::Other(refused.to_string())));
+        }
+        Ok(store.increment(&key, delta).map_err(|error| {
+            Error::Other(match error {
+                IncrementError::NotACounter => {
+                    format!("{key:?} holds no counter that can take {delta}")
+                }
+                IncrementError::Sqlite(error) => sqlite_failed(&error),
+            })
+        }))
     }
 
-    fn swap(&mut self, cas: Resource<Cas>, value: Vec<u8>) -> Answer<(), CasError> {
+    async fn swap(&mut self, cas: Resource<Cas>, value: Vec<u8>) -> Answer<(), CasError> {
         let Cas { store, key, seen } = self.table.delete(cas)?;
+        if let Err(refused) = store.meet_fault().await {
+            let error = Error::Other(refused.to_string());
+            return Ok(Err(CasError::StoreError(error)));
+        }
         let failed = |error| CasError::StoreError(Error::Other(sqlite_failed(&error)));
         match store.swap(&key, seen.as_deref(), &value) {
             Ok(true) => Ok(Ok(())),

@@ -15,7 +15,7 @@ type Answer<T, E> = wasmtime::Result<Result<T, E>>;
 
 impl Host {
     /// Runs `call` on the store behind a handle.
-    fn on<T, R>(
+    async fn on<T, R>(
         accessor: &Accessor<T, Self>,
         store: &Resource<Store>,
         call: impl FnOnce(&Store) -> rusqlite::Result<R>,
@@ -24,6 +24,9 @@ impl Host {
         T: 'static,
     {
         let store = accessor.with(|mut access| access.get().table.get(store).cloned())?;
+        if let Err(refused) = store.meet_fault().await {
+            return Ok(Err(Error::Other(refused.to_string())));
+        }
         Ok(call(&store).map_err(|e| Error::Other(sqlite_failed(&e))))
     }
 }
@@ -56,7 +59,7 @@ impl<T: Send> spin::HostStoreWithStore<T> for Host {
         store: Resource<Store>,
         key: String,
     ) -> Answer<Option<Vec<u8>>, Error> {
-        Self::on(accessor, &store, |s| s.get(&key))
+        Self::on(accessor, &store, |s| s.get(&key)).await
     }
 
     async fn set(
@@ -65,7 +68,7 @@ impl<T: Send> spin::HostStoreWithStore<T> for Host {
         key: String,
         value: Vec<u8>,
     ) -> Answer<(), Error> {
-        Self::on(accessor, &store, |s| s.set(&key, &value))
+        Self::on(accessor, &store, |s| s.set(&key, &value)).await
     }
 
     async fn delete(
@@ -73,7 +76,7 @@ impl<T: Send> spin::HostStoreWithStore<T> for Host {
         store: Resource<Store>,
         key: String,
     ) -> Answer<(), Error> {
-        Self::on(accessor, &store, |s| s.delete(&key))
+        Self::on(accessor, &store, |s| s.delete(&key)).await
     }
 
     async fn exists(
@@ -81,14 +84,14 @@ impl<T: Send> spin::HostStoreWithStore<T> for Host {
         store: Resource<Store>,
         key: String,
     ) -> Answer<bool, Error> {
-        Self::on(accessor, &store, |s| s.exists(&key))
+        Self::on(accessor, &store, |s| s.exists(&key)).await
     }
 
     async fn get_keys(
         accessor: &Accessor<T, Self>,
         store: Resource<Store>,
     ) -> wasmtime::Result<(StreamReader<String>, FutureReader<Result<(), Error>>)> {
-        let (keys, end) = match Self::on(accessor, &store, Store::keys)? {
+        let (keys, end) = match Self::on(accessor, &store, Store::keys).await? {
             Ok(keys) => (keys, Ok(())),
             Err(error) => (Vec::new(), Err(error)),
         };

@@ -24,6 +24,8 @@ use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tower_service::Service;
 
+use super::kept::Trace;
+
 tokio::task_local! {
     /// The request for which a connection may have to be made; the pool passes nothing but the address on.
     pub static CONNECTING: Arc<Connecting>;
@@ -109,11 +111,12 @@ impl Connector {
             _ => None,
         };
         let tcp = self.tcp.call(uri).await?.into_inner();
-        let stream = match server_name {
-            Some(name) => Stream::Tls(Box::new(self.tls.connect(name, tcp).await?)),
-            None => Stream::Plain(tcp),
+        let socket = match server_name {
+            Some(name) => Socket::Tls(Box::new(self.tls.connect(name, tcp).await?)),
+            None => Socket::Plain(tcp),
         };
-        Ok(TokioIo::new(stream))
+        let trace = Trace::default();
+        Ok(TokioIo::new(Stream { socket, trace }))
     }
 }
 
@@ -163,20 +166,38 @@ impl Service<Uri> for Connector {
     }
 }
 
-/// A connection with or without TLS.
-pub enum Stream {
+/// A connection with or without TLS, and what is known of it.
+pub struct Stream {
+    socket: Socket,
+    trace: Trace,
+}
+
+enum Socket {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
 }
 
 impl Connection for Stream {
     fn connected(&self) -> Connected {
-        match self {
-            Self::Tls(tls) if tls.get_ref().1.alpn_protocol() == Some(b"h2") => {
-                Connected::new().negotiated_h2()
+        let connected = Connected::new().extra(self.trace.clone());
+        match &self.socket {
+            Socket::Tls(tls) if tls.get_ref().1.alpn_protocol() == Some(b"h2") => {
+                connected.negotiated_h2()
             }
-            _ => Connected::new(),
+            _ => connected,
         }
+    }
+}
+
+impl Stream {
+    /// Notes what became of a write.
+    fn wrote<T>(&self, outcome: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        match &outcome {
+            Poll::Ready(Ok(_)) => self.trace.wrote(),
+            Poll::Ready(Err(_)) => self.trace.broke(),
+            Poll::Pending => {}
+        }
+        outcome
     }
 }
 
@@ -186,10 +207,18 @@ impl tokio::io::AsyncRead for Stream {
         cx: &mut Context<'_>,
         buffer: &mut tokio::io::ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
-            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
+        let this = self.get_mut();
+        let before = buffer.filled().len();
+        let outcome = match &mut this.socket {
+            Socket::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Socket::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
+        };
+        match &outcome {
+            Poll::Ready(Ok(())) => this.trace.read(buffer.filled().len() - before),
+            Poll::Ready(Err(_)) => this.trace.broke(),
+            Poll::Pending => {}
         }
+        outcome
     }
 }
 
@@ -199,23 +228,25 @@ impl tokio::io::AsyncWrite for Stream {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
-        }
+        let this = self.get_mut();
+        let outcome = match &mut this.socket {
+            Socket::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Socket::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+        };
+        this.wrote(outcome)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        match &mut self.get_mut().socket {
+            Socket::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Socket::Tls(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        match &mut self.get_mut().socket {
+            Socket::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Socket::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 
@@ -224,16 +255,18 @@ impl tokio::io::AsyncWrite for Stream {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
-            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
-        }
+        let this = self.get_mut();
+        let outcome = match &mut this.socket {
+            Socket::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+            Socket::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+        };
+        this.wrote(outcome)
     }
 
     fn is_write_vectored(&self) -> bool {
-        match self {
-            Self::Plain(stream) => stream.is_write_vectored(),
-            Self::Tls(stream) => stream.is_write_vectored(),
+        match &self.socket {
+            Socket::Plain(stream) => stream.is_write_vectored(),
+            Socket::Tls(stream) => stream.is_write_vectored(),
         }
     }
 }

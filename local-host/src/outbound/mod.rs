@@ -8,11 +8,11 @@ use std::{
 };
 
 use anyhow::Result;
-use http::{Request, Response};
+use http::{Request, Response, request::Parts};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper_util::{
-    client::legacy::Client,
+    client::legacy::{Client, connect::capture_connection},
     rt::{TokioExecutor, TokioTimer},
 };
 use tokio_util::sync::CancellationToken;
@@ -21,9 +21,13 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 mod body;
 mod connect;
 mod failure;
+mod kept;
+mod replay;
 
 use body::ResponseBody;
 use connect::{CONNECTING, Connecting, Connector, Since};
+use kept::POOL_IDLE;
+use replay::{Replay, Sending};
 
 /// What wasi-http expects of a hook that sends: the response, and a future that drives the rest of the connection.
 pub type Reply = (
@@ -31,8 +35,6 @@ pub type Reply = (
     Box<dyn Future<Output = Result<(), Error>> + Send>,
 );
 
-/// An idle connection is closed after this; most servers keep theirs at least so long.
-const POOL_IDLE: Duration = Duration::from_secs(55);
 /// Where the component asks for nothing else.
 const DEFAULT_CONNECT: Duration = Duration::from_mins(1);
 const DEFAULT_FIRST_BYTE: Duration = Duration::from_mins(10);
@@ -42,7 +44,9 @@ const CONNECT_RECHECK: Duration = Duration::from_millis(50);
 
 /// The pool.
 pub struct Outbound {
-    client: Client<Connector, WasiBody>,
+    client: Client<Connector, Sending>,
+    /// Makes a connection for each request.
+    fresh: Client<Connector, Sending>,
 }
 
 impl Outbound {
@@ -55,13 +59,15 @@ impl Outbound {
     }
 
     fn with(connector: Connector) -> Self {
-        let client = Client::builder(TokioExecutor::new())
+        let mut builder = Client::builder(TokioExecutor::new());
+        builder
             .pool_idle_timeout(POOL_IDLE)
             .pool_timer(TokioTimer::new())
             .http2_adaptive_window(true)
-            .timer(TokioTimer::new())
-            .build(connector);
-        Self { client }
+            .timer(TokioTimer::new());
+        let client = builder.build(connector.clone());
+        let fresh = builder.pool_max_idle_per_host(0).build(connector);
+        Self { client, fresh }
     }
 
     /// Sends a request and waits for the head of its response. `gone` ends it at any time, also while its body streams.
@@ -88,30 +94,78 @@ impl Outbound {
         Ok((response, Box::new(std::future::ready(Ok(())))))
     }
 
+    /// Sends the request, and once more on a new connection if it met the end of a kept one. RFC 9110, 9.2.2 leaves a
+    /// request with effects to a client that knows that it was not applied; that nothing of a response came on a
+    /// connection that was idle before is what clients take for that.
     async fn head(
         &self,
         request: Request<WasiBody>,
         options: RequestOptions,
     ) -> Result<Response<Incoming>, Error> {
-        let connecting = Arc::new(Connecting::new(
-            options.connect_timeout.unwrap_or(DEFAULT_CONNECT),
-        ));
-        let first_byte = options.first_byte_timeout.unwrap_or(DEFAULT_FIRST_BYTE);
-        let response = CONNECTING.scope(Arc::clone(&connecting), self.client.request(request));
-        let mut response = pin!(response);
-        let mut deadline = Instant::now() + first_byte;
-        loop {
-            tokio::select! {
-                response = &mut response => return response.map_err(|e| failure::of_request(&e)),
-                () = tokio::time::sleep_until(deadline.into()) => {
-                    // Connecting has its own timeout; the first byte's runs from its end.
-                    let now = Instant::now();
-                    deadline = match connecting.since() {
-                        Some(Since::Trying) => now + CONNECT_RECHECK,
-                        Some(Since::Connected(at)) if at + first_byte > now => at + first_byte,
-                        _ => return Err(Error::HttpResponseTimeout),
-                    };
-                }
+        let (parts, body) = request.into_parts();
+        let body = Replay::new(body);
+        let first = Request::from_parts(parts.clone(), body.body());
+        match exchange(&self.client, first, &options).await {
+            Ok(response) => Ok(response),
+            Err(Failed { error, is_stale }) if !is_stale => Err(error),
+            // The component may know more: this code says that the connection may have been a kept one.
+            Err(_) if !body.is_whole() => Err(Error::HttpProtocolError),
+            Err(_) => self.head_on_new_connection(parts, &body, &options).await,
+        }
+    }
+
+    async fn head_on_new_connection(
+        &self,
+        parts: Parts,
+        body: &Replay,
+        options: &RequestOptions,
+    ) -> Result<Response<Incoming>, Error> {
+        let request = Request::from_parts(parts, body.body());
+        let response = exchange(&self.fresh, request, options).await;
+        response.map_err(|failed| failed.error)
+    }
+}
+
+/// Why there is no response.
+struct Failed {
+    error: Error,
+    /// Nothing but a kept connection had come to its end.
+    is_stale: bool,
+}
+
+async fn exchange(
+    client: &Client<Connector, Sending>,
+    mut request: Request<Sending>,
+    options: &RequestOptions,
+) -> Result<Response<Incoming>, Failed> {
+    let connecting = Arc::new(Connecting::new(
+        options.connect_timeout.unwrap_or(DEFAULT_CONNECT),
+    ));
+    let first_byte = options.first_byte_timeout.unwrap_or(DEFAULT_FIRST_BYTE);
+    let connection = capture_connection(&mut request);
+    let response = CONNECTING.scope(Arc::clone(&connecting), client.request(request));
+    let mut response = pin!(response);
+    let mut deadline = Instant::now() + first_byte;
+    loop {
+        tokio::select! {
+            response = &mut response => {
+                let response = response.map_err(|error| Failed {
+                    is_stale: kept::was_stale(&error),
+                    error: failure::of_request(&error),
+                })?;
+                kept::answered(response.extensions(), response.headers(), &connection);
+                return Ok(response);
+            }
+            () = tokio::time::sleep_until(deadline.into()) => {
+                // Connecting has its own timeout; the first byte's runs from its end.
+                let now = Instant::now();
+                deadline = match connecting.since() {
+                    Some(Since::Trying) => now + CONNECT_RECHECK,
+                    Some(Since::Connected(at)) if at + first_byte > now => at + first_byte,
+                    _ => {
+                        return Err(Failed { error: Error::HttpResponseTimeout, is_stale: false });
+                    }
+                };
             }
         }
     }

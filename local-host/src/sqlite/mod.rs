@@ -1,6 +1,6 @@
 //! SQLite databases of components: one file per label that exists, as many connections as components open. Owns
 //! whose turn it is and where the work runs; knows no WIT. How a statement runs is in `session`, what it may do in
-//! `guard`, faults for tests in `fault`.
+//! `guard`, faults for tests in `crate::fault`.
 //!
 //! A statement may take milliseconds (a commit that folds the log into the file) or seconds (somebody else holds the
 //! lock), so that all of it runs on threads that may block, a bounded number of them.
@@ -23,11 +23,10 @@ use tokio::{
     task::spawn_blocking,
 };
 
-mod fault;
 mod guard;
 mod session;
 
-pub use fault::Fault;
+use crate::fault::Fault;
 use session::{Flags, Idle, Run, Session, Wish};
 
 /// The only label that exists, as in Spin without a runtime configuration.
@@ -124,7 +123,7 @@ impl Databases {
         job: impl FnOnce() -> R + Send + 'static,
     ) -> Result<R, Error> {
         if let Some(fault) = &self.fault {
-            fault.meet().await?;
+            fault.meet().await.map_err(|e| Error::Io(e.to_string()))?;
         }
         let permit = Arc::clone(&self.running).acquire_owned().await;
         let job = spawn_blocking(move || {

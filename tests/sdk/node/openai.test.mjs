@@ -164,3 +164,18 @@ test("a truncated stream raises", async () => {
   assert.deepEqual(texts, ["one"]);
   assert.equal(error.code, "stream_incomplete");
 });
+
+test("an upstream that never streams is a stream all the same", async () => {
+  const stream = client.chat.completions.stream({ model: "never-streams", messages });
+  const answer = await stream.finalChatCompletion();
+  const { message, finish_reason } = answer.choices[0];
+  assert.equal(message.content, "hi there");
+  assert.deepEqual(message.tool_calls.map((call) => call.id), ["one", "two"]);
+  assert.equal(finish_reason, "tool_calls");
+});
+
+test("an upstream that always streams gives a whole answer all the same", async () => {
+  const answer = await client.chat.completions.create({ model: "always-streams", messages });
+  assert.equal(answer.choices[0].message.content, "hi there");
+  assert.equal(answer.usage.total_tokens, 5);
+});

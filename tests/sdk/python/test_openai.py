@@ -172,3 +172,27 @@ def test_raw_response_headers(client):
     assert raw.headers["x-gateway-attempts"] == "1"
     assert raw.headers["x-gateway-channel"]
     assert json.loads(raw.text)["object"] == "chat.completion"
+
+
+def test_an_upstream_that_never_streams(client):
+    options = {"include_usage": True}
+    with client.chat.completions.stream(
+        model="never-streams", messages=MESSAGES, stream_options=options
+    ) as stream:
+        events = [event.type for event in stream]
+        answer = stream.get_final_completion()
+    assert "content.done" in events
+    message = answer.choices[0].message
+    assert message.content == "hi there"
+    assert [call.id for call in message.tool_calls] == ["one", "two"]
+    assert message.tool_calls[1].function.arguments == '{"a": 1}'
+    assert answer.choices[0].finish_reason == "tool_calls"
+    assert answer.usage.total_tokens == 5
+
+
+def test_an_upstream_that_always_streams(client):
+    answer = client.chat.completions.create(model="always-streams", messages=MESSAGES)
+    assert answer.object == "chat.completion"
+    assert answer.choices[0].message.content == "hi there"
+    assert answer.choices[0].finish_reason == "stop"
+    assert answer.usage.total_tokens == 5

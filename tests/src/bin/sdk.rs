@@ -19,6 +19,19 @@ const FIRST_EVENT: &str = "data: {\"id\":\"c\",\"object\":\"chat.completion.chun
 const FIRST_ERROR: &str =
     "data: {\"error\":{\"code\":502,\"message\":\"provider returned error\"}}\n\n";
 
+const STREAMED_CHAT: &str = "data: {\"id\":\"c\",\"created\":1,\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"hi \"}}]}\n\n\
+     data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"there\"},\"finish_reason\":\"stop\"}]}\n\n\
+     data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":2,\"total_tokens\":5}}\n\n\
+     data: [DONE]\n\n";
+
+/// An answer with text and calls.
+fn whole_chat() -> serde_json::Value {
+    let call = |id: &str| json!({"id": id, "type": "function", "function": {"name": "get", "arguments": "{\"a\": 1}"}});
+    json!({"id": "c", "object": "chat.completion", "created": 1, "model": "never-streams", "choices": [{"index": 0,
+        "message": {"role": "assistant", "content": "hi there", "refusal": null, "tool_calls": [call("one"), call("two")]},
+        "logprobs": null, "finish_reason": "tool_calls"}], "usage": {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}})
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
     match run().await {
@@ -76,6 +89,15 @@ async fn stage() -> Result<Stage> {
         ("truncated", Action::sse([Chunk::new(FIRST_EVENT)])),
     ] {
         stage.upstream.rule(Rule::always(action).key(key));
+    }
+    // Each answers in the other shape than it is asked for.
+    for (name, action) in [
+        ("never-streams", Action::json(200, &whole_chat())),
+        ("always-streams", Action::sse([Chunk::new(STREAMED_CHAT)])),
+    ] {
+        let channel = json!({"keys": [name], "models": [name]});
+        stage.channel(name, &channel).await?;
+        stage.upstream.rule(Rule::always(action).key(name));
     }
     // Each suite has its own, since what failed is left alone for a while.
     for suite in ["python", "node"] {

@@ -44,7 +44,7 @@ async fn a_minimal_channel_gets_the_contracts_defaults() -> Outcome {
     );
 
     assert_eq!(admin.get(&path_of(&channel)).await?, channel);
-    assert_eq!(admin.get("/channels").await?, json!({"data": [channel]}));
+    assert_eq!(admin.list("/channels").await?, json!([channel]));
     for member in ["id", "created_at", "updated_at"] {
         channel
             .as_object_mut()
@@ -186,8 +186,8 @@ async fn every_rule_of_a_channel_is_checked_on_create_and_on_change() -> Outcome
         }
     }
     assert_eq!(
-        admin.get("/channels").await?,
-        json!({"data": [channel]}),
+        admin.list("/channels").await?,
+        json!([channel]),
         "nothing was changed"
     );
     for missing in ["name", "base_url", "keys"] {

@@ -124,6 +124,90 @@ async fn a_wrong_password_is_401_and_the_sixth_attempt_429() -> Outcome {
     Ok(())
 }
 
+/// The right password, as often as `Retry-After` says; the seconds until it is let in.
+async fn persistent(gateway: &Gateway) -> anyhow::Result<u64> {
+    let began = std::time::Instant::now();
+    loop {
+        let reply = login(gateway, PASSWORD).await?;
+        if reply.status == 200 {
+            return Ok(began.elapsed().as_secs());
+        }
+        anyhow::ensure!(reply.status == 429, "{}", reply.text());
+        let seconds: u64 = reply.header("retry-after").unwrap_or_default().parse()?;
+        anyhow::ensure!(seconds <= 30, "{seconds}");
+        tokio::time::sleep(std::time::Duration::from_secs(seconds)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_flood_of_guesses_locks_out_neither_a_known_browser_nor_the_owner() -> Outcome {
+    let gateway = Gateway::start(&Setup::default())?;
+    let first = login(&gateway, PASSWORD).await?;
+    let device = first
+        .headers
+        .get_all("set-cookie")
+        .iter()
+        .filter_map(|line| line.to_str().ok()?.split(';').next())
+        .find(|pair| pair.starts_with("gateway_device="))
+        .unwrap_or_default()
+        .to_owned();
+    let guesses = async {
+        loop {
+            let reply = login(&gateway, "wrong password").await?;
+            anyhow::ensure!([401, 429].contains(&reply.status), "{}", reply.text());
+        }
+    };
+    let owner = async {
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        assert_eq!(login(&gateway, PASSWORD).await?.status, 429);
+        for _ in 0..3 {
+            let known = client()?
+                .post(gateway.url("/admin/api/login"))
+                .header("cookie", &device)
+                .json(&json!({"password": PASSWORD}));
+            let reply = Reply::of(known).await?;
+            assert_eq!(reply.status, 200, "{}", reply.text());
+        }
+        persistent(&gateway).await
+    };
+    tokio::select! {
+        ended = guesses => ended,
+        waited = owner => {
+            let waited = waited?;
+            anyhow::ensure!(waited <= 30, "{waited} s");
+            Ok(())
+        }
+    }
+}
+
+#[tokio::test]
+async fn behind_a_trusted_proxy_attempts_are_counted_per_client() -> Outcome {
+    let gateway = Gateway::start(&Setup::default())?;
+    let admin = Admin::login(&gateway).await?;
+    let mut config = admin.get("/config").await?;
+    config["settings"]["trusted_proxies"] = json!(["127.0.0.0/8", "::1"]);
+    let put = client()?
+        .put(gateway.url("/admin/api/config"))
+        .bearer_auth(admin.token())
+        .json(&config);
+    assert_eq!(Reply::of(put).await?.status, 200);
+    let from = |address: &str, password: &str| {
+        let request = client()?
+            .post(gateway.url("/admin/api/login"))
+            .header("x-forwarded-for", address)
+            .json(&json!({"password": password}));
+        anyhow::Ok(Reply::of(request))
+    };
+    for attempt in 0..6 {
+        let forged = format!("6.6.6.{attempt}, 192.0.2.1");
+        let status = from(&forged, "wrong password")?.await?.status;
+        assert_eq!(status, if attempt < 5 { 401 } else { 429 }, "{attempt}");
+    }
+    assert_eq!(from("192.0.2.1", PASSWORD)?.await?.status, 429);
+    assert_eq!(from("192.0.2.2", PASSWORD)?.await?.status, 200);
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_right_password_clears_the_failures() -> Outcome {
     let gateway = Gateway::start(&Setup::default())?;
@@ -272,5 +356,16 @@ async fn a_changed_password_ends_all_sessions_and_a_restart_does_not() -> Outcom
     );
     assert_eq!(login(&gateway, PASSWORD).await?.status, 401);
     assert_eq!(login(&gateway, "another long password").await?.status, 200);
+    drop(gateway);
+
+    // The old password again does not bring the old sessions back.
+    let gateway = start(PASSWORD)?;
+    assert_eq!(
+        Reply::of(session(&gateway)?.bearer_auth(&token))
+            .await?
+            .status,
+        401
+    );
+    assert_eq!(login(&gateway, PASSWORD).await?.status, 200);
     Ok(())
 }

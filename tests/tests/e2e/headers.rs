@@ -86,7 +86,7 @@ async fn only_known_headers_and_the_channels_own_reach_the_upstream() -> Outcome
 #[tokio::test]
 async fn only_known_headers_of_the_upstream_reach_the_client() -> Outcome {
     let stage = Stage::with_channel().await?;
-    let answer = Action::json(200, &json!({"choices": []}))
+    let answer = Action::json(200, &json!({"choices": [{}]}))
         .header("x-ratelimit-remaining-requests", "59")
         .header("openai-processing-ms", "12")
         .header("openai-version", "2020-10-01")

@@ -4,6 +4,7 @@
 mod admin_channels;
 mod admin_config;
 mod admin_keys;
+mod admin_revisions;
 mod admin_session;
 mod admin_status;
 mod admin_test;
@@ -18,6 +19,7 @@ mod cooldowns;
 mod disconnect;
 mod exhausted;
 mod failover;
+mod faults;
 mod headers;
 mod hedging;
 mod ledger;
@@ -30,12 +32,14 @@ mod passing;
 mod public;
 mod request_body;
 mod resilience;
+mod shapes;
 mod state;
 mod stopping;
 mod streaming;
 mod timeouts;
 mod truncated;
 mod usage;
+mod words;
 
 /// What a test returns: an error is a failure of the machinery, an assertion one of the gateway.
 type Outcome = anyhow::Result<()>;

@@ -35,7 +35,7 @@ async fn a_restart_keeps_channels_and_keys() -> Outcome {
     for _ in 0..2 {
         let gateway = Gateway::start(&setup)?;
         let admin = Admin::login(&gateway).await?;
-        assert_eq!(admin.get("/channels").await?, json!({"data": [channel]}));
+        assert_eq!(admin.list("/channels").await?, json!([channel]));
         let chat = client()?
             .post(gateway.url("/v1/chat/completions"))
             .bearer_auth(&key);

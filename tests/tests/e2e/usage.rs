@@ -139,7 +139,9 @@ async fn the_extra_chunk_and_nothing_else_is_removed() -> Outcome {
                 }
             };
             let whole = ends(events.concat());
-            let without = ends(events.concat().replace(USAGE, ""));
+            // Nor is the null of the other chunks, which they have only since the gateway asked.
+            let without = events.concat().replace(USAGE, "");
+            let without = ends(without.replace(",\"usage\":null", ""));
             let pieces = whole.as_bytes().chunks(size).map(Bytes::copy_from_slice);
             // Now and then a pause, so that the kernel does not put all of them together again.
             let pieces = pieces.enumerate().map(|(number, piece)| {

@@ -35,12 +35,14 @@ describe("every call of the client", () => {
     logout: () => api.logout(),
     session: () => api.session(),
     listChannels: () => api.listChannels(),
+    showChannel: () => api.showChannel("ch_1"),
     createChannel: () => api.createChannel({}),
     changeChannel: () => api.changeChannel("ch_1", {}),
     deleteChannel: () => api.deleteChannel("ch_1"),
     testChannel: () => api.testChannel("ch_1", { stream: true }),
     upstreamModels: () => api.upstreamModels("ch_1"),
     listKeys: () => api.listKeys(),
+    showKey: () => api.showKey("ck_1"),
     createKey: () => api.createKey({}),
     changeKey: () => api.changeKey("ck_1", {}),
     deleteKey: () => api.deleteKey("ck_1"),
@@ -82,5 +84,29 @@ describe("a session that is over", () => {
     api.onSessionOver(renew);
     expect(await api.session()).toMatchObject({ ok: false });
     expect(renew).not.toHaveBeenCalled();
+  });
+});
+
+describe("a change", () => {
+  it("names the state that it is for, and is answered with the new one", async () => {
+    const sent: (string | undefined)[] = [];
+    vi.stubGlobal("fetch", (_: string, { headers }: RequestInit) => {
+      sent.push((headers as Record<string, string>)["if-match"]);
+      const body = JSON.stringify({
+        id: "ck_1",
+        name: "a",
+        hint: "…",
+        enabled: true,
+        limits: {},
+        created_at: "",
+      });
+      // As a proxy weakens it that compresses.
+      return Promise.resolve(new Response(body, { headers: { etag: 'W/"new"' } }));
+    });
+    const result = await api.changeKey("ck_1", {}, "old");
+    expect(result).toMatchObject({ ok: true, value: { revision: "new" } });
+    await api.changeKey("ck_1", {});
+    await api.deleteKey("ck_1", "new");
+    expect(sent).toEqual(['"old"', undefined, '"new"']);
   });
 });

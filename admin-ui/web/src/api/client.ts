@@ -36,18 +36,36 @@ export function onSessionOver(renew: () => Promise<boolean>): void {
 
 const nothing = () => null;
 
+const onlyAt = (revision: string | null): Call =>
+  revision === null ? {} : { ifMatch: `"${revision}"` };
+
+/** Single objects name their state in `ETag`; one that was compressed on its way has a weak one. */
+function withRevision<T extends { revision: string | null }>(read: (body: unknown) => T) {
+  return (body: unknown, response: Response): T => {
+    const revision = /^(?:W\/)?"(.*)"$/.exec(response.headers.get("etag") ?? "")?.[1];
+    return { ...read(body), revision: revision ?? null };
+  };
+}
+
 export const login = (password: string) =>
   call("POST", "/login", nothing, { send: { password }, open: true });
 export const logout = () => call("POST", "/logout", nothing, { send: {}, open: true });
 export const session = () => call("GET", "/session", types.parseSession, { open: true });
 
 export const listChannels = () => call("GET", "/channels", types.parseChannels);
+export const showChannel = (id: string) =>
+  call("GET", `/channels/${id}`, withRevision(types.parseChannel));
+/** Keys that it would have twice are left out and counted. */
 export const createChannel = (send: unknown) =>
-  call("POST", "/channels", types.parseChannel, { send });
-export const changeChannel = (id: string, send: unknown) =>
-  call("PATCH", `/channels/${id}`, types.parseChannel, { send });
-export const deleteChannel = (id: string, keepalive = false) =>
-  call("DELETE", `/channels/${id}`, nothing, { keepalive });
+  call("POST", "/channels?duplicate_keys=skip", withRevision(types.parseChannel), { send });
+/** `revision`: the state that is to be changed, and no other; `null`: any. */
+export const changeChannel = (id: string, send: unknown, revision: string | null = null) =>
+  call("PATCH", `/channels/${id}?duplicate_keys=skip`, withRevision(types.parseChannel), {
+    send,
+    ...onlyAt(revision),
+  });
+export const deleteChannel = (id: string, revision: string | null = null, keepalive = false) =>
+  call("DELETE", `/channels/${id}`, nothing, { keepalive, ...onlyAt(revision) });
 export const testChannel = (id: string, send: { model?: string; stream: boolean }) =>
   call("POST", `/channels/${id}/test`, types.parseTrial, { send, timeoutMs: TRIAL_TIMEOUT_MS });
 /** The models of an upstream as it is being typed, stored or not. */
@@ -56,9 +74,12 @@ export const upstreamModels = (send: unknown) =>
 
 export const listKeys = () => call("GET", "/keys", types.parseClientKeys);
 export const createKey = (send: unknown) => call("POST", "/keys", types.parseCreatedKey, { send });
-export const changeKey = (id: string, send: unknown) =>
-  call("PATCH", `/keys/${id}`, types.parseClientKey, { send });
-export const deleteKey = (id: string) => call("DELETE", `/keys/${id}`, nothing);
+export const showKey = (id: string) =>
+  call("GET", `/keys/${id}`, withRevision(types.parseClientKey));
+export const changeKey = (id: string, send: unknown, revision: string | null = null) =>
+  call("PATCH", `/keys/${id}`, withRevision(types.parseClientKey), { send, ...onlyAt(revision) });
+export const deleteKey = (id: string, revision: string | null = null) =>
+  call("DELETE", `/keys/${id}`, nothing, onlyAt(revision));
 
 export const allowance = (id: string) =>
   call("GET", `/keys/${id}/allowance`, ledger.parseAllowance);

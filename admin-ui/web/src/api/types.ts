@@ -50,6 +50,10 @@ const channel = record({
   azure: nullable(record({ api_version: nullable(text), deployments: or(dictionary(text), {}) })),
   prices,
   updated_at: or(text, ""),
+  /** Names the state that this is, for `If-Match`. */
+  revision: nullable(text),
+  /** New keys that the channel had already. */
+  duplicate_keys: nullable(number),
 });
 export type Channel = Read<typeof channel>;
 
@@ -84,6 +88,8 @@ const clientKey = record({
   limits,
   created_at: text,
   last_used_at: nullable(text),
+  /** As a channel's. */
+  revision: nullable(text),
 });
 export type ClientKey = Read<typeof clientKey>;
 export const parseClientKeys = data(clientKey);

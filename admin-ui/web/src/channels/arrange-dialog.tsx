@@ -2,12 +2,15 @@
 //! that come of it. Nothing is changed before it is saved.
 import { type Signal, useSignal } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
-import { changeChannel } from "../api/client";
+import { changeChannel, showChannel } from "../api/client";
 import type { Failure } from "../api/failure";
 import type { Channel } from "../api/types";
 import { Dialog } from "../components/dialog";
 import { Icon } from "../components/icons";
 import { FailureNotice } from "../components/notice";
+import { type Body, differences } from "../conflict/changes";
+import { ConflictDialog } from "../conflict/conflict-dialog";
+import { type Now, now } from "../conflict/stale";
 import { formatPercent, t } from "../i18n";
 import {
   changesOf,
@@ -39,24 +42,74 @@ export function ArrangeDialog({ channels, onClose, onSaved }: ArrangeProps) {
   const said = useSignal("");
   const busy = useSignal(false);
   const failure = useSignal<Failure | null>(null);
+  const met = useSignal<({ id: string } & Now<Channel>) | null>(null);
   const changes = changesOf(stored.value, slots.value);
 
   async function save() {
     busy.value = true;
     failure.value = null;
-    for (const { id, send } of changes) {
-      const result = await changeChannel(id, send);
-      if (!result.ok) {
-        failure.value = result.failure;
-        break;
+    met.value = null;
+    for (const { id, send } of changesOf(stored.value, slots.value)) {
+      const known = stored.value.find((slot) => slot.id === id);
+      const result = await changeChannel(id, send, known?.revision ?? null);
+      if (result.ok) {
+        // What has been saved is not sent again after a failure.
+        const { revision } = result.value;
+        stored.value = stored.value.map((slot) =>
+          slot.id === id ? { ...slot, ...send, revision } : slot,
+        );
+        continue;
       }
-      // What has been saved is not sent again after a failure.
-      stored.value = stored.value.map((slot) => (slot.id === id ? { ...slot, ...send } : slot));
+      const meanwhile = await now(result.failure, () => showChannel(id));
+      busy.value = false;
+      if (!meanwhile.ok) {
+        failure.value = meanwhile.failure;
+        return;
+      }
+      met.value = { id, ...meanwhile.value };
+      return;
     }
     busy.value = false;
-    if (failure.value === null) {
-      onSaved();
+    onSaved();
+  }
+
+  /** Goes on from the channel as it is now: with the reader's place for it, or with the one that it has. */
+  function goOn(isOverwritten: boolean) {
+    const { id, theirs } = met.value ?? { id: "", theirs: null };
+    const slot = theirs === null ? undefined : slotsOf([theirs])[0];
+    const taken = (all: Slot[]) =>
+      all.flatMap((one) => (one.id !== id ? [one] : slot === undefined ? [] : [slot]));
+    stored.value = taken(stored.value);
+    slots.value =
+      isOverwritten && slot !== undefined
+        ? slots.value.map((one) =>
+            one.id === id ? { ...one, name: slot.name, takes: slot.takes } : one,
+          )
+        : taken(slots.value);
+    met.value = null;
+    if (isOverwritten) {
+      void save();
     }
+  }
+
+  if (met.value !== null) {
+    const { id, theirs } = met.value;
+    const was = stored.value.find((slot) => slot.id === id);
+    const mine = slots.value.find((slot) => slot.id === id);
+    return (
+      <ConflictDialog
+        name={was?.name ?? ""}
+        differences={
+          theirs === null ? null : differences(placeOf(was), placeOf(theirs), placeOf(mine))
+        }
+        busy={busy.value}
+        onReload={() => goOn(false)}
+        onOverwrite={() => goOn(true)}
+        onClose={() => {
+          met.value = null;
+        }}
+      />
+    );
   }
 
   function move(id: string, next: Slot[]) {
@@ -89,6 +142,11 @@ export function ArrangeDialog({ channels, onClose, onSaved }: ArrangeProps) {
       </div>
     </Dialog>
   );
+}
+
+/** What this dialog changes of a channel. */
+function placeOf(of: { name: string; priority: number; weight: number } | undefined): Body {
+  return of === undefined ? {} : { name: of.name, priority: of.priority, weight: of.weight };
 }
 
 interface LanesProps {

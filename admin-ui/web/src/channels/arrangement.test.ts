@@ -2,7 +2,14 @@ import { describe, expect, it } from "vitest";
 import { changesOf, isolate, join, lanesOf, type Slot, shareIn, step, weigh } from "./arrangement";
 
 function slots(...places: [id: string, priority: number][]): Slot[] {
-  return places.map(([id, priority]) => ({ id, name: id, takes: true, priority, weight: 1 }));
+  return places.map(([id, priority]) => ({
+    id,
+    name: id,
+    takes: true,
+    priority,
+    weight: 1,
+    revision: null,
+  }));
 }
 
 /** `a b|c`: lanes in their order. */

@@ -9,6 +9,8 @@ export interface Slot {
   takes: boolean;
   priority: number;
   weight: number;
+  /** The state of the channel that this is of. */
+  revision: string | null;
 }
 
 export interface Lane {
@@ -20,12 +22,13 @@ export interface Lane {
 export const MOST = 1000;
 
 export function slotsOf(channels: readonly Channel[]): Slot[] {
-  return channels.map(({ id, name, enabled, keys, priority, weight }) => ({
+  return channels.map(({ id, name, enabled, keys, priority, weight, revision }) => ({
     id,
     name,
     takes: enabled && (keys.length === 0 || keys.some((key) => key.enabled)),
     priority,
     weight,
+    revision,
   }));
 }
 

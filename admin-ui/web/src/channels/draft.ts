@@ -2,6 +2,7 @@
 import type { Channel, UpstreamKey } from "../api/types";
 import { mapOf, type Pair, pairsOf } from "../components/pairs";
 import { type PriceRow, pricesOf, rowsOf } from "../settings/prices";
+import { pastedKeys } from "./pasted-keys";
 import { PRESETS, type Preset } from "./presets";
 
 export type KeptKey = UpstreamKey & { removed: boolean };
@@ -12,7 +13,7 @@ export interface Draft {
   provider: "openai" | "azure" | "anthropic";
   base_url: string;
   keys: KeptKey[];
-  /** One a line. */
+  /** As they are pasted. */
   newKeys: string;
   models: string[];
   model_map: Pair[];
@@ -96,19 +97,16 @@ export function withPreset(draft: Draft, preset: Preset): Draft {
   };
 }
 
-/** What is sent; it names every member, so that a change is the same as what is on the screen. */
+/** The whole channel as it is on the screen. */
 export function bodyOf(draft: Draft): Record<string, unknown> {
   const kept = draft.keys.filter((key) => !key.removed).map(({ id, enabled }) => ({ id, enabled }));
-  const added = draft.newKeys
-    .split("\n")
-    .map((line) => line.trim())
-    .filter((line) => line !== "");
+  const added = pastedKeys(draft.newKeys).keys;
   return {
     name: draft.name.trim(),
     enabled: draft.enabled,
     provider: draft.provider,
     base_url: draft.base_url.trim(),
-    keys: [...kept, ...new Set(added)],
+    keys: [...kept, ...added],
     models: draft.models,
     model_map: mapOf(draft.model_map),
     priority: numberOf(draft.priority),

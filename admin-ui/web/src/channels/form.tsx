@@ -8,6 +8,7 @@ import { SelectField, Switch, TextField } from "../components/fields";
 import { Icon } from "../components/icons";
 import { PricesEditor } from "../components/prices-editor";
 import { t } from "../i18n";
+import { suggestedBaseUrl } from "./base-url";
 import { type Draft, modelsQuestion, withPreset } from "./draft";
 import { KeysEditor } from "./keys-editor";
 import { PickModels } from "./pick-models";
@@ -99,8 +100,27 @@ function Service({ draft, stored, problems, onChange }: FormProps) {
         errors={problems["base_url"]}
         onChange={(base_url) => onChange({ base_url })}
       />
+      <BaseUrlOffer draft={draft} onChange={onChange} />
       <KeysEditor draft={draft} errors={problems["keys"]} onChange={onChange} />
     </section>
+  );
+}
+
+/** What was probably meant, one click away. */
+function BaseUrlOffer({ draft, onChange }: Pick<FormProps, "draft" | "onChange">) {
+  const url = suggestedBaseUrl(draft.provider, draft.base_url);
+  return (
+    <div class="offer" aria-live="polite">
+      {url !== null && (
+        <button
+          type="button"
+          class="button button--small"
+          onClick={() => onChange({ base_url: url })}
+        >
+          {t.value["form.useBaseUrl"](url)}
+        </button>
+      )}
+    </div>
   );
 }
 

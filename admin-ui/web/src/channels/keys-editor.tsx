@@ -1,11 +1,14 @@
-//! A channel's upstream keys: the stored ones by their hints, new ones pasted one a line.
+//! A channel's upstream keys: the stored ones by their hints, new ones as they are pasted.
 import { Field, Switch } from "../components/fields";
 import { Status, type Tone } from "../components/status";
 import { t } from "../i18n";
 import type { Draft, KeptKey } from "./draft";
+import { pastedKeys } from "./pasted-keys";
 import { stateText } from "./table";
 import { Until } from "./until";
 
+/** What was taken for no key is shown, as far as it helps to find it. */
+const OTHERS_SHOWN = 5;
 const TONES: Record<string, Tone> = { ok: "good", cooling: "warn", rejected: "bad" };
 
 interface KeysEditorProps {
@@ -16,6 +19,7 @@ interface KeysEditorProps {
 
 export function KeysEditor({ draft, errors, onChange }: KeysEditorProps) {
   const m = t.value;
+  const pasted = pastedKeys(draft.newKeys);
   function edit(id: string, change: Partial<KeptKey>) {
     onChange({ keys: draft.keys.map((key) => (key.id === id ? { ...key, ...change } : key)) });
   }
@@ -62,7 +66,19 @@ export function KeysEditor({ draft, errors, onChange }: KeysEditorProps) {
       )}
       <Field
         label={draft.keys.length > 0 ? m["form.moreKeys"] : m["form.keys"]}
-        hint={m["form.keysHint"]}
+        hint={
+          <>
+            {m["form.keysHint"]}
+            {draft.newKeys.trim() !== "" && (
+              <strong class="keys__count">
+                {m["form.keysPasted"](pasted.keys.length, pasted.duplicates, pasted.others.length)}
+              </strong>
+            )}
+            {pasted.others.length > 0 && (
+              <span class="keys__others">{pasted.others.slice(0, OTHERS_SHOWN).join(" · ")}</span>
+            )}
+          </>
+        }
         errors={errors}
       >
         {(ties) => (

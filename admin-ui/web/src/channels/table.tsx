@@ -1,16 +1,16 @@
 //! Channels as a table, one group of rows per priority; on a narrow screen each row stands as a block.
 //! The roles are written out because browsers drop a table's meaning when its rows are no longer laid
 //! out as one.
-import { useSignal } from "@preact/signals";
-import { changeChannel } from "../api/client";
+import { changeChannel, showChannel } from "../api/client";
 import { type Channel, type ChannelStatus, servedModels } from "../api/types";
 import { Switch } from "../components/fields";
 import { Icon } from "../components/icons";
 import { Link } from "../components/link";
-import { failureText } from "../components/notice";
 import { Status } from "../components/status";
+import { useQuickChange } from "../conflict/use-quick-change";
 import { formatPercent, t } from "../i18n";
 import { deleteLater } from "../undo";
+import { seen } from "./change";
 import { type Group, groupsOf, healthOf, shareOf, type Trouble } from "./health";
 import { Until } from "./until";
 
@@ -148,7 +148,7 @@ function ChannelRow({ channel, group, status, onChanged, onTest, onCopy }: RowPr
             type="button"
             class="button button--bare"
             title={m["channels.delete"]}
-            onClick={() => deleteLater(channel.id, channel.name)}
+            onClick={() => deleteLater(channel)}
           >
             <Icon name="remove" />
             <span class="visually-hidden">{m["channels.deleteOf"](channel.name)}</span>
@@ -207,33 +207,23 @@ function Share({ of, weight }: { of: number; weight: number }) {
 }
 
 function EnabledSwitch({ channel, onChanged }: { channel: Channel; onChanged: () => void }) {
-  const wanted = useSignal<boolean | null>(null);
-  const problem = useSignal<string | null>(null);
-  async function change(enabled: boolean) {
-    wanted.value = enabled;
-    problem.value = null;
-    const result = await changeChannel(channel.id, { enabled });
-    if (result.ok) {
-      await onChanged();
-    } else {
-      problem.value = failureText(result.failure);
-    }
-    wanted.value = null;
-  }
+  const { wanted, change, rest } = useQuickChange({
+    of: channel,
+    send: (send, revision) => changeChannel(channel.id, send, revision),
+    show: () => showChannel(channel.id),
+    seen: (of) => seen(of, t.value),
+    onChanged,
+  });
   return (
     <>
       <Switch
         label={t.value["channels.enabledOf"](channel.name)}
         quiet
-        checked={wanted.value ?? channel.enabled}
-        busy={wanted.value !== null}
-        onChange={change}
+        checked={(wanted?.["enabled"] as boolean | undefined) ?? channel.enabled}
+        busy={wanted !== null}
+        onChange={(enabled) => change({ enabled })}
       />
-      {problem.value !== null && (
-        <span class="field__error" role="alert">
-          {problem.value}
-        </span>
-      )}
+      {rest}
     </>
   );
 }

@@ -1,6 +1,7 @@
 //! What was just deleted, with the way back.
+import { isStale } from "../conflict/stale";
 import { t } from "../i18n";
-import { deletions, gone, pause, resume, undo } from "../undo";
+import { deleteAnyway, deletions, gone, pause, resume, undo } from "../undo";
 import { Icon } from "./icons";
 import { failureText } from "./notice";
 
@@ -22,8 +23,19 @@ export function Toasts() {
           <span class="toast__text">
             {failure === null
               ? m["undo.deleted"](name)
-              : `${m["undo.failed"](name)} ${failureText(failure)}`}
+              : isStale(failure)
+                ? m["conflict.deleteChanged"](name)
+                : `${m["undo.failed"](name)} ${failureText(failure)}`}
           </span>
+          {failure !== null && isStale(failure) && (
+            <button
+              type="button"
+              class="button button--small button--danger"
+              onClick={() => void deleteAnyway(id)}
+            >
+              {m["conflict.deleteAnyway"]}
+            </button>
+          )}
           <button type="button" class="button button--small" onClick={() => undo(id)}>
             {failure === null ? (
               m["undo.undo"]

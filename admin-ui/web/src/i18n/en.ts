@@ -1,9 +1,11 @@
 //! Every text of the panel in English. The type of this object is what each language must fill.
 
+import { editingEn } from "./editing.en";
 import { usageEn } from "./usage.en";
 
 export const en = {
   ...usageEn,
+  ...editingEn,
   "app.name": "AI Gateway",
   "app.skip": "Skip to content",
   "app.checking": "Checking your session…",
@@ -135,7 +137,7 @@ export const en = {
   "form.keys": "API keys",
   "form.moreKeys": "Add keys",
   "form.keysHint":
-    "One a line. Requests take turns between them. Leave it empty for a service without keys.",
+    "One a line, or pasted as they come. Requests take turns between them. Leave it empty for a service without keys.",
   "form.storedKeys": "Stored keys",
   "form.keyEnabled": (hint: string) => `Key ${hint} is enabled`,
   "form.keyGoes": "removed when you save",

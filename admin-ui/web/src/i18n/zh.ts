@@ -1,9 +1,12 @@
 //! Every text of the panel in Simplified Chinese. A missing or extra text does not compile.
+
+import { editingZh } from "./editing.zh";
 import type { Messages } from "./index";
 import { usageZh } from "./usage.zh";
 
 export const zh: Messages = {
   ...usageZh,
+  ...editingZh,
   "app.name": "AI 网关",
   "app.skip": "跳到正文",
   "app.checking": "正在检查会话…",
@@ -132,7 +135,7 @@ export const zh: Messages = {
   "form.baseUrlHint.anthropic": "通常为 https://api.anthropic.com/v1。",
   "form.keys": "API 密钥",
   "form.moreKeys": "添加密钥",
-  "form.keysHint": "每行一个，请求会轮流使用。无需密钥的服务请留空。",
+  "form.keysHint": "每行一个，也可直接粘贴。请求会轮流使用。无需密钥的服务请留空。",
   "form.storedKeys": "已保存的密钥",
   "form.keyEnabled": (hint) => `启用密钥 ${hint}`,
   "form.keyGoes": "保存后移除",

@@ -1,6 +1,6 @@
 //! A client key, new or stored, as a form in a dialog. What is typed stays until the gateway has it.
 import { type Signal, useSignal } from "@preact/signals";
-import { changeKey, createKey } from "../api/client";
+import { changeKey, createKey, showKey } from "../api/client";
 import { type Failure, fieldProblems } from "../api/failure";
 import { LIMITS, type LimitName } from "../api/ledger";
 import type { ClientKey, CreatedKey } from "../api/types";
@@ -9,8 +9,12 @@ import { Dialog } from "../components/dialog";
 import { ListEditor } from "../components/editors";
 import { TextField } from "../components/fields";
 import { FailureNotice } from "../components/notice";
+import { type Body, differences } from "../conflict/changes";
+import { ConflictDialog } from "../conflict/conflict-dialog";
+import { type Now, now } from "../conflict/stale";
 import { t } from "../i18n";
 import { dollarsOf, microOf } from "../settings/prices";
+import { flat, keyChange, seenKey } from "./change";
 
 interface KeyDialogProps {
   /** `null`: a new one. */
@@ -18,6 +22,8 @@ interface KeyDialogProps {
   onClose: () => void;
   /** With the whole key if it is new. */
   onSaved: (created: CreatedKey | null) => void;
+  /** What was typed is given up for the key as it is now. */
+  onReload: (of: ClientKey) => void;
 }
 
 /** Typed in dollars. */
@@ -35,7 +41,7 @@ export function localTime(rfc3339: string | null): string {
   return new Date(time - offset).toISOString().slice(0, 16);
 }
 
-export function KeyDialog({ of, onClose, onSaved }: KeyDialogProps) {
+export function KeyDialog({ of, onClose, onSaved, onReload }: KeyDialogProps) {
   const m = t.value;
   const name = useSignal(of?.name ?? "");
   const models = useSignal(of?.models ?? []);
@@ -48,41 +54,94 @@ export function KeyDialog({ of, onClose, onSaved }: KeyDialogProps) {
   );
   const busy = useSignal(false);
   const failure = useSignal<Failure | null>(null);
+  const met = useSignal<Now<ClientKey> | null>(null);
   const problems = fieldProblems(failure.value);
 
-  async function save(event: Event) {
-    event.preventDefault();
+  async function save(revision: string | null) {
     if (busy.value) {
       return;
     }
     busy.value = true;
     failure.value = null;
-    const body = {
-      name: name.value.trim(),
-      models: models.value,
-      expires_at: expires.value === "" ? null : new Date(expires.value).toISOString(),
-      limits: Object.fromEntries(
-        LIMITS.map((limit, index) => {
-          const typed = limits.value[index] ?? "";
-          return [
-            limit,
-            typed.trim() === "" ? null : isBudget(limit) ? microOf(typed) : numberOf(typed),
-          ];
-        }),
-      ),
-    };
-    const result = await (of === null ? createKey(body) : changeKey(of.id, body));
-    busy.value = false;
+    const result = await (of === null
+      ? createKey(keyChange({}, typed()))
+      : changeKey(of.id, keyChange(seenKey(of), { ...seenKey(of), ...typed() }), revision));
     if (result.ok) {
       onSaved("key" in result.value ? result.value : null);
-    } else {
-      failure.value = result.failure;
+      return;
     }
+    const meanwhile = of === null ? result : await now(result.failure, () => showKey(of.id));
+    busy.value = false;
+    if (meanwhile.ok) {
+      met.value = "theirs" in meanwhile.value ? meanwhile.value : null;
+    } else {
+      met.value = null;
+      failure.value = meanwhile.failure;
+    }
+  }
+
+  /** As `seenKey` has a stored one. */
+  function typed(): Body {
+    // The field knows minutes only: what was not touched stays to the millisecond.
+    const isSameTime = of !== null && expires.value === localTime(of.expires_at);
+    const expires_at = expires.value === "" ? null : new Date(expires.value).toISOString();
+    return {
+      name: name.value.trim(),
+      models: models.value,
+      expires_at: isSameTime ? of.expires_at : expires_at,
+      ...flat(
+        Object.fromEntries(
+          LIMITS.map((limit, index) => {
+            const text = limits.value[index] ?? "";
+            return [
+              limit,
+              text.trim() === "" ? null : isBudget(limit) ? microOf(text) : numberOf(text),
+            ];
+          }),
+        ),
+      ),
+    };
+  }
+
+  function reload() {
+    const theirs = met.value?.theirs ?? null;
+    if (theirs === null) {
+      onSaved(null);
+    } else {
+      onReload(theirs);
+    }
+  }
+
+  if (met.value !== null && of !== null) {
+    const { theirs } = met.value;
+    return (
+      <ConflictDialog
+        name={of.name}
+        differences={
+          theirs === null
+            ? null
+            : differences(seenKey(of), seenKey(theirs), { ...seenKey(of), ...typed() })
+        }
+        busy={busy.value}
+        onReload={reload}
+        onOverwrite={() => void save(theirs?.revision ?? null)}
+        onClose={() => {
+          met.value = null;
+        }}
+      />
+    );
   }
 
   return (
     <Dialog title={of === null ? m["clients.newTitle"] : m["clients.editTitle"]} onClose={onClose}>
-      <form class="form" onSubmit={save} noValidate>
+      <form
+        class="form"
+        onSubmit={(event) => {
+          event.preventDefault();
+          void save(of?.revision ?? null);
+        }}
+        noValidate
+      >
         <FailureNotice failure={failure.value} title={m["form.notSaved"]} />
         <TextField
           label={m["form.name"]}

@@ -2,16 +2,20 @@
 //! gateway has taken it.
 import { signal, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { changeChannel, createChannel, listChannels } from "../api/client";
+import { changeChannel, createChannel, listChannels, showChannel } from "../api/client";
 import { type Failure, fieldProblems } from "../api/failure";
 import type { Channel } from "../api/types";
+import { changeOf, conflictOf } from "../channels/change";
 import { bodyOf, type Draft, draftOf, emptyDraft } from "../channels/draft";
 import { ChannelForm } from "../channels/form";
+import { pastedKeys } from "../channels/pasted-keys";
 import { TestDialog } from "../channels/test-dialog";
 import { Icon } from "../components/icons";
 import { Link } from "../components/link";
 import { FailureNotice, Notice } from "../components/notice";
 import { PageHead } from "../components/page-head";
+import { ConflictDialog } from "../conflict/conflict-dialog";
+import { type Now, now } from "../conflict/stale";
 import { t } from "../i18n";
 import { go, guardLeaving } from "../router";
 import { deleteLater, isDeleted } from "../undo";
@@ -19,8 +23,14 @@ import { deleteLater, isDeleted } from "../undo";
 /** What the next new channel starts from: a copy of another. */
 export const template = signal<Draft | null>(null);
 
+interface New {
+  id: string;
+  /** What became of its keys. */
+  keys: string | null;
+}
+
 /** The channel that was just created, to say so on its page. */
-const created = signal<string | null>(null);
+const created = signal<New | null>(null);
 
 export function ChannelPage({ id }: { id: string }) {
   return id === "new" ? <NewChannel /> : <StoredChannel id={id} />;
@@ -47,7 +57,7 @@ function StoredChannel({ id }: { id: string }) {
   const failure = useSignal<Failure | null>(null);
   const isMissing = useSignal(false);
   const isTesting = useSignal(false);
-  const isNew = useRef(created.value === id).current;
+  const isNew = useRef(created.value?.id === id ? created.value : null).current;
 
   async function load() {
     failure.value = null;
@@ -101,7 +111,7 @@ function StoredChannel({ id }: { id: string }) {
               class="button"
               onClick={() => {
                 guardLeaving(null);
-                deleteLater(stored.id, stored.name);
+                deleteLater(stored);
                 go("channels");
               }}
             >
@@ -137,17 +147,28 @@ function StoredChannel({ id }: { id: string }) {
 interface EditorProps {
   start: Draft;
   stored: Channel | null;
-  isNew?: boolean;
+  isNew?: New | null;
   onSaved: (channel: Channel) => void;
 }
 
-function Editor({ start, stored, isNew = false, onSaved }: EditorProps) {
+/** How many of the pasted keys were taken; `null` when none were pasted. */
+function keysAdded(pasted: string, stored: number): string | null {
+  if (pasted.trim() === "") {
+    return null;
+  }
+  const { keys, duplicates, others } = pastedKeys(pasted);
+  return `${t.value["form.keysAdded"](keys.length - stored, duplicates + stored, others.length)}.`;
+}
+
+function Editor({ start, stored, isNew = null, onSaved }: EditorProps) {
   const m = t.value;
   const draft = useSignal(start);
   const busy = useSignal(false);
   const failure = useSignal<Failure | null>(null);
   const isSaved = useSignal(false);
   const isChanged = useSignal(false);
+  const added = useSignal<string | null>(null);
+  const met = useSignal<Now<Channel> | null>(null);
   const form = useRef<HTMLFormElement>(null);
 
   useEffect(() => () => guardLeaving(null), []);
@@ -158,18 +179,28 @@ function Editor({ start, stored, isNew = false, onSaved }: EditorProps) {
     guardLeaving(() => confirm(t.value["form.leave"]));
   }
 
-  async function save(event: Event) {
-    event.preventDefault();
+  /** Saves what was changed on top of `over`, the channel as it was loaded or as it is now. */
+  async function save(over: Channel | null) {
     if (busy.value) {
       return;
     }
     busy.value = true;
     failure.value = null;
-    const body = bodyOf(draft.value);
-    const result = await (stored === null ? createChannel(body) : changeChannel(stored.id, body));
+    const result = await (stored === null || over === null
+      ? createChannel(bodyOf(draft.value))
+      : changeChannel(stored.id, changeOf(stored, draft.value, over), over.revision));
+    const meanwhile =
+      result.ok || stored === null
+        ? result
+        : await now(result.failure, () => showChannel(stored.id));
     busy.value = false;
+    met.value = null;
     if (!result.ok) {
-      failure.value = result.failure;
+      if (meanwhile.ok) {
+        met.value = "theirs" in meanwhile.value ? meanwhile.value : null;
+        return;
+      }
+      failure.value = meanwhile.failure;
       // After the drawing that marks them, to the first field that is wrong.
       setTimeout(() => {
         const wrong = form.current?.querySelector<HTMLElement>(
@@ -180,8 +211,9 @@ function Editor({ start, stored, isNew = false, onSaved }: EditorProps) {
       return;
     }
     guardLeaving(null);
+    added.value = keysAdded(draft.value.newKeys, result.value.duplicate_keys ?? 0);
     if (stored === null) {
-      created.value = result.value.id;
+      created.value = { id: result.value.id, keys: added.value };
       go("channels", result.value.id);
     } else {
       // As the gateway has it now: new keys have become hints.
@@ -192,15 +224,55 @@ function Editor({ start, stored, isNew = false, onSaved }: EditorProps) {
     }
   }
 
+  function reload(theirs: Channel | null) {
+    met.value = null;
+    guardLeaving(null);
+    if (theirs === null) {
+      go("channels");
+      return;
+    }
+    draft.value = draftOf(theirs);
+    isChanged.value = false;
+    onSaved(theirs);
+  }
+
   return (
-    <form class="form" ref={form} onSubmit={save} noValidate>
+    <form
+      class="form"
+      ref={form}
+      onSubmit={(event) => {
+        event.preventDefault();
+        void save(stored);
+      }}
+      noValidate
+    >
+      {stored !== null && met.value !== null && (
+        <ConflictDialog
+          name={stored.name}
+          differences={
+            met.value.theirs === null ? null : conflictOf(stored, draft.value, met.value.theirs, m)
+          }
+          busy={busy.value}
+          onReload={() => reload(met.value?.theirs ?? null)}
+          onOverwrite={() => void save(met.value?.theirs ?? null)}
+          onClose={() => {
+            met.value = null;
+          }}
+        />
+      )}
       <div aria-live="polite">
-        {isNew && !isChanged.value && !isSaved.value && (
+        {isNew !== null && !isChanged.value && !isSaved.value && (
           <Notice tone="good" title={m["form.created"]}>
-            <p>{m["form.createdText"]}</p>
+            <p>
+              {isNew.keys} {m["form.createdText"]}
+            </p>
           </Notice>
         )}
-        {isSaved.value && !isChanged.value && <Notice tone="good">{m["form.saved"]}</Notice>}
+        {isSaved.value && !isChanged.value && (
+          <Notice tone="good">
+            {m["form.saved"]} {added.value}
+          </Notice>
+        )}
       </div>
       <FailureNotice failure={failure.value} title={m["form.notSaved"]} />
       <ChannelForm

@@ -1,6 +1,6 @@
 //! Client keys: who may use this gateway, with what, until when.
 import { useSignal } from "@preact/signals";
-import { allowance, changeKey, deleteKey, listChannels, listKeys } from "../api/client";
+import { allowance, changeKey, deleteKey, listChannels, listKeys, showKey } from "../api/client";
 import type { Result } from "../api/failure";
 import { type Allowance, LIMITS } from "../api/ledger";
 import { type ClientKey, type CreatedKey, servedModels } from "../api/types";
@@ -11,7 +11,10 @@ import { Link } from "../components/link";
 import { FailureNotice, failureText } from "../components/notice";
 import { PageHead } from "../components/page-head";
 import { Status } from "../components/status";
+import { isGone, isStale } from "../conflict/stale";
+import { useQuickChange } from "../conflict/use-quick-change";
 import { formatTime, t } from "../i18n";
+import { seenKey } from "../keys/change";
 import { Created } from "../keys/created";
 import { KeyDialog } from "../keys/key-dialog";
 import { Limits } from "../keys/limits";
@@ -108,6 +111,7 @@ export function KeysPage() {
       )}
       {edited.value !== null && (
         <KeyDialog
+          key={edited.value === "new" ? "new" : edited.value.revision}
           of={edited.value === "new" ? null : edited.value}
           onClose={() => {
             edited.value = null;
@@ -118,6 +122,10 @@ export function KeysPage() {
             if (key !== null) {
               void show(key);
             }
+          }}
+          onReload={(key) => {
+            edited.value = key;
+            void reload();
           }}
         />
       )}
@@ -153,13 +161,19 @@ function DeleteKey({ of, onDeleted, onClose }: DeleteKeyProps) {
   const m = t.value;
   const busy = useSignal(false);
   const problem = useSignal<string | null>(null);
+  const revision = useSignal(of.revision);
   async function remove() {
     busy.value = true;
     problem.value = null;
-    const result = await deleteKey(of.id);
+    const result = await deleteKey(of.id, revision.value);
     busy.value = false;
-    if (result.ok) {
+    if (result.ok || isGone(result.failure)) {
       onClose();
+      onDeleted();
+    } else if (isStale(result.failure)) {
+      // Whoever confirms again has been told.
+      revision.value = null;
+      problem.value = m["conflict.deleteChanged"](of.name);
       onDeleted();
     } else {
       problem.value = failureText(result.failure);
@@ -169,7 +183,11 @@ function DeleteKey({ of, onDeleted, onClose }: DeleteKeyProps) {
     <Confirm
       title={m["clients.deleteTitle"](of.name)}
       text={m["clients.deleteText"]}
-      action={m["clients.delete"]}
+      action={
+        problem.value !== null && revision.value === null
+          ? m["conflict.deleteAnyway"]
+          : m["clients.delete"]
+      }
       busy={busy.value}
       problem={problem.value}
       onConfirm={remove}
@@ -230,19 +248,13 @@ interface KeyRowProps extends Omit<KeyTableProps, "keys" | "allowances"> {
 
 function KeyRow({ of, allowance: used, onChanged, onEdit, onDelete }: KeyRowProps) {
   const m = t.value;
-  const wanted = useSignal<boolean | null>(null);
-  const problem = useSignal<string | null>(null);
-  async function change(enabled: boolean) {
-    wanted.value = enabled;
-    problem.value = null;
-    const result = await changeKey(of.id, { enabled });
-    if (result.ok) {
-      await onChanged();
-    } else {
-      problem.value = failureText(result.failure);
-    }
-    wanted.value = null;
-  }
+  const { wanted, change, rest } = useQuickChange({
+    of,
+    send: (send, revision) => changeKey(of.id, send, revision),
+    show: () => showKey(of.id),
+    seen: seenKey,
+    onChanged,
+  });
   return (
     <tr role="row">
       <th scope="row" role="rowheader">
@@ -276,15 +288,11 @@ function KeyRow({ of, allowance: used, onChanged, onEdit, onDelete }: KeyRowProp
         <Switch
           label={m["clients.enabledOf"](of.name)}
           quiet
-          checked={wanted.value ?? of.enabled}
-          busy={wanted.value !== null}
-          onChange={change}
+          checked={(wanted?.["enabled"] as boolean | undefined) ?? of.enabled}
+          busy={wanted !== null}
+          onChange={(enabled) => change({ enabled })}
         />
-        {problem.value !== null && (
-          <span class="field__error" role="alert">
-            {problem.value}
-          </span>
-        )}
+        {rest}
       </td>
       <td role="cell" class="table__actions">
         <div class="actions">

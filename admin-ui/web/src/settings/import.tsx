@@ -5,6 +5,7 @@ import type { Failure } from "../api/failure";
 import { Dialog } from "../components/dialog";
 import { Field } from "../components/fields";
 import { FailureNotice, Notice } from "../components/notice";
+import { isStale } from "../conflict/stale";
 import { t } from "../i18n";
 import { type Change, diff } from "./diff";
 
@@ -13,6 +14,8 @@ interface Plan {
   /** The state that the changes are told against: another one is not replaced. */
   etag: string | null;
   changes: Change[];
+  /** Whether another state was reviewed before, and has changed since. */
+  isAgain: boolean;
 }
 
 export function Import() {
@@ -24,7 +27,7 @@ export function Import() {
   const isDone = useSignal(false);
   const busy = useSignal(false);
 
-  async function review() {
+  async function review(isAgain = false) {
     isDone.value = false;
     failure.value = null;
     problem.value = null;
@@ -43,7 +46,7 @@ export function Import() {
       return;
     }
     const { etag, document: before } = current.value;
-    plan.value = { document, etag, changes: diff(before, document) };
+    plan.value = { document, etag, changes: diff(before, document), isAgain };
   }
 
   async function apply(chosen: Plan) {
@@ -54,6 +57,8 @@ export function Import() {
     if (result.ok) {
       text.value = "";
       isDone.value = true;
+    } else if (isStale(result.failure)) {
+      await review(true);
     } else {
       failure.value = result.failure;
     }
@@ -140,6 +145,7 @@ function Review({ plan, busy, onApply, onClose }: ReviewProps) {
   const m = t.value;
   return (
     <Dialog title={m["import.reviewTitle"]} onClose={onClose} wide>
+      {plan.isAgain && <Notice tone="bad">{m["import.changedMeanwhile"]}</Notice>}
       {plan.changes.length === 0 ? (
         <p>{m["import.same"]}</p>
       ) : (

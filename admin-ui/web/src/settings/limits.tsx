@@ -5,6 +5,7 @@ import { numberOf } from "../channels/draft";
 import { Switch, TextField } from "../components/fields";
 import { FailureNotice, Notice } from "../components/notice";
 import { PricesEditor } from "../components/prices-editor";
+import { ConflictDialog } from "../conflict/conflict-dialog";
 import { t } from "../i18n";
 import { useResource } from "../resource";
 import { pricesOf, rowsOf } from "./prices";
@@ -16,10 +17,13 @@ const LEDGER_NUMBERS = ["request_log_rows", "request_log_days"] as const;
 interface FormProps {
   loaded: Loaded;
   onSaved: () => void;
+  onReload: () => void;
 }
 
 export function GatewaySettings() {
   const { data, failure, reload } = useResource(loadSettings);
+  // Counts how often what was typed was given up for what is there now.
+  const started = useSignal(0);
   const loaded = data.value;
   return (
     <>
@@ -27,26 +31,32 @@ export function GatewaySettings() {
       {loaded === null && failure.value === null && (
         <div class="card skeleton" aria-hidden="true" />
       )}
-      {loaded !== null && (
-        <>
-          <LimitsForm loaded={loaded} onSaved={reload} />
-          <LedgerForm loaded={loaded} onSaved={reload} />
-          <PricesForm loaded={loaded} onSaved={reload} />
-        </>
-      )}
+      {loaded !== null &&
+        Object.entries(FORMS).map(([name, Form]) => (
+          <Form
+            key={`${name} ${started.value}`}
+            loaded={loaded}
+            onSaved={reload}
+            onReload={async () => {
+              await reload();
+              started.value += 1;
+            }}
+          />
+        ))}
     </>
   );
 }
 
-function LimitsForm({ loaded, onSaved }: FormProps) {
+function LimitsForm({ loaded, onSaved, onReload }: FormProps) {
   const m = t.value;
   const typed = useTyped(REQUEST_NUMBERS, loaded);
   const affinity = useSignal(loaded.settings.session_affinity);
-  const saving = useSaving(loaded, onSaved);
+  const saving = useSaving(loaded, onSaved, onReload);
   return (
     <SettingsForm
       title={m["limits.title"]}
       saving={saving}
+      onReload={onReload}
       onSave={() =>
         saving.save({ ...numbersOf(REQUEST_NUMBERS, typed), session_affinity: affinity.value })
       }
@@ -78,16 +88,17 @@ function LimitsForm({ loaded, onSaved }: FormProps) {
   );
 }
 
-function LedgerForm({ loaded, onSaved }: FormProps) {
+function LedgerForm({ loaded, onSaved, onReload }: FormProps) {
   const m = t.value;
   const typed = useTyped(LEDGER_NUMBERS, loaded);
   const isOn = useSignal(loaded.settings.ledger);
-  const saving = useSaving(loaded, onSaved);
+  const saving = useSaving(loaded, onSaved, onReload);
   return (
     <SettingsForm
       title={m["ledger.title"]}
       text={m["ledger.text"]}
       saving={saving}
+      onReload={onReload}
       onSave={() => saving.save({ ...numbersOf(LEDGER_NUMBERS, typed), ledger: isOn.value })}
     >
       <Switch
@@ -117,15 +128,16 @@ function LedgerForm({ loaded, onSaved }: FormProps) {
   );
 }
 
-function PricesForm({ loaded, onSaved }: FormProps) {
+function PricesForm({ loaded, onSaved, onReload }: FormProps) {
   const m = t.value;
   const rows = useSignal(rowsOf(loaded.settings.prices));
-  const saving = useSaving(loaded, onSaved);
+  const saving = useSaving(loaded, onSaved, onReload);
   return (
     <SettingsForm
       title={m["prices.title"]}
       text={m["prices.text"]}
       saving={saving}
+      onReload={onReload}
       onSave={() => saving.save({ prices: pricesOf(rows.value) })}
     >
       <PricesEditor
@@ -140,16 +152,20 @@ function PricesForm({ loaded, onSaved }: FormProps) {
   );
 }
 
+const FORMS = { limits: LimitsForm, ledger: LedgerForm, prices: PricesForm };
+
 interface SettingsFormProps {
   title: string;
   text?: string;
   saving: ReturnType<typeof useSaving>;
   onSave: () => void;
+  onReload: () => void;
   children: ComponentChildren;
 }
 
-function SettingsForm({ title, text, saving, onSave, children }: SettingsFormProps) {
+function SettingsForm({ title, text, saving, onSave, onReload, children }: SettingsFormProps) {
   const m = t.value;
+  const conflict = saving.conflict();
   return (
     <form
       class="card section"
@@ -161,6 +177,16 @@ function SettingsForm({ title, text, saving, onSave, children }: SettingsFormPro
       }}
     >
       <h2>{title}</h2>
+      {conflict !== null && (
+        <ConflictDialog
+          name={m["conflict.settings"]}
+          differences={conflict}
+          busy={saving.busy.value}
+          onReload={onReload}
+          onOverwrite={saving.overwrite}
+          onClose={saving.giveUp}
+        />
+      )}
       {text !== undefined && <p class="muted">{text}</p>}
       <FailureNotice failure={saving.failure.value} title={m["form.notSaved"]} />
       {saving.isSaved.value && <Notice tone="good">{m["form.saved"]}</Notice>}

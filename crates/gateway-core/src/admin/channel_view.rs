@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::config::model::{Azure, Channel, Prices, Provider};
+use crate::config::stored::object_revision;
 use crate::time_text;
 
 /// A channel with its keys seen as `K`.
@@ -34,6 +35,18 @@ pub struct ChannelView<'a, K> {
     prices: &'a Prices,
     created_at: String,
     updated_at: String,
+    /// Names this state of the channel, in lists; of a single one `ETag` says it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revision: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duplicate_keys: Option<usize>,
+}
+
+/// A name for the state of a channel, in which its keys are what everybody may see of them.
+pub fn revision(channel: &Channel) -> String {
+    let keys = channel.keys.iter();
+    let keys = keys.map(|key| (&key.id, &key.hint, key.enabled)).collect();
+    object_revision(&ChannelView::new(channel, keys))
 }
 
 impl<'a, K> ChannelView<'a, K> {
@@ -60,6 +73,20 @@ impl<'a, K> ChannelView<'a, K> {
             prices: &channel.prices,
             created_at: time_text::format(channel.created_at),
             updated_at: time_text::format(channel.updated_at),
+            revision: None,
+            duplicate_keys: None,
         }
+    }
+
+    /// With the name of this state of the channel.
+    pub fn at(mut self, revision: String) -> Self {
+        self.revision = Some(revision);
+        self
+    }
+
+    /// With the number of new keys that were left out.
+    pub const fn without_duplicates(mut self, duplicates: Option<usize>) -> Self {
+        self.duplicate_keys = duplicates;
+        self
     }
 }

@@ -4,12 +4,14 @@
 use std::collections::BTreeMap;
 
 use http::StatusCode;
+use http::request::Parts;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::channel_view::ChannelView;
+use super::channel_view::{ChannelView, revision};
+use super::duplicate_keys::Duplicates;
 use super::health::{self, Status};
-use super::{AdminSettings, document};
+use super::{AdminSettings, document, precondition};
 use crate::attempt::health::Health;
 use crate::config::import::{self, Refused};
 use crate::config::model::{Channel, Document, StoredSecret, UpstreamKey};
@@ -58,6 +60,18 @@ fn view<'a>(channel: &'a Channel, health: &Health, now: Timestamp) -> ChannelVie
     ChannelView::new(channel, KeyView::of(channel, health, now))
 }
 
+/// A channel that was just written: whatever was known of its health is forgotten.
+fn reply<P: AdminPorts>(
+    ports: &P,
+    status: StatusCode,
+    channel: &Channel,
+    duplicates: Duplicates,
+) -> Reply {
+    let view = view(channel, &Health::default(), ports.now());
+    let view = view.without_duplicates(duplicates.skipped());
+    precondition::tag(reply::json(status, &view), &revision(channel))
+}
+
 /// `GET channels`.
 pub async fn list<P: AdminPorts>(ports: &P) -> Result<Reply, GatewayError> {
     let document = document::load(ports).await?;
@@ -65,7 +79,7 @@ pub async fn list<P: AdminPorts>(ports: &P) -> Result<Reply, GatewayError> {
     let data = document
         .channels
         .iter()
-        .map(|channel| view(channel, &health, now))
+        .map(|channel| view(channel, &health, now).at(revision(channel)))
         .collect();
     Ok(reply::json(StatusCode::OK, &ListView { data }))
 }
@@ -76,21 +90,32 @@ pub async fn show<P: AdminPorts>(ports: &P, id: &str) -> Result<Reply, GatewayEr
     let channel = find(&mut document, id)?;
     let health = health::load(ports).await;
     let view = view(channel, &health, ports.now());
-    Ok(reply::json(StatusCode::OK, &view))
+    Ok(precondition::tag(
+        reply::json(StatusCode::OK, &view),
+        &revision(channel),
+    ))
 }
 
 /// `POST channels`.
 pub async fn create<P: AdminPorts>(
     ports: &P,
     settings: &AdminSettings,
-    body: Value,
+    head: &Parts,
+    mut body: Value,
 ) -> Result<Reply, GatewayError> {
+    let mut duplicates = Duplicates::read(&head.uri, &mut body)?;
     let mut problems = Problems::default();
     let change = ChannelChange::read(&body, &mut problems);
     change.require_all(&mut problems);
     let mut channel = Channel::blank(ports.now());
     channel.id = ids::object_id("ch", ports);
-    apply(ports, settings, &change, &mut channel, problems)?;
+    apply(
+        ports,
+        settings,
+        &change,
+        &mut channel,
+        (problems, &mut duplicates),
+    )?;
     document::change(ports, |document| {
         if document.channels.len() >= MAX_CHANNELS {
             return Err(Case::InvalidValue.error(format!(
@@ -102,37 +127,45 @@ pub async fn create<P: AdminPorts>(
     })
     .await?;
     ports.line(format_args!("admin: channel {} created", channel.id));
-    let view = view(&channel, &Health::default(), ports.now());
-    Ok(reply::json(StatusCode::CREATED, &view))
+    Ok(reply(ports, StatusCode::CREATED, &channel, duplicates))
 }
 
 /// `PATCH channels/{id}`: members that are not named stay.
 pub async fn change<P: AdminPorts>(
     ports: &P,
     settings: &AdminSettings,
+    head: &Parts,
     id: &str,
-    body: Value,
+    mut body: Value,
 ) -> Result<Reply, GatewayError> {
+    let repeated = Duplicates::read(&head.uri, &mut body)?;
     let mut problems = Problems::default();
     let change = ChannelChange::read(&body, &mut problems);
-    let channel = document::change(ports, |document| {
+    let (channel, duplicates) = document::change(ports, |document| {
         let channel = find(document, id)?;
-        apply(ports, settings, &change, channel, problems.clone())?;
+        precondition::check(&head.headers, &revision(channel), "channel")?;
+        let mut duplicates = repeated;
+        let notes = (problems.clone(), &mut duplicates);
+        apply(ports, settings, &change, channel, notes)?;
         // Later than before even if the clock stands still, so that a change can be seen.
         channel.updated_at = ports.now().max(channel.updated_at.plus_ms(1));
-        Ok(channel.clone())
+        Ok((channel.clone(), duplicates))
     })
     .await?;
     health::forget(ports, id).await;
     ports.line(format_args!("admin: channel {id} changed"));
-    let view = view(&channel, &Health::default(), ports.now());
-    Ok(reply::json(StatusCode::OK, &view))
+    Ok(reply(ports, StatusCode::OK, &channel, duplicates))
 }
 
 /// `DELETE channels/{id}`.
-pub async fn delete<P: AdminPorts>(ports: &P, id: &str) -> Result<Reply, GatewayError> {
+pub async fn delete<P: AdminPorts>(
+    ports: &P,
+    head: &Parts,
+    id: &str,
+) -> Result<Reply, GatewayError> {
     document::change(ports, |document| {
-        find(document, id)?;
+        let channel = find(document, id)?;
+        precondition::check(&head.headers, &revision(channel), "channel")?;
         document.channels.retain(|channel| channel.id != id);
         Ok(())
     })
@@ -152,7 +185,8 @@ pub fn draft<P: AdminPorts>(
     let mut problems = Problems::default();
     let change = ChannelChange::read(body, &mut problems);
     let mut channel = stored.unwrap_or_else(|| Channel::blank(ports.now()));
-    apply(ports, settings, &change, &mut channel, problems)?;
+    let notes = (problems, &mut Duplicates::Refuse);
+    apply(ports, settings, &change, &mut channel, notes)?;
     Ok(channel)
 }
 
@@ -170,12 +204,12 @@ fn apply(
     settings: &AdminSettings,
     change: &ChannelChange,
     channel: &mut Channel,
-    mut problems: Problems,
+    (mut problems, duplicates): (Problems, &mut Duplicates),
 ) -> Result<(), GatewayError> {
     change.apply(channel, &mut problems);
     let wanted = change
         .keys()
-        .map(|keys| plan_keys(settings, keys, &channel.keys, &mut problems));
+        .map(|keys| plan_keys(settings, keys, &channel.keys, &mut problems, duplicates));
     problems.check("channel")?;
     let keys = match wanted {
         Some(wanted) => wanted,
@@ -200,6 +234,7 @@ fn plan_keys<'c>(
     changes: &'c [KeyChange],
     stored: &[UpstreamKey],
     problems: &mut Problems,
+    duplicates: &mut Duplicates,
 ) -> Vec<Wanted<'c>> {
     let master = settings.master_key.as_ref();
     // A key that cannot be opened cannot be compared; it is of no use anyway.
@@ -225,7 +260,11 @@ fn plan_keys<'c>(
         let path = format!("keys[{index}]");
         match change {
             KeyChange::New(secret) => match opened.get(secret.expose()) {
-                Some(id) if keeps(id) => problems.add(path, "is in this channel already"),
+                Some(id) if keeps(id) => {
+                    if !duplicates.skip() {
+                        problems.add(path, "is in this channel already");
+                    }
+                }
                 _ => wanted.push(Wanted::New(secret.expose())),
             },
             KeyChange::Kept { id, enabled } => match stored.iter().find(|key| key.id == *id) {

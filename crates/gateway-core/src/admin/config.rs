@@ -6,13 +6,12 @@
 //! between is replaced like everything before it. Who wants to be sure to replace only what they have seen sends the
 //! `ETag` of their export as `If-Match`.
 
-use http::header::{ETAG, HeaderValue, IF_MATCH};
 use http::{HeaderMap, StatusCode, Uri};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::channel_view::ChannelView;
-use super::{AdminSettings, document, health, query};
+use super::{AdminSettings, document, health, precondition, query};
 use crate::config::import::{self, Refused};
 use crate::config::model::{ClientKey, DOCUMENT_VERSION, Document, Limits, Settings, UpstreamKey};
 use crate::config::seal;
@@ -73,7 +72,10 @@ pub async fn export<P: AdminPorts>(
             "admin: the configuration was exported with its upstream keys"
         ));
     }
-    Ok(tagged(&view, &revision))
+    Ok(precondition::tag(
+        reply::json(StatusCode::OK, &view),
+        &revision,
+    ))
 }
 
 /// `PUT config`: answers with the configuration as it is then, without whole keys.
@@ -86,26 +88,26 @@ pub async fn import<P: AdminPorts>(
     let mut problems = Problems::default();
     let draft = DocumentDraft::read(value, ports.now(), &mut problems);
     problems.check("configuration")?;
-    let ((document, changed), revision) = document::change_at_revision(ports, |document, revision| {
-        if !is_expected(headers, revision) {
-            return Err(Case::Conflict.error(
-                "The configuration has changed since it was read; nothing was imported. Export it again, look at \
-                 what changed, and repeat the import.",
-            ));
-        }
-        let new = import::resolve(&draft, document, settings.protection(), ports)
-            .map_err(Refused::into_error)?;
-        let old = std::mem::replace(document, new);
-        Ok((document.clone(), changed_channels(old, document)))
-    })
-    .await?;
+    let ((document, changed), revision) =
+        document::change_at_revision(ports, |document, revision| {
+            precondition::check(headers, revision, "configuration")?;
+            let new = import::resolve(&draft, document, settings.protection(), ports)
+                .map_err(Refused::into_error)?;
+            let old = std::mem::replace(document, new);
+            Ok((document.clone(), changed_channels(old, document)))
+        })
+        .await?;
     health::forget_all(ports, &changed).await;
     ports.line(format_args!(
         "admin: a configuration was imported: {} channels, {} client keys",
         document.channels.len(),
         document.keys.len()
     ));
-    Ok(tagged(&view(&document, |_| Ok(None))?, &revision))
+    let view = view(&document, |_| Ok(None))?;
+    Ok(precondition::tag(
+        reply::json(StatusCode::OK, &view),
+        &revision,
+    ))
 }
 
 /// The ids of the channels that are not what they were, or are gone: what is known of their health may be wrong.
@@ -115,27 +117,6 @@ fn changed_channels(old: Document, new: &Document) -> Vec<String> {
         .filter(|channel| !new.channels.contains(channel))
         .map(|channel| channel.id)
         .collect()
-}
-
-/// Whether the state is one of those that the client wants to replace; without `If-Match` any is.
-fn is_expected(headers: &HeaderMap, revision: &str) -> bool {
-    let mut lists = headers.get_all(IF_MATCH).iter().peekable();
-    if lists.peek().is_none() {
-        return true;
-    }
-    lists
-        .filter_map(|list| list.to_str().ok())
-        .flat_map(|list| list.split(','))
-        .map(str::trim)
-        .any(|tag| tag == "*" || tag.trim_matches('"') == revision)
-}
-
-fn tagged(view: &DocumentView<'_>, revision: &str) -> Reply {
-    let mut reply = reply::json(StatusCode::OK, view);
-    if let Ok(tag) = HeaderValue::try_from(format!("\"{revision}\"")) {
-        reply.headers_mut().insert(ETAG, tag);
-    }
-    reply
 }
 
 fn view(

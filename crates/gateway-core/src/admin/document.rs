@@ -1,16 +1,18 @@
 //! The stored records, read and changed by compare-and-swap. Owns the retries and what a damaged record means;
 //! knows nothing of what the records are for.
 
-use std::time::Duration;
-
+pub use crate::backoff::step_aside;
+use crate::config::changes::ChangeId;
 use crate::config::identity;
 use crate::config::model::Document;
 use crate::config::stored;
 use crate::error::{Case, GatewayError};
-use crate::ports::{AdminPorts, Clock, Log, Random, ReadStore, Record, StoreError, Swap};
+use crate::ports::{AdminPorts, Log, ReadStore, Record, StoreError, Swap};
 
 /// Writers that may come in between before a change is given up.
 pub const MAX_TRIES: usize = 16;
+/// The same for the configuration, as long as the others do get on: many may change it at the same time.
+const MAX_TURNS: usize = 64;
 
 /// The configuration as it stands in the store now; the default one when nothing was ever stored.
 pub async fn load<P: ReadStore + Log>(ports: &P) -> Result<Document, GatewayError> {
@@ -42,18 +44,31 @@ pub async fn change<P: AdminPorts, T>(
 }
 
 /// The same for an `edit` that also wants to know which state it changes; gives the name of the new one as well.
+///
+/// A swap that reports a conflict or an error may have taken place all the same. So each try leaves an id in the
+/// document, and what counts is whether the id is there when the document is read again.
 pub async fn change_at_revision<P: AdminPorts, T>(
     ports: &P,
     mut edit: impl FnMut(&mut Document, &str) -> Result<T, GatewayError>,
 ) -> Result<(T, String), GatewayError> {
-    for turn in 0..MAX_TRIES {
-        let stored = ports
-            .read(Record::Config)
-            .await
-            .map_err(|error| unavailable(ports, &error))?;
+    let id = ChangeId::new(ports);
+    // What each try would have made of the document, should it turn out that it did.
+    let mut outcomes = Vec::new();
+    let mut in_vain = 0;
+    for turn in 0..MAX_TURNS {
+        let stored = match ports.read(Record::Config).await {
+            Ok(stored) => stored,
+            Err(error) if outcomes.is_empty() => return Err(unavailable(ports, &error)),
+            Err(error) => return Err(uncertain(ports, &error)),
+        };
         let mut document = parse(ports, stored.as_deref())?;
+        if let Some(place) = id.landed(&document, outcomes.len()) {
+            return Ok(outcomes.swap_remove(place));
+        }
+        let before = std::mem::take(&mut document.recent_changes);
         let outcome = edit(&mut document, &stored::revision(stored.as_deref()))?;
         identity::assign(&mut document, ports);
+        id.record(&mut document, before, turn);
         let bytes = serde_json::to_vec(&document).map_err(|error| {
             unavailable(
                 ports,
@@ -62,25 +77,44 @@ pub async fn change_at_revision<P: AdminPorts, T>(
                 )),
             )
         })?;
-        match ports.swap(Record::Config, stored.as_deref(), &bytes).await {
-            Ok(Swap::Done) => return Ok((outcome, stored::revision(Some(&bytes)))),
-            Ok(Swap::Conflict) => step_aside(ports, turn).await,
-            Err(error) => return Err(unavailable(ports, &error)),
+        let swapped = ports.swap(Record::Config, stored.as_deref(), &bytes).await;
+        outcomes.push((outcome, stored::revision(Some(&bytes))));
+        if swapped == Ok(Swap::Done) {
+            return outcomes.pop().ok_or_else(conflict);
         }
+        // At once, before any wait: the id is only among the latest.
+        let now = match ports.read(Record::Config).await {
+            Ok(now) => now,
+            Err(error) => return Err(uncertain(ports, &error)),
+        };
+        if let Some(place) = id.landed(&parse(ports, now.as_deref())?, outcomes.len()) {
+            return Ok(outcomes.swap_remove(place));
+        }
+        if let Err(error) = swapped {
+            return Err(unavailable(ports, &error));
+        }
+        in_vain += usize::from(now == stored);
+        if in_vain == MAX_TRIES {
+            break;
+        }
+        step_aside(ports, turn).await;
     }
-    Err(Case::Conflict.error(
-        "Others kept changing the configuration at the same time; nothing was changed. Try again.",
-    ))
+    Err(conflict())
 }
 
-/// Waits after somebody else has written first: many who would begin again at once would meet again, and of each such round
-/// only one gets through. The time is random and doubles its bound with every turn, as for any who share a medium.
-pub async fn step_aside(ports: &(impl Clock + Random), turn: usize) {
-    const FIRST_MS: u64 = 4;
-    const LAST_MS: u64 = 256;
-    let bound = FIRST_MS.saturating_mul(1 << turn.min(16)).min(LAST_MS);
-    let wait = ports.next_u64() % bound;
-    ports.sleep(Duration::from_millis(wait)).await;
+fn conflict() -> GatewayError {
+    Case::Conflict.error(
+        "Others kept changing the configuration at the same time; nothing was changed. Try again.",
+    )
+}
+
+/// The store failed after it was asked to write, and cannot be asked whether it did.
+fn uncertain(log: &impl Log, error: &StoreError) -> GatewayError {
+    log.line(format_args!("admin: {error}"));
+    Case::StoreUnavailable.error(
+        "The store does not answer as it should; see the gateway's log. The change may or may not have been made: look \
+         before you repeat it.",
+    )
 }
 
 /// The store does not do its work: the reason goes to the log, not to the client.

@@ -9,8 +9,9 @@ use http::uri::Authority;
 use http::{HeaderMap, Uri};
 use sha2::{Digest as _, Sha256};
 
-use super::AdminSettings;
 use super::session::{self, COOKIE_NAME, Session};
+use super::{AdminSettings, forwarded};
+use crate::config::network::Network;
 use crate::error::{Case, GatewayError};
 use crate::ports::AdminPorts;
 use crate::secret::Secret;
@@ -83,7 +84,8 @@ fn full_url(head: &Parts) -> Option<Uri> {
     text(&head.headers, FULL_URL)?.parse().ok()
 }
 
-/// Whether the request came over TLS, as far as the host or a proxy in front of it says.
+/// Whether the request came over TLS, as far as the host or a proxy in front of it says. A client that lies decides only
+/// whether its own cookie is marked as secure, so any peer is believed.
 pub fn is_https(head: &Parts) -> bool {
     let https = |uri: &Uri| uri.scheme_str() == Some("https");
     let forwarded =
@@ -100,7 +102,7 @@ pub async fn authenticate<P: AdminPorts>(
     head: &Parts,
 ) -> Result<Caller, GatewayError> {
     let bearer = text(&head.headers, AUTHORIZATION.as_str()).and_then(bearer);
-    let (token, by_cookie) = match (bearer, cookie(&head.headers)) {
+    let (token, by_cookie) = match (bearer, cookie(&head.headers, COOKIE_NAME)) {
         (Some(token), _) => (token, false),
         (None, Some(token)) => (token, true),
         (None, None) => return Err(session::not_authenticated()),
@@ -134,21 +136,19 @@ pub fn cookie_writes_json(caller: &Caller, headers: &HeaderMap) -> Result<(), Ga
 
 /// Whom failed logins are counted for: the client's address without its port, of IPv6 the network, since one
 /// customer has 2^64 addresses. Empty when the host does not say.
-pub fn client_address(headers: &HeaderMap) -> String {
-    let Some(text) = text(headers, CLIENT_ADDRESS) else {
-        return String::new();
-    };
-    let address = text
-        .parse::<SocketAddr>()
-        .map(|address| address.ip())
-        .or_else(|_| text.parse::<IpAddr>());
-    match address.map(|address| address.to_canonical()) {
-        Ok(IpAddr::V4(address)) => address.to_string(),
-        Ok(IpAddr::V6(address)) => {
+pub fn client_address(headers: &HeaderMap, trusted_proxies: &[Network]) -> String {
+    let peer = text(headers, CLIENT_ADDRESS).and_then(|text| {
+        let socket = text.parse::<SocketAddr>().map(|address| address.ip());
+        socket.or_else(|_| text.parse::<IpAddr>()).ok()
+    });
+    let client = peer.map(|peer| forwarded::client(peer, headers, trusted_proxies));
+    match client.map(|address| address.to_canonical()) {
+        Some(IpAddr::V4(address)) => address.to_string(),
+        Some(IpAddr::V6(address)) => {
             let network = u128::from(address) >> 64 << 64;
             format!("{}/64", Ipv6Addr::from(network))
         }
-        Err(_) => String::new(),
+        None => String::new(),
     }
 }
 
@@ -157,14 +157,15 @@ fn bearer(value: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-fn cookie(headers: &HeaderMap) -> Option<&str> {
+/// The value of the cookie `name`.
+pub fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     headers
         .get_all(COOKIE)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
-        .find_map(|(name, value)| (name == COOKIE_NAME).then_some(value))
+        .find_map(|(given, value)| (given == name).then_some(value))
 }
 
 fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {

@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{allowance, document, past};
+use super::{allowance, document, past, precondition};
 use crate::config::model::{ClientKey, Document, Limits};
+use crate::config::stored::object_revision;
 use crate::config::validate::{ClientKeyChange, MAX_CLIENT_KEYS, Problems};
 use crate::error::{Case, GatewayError};
 use crate::ids;
@@ -30,6 +31,9 @@ struct KeyView<'a> {
     limits: Limits,
     created_at: String,
     last_used_at: Option<String>,
+    /// Names this state of the key, in lists; of a single one `ETag` says it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revision: Option<String>,
     /// The key itself, in the answer to its creation only.
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<&'a Secret<String>>,
@@ -52,6 +56,7 @@ impl<'a> KeyView<'a> {
             limits: key.limits,
             created_at: time_text::format(key.created_at),
             last_used_at: None,
+            revision: None,
             key: None,
         }
     }
@@ -64,12 +69,19 @@ impl<'a> KeyView<'a> {
     }
 }
 
+fn reply(status: StatusCode, key: &ClientKey, view: &KeyView<'_>) -> Reply {
+    precondition::tag(reply::json(status, view), &object_revision(key))
+}
+
 /// `GET keys`.
 pub async fn list<P: AdminPorts>(ports: &P) -> Result<Reply, GatewayError> {
     let document = document::load(ports).await?;
     let ids: Vec<&str> = document.keys.iter().map(|key| key.id.as_str()).collect();
     let uses = past::last_uses(ports, &ids).await;
-    let view = |key| KeyView::new(key).used(&uses);
+    let view = |key| KeyView {
+        revision: Some(object_revision(key)),
+        ..KeyView::new(key).used(&uses)
+    };
     let data = document.keys.iter().map(view).collect();
     Ok(reply::json(StatusCode::OK, &ListView { data }))
 }
@@ -79,7 +91,7 @@ pub async fn show<P: AdminPorts>(ports: &P, id: &str) -> Result<Reply, GatewayEr
     let mut document = document::load(ports).await?;
     let key = find(&mut document, id)?;
     let uses = past::last_uses(ports, &[id]).await;
-    Ok(reply::json(StatusCode::OK, &KeyView::new(key).used(&uses)))
+    Ok(reply(StatusCode::OK, key, &KeyView::new(key).used(&uses)))
 }
 
 /// `POST keys`: the only answer that holds the key.
@@ -116,12 +128,13 @@ pub async fn create<P: AdminPorts>(ports: &P, body: Value) -> Result<Reply, Gate
         key: Some(&plain),
         ..KeyView::new(&key)
     };
-    Ok(reply::json(StatusCode::CREATED, &view))
+    Ok(reply(StatusCode::CREATED, &key, &view))
 }
 
 /// `PATCH keys/{id}`: members that are not named stay.
 pub async fn change<P: AdminPorts>(
     ports: &P,
+    headers: &HeaderMap,
     id: &str,
     body: Value,
 ) -> Result<Reply, GatewayError> {
@@ -129,6 +142,7 @@ pub async fn change<P: AdminPorts>(
     let change = ClientKeyChange::read(&body, &mut problems);
     let key = document::change(ports, |document| {
         let key = find(document, id)?;
+        precondition::check(headers, &object_revision(key), "client key")?;
         problems.check("client key")?;
         change.apply(key);
         Ok(key.clone())
@@ -136,13 +150,18 @@ pub async fn change<P: AdminPorts>(
     .await?;
     ports.line(format_args!("admin: client key {id} changed"));
     let uses = past::last_uses(ports, &[id]).await;
-    Ok(reply::json(StatusCode::OK, &KeyView::new(&key).used(&uses)))
+    Ok(reply(StatusCode::OK, &key, &KeyView::new(&key).used(&uses)))
 }
 
 /// `DELETE keys/{id}`.
-pub async fn delete<P: AdminPorts>(ports: &P, id: &str) -> Result<Reply, GatewayError> {
+pub async fn delete<P: AdminPorts>(
+    ports: &P,
+    headers: &HeaderMap,
+    id: &str,
+) -> Result<Reply, GatewayError> {
     document::change(ports, |document| {
-        find(document, id)?;
+        let key = find(document, id)?;
+        precondition::check(headers, &object_revision(key), "client key")?;
         document.keys.retain(|key| key.id != id);
         Ok(())
     })

@@ -2,25 +2,31 @@
 //! work; all routes are in `routes`. Each noun has its own file; none of them reads a body.
 
 mod allowance;
+mod base_url_advice;
 mod body;
 mod channel_view;
 mod channels;
 mod config;
+mod device;
 mod document;
 mod dry_run;
+mod duplicate_keys;
 mod exposition;
 mod findings;
+mod forwarded;
 mod guard;
 mod health;
 mod keys;
 mod metrics;
 mod outbound;
 mod past;
+mod precondition;
 mod query;
 mod requests;
 mod revoked;
 mod routes;
 mod session;
+mod session_secret;
 mod status;
 mod throttle;
 mod trial;
@@ -39,6 +45,7 @@ use crate::config::import::Protection;
 use crate::config::seal::MasterKey;
 use crate::error::{Case, GatewayError};
 use crate::ids;
+use crate::patience::{self, Patient};
 use crate::ports::AdminPorts;
 use crate::reply::{self, Reply};
 use crate::secret::Secret;
@@ -85,6 +92,7 @@ where
     B::Error: fmt::Display,
 {
     let head_only = request.method() == Method::HEAD;
+    let ports = &Patient::new(ports, patience::ADMIN);
     let mut reply = match answer(ports, settings, request).await {
         Ok(reply) => reply,
         Err(error) => error.into_reply(),
@@ -228,7 +236,8 @@ impl<P: AdminPorts> Work<'_, P> {
         let (ports, settings, headers) = (self.ports, self.settings, &self.head.headers);
         match place {
             Place::Channels => {
-                channels::create(ports, settings, body::object(headers, body).await?).await
+                let body = body::object(headers, body).await?;
+                channels::create(ports, settings, self.head, body).await
             }
             Place::ChannelTest => {
                 let wish = body::optional_object(headers, body).await?;
@@ -256,12 +265,15 @@ impl<P: AdminPorts> Work<'_, P> {
                 let document = body::configuration(headers, body).await?;
                 config::import(ports, settings, headers, &document).await
             }
-            Place::Key if is_delete => keys::delete(ports, self.id).await,
-            Place::Key => keys::change(ports, self.id, body::object(headers, body).await?).await,
-            _ if is_delete => channels::delete(ports, self.id).await,
+            Place::Key if is_delete => keys::delete(ports, headers, self.id).await,
+            Place::Key => {
+                let body = body::object(headers, body).await?;
+                keys::change(ports, headers, self.id, body).await
+            }
+            _ if is_delete => channels::delete(ports, self.head, self.id).await,
             _ => {
                 let body = body::object(headers, body).await?;
-                channels::change(ports, settings, self.id, body).await
+                channels::change(ports, settings, self.head, self.id, body).await
             }
         }
     }

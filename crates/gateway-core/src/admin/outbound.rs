@@ -165,10 +165,12 @@ impl Outbound {
                 .min(limits.time.saturating_sub(connect)),
             idle: channel.timeouts.idle.min(limits.time),
         };
-        let response = ports
-            .send(request, timeouts)
-            .await
-            .map_err(|error| self.redact(&describe(&error)))?;
+        let again = request.clone();
+        let mut response = ports.send(request, timeouts).await;
+        if matches!(&response, Err(error) if error.kind == SendErrorKind::MaybeStale) {
+            response = ports.send(again, timeouts).await;
+        }
+        let response = response.map_err(|error| self.redact(&describe(&error)))?;
         let (head, body) = response.into_parts();
         Ok(Incoming {
             ports,
@@ -322,7 +324,7 @@ fn describe(error: &SendError) -> String {
         SendErrorKind::Dns => "the host's name cannot be resolved",
         SendErrorKind::Connect => "there was no connection",
         SendErrorKind::Tls => "the TLS handshake failed",
-        SendErrorKind::Reset => "the connection broke",
+        SendErrorKind::Reset | SendErrorKind::MaybeStale => "the connection broke",
         SendErrorKind::Timeout => "there was no answer in time",
         SendErrorKind::Denied => "the gateway's host does not allow the call",
         SendErrorKind::ClientGone => "the page was left",

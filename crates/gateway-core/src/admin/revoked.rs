@@ -3,8 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::document::{MAX_TRIES, unavailable};
-use super::session::{self, Session};
+use super::document::{MAX_TRIES, step_aside, unavailable};
+use super::session::Session;
+use super::session_secret;
 use crate::error::{Case, GatewayError};
 use crate::ids;
 use crate::ports::{AdminPorts, Log, Record, Swap};
@@ -34,7 +35,7 @@ pub async fn contains<P: AdminPorts>(ports: &P, session: &Session) -> Result<boo
 /// Ends the session.
 pub async fn add<P: AdminPorts>(ports: &P, session: &Session) -> Result<(), GatewayError> {
     let nonce = ids::hex(&session.nonce);
-    for _ in 0..MAX_TRIES {
+    for turn in 0..MAX_TRIES {
         let stored = ports
             .read(Record::EndedSessions)
             .await
@@ -43,7 +44,7 @@ pub async fn add<P: AdminPorts>(ports: &P, session: &Session) -> Result<(), Gate
         let now = ports.now();
         entries.retain(|entry| entry.until > now && entry.nonce != nonce);
         if entries.len() >= MAX_ENTRIES {
-            session::end_all(ports).await?;
+            session_secret::replace(ports).await?;
             entries.clear();
         }
         entries.push(Entry {
@@ -56,7 +57,8 @@ pub async fn add<P: AdminPorts>(ports: &P, session: &Session) -> Result<(), Gate
             .await
         {
             Ok(Swap::Done) => return Ok(()),
-            Ok(Swap::Conflict) => {}
+            // To end a session twice does no harm, should the first swap have taken place.
+            Ok(Swap::Conflict) => step_aside(ports, turn).await,
             Err(error) => return Err(unavailable(ports, &error)),
         }
     }

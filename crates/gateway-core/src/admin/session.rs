@@ -3,20 +3,22 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, KeyInit as _, Mac as _};
+use hmac::Mac as _;
 use http::StatusCode;
 use http::header::{HeaderValue, SET_COOKIE};
 use http::request::Parts;
 use serde::Serialize;
 use serde_json::Value;
-use sha2::Sha256;
 
-use super::document::{MAX_TRIES, unavailable};
+use super::device::{self, Device};
 use super::guard::{self, Caller};
-use super::{AdminSettings, revoked, throttle};
+use super::session_secret::{self, SessionSecret, derive, keyed};
+use super::throttle::{self, Stranger};
+use super::{AdminSettings, forwarded, revoked};
+use crate::config::stored;
 use crate::config::validate::Problems;
 use crate::error::{Case, GatewayError};
-use crate::ports::{AdminPorts, Record, Swap};
+use crate::ports::{AdminPorts, Record};
 use crate::reply::{self, Reply};
 use crate::secret::Secret;
 use crate::time_text;
@@ -30,8 +32,10 @@ const LIFETIME_S: u64 = 12 * 60 * 60;
 const MIN_PASSWORD_CHARS: usize = 8;
 /// Longer passwords than this are not even hashed.
 const MAX_PASSWORD_BYTES: usize = 1024;
-const SECRET_BYTES: usize = 32;
-const NONCE_BYTES: usize = 16;
+/// For how long the draw of who gets one of too few appointments stands.
+const RANKED_FOR_MS: u64 = 10 * 60_000;
+/// Random bytes that tell a token from all others.
+pub const NONCE_BYTES: usize = 16;
 const VERSION: u8 = 1;
 /// Version, expiry, nonce.
 const PAYLOAD_BYTES: usize = 1 + 8 + NONCE_BYTES;
@@ -89,18 +93,21 @@ pub async fn login<P: AdminPorts>(
     given: &Secret<String>,
 ) -> Result<Reply, GatewayError> {
     let password = usable_password(settings)?;
-    // Counted before it is checked, so that many guesses at the same moment are counted too.
-    let address = guard::client_address(&head.headers);
-    throttle::admit(ports, &address).await?;
-    let secret = secret(ports).await?;
+    let secret = session_secret::load(ports, password).await?;
+    // Counted before it is checked, so that many guesses at the same moment are counted too. The password has no
+    // influence on whether it is, or the answer would tell whether it is right without being counted.
+    let client = Client::of(ports, &secret, head).await;
+    let counted = client.admit(ports, &secret, given).await?;
+    let address = &client.address;
     if !is_same(&secret, password, given.expose()) {
         ports.line(format_args!(
             "admin: login refused, wrong password, from {address:?}"
         ));
         return Err(Case::WrongPassword.error("The password is wrong."));
     }
-    throttle::forgive(ports, &address).await;
-    let expires_at = ports.now().plus_ms(LIFETIME_S * 1000);
+    client.forgive(ports, counted).await;
+    let now = ports.now();
+    let expires_at = now.plus_ms(LIFETIME_S * 1000);
     let mut nonce = [0_u8; NONCE_BYTES];
     ports.fill_secure(&mut nonce);
     let token = sign(
@@ -113,8 +120,83 @@ pub async fn login<P: AdminPorts>(
         expires_at: time_text::format(expires_at),
     };
     let mut reply = reply::json(StatusCode::OK, &view);
-    set_cookie(&mut reply, head, &token, LIFETIME_S);
+    set_cookie(&mut reply, head, COOKIE_NAME, &token, LIFETIME_S);
+    let device = client.device.unwrap_or_else(|| Device::new(ports));
+    let token = device.token(&secret, now);
+    set_cookie(
+        &mut reply,
+        head,
+        device::COOKIE_NAME,
+        &token,
+        device::LIFETIME_S,
+    );
     Ok(reply)
+}
+
+/// Who wants to log in.
+struct Client {
+    address: String,
+    device: Option<Device>,
+}
+
+/// Where an attempt was counted.
+#[derive(Clone, Copy)]
+enum Counted {
+    ForDevice,
+    ForAddress,
+}
+
+impl Client {
+    async fn of<P: AdminPorts>(ports: &P, secret: &SessionSecret, head: &Parts) -> Self {
+        // Who cannot be told apart can still log in, so a configuration that cannot be read is no reason to fail.
+        let proxies = if forwarded::is_forwarded(&head.headers) {
+            let stored = ports.read(Record::Config).await.unwrap_or_default();
+            stored::trusted_proxies(stored.as_deref())
+        } else {
+            Vec::new()
+        };
+        Self {
+            address: guard::client_address(&head.headers, &proxies),
+            device: Device::of(&head.headers, secret, ports),
+        }
+    }
+
+    async fn admit<P: AdminPorts>(
+        &self,
+        ports: &P,
+        secret: &SessionSecret,
+        given: &Secret<String>,
+    ) -> Result<Counted, GatewayError> {
+        if let Some(device) = &self.device
+            && throttle::admit_device(ports, &device.id()).await
+        {
+            return Ok(Counted::ForDevice);
+        }
+        let given = given.expose().as_bytes();
+        // Longer ones than a password can be are all the same.
+        let given = given.get(..MAX_PASSWORD_BYTES).unwrap_or(given);
+        let [high, low, ..] = derive(secret, "guess", given);
+        let hour = ports.now().0 / RANKED_FOR_MS;
+        let place = format!("{}\0{hour}", self.address);
+        let [a, b, c, d, ..] = derive(secret, "rank", place.as_bytes());
+        let stranger = Stranger {
+            address: &self.address,
+            guess: u16::from_be_bytes([high, low]),
+            rank: u32::from_be_bytes([a, b, c, d]),
+        };
+        throttle::admit(ports, &stranger).await?;
+        Ok(Counted::ForAddress)
+    }
+
+    /// The attempt that was counted as failed was none.
+    async fn forgive<P: AdminPorts>(&self, ports: &P, counted: Counted) {
+        match (counted, &self.device) {
+            (Counted::ForDevice, Some(device)) => {
+                throttle::forgive_device(ports, &device.id()).await;
+            }
+            _ => throttle::forgive(ports, &self.address).await,
+        }
+    }
 }
 
 /// Ends the caller's session, everywhere and for good.
@@ -125,7 +207,7 @@ pub async fn logout<P: AdminPorts>(
 ) -> Result<Reply, GatewayError> {
     revoked::add(ports, &caller.session).await?;
     let mut reply = reply::empty(StatusCode::NO_CONTENT);
-    set_cookie(&mut reply, head, "", 0);
+    set_cookie(&mut reply, head, COOKIE_NAME, "", 0);
     Ok(reply)
 }
 
@@ -146,7 +228,7 @@ pub async fn verify<P: AdminPorts>(
     token: &str,
 ) -> Result<Session, GatewayError> {
     let password = usable_password(settings).map_err(|_| not_authenticated())?;
-    let secret = secret(ports).await?;
+    let secret = session_secret::load(ports, password).await?;
     let session = open(&signing_key(&secret, password), token)
         .filter(|session| session.expires_at > ports.now())
         .ok_or_else(not_authenticated)?;
@@ -159,16 +241,6 @@ pub async fn verify<P: AdminPorts>(
 /// 401 for everything that is no valid session; which of the reasons it is helps only an attacker.
 pub fn not_authenticated() -> GatewayError {
     Case::NotAuthenticated.error("There is no valid session; log in first.")
-}
-
-/// Replaces the signing secret, which ends every session there is.
-pub async fn end_all<P: AdminPorts>(ports: &P) -> Result<(), GatewayError> {
-    let old = ports
-        .read(Record::SessionSecret)
-        .await
-        .map_err(|error| unavailable(ports, &error))?;
-    // A conflict means that somebody else has just replaced it, which is as good.
-    new_secret(ports, old.as_deref()).await.map(|_| ())
 }
 
 fn usable_password(settings: &AdminSettings) -> Result<&str, GatewayError> {
@@ -191,57 +263,13 @@ fn usable_password(settings: &AdminSettings) -> Result<&str, GatewayError> {
     Ok(password)
 }
 
-/// The secret that tokens are signed with; made by whoever needs it first.
-async fn secret<P: AdminPorts>(ports: &P) -> Result<Secret<[u8; SECRET_BYTES]>, GatewayError> {
-    for _ in 0..MAX_TRIES {
-        let stored = ports
-            .read(Record::SessionSecret)
-            .await
-            .map_err(|error| unavailable(ports, &error))?;
-        if let Some(secret) = stored
-            .as_deref()
-            .and_then(|bytes| <[u8; SECRET_BYTES]>::try_from(bytes).ok())
-        {
-            return Ok(Secret::new(secret));
-        }
-        // Absent, or damaged: then all tokens are worthless anyway, and a new one harms nobody.
-        if let Some(secret) = new_secret(ports, stored.as_deref()).await? {
-            return Ok(secret);
-        }
-    }
-    Err(Case::Conflict.error("The session secret keeps changing; try again."))
-}
-
-async fn new_secret<P: AdminPorts>(
-    ports: &P,
-    old: Option<&[u8]>,
-) -> Result<Option<Secret<[u8; SECRET_BYTES]>>, GatewayError> {
-    let mut bytes = [0_u8; SECRET_BYTES];
-    ports.fill_secure(&mut bytes);
-    match ports.swap(Record::SessionSecret, old, &bytes).await {
-        Ok(Swap::Done) => Ok(Some(Secret::new(bytes))),
-        Ok(Swap::Conflict) => Ok(None),
-        Err(error) => Err(unavailable(ports, &error)),
-    }
-}
-
-fn keyed(key: &[u8; 32]) -> Hmac<Sha256> {
-    // HMAC pads shorter keys with zeros to the block's length; doing so here leaves no error to handle.
-    let mut block = [0_u8; 64];
-    block[..32].copy_from_slice(key);
-    Hmac::new(&block.into())
-}
-
 /// The password is part of the key, so that changing it ends all sessions.
-fn signing_key(secret: &Secret<[u8; SECRET_BYTES]>, password: &str) -> Secret<[u8; 32]> {
-    let mac = keyed(secret.expose())
-        .chain_update(b"session token\0")
-        .chain_update(password);
-    Secret::new(mac.finalize().into_bytes().into())
+fn signing_key(secret: &SessionSecret, password: &str) -> Secret<[u8; 32]> {
+    Secret::new(derive(secret, "session token", password.as_bytes()))
 }
 
 /// Compares MACs instead of the texts, so that the time taken says nothing about the password or its length.
-fn is_same(secret: &Secret<[u8; SECRET_BYTES]>, password: &str, given: &str) -> bool {
+fn is_same(secret: &SessionSecret, password: &str, given: &str) -> bool {
     let mac = |text: &str| {
         keyed(secret.expose())
             .chain_update(b"password\0")
@@ -253,7 +281,8 @@ fn is_same(secret: &Secret<[u8; SECRET_BYTES]>, password: &str, given: &str) -> 
             .is_ok()
 }
 
-fn sign(key: &Secret<[u8; 32]>, session: &Session) -> String {
+/// A token that says this.
+pub fn sign(key: &Secret<[u8; 32]>, session: &Session) -> String {
     let mut payload = [0_u8; PAYLOAD_BYTES];
     payload[0] = VERSION;
     payload[1..9].copy_from_slice(&session.expires_at.0.to_be_bytes());
@@ -270,7 +299,7 @@ fn sign(key: &Secret<[u8; 32]>, session: &Session) -> String {
 }
 
 /// What a token says, if it was signed with `key`; whether it is still valid is another question.
-fn open(key: &Secret<[u8; 32]>, token: &str) -> Option<Session> {
+pub fn open(key: &Secret<[u8; 32]>, token: &str) -> Option<Session> {
     let (payload, tag) = token.split_once('.')?;
     // Both parts have fixed lengths, so a megabyte of token costs nothing.
     if payload.len() > 2 * PAYLOAD_BYTES || tag.len() > 64 {
@@ -290,16 +319,16 @@ fn open(key: &Secret<[u8; 32]>, token: &str) -> Option<Session> {
     })
 }
 
-fn set_cookie(reply: &mut Reply, head: &Parts, token: &str, max_age_s: u64) {
+fn set_cookie(reply: &mut Reply, head: &Parts, name: &str, token: &str, max_age_s: u64) {
     let secure = if guard::is_https(head) {
         "; Secure"
     } else {
         ""
     };
     let text = format!(
-        "{COOKIE_NAME}={token}; HttpOnly; SameSite=Strict; Path=/admin/api; Max-Age={max_age_s}{secure}"
+        "{name}={token}; HttpOnly; SameSite=Strict; Path=/admin/api; Max-Age={max_age_s}{secure}"
     );
     if let Ok(value) = HeaderValue::try_from(text) {
-        reply.headers_mut().insert(SET_COOKIE, value);
+        reply.headers_mut().append(SET_COOKIE, value);
     }
 }

@@ -1,79 +1,114 @@
-//! The throttle of logins. Owns how many guesses there are, and for how long none is taken afterwards.
+//! The login throttle. Owns how many passwords are checked, and who waits for how long. How the counting works stands
+//! in [`table`]; this file holds the record in the shared store.
+//!
+//! # What is guaranteed
+//!
+//! 1. **A known device** (it has logged in before, see [`super::device`]) has five attempts of its own, and one more
+//!    every three minutes. Nothing that strangers do counts there: its counts are in a record that only a signed cookie
+//!    can change. A device over its count is treated as a stranger.
+//! 2. **Strangers** have five attempts per address and a hundred together. After that passwords are still checked, but
+//!    slowly: one per address every 10 seconds, one every 2 seconds for all addresses together. So an attacker checks
+//!    at most 8,645 passwords in a day from one address, and 43,300 from any number of addresses.
+//! 3. **Who must wait gets an appointment**: the answer is 429, `Retry-After` is exact, and the place is kept for a
+//!    minute for the same password from the same address. The right password is never refused at its appointment. With
+//!    no attack on the address itself the wait is at most 10 seconds, plus 4 seconds for each address that attacks at
+//!    the same time.
+//!
+//! # Why appointments
+//!
+//! With a plain rate limit, whoever asks most often takes every free slot: one attempt of the owner does not win
+//! against thousands per second. Drawing lots among the attempts has the same fault. An appointment is given once per
+//! password and address, so asking more often gains nothing:
+//!
+//! - From *other addresses* a flood gets two places per address. When more than [`table::MAX_PLACES`] places are taken,
+//!   the addresses with the lowest rank have them. The rank is a keyed hash of address and time, which nobody can
+//!   choose; so with *n* attacking addresses a stranger is served within about 8·*n* seconds on average, however fast
+//!   they ask.
+//! - From *the same address* (a reverse proxy that is not among `trusted_proxies`), a flood that repeats fewer than
+//!   six passwords leaves a place for the right one, within 70 seconds.
+//! - Against a flood of ever new passwords from the very same address there is no rule that helps: what tells the owner
+//!   from the attacker would have to be the password itself, and any rate at which the owner's is sure to be checked is
+//!   the rate of guesses that the attacker has. Known devices still get in, and naming the proxy in `trusted_proxies`
+//!   gives every client an address of its own again.
+//!
+//! # What a flood costs
+//!
+//! Only attempts that are checked or that get a place change the record: at most one per 2 seconds for long. All others
+//! are answered after one read, so they neither write nor come in the way of those who do.
 
-use std::collections::BTreeMap;
+mod table;
+#[cfg(test)]
+mod tests;
 
-use serde::{Deserialize, Serialize};
-
-use super::document::{MAX_TRIES, unavailable};
+use super::document::{MAX_TRIES, step_aside, unavailable};
 use crate::error::{Case, GatewayError};
 use crate::ports::{AdminPorts, Record, Swap};
-use crate::units::Timestamp;
+use table::{Attempt, Devices, Table, Verdict};
 
-/// Failures of one address before it is locked.
-const MAX_FAILURES: u32 = 5;
-/// Failures of all addresses together before all are locked: guessing from many addresses is still guessing. It
-/// also keeps the record small: no more addresses than this are remembered, and one per further minute.
-const MAX_FAILURES_OVERALL: u32 = 100;
-/// The first lock; every further failure doubles it.
-const FIRST_LOCK_MS: u64 = 60_000;
-/// The longest lock, and the time after which a failure is forgotten.
-const MEMORY_MS: u64 = 15 * 60_000;
-
-/// Failed logins of one address, or of all.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Failures {
-    count: u32,
-    last: Timestamp,
-    locked_until: Timestamp,
+/// Who attempts to log in, and with what.
+#[derive(Clone, Copy, Debug)]
+pub struct Stranger<'a> {
+    /// The client's address; empty when the host does not say.
+    pub address: &'a str,
+    /// A few bits of a keyed hash of the password: tells attempts apart, but not passwords.
+    pub guess: u16,
+    /// A keyed hash of the address that changes with time.
+    pub rank: u32,
 }
 
-/// The stored record.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Table {
-    #[serde(default)]
-    overall: Failures,
-    #[serde(default)]
-    addresses: BTreeMap<String, Failures>,
-}
-
-/// Counts one attempt of `address` as failed, or refuses it with 429 and the time to wait.
-pub async fn admit<P: AdminPorts>(ports: &P, address: &str) -> Result<(), GatewayError> {
-    for _ in 0..MAX_TRIES {
+/// Counts one attempt of a stranger as failed, or refuses it with 429 and the time to wait.
+pub async fn admit<P: AdminPorts>(ports: &P, stranger: &Stranger<'_>) -> Result<(), GatewayError> {
+    let attempt = Attempt {
+        address: stranger.address,
+        guess: stranger.guess,
+        rank: stranger.rank,
+    };
+    for turn in 0..MAX_TRIES {
         let stored = ports
             .read(Record::LoginFailures)
             .await
             .map_err(|error| unavailable(ports, &error))?;
         let mut table = Table::parse(stored.as_deref());
-        if let Err(wait_ms) = table.count(address, ports.now()) {
-            return Err(too_many(wait_ms.div_ceil(1000)));
-        }
+        let outcome = match table.judge(attempt, ports.now()) {
+            Verdict::Refuse { wait_ms } => return Err(too_many(wait_ms)),
+            Verdict::Appoint { wait_ms } => Err(too_many(wait_ms)),
+            Verdict::Check => Ok(()),
+        };
         match ports
             .swap(Record::LoginFailures, stored.as_deref(), &table.bytes())
             .await
         {
-            Ok(Swap::Done) => return Ok(()),
-            Ok(Swap::Conflict) => {}
+            Ok(Swap::Done) => return outcome,
+            Ok(Swap::Conflict) => step_aside(ports, turn).await,
             Err(error) => return Err(unavailable(ports, &error)),
         }
     }
     // So many attempts at this very moment are no person's.
-    Err(too_many(1))
+    Err(too_many(1_000))
 }
 
-/// Forgets the failures of `address` after a right password. Failing at that is no reason to refuse the login.
+/// Counts one attempt of a known device as failed. `false`: it has had too many, or they cannot be counted now, so it
+/// is a stranger for a while.
+pub async fn admit_device<P: AdminPorts>(ports: &P, device: &str) -> bool {
+    change_devices(ports, |devices| devices.count(device, ports.now()))
+        .await
+        .unwrap_or(false)
+}
+
+/// Forgets the failures of an address after a right password. Failing at that is no reason to refuse the login.
 pub async fn forgive<P: AdminPorts>(ports: &P, address: &str) {
-    for _ in 0..MAX_TRIES {
+    for turn in 0..MAX_TRIES {
         let Ok(stored) = ports.read(Record::LoginFailures).await else {
             break;
         };
         let mut table = Table::parse(stored.as_deref());
-        table.forgive(address);
+        table.forgive(address, ports.now());
         match ports
             .swap(Record::LoginFailures, stored.as_deref(), &table.bytes())
             .await
         {
             Ok(Swap::Done) => return,
-            Ok(Swap::Conflict) => {}
+            Ok(Swap::Conflict) => step_aside(ports, turn).await,
             Err(_) => break,
         }
     }
@@ -82,85 +117,47 @@ pub async fn forgive<P: AdminPorts>(ports: &P, address: &str) {
     ));
 }
 
-fn too_many(seconds: u64) -> GatewayError {
+/// The same for a known device.
+pub async fn forgive_device<P: AdminPorts>(ports: &P, device: &str) {
+    let change = change_devices(ports, |devices| {
+        devices.forgive(device);
+        true
+    });
+    if change.await.is_none() {
+        ports.line(format_args!(
+            "admin: the failed logins of a known device could not be cleared"
+        ));
+    }
+}
+
+/// Changes the record of devices; nothing is written when `edit` gives `false`. `None`: the store did not take it.
+async fn change_devices<P: AdminPorts>(
+    ports: &P,
+    edit: impl Fn(&mut Devices) -> bool,
+) -> Option<bool> {
+    for turn in 0..MAX_TRIES {
+        let stored = ports.read(Record::DeviceFailures).await.ok()?;
+        let mut devices = Devices::parse(stored.as_deref());
+        if !edit(&mut devices) {
+            return Some(false);
+        }
+        match ports
+            .swap(Record::DeviceFailures, stored.as_deref(), &devices.bytes())
+            .await
+            .ok()?
+        {
+            Swap::Done => return Some(true),
+            Swap::Conflict => step_aside(ports, turn).await,
+        }
+    }
+    None
+}
+
+fn too_many(wait_ms: u64) -> GatewayError {
+    let seconds = wait_ms.div_ceil(1000).max(1);
     Case::RateLimited
         .error(format!(
             "Too many failed logins. Try again in {seconds} seconds."
         ))
         .with_retry_after_s(seconds)
-}
-
-impl Failures {
-    fn forget_old(&mut self, now: Timestamp) {
-        let over = now.since_ms(self.last) >= MEMORY_MS && self.locked_until <= now;
-        // A lock longer than any that is given out means that the clock was set back.
-        if over || self.locked_until.since_ms(now) > MEMORY_MS {
-            *self = Self::default();
-        }
-    }
-
-    const fn add(&mut self, now: Timestamp, most: u32, longest_lock_ms: u64) {
-        self.count = self.count.saturating_add(1);
-        self.last = now;
-        if self.count >= most {
-            let doublings = self.count - most;
-            let lock_ms = if doublings > 10 {
-                longest_lock_ms
-            } else {
-                FIRST_LOCK_MS << doublings
-            };
-            let lock_ms = if lock_ms > longest_lock_ms {
-                longest_lock_ms
-            } else {
-                lock_ms
-            };
-            self.locked_until = now.plus_ms(lock_ms);
-        }
-    }
-}
-
-impl Table {
-    /// A damaged table counts as empty; it is replaced by the next attempt.
-    fn parse(stored: Option<&[u8]>) -> Self {
-        stored
-            .and_then(|bytes| serde_json::from_slice(bytes).ok())
-            .unwrap_or_default()
-    }
-
-    fn bytes(&self) -> Vec<u8> {
-        serde_json::to_vec(self).unwrap_or_default()
-    }
-
-    /// Counts an attempt as failed; or says for how many milliseconds none is taken.
-    fn count(&mut self, address: &str, now: Timestamp) -> Result<(), u64> {
-        self.overall.forget_old(now);
-        self.addresses.retain(|_, failures| {
-            failures.forget_old(now);
-            failures.count > 0
-        });
-        let of_address = self
-            .addresses
-            .get(address)
-            .map_or(0, |failures| failures.locked_until.since_ms(now));
-        let wait_ms = of_address.max(self.overall.locked_until.since_ms(now));
-        if wait_ms > 0 {
-            return Err(wait_ms);
-        }
-        // The lock of all stays short: it also locks out the one who knows the password.
-        self.overall.add(now, MAX_FAILURES_OVERALL, FIRST_LOCK_MS);
-        self.addresses
-            .entry(address.to_owned())
-            .or_default()
-            .add(now, MAX_FAILURES, MEMORY_MS);
-        Ok(())
-    }
-
-    fn forgive(&mut self, address: &str) {
-        if let Some(failures) = self.addresses.remove(address) {
-            self.overall.count = self.overall.count.saturating_sub(failures.count);
-            if self.overall.count < MAX_FAILURES_OVERALL {
-                self.overall.locked_until = Timestamp(0);
-            }
-        }
-    }
 }

@@ -8,6 +8,7 @@ use http::StatusCode;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::base_url_advice::advise;
 use super::outbound::{Incoming, Limits, Outbound};
 use super::{AdminSettings, document};
 use crate::config::model::Provider;
@@ -17,6 +18,7 @@ use crate::ports::AdminPorts;
 use crate::reply::{self, Reply};
 use crate::units::{MIB, Timestamp};
 use crate::wire::error_shape;
+use crate::wire::padding;
 use crate::wire::signals::{self, Signal};
 use crate::wire::sse::{self, Scanner};
 
@@ -104,6 +106,8 @@ pub async fn run<P: AdminPorts>(
     if question.needs_other_limit(&outcome) {
         outcome = ask(ports, &outbound, &question).await;
     }
+    let status = outcome.status;
+    outcome.error = outcome.error.map(|error| advise(channel, status, error));
     ports.line(format_args!(
         "admin: channel {id} tested: {}",
         if outcome.ok { "it answers" } else { "it fails" }
@@ -250,9 +254,7 @@ async fn read<P: AdminPorts>(
 
 /// Whether a whole body is an answer.
 fn answer(body: &[u8], member: &str) -> Result<(), String> {
-    let text = body
-        .get(signals::padding_before_json(body)..)
-        .unwrap_or_default();
+    let text = body.get(padding::before_json(body)..).unwrap_or_default();
     if signals::body_is_error(text) {
         return Err(message(text));
     }

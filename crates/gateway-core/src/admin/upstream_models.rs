@@ -8,6 +8,7 @@ use http::StatusCode;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::base_url_advice::advise;
 use super::outbound::{Limits, Outbound};
 use super::{AdminSettings, channels, document};
 use crate::config::model::{Channel, Provider};
@@ -133,7 +134,9 @@ async fn ask_with<P: AdminPorts>(
     let began = ports.now();
     for _ in 0..model_list::MAX_PAGES {
         let operation = model_list::operation(operation, next.as_deref());
-        let page = page(ports, &outbound, &operation).await.map_err(failed)?;
+        let page = page(ports, &outbound, channel, &operation)
+            .await
+            .map_err(failed)?;
         names.extend(page.names);
         // An upstream that gives the same mark again would do so for ever.
         let is_last = page.next.is_none() || page.next == next;
@@ -160,13 +163,15 @@ async fn ask_with<P: AdminPorts>(
 async fn page<P: AdminPorts>(
     ports: &P,
     outbound: &Outbound,
+    channel: &Channel,
     operation: &str,
 ) -> Result<Page, String> {
     let mut incoming = outbound.send(ports, operation, "", None, LIMITS).await?;
     if !incoming.status.is_success() {
         let status = incoming.status.as_u16();
         let words = outbound.refusal(&mut incoming).await;
-        return Err(format!("it answered {status}. {words}"));
+        let error = format!("it answered {status}. {words}");
+        return Err(advise(channel, Some(status), error));
     }
     let is_readable = !incoming.is_compressed() && !incoming.is("text/html");
     let body = incoming.whole().await?;
@@ -176,6 +181,7 @@ async fn page<P: AdminPorts>(
         .as_ref()
         .and_then(model_list::read)
         .ok_or_else(|| {
-            "its answer holds no list of models. Is the base URL right? Models can also be entered by hand.".to_owned()
+            let error = "its answer holds no list of models. Models can also be entered by hand. Is the base URL right?";
+            advise(channel, None, error.to_owned())
         })
 }

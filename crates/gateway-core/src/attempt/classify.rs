@@ -1,9 +1,10 @@
 //! From an upstream's status and error to a [`Failure`]. One table; the words in it were seen in the wild, and
 //! `fixtures/upstream` holds a payload for each of them.
 //!
-//! The status decides, but for four cases in which it names the wrong culprit: input that a filter refused (also a
-//! 403), a model that is unknown or down (also a 400 or 403), a key that is invalid or without credit (also a 400),
-//! and errors inside a good status. What a client wrote can be echoed in an error's message: words count only where
+//! The status decides. The request is at fault only with 400, 413, 415 and 422; all other statuses are a matter of the
+//! key, the model, or of what stands between the gateway and the upstream. In five cases the status names the wrong
+//! culprit: input that a filter refused (also a 403), a model that is unknown or down (also a 400 or 403), a key that is
+//! invalid or without credit (also a 400), a rate limit (also a 413), and errors inside a good status. What a client wrote can be echoed in an error's message: words count only where
 //! nothing says that another member of the request is at fault, so that nobody can talk a good key into a cooldown.
 
 use http::{HeaderMap, StatusCode};
@@ -18,6 +19,61 @@ const FILTER_CODES: &[&str] = &[
     "content_filter",
     "content_policy_violation",
     "moderation_blocked",
+    // OpenAI's responses.
+    "image_content_policy_violation",
+    // DashScope, in its OpenAI-compatible and in its own spelling.
+    "data_inspection_failed",
+    "DataInspectionFailed",
+    // StepFun, with a 451.
+    "censorship_blocked",
+    // Volcengine.
+    "SensitiveContentDetected",
+    "InputTextSensitiveContentDetected",
+    "InputImageSensitiveContentDetected",
+];
+
+/// Codes with which an upstream says that the request is at fault, also inside a good status, and with a 404 where it is
+/// a file that is missing. Those of OpenAI's responses are all that its reference lists for failed responses.
+const REQUEST_CODES: &[&str] = &[
+    "invalid_prompt",
+    "invalid_image",
+    "invalid_image_format",
+    "invalid_base64_image",
+    "invalid_image_url",
+    "invalid_image_mode",
+    "image_too_large",
+    "image_too_small",
+    "image_parse_error",
+    "image_file_too_large",
+    "image_file_not_found",
+    "unsupported_image_media_type",
+    "empty_image_file",
+    "failed_to_download_image",
+    "context_length_exceeded",
+    "string_above_max_length",
+    "invalid_type",
+    "invalid_value",
+    "unsupported_value",
+    "unsupported_parameter",
+    "unknown_parameter",
+    "missing_required_parameter",
+    // DashScope.
+    "InvalidParameter",
+    "invalid_parameter_error",
+];
+
+/// Codes and types of rate limits.
+const RATE_CODES: &[&str] = &[
+    "rate_limit_exceeded",
+    "rate_limit_error",
+    "rate_limited",
+    "insufficient_quota",
+    "requests",
+    "tokens",
+    // DashScope.
+    "Throttling",
+    "Throttling.RateQuota",
+    "Throttling.AllocationQuota",
 ];
 
 /// Codes and types with which an upstream says that it does not know a model, or cannot run it.
@@ -126,13 +182,29 @@ pub fn outcome(
     }
 }
 
-/// Whether a failure says nothing of the key, since the one request is too large for it.
-pub fn is_too_large(failure: Failure, error: &ErrorBody) -> bool {
-    failure == Failure::Throttled
-        && error
+/// The error with a type that fits its failure: of an error inside a good status that names no type, only its code tells
+/// that the request is at fault.
+pub fn typed(failure: Failure, mut error: ErrorBody) -> ErrorBody {
+    if failure == Failure::RequestRefused && error.kind == "server_error" {
+        "invalid_request_error".clone_into(&mut error.kind);
+    }
+    error
+}
+
+/// Whether a failure says nothing of the key, the model or the channel, but only that this one request did not pass: so
+/// that no client can make others lose an upstream.
+pub fn is_of_one_request(failure: Failure, status: Option<StatusCode>, error: &ErrorBody) -> bool {
+    match (failure, status.map(|status| status.as_u16())) {
+        // More tokens than the key may spend in a minute; another key may be allowed more.
+        (Failure::Throttled, Some(413)) => true,
+        (Failure::Throttled, _) => error
             .message
             .get(..TOO_LARGE_BEGINNING.len())
-            .is_some_and(|begin| begin.eq_ignore_ascii_case(TOO_LARGE_BEGINNING))
+            .is_some_and(|begin| begin.eq_ignore_ascii_case(TOO_LARGE_BEGINNING)),
+        // The client's `accept`, the length of the address, and the size of the headers, which the client's are among.
+        (Failure::ServerError, Some(406 | 414 | 431)) => true,
+        _ => false,
+    }
 }
 
 /// What an upstream's error means. `status` is the response's own, or the one that an error inside a
@@ -140,25 +212,34 @@ pub fn is_too_large(failure: Failure, error: &ErrorBody) -> bool {
 pub fn failure(status: StatusCode, error: &ErrorBody) -> Failure {
     match status.as_u16() {
         400..=499 if is_one_of(error, FILTER_CODES) => Failure::RequestRefused,
+        // A file that the request names.
+        404 if has_code(error, REQUEST_CODES) => Failure::RequestRefused,
         400 | 403 if is_one_of(error, MODEL_CODES) => Failure::ModelUnknown,
         403 if speaks_of_the_model(error) => Failure::ModelUnknown,
         // Out of credit is the key's matter like any other refusal, whatever Retry-After says.
         401..=403 => Failure::KeyRefused,
-        // 410: the model was retired. 405: the operation is missing. 508: the channel leads back to a gateway that the
-        // request has passed; other models of the channel may have another way.
-        404 | 405 | 410 | 508 => Failure::ModelUnknown,
+        // 410: the model was retired. 508: the channel leads back to a gateway that the request has passed; other models
+        // of the channel may have another way.
+        404 | 410 | 508 => Failure::ModelUnknown,
+        405 | 501 => Failure::OperationUnsupported,
         400 if refuses_the_key(error) => Failure::KeyRefused,
         400 if says_model_is_unknown(error) => Failure::ModelUnknown,
-        408 | 409 | 425 => Failure::ServerError,
+        413 if is_one_of(error, RATE_CODES) => Failure::Throttled,
         429 => Failure::Throttled,
-        400..=499 => Failure::RequestRefused,
+        400 | 413 | 415 | 422 => Failure::RequestRefused,
+        // Also 406 to 409, 411, 412, 414, 416 to 421, 423 to 428, 431, 444, 451, 460, 494 to 499 and whatever servers and
+        // proxies make up: a try again, a proxy's own login, a length, a version or a condition of the protocol. The client
+        // takes no part in it.
         _ => Failure::ServerError,
     }
 }
 
+fn has_code(error: &ErrorBody, codes: &[&str]) -> bool {
+    codes.contains(&error.code.as_deref().unwrap_or_default())
+}
+
 fn is_one_of(error: &ErrorBody, words: &[&str]) -> bool {
-    let code = error.code.as_deref().unwrap_or_default();
-    words.contains(&code) || words.contains(&error.kind.as_str())
+    has_code(error, words) || words.contains(&error.kind.as_str())
 }
 
 fn refuses_the_key(error: &ErrorBody) -> bool {
@@ -199,12 +280,6 @@ pub fn status_inside_success(own: Option<StatusCode>, error: &ErrorBody) -> Stat
 /// The status that goes with a code or a type where an upstream sends both.
 fn of_word(word: &str) -> Option<StatusCode> {
     let status = match word {
-        "rate_limit_exceeded"
-        | "rate_limit_error"
-        | "rate_limited"
-        | "insufficient_quota"
-        | "requests"
-        | "tokens" => StatusCode::TOO_MANY_REQUESTS,
         "authentication_error" => StatusCode::UNAUTHORIZED,
         "billing_error" => StatusCode::PAYMENT_REQUIRED,
         "permission_error" => StatusCode::FORBIDDEN,
@@ -214,10 +289,10 @@ fn of_word(word: &str) -> Option<StatusCode> {
         "server_is_overloaded" | "slow_down" | "overloaded_error" => {
             StatusCode::SERVICE_UNAVAILABLE
         }
-        "context_length_exceeded" | "invalid_prompt" | "invalid_request_error" => {
-            StatusCode::BAD_REQUEST
-        }
+        "invalid_request_error" => StatusCode::BAD_REQUEST,
+        word if RATE_CODES.contains(&word) => StatusCode::TOO_MANY_REQUESTS,
         word if FILTER_CODES.contains(&word) => StatusCode::BAD_REQUEST,
+        word if REQUEST_CODES.contains(&word) => StatusCode::BAD_REQUEST,
         word if MODEL_CODES.contains(&word) => StatusCode::NOT_FOUND,
         word if KEY_CODES.contains(&word) => StatusCode::UNAUTHORIZED,
         _ => return None,

@@ -270,9 +270,10 @@ impl Cooldown {
     }
 }
 
-/// Whether a time is further ahead than any wait that is believed.
+/// Whether a time is further ahead than the end of the longest wait that is believed: that end is rounded up to a whole
+/// second, and may have been written by an instance whose clock is ahead.
 const fn is_of_another_clock(time: Timestamp, now: Timestamp) -> bool {
-    time.since_ms(now) > retry_after::MAX_MS
+    time.since_ms(now) > retry_after::MAX_MS + SECOND_MS + MAX_SKEW_MS
 }
 
 #[cfg(test)]

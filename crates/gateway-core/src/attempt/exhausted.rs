@@ -48,6 +48,11 @@ pub fn error(
                 tell(attempts)
             ))
             .with_param("model")
+    } else if is_too_large_for_all(attempts) {
+        Case::RequestTooLarge.error(format!(
+            "The request is larger than any upstream key's rate limit allows. Tried: {}.",
+            tell(attempts)
+        ))
     } else if all(Failure::Throttled) {
         Case::RateLimited
             .error(format!(
@@ -64,6 +69,15 @@ pub fn error(
         Case::UpstreamFailed.error(format!("Every upstream failed. Tried: {}.", tell(attempts)))
     };
     error.as_exhausted()
+}
+
+/// Whether every upstream said that the request has more tokens than its key may spend in a minute: no waiting helps.
+fn is_too_large_for_all(attempts: &[FailedAttempt]) -> bool {
+    let is_too_large = |attempt: &FailedAttempt| {
+        attempt.failure == Failure::Throttled
+            && attempt.status == Some(StatusCode::PAYLOAD_TOO_LARGE)
+    };
+    !attempts.is_empty() && attempts.iter().all(is_too_large)
 }
 
 /// Whether every candidate has answered that the request goes round in circles.
@@ -116,7 +130,7 @@ const fn phase(kind: SendErrorKind) -> &'static str {
         SendErrorKind::Dns => "name not resolved",
         SendErrorKind::Connect => "no connection",
         SendErrorKind::Tls => "TLS failed",
-        SendErrorKind::Reset => "connection broke",
+        SendErrorKind::Reset | SendErrorKind::MaybeStale => "connection broke",
         SendErrorKind::Timeout => "timed out",
         SendErrorKind::Denied => "not allowed by the host",
         SendErrorKind::ClientGone => "the client left",
@@ -203,6 +217,16 @@ mod tests {
         assert_eq!(
             outcome(&[unknown.clone(), unknown], false),
             (404, code("model_not_found"), None)
+        );
+        let too_large = failed("g", Failure::Throttled, Some(413), None);
+        assert_eq!(
+            outcome(&[too_large.clone(), too_large.clone()], false),
+            (413, code("request_too_large"), None)
+        );
+        assert_eq!(
+            outcome(&[too_large, throttled(None)], false).0,
+            429,
+            "another key may take it later"
         );
         let looped = failed("l", Failure::ModelUnknown, Some(508), None);
         assert_eq!(

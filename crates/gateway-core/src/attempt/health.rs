@@ -111,7 +111,8 @@ impl Event {
             Failure::ServerError => (Reason::ServerError, failed.retry_after_ms),
             Failure::Throttled => (Reason::Throttled, failed.retry_after_ms),
             Failure::KeyRefused => (Reason::Refused, failed.retry_after_ms),
-            Failure::ModelUnknown => (Reason::ModelUnknown, None),
+            // Models are remembered by the kind of call; see `Operation::health_name`.
+            Failure::ModelUnknown | Failure::OperationUnsupported => (Reason::ModelUnknown, None),
         };
         let mark = Mark {
             reason,
@@ -195,6 +196,11 @@ impl ChannelHealth {
                 let cured = self.cure(who, mark.began, true, (false, false));
                 cured | fail_one(&mut self.keys, &who.key, mark)
             }
+            // Most servers look for the route before they look at the key.
+            Failure::OperationUnsupported => {
+                let cured = self.cure(who, mark.began, true, (false, false));
+                cured | self.fail_model(&who.model, mark)
+            }
             Failure::ModelUnknown => {
                 let cured = self.cure(who, mark.began, true, (true, false));
                 cured | self.fail_model(&who.model, mark)
@@ -258,6 +264,23 @@ impl Health {
             .flatten()
             .map(|cooldown| cooldown.phase(now))
             .fold(Phase::Ready, worse)
+    }
+
+    /// Whether the request `holder` is the one that tries out what is half-open of `who`.
+    pub fn is_probed_by(&self, who: &Who, holder: u64) -> bool {
+        let known = self.channels.get(&who.channel);
+        let three = known.map(|known| {
+            [
+                known.channel.as_ref(),
+                known.keys.get(&who.key),
+                known.models.get(&who.model),
+            ]
+        });
+        three
+            .into_iter()
+            .flatten()
+            .flatten()
+            .any(|cooldown| cooldown.lease.is_some() && cooldown.holder == holder)
     }
 
     /// Takes an event in; whether anything changed. Taking in the same event twice is the same as once.

@@ -29,6 +29,8 @@ pub enum Failure {
     /// 404, 410, or a 400 that says that the model or function is unknown or degraded. Concerns the channel
     /// together with the model.
     ModelUnknown,
+    /// 405, 501: the channel has no such operation. Concerns the channel together with this kind of call.
+    OperationUnsupported,
     /// 400, 413, 422, content filter: the request itself. Concerns nobody else; returned to the client.
     RequestRefused,
 }

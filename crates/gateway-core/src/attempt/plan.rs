@@ -179,8 +179,8 @@ impl Plan {
                 self.waiting = others;
                 self.waiting.extend(own);
             }
-            // The channel has no such model: another key does not change that.
-            Failure::ModelUnknown => {
+            // The channel has no such model or operation: another key does not change that.
+            Failure::ModelUnknown | Failure::OperationUnsupported => {
                 self.leave(candidate.channel);
                 self.waiting
                     .retain(|waiting| waiting.candidate.channel != candidate.channel);

@@ -1,5 +1,5 @@
-//! When an upstream wants to be asked again. Owns the three spellings in use: `retry-after-ms`, and
-//! `Retry-After` in seconds (also with a fraction) or as an HTTP date; and the words that some use instead.
+//! When an upstream wants to be asked again. Owns the spellings in use: `retry-after-ms`, and `Retry-After` in seconds
+//! (also with a fraction or a unit), as an HTTP date or as a time since 1970; and the words that some use instead.
 
 use http::HeaderMap;
 use http::header::RETRY_AFTER;
@@ -17,10 +17,12 @@ pub fn read(headers: &HeaderMap, now: Timestamp) -> Option<u64> {
             .and_then(|value| value.to_str().ok())
             .map(str::trim)
     };
-    let milliseconds = text("retry-after-ms").and_then(|value| number(value, 1.0));
+    let milliseconds = text("retry-after-ms").and_then(|value| number(value, 1.0, now));
     let wait = milliseconds.or_else(|| {
         let value = text(RETRY_AFTER.as_str())?;
-        number(value, 1000.0).or_else(|| date(value, now))
+        number(value, 1000.0, now)
+            .or_else(|| date(value, now))
+            .or_else(|| duration(value, now))
     })?;
     Some(wait.min(MAX_MS))
 }
@@ -28,16 +30,21 @@ pub fn read(headers: &HeaderMap, now: Timestamp) -> Option<u64> {
 /// The same for a 429, whose message may say what its headers don't: "Please retry after 3 seconds" (Azure),
 /// "Please try again in 9m38.016s" (Groq, OpenAI), "Please retry in 37.4s" (Gemini).
 pub fn of_throttling(headers: &HeaderMap, message: &str, now: Timestamp) -> Option<u64> {
-    read(headers, now).or_else(|| in_words(message))
+    read(headers, now).or_else(|| in_words(message, now))
 }
 
-fn in_words(message: &str) -> Option<u64> {
+fn in_words(message: &str, now: Timestamp) -> Option<u64> {
     let beginnings = ["retry after ", "retry in ", "try again in "];
     let rest = beginnings.iter().find_map(|beginning| {
         let (_, rest) = message.split_once(beginning)?;
         Some(rest)
     })?;
-    let mut rest = rest.trim_start();
+    duration(rest, now).map(|wait| wait.min(MAX_MS))
+}
+
+/// A wait with its unit, such as `20s` or `9m38.016s`; what follows it is ignored.
+fn duration(text: &str, now: Timestamp) -> Option<u64> {
+    let mut rest = text.trim_start();
     let mut wait = None;
     // Minutes and seconds follow each other without a space.
     while rest.starts_with(|letter: char| letter.is_ascii_digit()) {
@@ -53,21 +60,36 @@ fn in_words(message: &str) -> Option<u64> {
             "h" | "hour" | "hours" => 3_600_000.0,
             _ => return None,
         };
-        let part = number(figure, unit_ms)?;
+        let part = number(figure, unit_ms, now)?;
         wait = Some(wait.unwrap_or(0_u64).saturating_add(part));
         rest = after;
     }
-    wait.map(|wait| wait.min(MAX_MS))
+    wait
 }
 
-fn number(text: &str, unit_ms: f64) -> Option<u64> {
-    let value: f64 = text.parse().ok()?;
+/// Numbers from here on are seconds since 1970: as a wait they would be 30 years, or in milliseconds 11 days.
+const EPOCH_SECONDS: f64 = 1e9;
+/// And from here on milliseconds since 1970.
+const EPOCH_MILLISECONDS: f64 = 1e12;
+
+fn number(text: &str, unit_ms: f64, now: Timestamp) -> Option<u64> {
+    // What Rust reads as a number beside digits: `inf`, `nan`.
+    let value: f64 = text.parse().ok().filter(|value: &f64| value.is_finite())?;
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "checked to be a positive number; `as` saturates above"
     )]
-    (value >= 0.0).then(|| (value * unit_ms).ceil() as u64)
+    let whole = |value: f64| value.ceil() as u64;
+    if value.is_sign_negative() {
+        None
+    } else if value >= EPOCH_MILLISECONDS {
+        Some(Timestamp(whole(value)).since_ms(now))
+    } else if value >= EPOCH_SECONDS {
+        Some(Timestamp(whole(value * 1000.0)).since_ms(now))
+    } else {
+        Some(whole(value * unit_ms))
+    }
 }
 
 fn date(text: &str, now: Timestamp) -> Option<u64> {
@@ -102,9 +124,63 @@ mod tests {
             Some(0)
         );
         assert_eq!(wait("retry-after", "1e300"), Some(MAX_MS));
-        for nonsense in ["-3", "NaN", "soon", ""] {
+        let nonsense = [
+            "-3", "-0.0", "NaN", "nan", "inf", "+inf", "-inf", "infinity", "Infinity", "1e999",
+            "soon", "", " ", ",", "20,", "0x14",
+        ];
+        for nonsense in nonsense {
             assert_eq!(wait("retry-after", nonsense), None, "{nonsense}");
+            assert_eq!(wait("retry-after-ms", nonsense), None, "{nonsense}");
         }
+    }
+
+    #[test]
+    fn times_since_1970_are_dates() {
+        for name in ["retry-after", "retry-after-ms"] {
+            for (value, expected) in [
+                ("1445412510", 30_000),
+                ("1445412480.25", 250),
+                ("1445412510000", 30_000),
+                ("1445412509999.5", 30_000),
+                // Passed.
+                ("1445412400", 0),
+                ("1000000000", 0),
+                ("1000000000000", 0),
+                // Further away than any wait that is believed.
+                ("1446000000", MAX_MS),
+                ("1446000000000", MAX_MS),
+                ("999999999999", MAX_MS),
+            ] {
+                assert_eq!(wait(name, value), Some(expected), "{name}: {value}");
+            }
+        }
+        assert_eq!(wait("retry-after", "86399"), Some(MAX_MS - 1_000));
+        for long in ["86400", "86401", "604800", "999999999"] {
+            assert_eq!(wait("retry-after", long), Some(MAX_MS), "{long}");
+        }
+    }
+
+    #[test]
+    fn a_wait_may_have_its_unit() {
+        for (value, expected) in [
+            ("20s", 20_000),
+            ("1m30s", 90_000),
+            ("250ms", 250),
+            ("2 minutes", 120_000),
+        ] {
+            assert_eq!(wait("retry-after", value), Some(expected), "{value}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_as_if_absent() {
+        let mut headers = HeaderMap::new();
+        headers.insert("retry-after-ms", "inf".parse().unwrap());
+        headers.insert("retry-after", "2".parse().unwrap());
+        assert_eq!(read(&headers, Timestamp(0)), Some(2_000));
+        headers.insert("retry-after", "-1".parse().unwrap());
+        let words = "Please try again in 644ms.";
+        assert_eq!(of_throttling(&headers, words, Timestamp(0)), Some(644));
     }
 
     #[test]
@@ -122,6 +198,7 @@ mod tests {
             ("try again in 5", None),
             ("try again in 5 bananas", None),
             ("try again in 1.2.3s", None),
+            ("try again in 1700000000 seconds", Some(MAX_MS)),
             ("try again in a while", None),
             ("slow down", None),
         ] {

@@ -14,11 +14,11 @@ const MODEL_WORDS: [&str; 5] = [
     "no endpoints found",
 ];
 
-/// Whether the attempt failed since the upstream has no such path or method, as far as can be told: a 404 or 405 that
+/// Whether the attempt failed since the upstream has no such path or method, as far as can be told: a 404, 405 or 501 that
 /// does not speak of the model. `names`: what the client and the upstream call the model.
 pub fn lacks_operation(failed: &FailedAttempt, names: [&str; 2]) -> bool {
     let status = failed.status.map(|status| status.as_u16());
-    matches!(status, Some(404 | 405)) && !speaks_of_the_model(&failed.error, names)
+    matches!(status, Some(404 | 405 | 501)) && !speaks_of_the_model(&failed.error, names)
 }
 
 fn speaks_of_the_model(error: &ErrorBody, names: [&str; 2]) -> bool {

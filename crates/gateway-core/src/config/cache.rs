@@ -30,6 +30,8 @@ pub struct Cache {
     held: RefCell<Option<Held>>,
     checked_at: Cell<Timestamp>,
     checking: Rc<Cell<bool>>,
+    /// Until then the check in the background is waited for, although it takes long.
+    waits_until: Cell<Timestamp>,
 }
 
 #[derive(Debug)]
@@ -61,6 +63,7 @@ impl Cache {
         match now.since_ms(checked_at) {
             // The clock was set back: nobody knows how old the copy is.
             _ if now < checked_at => Lookup::Load(Some(snapshot)),
+            _ if self.checking.get() && now < self.waits_until.get() => Lookup::Fresh(snapshot),
             age if age >= STALE_AFTER_MS => Lookup::Load(Some(snapshot)),
             age if age >= CHECK_AFTER_MS && !self.checking.replace(true) => {
                 Lookup::Revalidate(snapshot, Checking(Rc::clone(&self.checking)))
@@ -97,6 +100,13 @@ impl Cache {
     /// broken store one after the other.
     pub fn keep(&self, now: Timestamp) {
         self.checked_at.set(now);
+    }
+
+    /// Notes that the check under way takes long: until it ends, or for `longest_ms`, the copy is served without a
+    /// further one, whatever its age.
+    pub fn wait(&self, now: Timestamp, longest_ms: u64) {
+        self.keep(now);
+        self.waits_until.set(now.plus_ms(longest_ms));
     }
 }
 
@@ -137,6 +147,27 @@ mod tests {
             matches!(cache.lookup(Timestamp(999)), Lookup::Load(Some(_))),
             "the clock was set back"
         );
+    }
+
+    #[test]
+    fn a_check_that_takes_long_is_the_only_one() {
+        let cache = Cache::default();
+        accept(&cache, b"a", 1_000);
+        let check = cache.lookup(Timestamp(2_000));
+        assert!(matches!(check, Lookup::Revalidate(..)));
+        cache.wait(Timestamp(2_300), 5_000);
+        for now in [2_400, 4_500, 7_299] {
+            assert!(matches!(cache.lookup(Timestamp(now)), Lookup::Fresh(_)));
+        }
+        assert!(
+            matches!(cache.lookup(Timestamp(7_300)), Lookup::Load(Some(_))),
+            "an instance that was asleep does not wait for it"
+        );
+        drop(check);
+        assert!(matches!(
+            cache.lookup(Timestamp(4_500)),
+            Lookup::Load(Some(_))
+        ));
     }
 
     #[test]

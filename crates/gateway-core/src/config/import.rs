@@ -104,6 +104,7 @@ pub fn resolve(
         settings: draft.settings.clone(),
         ..Document {
             applied_variable: current.applied_variable.clone(),
+            recent_changes: current.recent_changes.clone(),
             gateway_id: current.gateway_id.clone(),
             ..Document::default()
         }

@@ -2,12 +2,16 @@
 //!
 //! [`model`] is the stored document, [`snapshot`] its form for routing, [`cache`] the copy in instance
 //! memory, [`seal`] the encryption of upstream keys at rest. [`import`] makes a document of one that somebody
-//! brings, [`startup`] takes one from a variable.
+//! brings, [`startup`] takes one from a variable. [`network`] is how settings name
+//! IP addresses.
 
+pub mod base_url;
 pub mod cache;
+pub mod changes;
 pub mod identity;
 pub mod import;
 pub mod model;
+pub mod network;
 pub mod seal;
 pub mod snapshot;
 pub mod startup;

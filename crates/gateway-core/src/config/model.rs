@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::network::Network;
 use crate::secret::Secret;
 use crate::units::Timestamp;
 
@@ -33,6 +34,9 @@ pub struct Document {
     /// exported nor imported, as no two gateways may share it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gateway_id: Option<String>,
+    /// The latest changes by their ids; see [`crate::config::changes`]. Neither exported nor imported.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recent_changes: Vec<String>,
 }
 
 impl Default for Document {
@@ -44,6 +48,7 @@ impl Default for Document {
             settings: Settings::default(),
             applied_variable: None,
             gateway_id: None,
+            recent_changes: Vec::new(),
         }
     }
 }
@@ -69,6 +74,10 @@ pub struct Settings {
     pub request_log_days: u64,
     /// What models cost, by the client's or the upstream's name for them; a channel's own prices come first.
     pub prices: Prices,
+    /// The models of requests that name none, by the operation's path below `/v1/`, such as `moderations`.
+    pub default_models: BTreeMap<String, String>,
+    /// Reverse proxies whose `Forwarded` and `X-Forwarded-For` say who called; see [`crate::admin`]. At most 100.
+    pub trusted_proxies: Vec<Network>,
 }
 
 /// What models cost, by name.
@@ -98,6 +107,8 @@ impl Default for Settings {
             request_log_rows: 100_000,
             request_log_days: 30,
             prices: Prices::new(),
+            default_models: BTreeMap::new(),
+            trusted_proxies: Vec::new(),
         }
     }
 }

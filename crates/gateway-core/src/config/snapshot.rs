@@ -18,6 +18,7 @@ use crate::provider::Dialect;
 use crate::route::Entry;
 use crate::secret::{self, Secret};
 use crate::usage::price;
+use crate::wire::acted_on::ActedOn;
 
 /// A whole configuration, ready for routing.
 #[derive(Debug, Default)]
@@ -26,6 +27,8 @@ pub struct Snapshot {
     pub settings: Settings,
     /// The value of `Via` in outgoing requests; `None` without a channel to call.
     pub via: Option<HeaderValue>,
+    /// Members of bodies that the gateway acts on, those that some channel drops included.
+    pub acted_on: ActedOn,
     channels: Vec<Rc<Channel>>,
     keys: HashMap<[u8; 32], ClientKey>,
     by_model: HashMap<String, Vec<usize>>,
@@ -68,6 +71,16 @@ pub struct Channel {
     pub created: u64,
     rotation: Cell<usize>,
 }
+
+/// What the gateway acts on in every request.
+const ACTED_ON: [&str; 6] = [
+    "model",
+    "stream",
+    "stream_options",
+    "prompt_cache_key",
+    "user",
+    "metadata",
+];
 
 /// Shorter keys are placeholders; taken out of messages, they would tear words apart.
 const MIN_SECRET_BYTES: usize = 8;
@@ -139,9 +152,13 @@ impl Snapshot {
         let mut snapshot = Self {
             via: identity::via(&document),
             settings: document.settings,
+            acted_on: ActedOn::new(ACTED_ON),
             ..Self::default()
         };
         for stored in document.channels {
+            for name in &stored.drop_params {
+                snapshot.acted_on.add(name);
+            }
             let index = snapshot.channels.len();
             match prepare(&stored, master, random(), &mut snapshot.problems) {
                 Ok(channel) => snapshot.channels.push(Rc::new(channel)),

@@ -7,12 +7,17 @@
 //! check of the configuration: while a new version of the gateway replaces an old one, instances with two variables
 //! live side by side, and would otherwise take turns in undoing each other's.
 
+use std::time::Duration;
+
+use super::changes::ChangeId;
 use super::identity;
 use super::import::{self, Protection, Refused};
 use super::model::Document;
 use super::stored;
 use super::validate::{DocumentDraft, Problems};
-use crate::ports::{Clock, Log, Random, Record, Swap, WriteStore};
+use crate::backoff::step_aside;
+use crate::patience::Patient;
+use crate::ports::{Clock, Log, Random, Record, StoreError, Swap, WriteStore};
 
 #[cfg(doc)]
 use super::validate;
@@ -20,13 +25,19 @@ use super::validate;
 /// Writers that may come in between before a change is given up.
 const MAX_TRIES: usize = 16;
 
-/// Applies the text of the variable, if it is not the one that was applied last. Never fails: what is wrong with it
-/// is logged, and the stored configuration stays in force.
+/// How long the instance's first request waits for the store here, for each call.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Applies the text of the variable, if it is not the one that was applied last. What is wrong with it is logged, and
+/// the stored configuration stays in force. Whether that is final: a store that did not answer may do so at the next
+/// request.
+#[must_use]
 pub async fn apply<P: Clock + Random + Log + WriteStore>(
     ports: &P,
     text: &str,
     protection: Protection<'_>,
-) {
+) -> bool {
+    let ports = &Patient::new(ports, PATIENCE);
     match try_apply(ports, text, protection).await {
         Ok(None) => {}
         Ok(Some(document)) => ports.line(format_args!(
@@ -39,6 +50,7 @@ pub async fn apply<P: Clock + Random + Log + WriteStore>(
             "configuration: the variable `config` was not applied, what is stored stays in force: {reason:?}"
         )),
     }
+    !ports.has_given_up()
 }
 
 /// The document that was applied; `None` when this variable was applied before.
@@ -48,12 +60,19 @@ async fn try_apply<P: Clock + Random + Log + WriteStore>(
     protection: Protection<'_>,
 ) -> Result<Option<Document>, String> {
     let revision = stored::revision(Some(text.as_bytes()));
+    let id = ChangeId::new(ports);
+    let mut failed: Option<StoreError> = None;
     let mut draft = None;
-    for _ in 0..MAX_TRIES {
+    for turn in 0..MAX_TRIES {
         let bytes = ports.read(Record::Config).await;
         let bytes = bytes.map_err(|error| error.to_string())?;
         if stored::applied_variable(bytes.as_deref()).as_deref() == Some(&revision) {
-            return Ok(None);
+            // By this instance, if the store said otherwise of a swap that took place; else by another one.
+            let current = stored::parse(bytes.as_deref()).unwrap_or_default();
+            return Ok(id.landed(&current, turn).map(|_| current));
+        }
+        if let Some(error) = failed {
+            return Err(error.to_string());
         }
         let current = stored::parse(bytes.as_deref())?;
         let draft = match &mut draft {
@@ -64,11 +83,13 @@ async fn try_apply<P: Clock + Random + Log + WriteStore>(
             .map_err(|refused| refused.to_string())?;
         document.applied_variable = Some(revision.clone());
         identity::assign(&mut document, ports);
+        id.record(&mut document, current.recent_changes, turn);
         let new = serde_json::to_vec(&document).map_err(|error| error.to_string())?;
         match ports.swap(Record::Config, bytes.as_deref(), &new).await {
             Ok(Swap::Done) => return Ok(Some(document)),
-            Ok(Swap::Conflict) => {}
-            Err(error) => return Err(error.to_string()),
+            Ok(Swap::Conflict) => step_aside(ports, turn).await,
+            // It may have taken place all the same: the next read tells.
+            Err(error) => failed = Some(error),
         }
     }
     Err("others kept changing the configuration at the same time".to_owned())

@@ -1,10 +1,11 @@
 //! The stored bytes of the configuration. Owns what counts as damaged and how a state of the document is named;
 //! reads and writes no store.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::model::{DOCUMENT_VERSION, Document};
+use super::network::Network;
 use crate::ids;
 
 /// Reads what the store holds; the default configuration when nothing was ever stored. The error says what is
@@ -44,8 +45,30 @@ pub fn applied_variable(stored: Option<&[u8]>) -> Option<String> {
         .applied_variable
 }
 
+/// The proxies that the settings trust. Reads nothing else, since every forwarded login asks; none in a damaged document.
+pub fn trusted_proxies(stored: Option<&[u8]>) -> Vec<Network> {
+    #[derive(Deserialize)]
+    struct Stored {
+        settings: Settings,
+    }
+    #[derive(Deserialize)]
+    struct Settings {
+        #[serde(default)]
+        trusted_proxies: Vec<Network>,
+    }
+    stored
+        .and_then(|bytes| serde_json::from_slice::<Stored>(bytes).ok())
+        .map_or_else(Vec::new, |stored| stored.settings.trusted_proxies)
+}
+
 /// A name for this state of the document: the same bytes have the same, others another one.
 pub fn revision(stored: Option<&[u8]>) -> String {
     let digest = Sha256::digest(stored.unwrap_or_default());
     ids::hex(digest.get(..16).unwrap_or_default())
+}
+
+/// A name for the state of one object of the document: it changes with any of its stored members.
+pub fn object_revision(object: &impl Serialize) -> String {
+    // Objects of the document can always be written as JSON.
+    revision(serde_json::to_vec(object).ok().as_deref())
 }

@@ -3,11 +3,13 @@
 
 mod channel;
 mod client_key;
+mod default_models;
 mod document;
 mod price;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod upstream_key;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,6 +19,7 @@ use crate::error::{Case, GatewayError};
 
 pub use channel::{ChannelChange, KeyChange};
 pub use client_key::ClientKeyChange;
+pub use default_models::OPERATIONS as OPERATIONS_WITH_DEFAULTS;
 pub use document::{ChannelDraft, DocumentDraft, KeyDraft};
 
 /// Channels of one gateway: far more than anybody has, few enough for one document.

@@ -27,6 +27,11 @@ impl AzureApi {
         Self { settings }
     }
 
+    /// Whether it is the API whose paths name no deployment.
+    pub const fn is_v1(&self) -> bool {
+        self.settings.api_version.is_none()
+    }
+
     /// The deployment of a model; a model without an entry is taken for a deployment's name.
     pub fn deployment<'a>(&'a self, model: &'a str) -> &'a str {
         self.settings

@@ -65,6 +65,14 @@ impl Dialect {
         }
     }
 
+    /// Whether a request may be sent that names no model: the paths of Azure's classic API have it in them.
+    pub const fn takes_no_model(&self) -> bool {
+        match &self.api {
+            Api::OpenAi | Api::Anthropic => true,
+            Api::Azure(api) => api.is_v1(),
+        }
+    }
+
     /// The URI of `operation` (a path below `/v1/`, such as `chat/completions`) for `upstream_model`.
     pub fn uri(&self, operation: &str, upstream_model: &str) -> Result<Uri, http::Error> {
         let path = match &self.api {

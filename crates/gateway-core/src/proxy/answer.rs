@@ -9,13 +9,15 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::future::{self, Either};
 use futures_util::stream;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::header::CONTENT_ENCODING;
 use http::{HeaderMap, Response, StatusCode};
 use http_body::Body;
 
 use super::account::Account;
 use super::attempt::{Attempt, out_of_time};
+use super::convert;
 use super::headers;
+use super::opening::{self, Kind};
 use super::relay::Relay;
 use crate::attempt::{FailedAttempt, Failure, classify};
 use crate::error::ErrorBody;
@@ -23,12 +25,12 @@ use crate::joined::{Joined, TooLong};
 use crate::ports::{ProxyPorts, SendError, SendErrorKind};
 use crate::reply::{BrokenBody, Reply, ReplyBody};
 use crate::units::{MIB, Timestamp};
-use crate::usage::record::End;
 use crate::wire::error_shape;
+use crate::wire::grammar::MAX_TURNED_BYTES;
 use crate::wire::passing::Passing;
 use crate::wire::signals::{self, Signal};
 use crate::wire::sse::{self, Block, Scanner};
-use crate::wire::usage;
+use crate::wire::substance;
 
 /// As much of an error body is read; more of it would not make a better message.
 const MAX_ERROR_BYTES: usize = 64 * 1024;
@@ -39,6 +41,8 @@ const MAX_WHOLE_BYTES: usize = 2 * MIB;
 /// A stream's start-up events are held back up to these bounds, then released as they are.
 const MAX_HELD_BYTES: usize = 256 * 1024;
 const MAX_HELD_EVENTS: usize = 64;
+/// No API answers so with JSON's content type: an empty body, or a page.
+const NO_JSON: &str = "the answer is no JSON, though it says so";
 
 /// Reads a response as far as it takes to know whether it is an answer.
 pub async fn read<P: ProxyPorts>(
@@ -62,31 +66,37 @@ pub async fn read<P: ProxyPorts>(
             "the answer is compressed, which was not asked for",
         ));
     }
-    match content_kind(&parts.headers) {
-        Kind::Events => events(attempt, parts.status, &parts.headers, body).await,
-        Kind::Json => json(attempt, parts.status, &parts.headers, body).await,
-        Kind::Page => Err(useless(
+    let opened = opening::read(attempt, &parts.headers, &mut body).await?;
+    let mut headers = parts.headers;
+    opening::relabel(&mut headers, opened.kind, attempt.operation.path);
+    let first = opened.first;
+    match (opened.kind, attempt.operation.grammar()) {
+        (Kind::Events, _) if opened.has_ended => {
+            Err(broken(attempt, "the stream ended before its first event"))
+        }
+        (Kind::Events, Some(grammar)) if !attempt.wants_stream => {
+            convert::to_whole(attempt, parts.status, &headers, grammar, first, body).await
+        }
+        (Kind::Events, _) => events(attempt, parts.status, &headers, first, body).await,
+        (Kind::Json, _) if opened.has_ended => Err(useless(attempt, NO_JSON)),
+        (Kind::Json, _) => json(attempt, parts.status, &headers, first, body).await,
+        (Kind::Page, _) => Err(useless(
             attempt,
             "the answer is a web page, is the base URL right?",
         )),
-        Kind::Other => {
+        (Kind::Useless, _) => Err(useless(attempt, "the answer is neither JSON nor events")),
+        (Kind::Other, _) => {
             attempt.answered(false);
             let account = Account::open(attempt, parts.status);
-            Ok(reply(
-                parts.status,
-                &parts.headers,
-                pieces([], body, account, None),
-            ))
+            let body = if opened.has_ended {
+                account.complete();
+                ReplyBody::Whole(first)
+            } else {
+                pieces([first], body, account, None)
+            };
+            Ok(reply(parts.status, &headers, body))
         }
     }
-}
-
-enum Kind {
-    Events,
-    Json,
-    /// What a captive portal, a login page or a wrong base URL answers.
-    Page,
-    Other,
 }
 
 fn is_compressed(headers: &HeaderMap) -> bool {
@@ -95,31 +105,22 @@ fn is_compressed(headers: &HeaderMap) -> bool {
         .is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
-fn content_kind(headers: &HeaderMap) -> Kind {
-    let value = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or("application/json");
-    let essence = value.split(';').next().unwrap_or_default().trim();
-    if essence.eq_ignore_ascii_case("text/event-stream") {
-        Kind::Events
-    } else if essence.eq_ignore_ascii_case("application/json") || essence.ends_with("+json") {
-        Kind::Json
-    } else if essence.eq_ignore_ascii_case("text/html") {
-        Kind::Page
-    } else {
-        Kind::Other
-    }
-}
-
 async fn json<P: ProxyPorts>(
     attempt: &Attempt<'_, P>,
     status: StatusCode,
     headers: &HeaderMap,
+    first: Bytes,
     mut body: P::Body,
 ) -> Result<Reply, FailedAttempt> {
-    let whole = match read_whole(attempt, &mut body).await? {
+    let turned = attempt.operation.grammar().filter(|_| attempt.wants_stream);
+    let limit = turned.map_or(MAX_WHOLE_BYTES, |_| MAX_TURNED_BYTES);
+    let whole = match read_whole(attempt, first, &mut body, limit).await? {
         Ok(whole) => whole,
+        Err(_) if turned.is_some() => {
+            let what =
+                "a stream was asked for, and a whole answer came that is too long to become one";
+            return Err(useless(attempt, what));
+        }
         Err(beginning) => {
             attempt.answered(false);
             let account = Account::open(attempt, status);
@@ -131,22 +132,17 @@ async fn json<P: ProxyPorts>(
             return Ok(reply(status, headers, pieces));
         }
     };
-    let padding = signals::padding_before_json(&whole);
-    let whole = whole.slice(padding..);
     // No API answers so with JSON's content type: an empty body, or a page.
     if matches!(whole.first(), None | Some(b'<')) {
-        return Err(useless(attempt, "the answer is no JSON, though it says so"));
+        return Err(useless(attempt, NO_JSON));
     }
-    if signals::body_is_error(&whole) {
+    if signals::body_is_error(&whole) || substance::is_missing(attempt.operation.path, &whole) {
         return Err(error(attempt, status, headers, &whole));
     }
-    attempt.answered(true);
-    let account = Account::open(attempt, status);
-    match usage::of_body(&whole) {
-        Some(usage) => account.take_in(usage),
-        None => account.gave(signals::content_bytes(&whole)),
+    if let Some(grammar) = turned {
+        return convert::to_events(attempt, status, headers, grammar, &whole);
     }
-    account.close(End::Complete);
+    convert::settle(attempt, status, &whole);
     Ok(reply(status, headers, ReplyBody::Whole(whole)))
 }
 
@@ -155,38 +151,55 @@ async fn events<P: ProxyPorts>(
     attempt: &Attempt<'_, P>,
     status: StatusCode,
     headers: &HeaderMap,
+    first: Bytes,
     mut body: P::Body,
 ) -> Result<Reply, FailedAttempt> {
+    let mut first = Some(first);
     let mut scanner = Scanner::default();
     let mut held: Vec<Block> = Vec::new();
     let (mut held_bytes, mut held_events) = (0, 0);
     loop {
-        let Some(chunk) = next_before(attempt, &mut body, attempt.first_event_by()).await? else {
-            return Err(ended_early(attempt, status, headers, &mut scanner));
+        let chunk = match first.take() {
+            Some(first) => Some(first),
+            None => next_before(attempt, &mut body, attempt.first_event_by()).await?,
         };
-        let mut block = scanner
-            .push(chunk)
-            .map_err(|_| broken(attempt, "its first event never ends"))?;
+        let has_ended = chunk.is_none();
+        let (mut block, rest) = match chunk {
+            Some(chunk) => {
+                let block = scanner.push(chunk);
+                let never_ends = |_| broken(attempt, "its first event never ends");
+                (block.map_err(never_ends)?, Bytes::new())
+            }
+            None => last_event(&mut scanner),
+        };
         if held.is_empty() {
             block.strip_mark();
         }
         let (mut is_committed, before) = (false, held_events);
-        for event in block.events().filter(|event| !sse::is_comment(event)) {
+        for event in block.events() {
+            let signal = signals::of(event).signal;
+            if signal == Signal::Nothing && sse::is_without_data(event) {
+                continue;
+            }
             held_events += 1;
-            match signals::of(event).signal {
+            match signal {
                 Signal::Nothing => {}
                 Signal::Error => {
                     let data = sse::data(event).unwrap_or_default();
                     return Err(error(attempt, status, headers, &data));
                 }
-                Signal::Content | Signal::Finish | Signal::Done => {
+                Signal::Done => return Err(useless(attempt, "the stream has no answer in it")),
+                Signal::Content | Signal::Finish => {
                     is_committed = true;
                     break;
                 }
             }
         }
-        // Comments are nobody's, and a chunk that completes no event gives an empty block: held, either could fill
-        // the memory before the first event comes.
+        if has_ended && !is_committed {
+            return Err(ended_early(attempt, status, headers, &rest));
+        }
+        // Frames without data are nobody's, and a chunk that completes no event gives an empty block: held, either could
+        // fill the memory before the first event comes.
         if held_events > before {
             held_bytes += block.bytes.len();
             held.push(block);
@@ -194,6 +207,7 @@ async fn events<P: ProxyPorts>(
         if is_committed || held_bytes > MAX_HELD_BYTES || held_events > MAX_HELD_EVENTS {
             // The rest may still break, which says something else of the channel.
             attempt.answered(false);
+            let body = Some(body).filter(|_| !has_ended);
             let relay = Relay::new(attempt, status, body, scanner, &held);
             return Ok(reply(
                 status,
@@ -204,26 +218,33 @@ async fn events<P: ProxyPorts>(
     }
 }
 
+/// The last event of a stream that has ended, when it is whole, and what else is left.
+fn last_event(scanner: &mut Scanner) -> (Block, Bytes) {
+    let (last, rest) = scanner.finish();
+    if signals::is_whole(&rest) {
+        (Block::closing(&rest), rest)
+    } else {
+        (last, rest)
+    }
+}
+
 /// A stream that ended before its first real event. What is left of it may still be an error, without
 /// the blank line that would end its event, or as bare JSON.
 fn ended_early<P: ProxyPorts>(
     attempt: &Attempt<'_, P>,
     status: StatusCode,
     headers: &HeaderMap,
-    scanner: &mut Scanner,
+    rest: &[u8],
 ) -> FailedAttempt {
-    let (last, rest) = scanner.finish();
-    for event in last.events().chain([&rest[..]]) {
-        let data = sse::data(event);
-        let text = data.as_deref().unwrap_or(event);
-        if signals::of(event).signal == Signal::Error || signals::body_is_error(text) {
-            return error(attempt, status, headers, text);
-        }
+    let data = sse::data(rest);
+    let text = data.as_deref().unwrap_or(rest);
+    if signals::of(rest).signal == Signal::Error || signals::body_is_error(text) {
+        return error(attempt, status, headers, text);
     }
     broken(attempt, "the stream ended before its first event")
 }
 
-fn reply(status: StatusCode, upstream: &HeaderMap, body: ReplyBody) -> Reply {
+pub fn reply(status: StatusCode, upstream: &HeaderMap, body: ReplyBody) -> Reply {
     let mut reply = Response::new(body);
     *reply.status_mut() = status;
     *reply.headers_mut() = headers::from_upstream(upstream);
@@ -290,7 +311,7 @@ async fn next_in_time<P: ProxyPorts>(
 }
 
 /// The same with an end of its own. A timer is needed only where the channel's idle timeout would end later.
-async fn next_before<P: ProxyPorts>(
+pub async fn next_before<P: ProxyPorts>(
     attempt: &Attempt<'_, P>,
     body: &mut P::Body,
     end: Timestamp,
@@ -313,30 +334,32 @@ async fn next_before<P: ProxyPorts>(
         .map_err(|error| attempt.unreachable(error))
 }
 
-/// Reads a JSON body up to [`MAX_WHOLE_BYTES`]; `Err` in the result: there is more, here is what came. Padding in front
-/// of the JSON is no first byte; after that byte only the idle timeout counts, since long answers take their time.
+/// Reads a JSON body up to `limit`; `Err` in the result: there is more, here is what came. It has begun with `first`, so
+/// that only the idle timeout counts: long answers take their time.
 async fn read_whole<P: ProxyPorts>(
     attempt: &Attempt<'_, P>,
+    first: Bytes,
     body: &mut P::Body,
+    limit: usize,
 ) -> Result<Result<Bytes, [Bytes; 2]>, FailedAttempt> {
-    let mut whole = Joined::new(MAX_WHOLE_BYTES);
-    loop {
-        let has_begun = signals::padding_before_json(whole.bytes()) < whole.bytes().len();
-        let piece = if has_begun {
-            next(body)
-                .await
-                .transpose()
-                .map_err(|error| attempt.unreachable(error))?
-        } else {
-            next_in_time(attempt, body).await?
-        };
-        let Some(piece) = piece else {
-            return Ok(Ok(whole.finish()));
-        };
-        if let Err(TooLong(piece)) = whole.push(piece) {
-            return Ok(Err([whole.finish(), piece]));
+    let mut whole = Joined::new(limit);
+    let mut piece = Some(first);
+    while let Some(next) = piece {
+        if let Err(TooLong(next)) = whole.push(next) {
+            return Ok(Err([whole.finish(), next]));
         }
+        piece = next_piece(attempt, body).await?;
     }
+    Ok(Ok(whole.finish()))
+}
+
+/// The next piece of an answer that has begun.
+pub async fn next_piece<P: ProxyPorts>(
+    attempt: &Attempt<'_, P>,
+    body: &mut P::Body,
+) -> Result<Option<Bytes>, FailedAttempt> {
+    let piece = next(body).await.transpose();
+    piece.map_err(|error| attempt.unreachable(error))
 }
 
 /// Reads what there is of an error body; a body that breaks off is still worth its beginning. One that
@@ -355,7 +378,7 @@ async fn read_error<P: ProxyPorts>(attempt: &Attempt<'_, P>, body: &mut P::Body)
 }
 
 /// A failed attempt from an upstream's error, wherever it stood.
-fn error<P: ProxyPorts>(
+pub fn error<P: ProxyPorts>(
     attempt: &Attempt<'_, P>,
     status: StatusCode,
     headers: &HeaderMap,
@@ -366,12 +389,16 @@ fn error<P: ProxyPorts>(
     FailedAttempt {
         retry_after_ms: outcome.retry_after_ms,
         headers: Box::new(headers::from_upstream(headers)),
-        ..attempt.failed(outcome.failure, outcome.status, found.body)
+        ..attempt.failed(
+            outcome.failure,
+            outcome.status,
+            classify::typed(outcome.failure, found.body),
+        )
     }
 }
 
 /// A response that is no answer of an API at all.
-fn useless<P: ProxyPorts>(attempt: &Attempt<'_, P>, what: &str) -> FailedAttempt {
+pub fn useless<P: ProxyPorts>(attempt: &Attempt<'_, P>, what: &str) -> FailedAttempt {
     let error = ErrorBody {
         message: what.to_owned(),
         kind: "server_error".to_owned(),

@@ -26,6 +26,8 @@ use crate::units::Timestamp;
 
 /// Timers and clocks of a host may differ by so much, in milliseconds.
 const CLOCK_SLACK_MS: u64 = 20;
+/// A call that met the end of a kept connection fails within this time, in milliseconds.
+const STALE_WITHIN_MS: u64 = 2_000;
 /// An attempt that begins so soon after its request had practically all of the request's time.
 const SOON_MS: u64 = 1_000;
 
@@ -55,6 +57,10 @@ pub struct Attempt<'a, P: ProxyPorts> {
     pub deadline: Timestamp,
     /// When the attempt began.
     pub began: Timestamp,
+    /// Whether the client wants a stream.
+    pub wants_stream: bool,
+    /// Whether it wants the stream's usage, in a chunk of its own.
+    pub wants_usage: bool,
     /// Whether the upstream is asked for a stream's usage that the client did not ask for.
     pub asks_usage: bool,
     /// The right to probe, when the candidate's cooldown has just ended.
@@ -84,31 +90,48 @@ impl<P: ProxyPorts> Finished<'_, P> {
 
 impl<'a, P: ProxyPorts> Attempt<'a, P> {
     /// Calls the upstream and reads its response as far as it takes to know what it is worth. Dropped before its
-    /// end, the call ends as well.
+    /// end, the call ends as well. `said`: the model that the body names; empty: none.
     pub async fn make(
         self,
         call: &Call<'_, P>,
         payload: &Payload<'_>,
         body: &Bytes,
-        model: &str,
+        said: &str,
     ) -> Finished<'a, P> {
-        let outcome = match outgoing::build(call, payload, body, model, &self) {
-            Ok(request) => self.send(request).await,
-            Err(error) => Err(self.unreachable(not_sendable(&error))),
-        };
+        let request = || outgoing::build(call, payload, body, said, &self);
+        let outcome = self.send(request).await;
         Finished {
             attempt: self,
             outcome,
         }
     }
 
-    async fn send(&self, request: http::Request<Bytes>) -> Result<Reply, FailedAttempt> {
-        let response = self
-            .ports()
-            .send(request, self.timeouts())
-            .await
-            .map_err(|error| self.unreachable(error))?;
+    async fn send(
+        &self,
+        request: impl Fn() -> Result<http::Request<Bytes>, http::Error>,
+    ) -> Result<Reply, FailedAttempt> {
+        let call = || async {
+            let request = request().map_err(|error| not_sendable(&error))?;
+            self.ports().send(request, self.timeouts()).await
+        };
+        let began = self.ports().now();
+        let mut sent = call().await;
+        if let Err(error) = &sent
+            && error.kind == SendErrorKind::MaybeStale
+            && self.may_repeat(began)
+        {
+            self.log_repeated(error);
+            sent = call().await;
+        }
+        let response = sent.map_err(|error| self.unreachable(error))?;
         answer::read(self, response).await
+    }
+
+    /// Whether a call that began at `began` and met the end of a connection is made once more. That of a kept
+    /// connection shows at once; after a while the upstream has the request, and may have done what it asks for.
+    fn may_repeat(&self, began: Timestamp) -> bool {
+        let now = self.ports().now();
+        now.since_ms(began) <= STALE_WITHIN_MS && now < self.deadline
     }
 
     /// The host.
@@ -183,7 +206,7 @@ impl<'a, P: ProxyPorts> Attempt<'a, P> {
                     && self.began.since_ms(self.received) > SOON_MS
                     && u128::from(now.since_ms(self.began) + CLOCK_SLACK_MS) < may_take
             }
-            failure => classify::is_too_large(failure, &failed.error),
+            failure => classify::is_of_one_request(failure, failed.status, &failed.error),
         }
     }
 
@@ -198,7 +221,7 @@ impl<'a, P: ProxyPorts> Attempt<'a, P> {
         FailedAttempt {
             status: None,
             ..self.failed(
-                Failure::Unreachable(error.kind),
+                Failure::Unreachable(error.kind.repeated()),
                 StatusCode::BAD_GATEWAY,
                 body,
             )
@@ -233,6 +256,17 @@ impl<'a, P: ProxyPorts> Attempt<'a, P> {
             retry_after_ms: None,
             headers: Box::default(),
         }
+    }
+
+    /// One line for a call that is made again.
+    fn log_repeated(&self, error: &SendError) {
+        self.ports().line(format_args!(
+            "{} at channel {} key {}: no response ({}), perhaps the end of a kept connection: retried once",
+            self.request_id,
+            self.channel.id,
+            self.key.name(),
+            error.detail
+        ));
     }
 
     /// One line for the gateway's own log.

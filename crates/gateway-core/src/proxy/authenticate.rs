@@ -1,4 +1,4 @@
-//! Who calls? Owns the three places where a client key may stand and the rules of its validity.
+//! Who calls? Owns the places where a client key may stand and the rules of its validity.
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
@@ -9,32 +9,59 @@ use crate::error::{Case, GatewayError};
 use crate::ids;
 use crate::units::Timestamp;
 
-/// The valid client key of a request. The key is hashed and the hash looked up, so that no comparison
-/// takes longer for a better guess.
+/// Headers that hold a key and nothing else: Anthropic's, Azure's, Gemini's.
+const KEY_HEADERS: [&str; 3] = ["x-api-key", "api-key", "x-goog-api-key"];
+/// Keys of one request that are looked at; clients send one, or two by mistake.
+const MAX_PRESENTED: usize = 16;
+
+/// Why a key does not let a request in; the later, the more it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Refusal {
+    Missing,
+    Unknown,
+    Expired,
+    Disabled,
+}
+
+/// The valid client key of a request: any one of those that are presented. Each is hashed and the hash looked up, so
+/// that no comparison takes longer for a better guess.
 pub fn client<'a>(
     headers: &HeaderMap,
     snapshot: &'a Snapshot,
     now: Timestamp,
 ) -> Result<&'a ClientKey, GatewayError> {
-    let Some(presented) = presented_key(headers) else {
-        return Err(refuse(
-            "No API key was given. Send it as `Authorization: Bearer YOUR_KEY`; an admin makes keys in the panel.",
-        ));
-    };
-    let Some(key) = snapshot.client_key(&ids::hash_client_key(presented)) else {
-        return Err(refuse(
-            "The API key is not known to this gateway. Check it, or ask an admin for a new one.",
-        ));
-    };
+    let mut refusal = Refusal::Missing;
+    for presented in presented_keys(headers).take(MAX_PRESENTED) {
+        match valid(presented, snapshot, now) {
+            Ok(key) => return Ok(key),
+            Err(why) => refusal = refusal.max(why),
+        }
+    }
+    Err(Case::InvalidApiKey.error(match refusal {
+        Refusal::Missing => {
+            "No API key was given. Send it as `Authorization: Bearer YOUR_KEY`; an admin makes keys in the panel."
+        }
+        Refusal::Unknown => {
+            "The API key is not known to this gateway. Check it, or ask an admin for a new one."
+        }
+        Refusal::Expired => "The API key has expired. Ask an admin for a new one.",
+        Refusal::Disabled => "The API key is disabled. Ask an admin to enable it.",
+    }))
+}
+
+fn valid<'a>(
+    presented: &[u8],
+    snapshot: &'a Snapshot,
+    now: Timestamp,
+) -> Result<&'a ClientKey, Refusal> {
+    let key = snapshot
+        .client_key(&ids::hash_client_key(presented))
+        .ok_or(Refusal::Unknown)?;
     if !key.enabled {
-        return Err(refuse(
-            "The API key is disabled. Ask an admin to enable it.",
-        ));
+        return Err(Refusal::Disabled);
     }
     if key.expires_at.is_some_and(|end| end <= now) {
-        return Err(refuse(
-            "The API key has expired. Ask an admin for a new one.",
-        ));
+        return Err(Refusal::Expired);
     }
     Ok(key)
 }
@@ -44,18 +71,16 @@ pub fn may_use(client: &ClientKey, model: &str) -> bool {
     client.models.is_empty() || client.models.iter().any(|allowed| allowed == model)
 }
 
-fn refuse(message: &'static str) -> GatewayError {
-    Case::InvalidApiKey.error(message)
-}
-
-fn presented_key(headers: &HeaderMap) -> Option<&[u8]> {
-    let bearer = headers
-        .get(AUTHORIZATION)
-        .and_then(|value| bearer(value.as_bytes()));
-    let plain = |name: &str| headers.get(name).map(|value| value.as_bytes().trim_ascii());
-    bearer
-        .or_else(|| plain("x-api-key"))
-        .or_else(|| plain("api-key"))
+/// Every key that a request presents. Hosts may join several lines of a header with commas, which no key has.
+fn presented_keys(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
+    let values = |name| {
+        let lines = headers.get_all(name).iter();
+        lines.flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+    };
+    let bearers = values(AUTHORIZATION.as_str()).filter_map(|value| bearer(value.trim_ascii()));
+    let plain = KEY_HEADERS.into_iter().flat_map(values);
+    bearers
+        .chain(plain.map(<[u8]>::trim_ascii))
         .filter(|key| !key.is_empty())
 }
 
@@ -87,7 +112,7 @@ mod tests {
         key
     }
 
-    fn outcome(name: &'static str, value: &str) -> Result<String, (u16, String)> {
+    fn outcome(lines: &[(&'static str, &str)]) -> Result<String, (u16, String)> {
         let keys = vec![
             key("sk-good", |_| ()),
             key("sk-off", |key| key.enabled = false),
@@ -102,41 +127,94 @@ mod tests {
             || 0,
         );
         let mut headers = HeaderMap::new();
-        headers.insert(name, value.parse().unwrap());
+        for (name, value) in lines {
+            headers.append(*name, value.parse().unwrap());
+        }
         client(&headers, &snapshot, Timestamp(1_000))
             .map(|key| key.id.clone())
             .map_err(|error| (error.status.as_u16(), error.body.message))
     }
 
     #[test]
-    fn keys_are_taken_from_all_three_headers() {
-        for (name, value) in [
-            ("authorization", "Bearer sk-good"),
-            ("authorization", "bearer  sk-good "),
-            ("x-api-key", "sk-good"),
-            ("api-key", "sk-good"),
+    fn keys_are_taken_from_every_header() {
+        for lines in [
+            &[("authorization", "Bearer sk-good")][..],
+            &[("authorization", "bearer  sk-good ")],
+            &[("x-api-key", "sk-good")],
+            &[("api-key", "sk-good")],
+            &[("x-goog-api-key", " sk-good")],
         ] {
-            assert_eq!(
-                outcome(name, value),
-                Ok("ck_sk-good".to_owned()),
-                "{name}: {value}"
-            );
+            assert_eq!(outcome(lines), Ok("ck_sk-good".to_owned()), "{lines:?}");
         }
     }
 
     #[test]
+    fn any_valid_one_of_several_lets_a_request_in() {
+        let names = ["x-api-key", "api-key", "x-goog-api-key"];
+        for name in names {
+            for bad in [
+                "Bearer sk-no",
+                "Bearer sk-off",
+                "Bearer sk-old",
+                "Bearer ",
+                "Basic x",
+                "",
+            ] {
+                let lines = [("authorization", bad), (name, "sk-good")];
+                assert!(outcome(&lines).is_ok(), "{lines:?}");
+            }
+            let lines = [
+                (name, "sk-no"),
+                (name, "sk-good"),
+                ("authorization", "Bearer sk-off"),
+            ];
+            assert!(outcome(&lines).is_ok(), "{lines:?}");
+            assert!(
+                outcome(&[(name, "sk-no, sk-good")]).is_ok(),
+                "joined by a host"
+            );
+        }
+        let twice = [
+            ("authorization", "Bearer dummy"),
+            ("authorization", "Bearer sk-good"),
+        ];
+        assert!(outcome(&twice).is_ok());
+        assert!(outcome(&[("authorization", "Bearer dummy, Bearer sk-good")]).is_ok());
+        let many = vec![("x-api-key", "sk-no"); MAX_PRESENTED];
+        let first = [&[("x-api-key", "sk-good")], many.as_slice()].concat();
+        let last = [many.as_slice(), &[("x-api-key", "sk-good")]].concat();
+        assert!(
+            outcome(&first).is_ok() && outcome(&last).is_err(),
+            "the work is bounded"
+        );
+    }
+
+    #[test]
     fn refusals_are_401_and_say_why() {
-        for (name, value, why) in [
-            ("authorization", "Bearer sk-goo", "not known"),
-            ("authorization", "Basic sk-good", "No API key"),
-            ("authorization", "Bearer ", "No API key"),
-            ("x-api-key", "", "No API key"),
-            ("x-api-key", "sk-off", "disabled"),
-            ("x-api-key", "sk-old", "expired"),
+        for (lines, why) in [
+            (&[][..], "No API key"),
+            (&[("authorization", "Bearer sk-goo")], "not known"),
+            (&[("authorization", "Basic sk-good")], "No API key"),
+            (&[("authorization", "Bearer ")], "No API key"),
+            (&[("x-api-key", "")], "No API key"),
+            (&[("x-api-key", "sk-off")], "disabled"),
+            (&[("x-api-key", "sk-old")], "expired"),
+            (
+                &[("authorization", "Bearer sk-no"), ("x-api-key", "sk-old")],
+                "expired",
+            ),
+            (
+                &[("authorization", "Bearer sk-off"), ("api-key", "sk-no")],
+                "disabled",
+            ),
+            (
+                &[("authorization", "Basic x"), ("api-key", "sk-no")],
+                "not known",
+            ),
         ] {
-            let (status, message) = outcome(name, value).unwrap_err();
+            let (status, message) = outcome(lines).unwrap_err();
             assert_eq!(status, 401);
-            assert!(message.contains(why), "{name}: {value}: {message}");
+            assert!(message.contains(why), "{lines:?}: {message}");
         }
     }
 }

@@ -35,10 +35,19 @@ pub fn plan(
     random: impl FnMut() -> u64,
 ) -> Result<Plan, GatewayError> {
     let mut entries = snapshot.entries(model);
+    if model.is_empty() {
+        let takes_none = |channel: &Rc<Channel>| channel.dialect.takes_no_model();
+        entries.retain(|entry| snapshot.channel(entry.index).is_some_and(takes_none));
+    }
     if snapshot.serving(model).next().is_none() {
         return Err(models::not_found(model));
     }
     if entries.is_empty() {
+        if model.is_empty() {
+            return Err(Case::NoChannelAvailable.error(
+                "The body names no model, and no channel that serves every model is enabled. An admin can enable one in the panel.",
+            ));
+        }
         return Err(Case::NoChannelAvailable.error(format!(
             "Only disabled channels serve the model `{}`. An admin can enable one in the panel.",
             printable(model)

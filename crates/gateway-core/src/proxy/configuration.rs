@@ -6,13 +6,14 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use futures_util::future::{self, Either};
+use futures_util::future;
 
 use super::Gateway;
 use crate::config::cache::{Checking, Lookup};
 use crate::config::model::Document;
 use crate::config::snapshot::Snapshot;
 use crate::error::{Case, GatewayError};
+use crate::patience::timeout;
 use crate::ports::{ProxyPorts, Record};
 use crate::units::Timestamp;
 
@@ -41,23 +42,23 @@ impl<P: ProxyPorts> Gateway<P> {
 
     /// Reads the store beside the requests.
     async fn revalidate(self: &Rc<Self>, _checking: Checking) {
-        let (load, patience) = (pin!(self.load()), pin!(self.ports.sleep(MAX_WAIT)));
-        if let Either::Right((_, load)) = future::select(load, patience).await {
-            // It may still come. Until then nobody waits for it.
-            self.cache.keep(self.ports.now());
-            let patience = pin!(self.ports.sleep(MAX_READ));
-            if let Either::Right(_) = future::select(load, patience).await {
-                self.line_not_read(&"no answer in time");
-            }
+        let ports = &self.ports;
+        let mut load = pin!(self.load());
+        if timeout(ports, MAX_WAIT, load.as_mut()).await.is_some() {
+            return;
+        }
+        // It may still come. Until then nobody waits for it.
+        let longest_ms = u64::try_from(MAX_READ.as_millis()).unwrap_or(u64::MAX);
+        self.cache.wait(ports.now(), longest_ms);
+        if timeout(ports, MAX_READ, load).await.is_none() {
+            self.cache.keep(ports.now());
+            self.line_not_read(&"no answer in time");
         }
     }
 
     async fn load_within(self: &Rc<Self>, limit: Duration) -> Result<Rc<Snapshot>, GatewayError> {
-        let (load, patience) = (pin!(self.load()), pin!(self.ports.sleep(limit)));
-        match future::select(load, patience).await {
-            Either::Left((outcome, _)) => outcome,
-            Either::Right(_) => Err(self.unavailable(&"no answer in time")),
-        }
+        let outcome = timeout(&self.ports, limit, self.load()).await;
+        outcome.unwrap_or_else(|| Err(self.unavailable(&"no answer in time")))
     }
 
     async fn load(self: &Rc<Self>) -> Result<Rc<Snapshot>, GatewayError> {

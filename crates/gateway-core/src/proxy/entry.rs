@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use http::StatusCode;
 
-use super::Gateway;
+use super::{Gateway, routes};
 use crate::attempt::{FailedAttempt, Failure};
 use crate::config::model::{ClientKey, Limits, Price};
 use crate::config::snapshot::{Channel, Key, Snapshot};
@@ -40,6 +40,8 @@ pub struct Entry<P: ProxyPorts> {
     /// What tokens cost where the answer comes from.
     price: Cell<Option<Price>>,
     limits: Limits,
+    /// Whether it takes no tokens, whatever its answer says.
+    is_free: bool,
     /// Whether nothing is kept of it.
     is_left_out: Cell<bool>,
 }
@@ -57,6 +59,7 @@ impl<P: ProxyPorts> Entry<P> {
         endpoint: Cow<'static, str>,
         request_id: &str,
     ) -> Rc<Self> {
+        let is_free = routes::is_free(&endpoint);
         let record = Record {
             id: request_id.to_owned(),
             time: gateway.ports.now(),
@@ -77,6 +80,7 @@ impl<P: ProxyPorts> Entry<P> {
             prompt_bytes: Cell::default(),
             price: Cell::default(),
             limits: client.limits,
+            is_free,
             is_left_out: Cell::default(),
         })
     }
@@ -104,7 +108,7 @@ impl<P: ProxyPorts> Entry<P> {
         });
         record.channel = Some(actor(channel));
         record.upstream_key = Some(key.id.clone()).filter(|id| !id.is_empty());
-        record.upstream_model = Some(model.to_owned());
+        record.upstream_model = Some(model.to_owned()).filter(|model| !model.is_empty());
         self.attempts
             .borrow_mut()
             .push((self.gateway.ports.now(), true));
@@ -137,7 +141,7 @@ impl<P: ProxyPorts> Entry<P> {
         record.first_byte_ms = Some(ports.now().since_ms(record.time));
         record.channel = Some(actor(channel));
         record.upstream_key = Some(key.id.clone()).filter(|id| !id.is_empty());
-        record.upstream_model = Some(model.to_owned());
+        record.upstream_model = Some(model.to_owned()).filter(|model| !model.is_empty());
     }
 
     fn attempt_ends(&self, index: usize, outcome: Outcome, status: Option<u16>) {
@@ -190,6 +194,9 @@ impl<P: ProxyPorts> Entry<P> {
 
     /// Takes in tokens that the upstream states.
     pub fn take_in(&self, usage: Usage) {
+        if self.is_free {
+            return;
+        }
         self.record.borrow_mut().usage.take_in(usage);
     }
 
@@ -201,7 +208,7 @@ impl<P: ProxyPorts> Entry<P> {
     /// Estimates tokens where the upstream did not come to say them, or never does.
     fn estimate(&self, record: &mut Record) {
         let is_whole = record.end == End::Complete && record.usage != Usage::default();
-        if record.first_byte_ms.is_none() || is_whole {
+        if record.first_byte_ms.is_none() || is_whole || self.is_free {
             return;
         }
         let content = self.content_bytes.get().div_ceil(BYTES_PER_TOKEN);
@@ -230,7 +237,13 @@ impl<P: ProxyPorts> Drop for Entry<P> {
         self.estimate(&mut record);
         let price = self.price.get();
         record.cost_micro_usd = price.map_or(0, |price| price::cost_micro_usd(price, record.usage));
-        ports.line(format_args!("{}", Line(&record)));
+        let policy = ports.policy();
+        if policy.wants(&record) {
+            match policy.json(&record) {
+                Some(json) => ports.finished_line(format_args!("{json}")),
+                None => ports.finished_line(format_args!("{}", Line(&record))),
+            }
+        }
         if self.limits.count_usage() {
             let usage = record.usage;
             let spent = Spent {
@@ -297,7 +310,7 @@ const fn outcome(failure: Failure) -> Outcome {
         Failure::ServerError => Outcome::ServerError,
         Failure::Throttled => Outcome::Throttled,
         Failure::KeyRefused => Outcome::KeyRefused,
-        Failure::ModelUnknown => Outcome::ModelUnknown,
+        Failure::ModelUnknown | Failure::OperationUnsupported => Outcome::ModelUnknown,
         Failure::RequestRefused => Outcome::RequestRefused,
     }
 }

@@ -18,7 +18,7 @@ use super::attempt::{Attempt, Finished};
 use super::entry::{AttemptIndex, Entry};
 use super::payload::Payload;
 use super::routes::Operation;
-use super::{Gateway, authenticate, candidates, models, query};
+use super::{Gateway, candidates, model, query};
 use crate::attempt::cooldown::Phase;
 use crate::attempt::plan::{Candidate, Plan};
 use crate::attempt::{FailedAttempt, Failure, exhausted, unsupported};
@@ -62,26 +62,29 @@ pub async fn run<P: ProxyPorts>(
     body: Bytes,
 ) -> Result<Reply, GatewayError> {
     // 1. Find the model: it decides who may be asked.
-    let payload = Payload::parse(call.headers, &body)?;
-    let model = payload.model()?;
+    let payload = Payload::parse(call.headers, &body, &snapshot.acted_on)?;
+    let wanted = model::wanted(&payload, call.operation, snapshot)?;
+    let model = wanted.name.as_ref();
     let text_bytes = payload.text_bytes(&body);
-    call.entry.asked(&model, payload.is_stream(), text_bytes);
-    if !authenticate::may_use(call.client, &model) {
-        call.entry.because(Reason::ModelNotAllowed);
-        return Err(models::not_found(&model));
+    call.entry.asked(model, payload.is_stream(), text_bytes);
+    if let Err(error) = model::check(&wanted, &payload, call.operation, call.client, snapshot) {
+        if !model.is_empty() {
+            call.entry.because(Reason::ModelNotAllowed);
+        }
+        return Err(error);
     }
     query::check(call.uri)?;
     // 2. Put the channels that serve it in order.
     let ports = &gateway.ports;
     let session = candidates::session(snapshot, call.headers, &payload);
-    let mut plan = candidates::plan(snapshot, &model, session.as_deref(), || ports.next_u64())?;
+    let mut plan = candidates::plan(snapshot, model, session.as_deref(), || ports.next_u64())?;
     let received = ports.now();
     let course = Course {
         gateway,
         snapshot,
         call,
         payload: &payload,
-        model: &model,
+        model,
         received,
         deadline: received.plus_ms(snapshot.settings.total_timeout_ms),
     };
@@ -98,7 +101,7 @@ pub async fn run<P: ProxyPorts>(
             match next {
                 Some(attempt) => {
                     story.begin(&attempt);
-                    running.push(Box::pin(attempt.make(call, &payload, &body, &model)));
+                    running.push(Box::pin(attempt.make(call, &payload, &body, wanted.said())));
                 }
                 None if early.is_some() => {}
                 None if running.is_empty() => return Ok(course.exhausted(&plan, &story)),
@@ -246,6 +249,8 @@ impl<'a, P: ProxyPorts> Course<'a, P> {
                 received: self.received,
                 deadline: self.deadline,
                 began: now,
+                wants_stream: self.payload.is_stream(),
+                wants_usage: self.payload.asks_usage(),
                 asks_usage: self.payload.wants_usage_asked(self.call.operation, channel),
                 probe: Cell::default(),
             };

@@ -5,6 +5,8 @@ use http::header::{
     RETRY_AFTER, USER_AGENT,
 };
 
+use crate::wire::media;
+
 /// What a client's request may say to the upstream. The client's credential, cookies and forwarding
 /// headers are not among it.
 static TO_UPSTREAM: [HeaderName; 7] = [
@@ -33,11 +35,7 @@ pub fn to_upstream(
             headers.append(name, value.clone());
         }
     }
-    let content_type = client.get(CONTENT_TYPE).cloned();
-    headers.insert(
-        CONTENT_TYPE,
-        content_type.unwrap_or(HeaderValue::from_static("application/json")),
-    );
+    headers.insert(CONTENT_TYPE, media::for_upstream(client));
     for (name, value) in channel {
         headers.insert(name, value.clone());
     }

@@ -5,18 +5,16 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
-
-use futures_util::future::{self, Either};
 
 use super::Gateway;
 use super::routes::Operation;
 use crate::attempt::cooldown::Phase;
 use crate::attempt::health::{Event, Health, Who};
 use crate::config::snapshot::{Channel, Key};
-use crate::ports::{Clock, ProxyPorts, Record, StoreError, Swap};
+use crate::patience::store_call;
+use crate::ports::{ProxyPorts, Record, StoreError, Swap};
 use crate::units::Timestamp;
 
 /// Events that wait for the store. While it fails, the oldest are forgotten.
@@ -185,7 +183,7 @@ impl<P: ProxyPorts> Gateway<P> {
     pub(super) async fn check(self: &Rc<Self>) {
         let known = &self.known;
         let (version, began) = (known.version.get(), self.ports.now());
-        match within(&self.ports, MAX_CLAIM, self.ports.read(Record::Health)).await {
+        match store_call(&self.ports, MAX_CLAIM, self.ports.read(Record::Health)).await {
             Ok(raw) => {
                 known.checked_at.set(began);
                 let is_newest = known.version.get() == version;
@@ -230,8 +228,8 @@ impl<P: ProxyPorts> Gateway<P> {
             holder,
             is_lost: false,
         };
-        let claim = self.claim(&event, &probe.who, now);
-        let claimed = within(&self.ports, MAX_CLAIM, claim).await;
+        let claim = self.claim(&event, &probe.who, holder, now);
+        let claimed = store_call(&self.ports, MAX_CLAIM, claim).await;
         match claimed {
             // Another attempt may have found out meanwhile that it is too early.
             Ok(true) if self.is_cooling_beyond(&probe, until) => None,
@@ -258,7 +256,13 @@ impl<P: ProxyPorts> Gateway<P> {
     }
 
     /// Writes a claim into the store, unless somebody else's is there.
-    async fn claim(&self, event: &Event, who: &Who, now: Timestamp) -> Result<bool, StoreError> {
+    async fn claim(
+        &self,
+        event: &Event,
+        who: &Who,
+        holder: u64,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
         let known = &self.known;
         for _ in 0..MAX_SWAPS {
             let version = known.version.get();
@@ -274,8 +278,10 @@ impl<P: ProxyPorts> Gateway<P> {
                 // Somebody has found out already that it works.
                 Phase::Ready => return Ok(true),
                 Phase::Cooling { .. } => {
+                    // A swap that reported a conflict may have written this very claim.
+                    let is_mine = health.is_probed_by(who, holder);
                     known.replace(health, raw);
-                    return Ok(false);
+                    return Ok(is_mine);
                 }
             }
             health.apply(event);
@@ -300,7 +306,7 @@ impl<P: ProxyPorts> Gateway<P> {
         let gateway = Rc::clone(self);
         let turn = Turn(Rc::clone(&known.writing));
         self.ports.spawn(async move {
-            if let Err(error) = within(&gateway.ports, MAX_WRITE, gateway.write()).await {
+            if let Err(error) = store_call(&gateway.ports, MAX_WRITE, gateway.write()).await {
                 gateway
                     .ports
                     .line(format_args!("health of upstreams not written: {error}"));
@@ -366,16 +372,4 @@ impl<P: ProxyPorts> Gateway<P> {
 
 fn busy() -> StoreError {
     StoreError("others kept writing at the same time".to_owned())
-}
-
-/// A store that hangs is one that fails.
-async fn within<T>(
-    clock: &impl Clock,
-    limit: Duration,
-    work: impl Future<Output = Result<T, StoreError>>,
-) -> Result<T, StoreError> {
-    match future::select(pin!(work), pin!(clock.sleep(limit))).await {
-        Either::Left((outcome, _)) => outcome,
-        Either::Right(_) => Err(StoreError("no answer in time".to_owned())),
-    }
 }

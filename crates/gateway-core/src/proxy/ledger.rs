@@ -10,7 +10,10 @@ use std::time::Duration;
 use super::Gateway;
 use crate::config::model::Settings;
 use crate::database;
-use crate::ports::{Place, ProxyPorts, Record as StoreRecord, Swap};
+use crate::patience::Patient;
+use crate::ports::{
+    Place, ProxyPorts, ReadStore as _, Record as StoreRecord, Swap, WriteStore as _,
+};
 use crate::sql::{SqlError, SqlErrorKind};
 use crate::units::Timestamp;
 use crate::usage::batch::{self, Batch};
@@ -204,13 +207,14 @@ impl<P: ProxyPorts> Gateway<P> {
         self.ports.line(format_args!(
             "{dropped} records of requests are lost: the database did not take them"
         ));
+        let store = Patient::new(&self.ports, PATIENCE);
         for _ in 0..COUNT_TRIES {
-            let Ok(known) = self.ports.read(StoreRecord::DroppedRecords).await else {
+            let Ok(known) = store.read(StoreRecord::DroppedRecords).await else {
                 break;
             };
             let sum = batch::dropped(known.as_deref()).saturating_add(dropped);
             let (counter, sum) = (StoreRecord::DroppedRecords, sum.to_string());
-            let swap = self.ports.swap(counter, known.as_deref(), sum.as_bytes());
+            let swap = store.swap(counter, known.as_deref(), sum.as_bytes());
             match swap.await {
                 Ok(Swap::Done) => return,
                 Ok(Swap::Conflict) => {}

@@ -11,12 +11,12 @@ use super::{headers, query};
 use crate::ports::ProxyPorts;
 use crate::wire::via;
 
-/// Builds the request for one attempt.
+/// Builds the request for one attempt. `said`: the model that the body names; empty: none.
 pub fn build<P: ProxyPorts>(
     call: &Call<'_, P>,
     payload: &Payload<'_>,
     body: &Bytes,
-    model: &str,
+    said: &str,
     attempt: &Attempt<'_, P>,
 ) -> Result<Request<Bytes>, http::Error> {
     let (channel, upstream_model) = (attempt.channel, attempt.model);
@@ -28,7 +28,7 @@ pub fn build<P: ProxyPorts>(
         uri
     };
     let changes = Changes {
-        model: (upstream_model != model).then_some(upstream_model),
+        model: (upstream_model != said).then_some(upstream_model),
         dropped: &channel.drop_params,
         asks_usage: attempt.asks_usage,
     };

@@ -5,18 +5,22 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use http::HeaderMap;
-use http::header::CONTENT_TYPE;
 
 use super::routes::Operation;
 use crate::config::snapshot::Channel;
 use crate::config::validate::MAX_MODEL_CHARS;
 use crate::error::{Case, GatewayError};
+use crate::wire::acted_on::{ActedOn, Ambiguity};
 use crate::wire::content;
-use crate::wire::members::{Edit, Members, quoted};
-use crate::wire::multipart::{self, Form};
+use crate::wire::media::{self, Media, NotTaken};
+use crate::wire::members::{Edit, Members, Unreadable, quoted};
+use crate::wire::multipart::{Form, NotAForm};
 
 /// The member that holds `include_usage`.
 const STREAM_OPTIONS: &str = "stream_options";
+/// Values by which fields of forms say yes, and no: there, everything is text.
+const YES: [&str; 4] = ["true", "True", "TRUE", "1"];
+const NO: [&str; 5] = ["false", "False", "FALSE", "0", ""];
 
 /// What a channel needs of a body to be different.
 #[derive(Clone, Copy, Debug)]
@@ -38,50 +42,72 @@ pub enum Payload<'a> {
 }
 
 impl<'a> Payload<'a> {
-    /// Parses the body once, by its content type.
-    pub fn parse(headers: &HeaderMap, body: &'a [u8]) -> Result<Self, GatewayError> {
-        let content_type = headers
-            .get(CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok());
-        if let Some(boundary) = content_type.and_then(multipart::boundary) {
-            return Form::parse(boundary, body)
-                .map(Self::Form)
-                .map_err(|error| {
-                    Case::InvalidValue.error(format!("The form cannot be read: {}.", error.0))
-                });
-        }
-        Members::parse(body).map(Self::Json).map_err(|error| {
-            Case::InvalidJson.error(format!("The body is not a JSON object: {}.", error.0))
-        })
+    /// Parses the body once, by its content type. A body that another parser could read in another way is refused:
+    /// of what the gateway acts on, the upstream must not see something else.
+    pub fn parse(
+        headers: &HeaderMap,
+        body: &'a [u8],
+        acted_on: &ActedOn,
+    ) -> Result<Self, GatewayError> {
+        let payload = match media::of(headers).map_err(not_taken)? {
+            Media::Form(boundary) => {
+                let form = Form::parse(boundary, body).map_err(|NotAForm(why)| ambiguous(why))?;
+                acted_on.check_form(&form).map_err(looks_alike)?;
+                Self::Form(form)
+            }
+            Media::Json => {
+                let members = Members::parse(body).map_err(unreadable)?;
+                acted_on.check(&members).map_err(looks_alike)?;
+                check_options(&members)?;
+                Self::Json(members)
+            }
+        };
+        payload.check_stream()?;
+        Ok(payload)
     }
 
-    /// The model that is asked for.
-    pub fn model(&self) -> Result<Cow<'a, str>, GatewayError> {
-        let (count, model) = match self {
-            Self::Json(members) => (members.count("model"), members.string("model")),
-            Self::Form(form) => (form.count("model"), form.text("model").map(Cow::Borrowed)),
+    /// The model that is asked for; `None` where none is named.
+    pub fn model(&self) -> Result<Option<Cow<'a, str>>, GatewayError> {
+        let model = match self {
+            Self::Json(members) => match members.raw("model") {
+                None | Some("null") => None,
+                Some(raw) if raw.starts_with('"') => {
+                    Some(members.string("model").ok_or_else(|| {
+                        ambiguous("`model` has half of a surrogate pair, or is far too long")
+                            .with_param("model")
+                    })?)
+                }
+                Some(_) => {
+                    return Err(Case::ModelRequired
+                        .error("`model` must be a string.")
+                        .with_param("model"));
+                }
+            },
+            Self::Form(form) => form.text("model").map(Cow::Borrowed),
         };
-        // Readers differ in which of two they take, so the upstream could serve another model than was allowed.
-        if count > 1 {
-            return Err(Case::InvalidValue
-                .error("The body has more than one \"model\". Send it once.")
-                .with_param("model"));
-        }
-        if model
-            .as_ref()
-            .is_some_and(|model| model.chars().count() > MAX_MODEL_CHARS)
-        {
+        let Some(model) = model.filter(|model| !model.is_empty()) else {
+            return Ok(None);
+        };
+        if model.chars().nth(MAX_MODEL_CHARS).is_some() {
             return Err(Case::InvalidValue
                 .error(format!(
                     "The model's name is longer than {MAX_MODEL_CHARS} characters."
                 ))
                 .with_param("model"));
         }
-        model.filter(|model| !model.is_empty()).ok_or_else(|| {
-            Case::ModelRequired
-                .error("The body names no model. Add \"model\": \"…\"; GET /v1/models lists what there is.")
-                .with_param("model")
-        })
+        // For programs in C a text ends at its first NUL.
+        if model.contains('\0') {
+            return Err(ambiguous("`model` has a NUL character").with_param("model"));
+        }
+        Ok(Some(model))
+    }
+
+    /// Whether a member or a field is there, and not null.
+    pub fn has(&self, name: &str) -> bool {
+        match self {
+            Self::Json(members) => members.raw(name).is_some_and(|raw| raw != "null"),
+            Self::Form(form) => form.count(name) > 0,
+        }
     }
 
     /// A member that is text.
@@ -116,8 +142,34 @@ impl<'a> Payload<'a> {
     pub fn is_stream(&self) -> bool {
         match self {
             Self::Json(members) => members.raw("stream") == Some("true"),
-            Self::Form(form) => form.text("stream") == Some("true"),
+            Self::Form(form) => form.text("stream").is_some_and(|text| YES.contains(&text)),
         }
+    }
+
+    /// Whether the client asks for the usage of a stream itself.
+    pub fn asks_usage(&self) -> bool {
+        let Self::Json(members) = self else {
+            return false;
+        };
+        let options = members.raw(STREAM_OPTIONS).unwrap_or_default();
+        Members::parse(options.as_bytes())
+            .is_ok_and(|options| options.raw("include_usage") == Some("true"))
+    }
+
+    /// Some upstreams take `1` or `"true"` for yes where others don't.
+    fn check_stream(&self) -> Result<(), GatewayError> {
+        let is_clear = match self {
+            Self::Json(members) => members
+                .raw("stream")
+                .is_none_or(|raw| ["true", "false", "null"].contains(&raw)),
+            Self::Form(form) => form
+                .text("stream")
+                .is_none_or(|text| YES.contains(&text) || NO.contains(&text)),
+        };
+        if is_clear {
+            return Ok(());
+        }
+        Err(ambiguous("`stream` is neither true nor false").with_param("stream"))
     }
 
     /// Whether the upstream has to be asked for the usage of a stream, since the client did not ask: for streams
@@ -173,6 +225,47 @@ impl<'a> Payload<'a> {
             }
         };
         edited.map_or_else(|| whole.clone(), Bytes::from)
+    }
+}
+
+/// Of the options, the gateway acts on one.
+fn check_options(members: &Members<'_>) -> Result<(), GatewayError> {
+    let Some(raw) = members
+        .raw(STREAM_OPTIONS)
+        .filter(|raw| raw.starts_with('{'))
+    else {
+        return Ok(());
+    };
+    let options = Members::parse(raw.as_bytes()).map_err(unreadable)?;
+    let acted_on = ActedOn::new(["include_usage"]);
+    acted_on.check(&options).map_err(looks_alike)
+}
+
+fn unreadable(error: Unreadable) -> GatewayError {
+    match error {
+        Unreadable::NoObject(reason) => {
+            Case::InvalidJson.error(format!("The body is not a JSON object: {reason}."))
+        }
+        Unreadable::Ambiguous(reason) => ambiguous(&reason),
+    }
+}
+
+fn looks_alike(ambiguity: Ambiguity) -> GatewayError {
+    ambiguous(&ambiguity.reason).with_param(ambiguity.name)
+}
+
+fn ambiguous(reason: &str) -> GatewayError {
+    Case::AmbiguousBody.error(format!(
+        "The body can be read in more than one way: {reason}."
+    ))
+}
+
+fn not_taken(error: NotTaken) -> GatewayError {
+    match error {
+        NotTaken::Unsupported(reason) => Case::UnsupportedMediaType.error(format!(
+            "The body cannot be taken: {reason}. Send `content-type: application/json`, or `multipart/form-data` for files."
+        )),
+        NotTaken::Ambiguous(reason) => ambiguous(reason).with_param("content-type"),
     }
 }
 

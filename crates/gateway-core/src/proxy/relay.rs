@@ -16,15 +16,13 @@ use crate::error::{ErrorBody, ErrorStyle};
 use crate::ports::{ProxyPorts, SendError, SendErrorKind};
 use crate::reply::{BrokenBody, Pieces};
 use crate::wire::error_shape::{self, UpstreamError};
-use crate::wire::signals::{self, Signal};
+use crate::wire::signals::{self, Ending, Signal};
 use crate::wire::sse::{self, Block, Scanner};
+use crate::wire::usage;
 
 /// What a comment of the upstream becomes: it still keeps connections open, but without the empty line
 /// that makes some clients dispatch an empty event.
 const PING: Bytes = Bytes::from_static(b": ping\n");
-
-/// Ends an event, after a line end or without one.
-const BLANK_LINE: Bytes = Bytes::from_static(b"\n\n");
 
 /// Pieces that are read after `[DONE]`; usually there is none but the end itself.
 const MAX_DRAINED_PIECES: usize = 8;
@@ -37,6 +35,7 @@ pub struct Relay<P: ProxyPorts> {
     scanner: Scanner,
     ready: VecDeque<Bytes>,
     progress: Progress,
+    ending: Ending,
     operation: Operation,
     /// Whether the chunk with the usage, which the client did not ask for, is kept back.
     hides_usage: bool,
@@ -47,7 +46,7 @@ pub struct Relay<P: ProxyPorts> {
 enum Progress {
     /// Content flows.
     Open,
-    /// A finish reason or final event was seen; more may follow (usage, `[DONE]`).
+    /// Every choice that was seen has ended, or the final event came; more may follow (usage, `[DONE]`).
     Finished,
     /// `[DONE]` was seen: the client has all.
     Done,
@@ -56,20 +55,21 @@ enum Progress {
 }
 
 impl<P: ProxyPorts> Relay<P> {
-    /// Goes on with a stream whose first `blocks` were held back.
+    /// Goes on with a stream whose first `blocks` were held back; without a `body` they are all of it.
     pub fn new(
         attempt: &Attempt<'_, P>,
         status: StatusCode,
-        body: P::Body,
+        body: Option<P::Body>,
         scanner: Scanner,
         blocks: &[Block],
     ) -> Self {
         let mut relay = Self {
             account: Account::open(attempt, status),
-            body: Some(body),
+            body,
             scanner,
             ready: VecDeque::new(),
             progress: Progress::Open,
+            ending: Ending::default(),
             operation: attempt.operation,
             hides_usage: attempt.asks_usage,
         };
@@ -100,7 +100,10 @@ impl<P: ProxyPorts> Relay<P> {
                 self.drain();
                 return None;
             }
-            let body = self.body.as_mut()?;
+            let Some(body) = self.body.as_mut() else {
+                self.ended();
+                continue;
+            };
             match answer::next(body).await {
                 Some(Ok(chunk)) => match self.scanner.push(chunk) {
                     Ok(block) => self.absorb(&block),
@@ -115,23 +118,22 @@ impl<P: ProxyPorts> Relay<P> {
         }
     }
 
-    /// Lets go of the client, who has everything, and reads the upstream's body to its end beside it, so
-    /// that its connection can be used again; but not for long, should it go on.
+    /// Lets go of the client, who has everything.
     fn drain(&mut self) {
         self.progress = Progress::Closed;
-        if let Some(mut body) = self.body.take() {
-            self.account.gateway.ports.spawn(async move {
-                for _ in 0..MAX_DRAINED_PIECES {
-                    if !matches!(answer::next(&mut body).await, Some(Ok(_))) {
-                        return;
-                    }
-                }
-            });
+        if let Some(body) = self.body.take() {
+            drain(&self.account.gateway.ports, body);
         }
     }
 
-    /// Passes whole events on. Events that follow each other stay in one piece and are not copied.
+    /// Takes whole events, of which those lose their `"usage": null` that have it only since the gateway asked for the usage.
     fn absorb(&mut self, block: &Block) {
+        let changed = self.hides_usage.then(|| block.changed(usage::without_null));
+        self.relay(changed.flatten().as_ref().unwrap_or(block));
+    }
+
+    /// Passes events on. Those that follow each other stay in one piece and are not copied.
+    fn relay(&mut self, block: &Block) {
         let (mut run_start, mut position) = (0, 0);
         for event in block.events() {
             if matches!(self.progress, Progress::Done | Progress::Closed) {
@@ -139,7 +141,8 @@ impl<P: ProxyPorts> Relay<P> {
             }
             let start = position;
             position += event.len();
-            if sse::is_comment(event) {
+            let meaning = signals::of(event);
+            if meaning.signal == Signal::Nothing && sse::is_without_data(event) {
                 self.pass(block, run_start, start);
                 run_start = position;
                 if event.contains(&b':') {
@@ -147,7 +150,6 @@ impl<P: ProxyPorts> Relay<P> {
                 }
                 continue;
             }
-            let meaning = signals::of(event);
             if let Some(usage) = meaning.usage {
                 self.account.take_in(usage);
             }
@@ -157,9 +159,15 @@ impl<P: ProxyPorts> Relay<P> {
                 continue;
             }
             self.account.gave(meaning.content_bytes);
+            self.ending.take_in(&meaning);
             match meaning.signal {
-                Signal::Nothing | Signal::Content => {}
-                Signal::Finish => self.progress = Progress::Finished,
+                Signal::Nothing | Signal::Content | Signal::Finish => {
+                    self.progress = if self.ending.is_whole() {
+                        Progress::Finished
+                    } else {
+                        Progress::Open
+                    };
+                }
                 Signal::Done => self.progress = Progress::Done,
                 Signal::Error => {
                     self.pass(block, run_start, start);
@@ -183,20 +191,19 @@ impl<P: ProxyPorts> Relay<P> {
     fn ended(&mut self) {
         let (last, rest) = self.scanner.finish();
         self.absorb(&last);
-        // An end mark counts also without the blank line after it, which is then added.
-        let is_running = matches!(self.progress, Progress::Open | Progress::Finished);
-        if is_running && matches!(signals::of(&rest).signal, Signal::Done | Signal::Finish) {
-            self.progress = Progress::Done;
-            self.ready.push_back(rest.clone());
-            self.ready.push_back(BLANK_LINE);
+        // An event counts also without the blank line after it, which is then added.
+        let is_whole = signals::is_whole(&rest);
+        if is_whole {
+            self.absorb(&Block::closing(&rest));
         }
         match self.progress {
             Progress::Open if self.operation.stream_has_end_mark => {
                 self.broke("the stream ended without a finish reason or its end mark");
             }
             Progress::Open | Progress::Finished => {
-                // An event that only lacks its blank line is passed on where no mark tells that it is whole.
-                if !rest.is_empty() && !self.operation.stream_has_end_mark {
+                // Where no mark tells whether the stream is whole, its end is passed on whatever it is.
+                let is_left = !is_whole && !sse::is_without_data(&rest);
+                if is_left && !self.operation.stream_has_end_mark {
                     self.ready.push_back(rest);
                 }
                 self.account.complete();
@@ -235,6 +242,18 @@ impl<P: ProxyPorts> Relay<P> {
         }
         self.progress = Progress::Closed;
     }
+}
+
+/// Reads a body of which nothing more is wanted to its end, beside the request, so that its connection can be used
+/// again; but not for long, should it go on.
+pub fn drain<P: ProxyPorts>(ports: &P, mut body: P::Body) {
+    ports.spawn(async move {
+        for _ in 0..MAX_DRAINED_PIECES {
+            if !matches!(answer::next(&mut body).await, Some(Ok(_))) {
+                return;
+            }
+        }
+    });
 }
 
 fn describe(error: &SendError) -> String {

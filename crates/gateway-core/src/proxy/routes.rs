@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use http::Method;
 
 use crate::error::ErrorStyle;
+use crate::wire::grammar::Grammar;
 
 /// What a request asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +46,11 @@ impl Operation {
         }
     }
 
+    /// How its answers are written, where a whole one and a stream can be turned into each other.
+    pub fn grammar(&self) -> Option<Grammar> {
+        Grammar::of(self.path)
+    }
+
     /// A call in OpenAI's manner whose streams end with `[DONE]` and take `stream_options`.
     const fn completion(endpoint: &'static str) -> Self {
         Self {
@@ -66,6 +72,11 @@ impl Operation {
             errors: ErrorStyle::OpenAi,
         }
     }
+}
+
+/// Whether upstreams answer calls of an endpoint for nothing, so that its figures are no use of tokens.
+pub fn is_free(endpoint: &str) -> bool {
+    endpoint == "/v1/messages/count_tokens"
 }
 
 /// What stands after `/v1/`.

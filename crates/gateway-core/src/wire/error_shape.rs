@@ -2,9 +2,14 @@
 //! the wild: OpenAI, OpenRouter (numeric codes), NIM (problem details), FastAPI (`detail`), plain text, web pages.
 //! Real payloads with what becomes of them are in `fixtures/upstream`.
 
+use std::borrow::Cow;
+
+use bytes::Bytes;
 use http::StatusCode;
 use serde_json::Value;
 
+use super::signals::{self, Signal};
+use super::sse::{self, Scanner};
 use crate::error::ErrorBody;
 
 /// The longest message that is passed on, in characters; an upstream's HTML error page helps nobody.
@@ -27,6 +32,15 @@ const MAX_PARSED_BYTES: usize = 64 * 1024;
 
 /// Reads an error body of any shape. `status` is the response's own and gives the defaults.
 pub fn normalise(status: StatusCode, body: &[u8]) -> UpstreamError {
+    // An event stream in place of an error may hold one.
+    if looks_like_events(body) {
+        let beginning = body.get(..MAX_PARSED_BYTES).unwrap_or(body);
+        return of_body(status, &error_event(beginning));
+    }
+    of_body(status, body)
+}
+
+fn of_body(status: StatusCode, body: &[u8]) -> UpstreamError {
     let beginning = body.get(..MAX_PARSED_BYTES).unwrap_or(body);
     let value: Option<Value> = if beginning.len() == body.len() {
         serde_json::from_slice(body).ok()
@@ -36,6 +50,10 @@ pub fn normalise(status: StatusCode, body: &[u8]) -> UpstreamError {
     let body = beginning;
     let found = value.as_ref().and_then(|value| match value {
         Value::Object(_) => Some(from_object(value)),
+        Value::String(text) => Some(Parts {
+            message: Some(text.clone()).filter(|text| !text.trim().is_empty()),
+            ..Parts::default()
+        }),
         // Gemini wraps its errors into an array.
         Value::Array(list) => list
             .first()
@@ -74,17 +92,27 @@ struct Parts {
 
 fn from_object(value: &Value) -> Parts {
     // On top, in a failed event of `/v1/responses`, or in the choice that failed.
-    let places = ["/error", "/response/error", "/choices/0/error"];
-    let mut errors = places.iter().filter_map(|place| value.pointer(place));
-    match errors.find(|error| error.is_object() || error.is_string()) {
-        Some(Value::String(message)) if !message.trim().is_empty() => Parts {
+    let on_top = [value.get("error"), value.pointer("/response/error")];
+    let choices = value.get("choices").and_then(Value::as_array);
+    let of_choices = choices
+        .into_iter()
+        .flatten()
+        .map(|choice| choice.get("error"));
+    let mut errors = on_top.into_iter().chain(of_choices).flatten();
+    let is_error = |error: &&Value| match error {
+        Value::Object(members) => !members.is_empty(),
+        Value::String(text) => !text.trim().is_empty(),
+        _ => false,
+    };
+    match errors.find(is_error) {
+        Some(Value::String(message)) => Parts {
             message: Some(message.clone()),
             code: text(value.get("code")),
             status: status(value),
             ..Parts::default()
         },
-        Some(error) if error.is_object() => from_error(error),
-        _ => from_problem(value),
+        Some(error) => from_error(error),
+        None => from_problem(value),
     }
 }
 
@@ -95,7 +123,8 @@ fn from_error(error: &Value) -> Parts {
     let raw = metadata
         .and_then(|metadata| metadata.get("raw"))
         .and_then(Value::as_str);
-    let message = words(error.get("message")).map(|message| match raw {
+    let message = words(error.get("message")).or_else(|| words(error.get("msg")));
+    let message = message.map(|message| match raw {
         Some(raw) if !raw.is_empty() && !message.contains(raw) => format!("{message}: {raw}"),
         _ => message,
     });
@@ -119,7 +148,12 @@ fn from_problem(value: &Value) -> Parts {
     let title = text(value.get("title"));
     let message = match (title, words(value.get("detail"))) {
         (Some(title), Some(detail)) => Some(format!("{title}: {detail}")),
-        (title, detail) => detail.or(title).or_else(|| words(value.get("message"))),
+        (title, detail) => detail
+            .or(title)
+            .or_else(|| words(value.get("message")))
+            .or_else(|| words(value.get("msg")))
+            // MiniMax.
+            .or_else(|| words(value.pointer("/base_resp/status_msg"))),
     };
     let place = value.pointer("/detail/0/loc").and_then(Value::as_array);
     let param = place.and_then(|place| text(place.last()));
@@ -158,7 +192,9 @@ fn field_error(item: &Value) -> String {
             .collect();
         parts.join(".")
     });
-    let message = text(item.get("msg")).unwrap_or_else(|| item.to_string());
+    // The other members repeat what the client sent.
+    let message = text(item.get("msg")).or_else(|| text(Some(item)));
+    let message = message.unwrap_or_else(|| "is not valid".to_owned());
     place.map_or(message.clone(), |place| format!("{place}: {message}"))
 }
 
@@ -188,10 +224,32 @@ fn text(value: Option<&Value>) -> Option<String> {
     }
 }
 
+/// A body that is an error's text and nothing else. JSON is none, also where it is cut off: without a message it may be an
+/// answer, or hold what the client sent, and neither may be passed on as a message or stand in the log.
 fn plain_text(body: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(body);
-    let text = text.trim();
-    (!text.is_empty() && !text.starts_with('<')).then(|| text.to_owned())
+    let text = text.trim_start_matches('\u{feff}').trim();
+    let is_other = text.is_empty() || text.starts_with(['<', '{', '[', '"']);
+    (!is_other).then(|| text.to_owned())
+}
+
+fn looks_like_events(body: &[u8]) -> bool {
+    let text = body.trim_ascii_start();
+    let fields: [&[u8]; 5] = [b"data:", b"event:", b"id:", b"retry:", b":"];
+    fields.iter().any(|field| text.starts_with(field))
+}
+
+/// The data of the first event that is an error; empty when there is none.
+fn error_event(stream: &[u8]) -> Vec<u8> {
+    let mut scanner = Scanner::default();
+    let Ok(block) = scanner.push(Bytes::copy_from_slice(stream)) else {
+        return Vec::new();
+    };
+    let (last, rest) = scanner.finish();
+    let events = block.events().chain(last.events()).chain([&rest[..]]);
+    let mut errors = events.filter(|event| signals::of(event).signal == Signal::Error);
+    let data = errors.next().and_then(sse::data);
+    data.map_or_else(Vec::new, Cow::into_owned)
 }
 
 fn shorten(text: &str, chars: usize) -> String {
@@ -205,6 +263,9 @@ fn default_message(status: StatusCode, body: &[u8]) -> String {
     let code = status.as_u16();
     if let Some(title) = page_title(body) {
         return format!("The upstream answered {code} with a web page: {title}");
+    }
+    if status.is_success() {
+        return format!("The upstream sent no answer and no message of an error (status {code}).");
     }
     let reason = status.canonical_reason().unwrap_or("an unknown status");
     format!("The upstream answered {code} ({reason}) without a message.")

@@ -2,32 +2,70 @@
 //! Owns spans, not meanings: whatever is not edited keeps its bytes, its order and its number spelling.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::ops::Range;
 
-use serde::Deserialize as _;
-use serde::de::{Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
+use super::scan::{self, Fault, Found, Unescaped};
 
-/// Why a body is not a JSON object.
-#[derive(Debug)]
-pub struct NotAnObject(
-    /// What the parser said and where; holds none of the body's strings.
-    pub String,
-);
+/// Members that an object may have. Clients send a few dozen; what is kept of each is small, but a body has room for
+/// millions.
+pub const MAX_MEMBERS: usize = 4_096;
+/// The longest text that is decoded, as it is spelled. What has no escapes is not copied, and may be longer.
+const MAX_DECODED_BYTES: usize = 16 * 1024;
 
-/// One top-level member: its decoded name and where its value stands.
-#[derive(Debug)]
-struct Member<'a> {
-    name: Cow<'a, str>,
-    start: usize,
-    end: usize,
+/// Why a body is not read. Holds none of the body's strings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unreadable {
+    /// It is no JSON object: what is wrong, and where.
+    NoObject(String),
+    /// It is one, but parsers differ in what they make of it.
+    Ambiguous(String),
+}
+
+impl Unreadable {
+    /// What is wrong, for a person.
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::NoObject(reason) | Self::Ambiguous(reason) => reason,
+        }
+    }
+}
+
+/// Where one top-level member stands: its name without the quotes, and its value.
+#[derive(Clone, Copy, Debug)]
+struct Member {
+    name: Span,
+    value: Span,
+}
+
+/// A part of a body, whose length fits into 32 bits.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    start: u32,
+    end: u32,
+}
+
+impl Span {
+    fn of(range: &Range<usize>) -> Option<Self> {
+        Some(Self {
+            start: u32::try_from(range.start).ok()?,
+            end: u32::try_from(range.end).ok()?,
+        })
+    }
+
+    const fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+
+    fn of_text(self, text: &str) -> &str {
+        text.get(self.range()).unwrap_or_default()
+    }
 }
 
 /// The members of one JSON object, in their order.
 #[derive(Debug)]
 pub struct Members<'a> {
     text: &'a str,
-    list: Vec<Member<'a>>,
+    list: Vec<Member>,
 }
 
 /// One change of an object.
@@ -40,47 +78,65 @@ pub enum Edit<'a> {
 }
 
 impl<'a> Members<'a> {
-    /// Parses `body` once. Of two members with one name the last counts, as in most JSON readers.
-    pub fn parse(body: &'a [u8]) -> Result<Self, NotAnObject> {
+    /// Parses `body` once. Of two members with one name the last counts, as in most JSON readers. Beside the body it
+    /// takes no more memory than [`MAX_MEMBERS`] need.
+    pub fn parse(body: &'a [u8]) -> Result<Self, Unreadable> {
         let text = std::str::from_utf8(body)
-            .map_err(|error| NotAnObject(format!("not UTF-8: {error}")))?;
-        let mut reader = serde_json::Deserializer::from_str(text);
-        let list = reader
-            .deserialize_map(MemberVisitor { text })
-            .and_then(|list| reader.end().map(|()| list))
-            .map_err(|error| NotAnObject(describe(&error)))?;
-        Ok(Self { text, list })
+            .map_err(|error| Unreadable::NoObject(format!("not UTF-8: {error}")))?;
+        let mut list = Vec::with_capacity(8);
+        scan::object(text, |found: Found| {
+            let (name, value) = (Span::of(&found.name)?, Span::of(&found.value)?);
+            (list.len() < MAX_MEMBERS).then(|| list.push(Member { name, value }))
+        })
+        .map_err(unreadable)?;
+        let members = Self { text, list };
+        if members
+            .names()
+            .any(|mut name| name.any(|character| character.is_none()))
+        {
+            return Err(Unreadable::Ambiguous(
+                "a member's name has half of a surrogate pair".to_owned(),
+            ));
+        }
+        Ok(members)
+    }
+
+    /// The members' names, character by character, in their order.
+    pub fn names(&self) -> impl Iterator<Item = Unescaped<'a>> {
+        self.list
+            .iter()
+            .map(|member| Unescaped::of(self.name(*member)))
     }
 
     /// Each member's name and the JSON text of its value, in their order.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &'a str)> {
-        self.list.iter().map(|member| {
-            let raw = self.text.get(member.start..member.end);
-            (member.name.as_ref(), raw.unwrap_or_default())
-        })
+    pub fn iter(&self) -> impl Iterator<Item = (Cow<'a, str>, &'a str)> {
+        self.list
+            .iter()
+            .map(|member| (decoded(self.name(*member)), self.value(*member)))
     }
 
     /// The JSON text of a member's value.
     pub fn raw(&self, name: &str) -> Option<&'a str> {
-        let member = self.list.iter().rev().find(|member| member.name == name)?;
-        self.text.get(member.start..member.end)
+        let member = self.named(name).next_back()?;
+        Some(self.value(*member))
     }
 
     /// A member's value when it is a string.
     pub fn string(&self, name: &str) -> Option<Cow<'a, str>> {
-        #[derive(serde::Deserialize)]
-        struct Text<'t>(#[serde(borrow)] Cow<'t, str>);
-        serde_json::from_str::<Text<'a>>(self.raw(name)?)
-            .ok()
-            .map(|text| text.0)
+        let spelled = self.raw(name)?.strip_prefix('"')?.strip_suffix('"')?;
+        if !spelled.contains('\\') {
+            return Some(Cow::Borrowed(spelled));
+        }
+        if spelled.len() > MAX_DECODED_BYTES {
+            return None;
+        }
+        let text: Option<String> = Unescaped::of(spelled).collect();
+        text.map(Cow::Owned)
     }
 
     /// How often a member is there; more than once only in a body that someone made on purpose.
     pub fn count(&self, name: &str) -> usize {
-        self.list
-            .iter()
-            .filter(|member| member.name == name)
-            .count()
+        self.named(name).count()
     }
 
     /// The object with the edits made and every other byte of its members kept; `None` when nothing changes.
@@ -95,10 +151,11 @@ impl<'a> Members<'a> {
         for (place, member) in self.list.iter().enumerate() {
             let lead = self
                 .text
-                .get(previous_end..member.start)
+                .get(previous_end..member.value.range().start)
                 .unwrap_or_default();
-            previous_end = member.end;
-            let replacement = match edits.iter().find(|edit| edit.name() == member.name) {
+            previous_end = member.value.range().end;
+            let name = self.name(*member);
+            let replacement = match edits.iter().find(|edit| is_spelled(name, edit.name())) {
                 Some(Edit::Remove(_)) => continue,
                 Some(Edit::Set(_, value)) => Some(value.as_bytes()),
                 None => None,
@@ -109,7 +166,7 @@ impl<'a> Members<'a> {
                 _ => output.extend_from_slice(lead.as_bytes()),
             }
             is_first = false;
-            output.extend_from_slice(replacement.unwrap_or(self.part(member.start, member.end)));
+            output.extend_from_slice(replacement.unwrap_or(self.value(*member).as_bytes()));
         }
         for edit in edits {
             if let Edit::Set(name, value) = edit
@@ -133,17 +190,28 @@ impl<'a> Members<'a> {
     }
 
     fn has(&self, name: &str) -> bool {
-        self.list.iter().any(|member| member.name == name)
+        self.named(name).next().is_some()
+    }
+
+    fn name(&self, member: Member) -> &'a str {
+        member.name.of_text(self.text)
+    }
+
+    fn value(&self, member: Member) -> &'a str {
+        member.value.of_text(self.text)
+    }
+
+    fn named(&self, name: &str) -> impl DoubleEndedIterator<Item = &Member> {
+        self.list
+            .iter()
+            .filter(move |member| is_spelled(self.name(**member), name))
     }
 
     fn changes(&self, edit: &Edit<'_>) -> bool {
         match edit {
             // Of several members with one name all get the value: who reads the first must not see another one.
             Edit::Set(name, value) => {
-                !self.has(name)
-                    || self
-                        .iter()
-                        .any(|(other, raw)| other == *name && raw != value)
+                !self.has(name) || self.named(name).any(|member| self.value(*member) != value)
             }
             Edit::Remove(name) => self.has(name),
         }
@@ -170,49 +238,38 @@ fn after_comma(lead: &str) -> &str {
     trimmed.strip_prefix(',').unwrap_or(lead)
 }
 
-/// The parser's words without the line number, which means little for a body in one line.
-fn describe(error: &serde_json::Error) -> String {
-    if error.is_eof() {
-        return format!("it ends too early, at column {}", error.column());
+/// Whether a name that is `spelled` so means `name`.
+fn is_spelled(spelled: &str, name: &str) -> bool {
+    if spelled.contains('\\') {
+        return Unescaped::of(spelled).eq(name.chars().map(Some));
     }
-    error.to_string()
+    spelled == name
 }
 
-struct MemberVisitor<'a> {
-    text: &'a str,
+fn decoded(spelled: &str) -> Cow<'_, str> {
+    if spelled.contains('\\') {
+        let characters = Unescaped::of(spelled);
+        let text = characters.map(|character| character.unwrap_or(char::REPLACEMENT_CHARACTER));
+        return Cow::Owned(text.collect());
+    }
+    Cow::Borrowed(spelled)
 }
 
-impl<'a> Visitor<'a> for MemberVisitor<'a> {
-    type Value = Vec<Member<'a>>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let base = self.text.as_ptr() as usize;
-        let mut list = Vec::with_capacity(8);
-        while let Some(name) = map.next_key_seed(Name)? {
-            let raw: &'a RawValue = map.next_value()?;
-            // A borrowed RawValue is a part of the text that was given to the parser.
-            let start = raw.get().as_ptr() as usize - base;
-            let end = start + raw.get().len();
-            list.push(Member { name, start, end });
+fn unreadable(fault: Fault) -> Unreadable {
+    match fault {
+        Fault::EndsTooEarly => Unreadable::NoObject("it ends too early".to_owned()),
+        Fault::Unexpected(at) => Unreadable::NoObject(format!("unexpected byte at offset {at}")),
+        Fault::TooDeep => Unreadable::Ambiguous(format!(
+            "values are nested more than {} levels deep",
+            scan::MAX_DEPTH
+        )),
+        Fault::LongNumber => Unreadable::Ambiguous(format!(
+            "a number has more than {} characters",
+            scan::MAX_NUMBER_BYTES
+        )),
+        Fault::Stopped => {
+            Unreadable::Ambiguous(format!("it has more than {MAX_MEMBERS} top-level members"))
         }
-        Ok(list)
-    }
-}
-
-/// Reads a name borrowed where it has no escapes.
-struct Name;
-
-impl<'a> serde::de::DeserializeSeed<'a> for Name {
-    type Value = Cow<'a, str>;
-
-    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        #[derive(serde::Deserialize)]
-        struct Text<'t>(#[serde(borrow)] Cow<'t, str>);
-        Text::deserialize(deserializer).map(|text| text.0)
     }
 }
 

@@ -1,13 +1,26 @@
-//! Bytes in, bytes out: JSON edits in place, the SSE scanner, foreign error shapes.
+//! Bytes in, bytes out: JSON edits in place, the SSE scanner, foreign error shapes, whole answers as streams and back.
 //! Everything here is pure and takes hostile input; nothing knows a port.
 
+pub mod acted_on;
+pub mod choices;
 pub mod content;
+pub mod emptiness;
 pub mod error_shape;
+pub mod events_to_whole;
+pub mod grammar;
+pub mod media;
 pub mod members;
 pub mod model_list;
 pub mod multipart;
+pub mod opening;
+pub mod padding;
+pub mod parameters;
 pub mod passing;
+pub mod scan;
 pub mod signals;
 pub mod sse;
+pub mod substance;
 pub mod usage;
 pub mod via;
+pub mod walk;
+pub mod whole_to_events;

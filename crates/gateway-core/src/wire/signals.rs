@@ -1,25 +1,24 @@
 //! What one JSON answer or one stream event says about the fate of a request: content, an error, the end.
 //! Owns the reading of OpenAI-shaped payloads; classifying an error is `attempt`'s work.
 
-use std::fmt;
 use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
-use serde::de::{SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::choices::{self, Choices};
 use super::usage::{self, Usage};
-use super::{content, sse};
+use super::{content, emptiness, sse};
 
 /// What an event of a stream means for relaying.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
-    /// No payload, or a start-up chunk without choices: proves nothing yet.
+    /// No payload, or one that holds nothing of an answer yet: no choices, a role alone, the announcement of a part.
     Nothing,
     /// Content of an answer.
     Content,
-    /// Content that ends the answer: a finish reason.
+    /// A finish reason of at least one choice, or the final event. Whether the answer is whole is for [`Ending`].
     Finish,
     /// The `[DONE]` mark.
     Done,
@@ -38,16 +37,39 @@ pub struct Event {
     pub is_usage_only: bool,
     /// Bytes of text in it, as JSON spells them; see [`content::bytes`](super::content).
     pub content_bytes: u64,
+    /// What it says of each choice.
+    pub choices: Choices,
 }
 
 impl Event {
-    const fn of(signal: Signal) -> Self {
+    fn of(signal: Signal) -> Self {
         Self {
             signal,
             usage: None,
             is_usage_only: false,
             content_bytes: 0,
+            choices: Choices::default(),
         }
+    }
+}
+
+/// How much of a stream has ended.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ending {
+    choices: Choices,
+    has_final_event: bool,
+}
+
+impl Ending {
+    /// Takes in the next event.
+    pub fn take_in(&mut self, event: &Event) {
+        self.choices.take_in(event.choices);
+        self.has_final_event |= event.signal == Signal::Finish && !event.choices.any();
+    }
+
+    /// Whether the answer is whole: there was a final event, or every choice that was seen has ended.
+    pub fn is_whole(&self) -> bool {
+        self.has_final_event || self.choices.all_ended()
     }
 }
 
@@ -78,69 +100,49 @@ struct Payload<'a> {
     /// The text of typed events.
     #[serde(borrow, default)]
     delta: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct Choice<'a> {
+    /// What typed events announce: a block of Anthropic's messages, an item of `/v1/responses`, or a part of one.
     #[serde(borrow, default)]
-    finish_reason: Option<&'a RawValue>,
+    content_block: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    error: Option<&'a RawValue>,
+    item: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    delta: Option<&'a RawValue>,
+    part: Option<&'a RawValue>,
+    /// What the payload is, and what errors without an `error` consist of.
     #[serde(borrow, default)]
-    message: Option<&'a RawValue>,
+    object: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    code: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    msg: Option<&'a RawValue>,
+    /// Where other shapes than choices have their content.
+    #[serde(borrow, default)]
+    data: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    content: Option<&'a RawValue>,
     #[serde(borrow, default)]
     text: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    output: Option<&'a RawValue>,
 }
 
-/// What the choices of an answer say together. They are looked at one after the other and not kept: there may be
-/// millions in an event of a hostile upstream.
-#[derive(Clone, Copy, Default)]
-struct Choices {
-    any: bool,
-    failed: bool,
-    finished: bool,
-    content_bytes: u64,
+/// Whether a member says something.
+fn is_given(raw: Option<&RawValue>) -> bool {
+    raw.is_some_and(|raw| !emptiness::is_empty(raw))
 }
 
-impl<'de> Deserialize<'de> for Choices {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_seq(ChoicesVisitor)
-    }
+fn is_text(raw: Option<&RawValue>) -> bool {
+    raw.is_some_and(|raw| raw.get().starts_with('"')) && is_given(raw)
 }
 
-struct ChoicesVisitor;
-
-impl<'de> Visitor<'de> for ChoicesVisitor {
-    type Value = Choices;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a list of choices")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Choices, A::Error> {
-        let mut choices = Choices::default();
-        while let Some(choice) = list.next_element::<Choice<'de>>()? {
-            choices.any = true;
-            choices.failed |= is_set(choice.error)
-                || choice
-                    .finish_reason
-                    .is_some_and(|reason| reason.get() == "\"error\"");
-            choices.finished |= is_set(choice.finish_reason);
-            choices.content_bytes += [choice.delta, choice.message, choice.text]
-                .into_iter()
-                .flatten()
-                .map(content::bytes)
-                .sum::<u64>();
-        }
-        Ok(choices)
-    }
-}
-
-fn is_set(raw: Option<&RawValue>) -> bool {
-    raw.is_some_and(|raw| raw.get() != "null")
-}
+/// Codes of successes, of upstreams that send one with each answer.
+const GOOD_CODES: &[&str] = &[
+    "200",
+    "\"200\"",
+    "\"success\"",
+    "\"Success\"",
+    "\"ok\"",
+    "\"OK\"",
+];
 
 impl Payload<'_> {
     /// The usage, which some events carry inside what they are about.
@@ -159,8 +161,41 @@ impl Payload<'_> {
                 .and_then(|raw| raw.get().parse().ok())
                 .is_some_and(|status: u16| (400..600).contains(&status))
         };
-        let is_problem = || self.choices.is_none() && is_set(self.title) && has_status();
-        is_set(self.error) || is_problem()
+        let is_problem = || self.choices.is_none() && is_given(self.title) && has_status();
+        is_given(self.error) || self.is_failed_response() || is_problem() || self.is_bare_error()
+    }
+
+    /// A whole answer of `/v1/responses` that failed, whatever it says about why.
+    fn is_failed_response(&self) -> bool {
+        let is = |member: Option<&RawValue>, word| member.is_some_and(|raw| raw.get() == word);
+        is(self.status, "\"failed\"") && is(self.object, "\"response\"")
+    }
+
+    /// DashScope's own errors and their like: a code and a message, and nothing that could be an answer.
+    fn is_bare_error(&self) -> bool {
+        let has_code = self
+            .code
+            .is_some_and(|code| !GOOD_CODES.contains(&code.get()));
+        self.choices.is_none()
+            && self.kind.is_none()
+            && self.object.is_none()
+            && has_code
+            && is_given(self.code)
+            && (is_text(self.message) || is_text(self.msg))
+            && !self.has_other_content()
+    }
+
+    /// Whether it has content of another shape than choices.
+    fn has_other_content(&self) -> bool {
+        let places = [
+            self.data,
+            self.content,
+            self.text,
+            self.output,
+            self.delta,
+            self.response,
+        ];
+        places.into_iter().any(is_given)
     }
 
     fn content_bytes(&self) -> u64 {
@@ -168,8 +203,12 @@ impl Payload<'_> {
         of_choices + self.delta.map_or(0, content::bytes)
     }
 
+    /// Some upstreams leave `choices` out of the extra chunk, or send null.
     fn is_usage_only(&self) -> bool {
-        let has_no_choice = self.choices.is_some_and(|choices| !choices.any);
+        let has_no_choice = match self.choices {
+            Some(choices) => !choices.any(),
+            None => self.kind.is_none() && self.message.is_none() && !self.has_other_content(),
+        };
         has_no_choice && self.usage.is_some_and(|raw| raw.get().starts_with('{'))
     }
 }
@@ -182,6 +221,13 @@ pub fn of(event: &[u8]) -> Event {
         return Event::of(Signal::Error);
     }
     meaning
+}
+
+/// Whether the end of a stream is a whole event that only lacks its blank line, and not one that was cut off.
+pub fn is_whole(rest: &[u8]) -> bool {
+    let data = sse::data(rest).unwrap_or_default();
+    let data = data.trim_ascii();
+    data == b"[DONE]" || data.starts_with(b"{") && serde_json::from_slice::<&RawValue>(data).is_ok()
 }
 
 /// Reads the data of one event, once; `None` stands for an event without data.
@@ -203,6 +249,7 @@ pub fn read(data: Option<&[u8]>) -> Event {
         usage: payload.usage(),
         is_usage_only: signal == Signal::Nothing && payload.is_usage_only(),
         content_bytes: payload.content_bytes(),
+        choices: payload.choices.unwrap_or_default(),
     }
 }
 
@@ -210,20 +257,22 @@ fn signal(payload: &Payload<'_>) -> Signal {
     if payload.is_error() {
         return Signal::Error;
     }
-    if let Some(kind) = payload.kind {
-        return of_typed_event(kind.get());
-    }
-    match payload.choices {
-        Some(choices) if !choices.any => Signal::Nothing,
-        Some(choices) if choices.failed => Signal::Error,
-        Some(choices) if choices.finished => Signal::Finish,
-        Some(_) | None => Signal::Content,
+    match (payload.choices, payload.kind) {
+        (Some(choices), _) if choices.failed => Signal::Error,
+        (Some(choices), _) if choices.any_ended() => Signal::Finish,
+        (Some(choices), _) if choices.has_content => Signal::Content,
+        (Some(_), _) => Signal::Nothing,
+        (None, Some(kind)) => of_typed_event(kind.get(), payload),
+        (None, None) if payload.is_usage_only() => Signal::Nothing,
+        // An empty error and nothing else.
+        (None, None) if payload.error.is_some() && !payload.has_other_content() => Signal::Nothing,
+        (None, None) => Signal::Content,
     }
 }
 
 /// Events of `/v1/responses`, of images and audio and of Anthropic's messages carry their meaning in `type`, a
 /// JSON string with its quotes here.
-fn of_typed_event(kind: &str) -> Signal {
+fn of_typed_event(kind: &str, payload: &Payload<'_>) -> Signal {
     match kind {
         "\"error\"" | "\"response.failed\"" => Signal::Error,
         "\"response.completed\""
@@ -237,20 +286,63 @@ fn of_typed_event(kind: &str) -> Signal {
         | "\"response.queued\""
         | "\"response.in_progress\""
         | "\"message_start\""
+        | "\"content_block_stop\""
+        | "\"keepalive\""
         | "\"ping\"" => Signal::Nothing,
+        "\"content_block_start\"" => announced(payload.content_block),
+        "\"response.output_item.added\"" => announced(payload.item),
+        "\"response.content_part.added\"" | "\"response.reasoning_summary_part.added\"" => {
+            announced(payload.part)
+        }
+        "\"message_delta\"" => {
+            if payload.delta.is_some_and(has_stop_reason) {
+                Signal::Content
+            } else {
+                Signal::Nothing
+            }
+        }
+        kind if kind.ends_with("delta\"") => announced(payload.delta),
         _ => Signal::Content,
     }
 }
 
+/// What a typed event announces or brings is content unless it is empty: what it is called and that it has begun is none.
+fn announced(part: Option<&RawValue>) -> Signal {
+    const NAMES: &[&str] = &["type", "id", "status", "role", "object", "phase", "index"];
+    // Without one, its content is somewhere else.
+    let is_empty = part
+        .is_some_and(|part| content::bytes(part) == 0 && emptiness::is_empty_but_for(part, NAMES));
+    if is_empty {
+        Signal::Nothing
+    } else {
+        Signal::Content
+    }
+}
+
+/// Whether Anthropic's `message_delta` says why the message ends.
+fn has_stop_reason(delta: &RawValue) -> bool {
+    #[derive(Deserialize)]
+    struct Delta<'a> {
+        #[serde(borrow, default)]
+        stop_reason: Option<&'a RawValue>,
+    }
+    let delta: Result<Delta<'_>, _> = serde_json::from_str(delta.get());
+    delta.is_ok_and(|delta| {
+        delta
+            .stop_reason
+            .is_some_and(|reason| choices::finish_reason(reason).is_some())
+    })
+}
+
 // Prepared once: in a short answer that takes longer than the search.
-static ERROR: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"error"));
-static TITLE: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"\"title\""));
+static SUSPECTS: LazyLock<[Finder<'_>; 4]> =
+    LazyLock::new(|| ["error", "\"title\"", "\"failed\"", "\"code\""].map(Finder::new));
 
 /// Whether a whole JSON answer with a good status is an error all the same: a top-level `error` that is
-/// set, or a choice that ended with one.
+/// set, a response that failed, or a choice that ended with an error.
 pub fn body_is_error(body: &[u8]) -> bool {
     // Only objects that mention an error or a problem at all are worth parsing.
-    let is_suspect = || ERROR.find(body).is_some() || TITLE.find(body).is_some();
+    let is_suspect = || SUSPECTS.iter().any(|suspect| suspect.find(body).is_some());
     if body.first() == Some(&b'{') && is_suspect() {
         return serde_json::from_slice::<Payload<'_>>(body).is_ok_and(|payload| {
             payload.is_error() || payload.choices.is_some_and(|choices| choices.failed)
@@ -264,133 +356,5 @@ pub fn content_bytes(body: &[u8]) -> u64 {
     serde_json::from_slice::<Payload<'_>>(body).map_or(0, |payload| payload.content_bytes())
 }
 
-/// An answer's body without what may stand in front of its JSON: white space and `: …` comment lines, as
-/// OpenRouter sends to keep connections open. Gives the number of bytes to skip.
-pub fn padding_before_json(body: &[u8]) -> usize {
-    let mut at = 0;
-    loop {
-        let rest = body.get(at..).unwrap_or_default();
-        match rest.first() {
-            Some(b' ' | b'\t' | b'\r' | b'\n') => at += 1,
-            Some(b':') => match rest.iter().position(|byte| *byte == b'\n') {
-                Some(end) => at += end + 1,
-                None => return 0,
-            },
-            _ => return at,
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn events_mean_what_upstreams_mean() {
-        let cases: &[(&str, Signal)] = &[
-            ("", Signal::Nothing),
-            ("[DONE]", Signal::Done),
-            (
-                r#"{"choices":[],"prompt_filter_results":[]}"#,
-                Signal::Nothing,
-            ),
-            (
-                r#"{"choices":[{"delta":{"content":"a"},"finish_reason":null}]}"#,
-                Signal::Content,
-            ),
-            (
-                r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#,
-                Signal::Finish,
-            ),
-            (
-                r#"{"error":{"code":502,"message":"x"},"choices":[{"delta":{},"finish_reason":"error"}]}"#,
-                Signal::Error,
-            ),
-            (r#"{"choices":[{"finish_reason":"error"}]}"#, Signal::Error),
-            (r#"{"error":{"message":"x"}}"#, Signal::Error),
-            (
-                r#"{"error":null,"choices":[{"delta":{}}]}"#,
-                Signal::Content,
-            ),
-            (
-                r#"{"type":"response.created","response":{"error":null}}"#,
-                Signal::Nothing,
-            ),
-            (
-                r#"{"type":"response.output_text.delta","delta":"x"}"#,
-                Signal::Content,
-            ),
-            (r#"{"type":"response.completed"}"#, Signal::Finish),
-            (r#"{"type":"response.failed"}"#, Signal::Error),
-            ("plain text", Signal::Content),
-        ];
-        for (data, expected) in cases {
-            assert_eq!(read(Some(data.as_bytes())).signal, *expected, "{data}");
-        }
-        assert_eq!(read(None), Event::of(Signal::Nothing));
-    }
-
-    #[test]
-    fn usage_is_found_in_every_kind_of_stream() {
-        let read = |data: &str| read(Some(data.as_bytes()));
-        let tokens = |data: &str| {
-            read(data)
-                .usage
-                .map(|usage| (usage.prompt_tokens, usage.completion_tokens))
-        };
-        let extra = r#"{"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":12}}"#;
-        assert_eq!(tokens(extra), Some((9, 12)));
-        assert!(read(extra).is_usage_only);
-        let last = r#"{"choices":[{"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":9,"completion_tokens":12}}"#;
-        assert_eq!(tokens(last), Some((9, 12)));
-        assert!(!read(last).is_usage_only, "it ends the answer as well");
-        let plain = r#"{"choices":[{"delta":{"content":"a"}}],"usage":null}"#;
-        let content = Event {
-            content_bytes: 1,
-            ..Event::of(Signal::Content)
-        };
-        assert_eq!(read(plain), content);
-        let filter = r#"{"choices":[],"prompt_filter_results":[{"prompt_index":0}]}"#;
-        assert!(
-            !read(filter).is_usage_only,
-            "Azure's start-up chunk is passed on"
-        );
-        let completed = r#"{"type":"response.completed","response":{"id":"r","usage":{"input_tokens":3,"output_tokens":4}}}"#;
-        assert_eq!(tokens(completed), Some((3, 4)));
-        let start =
-            r#"{"type":"message_start","message":{"usage":{"input_tokens":25,"output_tokens":1}}}"#;
-        assert_eq!(tokens(start), Some((25, 1)));
-        let groq = r#"{"choices":[{"delta":{},"finish_reason":"stop"}],"x_groq":{"id":"r","usage":{"queue_time":0.01,"prompt_tokens":5,"completion_tokens":6}}}"#;
-        assert_eq!(tokens(groq), Some((5, 6)));
-        let failed =
-            r#"{"error":{"code":502,"message":"x"},"choices":[],"usage":{"prompt_tokens":9}}"#;
-        assert!(!read(failed).is_usage_only, "an error is never dropped");
-        let odd = r#"{"choices":[],"usage":{"seconds":3}}"#;
-        assert!(read(odd).is_usage_only && read(odd).usage.is_none());
-        let delta = r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":15}}"#;
-        assert_eq!(tokens(delta), Some((0, 15)));
-    }
-
-    #[test]
-    fn good_bodies_that_mention_errors_stay_good() {
-        assert!(!body_is_error(
-            br#"{"choices":[{"message":{"content":"an error"},"finish_reason":"stop"}]}"#
-        ));
-        assert!(!body_is_error(br#"{"error":null,"data":[]}"#));
-        assert!(body_is_error(br#"{"error":{"code":429,"message":"slow"}}"#));
-        assert!(body_is_error(
-            br#"{"choices":[{"error":{"code":502,"message":"x"},"finish_reason":"error"}]}"#
-        ));
-        assert!(!body_is_error(b"error: plain text"));
-    }
-
-    #[test]
-    fn padding_is_skipped() {
-        assert_eq!(
-            padding_before_json(b"\n : OPENROUTER PROCESSING\n\n{\"a\":1}"),
-            27
-        );
-        assert_eq!(padding_before_json(b"{}"), 0);
-        assert_eq!(padding_before_json(b": never ends"), 0);
-    }
-}
+mod tests;

@@ -89,6 +89,40 @@ impl Scanner {
 }
 
 impl Block {
+    /// What is left of a stream at its end, with the blank line that its last event lacks.
+    pub fn closing(rest: &[u8]) -> Self {
+        let blank_line: &[u8] = if rest.ends_with(b"\n") {
+            b"\n"
+        } else {
+            b"\n\n"
+        };
+        let bytes = Bytes::from([rest, blank_line].concat());
+        let ends = vec![bytes.len()];
+        Self { bytes, ends }
+    }
+
+    /// The same events, of which those are replaced that `change` gives others for; `None` when it gives none.
+    pub fn changed(&self, change: impl Fn(&[u8]) -> Option<Vec<u8>>) -> Option<Self> {
+        let mut bytes: Option<BytesMut> = None;
+        let (mut ends, mut position) = (Vec::with_capacity(self.ends.len()), 0);
+        for event in self.events() {
+            let other = change(event);
+            if other.is_some() && bytes.is_none() {
+                let before = self.bytes.get(..position).unwrap_or_default();
+                bytes = Some(BytesMut::from(before));
+            }
+            position += event.len();
+            if let Some(bytes) = &mut bytes {
+                bytes.extend_from_slice(other.as_deref().unwrap_or(event));
+            }
+            ends.push(bytes.as_ref().map_or(position, BytesMut::len));
+        }
+        bytes.map(|bytes| Self {
+            bytes: bytes.freeze(),
+            ends,
+        })
+    }
+
     /// Takes the byte order mark off the first block of a stream: clients that don't know it lose the first event.
     pub fn strip_mark(&mut self) {
         if self.bytes.starts_with(MARK) {
@@ -129,6 +163,37 @@ pub fn data(event: &[u8]) -> Option<Cow<'_, [u8]>> {
     data
 }
 
+/// The event with other data, in one line in place of all its `data` lines; everything else as it was. Line ends in the
+/// data, which in JSON are white space, become spaces.
+pub fn with_data(event: &[u8], data: &[u8]) -> Vec<u8> {
+    let mut changed = Vec::with_capacity(event.len());
+    let (mut rest, mut is_written) = (event, false);
+    while !rest.is_empty() {
+        let end = memchr::memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
+        let (line, after) = rest.split_at(end);
+        let line_end = match after {
+            [b'\r', b'\n', ..] => 2,
+            [] => 0,
+            _ => 1,
+        };
+        let (line_end, after) = after.split_at(line_end);
+        rest = after;
+        if field(line, b"data").is_none() {
+            changed.extend_from_slice(line);
+            changed.extend_from_slice(line_end);
+        } else if !is_written {
+            is_written = true;
+            let is_spaced = line.get(b"data:".len()) == Some(&b' ');
+            changed.extend_from_slice(if is_spaced { b"data: " } else { b"data:" });
+            let is_line_end = |byte: &u8| matches!(byte, b'\n' | b'\r');
+            let data = data.iter();
+            changed.extend(data.map(|byte| if is_line_end(byte) { b' ' } else { *byte }));
+            changed.extend_from_slice(line_end);
+        }
+    }
+    changed
+}
+
 /// Whether an event is of the type `name`.
 pub fn is_named(event: &[u8], name: &[u8]) -> bool {
     const FIELD: &[u8] = b"event";
@@ -139,10 +204,12 @@ pub fn is_named(event: &[u8], name: &[u8]) -> bool {
         && lines(event).filter_map(|line| field(line, FIELD)).last() == Some(name)
 }
 
-/// Whether an event is nothing but comments and blank lines, which clients must not see as an event:
-/// some dispatch an empty one for a comment with a blank line after it.
-pub fn is_comment(event: &[u8]) -> bool {
-    lines(event).all(|line| line.starts_with(b":"))
+/// Whether an event has no data: comments, an `event`, `id` or `retry` field alone, an empty `data` field. Clients must not
+/// see it: some dispatch an empty event for it, and parse that.
+pub fn is_without_data(event: &[u8]) -> bool {
+    lines(event)
+        .filter_map(|line| field(line, b"data"))
+        .all(|value| value.trim_ascii().is_empty())
 }
 
 /// Where to look on in a tail that holds no end of an event: its last three bytes can still become a

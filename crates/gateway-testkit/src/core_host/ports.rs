@@ -8,6 +8,7 @@ use std::io::{self, Read as _};
 use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use gateway_core::logging::LogPolicy;
 use gateway_core::ports::{
     Background, Clock, Log, Place, Random, ReadStore, Record, Sql, StoreError, Swap, WriteStore,
 };
@@ -22,6 +23,7 @@ use crate::fakes::FakePorts;
 pub struct ServedPorts {
     fakes: FakePorts,
     random: Rc<RefCell<File>>,
+    policy: LogPolicy,
 }
 
 impl ServedPorts {
@@ -29,6 +31,8 @@ impl ServedPorts {
     pub fn new() -> io::Result<Self> {
         Ok(Self {
             fakes: FakePorts::default(),
+            policy: LogPolicy::parse(&std::env::var("LOG").unwrap_or_default())
+                .map_err(io::Error::other)?,
             random: Rc::new(RefCell::new(File::open("/dev/urandom")?)),
         })
     }
@@ -66,7 +70,17 @@ impl Random for ServedPorts {
 
 impl Log for ServedPorts {
     fn line(&self, text: fmt::Arguments<'_>) {
+        if let Some(text) = self.policy.note(self.now(), text) {
+            eprintln!("{text}");
+        }
+    }
+
+    fn finished_line(&self, text: fmt::Arguments<'_>) {
         eprintln!("{text}");
+    }
+
+    fn policy(&self) -> LogPolicy {
+        self.policy
     }
 }
 

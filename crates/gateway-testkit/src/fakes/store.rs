@@ -7,6 +7,15 @@ use gateway_core::ports::{Record, StoreError, Swap};
 
 type Hook = Box<dyn FnOnce(&MemoryStore)>;
 
+/// What a swap says although it took place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Misreport {
+    /// A conflict, as Spin's Redis store does after every swap.
+    Conflict,
+    /// An error, as when the answer is lost on its way.
+    Error,
+}
+
 /// Records in memory, with real compare-and-swap.
 #[derive(Default)]
 pub struct MemoryStore {
@@ -14,6 +23,7 @@ pub struct MemoryStore {
     broken_reads: Cell<bool>,
     broken_writes: Cell<bool>,
     conflicts: Cell<usize>,
+    misreports: Cell<Option<Misreport>>,
     after_read: RefCell<Vec<(Record, Hook)>>,
     reads: Cell<usize>,
     writes: Cell<usize>,
@@ -53,6 +63,11 @@ impl MemoryStore {
     /// Lets the next `count` writes meet a conflict, whatever they expect.
     pub fn conflict_next(&self, count: usize) {
         self.conflicts.set(count);
+    }
+
+    /// Lets every swap that takes place say otherwise, or the truth again.
+    pub fn misreport(&self, what: Option<Misreport>) {
+        self.misreports.set(what);
     }
 
     /// Runs `hook` right after the next read of `record`: before the write that follows from it, which is the
@@ -106,7 +121,13 @@ impl MemoryStore {
             return Ok(Swap::Conflict);
         }
         self.put(record, new);
-        Ok(Swap::Done)
+        match self.misreports.get() {
+            None => Ok(Swap::Done),
+            Some(Misreport::Conflict) => Ok(Swap::Conflict),
+            Some(Misreport::Error) => {
+                Err(StoreError("the answer was lost for this test".to_owned()))
+            }
+        }
     }
 }
 

@@ -84,6 +84,15 @@ impl FakeReply {
         self
     }
 
+    /// Takes the content type away.
+    #[must_use]
+    pub fn unlabelled(mut self) -> Self {
+        if let Ok((_, headers)) = &mut self.head {
+            headers.remove(http::header::CONTENT_TYPE);
+        }
+        self
+    }
+
     /// Lets the body break off after its pieces.
     #[must_use]
     pub fn broken_by(mut self, kind: SendErrorKind) -> Self {
@@ -130,6 +139,11 @@ impl FakeUpstream {
     /// The requests so far, oldest first.
     pub fn requests(&self) -> Vec<Recorded> {
         self.requests.borrow().clone()
+    }
+
+    /// The requests after the first `seen`.
+    pub fn requests_from(&self, seen: usize) -> Vec<Recorded> {
+        self.requests.borrow().iter().skip(seen).cloned().collect()
     }
 
     /// Bodies that were handed out and not dropped: connections that are still open.

@@ -51,6 +51,8 @@ fn an_export_has_everything_but_secrets() {
                 assert_eq!(names, ["enabled", "hint", "id"]);
                 assert_eq!(key["id"], value[0]["id"]);
             }
+            // An export has one for all, its `ETag`.
+            "revision" => assert_eq!(channel[name], Value::Null),
             _ => assert_eq!(&channel[name], value, "{name}"),
         }
     }
@@ -61,7 +63,7 @@ fn an_export_has_everything_but_secrets() {
         export["settings"],
         json!({"max_attempts": 10, "total_timeout_ms": 120_000, "max_request_bytes": 33_554_432,
             "session_affinity": false, "ledger": true, "request_log_rows": 100_000, "request_log_days": 30,
-            "prices": {}})
+            "prices": {}, "default_models": {}, "trusted_proxies": []})
     );
     assert_eq!(export["version"], 1);
     let text = export.to_string();
@@ -72,6 +74,35 @@ fn an_export_has_everything_but_secrets() {
     assert_eq!(whole["channels"][0]["keys"][0]["key"], UPSTREAM_KEY);
     assert_eq!(whole["channels"][1]["keys"][0]["key"], "short");
     assert!(!gateway.ports.log_lines().join("\n").contains("SECRET"));
+}
+
+#[test]
+fn default_models_are_imported_exported_and_checked() {
+    let gateway = Gateway::new();
+    let with = |models: &Value| {
+        let mut whole = document(&json!({}));
+        whole["settings"] = json!({"default_models": models});
+        whole
+    };
+    let models = json!({"moderations": "omni", "images/generations": "vendor/paint"});
+    gateway.call("PUT", "config", &with(&models)).expect(200);
+    let export = gateway.get("config").expect(200);
+    assert_eq!(export["settings"]["default_models"], models);
+    for (wrong, param) in [
+        (
+            json!({"moderation": "omni"}),
+            "settings.default_models.moderation",
+        ),
+        (
+            json!({"moderations": 7}),
+            "settings.default_models.moderations",
+        ),
+        (json!(["moderations"]), "settings.default_models"),
+    ] {
+        let answer = gateway.call("PUT", "config", &with(&wrong));
+        let answer = answer.expect_error(400, "invalid_value");
+        assert!(answer.message().contains(param), "{}", answer.message());
+    }
 }
 
 #[test]
@@ -128,13 +159,13 @@ fn keys_without_their_secret_keep_the_one_that_is_here() {
     let gateway = furnished(with_master_key('A'));
     let whole = gateway.get("config?secrets=true").expect(200);
     let mut export = gateway.get("config").expect(200);
-    let stored = gateway.ports.store().dump();
+    let channels = || {
+        let stored = gateway.ports.store().get(Record::Config).unwrap();
+        serde_json::from_slice::<Value>(&stored).unwrap()["channels"].clone()
+    };
+    let stored = channels();
     gateway.call("PUT", "config", &export).expect(200);
-    assert_eq!(
-        gateway.ports.store().dump(),
-        stored,
-        "nothing was sealed anew"
-    );
+    assert_eq!(channels(), stored, "nothing was sealed anew");
 
     // Changed as a person would do it: one key is switched off, one is new, one is gone.
     let keys = export["channels"][0]["keys"].as_array_mut().unwrap();
@@ -202,7 +233,8 @@ fn an_import_replaces_everything_and_leaves_sessions_alone() {
     body["settings"] = json!({"max_attempts": 100, "total_timeout_ms": 1, "max_request_bytes": 1024,
         "session_affinity": true, "ledger": false, "request_log_rows": 1_000, "request_log_days": 3_650,
         "prices": {"gpt-4o": {"prompt": 2_500_000, "cached": 1_250_000, "completion": 10_000_000},
-            "meta/llama": {"prompt": 0, "cached": null, "completion": 1_000_000_000_000_u64}}});
+            "meta/llama": {"prompt": 0, "cached": null, "completion": 1_000_000_000_000_u64}},
+        "default_models": {"moderations": "omni"}, "trusted_proxies": ["10.0.0.0/8", "192.0.2.7", "fd00::/8"]});
     let answer = gateway.call("PUT", "config", &body).expect(200);
     assert_eq!(answer["settings"], body["settings"]);
 }
@@ -228,7 +260,8 @@ fn everything_that_is_wrong_is_told_with_its_path_and_nothing_changes() {
         ],
         "settings": {"max_attempts": 0, "total_timeout_ms": 3_600_001, "max_request_bytes": 1.5, "session_affinity": "yes",
             "ledger": 1, "request_log_rows": 999, "request_log_days": 3_651, "x": 1,
-            "prices": {"m": {"prompt": -1, "completion": 1_000_000_000_001_u64, "cached": "free", "input": 1}, "n": 5}}
+            "prices": {"m": {"prompt": -1, "completion": 1_000_000_000_001_u64, "cached": "free", "input": 1}, "n": 5},
+            "trusted_proxies": ["10.0.0.0/33", "localhost", 7, "::1"]}
     });
     let expected = [
         "chanels",
@@ -270,6 +303,9 @@ fn everything_that_is_wrong_is_told_with_its_path_and_nothing_changes() {
         "settings.prices.m.cached",
         "settings.prices.m.input",
         "settings.prices.n",
+        "settings.trusted_proxies[0]",
+        "settings.trusted_proxies[1]",
+        "settings.trusted_proxies[2]",
     ];
     // More than are told in words, so one part after the other is mended.
     let told = |body: &Value| {
@@ -387,9 +423,9 @@ fn a_change_in_between_is_replaced_whole_unless_the_client_wants_to_know() {
     assert_ne!(tag, next);
     assert_eq!(gateway.get("config").header("etag"), next);
     let before = gateway.ports.store().dump();
-    put(&tag, &body).expect_error(409, "conflict");
-    put("", &body).expect_error(409, "conflict");
-    put("\"a\", \"b\"", &body).expect_error(409, "conflict");
+    put(&tag, &body).expect_error(412, "changed_meanwhile");
+    put("", &body).expect_error(412, "changed_meanwhile");
+    put("\"a\", \"b\"", &body).expect_error(412, "changed_meanwhile");
     assert_eq!(gateway.ports.store().dump(), before);
     put(&format!("\"a\", {next}"), &other).expect(200);
     put("*", &body).expect(200);
@@ -399,7 +435,7 @@ fn a_change_in_between_is_replaced_whole_unless_the_client_wants_to_know() {
     gateway.ports.store().after_read(Record::Config, |store| {
         store.put(Record::Config, br#"{"version":1,"keys":[],"channels":[]}"#);
     });
-    put(&tag, &other).expect_error(409, "conflict");
+    put(&tag, &other).expect_error(412, "changed_meanwhile");
     assert_eq!(gateway.get("channels").expect(200), json!({"data": []}));
 }
 

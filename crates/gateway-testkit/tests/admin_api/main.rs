@@ -6,6 +6,7 @@
 )]
 
 mod allowance;
+mod base_urls;
 mod channels;
 mod client_keys;
 mod config;
@@ -13,8 +14,10 @@ mod health;
 mod hostile;
 mod ledger;
 mod metrics;
+mod misreported;
 mod openapi;
 mod origins;
+mod revisions;
 mod routing;
 mod sealing;
 mod sessions;

@@ -194,7 +194,7 @@ fn sessions_end_after_twelve_hours() {
 }
 
 #[test]
-fn a_changed_password_ends_all_sessions_and_the_old_one_too() {
+fn a_changed_password_ends_all_sessions_for_good() {
     let mut gateway = Gateway::new();
     gateway.settings = settings("another password");
     gateway
@@ -202,8 +202,46 @@ fn a_changed_password_ends_all_sessions_and_the_old_one_too() {
         .expect_error(401, "not_authenticated");
     gateway.login(PASSWORD).expect_error(401, "wrong_password");
     gateway.login("another password").expect(200);
+    // The old password again is not the old sessions again.
     gateway.settings = settings(PASSWORD);
+    gateway
+        .get("session")
+        .expect_error(401, "not_authenticated");
+    gateway.log_in();
     gateway.get("session").expect(200);
+    // Also when nobody logged in meanwhile.
+    gateway.settings = settings("another password");
+    gateway
+        .get("session")
+        .expect_error(401, "not_authenticated");
+    gateway.settings = settings(PASSWORD);
+    gateway
+        .get("session")
+        .expect_error(401, "not_authenticated");
+    let stored = gateway.ports.store().get(Record::SessionSecret).unwrap();
+    assert_eq!(
+        stored.len(),
+        34,
+        "a secret and 16 bits of the password's hash"
+    );
+}
+
+#[test]
+fn a_secret_from_before_there_were_marks_is_kept() {
+    let gateway = Gateway::new();
+    let mut stored = gateway.ports.store().get(Record::SessionSecret).unwrap();
+    stored.truncate(32);
+    gateway.ports.store().put(Record::SessionSecret, stored);
+    gateway.get("session").expect(200);
+    assert_eq!(
+        gateway
+            .ports
+            .store()
+            .get(Record::SessionSecret)
+            .unwrap()
+            .len(),
+        34
+    );
 }
 
 #[test]

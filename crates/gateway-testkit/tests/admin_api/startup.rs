@@ -17,7 +17,7 @@ impl Gateway {
     /// What an instance does when it starts.
     fn start_with(&self, variable: &str) {
         let protection = Ok(self.settings.master_key.as_ref());
-        block_on(startup::apply(&self.ports, variable, protection));
+        assert!(block_on(startup::apply(&self.ports, variable, protection)));
     }
 
     fn name(&self) -> Value {

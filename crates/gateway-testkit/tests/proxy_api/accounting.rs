@@ -46,7 +46,9 @@ fn what_no_upstream_states_is_estimated_from_text_alone() {
     let stage = stage();
     let words = "four".repeat(100);
     let picture = "A".repeat(1_000_000);
-    let body = |content: &str| format!(r#"{{"model":"m","input":"{words}","x":"{content}"}}"#);
+    let body = |content: &str| {
+        format!(r#"{{"model":"m","stream":true,"input":"{words}","x":"{content}"}}"#)
+    };
     let estimate = |path: &str, content: &str, answer: FakeReply| {
         stage.upstream(move |_| answer.clone());
         stage.send(post(path, &body(content)));
@@ -61,11 +63,11 @@ fn what_no_upstream_states_is_estimated_from_text_alone() {
     let seen = estimate("/v1/embeddings", &picture, vectors());
     assert!(seen.0.abs_diff(whole) <= 256, "{seen:?} of {whole}");
     // The upstream had read the prompt when the stream broke, although no text had come yet.
-    let role = r#"data: {"choices":[{"delta":{"role":"assistant"}}]}"#;
+    let call = r#"data: {"choices":[{"delta":{"tool_calls":[{"index":0,"id":"c"}]}}]}"#;
     let broken = FakeReply::pieces(
         200,
         "text/event-stream",
-        [Bytes::from(format!("{role}\n\n"))],
+        [Bytes::from(format!("{call}\n\n"))],
     );
     let broken = broken.broken_by(SendErrorKind::Reset);
     assert_eq!(estimate("/v1/chat/completions", "", broken), (whole, 1));

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use gateway_core::ports::{Clock as _, Record, SendErrorKind};
-use gateway_testkit::fakes::{FakeReply, Recorded};
+use gateway_testkit::fakes::{FakeReply, Misreport, Recorded};
 
 use super::setup::*;
 
@@ -68,6 +68,60 @@ fn a_throttled_key_rests_for_the_time_it_was_told() {
             b"{}",
             "all is well again"
         );
+    }
+}
+
+#[test]
+fn a_wait_beyond_what_is_believed_leaves_the_key_alone_for_a_day() {
+    const DAY_MS: u64 = 86_400_000;
+    for (name, value) in [
+        ("retry-after", "86400"),
+        ("retry-after", "604800"),
+        ("retry-after", "9999999999"),
+        ("retry-after-ms", "86400000"),
+        ("retry-after", "Fri, 27 Nov 2026 00:00:00 GMT"),
+    ] {
+        // The time is not on a whole second.
+        let stage = pair(1);
+        stage.ports.advance_ms(123);
+        a_answers(&stage, move |_| {
+            FakeReply::json(429, "").with_header(name, value)
+        });
+        assert_eq!(calls_of(&stage, chat), ["a-1", "b-1"], "{value}");
+        for pause_ms in [0, 1, 10, 3_600_000, DAY_MS - 3_600_100] {
+            stage.ports.advance_ms(pause_ms);
+            assert_eq!(calls_of(&stage, chat), ["b-1"], "{value}");
+        }
+        a_answers(&stage, |_| ok());
+        stage.ports.advance_ms(1_200);
+        assert_eq!(calls_of(&stage, chat), ["a-1"], "{value}");
+    }
+}
+
+#[test]
+fn a_time_since_1970_is_a_date_and_what_is_no_wait_is_as_if_absent() {
+    // The fakes begin at midnight, 2026-11-22.
+    let nine_seconds = gateway_testkit::fakes::START.0 / 1_000 + 9;
+    let rows = [
+        (nine_seconds.to_string(), 9_000),
+        (format!("{nine_seconds}000"), 9_000),
+        ("inf".to_owned(), 5_000),
+        ("nan".to_owned(), 5_000),
+        ("-1".to_owned(), 5_000),
+        (String::new(), 5_000),
+    ];
+    for (value, wait_ms) in rows {
+        let value: &'static str = Box::leak(value.into_boxed_str());
+        let stage = pair(1);
+        a_answers(&stage, move |_| {
+            FakeReply::json(429, "").with_header("retry-after", value)
+        });
+        assert_eq!(calls_of(&stage, chat), ["a-1", "b-1"], "{value}");
+        a_answers(&stage, |_| ok());
+        stage.ports.advance_ms(wait_ms - 1);
+        assert_eq!(calls_of(&stage, chat), ["b-1"], "{value}");
+        stage.ports.advance_ms(1);
+        assert_eq!(calls_of(&stage, chat), ["a-1"], "{value}");
     }
 }
 
@@ -342,6 +396,17 @@ fn writers_that_meet_lose_nothing_and_a_damaged_record_is_replaced() {
     let text = String::from_utf8(stage.ports.store().get(Record::Health).unwrap()).unwrap();
     assert!(text.contains("uk_a1") && text.contains("refused"), "{text}");
     assert!(!text.contains("a-1"), "no secret in it: {text}");
+}
+
+#[test]
+fn a_probe_is_made_although_the_store_denies_the_claim_that_it_wrote() {
+    let stage = pair(1);
+    a_answers(&stage, |_| FakeReply::json(401, ""));
+    assert_eq!(calls_of(&stage, chat), ["a-1", "b-1"]);
+    stage.upstream(|_| ok());
+    stage.ports.advance_ms(600_000);
+    stage.ports.store().misreport(Some(Misreport::Conflict));
+    assert_eq!(calls_of(&stage, chat), ["a-1"]);
 }
 
 #[test]

@@ -140,14 +140,15 @@ fn errors_of_messages_have_anthropics_envelope() {
 
 #[test]
 fn a_stream_of_messages_is_whole_only_with_its_stop() {
+    const STREAMED: &str = r#"{"model":"m","stream":true,"max_tokens":9,"messages":[]}"#;
     let stage = anthropic();
     stage.upstream(|_| stream(&[START, TEXT, STOP]));
     assert_eq!(
-        stage.send(post("/v1/messages", MESSAGES)).text(),
+        stage.send(post("/v1/messages", STREAMED)).text(),
         format!("{START}{TEXT}{STOP}")
     );
     stage.upstream(|_| stream(&[START, TEXT]));
-    let cut = stage.send(post("/v1/messages", MESSAGES));
+    let cut = stage.send(post("/v1/messages", STREAMED));
     let rest = cut.text().strip_prefix(&format!("{START}{TEXT}")).unwrap();
     assert!(
         rest.starts_with("event: error\ndata: {") && rest.contains("stream_incomplete"),
@@ -189,6 +190,6 @@ fn a_form_keeps_its_file_and_gets_the_upstreams_model() {
         .insert("content-type", content_type.parse().unwrap());
     assert_eq!(
         stage.send(damaged).error(),
-        (400, "invalid_value".to_owned())
+        (400, "ambiguous_body".to_owned())
     );
 }

@@ -336,6 +336,45 @@ fn tokens_and_money_count_when_they_are_spent() {
 }
 
 #[test]
+fn counting_tokens_takes_none() {
+    let limits = Limits {
+        tokens_per_day: Some(150),
+        monthly_budget_micro_usd: Some(1_500_000),
+        ..NONE
+    };
+    let mut document = document(limits);
+    document.settings.ledger = true;
+    let stage = Stage::with_ledger(&document);
+    stage.upstream(|call| {
+        if call.head.uri.path().ends_with("/count_tokens") {
+            // Also when it says so in the manner of an answer.
+            FakeReply::json(
+                200,
+                r#"{"input_tokens":9000,"usage":{"input_tokens":9000}}"#,
+            )
+        } else {
+            FakeReply::json(200, ANSWER)
+        }
+    });
+    let words = "word ".repeat(1_000);
+    let count = format!(r#"{{"model":"m","messages":[{{"role":"user","content":"{words}"}}]}}"#);
+    for _ in 0..3 {
+        let answer = stage.send(post("/v1/messages/count_tokens", &count));
+        assert_eq!(answer.status, 200);
+        stage.ports.run_background();
+    }
+    assert_eq!(chat(&stage).status, 200, "nothing of the allowance is used");
+    let rows = stage.ports.database().rows(
+        "SELECT endpoint, prompt_tokens, completion_tokens, cost_micro_usd, estimated FROM request ORDER BY seq",
+    );
+    assert_eq!(rows.len(), 4, "all are recorded");
+    for row in &rows[..3] {
+        let figures: u64 = row[1..].iter().map(gateway_core::sql::Value::count).sum();
+        assert_eq!(figures, 0, "{row:?}");
+    }
+}
+
+#[test]
 fn what_is_under_way_is_not_counted_yet() {
     let stage = stage(Limits {
         tokens_per_day: Some(1),

@@ -110,7 +110,7 @@ fn bad_requests_get_the_contracts_errors() {
         r#"{"model":"m","model":"m"}"#,
         r#"{"model":"other","mod\u0065l":"m"}"#,
     ] {
-        assert_eq!(code(twice), (400, "invalid_value".to_owned()));
+        assert_eq!(code(twice), (400, "ambiguous_body".to_owned()));
     }
     assert_eq!(
         code(r#"{"model":"other"}"#),

@@ -210,8 +210,8 @@ fn other_content_is_passed_on_as_it_is_and_cut_when_it_breaks() {
 #[test]
 fn padding_before_a_json_answer_is_removed() {
     let stage = Stage::new(vec![channel("a", 1)]);
-    stage.upstream(|_| FakeReply::json(200, ": OPENROUTER PROCESSING\n\n{\"choices\":[]}"));
-    assert_eq!(stage.chat(r#"{"model":"m"}"#).text(), r#"{"choices":[]}"#);
+    stage.upstream(|_| FakeReply::json(200, ": OPENROUTER PROCESSING\n\n{\"choices\":[{}]}"));
+    assert_eq!(stage.chat(r#"{"model":"m"}"#).text(), r#"{"choices":[{}]}"#);
 }
 
 #[test]

@@ -11,6 +11,10 @@ use super::setup::*;
 const CONTENT: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"Hi\"},\"finish_reason\":null}],\"usage\":null}\n\n";
 const FINISH: &str =
     "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}],\"usage\":null}\n\n";
+/// The same without what they have only since the gateway asked.
+const BARE_CONTENT: &str =
+    "data: {\"choices\":[{\"delta\":{\"content\":\"Hi\"},\"finish_reason\":null}]}\n\n";
+const BARE_FINISH: &str = "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
 const USAGE: &str =
     "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":12}}\n\n";
 const DONE: &str = "data: [DONE]\n\n";
@@ -55,7 +59,7 @@ fn the_usage_is_asked_for_in_place_and_its_chunk_is_kept_back() {
         for path in [CHAT, "/v1/completions"] {
             let (sent, got) = exchange(channel("a", 1), path, body);
             assert_eq!(sent, expected, "{body}");
-            assert_eq!(got, [CONTENT, FINISH, DONE].concat(), "{body}");
+            assert_eq!(got, [BARE_CONTENT, BARE_FINISH, DONE].concat(), "{body}");
         }
     }
 }
@@ -96,9 +100,13 @@ fn it_is_not_asked_for_where_that_makes_no_sense() {
     for (channel, path, body) in rows {
         let (sent, got) = exchange(channel, path, body);
         assert_eq!(sent, body);
-        assert!(
+        // What the upstream sends unasked is passed on, also in a whole answer that was put together from its stream.
+        let figures = r#""usage":{"prompt_tokens":9,"completion_tokens":12}"#;
+        assert!(got.contains(figures), "{body}: {got}");
+        assert_eq!(
             got.contains(USAGE),
-            "what the upstream sends unasked is passed on: {body}"
+            body.contains(r#""stream":true"#),
+            "{body}"
         );
     }
 }
@@ -164,11 +172,87 @@ fn a_client_that_leaves_is_told_apart_and_ends_the_upstreams_call() {
         .unwrap()
         .into_data()
         .unwrap();
-    assert_eq!(first, CONTENT);
+    assert_eq!(first, BARE_CONTENT);
     assert_eq!(stage.ports.upstream().open_bodies(), 1);
     drop(body);
     assert_eq!(stage.ports.upstream().open_bodies(), 0);
     let line = stage.ports.log_lines().pop().unwrap();
     assert!(line.contains("client_gone"), "{line}");
     assert!(line.contains("1 tokens (estimated)"), "{line}");
+}
+
+/// What a client gets of this stream, and the line in the log. `asks`: whether it asked for the usage itself.
+fn streamed(events: &str, asks: bool) -> (String, String) {
+    let stage = Stage::new(vec![channel("a", 1)]);
+    let bytes = Bytes::copy_from_slice(events.as_bytes());
+    stage.upstream(move |_| FakeReply::pieces(200, "text/event-stream", [bytes.clone()]));
+    let options = if asks {
+        r#","stream_options":{"include_usage":true}"#
+    } else {
+        ""
+    };
+    let answer = stage.chat(&format!(r#"{{"model":"m","stream":true{options}}}"#));
+    let line = stage.ports.log_lines().pop().unwrap();
+    (answer.text().to_owned(), line)
+}
+
+#[test]
+fn the_extra_chunk_is_known_whatever_its_choices() {
+    let usage = r#""usage":{"prompt_tokens":9,"completion_tokens":12}"#;
+    for choices in [r#""choices":[],"#, r#""choices":null,"#, ""] {
+        let chunk = format!("data: {{\"id\":\"c\",{choices}{usage}}}\n\n");
+        let events = [CONTENT, FINISH, &chunk, DONE].concat();
+        let (got, line) = streamed(&events, false);
+        assert_eq!(got, [BARE_CONTENT, BARE_FINISH, DONE].concat(), "{chunk}");
+        assert!(line.contains("9 + 12 tokens"), "{line}");
+        let (got, _) = streamed(&events, true);
+        assert_eq!(got, events, "who asks gets all of it");
+    }
+}
+
+#[test]
+fn a_null_that_nobody_asked_for_is_taken_out_of_the_event_itself_only() {
+    let rows = [
+        (
+            "data: {\"usage\": null, \"choices\": [{\"delta\": {\"content\": \"a\"}}]}\n\n",
+            "data: { \"choices\": [{\"delta\": {\"content\": \"a\"}}]}\n\n",
+        ),
+        (
+            "id: 1\r\ndata: {\"choices\":[{\"delta\":{\"content\":\"a\"}}],\r\ndata: \"usage\":null}\r\n\r\n",
+            "id: 1\r\ndata: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\r\n\r\n",
+        ),
+        (
+            "data: {\"choices\":[{\"delta\":{\"content\":\"\\\"usage\\\":null\",\"usage\":null}}]}\n\n",
+            "data: {\"choices\":[{\"delta\":{\"content\":\"\\\"usage\\\":null\",\"usage\":null}}]}\n\n",
+        ),
+    ];
+    for (event, expected) in rows {
+        let events = [event, BARE_FINISH, DONE].concat();
+        let (got, _) = streamed(&events, false);
+        assert_eq!(got, [expected, BARE_FINISH, DONE].concat());
+        assert_eq!(streamed(&events, true).0, events);
+    }
+}
+
+#[test]
+fn a_last_event_without_its_blank_line_counts_and_is_passed_on() {
+    for end in ["", "\n"] {
+        let cut = USAGE.trim_end().to_owned() + end;
+        let events = [CONTENT, FINISH, &cut].concat();
+        let (got, line) = streamed(&events, true);
+        assert_eq!(got, [CONTENT, FINISH, USAGE].concat(), "{end:?}");
+        assert!(
+            line.contains("9 + 12 tokens") && line.contains("complete"),
+            "{line}"
+        );
+        let (got, line) = streamed(&events, false);
+        assert_eq!(got, [BARE_CONTENT, BARE_FINISH].concat(), "{end:?}");
+        assert!(line.contains("9 + 12 tokens"), "{line}");
+    }
+    // One that was cut off is not an event.
+    let events = [CONTENT, FINISH, &USAGE[..40]].concat();
+    assert_eq!(streamed(&events, true).0, [CONTENT, FINISH].concat());
+    // A stream of one event.
+    let only = "data: {\"choices\":[{\"delta\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]}";
+    assert_eq!(streamed(only, true).0, format!("{only}\n\n"));
 }

@@ -17,13 +17,14 @@ use serde_json::Value;
 use super::*;
 use crate::units::Timestamp;
 use crate::wire::signals::{self, Signal};
-use crate::wire::{error_shape, sse};
+use crate::wire::{error_shape, padding, sse};
 
 /// Whose payloads there must be.
-const PROVIDERS: [&str; 15] = [
+const PROVIDERS: [&str; 17] = [
     "anthropic",
     "azure",
     "cloudflare",
+    "dashscope",
     "deepseek",
     "fastapi",
     "gemini",
@@ -33,6 +34,7 @@ const PROVIDERS: [&str; 15] = [
     "ollama",
     "openai",
     "openrouter",
+    "stepfun",
     "together",
     "vllm",
     "xai",
@@ -77,6 +79,7 @@ const fn name(failure: Failure) -> (&'static str, &'static str) {
         Failure::Throttled => ("throttled", "key"),
         Failure::KeyRefused => ("key_refused", "key"),
         Failure::ModelUnknown => ("model_unknown", "model"),
+        Failure::OperationUnsupported => ("operation_unsupported", "model"),
         Failure::RequestRefused => ("request_refused", "request"),
     }
 }
@@ -107,7 +110,7 @@ fn error_text(name: &str, fixture: &Fixture) -> Vec<u8> {
     match fixture.phase {
         Phase::Head => body,
         Phase::InsideBody => {
-            let body = body[signals::padding_before_json(&body)..].to_vec();
+            let body = body[padding::before_json(&body)..].to_vec();
             assert!(
                 signals::body_is_error(&body),
                 "{name}: passes for an answer"
@@ -153,7 +156,7 @@ fn outcome(name: &str, fixture: &Fixture) -> (Failure, Expected) {
         scope: scope.to_owned(),
         status: status.as_u16(),
         retry_after_ms,
-        error: found.body,
+        error: typed(failure, found.body),
     };
     (failure, seen)
 }

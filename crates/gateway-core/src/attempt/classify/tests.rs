@@ -67,6 +67,24 @@ fn every_row_of_the_table() {
             Failure::RequestRefused,
         ),
         (413, "", Failure::RequestRefused),
+        (415, "", Failure::RequestRefused),
+        (
+            413,
+            r#"{"error":{"message":"too many tokens a minute","type":"tokens","code":"rate_limit_exceeded"}}"#,
+            Failure::Throttled,
+        ),
+        (
+            404,
+            r#"{"error":{"message":"x","code":"image_file_not_found"}}"#,
+            Failure::RequestRefused,
+        ),
+        (
+            451,
+            r#"{"error":{"message":"x","type":"censorship_blocked"}}"#,
+            Failure::RequestRefused,
+        ),
+        (405, "", Failure::OperationUnsupported),
+        (501, "", Failure::OperationUnsupported),
         (
             422,
             r#"{"detail":[{"loc":["body","x"],"msg":"extra"}]}"#,
@@ -75,6 +93,34 @@ fn every_row_of_the_table() {
     ];
     for (status, body, expected) in rows {
         assert_eq!(of(*status, body), *expected, "{status} {body}");
+    }
+}
+
+#[test]
+fn what_stands_between_gateway_and_upstream_is_never_the_clients_fault() {
+    let own = [400, 401, 402, 403, 404, 405, 410, 413, 415, 422, 429];
+    for status in (400..=499).filter(|status| !own.contains(status)) {
+        for body in [
+            "",
+            r#"{"error":{"message":"no","type":"invalid_request_error"}}"#,
+        ] {
+            assert_eq!(of(status, body), Failure::ServerError, "{status} {body}");
+        }
+    }
+    // A client has a hand in these, and must not make others lose the channel.
+    for status in [406, 414, 431] {
+        let found = normalise(StatusCode::from_u16(status).unwrap(), b"");
+        let status = StatusCode::from_u16(status).ok();
+        assert!(is_of_one_request(Failure::ServerError, status, &found.body));
+    }
+    let found = normalise(StatusCode::BAD_GATEWAY, b"");
+    for status in [407, 421, 424, 426, 428, 451, 498, 499, 500] {
+        let status = StatusCode::from_u16(status).ok();
+        assert!(!is_of_one_request(
+            Failure::ServerError,
+            status,
+            &found.body
+        ));
     }
 }
 
@@ -112,4 +158,22 @@ fn errors_inside_a_success_find_their_status() {
         400
     );
     assert_eq!(inside(r#"{"error":"just text"}"#), 502);
+    for code in REQUEST_CODES.iter().chain(FILTER_CODES) {
+        let failed = format!(r#"{{"status":"failed","error":{{"code":"{code}","message":"x"}}}}"#);
+        let event = format!(r#"{{"type":"response.failed","response":{failed}}}"#);
+        let spoken = format!(r#"{{"error":{{"type":"{code}","message":"x"}}}}"#);
+        for body in [failed, event, spoken] {
+            assert_eq!(inside(&body), 400, "{body}");
+            assert_eq!(of(400, &body), Failure::RequestRefused, "{body}");
+        }
+    }
+    let failed = |code: &str| {
+        let error = format!(r#"{{"code":"{code}","message":"x"}}"#);
+        inside(&format!(
+            r#"{{"type":"response.failed","response":{{"status":"failed","error":{error}}}}}"#
+        ))
+    };
+    assert_eq!(failed("server_error"), 502);
+    assert_eq!(failed("vector_store_timeout"), 502);
+    assert_eq!(failed("rate_limit_exceeded"), 429);
 }

@@ -185,6 +185,28 @@ fn a_channels_own_wait_is_bounded_by_ours() {
 }
 
 #[test]
+fn the_longest_wait_that_is_believed_is_kept_to_its_end() {
+    for wait_ms in [retry_after::MAX_MS - 1, retry_after::MAX_MS] {
+        // Not on a whole second, so that the end is rounded up.
+        let now = START + 123;
+        let mut cooldown = Cooldown::new(&mark(Reason::Throttled, now, now, Some(wait_ms)));
+        let end = (now + wait_ms).next_multiple_of(1_000);
+        // An instance whose clock is behind sees the end even further away.
+        for at in [now - 30_000, now, now + 1, end - 1] {
+            assert_eq!(
+                cooldown.phase(Timestamp(at)),
+                cooling(end, true),
+                "{wait_ms} at {at}"
+            );
+        }
+        assert_eq!(cooldown.phase(Timestamp(end)), Phase::HalfOpen);
+        // The only key is asked all the same, and says it again.
+        assert!(!cooldown.fail(&mark(Reason::Throttled, now + 5, now + 10, Some(wait_ms))));
+        assert_eq!(cooldown.strikes, 1, "that was no probe");
+    }
+}
+
+#[test]
 fn a_clock_that_was_set_back_disables_nothing() {
     let cooldown = Cooldown::new(&at(Reason::Refused, START + 10 * retry_after::MAX_MS));
     assert_eq!(cooldown.phase(Timestamp(START)), Phase::HalfOpen);

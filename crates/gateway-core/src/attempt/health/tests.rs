@@ -216,6 +216,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         Just(Failure::Throttled),
         Just(Failure::KeyRefused),
         Just(Failure::ModelUnknown),
+        Just(Failure::OperationUnsupported),
         Just(Failure::RequestRefused),
     ];
     let who = (0..2_u8, 0..2_u8, 0..2_u8).prop_map(|(channel, key, model)| {

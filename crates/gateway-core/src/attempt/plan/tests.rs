@@ -232,6 +232,7 @@ fn any_failure() -> impl Strategy<Value = Failure> {
         Just(Failure::Throttled),
         Just(Failure::KeyRefused),
         Just(Failure::ModelUnknown),
+        Just(Failure::OperationUnsupported),
         Just(UNREACHABLE),
     ]
 }
@@ -262,7 +263,7 @@ proptest! {
         let mut tried = Vec::new();
         while let Some(next) = plan.next(phase) {
             let failure = given.next().unwrap_or(Failure::ServerError);
-            if failure == Failure::ModelUnknown {
+            if matches!(failure, Failure::ModelUnknown | Failure::OperationUnsupported) {
                 gone.insert(next.candidate.channel);
             }
             tried.push(next.candidate);

@@ -10,15 +10,14 @@ use http::{HeaderName, HeaderValue};
 use serde_json::Value;
 use url::Url;
 
-use super::{MAX_MODEL_CHARS, MAX_MODELS, MAX_NAME_CHARS, Problems, join, price};
+use super::{MAX_MODEL_CHARS, MAX_MODELS, MAX_NAME_CHARS, Problems, join, price, upstream_key};
+use crate::config::base_url;
 use crate::config::model::{Azure, Channel, Prices, Provider};
 use crate::secret::Secret;
 use crate::units::Timestamp;
 
 /// Keys of one channel.
 pub(super) const MAX_KEYS: usize = 500;
-/// Bytes of one upstream key; JSON web tokens are the longest that are used as keys.
-const MAX_KEY_BYTES: usize = 4096;
 const MAX_URL_BYTES: usize = 2048;
 const MAX_HEADERS: usize = 64;
 const MAX_HEADER_BYTES: usize = 8192;
@@ -127,7 +126,7 @@ impl ChannelChange {
             "azure" => self.azure = azure(value, problems),
             "prices" => self.prices = price::table(name, value, problems),
             // What the gateway itself says of a channel: ignored, so that a channel can be sent back as it was read.
-            "id" | "created_at" | "updated_at" => {}
+            "id" | "created_at" | "updated_at" | "revision" => {}
             _ => problems.unknown("", name),
         }
     }
@@ -239,14 +238,18 @@ fn provider(value: &Value, problems: &mut Problems) -> Option<Provider> {
 }
 
 fn base_url(value: &Value, problems: &mut Problems) -> Option<String> {
-    match value.as_str().map(|text| parse_base_url(text.trim())) {
-        Some(Ok(url)) => Some(url),
-        Some(Err(message)) => {
-            problems.add("base_url", message);
-            None
-        }
-        None => {
-            problems.add("base_url", "must be a text");
+    let Some(text) = value.as_str() else {
+        problems.add("base_url", "must be a text");
+        return None;
+    };
+    match parse_base_url(text.trim()) {
+        Ok(url) => Some(url),
+        Err(message) => {
+            // The suggestion has neither credentials nor a query, so that no secret is repeated.
+            match base_url::suggestion(Provider::OpenAi, text) {
+                Some(url) => problems.add("base_url", format!("{message}; use {url}")),
+                None => problems.add("base_url", message),
+            }
             None
         }
     }
@@ -349,15 +352,11 @@ fn key(path: &str, value: &Value, problems: &mut Problems) -> Option<KeyChange> 
 /// A whole upstream key.
 pub(super) fn secret(path: &str, text: &str, problems: &mut Problems) -> Option<Secret<String>> {
     let text = text.trim();
-    let valid = (1..=MAX_KEY_BYTES).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_graphic());
-    if !valid {
-        problems.add(
-            path,
-            "must be a key of 1 to 4096 visible ASCII characters without spaces",
-        );
+    if let Some(message) = upstream_key::problem(text) {
+        problems.add(path, message);
+        return None;
     }
-    valid.then(|| Secret::new(text.to_owned()))
+    Some(Secret::new(text.to_owned()))
 }
 
 fn rank(path: &str, value: &Value, problems: &mut Problems) -> Option<u16> {

@@ -47,7 +47,7 @@ impl ClientKeyChange {
                 "expires_at" => change.expires_at = time(name, value, problems),
                 "limits" => change.read_limits(value, problems),
                 // What the gateway itself says of a key: ignored, so that a key can be sent back as it was read.
-                "id" | "hint" | "created_at" | "last_used_at" => {}
+                "id" | "hint" | "created_at" | "last_used_at" | "revision" => {}
                 _ => problems.unknown("", name),
             }
         }

@@ -3,8 +3,9 @@
 use serde_json::Value;
 
 use super::channel::MAX_TIMEOUT_MS;
-use super::{Problems, join, price};
+use super::{Problems, default_models, join, price};
 use crate::config::model::Settings;
+use crate::config::network::Network;
 use crate::units::MIB;
 
 const MAX_ATTEMPTS: u64 = 100;
@@ -13,6 +14,8 @@ const MIN_REQUEST_BYTES: usize = 1024;
 const MAX_REQUEST_BYTES: usize = 64 * MIB;
 /// A log that is shorter shows nothing; a longer one takes gigabytes.
 const LOG_ROWS: (u64, u64) = (1_000, 10_000_000);
+/// Networks of proxies: far more than stand in front of one gateway.
+const MAX_PROXIES: usize = 100;
 /// Ten years.
 const MAX_LOG_DAYS: u64 = 3_650;
 
@@ -26,6 +29,14 @@ pub fn read(value: &Value, problems: &mut Problems) -> Settings {
         let path = join("settings", name);
         if name == "prices" {
             settings.prices = price::table(&path, value, problems).unwrap_or_default();
+            continue;
+        }
+        if name == "default_models" {
+            settings.default_models = default_models::read(&path, value, problems);
+            continue;
+        }
+        if name == "trusted_proxies" {
+            settings.trusted_proxies = proxies(&path, value, problems);
             continue;
         }
         let mut integer = |least, most| problems.integer(&path, value, least, most);
@@ -65,4 +76,21 @@ pub fn read(value: &Value, problems: &mut Problems) -> Settings {
         }
     }
     settings
+}
+
+fn proxies(path: &str, value: &Value, problems: &mut Problems) -> Vec<Network> {
+    let mut networks = Vec::new();
+    let items = problems.array(path, value, MAX_PROXIES).unwrap_or_default();
+    for (index, item) in items.iter().enumerate() {
+        let network = item.as_str().and_then(|text| text.trim().parse().ok());
+        match network {
+            Some(network) if networks.contains(&network) => {}
+            Some(network) => networks.push(network),
+            None => problems.add(
+                format!("{path}[{index}]"),
+                "must be an IP address such as \"10.0.0.1\", or a network such as \"10.0.0.0/8\" or \"fd00::/8\"",
+            ),
+        }
+    }
+    networks
 }

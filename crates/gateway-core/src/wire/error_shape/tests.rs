@@ -134,6 +134,86 @@ fn a_numeric_code_inside_a_good_status_is_the_status() {
 }
 
 #[test]
+fn an_answer_is_never_a_message() {
+    let half = r#"{"id":"c","choices":[{"message":{"content":"WORDS"},"finish_reason":"error"}]}"#;
+    let bodies = [
+        half.to_owned(),
+        half.replace("}]}", "}]").repeat(2),
+        format!("[{half}]"),
+        half[..half.len() - 3].to_owned(),
+        format!("\u{feff} {}", &half[..half.len() - 3]),
+        r#"{"error":{},"choices":[{"text":"WORDS"}]}"#.to_owned(),
+        r#"{"error":{"code":502},"choices":[{"text":"WORDS"}]}"#.to_owned(),
+        r#"{"message":{"content":"WORDS"}}"#.to_owned(),
+        r#"{"detail":[{"loc":["body","messages"],"input":"WORDS"}]}"#.to_owned(),
+        r#"{"error":{"message":{"content":"WORDS"}}}"#.to_owned(),
+        r#"{"type":"response.failed","response":{"output":[{"text":"WORDS"}],"error":null}}"#
+            .to_owned(),
+        r#""WORDS"#.to_owned(),
+        format!("data: {half}\n\n"),
+        "data: {\"choices\":[{\"delta\":{\"content\":\"WORDS\"}}]}\n\ndata: [DONE]\n\n".to_owned(),
+        format!("{}{half}", " ".repeat(70_000)),
+    ];
+    for body in bodies {
+        for status in [200, 400, 429, 502] {
+            let found = normalise(StatusCode::from_u16(status).unwrap(), body.as_bytes());
+            assert!(
+                !found.body.message.contains("WORDS"),
+                "{status} {body}: {found:?}"
+            );
+            assert!(!found.body.message.is_empty());
+        }
+    }
+}
+
+#[test]
+fn messages_are_found_in_odd_places() {
+    check(
+        200,
+        r#"{"choices":[{"delta":{}},{"error":{"message":"second"}}],"error":{}}"#,
+        "second",
+        "server_error",
+        None,
+        None,
+    );
+    check(
+        200,
+        r#"{"base_resp":{"status_code":1008,"status_msg":"insufficient balance"},"choices":null}"#,
+        "insufficient balance",
+        "server_error",
+        None,
+        None,
+    );
+    check(
+        500,
+        "data: {\"error\":{\"message\":\"in an event\",\"type\":\"x\"}}\n\n",
+        "in an event",
+        "x",
+        None,
+        None,
+    );
+    check(
+        400,
+        r#""just a string""#,
+        "just a string",
+        "invalid_request_error",
+        None,
+        None,
+    );
+    check(
+        400,
+        r#"{"detail":["a","b"]}"#,
+        "a; b",
+        "invalid_request_error",
+        None,
+        None,
+    );
+    // Data that looks like events again is not looked into again and again.
+    let deep = "data: ".repeat(20_000);
+    let _ = normalise(StatusCode::BAD_REQUEST, deep.as_bytes());
+}
+
+#[test]
 fn messages_are_bounded() {
     let error = normalise(StatusCode::BAD_REQUEST, "é".repeat(1_000_000).as_bytes());
     assert_eq!(error.body.message.chars().count(), MAX_MESSAGE_CHARS + 1);

@@ -98,6 +98,38 @@ fn anything_else_is_refused() {
     assert!(Members::parse(b"{\"a\":\"\xff\"}").is_err());
 }
 
+#[test]
+fn absurd_shapes_are_refused_before_they_take_memory() {
+    let many = |count: usize| format!("{{\"model\":\"m\",{}\"b\":1}}", "\"\":1,".repeat(count));
+    assert!(Members::parse(many(MAX_MEMBERS - 2).as_bytes()).is_ok());
+    for body in [
+        many(MAX_MEMBERS - 1),
+        many(1_000_000),
+        format!("{{\"a\":{}", "{\"a\":".repeat(100_000)),
+        format!("{{\"a\":{}", "9".repeat(100_000)),
+        "{\"\\ud800\":1}".to_owned(),
+    ] {
+        let refused = Members::parse(body.as_bytes()).unwrap_err();
+        assert!(matches!(refused, Unreadable::Ambiguous(_)), "{refused:?}");
+    }
+    // Members of members are not kept, however many there are.
+    let inner = format!("{{\"a\":{}}}", many(100_000));
+    assert!(Members::parse(inner.as_bytes()).is_ok());
+}
+
+#[test]
+fn a_long_text_is_decoded_only_if_that_takes_no_memory() {
+    let of = |text: &str| {
+        let body = format!("{{\"user\":\"{text}\"}}");
+        let members = Members::parse(body.as_bytes()).unwrap();
+        members.string("user").map(|text| text.len())
+    };
+    assert_eq!(of(&"x".repeat(1 << 20)), Some(1 << 20));
+    assert_eq!(of(&"\\n".repeat(100)), Some(100));
+    assert_eq!(of(&"\\n".repeat(1 << 20)), None);
+    assert_eq!(of("\\ud800"), None);
+}
+
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -169,7 +201,7 @@ proptest! {
         let after = Members::parse(&edited).unwrap();
         let untouched = |members: &Members<'_>| -> Vec<(String, String)> {
             let others = members.iter().filter(|(name, _)| *name != set && *name != removed);
-            others.map(|(name, raw)| (name.to_owned(), raw.to_owned())).collect()
+            others.map(|(name, raw)| (name.into_owned(), raw.to_owned())).collect()
         };
         prop_assert_eq!(untouched(&after), untouched(&before));
         prop_assert_eq!((after.raw(&set), after.count(&removed)), (Some("1.50"), 0));

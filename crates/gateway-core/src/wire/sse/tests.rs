@@ -95,9 +95,56 @@ fn a_long_event_grows_in_place_while_blocks_are_held() {
 
 #[test]
 fn comments_are_told_from_events() {
-    assert!(is_comment(b": ping\n\n"));
-    assert!(is_comment(b"\r\n"));
-    assert!(!is_comment(b": ping\ndata: x\n\n"));
+    let without_data: [&[u8]; 9] = [
+        b": ping\n\n",
+        b"\r\n",
+        b"event: ping\n\n",
+        b"data\n\n",
+        b"data:\n\n",
+        b"data: \ndata:\t\n\n",
+        b"retry: 3000\n\n",
+        b"id: 7\r\nevent: ping\r\ndata:\r\n\r\n",
+        b"database: x\n\n",
+    ];
+    for frame in without_data {
+        assert!(is_without_data(frame), "{frame:?}");
+    }
+    for frame in [&b": ping\ndata: x\n\n"[..], b"event: ping\ndata: {}\n\n"] {
+        assert!(!is_without_data(frame), "{frame:?}");
+    }
+}
+
+#[test]
+fn data_is_replaced_in_place() {
+    let rows: [(&[u8], &[u8]); 4] = [
+        (b"data: {\"a\":1}\n\n", b"data: {}\n\n"),
+        (
+            b"id: 1\r\ndata:{\r\ndata:}\r\nevent: x\r\n\r\n",
+            b"id: 1\r\ndata:{}\r\nevent: x\r\n\r\n",
+        ),
+        (b": data\rdata\r\r", b": data\rdata:{}\r\r"),
+        (b"event: x\n\n", b"event: x\n\n"),
+    ];
+    for (event, expected) in rows {
+        assert_eq!(with_data(event, b"{}"), expected, "{event:?}");
+    }
+    assert_eq!(with_data(b"data: x\n\n", b"{\n}"), b"data: { }\n\n");
+}
+
+#[test]
+fn some_events_of_a_block_are_replaced() {
+    let block = Scanner::default()
+        .push(Bytes::from_static(b"data: 1\n\ndata: 2\n\ndata: 3\n\n"))
+        .unwrap();
+    let second = |event: &[u8]| event.contains(&b'2').then(|| b"data: two\n\n".to_vec());
+    let changed = block.changed(second).unwrap();
+    assert_eq!(changed.bytes, b"data: 1\n\ndata: two\n\ndata: 3\n\n"[..]);
+    let events: Vec<&[u8]> = changed.events().collect();
+    let expected: [&[u8]; 3] = [b"data: 1\n\n", b"data: two\n\n", b"data: 3\n\n"];
+    assert_eq!(events, expected);
+    assert_eq!(block.changed(|_| None), None);
+    let closing = Block::closing(b"data: x");
+    assert_eq!(closing.events().collect::<Vec<_>>(), [b"data: x\n\n"]);
 }
 
 #[test]

@@ -1,14 +1,13 @@
-//! A database that does not work, for tests of those who use it. Owns the option's syntax and how long a fault lasts.
+//! A database or store that does not work, for tests of those who use it. Owns the options' syntax and how long a fault
+//! lasts.
 
 use std::{
-    fs,
+    fmt, fs,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail};
-
-use super::Error;
 
 /// From one look at a fault that lasts to the next.
 const LOOK: Duration = Duration::from_millis(10);
@@ -20,6 +19,16 @@ pub enum Fault {
     Always(Behaviour),
     /// Whatever stands in this file at the time; nothing when there is no such file or nothing in it.
     AsIn(PathBuf),
+}
+
+/// A call that fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refused;
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("refused, as an option of the local host asks for")
+    }
 }
 
 /// How a database fails.
@@ -41,14 +50,12 @@ impl Fault {
     }
 
     /// Lets a call meet the fault: it returns when the call may go on.
-    pub async fn meet(&self) -> Result<(), Error> {
+    pub async fn meet(&self) -> Result<(), Refused> {
         let start = Instant::now();
         loop {
             let wait = match self.now() {
                 None => return Ok(()),
-                Some(Behaviour::Refuse) => {
-                    return Err(Error::Io("refused (--fault-sqlite)".to_owned()));
-                }
+                Some(Behaviour::Refuse) => return Err(Refused),
                 Some(Behaviour::Hang(None)) => LOOK,
                 Some(Behaviour::Hang(Some(time))) => match time.checked_sub(start.elapsed()) {
                     Some(left) if !left.is_zero() => left.min(LOOK),

@@ -1,0 +1,106 @@
+//! Which model a request is for, also where it names none: OpenAI's API lets some requests do so. Owns the order in which
+//! that is decided, and that a key with a list of models cannot get around it by naming none.
+
+use std::borrow::Cow;
+
+use super::payload::Payload;
+use super::routes::Operation;
+use super::{authenticate, models};
+use crate::config::model::ClientKey;
+use crate::config::snapshot::Snapshot;
+use crate::error::{Case, GatewayError};
+
+/// The operations whose `model` is optional in OpenAI's API. Responses are among them when a stored prompt, which has a
+/// model of its own, is part of the request.
+const OPTIONAL: [&str; 4] = [
+    "moderations",
+    "images/generations",
+    "images/edits",
+    "images/variations",
+];
+
+/// The model that a request is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted<'a> {
+    /// Its name; empty: none, so that a channel is asked that serves every model, and picks one itself.
+    pub name: Cow<'a, str>,
+    /// Whether the body itself names it.
+    pub is_in_body: bool,
+}
+
+impl Wanted<'_> {
+    /// What the body says; empty: nothing.
+    pub fn said(&self) -> &str {
+        if self.is_in_body { &self.name } else { "" }
+    }
+}
+
+/// The model of a request, by its body or by the settings.
+pub fn wanted<'a>(
+    payload: &Payload<'a>,
+    operation: Operation,
+    snapshot: &'a Snapshot,
+) -> Result<Wanted<'a>, GatewayError> {
+    if let Some(name) = payload.model()? {
+        return Ok(Wanted {
+            name,
+            is_in_body: true,
+        });
+    }
+    let default = snapshot.settings.default_models.get(operation.path);
+    Ok(Wanted {
+        name: Cow::Borrowed(default.map_or("", String::as_str)),
+        is_in_body: false,
+    })
+}
+
+/// Whether this client may have what it wants.
+pub fn check(
+    wanted: &Wanted<'_>,
+    payload: &Payload<'_>,
+    operation: Operation,
+    client: &ClientKey,
+    snapshot: &Snapshot,
+) -> Result<(), GatewayError> {
+    if !wanted.name.is_empty() {
+        if authenticate::may_use(client, &wanted.name) {
+            return Ok(());
+        }
+        return Err(models::not_found(&wanted.name));
+    }
+    let path = operation.path;
+    let is_optional = OPTIONAL.contains(&path) || (path == "responses" && payload.has("prompt"));
+    let why = if !is_optional {
+        "The body names no model"
+    } else if !client.models.is_empty() {
+        "The body names no model, and this API key may use only the models of its list"
+    } else if snapshot.serving("").next().is_none() {
+        "The body names no model, and there is no channel that serves every model"
+    } else {
+        return Ok(());
+    };
+    Err(Case::ModelRequired
+        .error(format!(
+            "{why}. Add \"model\": \"…\"; GET /v1/models lists what there is. An admin can set one for such requests: \
+             settings.default_models, member \"{path}\"."
+        ))
+        .with_param("model"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::routes::{self, Found, Route};
+    use super::*;
+    use crate::config::validate::OPERATIONS_WITH_DEFAULTS;
+
+    #[test]
+    fn every_name_of_an_operation_is_one() {
+        for path in OPERATIONS_WITH_DEFAULTS.iter().chain(&OPTIONAL) {
+            let found = routes::find(&http::Method::POST, &format!("/v1/{path}"));
+            let Found::Route(Route::Forward(operation)) = found else {
+                panic!("{path}: {found:?}");
+            };
+            assert_eq!(operation.path, *path);
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! What kind of answer a response is: judged by what was asked for and by the body's first bytes, since labels are
+//! often wrong. Owns the choice, and the label that the client gets with it.
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue};
+
+use super::answer;
+use super::attempt::Attempt;
+use crate::attempt::FailedAttempt;
+use crate::ports::ProxyPorts;
+use crate::wire::grammar::Grammar;
+use crate::wire::opening::{Looks, Opening};
+
+/// How a response is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A stream of events.
+    Events,
+    /// One JSON text.
+    Json,
+    /// What a captive portal, a login page or a wrong base URL answers.
+    Page,
+    /// Nothing that an API answers to such a call.
+    Useless,
+    /// Anything else, which is passed on as it comes.
+    Other,
+}
+
+/// A response whose kind is known.
+pub struct Opened {
+    /// Its kind.
+    pub kind: Kind,
+    /// What was read of its body.
+    pub first: Bytes,
+    /// Whether that is all of it.
+    pub has_ended: bool,
+}
+
+/// What a label says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Label {
+    Events,
+    Json,
+    Page,
+    /// A sound, a picture or a film.
+    Media,
+    Other,
+}
+
+/// Reads the body until it shows what it is. Nothing is held longer than a stream's first event would be.
+pub async fn read<P: ProxyPorts>(
+    attempt: &Attempt<'_, P>,
+    headers: &HeaderMap,
+    body: &mut P::Body,
+) -> Result<Opened, FailedAttempt> {
+    let label = label(headers);
+    let is_binary = attempt.operation.path == "audio/speech" && label == Label::Other;
+    if is_binary || label == Label::Media {
+        return Ok(Opened {
+            kind: Kind::Other,
+            first: Bytes::new(),
+            has_ended: false,
+        });
+    }
+    let mut opening = Opening::default();
+    let (begun, has_ended) = loop {
+        let end = attempt.first_event_by();
+        match answer::next_before(attempt, body, end).await? {
+            Some(piece) => {
+                if let Some(begun) = opening.push(piece) {
+                    break (begun, false);
+                }
+            }
+            None => break (opening.finish(), true),
+        }
+    };
+    let is_strict = attempt.operation.grammar().is_some_and(Grammar::is_strict);
+    // A transcript may begin with a remark in brackets.
+    let is_remark = !is_strict && label == Label::Other && begun.content().starts_with(b"[");
+    let looks = if is_remark { Looks::Other } else { begun.looks };
+    let kind = kind(label, looks, is_strict, attempt.wants_stream);
+    Ok(Opened {
+        kind,
+        first: if kind == Kind::Other {
+            begun.bytes
+        } else {
+            begun.content()
+        },
+        has_ended,
+    })
+}
+
+/// The kind of a response; `is_strict`: nothing but JSON and events can be an answer to the call.
+fn kind(label: Label, looks: Looks, is_strict: bool, wants_stream: bool) -> Kind {
+    match (looks, label) {
+        (Looks::Json, _) => Kind::Json,
+        (Looks::Events, Label::Events) => Kind::Events,
+        (Looks::Events, _) if is_strict || wants_stream => Kind::Events,
+        (Looks::Page, Label::Events | Label::Json | Label::Page) => Kind::Page,
+        (Looks::Page, _) if is_strict => Kind::Page,
+        (_, Label::Page) => Kind::Page,
+        // Somebody's own events, or none at all.
+        (_, Label::Events) => Kind::Events,
+        (_, Label::Json) => Kind::Json,
+        _ if is_strict => Kind::Useless,
+        _ => Kind::Other,
+    }
+}
+
+fn label(headers: &HeaderMap) -> Label {
+    let Some(value) = headers.get(CONTENT_TYPE) else {
+        return Label::Other;
+    };
+    let essence = essence(value).to_ascii_lowercase();
+    match essence.as_str() {
+        "text/event-stream" => Label::Events,
+        "application/json" => Label::Json,
+        "text/html" => Label::Page,
+        other if other.ends_with("+json") => Label::Json,
+        other => match other.split('/').next() {
+            Some("audio" | "image" | "video") => Label::Media,
+            _ => Label::Other,
+        },
+    }
+}
+
+fn essence(value: &HeaderValue) -> &str {
+    let text = value.to_str().unwrap_or_default();
+    text.split(';').next().unwrap_or_default().trim()
+}
+
+/// Gives an answer that is known to be events or JSON the label that says so. A good label keeps its parameters.
+pub fn relabel(headers: &mut HeaderMap, kind: Kind, path: &str) {
+    let right = match kind {
+        Kind::Events => "text/event-stream",
+        // Transcripts are text that may look like anything.
+        Kind::Json if !path.starts_with("audio/") => "application/json",
+        _ => return,
+    };
+    let is_right = headers.get(CONTENT_TYPE).is_some_and(|value| {
+        let essence = essence(value);
+        essence == right || (kind == Kind::Json && label(headers) == Label::Json)
+    });
+    if !is_right {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(right));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_bytes_decide_and_labels_only_where_they_leave_it_open() {
+        let rows = [
+            (Label::Other, Looks::Events, true, false, Kind::Events),
+            (Label::Json, Looks::Events, true, true, Kind::Events),
+            (Label::Events, Looks::Json, true, true, Kind::Json),
+            (Label::Other, Looks::Json, true, true, Kind::Json),
+            (Label::Other, Looks::Page, true, true, Kind::Page),
+            (Label::Json, Looks::Page, false, false, Kind::Page),
+            (Label::Page, Looks::Other, false, false, Kind::Page),
+            (Label::Page, Looks::Json, true, false, Kind::Json),
+            (Label::Other, Looks::Other, true, false, Kind::Useless),
+            (Label::Other, Looks::Empty, true, true, Kind::Useless),
+            // A transcript may begin like an event or like markup.
+            (Label::Other, Looks::Events, false, false, Kind::Other),
+            (Label::Other, Looks::Page, false, false, Kind::Other),
+            (Label::Other, Looks::Events, false, true, Kind::Events),
+            (Label::Events, Looks::Other, true, true, Kind::Events),
+            (Label::Json, Looks::Other, false, false, Kind::Json),
+        ];
+        for (label, looks, is_strict, wants_stream, expected) in rows {
+            let kind = kind(label, looks, is_strict, wants_stream);
+            assert_eq!(
+                kind, expected,
+                "{label:?} {looks:?} {is_strict} {wants_stream}"
+            );
+        }
+    }
+
+    #[test]
+    fn labels_are_read_in_any_spelling_and_set_right() {
+        let rows = [
+            (
+                "Text/Event-Stream; charset=utf-8",
+                Kind::Events,
+                "text/event-stream",
+            ),
+            (
+                "text/event-stream; charset=utf-8",
+                Kind::Events,
+                "text/event-stream; charset=utf-8",
+            ),
+            ("text/plain", Kind::Events, "text/event-stream"),
+            ("application/octet-stream", Kind::Json, "application/json"),
+            (
+                "application/problem+json",
+                Kind::Json,
+                "application/problem+json",
+            ),
+            ("text/plain", Kind::Other, "text/plain"),
+        ];
+        for (before, kind, after) in rows {
+            let mut headers = HeaderMap::new();
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(before));
+            relabel(&mut headers, kind, "chat/completions");
+            assert_eq!(headers[CONTENT_TYPE], after, "{before}");
+        }
+        let mut headers = HeaderMap::new();
+        relabel(&mut headers, Kind::Json, "chat/completions");
+        assert_eq!(headers[CONTENT_TYPE], "application/json");
+    }
+}

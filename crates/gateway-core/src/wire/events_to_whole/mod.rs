@@ -1,0 +1,76 @@
+//! The whole answer of an event stream, for a client that asked for no stream. Pure and push-style: the data of events
+//! in, one JSON answer out. Owns that the answer is whole: what was cut off gives none.
+
+mod completions;
+mod gathered;
+mod messages;
+mod responses;
+mod transcript;
+
+use bytes::Bytes;
+
+use super::grammar::Grammar;
+use super::walk::Unfit;
+
+/// What an event means for the answer that is put together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// More has to come, or may.
+    More,
+    /// This was the last event.
+    Complete,
+}
+
+/// An answer that is put together.
+#[derive(Debug)]
+pub enum Assembly {
+    /// Of chat completions, or of completions.
+    Completions(Box<completions::Completions>),
+    /// Of `/v1/responses`.
+    Responses(Box<responses::Responses>),
+    /// Of Anthropic's messages.
+    Messages(Box<messages::Messages>),
+    /// Of transcriptions.
+    Transcript(transcript::Transcript),
+}
+
+impl Assembly {
+    /// Begins with nothing.
+    pub fn new(grammar: Grammar) -> Self {
+        match grammar {
+            Grammar::Chat | Grammar::Completions => {
+                Self::Completions(Box::new(completions::Completions::new(grammar)))
+            }
+            Grammar::Responses => Self::Responses(Box::default()),
+            Grammar::Messages => Self::Messages(Box::default()),
+            Grammar::Transcript => Self::Transcript(transcript::Transcript::default()),
+        }
+    }
+
+    /// Takes in the data of the next event. [`Unfit`]: it is none of this grammar, or the answer is too long.
+    pub fn push(&mut self, data: &[u8]) -> Result<Progress, Unfit> {
+        let data = std::str::from_utf8(data).map_err(|_| Unfit)?.trim();
+        if data.is_empty() {
+            return Ok(Progress::More);
+        }
+        match self {
+            Self::Completions(answer) => answer.push(data),
+            Self::Responses(answer) => answer.push(data),
+            Self::Messages(answer) => answer.push(data),
+            Self::Transcript(answer) => answer.push(data),
+        }
+    }
+
+    /// The whole answer, once the stream has ended. [`Unfit`]: it was cut off.
+    pub fn finish(self) -> Result<Bytes, Unfit> {
+        match self {
+            Self::Completions(answer) => answer.finish(),
+            Self::Responses(answer) => answer.finish(),
+            Self::Messages(answer) => answer.finish(),
+            Self::Transcript(answer) => answer.finish(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

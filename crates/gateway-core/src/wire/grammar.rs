@@ -1,0 +1,43 @@
+//! The dialects whose answers exist both whole and as a stream of events, so that one can be turned into the other.
+//! Owns their list and the bound of what is turned.
+
+use crate::units::MIB;
+
+/// How an answer and its stream are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grammar {
+    /// `/v1/chat/completions`.
+    Chat,
+    /// `/v1/completions`.
+    Completions,
+    /// `/v1/responses`.
+    Responses,
+    /// Anthropic's `/v1/messages`.
+    Messages,
+    /// `/v1/audio/transcriptions`; some of its models ignore that a stream was asked for.
+    Transcript,
+}
+
+/// The longest answer that is turned from one shape into the other: both directions hold it whole, and an instance
+/// serves many requests at once. The longest answers of today's models are about one mebibyte of text; log
+/// probabilities and pictures take more.
+pub const MAX_TURNED_BYTES: usize = 4 * MIB;
+
+impl Grammar {
+    /// The grammar of an operation, by its path below `/v1/`; `None` where whole answer and stream have no common form.
+    pub fn of(path: &str) -> Option<Self> {
+        match path {
+            "chat/completions" => Some(Self::Chat),
+            "completions" => Some(Self::Completions),
+            "responses" => Some(Self::Responses),
+            "messages" => Some(Self::Messages),
+            "audio/transcriptions" => Some(Self::Transcript),
+            _ => None,
+        }
+    }
+
+    /// Whether nothing but JSON and events can be an answer. Transcripts can be plain text.
+    pub const fn is_strict(self) -> bool {
+        !matches!(self, Self::Transcript)
+    }
+}

@@ -1,0 +1,153 @@
+//! Whether a whole JSON answer holds what its operation is for. Owns which member that is; only what is certainly no answer
+//! counts as none, since upstreams differ in everything else.
+
+use memchr::memmem;
+
+use super::members::Members;
+
+/// What an answer must hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Due {
+    /// A list with something in it.
+    Filled(&'static str),
+    /// A list, which may be empty: a model may end its turn without a word.
+    Given(&'static str),
+}
+
+/// What is due in an answer of the operation with this path below `/v1/`.
+fn due(path: &str) -> Option<Due> {
+    match path {
+        "chat/completions" | "completions" => Some(Due::Filled("choices")),
+        "embeddings" | "images/generations" | "images/edits" | "images/variations" => {
+            Some(Due::Filled("data"))
+        }
+        "moderations" => Some(Due::Filled("results")),
+        "messages" => Some(Due::Given("content")),
+        "responses" => Some(Due::Given("output")),
+        _ => None,
+    }
+}
+
+/// Whether the answer is none: what is due is null or has nothing in it, or an empty error stands in its place.
+pub fn is_missing(path: &str, body: &[u8]) -> bool {
+    let Some(due) = due(path) else {
+        return false;
+    };
+    let (Due::Filled(name) | Due::Given(name)) = due;
+    if !is_suspect(name, body) {
+        return false;
+    }
+    // An error that says something is treated as one before.
+    let Ok(members) = Members::parse(body) else {
+        return false;
+    };
+    match members.raw(name) {
+        Some("null") => true,
+        Some(list) => {
+            matches!(due, Due::Filled(_)) && {
+                let inside = list
+                    .strip_prefix('[')
+                    .and_then(|rest| rest.strip_suffix(']'));
+                inside.is_some_and(|inside| inside.trim().is_empty())
+            }
+        }
+        None => members.raw("error").is_some_and(|error| error != "null"),
+    }
+}
+
+/// Whether the body is worth parsing: the member is nowhere, or null or an empty list somewhere.
+fn is_suspect(name: &str, body: &[u8]) -> bool {
+    let mut is_there = false;
+    for start in memmem::find_iter(body, name.as_bytes()) {
+        let after = body.get(start + name.len()..).unwrap_or_default();
+        let Some(after) = after.strip_prefix(b"\"") else {
+            continue;
+        };
+        is_there = true;
+        let Some(value) = after.trim_ascii_start().strip_prefix(b":") else {
+            continue;
+        };
+        let value = value.trim_ascii_start();
+        let is_empty = value
+            .strip_prefix(b"[")
+            .is_some_and(|inside| inside.trim_ascii_start().starts_with(b"]"));
+        if is_empty || value.starts_with(b"null") {
+            return true;
+        }
+    }
+    !is_there
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_without_what_is_due_are_none() {
+        let rows: &[(&str, &str, bool)] = &[
+            ("chat/completions", r#"{"id":"x","choices":[]}"#, true),
+            ("chat/completions", r#"{"choices" : [ ] ,"error":{}}"#, true),
+            (
+                "chat/completions",
+                r#"{"choices":null,"base_resp":{"status_code":1008}}"#,
+                true,
+            ),
+            ("chat/completions", r#"{"error":{}}"#, true),
+            ("chat/completions", r#"{"error":""}"#, true),
+            ("completions", r#"{"choices":[]}"#, true),
+            (
+                "chat/completions",
+                r#"{"choices":[{"message":{"content":"a"}}]}"#,
+                false,
+            ),
+            (
+                "chat/completions",
+                r#"{"choices":[{"message":{"tool_calls":[{"function":{"arguments":"{\"choices\":[]}"}}],"x":{"choices":[]}}}]}"#,
+                false,
+            ),
+            // Another shape, which is for the client to judge.
+            ("chat/completions", "{}", false),
+            ("chat/completions", "[]", false),
+            ("chat/completions", r#"{"response":"a"}"#, false),
+            ("chat/completions", r#"{"choices":[]"#, false),
+            (
+                "embeddings",
+                r#"{"object":"list","data":[],"usage":{}}"#,
+                true,
+            ),
+            ("embeddings", r#"{"data":[{"embedding":[]}]}"#, false),
+            ("images/generations", r#"{"created":1,"data":null}"#, true),
+            ("moderations", r#"{"results":[]}"#, true),
+            ("rerank", r#"{"results":[]}"#, false),
+            ("audio/transcriptions", r#"{"text":""}"#, false),
+            (
+                "messages",
+                r#"{"type":"message","content":[],"stop_reason":"end_turn"}"#,
+                false,
+            ),
+            ("messages", r#"{"type":"message","content":null}"#, true),
+            (
+                "messages",
+                r#"{"content":[{"type":"tool_use","input":{"content":null}}]}"#,
+                false,
+            ),
+            (
+                "responses",
+                r#"{"object":"response","status":"queued","output":[]}"#,
+                false,
+            ),
+            (
+                "responses",
+                r#"{"object":"response","status":"completed","output":null}"#,
+                true,
+            ),
+        ];
+        for (path, body, expected) in rows {
+            assert_eq!(
+                is_missing(path, body.as_bytes()),
+                *expected,
+                "{path} {body}"
+            );
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Streams and whole answers that become each other: whatever comes, what goes out is JSON, or nothing.
+//!
+//! The first byte chooses the dialect; the rest is a whole answer, and one event per line.
+#![no_main]
+
+use bytes::Bytes;
+use gateway_core::wire::events_to_whole::{Assembly, Progress};
+use gateway_core::wire::grammar::Grammar;
+use gateway_core::wire::opening::{Looks, Opening};
+use gateway_core::wire::sse::{self, Scanner};
+use gateway_core::wire::whole_to_events::{self, Wishes};
+use libfuzzer_sys::fuzz_target;
+use serde_json::value::RawValue;
+
+const GRAMMARS: [Grammar; 5] = [
+    Grammar::Chat,
+    Grammar::Completions,
+    Grammar::Responses,
+    Grammar::Messages,
+    Grammar::Transcript,
+];
+
+fn assert_json(text: &[u8]) {
+    assert!(serde_json::from_slice::<&RawValue>(text).is_ok());
+}
+
+/// Takes in events until one is the last, or is refused.
+fn assemble<'a>(grammar: Grammar, events: impl Iterator<Item = &'a [u8]>) {
+    let mut assembly = Assembly::new(grammar);
+    for data in events {
+        if assembly.push(data) != Ok(Progress::More) {
+            break;
+        }
+    }
+    if let Ok(whole) = assembly.finish() {
+        assert_json(&whole);
+    }
+}
+
+fuzz_target!(|input: &[u8]| {
+    let Some((first, input)) = input.split_first() else {
+        return;
+    };
+    let grammar = GRAMMARS[usize::from(*first) % GRAMMARS.len()];
+    assemble(grammar, input.split(|byte| *byte == b'\n'));
+    let whole = Bytes::copy_from_slice(input);
+    if let Some(begun) = Opening::default().push(whole.clone()) {
+        assert!(begun.looks != Looks::Empty && begun.padding < input.len());
+    }
+    let Ok(events) = whole_to_events::events(grammar, &whole, Wishes { usage: true }) else {
+        return;
+    };
+    let block = Scanner::default()
+        .push(Bytes::from(events.concat()))
+        .expect("no input is as long as the longest event");
+    let data: Vec<_> = block.events().filter_map(sse::data).collect();
+    for data in data.iter().filter(|data| data[..] != *b"[DONE]") {
+        assert_json(data);
+    }
+    assemble(grammar, data.iter().map(|data| &data[..]));
+});
