@@ -25,6 +25,7 @@ mod limits;
 mod matrix;
 mod models;
 mod public;
+mod reading;
 mod request_body;
 mod resilience;
 mod state;
