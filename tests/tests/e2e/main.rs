@@ -32,6 +32,7 @@ mod misdirected;
 mod models;
 mod passing;
 mod public;
+mod reading;
 mod request_body;
 mod resilience;
 mod shapes;
