@@ -154,9 +154,10 @@ impl<'a> Payload<'a> {
         let Self::Json(members) = self else {
             return false;
         };
-        let options = members.raw(STREAM_OPTIONS).unwrap_or_default();
-        Members::parse(options.as_bytes())
-            .is_ok_and(|options| options.raw("include_usage") == Some("true"))
+        members.raw(STREAM_OPTIONS).is_some_and(|options| {
+            Members::parse(options.as_bytes())
+                .is_ok_and(|options| options.raw("include_usage") == Some("true"))
+        })
     }
 
     /// Some upstreams take `1` or `"true"` for yes where others don't.

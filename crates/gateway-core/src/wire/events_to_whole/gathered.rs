@@ -6,7 +6,7 @@ use crate::wire::members::quoted;
 use crate::wire::walk::{self, Step, Unfit, inside};
 
 /// More members of one object, or numbered entries of one list, than any real answer has.
-const MAX_PARTS: usize = 512;
+const MAX_PARTS: usize = 128;
 /// What an entry takes beside its text.
 const ENTRY_BYTES: usize = 64;
 /// Objects inside of fragments are joined member by member down to this depth.
