@@ -4,8 +4,9 @@
 //! The status decides. The request is at fault only with 400, 413, 415 and 422; all other statuses are a matter of the
 //! key, the model, or of what stands between the gateway and the upstream. In five cases the status names the wrong
 //! culprit: input that a filter refused (also a 403), a model that is unknown or down (also a 400 or 403), a key that is
-//! invalid or without credit (also a 400), a rate limit (also a 413), and errors inside a good status. What a client wrote can be echoed in an error's message: words count only where
-//! nothing says that another member of the request is at fault, so that nobody can talk a good key into a cooldown.
+//! invalid or without credit (also a 400), a rate limit (also a 413), and errors inside a good status. What a client
+//! wrote can be echoed in an error's message: words count only where nothing says that another member of the request is
+//! at fault, so that nobody can talk a good key into a cooldown.
 
 use http::{HeaderMap, StatusCode};
 
