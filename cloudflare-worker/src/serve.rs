@@ -23,6 +23,9 @@ const CLIENT_ADDRESS: HeaderName = HeaderName::from_static("spin-client-addr");
 /// Where Cloudflare says who called.
 const CONNECTING_ADDRESS: HeaderName = HeaderName::from_static("cf-connecting-ip");
 
+/// What bodies may take of an isolate's 128 MB together.
+const BODIES_BYTES: usize = 84 << 20;
+
 thread_local! {
     /// Variables do not change while an isolate lives, so that each reads them once.
     static PARTS: OnceCell<Rc<Parts>> = const { OnceCell::new() };
@@ -84,7 +87,8 @@ async fn parts() -> Rc<Parts> {
         }
         None => true,
     };
-    let gateway = Rc::new(Gateway::new(WorkerPorts(Reads::Near), master_key));
+    let gateway = Gateway::new(WorkerPorts(Reads::Near), master_key).with_memory(BODIES_BYTES);
+    let gateway = Rc::new(gateway);
     let parts = Rc::new(Parts { gateway, settings });
     if !is_final {
         // Not kept: the configuration in the variable is tried again with the next request.

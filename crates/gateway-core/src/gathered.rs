@@ -33,7 +33,7 @@ impl Gathered {
     }
 
     /// How many bytes came so far.
-    pub const fn len(&self) -> usize {
+    pub const fn length(&self) -> usize {
         self.length
     }
 
@@ -112,7 +112,7 @@ mod tests {
         for next in [Bytes::new(), piece.clone(), Bytes::new()] {
             gathered.push(next);
         }
-        assert_eq!(gathered.len(), 100);
+        assert_eq!(gathered.length(), 100);
         assert_eq!(gathered.finish().as_ptr(), piece.as_ptr());
     }
 
@@ -130,14 +130,14 @@ mod tests {
     fn what_is_held_is_little_more_than_the_bytes() {
         for announced in [0, 10, usize::MAX] {
             let mut gathered = Gathered::new(announced);
-            while gathered.len() < 8 * MIB {
+            while gathered.length() < 8 * MIB {
                 gathered.push(Bytes::from(vec![1; 3_000]));
                 let held: usize = gathered.segments.iter().map(BytesMut::capacity).sum();
-                let slack = TRUSTED_BYTES.max(gathered.len() / SLACK_PART);
+                let slack = TRUSTED_BYTES.max(gathered.length() / SLACK_PART);
                 assert!(
-                    held <= gathered.len() + slack,
+                    held <= gathered.length() + slack,
                     "{held} of {}",
-                    gathered.len()
+                    gathered.length()
                 );
             }
             assert!(gathered.segments.len() < 60);
@@ -155,7 +155,7 @@ mod tests {
                 gathered.push(Bytes::from(piece.clone()));
             }
             let expected = pieces.concat();
-            prop_assert_eq!(gathered.len(), expected.len());
+            prop_assert_eq!(gathered.length(), expected.len());
             prop_assert_eq!(gathered.finish(), expected);
         }
     }

@@ -92,7 +92,7 @@ where
     if announced.is_some_and(|length| length > limit) {
         return Err(too_large(limit));
     }
-    let mut decoder = Decoder::of(headers).map_err(not_decoded)?;
+    let mut decoder = Decoder::of(headers).map_err(|error| not_decoded(&error))?;
     // Of a compressed body its length says little.
     let announced = announced.filter(|_| decoder.is_none());
     let mut reader = Reader {
@@ -117,7 +117,7 @@ where
         }
     }
     if let Some(decoder) = decoder {
-        decoder.finish().map_err(not_decoded)?;
+        decoder.finish().map_err(|error| not_decoded(&error))?;
     }
     Ok(reader.finish(memory))
 }
@@ -137,7 +137,7 @@ struct Reader<'a, C: Clock> {
 impl<C: Clock> Reader<'_, C> {
     async fn decode(&mut self, decoder: &mut Decoder, data: Bytes) -> Result<(), GatewayError> {
         decoder.push(data);
-        while let Some(piece) = decoder.pull().map_err(not_decoded)? {
+        while let Some(piece) = decoder.pull().map_err(|error| not_decoded(&error))? {
             let needed = decoder.memory();
             while let Err(full) = self.window.resize(needed) {
                 self.wait(full).await?;
@@ -148,7 +148,7 @@ impl<C: Clock> Reader<'_, C> {
     }
 
     async fn take(&mut self, piece: Bytes) -> Result<(), GatewayError> {
-        let length = self.gathered.len().saturating_add(piece.len());
+        let length = self.gathered.length().saturating_add(piece.len());
         if length > self.limit {
             return Err(too_large(self.limit));
         }
@@ -191,7 +191,7 @@ fn too_large(limit: usize) -> GatewayError {
     ))
 }
 
-fn not_decoded(error: CodingError) -> GatewayError {
+fn not_decoded(error: &CodingError) -> GatewayError {
     match error {
         CodingError::Unknown(_) => Case::UnsupportedMediaType.error(format!(
             "The body cannot be decoded: {error}. Use gzip, deflate, br or zstd."

@@ -10,7 +10,7 @@ use crate::units::MIB;
 
 const MAX_ATTEMPTS: u64 = 100;
 const MIN_REQUEST_BYTES: usize = 1024;
-/// A body may be held twice, as it came and as it goes, by an instance of 256 MiB that does other work beside it.
+/// A body is held twice, as it came and as it goes; `memory` has room for one of this size.
 const MAX_REQUEST_BYTES: usize = 64 * MIB;
 /// A log that is shorter shows nothing; a longer one takes gigabytes.
 const LOG_ROWS: (u64, u64) = (1_000, 10_000_000);

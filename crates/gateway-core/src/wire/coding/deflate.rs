@@ -179,10 +179,9 @@ impl Gzip {
                 if at < 7 {
                     return Ok(Place::Check(at + 1));
                 }
-                let [a, b, c, d, e, f, g, h, ..] = self.bytes;
-                let is_right = u32::from_le_bytes([a, b, c, d]) == self.crc.sum()
-                    && u32::from_le_bytes([e, f, g, h]) == self.crc.amount();
-                if !is_right {
+                // The checksum of the data, then its length.
+                let sums = [self.crc.sum(), self.crc.amount()].map(u32::to_le_bytes);
+                if self.bytes[..8] != *sums.as_flattened() {
                     return Err(Damaged);
                 }
                 self.members += 1;

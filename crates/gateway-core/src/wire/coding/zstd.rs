@@ -19,7 +19,7 @@ const TABLES_BYTES: usize = 64 << 10;
 
 const MAGIC: u32 = 0xfd2f_b528;
 /// Frames that are to be skipped have one of sixteen of these.
-const SKIPPABLE: u32 = 0x184d_2a5;
+const SKIPPABLE: u32 = 0x0184_d2a5;
 
 /// What the next bytes are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -64,16 +64,10 @@ impl<'a> Backward<'a> {
         }
         let start = self.left.max(0);
         let first = usize::try_from(start / 8).unwrap_or_default();
-        let window = match self
-            .bytes
-            .get(first..first + 8)
-            .and_then(|at| at.try_into().ok())
-        {
-            Some(eight) => u64::from_le_bytes(eight),
-            None => {
-                let rest = self.bytes.get(first..).unwrap_or_default();
-                super::little_endian(rest.get(..rest.len().min(8)).unwrap_or_default())
-            }
+        let rest = self.bytes.get(first..).unwrap_or_default();
+        let window = match rest.first_chunk() {
+            Some(eight) => u64::from_le_bytes(*eight),
+            None => super::little_endian(rest),
         };
         let there = end - start;
         let value = window >> (start % 8) & ((1_u64 << there) - 1);
