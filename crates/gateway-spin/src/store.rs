@@ -100,7 +100,8 @@ fn swap(cas: Cas, new: &[u8]) -> Result<Swap, StoreError> {
     match atomics::swap(cas, new) {
         Ok(()) => Ok(Swap::Done),
         // Spin's Redis store reports a failure after every swap, also after one that took place. The value
-        // itself tells; the same bytes from another writer would be the same change.
+        // itself shows it, unless others have written since: the core finds its changes of the configuration by
+        // their ids then.
         Err(CasError::CasFailed(cas)) => {
             match cas.current().map_err(|error| store_error(&error))? {
                 Some(current) if current == new => Ok(Swap::Done),

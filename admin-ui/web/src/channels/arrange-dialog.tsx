@@ -35,15 +35,13 @@ interface ArrangeProps {
   onSaved: () => void;
 }
 
-export function ArrangeDialog({ channels, onClose, onSaved }: ArrangeProps) {
-  const m = t.value;
+/** What is arranged, and saving it channel by channel. */
+function useArranging({ channels, onSaved }: Omit<ArrangeProps, "onClose">) {
   const stored = useSignal(slotsOf(channels));
   const slots = useSignal(stored.value);
-  const said = useSignal("");
   const busy = useSignal(false);
   const failure = useSignal<Failure | null>(null);
   const met = useSignal<({ id: string } & Now<Channel>) | null>(null);
-  const changes = changesOf(stored.value, slots.value);
 
   async function save() {
     busy.value = true;
@@ -91,6 +89,15 @@ export function ArrangeDialog({ channels, onClose, onSaved }: ArrangeProps) {
       void save();
     }
   }
+
+  return { stored, slots, busy, failure, met, save, goOn };
+}
+
+export function ArrangeDialog({ channels, onClose, onSaved }: ArrangeProps) {
+  const m = t.value;
+  const said = useSignal("");
+  const { stored, slots, busy, failure, met, save, goOn } = useArranging({ channels, onSaved });
+  const changes = changesOf(stored.value, slots.value);
 
   if (met.value !== null) {
     const { id, theirs } = met.value;

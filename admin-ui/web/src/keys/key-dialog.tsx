@@ -41,21 +41,48 @@ export function localTime(rfc3339: string | null): string {
   return new Date(time - offset).toISOString().slice(0, 16);
 }
 
+/** The fields as they are typed. */
+function useFields(of: ClientKey | null) {
+  return {
+    name: useSignal(of?.name ?? ""),
+    models: useSignal(of?.models ?? []),
+    expires: useSignal(localTime(of?.expires_at ?? null)),
+    limits: useSignal(
+      LIMITS.map((limit) => {
+        const value = of?.limits[limit] ?? null;
+        return value === null ? "" : isBudget(limit) ? dollarsOf(value) : String(value);
+      }),
+    ),
+  };
+}
+
+type Fields = ReturnType<typeof useFields>;
+
+/** What was typed, as `seenKey` has a stored key. */
+function typedOf(of: ClientKey | null, { name, models, expires, limits }: Fields): Body {
+  // The field knows minutes only: what was not touched stays to the millisecond.
+  const isSameTime = of !== null && expires.value === localTime(of.expires_at);
+  const expires_at = expires.value === "" ? null : new Date(expires.value).toISOString();
+  const typedLimit = (limit: LimitName, text: string) =>
+    text.trim() === "" ? null : isBudget(limit) ? microOf(text) : numberOf(text);
+  return {
+    name: name.value.trim(),
+    models: models.value,
+    expires_at: isSameTime ? of.expires_at : expires_at,
+    ...flat(
+      Object.fromEntries(
+        LIMITS.map((limit, index) => [limit, typedLimit(limit, limits.value[index] ?? "")]),
+      ),
+    ),
+  };
+}
+
 export function KeyDialog({ of, onClose, onSaved, onReload }: KeyDialogProps) {
   const m = t.value;
-  const name = useSignal(of?.name ?? "");
-  const models = useSignal(of?.models ?? []);
-  const expires = useSignal(localTime(of?.expires_at ?? null));
-  const limits = useSignal(
-    LIMITS.map((limit) => {
-      const value = of?.limits[limit] ?? null;
-      return value === null ? "" : isBudget(limit) ? dollarsOf(value) : String(value);
-    }),
-  );
+  const fields = useFields(of);
   const busy = useSignal(false);
   const failure = useSignal<Failure | null>(null);
   const met = useSignal<Now<ClientKey> | null>(null);
-  const problems = fieldProblems(failure.value);
 
   async function save(revision: string | null) {
     if (busy.value) {
@@ -80,27 +107,8 @@ export function KeyDialog({ of, onClose, onSaved, onReload }: KeyDialogProps) {
     }
   }
 
-  /** As `seenKey` has a stored one. */
   function typed(): Body {
-    // The field knows minutes only: what was not touched stays to the millisecond.
-    const isSameTime = of !== null && expires.value === localTime(of.expires_at);
-    const expires_at = expires.value === "" ? null : new Date(expires.value).toISOString();
-    return {
-      name: name.value.trim(),
-      models: models.value,
-      expires_at: isSameTime ? of.expires_at : expires_at,
-      ...flat(
-        Object.fromEntries(
-          LIMITS.map((limit, index) => {
-            const text = limits.value[index] ?? "";
-            return [
-              limit,
-              text.trim() === "" ? null : isBudget(limit) ? microOf(text) : numberOf(text),
-            ];
-          }),
-        ),
-      ),
-    };
+    return typedOf(of, fields);
   }
 
   function reload() {
@@ -143,36 +151,7 @@ export function KeyDialog({ of, onClose, onSaved, onReload }: KeyDialogProps) {
         noValidate
       >
         <FailureNotice failure={failure.value} title={m["form.notSaved"]} />
-        <TextField
-          label={m["form.name"]}
-          hint={m["clients.nameHint"]}
-          required
-          value={name.value}
-          errors={problems["name"]}
-          onChange={(value) => {
-            name.value = value;
-          }}
-        />
-        <ListEditor
-          label={m["clients.models"]}
-          hint={m["clients.modelsHint"]}
-          values={models.value}
-          errors={problems["models"]}
-          onChange={(values) => {
-            models.value = values;
-          }}
-        />
-        <TextField
-          label={m["clients.expires"]}
-          hint={m["clients.expiresHint"]}
-          type="datetime-local"
-          value={expires.value}
-          errors={problems["expires_at"]}
-          onChange={(value) => {
-            expires.value = value;
-          }}
-        />
-        <LimitFields limits={limits} errors={problems["limits"]} />
+        <KeyFields fields={fields} problems={fieldProblems(failure.value)} />
         <div class="actions actions--end">
           <button type="button" class="button" onClick={onClose}>
             {m["app.cancel"]}
@@ -183,6 +162,44 @@ export function KeyDialog({ of, onClose, onSaved, onReload }: KeyDialogProps) {
         </div>
       </form>
     </Dialog>
+  );
+}
+
+function KeyFields({ fields, problems }: { fields: Fields; problems: Record<string, string[]> }) {
+  const m = t.value;
+  return (
+    <>
+      <TextField
+        label={m["form.name"]}
+        hint={m["clients.nameHint"]}
+        required
+        value={fields.name.value}
+        errors={problems["name"]}
+        onChange={(value) => {
+          fields.name.value = value;
+        }}
+      />
+      <ListEditor
+        label={m["clients.models"]}
+        hint={m["clients.modelsHint"]}
+        values={fields.models.value}
+        errors={problems["models"]}
+        onChange={(values) => {
+          fields.models.value = values;
+        }}
+      />
+      <TextField
+        label={m["clients.expires"]}
+        hint={m["clients.expiresHint"]}
+        type="datetime-local"
+        value={fields.expires.value}
+        errors={problems["expires_at"]}
+        onChange={(value) => {
+          fields.expires.value = value;
+        }}
+      />
+      <LimitFields limits={fields.limits} errors={problems["limits"]} />
+    </>
   );
 }
 

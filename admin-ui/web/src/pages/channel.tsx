@@ -160,8 +160,8 @@ function keysAdded(pasted: string, stored: number): string | null {
   return `${t.value["form.keysAdded"](keys.length - stored, duplicates + stored, others.length)}.`;
 }
 
-function Editor({ start, stored, isNew = null, onSaved }: EditorProps) {
-  const m = t.value;
+/** What is being typed, and saving it. */
+function useEditing({ start, stored, onSaved }: EditorProps, onRefused: () => void) {
   const draft = useSignal(start);
   const busy = useSignal(false);
   const failure = useSignal<Failure | null>(null);
@@ -169,7 +169,6 @@ function Editor({ start, stored, isNew = null, onSaved }: EditorProps) {
   const isChanged = useSignal(false);
   const added = useSignal<string | null>(null);
   const met = useSignal<Now<Channel> | null>(null);
-  const form = useRef<HTMLFormElement>(null);
 
   useEffect(() => () => guardLeaving(null), []);
 
@@ -201,13 +200,7 @@ function Editor({ start, stored, isNew = null, onSaved }: EditorProps) {
         return;
       }
       failure.value = meanwhile.failure;
-      // After the drawing that marks them, to the first field that is wrong.
-      setTimeout(() => {
-        const wrong = form.current?.querySelector<HTMLElement>(
-          "[aria-invalid=true], [data-invalid=true] input",
-        );
-        wrong?.focus();
-      });
+      onRefused();
       return;
     }
     guardLeaving(null);
@@ -233,8 +226,28 @@ function Editor({ start, stored, isNew = null, onSaved }: EditorProps) {
     }
     draft.value = draftOf(theirs);
     isChanged.value = false;
+    isSaved.value = false;
     onSaved(theirs);
   }
+
+  return { draft, busy, failure, isSaved, isChanged, added, met, change, save, reload };
+}
+
+function Editor(props: EditorProps) {
+  const { stored, isNew = null } = props;
+  const m = t.value;
+  const form = useRef<HTMLFormElement>(null);
+  const { draft, busy, failure, isSaved, isChanged, added, met, change, save, reload } = useEditing(
+    props,
+    // After the drawing that marks them, to the first field that is wrong.
+    () =>
+      setTimeout(() => {
+        const wrong = form.current?.querySelector<HTMLElement>(
+          "[aria-invalid=true], [data-invalid=true] input",
+        );
+        wrong?.focus();
+      }),
+  );
 
   return (
     <form

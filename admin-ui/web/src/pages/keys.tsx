@@ -62,18 +62,6 @@ export function KeysPage() {
     created.value = key;
   }
 
-  const add = (
-    <button
-      type="button"
-      class="button button--primary"
-      onClick={() => {
-        edited.value = "new";
-      }}
-    >
-      <Icon name="add" />
-      {m["clients.add"]}
-    </button>
-  );
   return (
     <>
       <PageHead
@@ -86,7 +74,11 @@ export function KeysPage() {
               : undefined
         }
       >
-        {add}
+        <AddKey
+          onClick={() => {
+            edited.value = "new";
+          }}
+        />
       </PageHead>
       <FailureNotice failure={failure.value} title={m["clients.failed"]} onRetry={reload} />
       {list === null && failure.value === null && <div class="card skeleton" aria-hidden="true" />}
@@ -148,6 +140,15 @@ export function KeysPage() {
         />
       )}
     </>
+  );
+}
+
+function AddKey({ onClick }: { onClick: () => void }) {
+  return (
+    <button type="button" class="button button--primary" onClick={onClick}>
+      <Icon name="add" />
+      {t.value["clients.add"]}
+    </button>
   );
 }
 

@@ -45,7 +45,7 @@ const HOSTS: [(&str, &str); 31] = [
     ("open.bigmodel.cn", "api/paas/v4"),
     ("openrouter.ai", "api/v1"),
 ];
-/// Ports of servers that people run themselves: Ollama, vLLM, LM Studio, SGLang.
+/// Ports of servers that people run themselves: Ollama, `vLLM`, LM Studio, `SGLang`.
 const LOCAL_PORTS: [u16; 4] = [11434, 8000, 1234, 30000];
 /// Ollama's own API lies beside the one that is compatible with OpenAI's.
 const OLLAMA: u16 = 11434;
@@ -298,6 +298,7 @@ mod tests {
     use super::*;
 
     #[derive(Deserialize)]
+    #[expect(clippy::option_option, reason = "absent and null differ")]
     struct Case {
         provider: Provider,
         given: String,
