@@ -19,15 +19,14 @@ pub fn assign(document: &mut Document, random: &impl Random) {
 /// The name of the gateway with this document. One that was stored before gateways had names is called after its
 /// oldest channel, so that all instances agree; without a channel there is nobody to call.
 pub fn pseudonym(document: &Document) -> Option<String> {
-    let id = match &document.gateway_id {
-        Some(id) => id.clone(),
-        None => {
-            let oldest = document
-                .channels
-                .iter()
-                .min_by_key(|channel| (channel.created_at, &channel.id))?;
-            format!("{} {}", oldest.created_at.0, oldest.id)
-        }
+    let id = if let Some(id) = &document.gateway_id {
+        id.clone()
+    } else {
+        let oldest = document
+            .channels
+            .iter()
+            .min_by_key(|channel| (channel.created_at, &channel.id))?;
+        format!("{} {}", oldest.created_at.0, oldest.id)
     };
     // The id itself is not sent: what upstreams see must say nothing about the configuration.
     let digest = Sha256::digest(id.as_bytes());
@@ -40,4 +39,23 @@ pub fn pseudonym(document: &Document) -> Option<String> {
 /// The value of `Via` that outgoing requests carry.
 pub fn via(document: &Document) -> Option<HeaderValue> {
     via::value(&pseudonym(document)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_is_called_after_its_id_and_without_one_after_its_oldest_channel() {
+        let mut document = Document::default();
+        assert_eq!(pseudonym(&document), None);
+        document.gateway_id = Some("gw_1".to_owned());
+        let name = pseudonym(&document).unwrap();
+        assert!(
+            name.starts_with("ai-gateway-") && !name.contains("gw_1"),
+            "{name}"
+        );
+        document.gateway_id = Some("gw_2".to_owned());
+        assert_ne!(pseudonym(&document), Some(name));
+    }
 }

@@ -131,7 +131,7 @@ pub async fn run<P: ProxyPorts>(
             call.entry.refused(reply.status(), End::Refused);
             return Ok(labelled(reply, Some(attempt.channel), story.attempts));
         }
-        story.end(&attempt, failed, &model);
+        story.end(&attempt, failed, model);
         wants_next = running.is_empty();
     }
 }

@@ -61,10 +61,10 @@ fn next(value: &Value, list: &[Value]) -> Option<String> {
         ("page_token", token)
     } else if value.get("has_more").and_then(Value::as_bool) == Some(true) {
         // Anthropic.
-        let last = list.last().and_then(|entry| entry.get("id"));
+        let id = list.last().and_then(|entry| entry.get("id"));
         (
             "after_id",
-            text("last_id").or_else(|| last.and_then(Value::as_str))?,
+            text("last_id").or_else(|| id.and_then(Value::as_str))?,
         )
     } else {
         return None;
