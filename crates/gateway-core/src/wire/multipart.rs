@@ -73,8 +73,8 @@ impl<'a> Form<'a> {
         if !lines.starts_with(delimiter.as_bytes()) {
             return Err(NotAForm("it does not begin with its boundary"));
         }
-        let mut lines = memmem::find_iter(body, delimiter.as_bytes())
-            .filter_map(|at| is_line_start(body, at).then_some(at));
+        let mut lines =
+            memmem::find_iter(body, delimiter.as_bytes()).filter(|at| is_line_start(body, *at));
         let mut start = lines.next().unwrap_or_default();
         let mut form = Self {
             body,

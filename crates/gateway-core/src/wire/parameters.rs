@@ -36,19 +36,16 @@ impl<'t> Parameters<'t> {
         let equals = text.iter().position(|byte| *byte == b'=').ok_or(Unclear)?;
         let (name, text) = text.split_at_checked(equals).ok_or(Unclear)?;
         let text = text.get(1..).unwrap_or_default();
-        let (value, is_quoted, rest) = match text.strip_prefix(b"\"") {
-            Some(quoted) => {
-                let end = memchr::memchr(b'"', quoted).ok_or(Unclear)?;
-                let (value, rest) = quoted.split_at_checked(end).ok_or(Unclear)?;
-                (value, true, rest.get(1..).unwrap_or_default())
-            }
-            None => {
-                let end = text.iter().position(|byte| !is_token_byte(*byte));
-                let (value, rest) = text
-                    .split_at_checked(end.unwrap_or(text.len()))
-                    .ok_or(Unclear)?;
-                (value, false, rest)
-            }
+        let quoted = text.strip_prefix(b"\"");
+        let is_quoted = quoted.is_some();
+        let (value, rest) = if let Some(quoted) = quoted {
+            let end = memchr::memchr(b'"', quoted).ok_or(Unclear)?;
+            let (value, rest) = quoted.split_at_checked(end).ok_or(Unclear)?;
+            (value, rest.get(1..).unwrap_or_default())
+        } else {
+            let end = text.iter().position(|byte| !is_token_byte(*byte));
+            let end = end.unwrap_or(text.len());
+            text.split_at_checked(end).ok_or(Unclear)?
         };
         self.rest = trimmed(rest);
         // A backslash before a quote ends the value for some parsers and not for others.

@@ -307,7 +307,7 @@ impl<'a> Unescaped<'a> {
     }
 
     /// The character that begins with a UTF-16 unit.
-    fn from_unit(&mut self, unit: u32) -> Option<char> {
+    fn begin_with(&mut self, unit: u32) -> Option<char> {
         if let Some(character) = char::from_u32(unit) {
             return Some(character);
         }
@@ -340,7 +340,7 @@ impl Iterator for Unescaped<'_> {
             't' => Some('\t'),
             'u' => {
                 let unit = Self::unit(&mut self.0)?;
-                self.from_unit(unit)
+                self.begin_with(unit)
             }
             other => Some(other),
         })

@@ -1,6 +1,7 @@
 //! The requests of the differential test: those of a file, and made-up ones, which follow from their number. Owns what is
 //! odd about them; most of each request is plain, so that it is one oddity that decides.
 
+use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
 
@@ -230,6 +231,23 @@ fn json(chance: &Chance) -> String {
     format!("{before}{{{}}}{after}{second}", members.join(between))
 }
 
+const FORM_TYPES: [&str; 14] = [
+    "multipart/form-data; boundary=$",
+    "multipart/form-data; boundary=\"$\"",
+    "Multipart/Form-Data; boundary=$",
+    "multipart/form-data;boundary=$",
+    "multipart/form-data; charset=utf-8; boundary=$",
+    "multipart/form-data; boundary=$; boundary=C",
+    "multipart/form-data; boundary=C; boundary=$",
+    "multipart/form-data; Boundary=$",
+    "multipart/form-data; boundary*=utf-8''$",
+    "multipart/form-data; boundary=C; boundary*=utf-8''$",
+    "multipart/form-data; boundary*0=$",
+    "multipart/form-data; boundary=$ ; x=\"y\"",
+    "multipart/mixed; boundary=$",
+    "multipart/form-data; boundary=$;",
+];
+
 fn form(chance: &Chance) -> (Vec<String>, Vec<u8>) {
     const BOUNDARIES: [&str; 9] = [
         "----WebKitFormBoundary7MA4YWxkTrZu0gW",
@@ -263,82 +281,69 @@ fn form(chance: &Chance) -> (Vec<String>, Vec<u8>) {
             "--\r\n--B\r\n",
         ],
     );
-    text.push_str(&format!("--{boundary}{end}"));
+    let _ = write!(text, "--{boundary}{end}");
     if chance.percent(2) {
         text.push_str(&part(chance, boundary, line, false));
     }
-    const TYPES: [&str; 14] = [
-        "multipart/form-data; boundary=$",
-        "multipart/form-data; boundary=\"$\"",
-        "Multipart/Form-Data; boundary=$",
-        "multipart/form-data;boundary=$",
-        "multipart/form-data; charset=utf-8; boundary=$",
-        "multipart/form-data; boundary=$; boundary=C",
-        "multipart/form-data; boundary=C; boundary=$",
-        "multipart/form-data; Boundary=$",
-        "multipart/form-data; boundary*=utf-8''$",
-        "multipart/form-data; boundary=C; boundary*=utf-8''$",
-        "multipart/form-data; boundary*0=$",
-        "multipart/form-data; boundary=$ ; x=\"y\"",
-        "multipart/mixed; boundary=$",
-        "multipart/form-data; boundary=$;",
-    ];
-    let kind = mostly(chance, 80, &TYPES).replace('$', boundary);
+    let kind = mostly(chance, 80, &FORM_TYPES).replace('$', boundary);
     (vec![kind], text.into_bytes())
 }
 
+const PART_NAMES: [&str; 22] = [
+    "name=\"x\"",
+    "name=\"file\"; filename=\"a.wav\"",
+    "name=\"stream\"",
+    "name=x",
+    "name=\"x\"; filename*=utf-8''a%20b",
+    "name=\"x\"; filename=\"C:\\dir\\a.wav\"",
+    "name=\"image[]\"; filename=\"a;name=model\"",
+    "name=\"Model\"",
+    "name=\"model[]\"",
+    "name=\"mod%65l\"",
+    "name*=utf-8''model",
+    "name=\"x\"; name=\"model\"",
+    "name=\"model\"; name=\"x\"",
+    "name=\"x\"; name*=utf-8''model",
+    "name*0=mod; name*1=el",
+    "name=\"=?utf-8?q?model?=\"",
+    "name=\"model\"; filename=\"x\"",
+    "filename=\"\\\"; name=\\\"model\"; name=\"x\"",
+    "name=\"x\\\"; y=\"; name=\"model\"",
+    "NAME=\"model\"",
+    "name=\"_charset_\"",
+    "name=\"\u{e9}\"",
+];
+
+const PART_HEADS: [&str; 12] = [
+    "",
+    "Content-Type: text/plain",
+    "content-type: text/plain; charset=utf-8",
+    "Content-Type: audio/wav",
+    "Content-Transfer-Encoding: binary",
+    "Content-Transfer-Encoding: base64",
+    "Content-Transfer-Encoding: quoted-printable",
+    "Content-Type: multipart/mixed; boundary=C",
+    "Content-Type: text/plain; charset=utf-16",
+    "Content-Disposition: form-data; name=\"model\"",
+    "X-Other: a\r\n folded",
+    "Content-Type: message/rfc822",
+];
+
+const PART_VALUES: [&str; 11] = [
+    "v",
+    "",
+    "true",
+    "forbidden",
+    "a\r\nb\r\n",
+    "--",
+    "\r\n--",
+    "YWxsb3dlZA==",
+    "--C\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nforbidden\r\n--C--",
+    "a\n--B\nContent-Disposition: form-data; name=\"model\"\n\nforbidden",
+    "a\r\n--B\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nforbidden",
+];
+
 fn part(chance: &Chance, boundary: &str, line: &str, is_own: bool) -> String {
-    const NAMES: [&str; 22] = [
-        "name=\"x\"",
-        "name=\"file\"; filename=\"a.wav\"",
-        "name=\"stream\"",
-        "name=x",
-        "name=\"x\"; filename*=utf-8''a%20b",
-        "name=\"x\"; filename=\"C:\\dir\\a.wav\"",
-        "name=\"image[]\"; filename=\"a;name=model\"",
-        "name=\"Model\"",
-        "name=\"model[]\"",
-        "name=\"mod%65l\"",
-        "name*=utf-8''model",
-        "name=\"x\"; name=\"model\"",
-        "name=\"model\"; name=\"x\"",
-        "name=\"x\"; name*=utf-8''model",
-        "name*0=mod; name*1=el",
-        "name=\"=?utf-8?q?model?=\"",
-        "name=\"model\"; filename=\"x\"",
-        "filename=\"\\\"; name=\\\"model\"; name=\"x\"",
-        "name=\"x\\\"; y=\"; name=\"model\"",
-        "NAME=\"model\"",
-        "name=\"_charset_\"",
-        "name=\"\u{e9}\"",
-    ];
-    const HEADS: [&str; 12] = [
-        "",
-        "Content-Type: text/plain",
-        "content-type: text/plain; charset=utf-8",
-        "Content-Type: audio/wav",
-        "Content-Transfer-Encoding: binary",
-        "Content-Transfer-Encoding: base64",
-        "Content-Transfer-Encoding: quoted-printable",
-        "Content-Type: multipart/mixed; boundary=C",
-        "Content-Type: text/plain; charset=utf-16",
-        "Content-Disposition: form-data; name=\"model\"",
-        "X-Other: a\r\n folded",
-        "Content-Type: message/rfc822",
-    ];
-    const VALUES: [&str; 11] = [
-        "v",
-        "",
-        "true",
-        "forbidden",
-        "a\r\nb\r\n",
-        "--",
-        "\r\n--",
-        "YWxsb3dlZA==",
-        "--C\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nforbidden\r\n--C--",
-        "a\n--B\nContent-Disposition: form-data; name=\"model\"\n\nforbidden",
-        "a\r\n--B\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nforbidden",
-    ];
     let name = if is_own {
         mostly(
             chance,
@@ -351,7 +356,7 @@ fn part(chance: &Chance, boundary: &str, line: &str, is_own: bool) -> String {
             ],
         )
     } else {
-        mostly(chance, 30, &NAMES)
+        mostly(chance, 30, &PART_NAMES)
     };
     let value = if is_own {
         mostly(
@@ -368,7 +373,7 @@ fn part(chance: &Chance, boundary: &str, line: &str, is_own: bool) -> String {
     } else if name.contains("stream") {
         mostly(chance, 50, &["true", "false", "True", "1", "yes", ""])
     } else {
-        mostly(chance, 40, &VALUES)
+        mostly(chance, 40, &PART_VALUES)
     };
     let kind = mostly(
         chance,
@@ -384,7 +389,7 @@ fn part(chance: &Chance, boundary: &str, line: &str, is_own: bool) -> String {
     );
     let semicolon = mostly(chance, 92, &["; ", ";", " ; ", ";;", "", ";\r\n "]);
     let mut head = format!("Content-Disposition: {kind}{semicolon}{name}");
-    let other = mostly(chance, 70, &HEADS);
+    let other = mostly(chance, 70, &PART_HEADS);
     if !other.is_empty() {
         head = if chance.percent(50) {
             format!("{head}{line}{other}")

@@ -175,7 +175,7 @@ fn framings_that_parsers_read_in_different_ways_are_refused() {
             "--b\r\nContent-Disposition: form-data; name=m\r\n\r\n--b--".to_owned(),
             "no body",
         ),
-        (PART.repeat(1).replace('v', "") + "--b--", "no body"),
+        (PART.replace('v', "") + "--b--", "no body"),
     ] {
         let error = Form::parse("b", body.as_bytes()).unwrap_err();
         assert!(error.0.contains(reason), "{body:?}: {error:?}");
