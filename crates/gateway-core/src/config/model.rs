@@ -57,6 +57,8 @@ pub struct Settings {
     /// Whether requests of one session go to the same channel as long as it is there, so that the provider's
     /// prompt cache stays warm.
     pub session_affinity: bool,
+    /// Reverse proxies whose `Forwarded` and `X-Forwarded-For` say who called; see [`crate::admin`]. At most 100.
+    pub trusted_proxies: Vec<Network>,
     /// Whether requests are recorded in the ledger.
     pub ledger: bool,
     /// Rows that the request log keeps; 1,000 to 10,000,000.
@@ -65,8 +67,6 @@ pub struct Settings {
     pub request_log_days: u64,
     /// What models cost, by the client's or the upstream's name for them; a channel's own prices come first.
     pub prices: Prices,
-    /// Reverse proxies whose `Forwarded` and `X-Forwarded-For` say who called; see [`crate::admin`]. At most 100.
-    pub trusted_proxies: Vec<Network>,
 }
 
 /// What models cost, by name.
@@ -92,11 +92,11 @@ impl Default for Settings {
             total_timeout_ms: 120_000,
             max_request_bytes: 32 * crate::units::MIB,
             session_affinity: false,
+            trusted_proxies: Vec::new(),
             ledger: true,
             request_log_rows: 100_000,
             request_log_days: 30,
             prices: Prices::new(),
-            trusted_proxies: Vec::new(),
         }
     }
 }

@@ -59,9 +59,10 @@ fn an_export_has_everything_but_secrets() {
     assert_eq!(key["expires_at"], "2030-01-31T00:00:00.000Z");
     assert_eq!(
         export["settings"],
-        json!({"max_attempts": 10, "total_timeout_ms": 120_000, "max_request_bytes": 33_554_432,
+        json!({"trusted_proxies": [],
+            "max_attempts": 10, "total_timeout_ms": 120_000, "max_request_bytes": 33_554_432,
             "session_affinity": false, "ledger": true, "request_log_rows": 100_000, "request_log_days": 30,
-            "prices": {}, "trusted_proxies": []})
+            "prices": {}})
     );
     assert_eq!(export["version"], 1);
     let text = export.to_string();

@@ -27,12 +27,12 @@ pub fn read(value: &Value, problems: &mut Problems) -> Settings {
     };
     for (name, value) in members {
         let path = join("settings", name);
-        if name == "prices" {
-            settings.prices = price::table(&path, value, problems).unwrap_or_default();
-            continue;
-        }
         if name == "trusted_proxies" {
             settings.trusted_proxies = proxies(&path, value, problems);
+            continue;
+        }
+        if name == "prices" {
+            settings.prices = price::table(&path, value, problems).unwrap_or_default();
             continue;
         }
         let mut integer = |least, most| problems.integer(&path, value, least, most);
