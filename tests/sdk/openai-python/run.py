@@ -133,12 +133,13 @@ def start_mock(spec: pathlib.Path, port: int) -> subprocess.Popen:
 
 
 def configure(gateway: str, password: str, upstream: str) -> None:
-    """One channel that serves every model, and the key that the tests use."""
+    """One channel that serves every model, the key that the tests use, and a model for `responses.create()` without one."""
     token = send("POST", f"{gateway}/admin/api/login", {"password": password})["token"]
     document = {
         "version": 1,
         "channels": [{"id": "ch_mock", "name": "mock", "base_url": upstream, "keys": ["mock-key"]}],
         "keys": [{"id": "ck_suite", "name": "suite", "hash": hashlib.sha256(CLIENT_KEY.encode()).hexdigest()}],
+        "settings": {"default_models": {"responses": "gpt-5.4"}},
     }
     send("PUT", f"{gateway}/admin/api/config", document, token)
     # A change is in force within two seconds.
