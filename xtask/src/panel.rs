@@ -12,7 +12,8 @@ use crate::tools;
 use crate::workspace::Workspace;
 
 /// What npm makes or tests leave behind: no source.
-const MADE: [&str; 5] = [
+const MADE: [&str; 6] = [
+    "generated",
     "node_modules",
     "dist",
     "test-results",

@@ -1,4 +1,4 @@
-//! Writes src/generated/schema.ts: the types of the admin API's OpenAPI document. Every build and type check
+//! Writes generated/schema.ts: the types of the admin API's OpenAPI document. Every build and type check
 //! makes it anew, so that a panel that has drifted from the API does not compile.
 //!
 //! Not openapi-typescript: its version 7 needs TypeScript 5 beside the panel's 7, and the document is
@@ -6,7 +6,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 
 const DOCUMENT = new URL("../../../crates/gateway-core/src/admin/openapi.json", import.meta.url);
-const TYPES = new URL("../src/generated/schema.ts", import.meta.url);
+const TYPES = new URL("../generated/schema.ts", import.meta.url);
 const HEAD = `//! The admin API's types. Made from its OpenAPI document by \`npm run types\`; neither edited nor committed.
 
 `;

@@ -12,6 +12,7 @@ mod arrows;
 mod manifests;
 mod sizes;
 mod tree;
+mod watch;
 mod words;
 
 use tree::{SourceFile, files};
@@ -94,5 +95,24 @@ fn spin_toml_names_what_is_built_and_what_it_may_reach() {
     let manifest = files.iter().find(|file| file.path == "spin.toml");
     expect_none(&manifests::spin(
         &manifest.expect("there is a spin.toml").text,
+    ));
+}
+
+/// Otherwise `spin watch` builds for ever.
+#[test]
+fn no_build_writes_what_is_watched() {
+    let read = |path: &str| {
+        let path = gateway_tests::workspace_root().join(path);
+        std::fs::read_to_string(path).expect("the tree has this file")
+    };
+    let ignored = read(".gitignore");
+    expect_none(&watch::matched(
+        &read("spin.toml"),
+        &watch::made(&ignored, &files()),
+    ));
+    // What the panel's build makes beside `dist` is among what was checked.
+    expect_none(&watch::kept(
+        &ignored,
+        &read("admin-ui/web/tools/api-types.mjs"),
     ));
 }

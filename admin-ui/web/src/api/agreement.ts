@@ -1,7 +1,7 @@
 //! That what the panel reads is what the API's document promises. Nothing here runs; a disagreement
 //! does not compile.
 
-import type * as wire from "../generated/schema";
+import type * as wire from "../../generated/schema";
 import type * as past from "./ledger";
 import type * as ours from "./types";
 

@@ -91,6 +91,12 @@ impl Fault {
         }
     }
 
+    /// Whether the upstream's end of a connection is all that shows: on a connection that was used before, which the cells
+    /// share, that says nothing, so that the call is made once more on a new one (docs/FAILOVER.md, kept connections).
+    pub fn may_look_stale(&self) -> bool {
+        matches!(self.name, "reset" | "close")
+    }
+
     /// Whether the upstream sees the calls.
     pub const fn can_be_counted(&self) -> bool {
         self.place().is_none()
