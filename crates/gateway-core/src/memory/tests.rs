@@ -1,3 +1,5 @@
+//! The memory of bodies: who gets it, who waits, and that nothing is lost of it.
+
 use proptest::prelude::*;
 
 use super::*;

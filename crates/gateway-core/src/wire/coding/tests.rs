@@ -1,3 +1,5 @@
+//! Each coding gives back what its tools wrote, whatever the pieces; nothing that is damaged panics or grows without bound.
+
 use std::io::Write as _;
 
 use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
