@@ -27,6 +27,9 @@ const CREDENTIALS: [&str; 14] = [
     "signature",
 ];
 
+/// Parameters that stand in the body where the gateway acts on them: an upstream must not read them from somewhere else.
+const IN_BODY: [&str; 2] = ["model", "stream"];
+
 /// Refuses a query string that is too long to be passed on.
 pub fn check(client: &Uri) -> Result<(), GatewayError> {
     if client.query().is_some_and(|query| query.len() > MAX_BYTES) {
@@ -42,7 +45,7 @@ pub fn added(upstream: Uri, client: &Uri) -> Result<Uri, http::Error> {
     let query = client.query().unwrap_or_default();
     let passed: Vec<&str> = query
         .split('&')
-        .filter(|pair| !pair.is_empty() && !is_credential(pair))
+        .filter(|pair| !pair.is_empty() && !is_kept_back(pair))
         .collect();
     if passed.is_empty() {
         return Ok(upstream);
@@ -54,7 +57,7 @@ pub fn added(upstream: Uri, client: &Uri) -> Result<Uri, http::Error> {
 }
 
 /// Some servers take `;` for a separator as well.
-fn is_credential(pair: &str) -> bool {
+fn is_kept_back(pair: &str) -> bool {
     pair.split(';').any(|part| {
         form_urlencoded::parse(part.as_bytes()).any(|(name, _)| {
             let plain: String = name
@@ -62,7 +65,7 @@ fn is_credential(pair: &str) -> bool {
                 .filter(char::is_ascii_alphanumeric)
                 .map(|character| character.to_ascii_lowercase())
                 .collect();
-            CREDENTIALS.contains(&plain.as_str())
+            CREDENTIALS.contains(&plain.as_str()) || IN_BODY.contains(&plain.as_str())
         })
     })
 }
@@ -77,6 +80,7 @@ mod tests {
             ("", None),
             ("beta=true", Some("beta=true")),
             ("beta=true&key=sk-1", Some("beta=true")),
+            ("Model=other&stream=1&beta=true", Some("beta=true")),
             ("Key=sk-1", None),
             ("%6Bey=sk-1&a=%20b", Some("a=%20b")),
             ("a=1;api_key=sk-1", None),

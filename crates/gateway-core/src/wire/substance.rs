@@ -18,10 +18,11 @@ enum Due {
 fn due(path: &str) -> Option<Due> {
     match path {
         "chat/completions" | "completions" => Some(Due::Filled("choices")),
+        // Empty lists of these can be right: of no input, or with every picture filtered out.
         "embeddings" | "images/generations" | "images/edits" | "images/variations" => {
-            Some(Due::Filled("data"))
+            Some(Due::Given("data"))
         }
-        "moderations" => Some(Due::Filled("results")),
+        "moderations" => Some(Due::Given("results")),
         "messages" => Some(Due::Given("content")),
         "responses" => Some(Due::Given("output")),
         _ => None,
@@ -113,11 +114,12 @@ mod tests {
             (
                 "embeddings",
                 r#"{"object":"list","data":[],"usage":{}}"#,
-                true,
+                false,
             ),
             ("embeddings", r#"{"data":[{"embedding":[]}]}"#, false),
             ("images/generations", r#"{"created":1,"data":null}"#, true),
-            ("moderations", r#"{"results":[]}"#, true),
+            ("moderations", r#"{"results":[]}"#, false),
+            ("moderations", r#"{"results":null}"#, true),
             ("rerank", r#"{"results":[]}"#, false),
             ("audio/transcriptions", r#"{"text":""}"#, false),
             (

@@ -12,8 +12,10 @@ const RESPONSES: &str = "/v1/responses";
 const STREAM: &str = r#"{"model":"m","stream":true,"stream_options":{"include_usage":true}}"#;
 const WHOLE: &str = r#"{"model":"m"}"#;
 
-/// What a second channel answers, in whatever grammar was asked for.
+/// What a second channel answers.
 const SPARE: &str = r#"{"spare":true}"#;
+/// The same as a stream, in whatever grammar was asked for.
+const SPARE_STREAM: &str = "data: {\"spare\":true}\n\ndata: [DONE]\n\n";
 
 /// A stream of events with these data.
 fn events(data: &[&str]) -> FakeReply {
@@ -31,6 +33,8 @@ fn pair(first: FakeReply) -> Stage {
     stage.upstream(move |call| {
         if host(call) == "a" {
             first.clone()
+        } else if call.body == STREAM.as_bytes() {
+            FakeReply::pieces(200, "text/event-stream", [Bytes::from(SPARE_STREAM)])
         } else {
             FakeReply::json(200, SPARE)
         }
@@ -163,7 +167,11 @@ fn what_only_begins_fails_over_when_an_error_or_the_end_follows() {
             let with_mark: Vec<&str> = begin.iter().copied().chain(["[DONE]"]).collect();
             for data in [begin, &with_error, &with_mark] {
                 let (channel, answer) = answered_by(events(data), path, STREAM);
-                assert_eq!((channel.as_str(), answer.text()), ("b", SPARE), "{data:?}");
+                assert_eq!(
+                    (channel.as_str(), answer.text()),
+                    ("b", SPARE_STREAM),
+                    "{data:?}"
+                );
             }
         }
     }
@@ -203,7 +211,7 @@ fn an_empty_error_is_none_and_an_answer_without_a_choice_is_no_answer() {
         (CHAT, r#"{"error":{}}"#),
         (CHAT, r#"{"code":1113,"msg":"no balance"}"#),
         ("/v1/completions", r#"{"choices":[]}"#),
-        ("/v1/embeddings", r#"{"object":"list","data":[]}"#),
+        ("/v1/embeddings", r#"{"object":"list","data":null}"#),
         ("/v1/images/generations", r#"{"created":1,"data":null}"#),
         (MESSAGES, r#"{"type":"message","content":null}"#),
         (
