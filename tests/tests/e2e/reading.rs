@@ -60,7 +60,7 @@ impl Case {
         let hex = text("hex");
         let bytes = (0..hex.len())
             .step_by(2)
-            .map(|at| u8::from_str_radix(&hex[at..at + 2], 16))
+            .map(|at| u8::from_str_radix(hex.get(at..at + 2).unwrap_or_default(), 16))
             .collect::<Result<Vec<u8>, _>>()?;
         let types = line["types"].as_array().map(|types| {
             let texts = types.iter().filter_map(Value::as_str);
