@@ -143,6 +143,6 @@ impl Body for Sending {
     }
 
     fn size_hint(&self) -> SizeHint {
-        lock(&self.recording).hint.clone()
+        lock(&self.recording).hint
     }
 }

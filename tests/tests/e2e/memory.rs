@@ -33,7 +33,7 @@ fn shapes(bytes: usize) -> Vec<(&'static str, Option<&'static str>, Bytes)> {
         "--b\r\ncontent-disposition: form-data; name=\"x\"\r\n\r\ny\r\n",
         "--b--\r\n",
     );
-    let file = fill(
+    let upload = fill(
         "--b\r\ncontent-disposition: form-data; name=\"model\"\r\n\r\nalias\r\n--b\r\ncontent-disposition: form-data; name=\"file\"; filename=\"f\"\r\n\r\n",
         "0123456789abcdef",
         "\r\n--b--\r\n",
@@ -54,7 +54,7 @@ fn shapes(bytes: usize) -> Vec<(&'static str, Option<&'static str>, Bytes)> {
             fill(
                 r#"{"model":"alias","messages":["#,
                 r#"{"role":"user","content":"\u00e9"},"#,
-                r#"null]}"#,
+                "null]}",
             ),
         ),
         (
@@ -68,7 +68,7 @@ fn shapes(bytes: usize) -> Vec<(&'static str, Option<&'static str>, Bytes)> {
             Bytes::from(packed::whole("gzip", &text)),
         ),
         (multipart, None, form),
-        (multipart, None, file),
+        (multipart, None, upload),
     ]
 }
 

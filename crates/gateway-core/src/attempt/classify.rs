@@ -282,7 +282,7 @@ pub fn status_inside_success(own: Option<StatusCode>, error: &ErrorBody) -> Stat
     own.or_else(of_words).unwrap_or(StatusCode::BAD_GATEWAY)
 }
 
-/// The status in front of DashScope's messages: "<400> InternalError.Algo.DataInspectionFailed: …".
+/// The status in front of `DashScope`'s messages: "<400> InternalError.Algo.DataInspectionFailed: …".
 fn of_beginning(message: &str) -> Option<StatusCode> {
     let (status, _) = message.strip_prefix('<')?.split_once("> ")?;
     let status: StatusCode = status.parse().ok()?;

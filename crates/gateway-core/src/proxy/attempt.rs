@@ -112,7 +112,7 @@ impl<'a, P: ProxyPorts> Attempt<'a, P> {
         body: &Received,
         said: &str,
     ) -> Result<Reply, FailedAttempt> {
-        let send = || async {
+        let once = || async {
             let room = body.room_for_copy(self.ports()).await?;
             let request = outgoing::build(call, payload, &body.bytes, said, self)
                 .map_err(|error| not_sendable(&error))?;
@@ -120,15 +120,15 @@ impl<'a, P: ProxyPorts> Attempt<'a, P> {
             self.ports().send(request, self.timeouts()).await
         };
         let began = self.ports().now();
-        let mut sent = send().await;
-        if let Err(error) = &sent
+        let mut outcome = once().await;
+        if let Err(error) = &outcome
             && error.kind == SendErrorKind::MaybeStale
             && self.may_repeat(began)
         {
             self.log_repeated(error);
-            sent = send().await;
+            outcome = once().await;
         }
-        let response = sent.map_err(|error| self.unreachable(error))?;
+        let response = outcome.map_err(|error| self.unreachable(error))?;
         answer::read(self, response).await
     }
 
