@@ -64,7 +64,8 @@ fn set_length(headers: &mut HeaderMap, status: StatusCode, length: usize) {
         || status == StatusCode::NO_CONTENT
         || status == StatusCode::NOT_MODIFIED;
     // The answer to a HEAD has the length already that its body would have.
-    if !bodiless && !(length == 0 && headers.contains_key(CONTENT_LENGTH)) {
+    let is_said = length == 0 && headers.contains_key(CONTENT_LENGTH);
+    if !bodiless && !is_said {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
 }
