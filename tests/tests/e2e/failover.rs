@@ -109,11 +109,14 @@ async fn failures_of_a_channel_or_key_go_on_with_the_next() -> Outcome {
     for (name, _) in statuses() {
         let reply = stage.chat(name).await?;
         assert_second(name, &reply);
-        assert_eq!(
-            stage.upstream.records_of(&bad(name)).len(),
-            1,
-            "{name}: tried once"
-        );
+        // A connection that was used before and breaks says nothing of the channel, which is then called on a new one.
+        let most = if ["reset", "close"].contains(&name) {
+            2
+        } else {
+            1
+        };
+        let calls = stage.upstream.records_of(&bad(name)).len();
+        assert!((1..=most).contains(&calls), "{name}: {calls} calls");
         assert_eq!(stage.upstream.records_of(&good(name)).len(), 1, "{name}");
     }
     Ok(())

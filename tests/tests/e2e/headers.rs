@@ -41,6 +41,7 @@ async fn only_known_headers_and_the_channels_own_reach_the_upstream() -> Outcome
         ("authorization", "Bearer upstream-key"),
         ("content-type", "application/json"),
         ("accept", "application/json"),
+        ("accept-encoding", "identity"),
         ("openai-beta", "assistants=v2"),
         ("user-agent", "sdk/1.0"),
         ("x-title", "gateway"),
@@ -50,6 +51,7 @@ async fn only_known_headers_and_the_channels_own_reach_the_upstream() -> Outcome
     }
     let known = [
         "accept",
+        "accept-encoding",
         "authorization",
         "connection",
         "content-length",
