@@ -55,7 +55,7 @@ export const usageEn = {
   "usage.model": "Model",
   "usage.channel": "Channel",
   "usage.key": "Client key",
-  "usage.reason": "Reason of the error",
+  "usage.reason": "Error reason",
   "usage.noMembers": "None in this time.",
   "usage.none.model": "models that nobody serves",
   "usage.none.channel": "no channel was asked",
