@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
 import { Api, chatAs } from "./api.mjs";
-import { launch, logIn, tabTo, withPage } from "./browser.mjs";
+import { GATEWAY_URL, launch, logIn, tabTo, withPage } from "./browser.mjs";
 import { startUpstream } from "./upstream.mjs";
 
 let browser;
@@ -89,7 +89,7 @@ test("filters are in the address and outlive a reload; older requests come when 
 
     await page.getByLabel("Status").selectOption("error");
     await page.getByText("1 shown").waitFor();
-    await rows.getByText("404 refused").waitFor();
+    await rows.getByText("404 unknown model").waitFor();
     assert.equal(await addressOf(page), `/admin/requests?key=${id}&status=error`);
     await page.reload();
     await page.getByText("1 shown").waitFor();
@@ -165,6 +165,30 @@ test("the overview draws what was used, tells who used it, and says the same as 
   });
 });
 
+test("errors are told apart by their reasons, which lead to the requests", async () => {
+  const { key, id } = await stage();
+  await chatAs(key, "beta", 200);
+  await chatAs(key, "unknown-model", 404);
+  await api.recorded(1, { key: id, reason: "model_not_found" });
+  await withPage(browser, {}, async (page) => {
+    await logIn(page, "Client keys");
+    await page.getByRole("link", { name: "Usage of traced" }).click();
+    await page.getByRole("button", { name: "By reason" }).click();
+    const table = page.getByRole("table", { name: "By reason" });
+    const row = table.getByRole("row").filter({ hasText: "unknown model" });
+    await row.waitFor();
+    assert.deepEqual(await row.getByRole("cell").allTextContents(), ["1"]);
+    await row.getByRole("link").click();
+    await page.getByText("1 shown").waitFor();
+    assert.equal(await page.getByLabel("Reason", { exact: true }).inputValue(), "model_not_found");
+    assert.equal(await addressOf(page), `/admin/requests?key=${id}&reason=model_not_found`);
+
+    await page.goto(`${GATEWAY_URL}/admin/overview?channel=ch_1&group=reason`);
+    await page.getByRole("button", { name: "By model" }).waitFor();
+    assert.equal(await page.getByRole("button", { name: "By reason" }).count(), 0);
+  });
+});
+
 test("what needs attention is on the first page, with why and for how long", async () => {
   await api.createChannel({
     name: "Tired",
@@ -223,7 +247,7 @@ test("a key shows what is used of its limits and when it was used last", async (
 });
 
 test("prices are typed in dollars and kept to the micro-dollar; the ledger can be switched off", async () => {
-  await withPage(browser, { refused: [400] }, async (page) => {
+  await withPage(browser, { refused: [400, 412] }, async (page) => {
     await logIn(page, "Settings");
     const prices = page.getByRole("form", { name: "Prices" });
     await prices.getByRole("button", { name: "Add model" }).click();
@@ -247,6 +271,39 @@ test("prices are typed in dollars and kept to the micro-dollar; the ledger can b
   const { prompt, completion } = settings.prices["gpt-4o"];
   assert.deepEqual([prompt, completion], [2_500_000, 100_000]);
   assert.deepEqual([settings.ledger, settings.request_log_days], [false, 7]);
+});
+
+test("default models and trusted proxies are set in the settings", async () => {
+  await withPage(browser, { refused: [400, 412] }, async (page) => {
+    await logIn(page, "Settings");
+    const models = page.getByRole("form", { name: "Default models" });
+    await models.getByRole("button", { name: "Add row" }).click();
+    await models.getByLabel("Operation").selectOption("moderations");
+    await models.getByRole("button", { name: "Save" }).click();
+    await models.locator(".field__error").getByText("default_models.moderations").waitFor();
+    await models.getByLabel("Model", { exact: true }).fill("omni");
+    await models.getByRole("button", { name: "Save" }).click();
+    await models.getByText("Saved.").waitFor();
+    await models.getByRole("button", { name: "Add row" }).click();
+    const second = models.getByLabel("Operation").nth(1);
+    assert.ok(!(await second.locator("option").allTextContents()).includes("moderations"));
+
+    const proxies = page.getByRole("form", { name: "Reverse proxies" });
+    const networks = proxies.getByLabel("Trusted proxies");
+    await networks.fill("10.1.2.3/8\nlocalhost");
+    await proxies.getByRole("button", { name: "Save" }).click();
+    await proxies.locator(".field__error").getByText("trusted_proxies[1] must be").waitFor();
+    assert.equal(await networks.getAttribute("aria-invalid"), "true");
+    await networks.fill(" 10.1.2.3/8\n\nfd00::/8 ");
+    await proxies.getByRole("button", { name: "Save" }).click();
+    await proxies.getByText("Saved.").waitFor();
+    // As the gateway writes them; what is typed elsewhere stays.
+    assert.equal(await networks.inputValue(), "10.0.0.0/8\nfd00::/8");
+    assert.equal(await models.getByLabel("Operation").count(), 2);
+  });
+  const { default_models, trusted_proxies } = await api.settings();
+  assert.deepEqual(default_models, { moderations: "omni" });
+  assert.deepEqual(trusted_proxies, ["10.0.0.0/8", "fd00::/8"]);
 });
 
 test("a channel's own prices are kept with it", async () => {

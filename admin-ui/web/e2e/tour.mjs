@@ -56,12 +56,14 @@ export async function tour(page, { channelId, key }, look) {
   await page.locator(".rows").waitFor();
   await look("routing");
   await at("settings");
-  await page.locator("textarea").waitFor();
+  await page.locator("section textarea").waitFor();
   await page.locator(".prices .input").first().waitFor();
   await page.waitForFunction(() => !document.querySelector(".facts").textContent.includes("…"));
   await look("settings");
-  await page.locator("textarea").fill('{"version":1,"channels":[],"keys":[],"settings":{}}');
-  await page.locator(".section:has(textarea) .button").last().click();
+  await page
+    .locator("section textarea")
+    .fill('{"version":1,"channels":[],"keys":[],"settings":{}}');
+  await page.locator("section:has(textarea) .button").last().click();
   await page.locator("dialog .changes").waitFor();
   await look("import");
 }

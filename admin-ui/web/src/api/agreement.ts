@@ -2,6 +2,7 @@
 //! does not compile.
 
 import type * as wire from "../../generated/schema";
+import type { Messages } from "../i18n";
 import type * as past from "./ledger";
 import type * as ours from "./types";
 
@@ -31,4 +32,6 @@ export type Agreement = [
   Agrees<Given<wire.UsageRow>, past.UsageRow>,
   Agrees<Given<wire.RequestPage>, past.RequestPage>,
   Agrees<Given<wire.Allowance>, past.Allowance>,
+  // Every reason has a text.
+  Agrees<`reason.${wire.Reason}`, keyof Messages>,
 ];

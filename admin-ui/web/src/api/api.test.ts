@@ -123,6 +123,17 @@ describe("fieldProblems", () => {
     });
   });
 
+  it("finds what is wrong inside the settings", () => {
+    const told =
+      "The configuration is not valid: `settings.default_models.moderations` must not be empty; `settings.trusted_proxies[1]` must be an IP address.";
+    expect(fieldProblems(refused(told))).toEqual({
+      settings: [
+        "settings.default_models.moderations must not be empty",
+        "settings.trusted_proxies[1] must be an IP address",
+      ],
+    });
+  });
+
   it.each([
     null,
     { kind: "network" as const },

@@ -13,6 +13,8 @@ const usageRow = record({
   model: nullable(text),
   channel: nullable(named),
   key: nullable(named),
+  /** Why requests have no answer, as a code. */
+  reason: nullable(text),
   requests: number,
   errors: number,
   prompt_tokens: number,
@@ -25,7 +27,9 @@ const usageRow = record({
 export type UsageRow = Read<typeof usageRow>;
 export const parseUsage = data(usageRow);
 
-export const GROUPS = ["model", "channel", "key"] as const;
+/** What usage can be limited to, and grouped by. */
+export const SUBJECTS = ["model", "channel", "key"] as const;
+export const GROUPS = [...SUBJECTS, "reason"] as const;
 export type Grouping = (typeof GROUPS)[number];
 
 export interface UsageQuestion {

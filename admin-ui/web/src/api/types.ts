@@ -170,6 +170,10 @@ const config = record({
     request_log_rows: or(number, 100_000),
     request_log_days: or(number, 30),
     prices,
+    /** By operation, as its path below `/v1/`. */
+    default_models: or(dictionary(text), {}),
+    /** IP addresses and networks. */
+    trusted_proxies: or(list(text), []),
   }),
 });
 export type Settings = Read<typeof config>["settings"];

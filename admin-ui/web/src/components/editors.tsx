@@ -4,7 +4,7 @@ import type { ComponentChildren } from "preact";
 import { t } from "../i18n";
 import { Field } from "./fields";
 import { Icon } from "./icons";
-import { addedTo, type Pair, pair } from "./pairs";
+import { addedTo, namesFor, type Pair, pair } from "./pairs";
 
 interface ListEditorProps {
   label: string;
@@ -87,13 +87,15 @@ interface MapEditorProps {
   hint?: string;
   nameLabel: string;
   valueLabel: string;
+  /** The only names there are, each for one row; without them, any name. */
+  names?: readonly string[];
   pairs: Pair[];
   errors?: string[] | undefined;
   onChange: (pairs: Pair[]) => void;
 }
 
 export function MapEditor(props: MapEditorProps) {
-  const { label, hint, nameLabel, valueLabel, pairs, errors, onChange } = props;
+  const { label, hint, nameLabel, valueLabel, names, pairs, errors, onChange } = props;
   function edit(row: number, change: Partial<Pair>) {
     onChange(pairs.map((one) => (one.row === row ? { ...one, ...change } : one)));
   }
@@ -103,14 +105,29 @@ export function MapEditor(props: MapEditorProps) {
         <div class="pairs">
           {pairs.map(({ row, name, value }) => (
             <div class="pairs__row" key={row}>
-              <input
-                class="input input--code"
-                aria-label={nameLabel}
-                placeholder={nameLabel}
-                value={name}
-                spellcheck={false}
-                onInput={(event) => edit(row, { name: event.currentTarget.value })}
-              />
+              {names === undefined ? (
+                <input
+                  class="input input--code"
+                  aria-label={nameLabel}
+                  placeholder={nameLabel}
+                  value={name}
+                  spellcheck={false}
+                  onInput={(event) => edit(row, { name: event.currentTarget.value })}
+                />
+              ) : (
+                <select
+                  class="input input--code"
+                  aria-label={nameLabel}
+                  value={name}
+                  onChange={(event) => edit(row, { name: event.currentTarget.value })}
+                >
+                  {["", ...namesFor(name, names, pairs)].map((one) => (
+                    <option key={one} value={one}>
+                      {one === "" ? nameLabel : one}
+                    </option>
+                  ))}
+                </select>
+              )}
               <Icon name="arrow" />
               <input
                 class="input input--code"

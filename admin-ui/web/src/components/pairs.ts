@@ -1,5 +1,13 @@
 //! Lists and maps of short texts while they are edited. Pure.
 
+/** One text a line; blanks around it and empty lines mean nothing. */
+export function linesOf(text: string): string[] {
+  return text
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "");
+}
+
 /** Lines, commas and blanks separate; what is there already is not taken twice. */
 export function addedTo(values: string[], typed: string): string[] {
   return [...new Set([...values, ...typed.split(/[\s,;]+/).filter((one) => one !== "")])];
@@ -22,6 +30,12 @@ export function pairsOf(map: Record<string, string>): Pair[] {
 export function pair(name: string, value: string): Pair {
   rows += 1;
   return { row: rows, name, value };
+}
+
+/** The names that a row can have: its own, also one that is not known here, and those of no other row. */
+export function namesFor(own: string, names: readonly string[], pairs: readonly Pair[]): string[] {
+  const free = names.filter((one) => one === own || pairs.every(({ name }) => name !== one));
+  return own === "" || free.includes(own) ? free : [own, ...free];
 }
 
 /** Rows with nothing in them mean nothing. */

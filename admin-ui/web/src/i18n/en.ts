@@ -317,6 +317,17 @@ export const en = {
   "limits.session_affinity": "Keep a session with one channel",
   "limits.session_affinity.hint":
     "Keeps the upstream's prompt cache warm for requests that name a session or user.",
+  "defaults.title": "Default models",
+  "defaults.text":
+    "For requests that name no model. Where there is no default, moderations, images and responses with a stored prompt go to channels that serve every model; all other requests must name a model.",
+  "defaults.models": "Models by operation",
+  "defaults.operation": "Operation",
+  "proxies.title": "Reverse proxies",
+  "proxies.text":
+    "Failed logins are counted by client address. Behind a reverse proxy, all clients appear to have the proxy's address unless the proxy is trusted here.",
+  "proxies.trusted": "Trusted proxies",
+  "proxies.trusted.hint":
+    "IP addresses or networks such as 10.0.0.0/8, one per line, at most 100. List only proxies that set X-Forwarded-For or Forwarded, and no network from which clients connect directly.",
 
   "export.title": "Export",
   "export.text":

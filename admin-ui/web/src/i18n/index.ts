@@ -32,6 +32,16 @@ export function chooseLanguage(next: Language): void {
   writePreference("language", next);
 }
 
+/** The reasons that have a text: all that the API knows. */
+export const REASONS = Object.keys(en).flatMap((name) =>
+  name.startsWith("reason.") ? [name.slice("reason.".length) as ReasonName] : [],
+);
+type ReasonName = keyof Messages extends infer Name
+  ? Name extends `reason.${infer Reason}`
+    ? Reason
+    : never
+  : never;
+
 /** A word of the API in the reader's language; one that only a newer gateway knows, as it is. */
 export function word(kind: "end" | "outcome" | "reason", said: string): string {
   const texts: Readonly<Record<string, unknown>> = t.value;

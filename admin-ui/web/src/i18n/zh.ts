@@ -310,6 +310,17 @@ export const zh: Messages = {
   "limits.max_request_bytes.hint": "1,024 到 67,108,864。",
   "limits.session_affinity": "同一会话固定使用一个渠道",
   "limits.session_affinity.hint": "对带有会话或用户标识的请求，可提高上游提示缓存命中率。",
+  "defaults.title": "默认模型",
+  "defaults.text":
+    "用于未指定模型的请求。未设默认模型时，内容审核、图像以及引用已存储提示的 responses 请求会发往提供所有模型的渠道，其他请求必须指定模型。",
+  "defaults.models": "各接口的默认模型",
+  "defaults.operation": "接口",
+  "proxies.title": "反向代理",
+  "proxies.text":
+    "登录失败次数按客户端地址统计。网关位于反向代理之后时，所有客户端都显示为代理的地址，除非在此信任该代理。",
+  "proxies.trusted": "受信任的代理",
+  "proxies.trusted.hint":
+    "IP 地址或网段（如 10.0.0.0/8），每行一个，最多 100 个。只填写会设置 X-Forwarded-For 或 Forwarded 的代理，不要填写客户端直接连接所在的网段。",
 
   "export.title": "导出",
   "export.text": "将渠道、客户端密钥和设置导出为一个 JSON 文件。客户端密钥仅以哈希形式导出。",

@@ -53,7 +53,7 @@ export function sumsOf(rows: readonly UsageRow[]): Sums {
   return sums;
 }
 
-/** A model, channel or key with its rows. `id` is `null` for what has none: no channel was asked, or
+/** A model, channel, key or reason with its rows. `id` is `null` for what has none: no channel was asked, or
  * nobody serves the model. */
 export interface Member {
   id: string | null;
@@ -80,8 +80,8 @@ export function membersOf(rows: readonly UsageRow[], group: Grouping): Member[] 
 }
 
 function identity(row: UsageRow, group: Grouping): { id: string | null; name: string | null } {
-  if (group === "model") {
-    const known = row.model === "" ? null : row.model;
+  if (group === "model" || group === "reason") {
+    const known = row[group] === "" ? null : row[group];
     return { id: known, name: known };
   }
   return row[group] ?? { id: null, name: null };

@@ -23,6 +23,7 @@ function row(change: Partial<UsageRow>): UsageRow {
     model: null,
     channel: null,
     key: null,
+    reason: null,
     requests: 1,
     errors: 0,
     prompt_tokens: 0,
@@ -73,6 +74,19 @@ describe("membersOf", () => {
     expect(sumsOf(rows).requests).toBe(15);
     expect(errorRate(sumsOf(rows))).toBe(0.2);
     expect(errorRate({ requests: 0, errors: 0 })).toBe(0);
+  });
+
+  it("takes reasons by their codes", () => {
+    const rows = [
+      row({ reason: "budget_daily", errors: 1 }),
+      row({ reason: "unknown_path", requests: 2, errors: 2 }),
+      row({ reason: "budget_daily", requests: 4, errors: 4, bucket: "2026-11-23T09:00:00Z" }),
+    ];
+    const members = membersOf(rows, "reason");
+    expect(members.map(({ id, sums }) => [id, sums.errors])).toEqual([
+      ["budget_daily", 5],
+      ["unknown_path", 2],
+    ]);
   });
 
   it("tells channels and keys of one name apart by their ids", () => {

@@ -12,6 +12,7 @@ import {
   formatPercent,
   formatUsd,
   t,
+  word,
 } from "../i18n";
 import type { Query } from "../router";
 import {
@@ -22,6 +23,7 @@ import {
   type Member,
   membersOf,
   type Range,
+  type Sums,
   seriesOf,
   sumsOf,
 } from "./figures";
@@ -50,13 +52,16 @@ export function UsageCharts({ shown }: { shown: Shown }) {
   const { times } = range;
   const members = membersOf(parts, group);
   const sums = sumsOf(whole);
-  const bars = (value: (row: UsageRow) => number) => {
+  // Reasons are those of errors: nothing else can be told apart by them.
+  const bars = (value: (row: UsageRow) => number, isSplit = group !== "reason") => {
     const line = lineOf(whole, times, value);
     return {
       ...frameOf(range),
       kind: "bars" as const,
-      values: seriesOf(members, times, value),
-      swatches: members.slice(0, COLOURED + 1).map((_, index) => swatch(index)),
+      values: isSplit ? seriesOf(members, times, value) : [line.map((one) => one ?? 0)],
+      swatches: isSplit
+        ? members.slice(0, COLOURED + 1).map((_, index) => swatch(index))
+        : ["series-rest"],
       figureOf: (whole: string, one: (value: number) => string) => (index: number | null) => (
         <span class="chart__number">{index === null ? whole : one(line[index] ?? 0)}</span>
       ),
@@ -64,7 +69,7 @@ export function UsageCharts({ shown }: { shown: Shown }) {
   };
   const charts = {
     requests: bars((row) => row.requests),
-    errors: bars((row) => row.errors),
+    errors: bars((row) => row.errors, true),
     tokens: bars(total),
     cost: bars((row) => row.cost_micro_usd),
   };
@@ -147,6 +152,24 @@ function Latency({ title, of, shown: { range, whole } }: LatencyProps) {
   );
 }
 
+const CELLS = {
+  requests: ({ requests }: Sums) => formatCount(requests),
+  errors: (sums: Sums) =>
+    sums.errors === 0 ? "0" : `${formatCount(sums.errors)} (${formatPercent(errorRate(sums))})`,
+  tokensIn: ({ prompt }: Sums) => formatCount(prompt),
+  tokensOut: ({ completion }: Sums) => formatCount(completion),
+  cost: ({ costMicroUsd }: Sums) => formatUsd(costMicroUsd),
+};
+type Column = keyof typeof CELLS;
+
+/** Of reasons only the errors are counted. */
+function columnsOf(group: Grouping, hasCost: boolean): readonly Column[] {
+  if (group === "reason") {
+    return ["errors"];
+  }
+  return ["requests", "errors", "tokensIn", "tokensOut", ...(hasCost ? (["cost"] as const) : [])];
+}
+
 interface MembersProps {
   shown: Shown;
   /** Filters of the page, for the links to the requests. */
@@ -157,9 +180,11 @@ export function Members({ shown: { parts, group, whole }, filters }: MembersProp
   const m = t.value;
   const members = membersOf(parts, group);
   const all = sumsOf(whole);
-  const hasCost = all.costMicroUsd > 0;
-  const columns = ["requests", "errors", "tokensIn", "tokensOut", ...(hasCost ? ["cost"] : [])];
+  const columns = columnsOf(group, all.costMicroUsd > 0);
   const label = m[`usage.by.${group}`];
+  if (members.length === 0) {
+    return <p class="members__none muted">{m["usage.noMembers"]}</p>;
+  }
   return (
     <table class="table members" role="table" aria-label={label}>
       <thead role="rowgroup">
@@ -169,7 +194,7 @@ export function Members({ shown: { parts, group, whole }, filters }: MembersProp
           </th>
           {columns.map((column) => (
             <th key={column} scope="col" role="columnheader" class="number">
-              {m[`usage.${column}` as "usage.requests"]}
+              {m[`usage.${column}`]}
             </th>
           ))}
         </tr>
@@ -183,25 +208,11 @@ export function Members({ shown: { parts, group, whole }, filters }: MembersProp
                 <MemberName member={member} group={group} filters={filters} />
               </span>
             </th>
-            <td role="cell" data-label={m["usage.requests"]} class="number">
-              {formatCount(member.sums.requests)}
-            </td>
-            <td role="cell" data-label={m["usage.errors"]} class="number">
-              {member.sums.errors === 0
-                ? "0"
-                : `${formatCount(member.sums.errors)} (${formatPercent(errorRate(member.sums))})`}
-            </td>
-            <td role="cell" data-label={m["usage.tokensIn"]} class="number">
-              {formatCount(member.sums.prompt)}
-            </td>
-            <td role="cell" data-label={m["usage.tokensOut"]} class="number">
-              {formatCount(member.sums.completion)}
-            </td>
-            {hasCost && (
-              <td role="cell" data-label={m["usage.cost"]} class="number">
-                {formatUsd(member.sums.costMicroUsd)}
+            {columns.map((column) => (
+              <td key={column} role="cell" data-label={m[`usage.${column}`]} class="number">
+                {group === "reason" ? formatCount(member.sums.errors) : CELLS[column](member.sums)}
               </td>
-            )}
+            ))}
           </tr>
         ))}
       </tbody>
@@ -223,7 +234,7 @@ function MemberName({
   }
   return (
     <Link page="requests" query={{ ...filters, [group]: id }} class="table__link">
-      {name}
+      {group === "reason" ? word(group, id) : name}
     </Link>
   );
 }

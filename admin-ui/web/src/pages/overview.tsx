@@ -1,7 +1,14 @@
 //! The first page: how everything fares, what needs attention, and usage over time.
 import { allowance, listChannels, listKeys, status, usage } from "../api/client";
 import type { Result } from "../api/failure";
-import { type Allowance, GROUPS, type Grouping, LIMITS, type UsageRow } from "../api/ledger";
+import {
+  type Allowance,
+  GROUPS,
+  type Grouping,
+  LIMITS,
+  SUBJECTS,
+  type UsageRow,
+} from "../api/ledger";
 import type { ClientKey } from "../api/types";
 import { setClock } from "../clock";
 import { Icon } from "../components/icons";
@@ -78,7 +85,7 @@ async function loadSlow(): Promise<Result<Slow>> {
 
 /** The filters of this page that the API knows under the same names. */
 function filtersOf(asked: Query): Query {
-  return Object.fromEntries(GROUPS.flatMap((name) => (asked[name] ? [[name, asked[name]]] : [])));
+  return Object.fromEntries(SUBJECTS.flatMap((name) => (asked[name] ? [[name, asked[name]]] : [])));
 }
 
 async function loadUsage(
@@ -153,8 +160,10 @@ function Usage({ keys }: { keys: ClientKey[] }) {
   const m = t.value;
   const asked = query.value;
   const rangeName = RANGES.find((name) => name === asked["range"]) ?? "24h";
-  const group = GROUPS.find((name) => name === asked["group"]) ?? "model";
   const filters = filtersOf(asked);
+  // Reasons are counted for all models and channels together.
+  const groups = filters["model"] || filters["channel"] ? SUBJECTS : GROUPS;
+  const group = groups.find((name) => name === asked["group"]) ?? "model";
   const { data, failure, loading, reload } = useResource(
     () => loadUsage(rangeName, group, filters),
     SLOW_EVERY_MS,
@@ -171,7 +180,7 @@ function Usage({ keys }: { keys: ClientKey[] }) {
           <Segments
             label={m["usage.group"]}
             value={group}
-            options={GROUPS.map((name) => [name, m[`usage.by.${name}`]] as const)}
+            options={groups.map((name) => [name, m[`usage.by.${name}`]] as const)}
             onChange={(value) => ask({ group: value === "model" ? "" : value })}
           />
           <Segments
@@ -208,7 +217,7 @@ function Filters({ filters, keys }: { filters: Query; keys: ClientKey[] }) {
   const m = t.value;
   return (
     <>
-      {GROUPS.map((name) => {
+      {SUBJECTS.map((name) => {
         const value = filters[name];
         if (value === undefined) {
           return null;

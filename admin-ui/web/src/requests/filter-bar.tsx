@@ -4,7 +4,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect, useId } from "preact/hooks";
 import type { Channel, ClientKey } from "../api/types";
 import { servedModels } from "../api/types";
-import { t } from "../i18n";
+import { REASONS, t } from "../i18n";
 import { ask, query } from "../router";
 import { ENDS, FILTERS, STATUSES, setOf, TIMES } from "./filters";
 
@@ -31,6 +31,11 @@ export function FilterBar({ channels, keys }: FilterBarProps) {
         label={m["requests.end"]}
         options={ENDS.map((one) => [one, m[`end.${one}`]] as const)}
       />
+      <Choice
+        name="reason"
+        label={m["requests.reason"]}
+        options={REASONS.map((one) => [one, m[`reason.${one}`]] as const)}
+      />
       <ModelFilter names={[...new Set(channels.flatMap(servedModels))].sort()} />
       <Choice name="channel" label={m["routing.channel"]} options={named(channels)} />
       <Choice name="key" label={m["usage.key"]} options={named(keys)} />
@@ -53,7 +58,7 @@ export function FilterBar({ channels, keys }: FilterBarProps) {
 }
 
 interface ChoiceProps {
-  name: "status" | "end" | "channel" | "key" | "time";
+  name: "status" | "end" | "reason" | "channel" | "key" | "time";
   label: string;
   options: readonly (readonly [value: string, text: string])[];
 }

@@ -99,5 +99,7 @@ describe("filters", () => {
 
   it("are those that are set", () => {
     expect(setOf({ key: "ck_1", other: "x" })).toEqual({ key: "ck_1" });
+    const reason = { reason: "budget_daily" };
+    expect([setOf(reason), questionOf(reason, 0)]).toEqual([reason, reason]);
   });
 });

@@ -47,6 +47,23 @@ it("tells what is new, gone and different", () => {
   ]);
 });
 
+it("shows default models and trusted proxies, also when the import leaves them out", () => {
+  const settings = { max_attempts: 10, default_models: { rerank: "r" }, trusted_proxies: ["::1"] };
+  const change = (next: object) => {
+    const [one] = diff({ settings }, { settings: next });
+    return one?.members.map(({ name, before, after }) => [name, before, after]);
+  };
+  expect(change({ ...settings, default_models: { rerank: "s" }, trusted_proxies: [] })).toEqual([
+    ["default_models", '{"rerank":"r"}', '{"rerank":"s"}'],
+    ["trusted_proxies", '["::1"]', "[]"],
+  ]);
+  expect(change({ max_attempts: 10 })).toEqual([
+    ["default_models", '{"rerank":"r"}', "{}"],
+    ["trusted_proxies", '["::1"]', "[]"],
+  ]);
+  expect(diff({ settings: { prices: {} } }, { settings: {} })).toEqual([]);
+});
+
 it("takes anything for a document, since the gateway judges it", () => {
   expect(diff(document, null)).toHaveLength(3);
   expect(diff(null, [])).toEqual([]);

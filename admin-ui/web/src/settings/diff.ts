@@ -15,7 +15,8 @@ const IGNORED = new Set(["created_at", "updated_at", "id"]);
 
 export function diff(before: unknown, after: unknown): Change[] {
   const [old, next] = [fields(before), fields(after)];
-  const settings = members(fields(old["settings"]), fields(next["settings"]));
+  const inForce = fields(old["settings"]);
+  const settings = members(inForce, { ...emptied(inForce), ...fields(next["settings"]) });
   return [
     ...compare("channel", old["channels"], next["channels"]),
     ...compare("key", old["keys"], next["keys"]),
@@ -55,6 +56,15 @@ function members(before: Fields, after: Fields): Change["members"] {
     .filter((name) => !IGNORED.has(name))
     .map((name) => ({ name, before: told(before[name]), after: told(after[name]) }))
     .filter((one) => one.before !== one.after);
+}
+
+/** Lists and tables of the settings as they are after an import that leaves them out. */
+function emptied(settings: Fields): Fields {
+  return Object.fromEntries(
+    Object.entries(settings)
+      .filter(([, value]) => typeof value === "object" && value !== null)
+      .map(([name, value]) => [name, Array.isArray(value) ? [] : {}]),
+  );
 }
 
 /** A value to compare and to show. A secret is neither: its hint and id stand for it. */

@@ -1,13 +1,17 @@
-//! The gateway's own settings as forms: limits of requests, the ledger, prices. Each is saved by itself.
+//! The gateway's own settings as forms: limits of requests, default models, trusted proxies, the ledger, prices. Each
+//! is saved by itself.
 import { type Signal, useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { numberOf } from "../channels/draft";
-import { Switch, TextField } from "../components/fields";
+import { MapEditor } from "../components/editors";
+import { Field, Switch, TextField } from "../components/fields";
 import { FailureNotice, Notice } from "../components/notice";
+import { linesOf, mapOf, pairsOf } from "../components/pairs";
 import { PricesEditor } from "../components/prices-editor";
 import { ConflictDialog } from "../conflict/conflict-dialog";
 import { t } from "../i18n";
 import { useResource } from "../resource";
+import { OPERATIONS } from "./operations";
 import { pricesOf, rowsOf } from "./prices";
 import { type Loaded, loadSettings, useSaving } from "./save";
 
@@ -16,7 +20,7 @@ const LEDGER_NUMBERS = ["request_log_rows", "request_log_days"] as const;
 
 interface FormProps {
   loaded: Loaded;
-  onSaved: () => void;
+  onSaved: (now: Loaded) => void;
   onReload: () => void;
 }
 
@@ -88,6 +92,74 @@ function LimitsForm({ loaded, onSaved, onReload }: FormProps) {
   );
 }
 
+function DefaultModelsForm({ loaded, onSaved, onReload }: FormProps) {
+  const m = t.value;
+  const pairs = useSignal(pairsOf(loaded.settings.default_models));
+  const saving = useSaving(loaded, onSaved, onReload);
+  return (
+    <SettingsForm
+      title={m["defaults.title"]}
+      text={m["defaults.text"]}
+      saving={saving}
+      onReload={onReload}
+      onSave={() => saving.save({ default_models: mapOf(pairs.value) })}
+    >
+      <MapEditor
+        label={m["defaults.models"]}
+        nameLabel={m["defaults.operation"]}
+        valueLabel={m["usage.model"]}
+        names={OPERATIONS}
+        pairs={pairs.value}
+        errors={saving.problemsOf("default_models")}
+        onChange={(next) => {
+          pairs.value = next;
+        }}
+      />
+    </SettingsForm>
+  );
+}
+
+function ProxiesForm({ loaded, onSaved, onReload }: FormProps) {
+  const m = t.value;
+  const text = useSignal(loaded.settings.trusted_proxies.join("\n"));
+  const saving = useSaving(
+    loaded,
+    (now) => {
+      text.value = now.settings.trusted_proxies.join("\n");
+      onSaved(now);
+    },
+    onReload,
+  );
+  return (
+    <SettingsForm
+      title={m["proxies.title"]}
+      text={m["proxies.text"]}
+      saving={saving}
+      onReload={onReload}
+      onSave={() => saving.save({ trusted_proxies: linesOf(text.value) })}
+    >
+      <Field
+        label={m["proxies.trusted"]}
+        hint={m["proxies.trusted.hint"]}
+        errors={saving.problemsOf("trusted_proxies")}
+      >
+        {(ties) => (
+          <textarea
+            {...ties}
+            class="input input--code"
+            rows={3}
+            value={text.value}
+            spellcheck={false}
+            onInput={(event) => {
+              text.value = event.currentTarget.value;
+            }}
+          />
+        )}
+      </Field>
+    </SettingsForm>
+  );
+}
+
 function LedgerForm({ loaded, onSaved, onReload }: FormProps) {
   const m = t.value;
   const typed = useTyped(LEDGER_NUMBERS, loaded);
@@ -152,7 +224,13 @@ function PricesForm({ loaded, onSaved, onReload }: FormProps) {
   );
 }
 
-const FORMS = { limits: LimitsForm, ledger: LedgerForm, prices: PricesForm };
+const FORMS = {
+  limits: LimitsForm,
+  defaults: DefaultModelsForm,
+  proxies: ProxiesForm,
+  ledger: LedgerForm,
+  prices: PricesForm,
+};
 
 interface SettingsFormProps {
   title: string;

@@ -49,6 +49,39 @@ it("takes over a channel that came in between, and other settings as well", asyn
   expect(state.settings).toEqual({ ...SETTINGS, total_timeout_ms: 60_000, max_attempts: 3 });
 });
 
+it("changes default models and trusted proxies, each without the other", async () => {
+  const both = { default_models: { moderations: "omni" }, trusted_proxies: ["10.0.0.0/8"] };
+  const state = gateway({ ...SETTINGS, ...both });
+  const base = await loaded();
+  expect(base.settings).toMatchObject(both);
+  const change = { trusted_proxies: ["10.0.0.0/8", "::1"] };
+  const result = await saveSettings(base, change);
+  if (!result.ok || result.value.kind !== "saved") {
+    throw new Error("not saved");
+  }
+  expect(state.settings).toEqual({ ...SETTINGS, ...both, ...change });
+  expect(result.value.now.settings).toMatchObject({ ...both, ...change });
+  await saveSettings(result.value.now, { default_models: {} });
+  expect(state.settings).toEqual({ ...SETTINGS, default_models: {}, ...change });
+});
+
+it("asks when default models or trusted proxies were changed meanwhile", async () => {
+  const state = gateway({ ...SETTINGS, default_models: {}, trusted_proxies: [] });
+  const base = await loaded();
+  const theirs = { default_models: { rerank: "r" }, trusted_proxies: ["::1"] };
+  Object.assign(state, { revision: 5, settings: { ...SETTINGS, ...theirs } });
+  for (const change of [{ default_models: { moderations: "m" } }, { trusted_proxies: ["::2"] }]) {
+    const result = await saveSettings(base, change);
+    expect(result).toMatchObject({ ok: true, value: { kind: "conflict" } });
+  }
+  expect(state.writes).toBe(0);
+});
+
+it("reads settings of a gateway without default models and trusted proxies", async () => {
+  gateway(SETTINGS);
+  expect((await loaded()).settings).toMatchObject({ default_models: {}, trusted_proxies: [] });
+});
+
 it("asks when the very member was changed meanwhile, and overwrites when told to", async () => {
   const state = gateway(SETTINGS);
   const base = await loaded();

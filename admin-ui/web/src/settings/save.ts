@@ -65,7 +65,7 @@ export async function saveSettings(
 }
 
 /** Saving a part of the settings: what is going on and what is wrong with which field. */
-export function useSaving(loaded: Loaded, onSaved: () => void, onReload: () => void) {
+export function useSaving(loaded: Loaded, onSaved: (now: Loaded) => void, onReload: () => void) {
   const busy = useSignal(false);
   const isSaved = useSignal(false);
   const failure = useSignal<Failure | null>(null);
@@ -88,9 +88,11 @@ export function useSaving(loaded: Loaded, onSaved: () => void, onReload: () => v
     if (result.ok && result.value.kind === "saved") {
       const { now } = result.value;
       isSaved.value = true;
-      if (Object.keys(changedMembers({ ...now.settings }, { ...members })).length === 0) {
+      const others = changedMembers({ ...now.settings }, { ...members });
+      // The gateway may write in another way what was saved here.
+      if (Object.keys(others).every((name) => name in typed.value)) {
         base.value = now;
-        onSaved();
+        onSaved(now);
       } else {
         // Others have changed what was not touched here: it is not shown any more as it was.
         onReload();
