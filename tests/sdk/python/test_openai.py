@@ -151,8 +151,9 @@ def test_upstream_that_fails_before_its_first_event_goes_unnoticed(client, way):
     text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
     assert text == "word0 word1 word2 word3 word4 "
     assert chunks[-1].choices[0].finish_reason == "stop"
-    # The failover was the gateway's: the package sent one request.
-    assert upstream_calls(model) == 2
+    # The failover was the gateway's: the package sent one request. A reset of a connection that was used before is answered
+    # with one more call on a new one.
+    assert upstream_calls(model) in ((2, 3) if way == "reset" else (2,))
     answer = client.chat.completions.create(model=model, messages=MESSAGES)
     assert answer.choices[0].message.content == "Hello from upstream."
 
