@@ -86,6 +86,8 @@ pub enum Record {
     Health,
     /// How many records of requests were lost since the database did not take them, in decimal digits.
     DroppedRecords,
+    /// What upstreams say which models they have.
+    ModelLists,
 }
 
 impl Record {
@@ -99,6 +101,7 @@ impl Record {
             Self::EndedSessions => "gateway/ended-sessions",
             Self::Health => "gateway/health",
             Self::DroppedRecords => "gateway/dropped-records",
+            Self::ModelLists => "gateway/model-lists",
         }
     }
 }

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use futures_util::stream;
 use gateway_testkit::packed;
 use gateway_testkit::upstream::{Action, Chunk, Rule};
-use gateway_tests::{Reply, Setup, Stage};
+use gateway_tests::{Reply, Setup, Stage, instances_are_single_use};
 use serde_json::json;
 
 use crate::Outcome;
@@ -74,7 +74,13 @@ fn shapes(bytes: usize) -> Vec<(&'static str, Option<&'static str>, Bytes)> {
 
 /// A stage with one instance, and a stream of another key that goes on for `events` tenths of a second.
 async fn stage(events: usize) -> anyhow::Result<(Stage, String)> {
-    let stage = Stage::start_with(&Setup::default().option("--max-instances", "1")).await?;
+    // Where an instance lives for one request, several of them are needed to serve any at once.
+    let instances = if instances_are_single_use() {
+        "16"
+    } else {
+        "1"
+    };
+    let stage = Stage::start_with(&Setup::default().option("--max-instances", instances)).await?;
     stage
         .channel(
             "many",

@@ -1,6 +1,8 @@
 //! What upstreams say they have, of channels that serve every model. Owns the instance's copy of their lists and the
-//! tasks that refresh it. No request waits for it: a list that is missing or old is asked for beside the request that
-//! noticed, and is there for the next one.
+//! tasks that refresh it. No request waits for an upstream: a list that is missing or old is asked for beside the request
+//! that noticed, and is there for the next one, also of another instance: they share the lists in the store.
+
+mod shared;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashMap};
@@ -16,13 +18,18 @@ use http::{HeaderMap, Request};
 use http_body::Body as _;
 
 use super::Gateway;
+use crate::backoff::step_aside;
 use crate::config::snapshot::{Channel, Snapshot};
 use crate::config::validate::MAX_MODELS;
 use crate::joined::Joined;
-use crate::ports::{ProxyPorts, Timeouts};
+use crate::patience::{Patient, store_call};
+use crate::ports::{
+    ProxyPorts, ReadStore as _, Record, StoreError, Swap, Timeouts, WriteStore as _,
+};
 use crate::units::{MIB, Timestamp};
 use crate::wire::model_list::{self, Page};
 use crate::wire::via;
+use shared::{SharedList, SharedLists};
 
 /// The age from which on a list is asked for again.
 const MAX_AGE_MS: u64 = 5 * 60_000;
@@ -36,11 +43,21 @@ const MAX_PAGE_BYTES: usize = MIB;
 const MAX_AT_ONCE: usize = 3;
 /// Channels whose lists are kept.
 const MAX_CHANNELS: usize = 50;
+/// The age from which on the shared lists are read again.
+const SHARED_AFTER_MS: u64 = 2_000;
+/// What a request waits for the shared lists.
+const MAX_READ: Duration = Duration::from_millis(300);
+/// What a task waits for each call of the store.
+const MAX_WRITE: Duration = Duration::from_secs(5);
+/// Other writers that may come in between.
+const MAX_TRIES: usize = 8;
 
 /// The lists, by the channels' ids.
 #[derive(Debug, Default)]
 pub struct Catalog {
     lists: RefCell<HashMap<String, Rc<List>>>,
+    /// When the shared lists were last read.
+    read: Cell<Option<Timestamp>>,
 }
 
 #[derive(Debug, Default)]
@@ -53,6 +70,20 @@ struct List {
     names: RefCell<Rc<BTreeSet<String>>>,
 }
 
+impl List {
+    /// Takes in what was read from the upstream, here or elsewhere. Names that are known stay where there are no new ones.
+    fn take_in(&self, news: Option<&SharedList>) {
+        let Some(news) = news else {
+            return;
+        };
+        self.asked.set(Some(news.asked));
+        if let Some(names) = &news.names {
+            self.is_known.set(true);
+            *self.names.borrow_mut() = Rc::new(names.clone());
+        }
+    }
+}
+
 /// What one channel adds to the list of models.
 pub struct Contribution {
     /// The channel.
@@ -62,21 +93,23 @@ pub struct Contribution {
 }
 
 impl<P: ProxyPorts> Gateway<P> {
-    /// What is known of upstreams whose channels serve every model. Returns at once.
-    pub fn contributions(self: &Rc<Self>, snapshot: &Snapshot) -> Vec<Contribution> {
-        let channels: Vec<&Rc<Channel>> = snapshot
+    /// What is known of upstreams whose channels serve every model. Waits for the store alone, and not for long.
+    pub async fn contributions(self: &Rc<Self>, snapshot: &Snapshot) -> Vec<Contribution> {
+        let channels: Vec<(&Rc<Channel>, String)> = snapshot
             .serving_all()
             .filter(|channel| channel.enabled && !channel.dialect.is_azure())
             .take(MAX_CHANNELS)
+            .filter_map(|channel| Some((channel, address(channel)?)))
             .collect();
+        if channels.is_empty() {
+            return Vec::new();
+        }
+        let shared = self.shared_lists().await;
         let mut lists = self.catalog.lists.borrow_mut();
-        lists.retain(|id, _| channels.iter().any(|channel| channel.id == *id));
+        lists.retain(|id, _| channels.iter().any(|(channel, _)| channel.id == *id));
         let mut contributions = Vec::new();
         let mut refreshed = 0;
-        for channel in channels {
-            let Some(address) = address(channel) else {
-                continue;
-            };
+        for (channel, address) in channels {
             let list = lists.entry(channel.id.clone()).or_default();
             if list.address != address {
                 *list = Rc::new(List {
@@ -84,6 +117,7 @@ impl<P: ProxyPorts> Gateway<P> {
                     ..List::default()
                 });
             }
+            list.take_in(shared.newer(&channel.id, &list.address, list.asked.get()));
             let now = self.ports.now();
             let max_age_ms = if list.is_known.get() {
                 MAX_AGE_MS
@@ -121,18 +155,55 @@ impl<P: ProxyPorts> Gateway<P> {
                 Either::Left((outcome, _)) => outcome,
                 Either::Right(_) => None,
             };
-            match outcome {
-                Some(names) => {
-                    list.is_known.set(true);
-                    *list.names.borrow_mut() = Rc::new(names);
-                }
-                // What was known before stays.
-                None => gateway.ports.line(format_args!(
+            if outcome.is_none() {
+                gateway.ports.line(format_args!(
                     "the models of channel {} could not be read from its upstream",
                     channel.id
-                )),
+                ));
+            }
+            let news = SharedList {
+                address: list.address.clone(),
+                asked: list.asked.get().unwrap_or_default(),
+                names: outcome,
+            };
+            list.take_in(Some(&news));
+            if let Err(error) = gateway.share_list(&channel.id, &news).await {
+                gateway.ports.line(format_args!(
+                    "the models of channel {} could not be shared: {error}",
+                    channel.id
+                ));
             }
         });
+    }
+
+    /// What other instances have learned, unless that was read a moment ago, or the store does not answer.
+    async fn shared_lists(&self) -> SharedLists {
+        let now = self.ports.now();
+        let read = self.catalog.read.get();
+        if read.is_some_and(|read| now.since_ms(read) < SHARED_AFTER_MS) {
+            return SharedLists::default();
+        }
+        self.catalog.read.set(Some(now));
+        let read = store_call(&self.ports, MAX_READ, self.ports.read(Record::ModelLists)).await;
+        SharedLists::parse(read.ok().flatten().as_deref())
+    }
+
+    async fn share_list(&self, channel: &str, list: &SharedList) -> Result<(), StoreError> {
+        let store = Patient::new(&self.ports, MAX_WRITE);
+        for turn in 0..MAX_TRIES {
+            let stored = store.read(Record::ModelLists).await?;
+            let mut lists = SharedLists::parse(stored.as_deref());
+            lists.put(channel, list.clone());
+            let bytes = lists.into_bytes();
+            match store
+                .swap(Record::ModelLists, stored.as_deref(), &bytes)
+                .await?
+            {
+                Swap::Done => return Ok(()),
+                Swap::Conflict => step_aside(&self.ports, turn).await,
+            }
+        }
+        Err(StoreError("others write all the time".to_owned()))
     }
 
     async fn whole_list(

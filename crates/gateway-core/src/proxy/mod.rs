@@ -156,7 +156,7 @@ where
     match route {
         Route::Health => Ok(health()),
         Route::Models => {
-            let contributions = gateway.contributions(&snapshot);
+            let contributions = gateway.contributions(&snapshot).await;
             models::list(&snapshot, client, &contributions, asked)
         }
         Route::Model(id) => match models::one(&snapshot, client, &id, asked) {

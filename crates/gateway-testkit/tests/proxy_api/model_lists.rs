@@ -169,3 +169,20 @@ fn an_upstream_without_an_end_costs_little() {
     assert_eq!(stage.ports.upstream().open_bodies(), 0);
     assert_eq!(stage.calls().len(), 2);
 }
+
+#[test]
+fn an_instance_knows_the_lists_that_another_one_has_read() {
+    let stage = Stage::new(vec![channel("all", 1)]);
+    stage.upstream(|_| FakeReply::json(200, r#"["gemini"]"#));
+    stage.send(get("/v1/models"));
+    stage.ports.run_background();
+    let second = stage.another_instance();
+    assert_eq!(ids(&second.send(get("/v1/models"))), ["gemini"]);
+    second.ports.run_background();
+    assert_eq!(stage.calls().len(), 1, "the upstream was asked once");
+    // A store that fails costs the list of others, not the answer.
+    let third = stage.another_instance();
+    third.chat(r#"{"model":"m"}"#);
+    stage.ports.store().break_reads(true);
+    assert_eq!(ids(&third.send(get("/v1/models"))).len(), 0);
+}

@@ -181,7 +181,16 @@ fn compare_with_the_upstream(stage: &Stage, ledger: &Connection) -> Outcome {
     let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {
         let model: String = row.get(0)?;
-        assert_eq!(row.get::<_, i64>(1)?, calls[&model], "attempts for {model}");
+        let attempts: i64 = row.get(1)?;
+        if model == "resets" {
+            // A kept connection that is reset is called once more within the same attempt.
+            assert!(
+                (attempts..=2 * attempts).contains(&calls[&model]),
+                "{model}: {attempts} attempts"
+            );
+        } else {
+            assert_eq!(attempts, calls[&model], "attempts for {model}");
+        }
         if let Some(count) = whole.get(model.as_str()) {
             let (prompt, completion) = if model == "embed" { (5, 0) } else { (9, 5) };
             assert_eq!(row.get::<_, i64>(2)?, count * prompt, "{model}");
