@@ -11,7 +11,8 @@ use bytes::Bytes;
 use futures_util::future::{self, Either};
 use gateway_core::ports::{Clock as _, SendError, SendErrorKind, Timeouts, Upstream};
 use gateway_core::units::Timestamp;
-use http::StatusCode;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body::{Body, Frame};
 use js_sys::Uint8Array;
 use wasm_bindgen::{JsCast as _, JsValue};
@@ -144,7 +145,11 @@ impl Upstream for WorkerPorts {
             detail: "the answer was no HTTP".to_owned(),
         };
         let status = StatusCode::from_u16(response.status()).map_err(|_| no_http())?;
-        let headers = header_map(&io::response_headers(&response)).ok_or_else(no_http)?;
+        let mut headers = header_map(&io::response_headers(&response)).ok_or_else(no_http)?;
+        if is_decoded_by_host(&headers) {
+            headers.remove(CONTENT_ENCODING);
+            headers.remove(CONTENT_LENGTH);
+        }
         let is_bodiless = parts.method == http::Method::HEAD
             || status == StatusCode::NO_CONTENT
             || status == StatusCode::NOT_MODIFIED;
@@ -162,6 +167,14 @@ impl Upstream for WorkerPorts {
         *answer.headers_mut() = headers;
         Ok(answer)
     }
+}
+
+/// Whether the body comes decoded although its head says otherwise. workerd decodes these two when it reads a body, but
+/// only where the header is exactly so.
+fn is_decoded_by_host(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(CONTENT_ENCODING).iter();
+    let is_known = |coding: &HeaderValue| matches!(coding.as_bytes(), b"gzip" | b"br");
+    codings.next().is_some_and(is_known) && codings.next().is_none()
 }
 
 fn late(detail: &str) -> SendError {

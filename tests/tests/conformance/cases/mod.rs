@@ -1,10 +1,12 @@
 //! The cases, one function each. Owns the list of them and what several of them need.
 
 mod admin;
+mod coding;
 mod keys;
 mod leaving;
 mod ledger;
 mod limits;
+mod loops;
 mod panel;
 mod proxying;
 mod routes;
@@ -49,6 +51,9 @@ pub const CASES: &[Case] = cases![
     proxying::bodies_pass_as_they_came,
     proxying::models,
     proxying::large_bodies_and_their_limit,
+    coding::compressed_answers,
+    coding::compressed_requests,
+    loops::loops_end,
     upstreams::failover,
     upstreams::credentials_exhausted,
     upstreams::cooldown_shared_between_instances,
