@@ -1,7 +1,9 @@
-//! What a response's body is, by its first bytes: labels are often wrong. Owns what may stand in front of the first real
-//! byte (a byte order mark, white space, comment lines that keep connections open) and how little of it is kept.
+//! What a response's body is, by its first bytes: labels are often wrong. Owns how little is kept of the padding that
+//! stands in front of the first real byte; what padding is, `padding` knows.
 
 use bytes::{Bytes, BytesMut};
+
+use super::padding::{MARK, Padding};
 
 /// What the first bytes say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,8 +22,6 @@ pub enum Looks {
 
 /// Padding that is kept for bodies that turn out to be none of the known kinds, where it may be content.
 const MAX_PADDING: usize = 4096;
-/// The byte order mark.
-const MARK: &[u8] = b"\xef\xbb\xbf";
 /// What lines of events begin with.
 const FIELDS: [&[u8]; 4] = [b"data", b"event", b"id", b"retry"];
 
@@ -49,8 +49,7 @@ pub struct Opening {
     held: BytesMut,
     /// Bytes of `held` that are padding.
     padding: usize,
-    /// Whether the padding ends inside of a comment line.
-    in_comment: bool,
+    scan: Padding,
 }
 
 impl Opening {
@@ -58,7 +57,7 @@ impl Opening {
     pub fn push(&mut self, piece: Bytes) -> Option<Begun> {
         if self.held.is_empty() {
             // Most bodies show in their first piece what they are, and are not copied.
-            let padding = self.skip(&piece);
+            let padding = self.scan.skip(&piece);
             if let Some(looks) = looks(piece.get(padding..).unwrap_or_default()) {
                 return Some(Begun {
                     looks,
@@ -71,7 +70,7 @@ impl Opening {
         } else {
             self.held.extend_from_slice(&piece);
             let held = std::mem::take(&mut self.held);
-            let more = self.skip(held.get(self.padding..).unwrap_or_default());
+            let more = self.scan.skip(held.get(self.padding..).unwrap_or_default());
             self.held = held;
             self.padding += more;
             if let Some(looks) = looks(self.held.get(self.padding..).unwrap_or_default()) {
@@ -101,31 +100,6 @@ impl Opening {
             looks,
             bytes: self.held.freeze(),
             padding: self.padding,
-        }
-    }
-
-    /// The number of bytes of padding that `bytes` begins with, where the padding so far has ended.
-    fn skip(&mut self, bytes: &[u8]) -> usize {
-        let mut at = 0;
-        loop {
-            let rest = bytes.get(at..).unwrap_or_default();
-            if self.in_comment {
-                let Some(end) = memchr::memchr2(b'\n', b'\r', rest) else {
-                    return bytes.len();
-                };
-                self.in_comment = false;
-                at += end;
-                continue;
-            }
-            match rest.first() {
-                Some(b' ' | b'\t' | b'\r' | b'\n') => at += 1,
-                Some(b':') => {
-                    self.in_comment = true;
-                    at += 1;
-                }
-                Some(_) if rest.starts_with(MARK) => at += MARK.len(),
-                _ => return at,
-            }
         }
     }
 }

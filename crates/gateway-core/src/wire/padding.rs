@@ -1,5 +1,8 @@
-//! What may stand in front of the JSON of an answer: white space and `: …` comment lines, as OpenRouter sends to keep
-//! connections open. Owns where it ends, however it is cut; what follows is for others.
+//! What may stand in front of the first real byte of an answer: a byte order mark, white space and `: …` comment lines, as
+//! OpenRouter sends to keep connections open. Owns where it ends, however it is cut; what follows is for others.
+
+/// The byte order mark.
+pub const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Finds the end of the padding over several pieces.
 #[derive(Clone, Copy, Debug, Default)]
@@ -12,22 +15,26 @@ impl Padding {
     /// The number of bytes of padding at the beginning of the next piece: all of it, or up to the first byte of the JSON.
     pub fn skip(&mut self, piece: &[u8]) -> usize {
         let mut at = 0;
-        while let Some(byte) = piece.get(at) {
+        loop {
+            let rest = piece.get(at..).unwrap_or_default();
             if self.is_in_comment {
-                let rest = piece.get(at..).unwrap_or_default();
                 let Some(end) = memchr::memchr2(b'\n', b'\r', rest) else {
                     return piece.len();
                 };
                 self.is_in_comment = false;
                 at += end;
-            } else if *byte == b':' {
-                self.is_in_comment = true;
-            } else if !byte.is_ascii_whitespace() {
-                return at;
+                continue;
             }
-            at += 1;
+            match rest.first() {
+                Some(b' ' | b'\t' | b'\r' | b'\n') => at += 1,
+                Some(b':') => {
+                    self.is_in_comment = true;
+                    at += 1;
+                }
+                Some(_) if rest.starts_with(MARK) => at += MARK.len(),
+                _ => return at,
+            }
         }
-        at
     }
 }
 
