@@ -14,8 +14,9 @@ use crate::tools;
 use crate::workspace::Workspace;
 
 /// The programs, each with a corpus of its name.
-const TARGETS: [&str; 6] = [
+const TARGETS: [&str; 7] = [
     "sse",
+    "coding",
     "shapes",
     "members",
     "multipart",
