@@ -182,13 +182,14 @@ impl Object {
 
     /// Writes the members without braces; says whether there was one.
     pub fn write_members(&self, out: &mut String) -> bool {
-        self.write_but("", out)
+        self.write_but(None, out)
     }
 
     /// Writes the members but one.
-    fn write_but(&self, left_out: &str, out: &mut String) -> bool {
+    fn write_but(&self, left_out: Option<&str>, out: &mut String) -> bool {
         let mut lead = "";
-        for (name, value) in self.0.iter().filter(|(name, _)| name != left_out) {
+        let is_kept = |name: &str| left_out != Some(name);
+        for (name, value) in self.0.iter().filter(|(name, _)| is_kept(name)) {
             out.push_str(lead);
             lead = ",";
             out.push_str(&quoted(name));
@@ -332,7 +333,7 @@ impl Numbered {
     }
 
     fn write(&self, out: &mut String) {
-        let left_out = if self.are_calls { "index" } else { "" };
+        let left_out = self.are_calls.then_some("index");
         out.push('[');
         for (place, (_, entry)) in self.entries.iter().enumerate() {
             out.push_str(if place > 0 { ",{" } else { "{" });

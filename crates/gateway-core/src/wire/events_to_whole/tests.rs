@@ -127,6 +127,10 @@ fn oddities_of_upstreams_are_understood() {
         let answer = of_data(Grammar::Chat, stream).unwrap();
         assert_eq!(answer["choices"][0]["message"]["content"], "ab");
     }
+    // A member without a name.
+    let unnamed = r#"{"choices":[{"index":0,"":"x","finish_reason":"stop"}]}"#;
+    let answer = of_data(Grammar::Chat, &[unnamed, "[DONE]"]).unwrap();
+    assert_eq!(answer["choices"][0][""], "x");
     // Keep-alives as events.
     let answer = of_data(
         Grammar::Chat,
