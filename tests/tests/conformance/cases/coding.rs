@@ -56,8 +56,8 @@ pub async fn compressed_requests(stage: &Stage) -> Result<()> {
         Reply::of(request.header("content-encoding", coding).body(body))
     };
     for coding in packed::CODINGS {
-        let sent = packed::whole(coding, body.as_bytes());
-        let reply = send(packed::name(coding), sent).await?;
+        let compressed = packed::whole(coding, body.as_bytes());
+        let reply = send(packed::name(coding), compressed).await?;
         expect_ok(&reply).context(coding)?;
         let records = stage.upstream.records_of("packs-0");
         let record = records.last().context("the upstream was asked")?;
