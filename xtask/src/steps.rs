@@ -283,20 +283,15 @@ fn conformance(workspace: &Workspace, progress: &Progress) -> Result<()> {
 }
 
 fn sdk(workspace: &Workspace, progress: &Progress) -> Result<()> {
-    tools::node(workspace)?;
-    build_all(workspace, progress)?;
-    progress.run(workspace.cargo(&[
-        "run",
-        "--locked",
-        "--release",
-        "-p",
-        "gateway-tests",
-        "--bin",
-        "sdk",
-    ]))
+    packages(workspace, progress, "sdk")
 }
 
 fn sdk_suite(workspace: &Workspace, progress: &Progress) -> Result<()> {
+    packages(workspace, progress, "sdk_suite")
+}
+
+/// Runs a program of the tests that installs packages of Python and Node.js, and drives the gateway with them.
+fn packages(workspace: &Workspace, progress: &Progress, program: &str) -> Result<()> {
     tools::node(workspace)?;
     build_all(workspace, progress)?;
     progress.run(workspace.cargo(&[
@@ -306,6 +301,6 @@ fn sdk_suite(workspace: &Workspace, progress: &Progress) -> Result<()> {
         "-p",
         "gateway-tests",
         "--bin",
-        "sdk_suite",
+        program,
     ]))
 }
