@@ -13,14 +13,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::{self, Either};
-use http::header::{ACCEPT, HeaderValue};
+use http::header::{ACCEPT, ACCEPT_ENCODING, HeaderValue};
 use http::{HeaderMap, Request};
-use http_body::Body as _;
+use http_body::Body;
 
 use super::Gateway;
 use crate::backoff::step_aside;
 use crate::config::snapshot::{Channel, Snapshot};
 use crate::config::validate::MAX_MODELS;
+use crate::decoded::Decoded;
 use crate::joined::Joined;
 use crate::patience::{Patient, store_call};
 use crate::ports::{
@@ -239,6 +240,7 @@ impl<P: ProxyPorts> Gateway<P> {
         *request.uri_mut() = channel.dialect.uri(operation, "").ok()?;
         let headers = request.headers_mut();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         headers.extend(channel.dialect.default_header());
         for (name, value) in &channel.headers {
             headers.insert(name, value.clone());
@@ -259,12 +261,15 @@ impl<P: ProxyPorts> Gateway<P> {
         if !response.status().is_success() {
             return None;
         }
-        let body = whole::<P>(response.into_body()).await?;
+        let (head, body) = response.into_parts();
+        let (body, readable) = Decoded::new(body, &head.headers, self.memory());
+        readable.ok()?;
+        let body = whole(body).await?;
         model_list::read(&serde_json::from_slice(&body).ok()?)
     }
 }
 
-async fn whole<P: ProxyPorts>(mut body: P::Body) -> Option<Bytes> {
+async fn whole(mut body: impl Body<Data = Bytes> + Unpin) -> Option<Bytes> {
     let mut joined = Joined::new(MAX_PAGE_BYTES);
     while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
         if let Ok(piece) = frame.ok()?.into_data() {

@@ -2,6 +2,7 @@
 
 use gateway_core::config::model::{Document, Provider};
 use gateway_testkit::fakes::FakeReply;
+use gateway_testkit::packed;
 use serde_json::{Value, json};
 
 use super::setup::*;
@@ -185,4 +186,17 @@ fn an_instance_knows_the_lists_that_another_one_has_read() {
     third.chat(r#"{"model":"m"}"#);
     stage.ports.store().break_reads(true);
     assert_eq!(ids(&third.send(get("/v1/models"))).len(), 0);
+}
+
+#[test]
+fn a_compressed_list_is_read_as_well() {
+    let stage = Stage::new(vec![channel("all", 1)]);
+    stage.upstream(|call| {
+        assert_eq!(call.head.headers["accept-encoding"], "identity");
+        let body = bytes::Bytes::from(packed::whole("gzip", br#"["gemini"]"#));
+        FakeReply::pieces(200, "application/json", [body]).with_header("content-encoding", "gzip")
+    });
+    stage.send(get("/v1/models"));
+    stage.ports.run_background();
+    assert_eq!(ids(&stage.send(get("/v1/models"))), ["gemini"]);
 }
