@@ -8,11 +8,11 @@ use std::rc::Rc;
 use gateway_core::admin::{self, AdminSettings};
 use gateway_core::config::seal::MasterKey;
 use gateway_core::config::startup;
-use gateway_core::error::Case;
+use gateway_core::error::ErrorCode;
 use gateway_core::secret::Secret;
 use gateway_spin::wasip3;
 use gateway_spin::wasip3::exports::http::handler::Guest;
-use gateway_spin::wasip3::http::types::{ErrorCode, Request, Response};
+use gateway_spin::wasip3::http::types::{ErrorCode as HostErrorCode, Request, Response};
 use gateway_spin::{Authority, SettingError, SpinPorts, configure_log, serve, setting};
 
 thread_local! {
@@ -25,14 +25,16 @@ struct Admin;
 wasip3::http::service::export!(Admin);
 
 impl Guest for Admin {
-    async fn handle(request: Request) -> Result<Response, ErrorCode> {
+    async fn handle(request: Request) -> Result<Response, HostErrorCode> {
         // Writes are same-origin only, for which the core compares `origin` with `host`.
         serve(
             request,
             Authority::AsHost,
             async |request| match settings().await {
                 Ok(settings) => admin::handle(&SpinPorts, &settings, request).await,
-                Err(error) => Case::Misconfigured.error(error.to_string()).into_reply(),
+                Err(error) => ErrorCode::Misconfigured
+                    .error(error.to_string())
+                    .into_reply(),
             },
         )
         .await

@@ -1,8 +1,8 @@
 //! The databases: D1 for the ledger, one Durable Object with SQLite of its own per client key. Owns how values travel
 //! to JavaScript and back; knows no statement of the core's.
 
-use gateway_core::ports::{Place, Sql};
-use gateway_core::sql::{Row, SqlError, SqlErrorKind, Statement, Value};
+use gateway_core::ports::{Sql, SqlTarget};
+use gateway_core::sql::{SqlError, SqlErrorKind, SqlRow, SqlValue, Statement};
 use serde_json::Value as Json;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;
@@ -13,19 +13,19 @@ use crate::io::{self, Allowance};
 impl Sql for WorkerPorts {
     async fn transact(
         &self,
-        place: Place<'_>,
+        place: SqlTarget<'_>,
         statements: Vec<Statement>,
-    ) -> Result<Vec<Vec<Row>>, SqlError> {
+    ) -> Result<Vec<Vec<SqlRow>>, SqlError> {
         let statements = encode(statements);
         let running = match place {
-            Place::Ledger => {
+            SqlTarget::Ledger => {
                 let database = binding(|env| {
                     let database = js_sys::Reflect::get(env, &JsValue::from_str("LEDGER"));
                     database.map_err(worker::Error::from)
                 });
                 io::ledger(&database.map_err(failed)?, &statements)
             }
-            Place::Allowance(key) => {
+            SqlTarget::Allowance(key) => {
                 let stub = binding(|env| env.durable_object("ALLOWANCES")?.get_by_name(key));
                 let object: Allowance = stub.map_err(failed)?.into_rpc();
                 object
@@ -61,10 +61,10 @@ fn encode(statements: Vec<Statement>) -> String {
         let numbered = statement.parameters.into_iter().enumerate();
         for (index, parameter) in numbered {
             parameters.push(match parameter {
-                Value::Null => Json::Null,
-                Value::Real(number) => Json::from(number),
-                Value::Text(text) => Json::from(text),
-                Value::Integer(number) => {
+                SqlValue::Null => Json::Null,
+                SqlValue::Real(number) => Json::from(number),
+                SqlValue::Text(text) => Json::from(text),
+                SqlValue::Integer(number) => {
                     text = whole(&text, index + 1);
                     Json::from(number.to_string())
                 }
@@ -94,7 +94,7 @@ fn whole(text: &str, number: usize) -> String {
     result
 }
 
-fn decode(answer: &str) -> Result<Vec<Vec<Row>>, SqlError> {
+fn decode(answer: &str) -> Result<Vec<Vec<SqlRow>>, SqlError> {
     let answers: Vec<Vec<Vec<Json>>> = serde_json::from_str(answer)
         .map_err(|error| failed(format!("the answer cannot be read: {error}")))?;
     let rows = |rows: Vec<Vec<Json>>| {
@@ -104,13 +104,13 @@ fn decode(answer: &str) -> Result<Vec<Vec<Row>>, SqlError> {
     answers.into_iter().map(rows).collect()
 }
 
-fn value(json: Json) -> Result<Value, SqlError> {
+fn value(json: Json) -> Result<SqlValue, SqlError> {
     Ok(match json {
-        Json::Null => Value::Null,
-        Json::String(text) => Value::Text(text),
+        Json::Null => SqlValue::Null,
+        Json::String(text) => SqlValue::Text(text),
         Json::Number(number) => match number.as_i64() {
-            Some(number) => Value::Integer(number),
-            None => Value::Real(number.as_f64().unwrap_or_default()),
+            Some(number) => SqlValue::Integer(number),
+            None => SqlValue::Real(number.as_f64().unwrap_or_default()),
         },
         _ => {
             let detail = "a column holds bytes, which nobody here writes";
@@ -134,7 +134,7 @@ mod tests {
             r#"[["SELECT CAST(?1 AS INTEGER), ?12, (CAST(?1 AS INTEGER)), ?2 LIMIT CAST(?3 AS INTEGER)",["9223372036854775807","?1","50"]]]"#
         );
         let statement = Statement {
-            parameters: vec![Value::Null, Value::Real(0.5)],
+            parameters: vec![SqlValue::Null, SqlValue::Real(0.5)],
             ..Statement::new("SELECT ?1, ?2")
         };
         assert_eq!(encode(vec![statement]), r#"[["SELECT ?1, ?2",[null,0.5]]]"#);
@@ -143,10 +143,10 @@ mod tests {
     #[test]
     fn rows_come_back_with_their_types() {
         let row = vec![
-            Value::Integer(7),
-            Value::Real(0.5),
-            Value::Text("a".to_owned()),
-            Value::Null,
+            SqlValue::Integer(7),
+            SqlValue::Real(0.5),
+            SqlValue::Text("a".to_owned()),
+            SqlValue::Null,
         ];
         assert_eq!(
             decode(r#"[[[7,0.5,"a",null]],[]]"#),

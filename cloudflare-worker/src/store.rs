@@ -3,7 +3,7 @@
 //! The object `Records` has every record, and compares and swaps. It also brings the configuration to KV, from where the
 //! proxy reads it: KV is near every location, has no compare-and-swap and may be up to a minute behind.
 
-use gateway_core::ports::{ReadStore, Record, StoreError, Swap, WriteStore};
+use gateway_core::ports::{ReadStore, StoreError, StoreKey, Swap, WriteStore};
 use js_sys::{Promise, Uint8Array};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;
@@ -17,8 +17,8 @@ const OBJECT: &str = "gateway";
 const CACHE_SECONDS: u64 = 30;
 
 impl ReadStore for WorkerPorts {
-    async fn read(&self, record: Record) -> Result<Option<Vec<u8>>, StoreError> {
-        if record == Record::Config && self.0 == Reads::Near {
+    async fn read(&self, record: StoreKey) -> Result<Option<Vec<u8>>, StoreError> {
+        if record == StoreKey::Config && self.0 == Reads::Near {
             let namespace = binding(|env| env.kv("CONFIGURATION")).map_err(StoreError)?;
             let asked = namespace.get(record.key()).cache_ttl(CACHE_SECONDS);
             let value = asked.bytes().await;
@@ -35,7 +35,7 @@ impl ReadStore for WorkerPorts {
 impl WriteStore for WorkerPorts {
     async fn swap(
         &self,
-        record: Record,
+        record: StoreKey,
         expected: Option<&[u8]>,
         new: &[u8],
     ) -> Result<Swap, StoreError> {

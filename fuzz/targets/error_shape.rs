@@ -3,8 +3,8 @@
 //! The input's first line is the status, the rest is the body.
 #![no_main]
 
-use gateway_core::attempt::classify;
 use gateway_core::error::ErrorStyle;
+use gateway_core::upstream::classify;
 use gateway_core::wire::error_shape;
 use http::StatusCode;
 use libfuzzer_sys::fuzz_target;

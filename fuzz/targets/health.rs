@@ -4,12 +4,13 @@
 //! The input is the stored document up to the first byte 0, then events of six bytes each.
 #![no_main]
 
-use gateway_core::attempt::cooldown::Phase;
-use gateway_core::attempt::health::{Event, Health, Who};
-use gateway_core::attempt::{FailedAttempt, Failure, retry_after};
 use gateway_core::error::ErrorBody;
+use gateway_core::health::cooldown::Phase;
+use gateway_core::health::record::{Health, HealthEvent, Target};
 use gateway_core::ports::SendErrorKind;
 use gateway_core::units::Timestamp;
+use gateway_core::upstream::failure::{FailedAttempt, Failure};
+use gateway_core::upstream::retry_after;
 use libfuzzer_sys::fuzz_target;
 
 /// The stored documents of the corpus are of this time.
@@ -27,7 +28,7 @@ fn moved(now: Timestamp, by: u8, how: u8) -> Timestamp {
     }
 }
 
-fn failed(who: Who, failure: Failure, began: Timestamp, at: Timestamp, wait: u8) -> Event {
+fn failed(who: Target, failure: Failure, began: Timestamp, at: Timestamp, wait: u8) -> HealthEvent {
     let attempt = FailedAttempt {
         channel: who.channel.clone(),
         key: who.key.clone(),
@@ -43,15 +44,15 @@ fn failed(who: Who, failure: Failure, began: Timestamp, at: Timestamp, wait: u8)
             .then(|| (u64::from(wait) << (wait % 20)).min(retry_after::MAX_MS)),
         headers: Box::default(),
     };
-    Event::failed(who, &attempt, began, at)
+    HealthEvent::failed(who, &attempt, began, at)
 }
 
 /// The event that six bytes stand for, and who it is about.
-fn event(bytes: &[u8], at: Timestamp) -> Option<(Event, Who)> {
+fn event(bytes: &[u8], at: Timestamp) -> Option<(HealthEvent, Target)> {
     let &[kind, which, model, _, _, wait] = bytes else {
         return None;
     };
-    let who = Who {
+    let who = Target {
         channel: format!("c{}", which >> 6),
         key: format!("k{}", which & 0x07),
         model: format!("m{model}"),
@@ -66,29 +67,29 @@ fn event(bytes: &[u8], at: Timestamp) -> Option<(Event, Who)> {
         3 => fail(Failure::KeyRefused),
         4 => fail(Failure::ModelUnknown),
         5 => fail(Failure::RequestRefused),
-        6 => Event::Answered {
+        6 => HealthEvent::Answered {
             who: who.clone(),
             began,
             whole: wait & 1 == 1,
         },
-        7 => Event::Probing {
+        7 => HealthEvent::Probing {
             who: who.clone(),
             at,
             until,
             holder: u64::from(wait),
         },
-        8 => Event::Released {
+        8 => HealthEvent::Released {
             who: who.clone(),
             holder: u64::from(wait),
         },
-        _ => Event::Forgotten {
+        _ => HealthEvent::Forgotten {
             channel: who.channel.clone(),
         },
     };
     Some((event, who))
 }
 
-fn waits_no_longer_than_believed(health: &Health, who: &Who, now: Timestamp) {
+fn waits_no_longer_than_believed(health: &Health, who: &Target, now: Timestamp) {
     if let Phase::Cooling { until, .. } = health.phase(&who.channel, &who.key, &who.model, now) {
         // Ends are rounded up to a whole second, and another instance's clock may be a minute ahead.
         let longest = retry_after::MAX_MS + 61_000;
@@ -127,8 +128,8 @@ fn heals(health: &Health) {
         };
         let (keys, models): (Vec<String>, Vec<String>) = (names("keys"), names("models"));
         for index in 0..keys.len().max(models.len()).max(1) {
-            healed.apply(&Event::Answered {
-                who: Who {
+            healed.apply(&HealthEvent::Answered {
+                who: Target {
                     channel: channel.clone(),
                     key: keys.get(index).cloned().unwrap_or_default(),
                     model: models.get(index).cloned().unwrap_or_default(),

@@ -4,10 +4,10 @@
 #![no_main]
 
 use bytes::Bytes;
-use gateway_core::wire::events_to_whole::{Assembly, Progress};
+use gateway_core::wire::events_to_whole::{Assembly, AssemblyProgress};
 use gateway_core::wire::grammar::Grammar;
 use gateway_core::wire::opening::{Looks, Opening};
-use gateway_core::wire::sse::{self, Scanner};
+use gateway_core::wire::sse::{self, EventScanner};
 use gateway_core::wire::whole_to_events::{self, Wishes};
 use libfuzzer_sys::fuzz_target;
 use serde_json::value::RawValue;
@@ -28,7 +28,7 @@ fn assert_json(text: &[u8]) {
 fn assemble<'a>(grammar: Grammar, events: impl Iterator<Item = &'a [u8]>) {
     let mut assembly = Assembly::new(grammar);
     for data in events {
-        if assembly.push(data) != Ok(Progress::More) {
+        if assembly.push(data) != Ok(AssemblyProgress::More) {
             break;
         }
     }
@@ -50,7 +50,7 @@ fuzz_target!(|input: &[u8]| {
     let Ok(events) = whole_to_events::events(grammar, &whole, Wishes { usage: true }) else {
         return;
     };
-    let block = Scanner::default()
+    let block = EventScanner::default()
         .push(Bytes::from(events.concat()))
         .expect("no input is as long as the longest event");
     let data: Vec<_> = block.events().filter_map(sse::data).collect();

@@ -5,8 +5,8 @@
 
 use bytes::Bytes;
 use gateway_core::wire::padding;
-use gateway_core::wire::signals::{self, Event, Signal};
-use gateway_core::wire::sse::{self, Scanner};
+use gateway_core::wire::signals::{self, EventSignal, Signal};
+use gateway_core::wire::sse::{self, EventScanner};
 use gateway_core::wire::usage::Usage;
 use libfuzzer_sys::fuzz_target;
 
@@ -16,7 +16,7 @@ const CUT: u8 = 0xFF;
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Heard {
     events: Vec<Vec<u8>>,
-    meanings: Vec<Event>,
+    meanings: Vec<EventSignal>,
     comments: Vec<bool>,
     usage: Usage,
     tail: Vec<u8>,
@@ -37,7 +37,7 @@ impl Heard {
 
 fn hear<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Heard {
     let mut heard = Heard::default();
-    let mut scanner = Scanner::default();
+    let mut scanner = EventScanner::default();
     for piece in pieces {
         let block = scanner
             .push(Bytes::copy_from_slice(piece))

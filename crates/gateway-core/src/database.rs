@@ -3,18 +3,18 @@
 
 use std::time::Duration;
 
+use crate::ledger::schema;
 use crate::patience::timeout;
-use crate::ports::{Clock, Place, Sql};
-use crate::sql::{Row, SqlError, SqlErrorKind, Statement};
-use crate::usage::schema;
+use crate::ports::{Clock, Sql, SqlTarget};
+use crate::sql::{SqlError, SqlErrorKind, SqlRow, Statement};
 
 /// Runs the statements in one transaction and gives up after `patience`. Given up, it may still take place.
 pub async fn transact<P: Sql + Clock>(
     ports: &P,
-    place: Place<'_>,
+    place: SqlTarget<'_>,
     statements: Vec<Statement>,
     patience: Duration,
-) -> Result<Vec<Vec<Row>>, SqlError> {
+) -> Result<Vec<Vec<SqlRow>>, SqlError> {
     let outcome = timeout(ports, patience, ports.transact(place, statements)).await;
     outcome.unwrap_or_else(|| {
         Err(failed(format!(
@@ -27,10 +27,10 @@ pub async fn transact<P: Sql + Clock>(
 /// Runs one statement that only reads.
 pub async fn query<P: Sql + Clock>(
     ports: &P,
-    place: Place<'_>,
+    place: SqlTarget<'_>,
     statement: Statement,
     patience: Duration,
-) -> Result<Vec<Row>, SqlError> {
+) -> Result<Vec<SqlRow>, SqlError> {
     let mut answers = transact(ports, place, vec![statement], patience).await?;
     Ok(answers.pop().unwrap_or_default())
 }
@@ -49,7 +49,7 @@ pub async fn ready<P: Sql + Clock>(ports: &P, patience: Duration) -> Result<(), 
     // One by one: many instances find a new database at the same time, and with a transaction each would keep the lock
     // from one of its turns to the next, and all requests of keys with limits waiting.
     for statement in schema::migration(version) {
-        match query(ports, Place::Ledger, statement, patience).await {
+        match query(ports, SqlTarget::Ledger, statement, patience).await {
             // Another program has added the column.
             Err(error) if error.kind != SqlErrorKind::Duplicate => return Err(error),
             _ => {}
@@ -60,7 +60,7 @@ pub async fn ready<P: Sql + Clock>(ports: &P, patience: Duration) -> Result<(), 
 
 /// One call, since an instance that lives for one request makes it each time.
 async fn version<P: Sql + Clock>(ports: &P, patience: Duration) -> Result<u64, SqlError> {
-    match query(ports, Place::Ledger, schema::read_version(), patience).await {
+    match query(ports, SqlTarget::Ledger, schema::read_version(), patience).await {
         Ok(rows) => Ok(schema::answer(&rows)),
         Err(error) if error.kind == SqlErrorKind::NoTable => Ok(0),
         Err(error) => Err(error),

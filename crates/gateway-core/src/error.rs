@@ -85,7 +85,7 @@ pub struct GatewayError {
 
 /// Every case of which the gateway itself speaks, with its status, type and code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Case {
+pub enum ErrorCode {
     /// The body is no JSON object.
     InvalidJson,
     /// The members of the body, or the parts of a form, can be read in more than one way.
@@ -142,7 +142,7 @@ pub enum Case {
     Misconfigured,
 }
 
-impl Case {
+impl ErrorCode {
     const fn row(self) -> (StatusCode, &'static str, &'static str) {
         const INVALID: &str = "invalid_request_error";
         match self {

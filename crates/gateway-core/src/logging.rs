@@ -5,9 +5,9 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::ledger::record::{End, RequestRecord};
 use crate::time_text;
 use crate::units::Timestamp;
-use crate::usage::record::{End, Record};
 
 /// An answer that begins later than this after its request is slow, in milliseconds.
 pub const SLOW_MS: u64 = 10_000;
@@ -74,7 +74,7 @@ impl LogPolicy {
     }
 
     /// Whether the request is worth a line: it failed, did not come to its end, or was slow.
-    pub fn wants(&self, record: &Record) -> bool {
+    pub fn wants(&self, record: &RequestRecord) -> bool {
         match self.lines {
             Lines::Off => false,
             Lines::All => true,
@@ -87,7 +87,7 @@ impl LogPolicy {
     }
 
     /// A request's line in JSON; `None`: it is written as text.
-    pub fn json(&self, record: &Record) -> Option<String> {
+    pub fn json(&self, record: &RequestRecord) -> Option<String> {
         if !self.is_json {
             return None;
         }
@@ -136,7 +136,7 @@ struct RequestLine<'a> {
 }
 
 impl<'a> RequestLine<'a> {
-    fn of(record: &'a Record) -> Self {
+    fn of(record: &'a RequestRecord) -> Self {
         Self {
             time: time_text::format(record.time),
             request: &record.id,
@@ -162,7 +162,7 @@ impl<'a> RequestLine<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::usage::record::Actor;
+    use crate::ledger::record::Actor;
 
     #[test]
     fn words_are_read_in_any_order() {
@@ -182,8 +182,8 @@ mod tests {
         }
     }
 
-    fn record() -> Record {
-        Record {
+    fn record() -> RequestRecord {
+        RequestRecord {
             id: "req_1".to_owned(),
             time: Timestamp(1_795_305_600_000),
             channel: Some(Actor {
@@ -196,13 +196,13 @@ mod tests {
             first_byte_ms: Some(100),
             total_ms: 900_000,
             end: End::Complete,
-            ..Record::default()
+            ..RequestRecord::default()
         }
     }
 
     #[test]
     fn failures_and_slow_requests_are_worth_a_line() {
-        let with = |change: fn(&mut Record)| {
+        let with = |change: fn(&mut RequestRecord)| {
             let mut record = record();
             change(&mut record);
             record

@@ -25,11 +25,11 @@ const UPLOAD_BYTES: usize = 256 * 1024;
 #[derive(Debug)]
 pub struct Memory {
     limit: usize,
-    state: Mutex<State>,
+    state: Mutex<MemoryState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct MemoryState {
     taken: usize,
     /// Requests whose bodies are being read, the oldest first, with what each may still need.
     uploads: VecDeque<(u64, usize)>,
@@ -131,7 +131,7 @@ impl Memory {
         self.limit - self.limit / ANSWERS_PART
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, MemoryState> {
         // One thread uses it; and the sums are right after each statement.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

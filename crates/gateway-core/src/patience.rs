@@ -12,10 +12,10 @@ use futures_util::future::{self, Either};
 
 use crate::logging::LogPolicy;
 use crate::ports::{
-    Clock, Log, Place, Random, ReadStore, Record, SendError, Sql, StoreError, Swap, Timeouts,
+    Clock, Log, Random, ReadStore, SendError, Sql, SqlTarget, StoreError, StoreKey, Swap, Timeouts,
     Upstream, WriteStore,
 };
-use crate::sql::{Row, SqlError, Statement};
+use crate::sql::{SqlError, SqlRow, Statement};
 use crate::units::Timestamp;
 
 /// What an admin's request waits for the store, in all.
@@ -86,7 +86,7 @@ impl<'a, P: Clock> Patient<'a, P> {
 }
 
 impl<P: ReadStore + Clock> ReadStore for Patient<'_, P> {
-    async fn read(&self, record: Record) -> Result<Option<Vec<u8>>, StoreError> {
+    async fn read(&self, record: StoreKey) -> Result<Option<Vec<u8>>, StoreError> {
         self.call(self.ports.read(record)).await
     }
 }
@@ -94,7 +94,7 @@ impl<P: ReadStore + Clock> ReadStore for Patient<'_, P> {
 impl<P: WriteStore + Clock> WriteStore for Patient<'_, P> {
     async fn swap(
         &self,
-        record: Record,
+        record: StoreKey,
         expected: Option<&[u8]>,
         new: &[u8],
     ) -> Result<Swap, StoreError> {
@@ -140,9 +140,9 @@ impl<P: Sql> Sql for Patient<'_, P> {
     /// Has its own limits: see [`crate::database`].
     async fn transact(
         &self,
-        place: Place<'_>,
+        place: SqlTarget<'_>,
         statements: Vec<Statement>,
-    ) -> Result<Vec<Vec<Row>>, SqlError> {
+    ) -> Result<Vec<Vec<SqlRow>>, SqlError> {
         self.ports.transact(place, statements).await
     }
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::logging::LogPolicy;
-use crate::sql::{Row, SqlError, Statement};
+use crate::sql::{SqlError, SqlRow, Statement};
 use crate::units::Timestamp;
 
 /// Time, as the host sees it.
@@ -70,7 +70,7 @@ impl std::error::Error for StoreError {}
 
 /// The names of the values that the gateway keeps in its store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Record {
+pub enum StoreKey {
     /// The configuration document: channels, client keys and settings, in one value, so that no write can be torn.
     Config,
     /// The random secret that session tokens are signed with.
@@ -90,7 +90,7 @@ pub enum Record {
     ModelLists,
 }
 
-impl Record {
+impl StoreKey {
     /// The record's key in the store.
     pub const fn key(self) -> &'static str {
         match self {
@@ -109,7 +109,7 @@ impl Record {
 /// Reads of the shared store.
 pub trait ReadStore {
     /// The record's newest value, or `None` when it was never written. At most as stale as the host's store is.
-    async fn read(&self, record: Record) -> Result<Option<Vec<u8>>, StoreError>;
+    async fn read(&self, record: StoreKey) -> Result<Option<Vec<u8>>, StoreError>;
 }
 
 /// How a compare-and-swap ended.
@@ -127,7 +127,7 @@ pub trait WriteStore: ReadStore {
     /// writers that expect the same value exactly one succeeds. Not idempotent.
     async fn swap(
         &self,
-        record: Record,
+        record: StoreKey,
         expected: Option<&[u8]>,
         new: &[u8],
     ) -> Result<Swap, StoreError>;
@@ -135,7 +135,7 @@ pub trait WriteStore: ReadStore {
 
 /// Which database a transaction is about. Hosts with one database (Spin) keep both in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place<'a> {
+pub enum SqlTarget<'a> {
     /// The ledger: what requests took.
     Ledger,
     /// What the client key with this id has used of its limits. Transactions of one key take effect one after the
@@ -151,9 +151,9 @@ pub trait Sql {
     /// effect whole or not at all.
     async fn transact(
         &self,
-        place: Place<'_>,
+        place: SqlTarget<'_>,
         statements: Vec<Statement>,
-    ) -> Result<Vec<Vec<Row>>, SqlError>;
+    ) -> Result<Vec<Vec<SqlRow>>, SqlError>;
 }
 
 /// How long an upstream may take, per phase.

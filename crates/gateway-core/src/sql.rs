@@ -7,7 +7,7 @@ use std::fmt;
 
 /// A parameter, or one column of a row.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Value {
+pub enum SqlValue {
     /// SQL's `NULL`.
     Null,
     /// A whole number.
@@ -18,7 +18,7 @@ pub enum Value {
     Text(String),
 }
 
-impl Value {
+impl SqlValue {
     /// The whole number in it; `None` for anything else. Whole floating-point numbers count as whole.
     #[expect(
         clippy::cast_possible_truncation,
@@ -51,32 +51,32 @@ impl Value {
     }
 }
 
-impl From<i64> for Value {
+impl From<i64> for SqlValue {
     fn from(number: i64) -> Self {
         Self::Integer(number)
     }
 }
 
 /// Counts stay far below 2⁶³; one that does not is the largest number there is.
-impl From<u64> for Value {
+impl From<u64> for SqlValue {
     fn from(number: u64) -> Self {
         Self::Integer(i64::try_from(number).unwrap_or(i64::MAX))
     }
 }
 
-impl From<&str> for Value {
+impl From<&str> for SqlValue {
     fn from(text: &str) -> Self {
         Self::Text(text.to_owned())
     }
 }
 
-impl From<String> for Value {
+impl From<String> for SqlValue {
     fn from(text: String) -> Self {
         Self::Text(text)
     }
 }
 
-impl<T: Into<Self>> From<Option<T>> for Value {
+impl<T: Into<Self>> From<Option<T>> for SqlValue {
     fn from(value: Option<T>) -> Self {
         value.map_or(Self::Null, Into::into)
     }
@@ -88,7 +88,7 @@ pub struct Statement {
     /// SQL with the placeholders `?1`, `?2`, … Texts are few and repeat, so that hosts can keep them prepared.
     pub text: Cow<'static, str>,
     /// Values of the placeholders, in order. At most 100: D1 takes no more.
-    pub parameters: Vec<Value>,
+    pub parameters: Vec<SqlValue>,
 }
 
 impl Statement {
@@ -102,14 +102,14 @@ impl Statement {
 
     /// The same with one parameter more.
     #[must_use]
-    pub fn with(mut self, value: impl Into<Value>) -> Self {
+    pub fn with(mut self, value: impl Into<SqlValue>) -> Self {
         self.parameters.push(value.into());
         self
     }
 }
 
 /// The columns of one row, in the order in which the statement names them.
-pub type Row = Vec<Value>;
+pub type SqlRow = Vec<SqlValue>;
 
 /// Why a transaction did not take place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,13 +166,13 @@ mod tests {
 
     #[test]
     fn whole_numbers_are_read_from_either_kind() {
-        assert_eq!(Value::Integer(7).integer(), Some(7));
-        assert_eq!(Value::Real(7.0).integer(), Some(7));
-        assert_eq!(Value::Real(7.5).integer(), None);
-        assert_eq!(Value::Real(1e300).integer(), None);
-        assert_eq!(Value::Integer(-1).count(), 0);
-        assert_eq!(Value::from(u64::MAX), Value::Integer(i64::MAX));
-        assert_eq!(Value::from(None::<u64>), Value::Null);
+        assert_eq!(SqlValue::Integer(7).integer(), Some(7));
+        assert_eq!(SqlValue::Real(7.0).integer(), Some(7));
+        assert_eq!(SqlValue::Real(7.5).integer(), None);
+        assert_eq!(SqlValue::Real(1e300).integer(), None);
+        assert_eq!(SqlValue::Integer(-1).count(), 0);
+        assert_eq!(SqlValue::from(u64::MAX), SqlValue::Integer(i64::MAX));
+        assert_eq!(SqlValue::from(None::<u64>), SqlValue::Null);
     }
 
     #[test]

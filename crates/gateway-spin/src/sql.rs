@@ -6,8 +6,8 @@
 
 use std::cell::RefCell;
 
-use gateway_core::ports::{Place, Sql};
-use gateway_core::sql::{Row, SqlError, SqlErrorKind, Statement, Value};
+use gateway_core::ports::{Sql, SqlTarget};
+use gateway_core::sql::{SqlError, SqlErrorKind, SqlRow, SqlValue, Statement};
 use spin_sdk::sqlite::{Connection, Error, QueryResult, RowResult, Value as HostValue};
 use spin_sdk::wasip3::clocks::monotonic_clock;
 
@@ -78,7 +78,7 @@ impl Lease {
         }
     }
 
-    async fn run(&self, statement: Statement) -> Result<Vec<Row>, SqlError> {
+    async fn run(&self, statement: Statement) -> Result<Vec<SqlRow>, SqlError> {
         let Some(connection) = &self.0 else {
             return Err(failed("the connection is closed"));
         };
@@ -86,7 +86,7 @@ impl Lease {
     }
 
     /// Runs the statements, and `BEGIN` and `COMMIT` around them where they are more than one.
-    async fn transact(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>, SqlError> {
+    async fn transact(&self, statements: Vec<Statement>) -> Result<Vec<Vec<SqlRow>>, SqlError> {
         let is_alone = statements.len() < 2;
         let mut answers = Vec::with_capacity(statements.len());
         if !is_alone {
@@ -106,9 +106,9 @@ impl Lease {
 impl Sql for SpinPorts {
     async fn transact(
         &self,
-        _place: Place<'_>,
+        _place: SqlTarget<'_>,
         statements: Vec<Statement>,
-    ) -> Result<Vec<Vec<Row>>, SqlError> {
+    ) -> Result<Vec<Vec<SqlRow>>, SqlError> {
         let lease = Lease::take().await?;
         let has_begun = statements.len() > 1;
         match lease.transact(statements).await {
@@ -139,7 +139,7 @@ async fn open() -> Result<Connection, SqlError> {
     Ok(connection)
 }
 
-async fn run(connection: &Connection, statement: Statement) -> Result<Vec<Row>, SqlError> {
+async fn run(connection: &Connection, statement: Statement) -> Result<Vec<SqlRow>, SqlError> {
     let parameters = statement.parameters.into_iter().map(parameter);
     let answer = connection
         .execute(statement.text, parameters)
@@ -149,7 +149,7 @@ async fn run(connection: &Connection, statement: Statement) -> Result<Vec<Row>, 
 }
 
 /// All rows; only the end of the stream tells whether there was an error.
-async fn rows(answer: QueryResult) -> Result<Vec<Row>, SqlError> {
+async fn rows(answer: QueryResult) -> Result<Vec<SqlRow>, SqlError> {
     if answer.columns().is_empty() {
         // No rows can follow, so that their stream needs no look.
         answer.result().await.map_err(sql_error)?;
@@ -159,21 +159,21 @@ async fn rows(answer: QueryResult) -> Result<Vec<Row>, SqlError> {
     rows.into_iter().map(row).collect()
 }
 
-fn parameter(value: Value) -> HostValue {
+fn parameter(value: SqlValue) -> HostValue {
     match value {
-        Value::Null => HostValue::Null,
-        Value::Integer(number) => HostValue::Integer(number),
-        Value::Real(number) => HostValue::Real(number),
-        Value::Text(text) => HostValue::Text(text),
+        SqlValue::Null => HostValue::Null,
+        SqlValue::Integer(number) => HostValue::Integer(number),
+        SqlValue::Real(number) => HostValue::Real(number),
+        SqlValue::Text(text) => HostValue::Text(text),
     }
 }
 
-fn row(row: RowResult) -> Result<Row, SqlError> {
+fn row(row: RowResult) -> Result<SqlRow, SqlError> {
     let value = |value| match value {
-        HostValue::Null => Ok(Value::Null),
-        HostValue::Integer(number) => Ok(Value::Integer(number)),
-        HostValue::Real(number) => Ok(Value::Real(number)),
-        HostValue::Text(text) => Ok(Value::Text(text)),
+        HostValue::Null => Ok(SqlValue::Null),
+        HostValue::Integer(number) => Ok(SqlValue::Integer(number)),
+        HostValue::Real(number) => Ok(SqlValue::Real(number)),
+        HostValue::Text(text) => Ok(SqlValue::Text(text)),
         HostValue::Blob(_) => Err(failed("a column holds bytes, which nobody here writes")),
     };
     row.values.into_iter().map(value).collect()
@@ -214,10 +214,10 @@ mod tests {
     #[test]
     fn values_survive_the_way_to_the_host_and_back() {
         let values = vec![
-            Value::Null,
-            Value::Integer(i64::MIN),
-            Value::Real(0.5),
-            Value::Text("naïve".to_owned()),
+            SqlValue::Null,
+            SqlValue::Integer(i64::MIN),
+            SqlValue::Real(0.5),
+            SqlValue::Text("naïve".to_owned()),
         ];
         let there = values.iter().cloned().map(parameter).collect();
         assert_eq!(row(RowResult { values: there }), Ok(values));

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use gateway_core::ports::{ReadStore, Record, StoreError, Swap, WriteStore};
+use gateway_core::ports::{ReadStore, StoreError, StoreKey, Swap, WriteStore};
 use spin_sdk::experimental::wasi::keyvalue::atomics::{self, Cas, CasError};
 use spin_sdk::experimental::wasi::keyvalue::store::{self as keyvalue, Bucket};
 use spin_sdk::key_value::{Error, Store};
@@ -28,7 +28,7 @@ thread_local! {
 }
 
 impl ReadStore for SpinPorts {
-    async fn read(&self, record: Record) -> Result<Option<Vec<u8>>, StoreError> {
+    async fn read(&self, record: StoreKey) -> Result<Option<Vec<u8>>, StoreError> {
         let store = opened().await?;
         store.get(record.key()).await.map_err(|error| {
             OPENED.with_borrow_mut(Option::take);
@@ -50,7 +50,7 @@ async fn opened() -> Result<Rc<Store>, StoreError> {
 impl WriteStore for SpinPorts {
     async fn swap(
         &self,
-        record: Record,
+        record: StoreKey,
         expected: Option<&[u8]>,
         new: &[u8],
     ) -> Result<Swap, StoreError> {
@@ -68,7 +68,12 @@ impl WriteStore for SpinPorts {
 
 /// Creates the record. Spin's own store knows no "write if absent": its swap after an absent value
 /// writes in any case. An atomic counter beside the record decides who may create it.
-async fn create(bucket: &Bucket, record: Record, cas: Cas, new: &[u8]) -> Result<Swap, StoreError> {
+async fn create(
+    bucket: &Bucket,
+    record: StoreKey,
+    cas: Cas,
+    new: &[u8],
+) -> Result<Swap, StoreError> {
     let claim = format!("{}/created", record.key());
     if atomics::increment(bucket, &claim, 1).map_err(|error| store_error(&error))? == 1 {
         return swap(cas, new);
@@ -90,7 +95,7 @@ async fn create(bucket: &Bucket, record: Record, cas: Cas, new: &[u8]) -> Result
 }
 
 /// The record's value, and a handle that swaps only as long as it stays so.
-fn look(bucket: &Bucket, record: Record) -> Result<(Cas, Option<Vec<u8>>), StoreError> {
+fn look(bucket: &Bucket, record: StoreKey) -> Result<(Cas, Option<Vec<u8>>), StoreError> {
     let cas = Cas::new(bucket, record.key()).map_err(|error| store_error(&error))?;
     let current = cas.current().map_err(|error| store_error(&error))?;
     Ok((cas, current))

@@ -16,11 +16,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use gateway_core::ports::{
-    Background, Clock, Log, Place, Random, ReadStore, Record, SendError, Sql, StoreError, Swap,
-    Timeouts, Upstream, WriteStore,
+    Background, Clock, Log, Random, ReadStore, SendError, Sql, SqlTarget, StoreError, StoreKey,
+    Swap, Timeouts, Upstream, WriteStore,
 };
 use gateway_core::reply::{BrokenBody, Reply};
-use gateway_core::sql::{Row, SqlError, Statement};
+use gateway_core::sql::{SqlError, SqlRow, Statement};
 use gateway_core::units::Timestamp;
 use http_body_util::BodyExt as _;
 
@@ -174,7 +174,7 @@ impl Background for FakePorts {
 }
 
 impl ReadStore for FakePorts {
-    async fn read(&self, record: Record) -> Result<Option<Vec<u8>>, StoreError> {
+    async fn read(&self, record: StoreKey) -> Result<Option<Vec<u8>>, StoreError> {
         yield_once().await;
         self.inner.store.read(record)
     }
@@ -183,7 +183,7 @@ impl ReadStore for FakePorts {
 impl WriteStore for FakePorts {
     async fn swap(
         &self,
-        record: Record,
+        record: StoreKey,
         expected: Option<&[u8]>,
         new: &[u8],
     ) -> Result<Swap, StoreError> {
@@ -195,9 +195,9 @@ impl WriteStore for FakePorts {
 impl Sql for FakePorts {
     async fn transact(
         &self,
-        _: Place<'_>,
+        _: SqlTarget<'_>,
         statements: Vec<Statement>,
-    ) -> Result<Vec<Vec<Row>>, SqlError> {
+    ) -> Result<Vec<Vec<SqlRow>>, SqlError> {
         yield_once().await;
         let database = &self.inner.database;
         let broken = || SqlError::from_words("the database is broken for this test");

@@ -2,13 +2,13 @@
 //! said and how; what the URL should be is [`crate::config::base_url`]'s.
 
 use crate::config::base_url;
-use crate::config::model::Channel;
+use crate::config::model::ChannelConfig;
 
 /// What stands in the words for answers that are no API's.
 const DOUBT: &str = "base URL right?";
 
 /// `error`, and what the channel's base URL should probably be if the error looks like it.
-pub fn advise(channel: &Channel, status: Option<u16>, error: String) -> String {
+pub fn advise(channel: &ChannelConfig, status: Option<u16>, error: String) -> String {
     let is_path = matches!(status, Some(300..=399 | 404 | 405)) || error.contains(DOUBT);
     if !is_path {
         return error;

@@ -10,8 +10,8 @@ use http::header::CONTENT_LENGTH;
 use http_body::Body;
 use serde_json::Value;
 
-use crate::error::{Case, GatewayError};
-use crate::joined::Joined;
+use crate::body_buffer::BodyBuffer;
+use crate::error::{ErrorCode, GatewayError};
 use crate::units::MIB;
 
 /// The largest body of an admin request, in bytes.
@@ -53,7 +53,7 @@ where
 fn parse(bytes: &[u8]) -> Result<Value, GatewayError> {
     // Where the mistake is, but not what stands there: it could be a key.
     let value: Value = serde_json::from_slice(bytes).map_err(|error| {
-        Case::InvalidJson.error(format!(
+        ErrorCode::InvalidJson.error(format!(
             "The body is not valid JSON: line {}, column {}.",
             error.line(),
             error.column()
@@ -62,7 +62,7 @@ fn parse(bytes: &[u8]) -> Result<Value, GatewayError> {
     if value.is_object() {
         Ok(value)
     } else {
-        Err(Case::InvalidJson.error("The body must be a JSON object."))
+        Err(ErrorCode::InvalidJson.error("The body must be a JSON object."))
     }
 }
 
@@ -78,10 +78,10 @@ where
         return Err(too_large(most));
     }
     let mut body = pin!(body);
-    let mut joined = Joined::new(most);
+    let mut joined = BodyBuffer::new(most);
     while let Some(frame) = poll_fn(|context| body.as_mut().poll_frame(context)).await {
         let frame = frame.map_err(|error| {
-            Case::InvalidJson.error(format!("The body could not be read: {error}."))
+            ErrorCode::InvalidJson.error(format!("The body could not be read: {error}."))
         })?;
         if let Ok(data) = frame.into_data() {
             joined.push(data).map_err(|_| too_large(most))?;
@@ -91,5 +91,5 @@ where
 }
 
 fn too_large(most: usize) -> GatewayError {
-    Case::RequestTooLarge.error(format!("The body must have at most {most} bytes."))
+    ErrorCode::RequestTooLarge.error(format!("The body must have at most {most} bytes."))
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::config::model::{Azure, Channel, Prices, Provider};
+use crate::config::model::{Azure, ChannelConfig, Prices, Provider};
 use crate::config::stored::object_revision;
 use crate::time_text;
 
@@ -43,14 +43,14 @@ pub struct ChannelView<'a, K> {
 }
 
 /// A name for the state of a channel, in which its keys are what everybody may see of them.
-pub fn revision(channel: &Channel) -> String {
+pub fn revision(channel: &ChannelConfig) -> String {
     let keys = channel.keys.iter();
     let keys = keys.map(|key| (&key.id, &key.hint, key.enabled)).collect();
     object_revision(&ChannelView::new(channel, keys))
 }
 
 impl<'a, K> ChannelView<'a, K> {
-    pub fn new(channel: &'a Channel, keys: Vec<K>) -> Self {
+    pub fn new(channel: &'a ChannelConfig, keys: Vec<K>) -> Self {
         Self {
             id: &channel.id,
             name: &channel.name,

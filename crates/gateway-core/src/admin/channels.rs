@@ -10,14 +10,14 @@ use serde_json::Value;
 
 use super::channel_view::{ChannelView, revision};
 use super::duplicate_keys::Duplicates;
-use super::health::{self, Status};
+use super::health::{self, HealthStatus};
 use super::{AdminSettings, document, precondition};
-use crate::attempt::health::Health;
 use crate::config::import::{self, Refused};
-use crate::config::model::{Channel, Document, StoredSecret, UpstreamKey};
+use crate::config::model::{ChannelConfig, Document, StoredSecret, UpstreamKey};
 use crate::config::seal;
 use crate::config::validate::{ChannelChange, KeyChange, MAX_CHANNELS, Problems};
-use crate::error::{Case, GatewayError};
+use crate::error::{ErrorCode, GatewayError};
+use crate::health::record::Health;
 use crate::ids;
 use crate::ports::{AdminPorts, Random};
 use crate::reply::{self, Reply};
@@ -26,24 +26,25 @@ use crate::units::Timestamp;
 
 /// An upstream key as the API shows it.
 #[derive(Serialize)]
-struct KeyView<'a> {
+struct UpstreamKeyView<'a> {
     id: &'a str,
     hint: &'a str,
     enabled: bool,
-    status: Status,
+    status: HealthStatus,
     until: Option<String>,
 }
 
 #[derive(Serialize)]
-struct ListView<'a> {
-    data: Vec<ChannelView<'a, KeyView<'a>>>,
+struct ChannelsView<'a> {
+    data: Vec<ChannelView<'a, UpstreamKeyView<'a>>>,
 }
 
-impl<'a> KeyView<'a> {
-    fn of(channel: &'a Channel, health: &Health, now: Timestamp) -> Vec<Self> {
+impl<'a> UpstreamKeyView<'a> {
+    fn of(channel: &'a ChannelConfig, health: &Health, now: Timestamp) -> Vec<Self> {
         let known = health.channel(&channel.id);
         let view = |key: &'a UpstreamKey| {
-            let (status, until) = Status::of(known.and_then(|known| known.keys.get(&key.id)), now);
+            let (status, until) =
+                HealthStatus::of(known.and_then(|known| known.keys.get(&key.id)), now);
             Self {
                 id: &key.id,
                 hint: &key.hint,
@@ -56,15 +57,19 @@ impl<'a> KeyView<'a> {
     }
 }
 
-fn view<'a>(channel: &'a Channel, health: &Health, now: Timestamp) -> ChannelView<'a, KeyView<'a>> {
-    ChannelView::new(channel, KeyView::of(channel, health, now))
+fn view<'a>(
+    channel: &'a ChannelConfig,
+    health: &Health,
+    now: Timestamp,
+) -> ChannelView<'a, UpstreamKeyView<'a>> {
+    ChannelView::new(channel, UpstreamKeyView::of(channel, health, now))
 }
 
 /// A channel that was just written: whatever was known of its health is forgotten.
 fn reply<P: AdminPorts>(
     ports: &P,
     status: StatusCode,
-    channel: &Channel,
+    channel: &ChannelConfig,
     duplicates: Duplicates,
 ) -> Reply {
     let view = view(channel, &Health::default(), ports.now());
@@ -81,7 +86,7 @@ pub async fn list<P: AdminPorts>(ports: &P) -> Result<Reply, GatewayError> {
         .iter()
         .map(|channel| view(channel, &health, now).at(revision(channel)))
         .collect();
-    Ok(reply::json(StatusCode::OK, &ListView { data }))
+    Ok(reply::json(StatusCode::OK, &ChannelsView { data }))
 }
 
 /// `GET channels/{id}`.
@@ -107,7 +112,7 @@ pub async fn create<P: AdminPorts>(
     let mut problems = Problems::default();
     let change = ChannelChange::read(&body, &mut problems);
     change.require_all(&mut problems);
-    let mut channel = Channel::blank(ports.now());
+    let mut channel = ChannelConfig::blank(ports.now());
     channel.id = ids::object_id("ch", ports);
     apply(
         ports,
@@ -118,7 +123,7 @@ pub async fn create<P: AdminPorts>(
     )?;
     document::change(ports, |document| {
         if document.channels.len() >= MAX_CHANNELS {
-            return Err(Case::InvalidValue.error(format!(
+            return Err(ErrorCode::InvalidValue.error(format!(
                 "There are {MAX_CHANNELS} channels already; delete one first."
             )));
         }
@@ -179,23 +184,23 @@ pub async fn delete<P: AdminPorts>(
 pub fn draft<P: AdminPorts>(
     ports: &P,
     settings: &AdminSettings,
-    stored: Option<Channel>,
+    stored: Option<ChannelConfig>,
     body: &Value,
-) -> Result<Channel, GatewayError> {
+) -> Result<ChannelConfig, GatewayError> {
     let mut problems = Problems::default();
     let change = ChannelChange::read(body, &mut problems);
-    let mut channel = stored.unwrap_or_else(|| Channel::blank(ports.now()));
+    let mut channel = stored.unwrap_or_else(|| ChannelConfig::blank(ports.now()));
     let notes = (problems, &mut Duplicates::Refuse);
     apply(ports, settings, &change, &mut channel, notes)?;
     Ok(channel)
 }
 
-fn find<'d>(document: &'d mut Document, id: &str) -> Result<&'d mut Channel, GatewayError> {
+fn find<'d>(document: &'d mut Document, id: &str) -> Result<&'d mut ChannelConfig, GatewayError> {
     let found = document
         .channels
         .iter_mut()
         .find(|channel| channel.id == id);
-    found.ok_or_else(|| Case::NotFound.error("There is no channel with this id."))
+    found.ok_or_else(|| ErrorCode::NotFound.error("There is no channel with this id."))
 }
 
 /// Changes the channel as a whole or, when anything is wrong, not at all as far as the store is concerned.
@@ -203,7 +208,7 @@ fn apply(
     random: &impl Random,
     settings: &AdminSettings,
     change: &ChannelChange,
-    channel: &mut Channel,
+    channel: &mut ChannelConfig,
     (mut problems, duplicates): (Problems, &mut Duplicates),
 ) -> Result<(), GatewayError> {
     change.apply(channel, &mut problems);
@@ -213,7 +218,7 @@ fn apply(
     problems.check("channel")?;
     let keys = match wanted {
         Some(wanted) => wanted,
-        None => channel.keys.iter().cloned().map(Wanted::Kept).collect(),
+        None => channel.keys.iter().cloned().map(KeyEdit::Kept).collect(),
     };
     channel.keys = keys
         .into_iter()
@@ -223,7 +228,7 @@ fn apply(
 }
 
 /// A key that a channel shall have.
-enum Wanted<'c> {
+enum KeyEdit<'c> {
     New(&'c str),
     Kept(UpstreamKey),
 }
@@ -235,7 +240,7 @@ fn plan_keys<'c>(
     stored: &[UpstreamKey],
     problems: &mut Problems,
     duplicates: &mut Duplicates,
-) -> Vec<Wanted<'c>> {
+) -> Vec<KeyEdit<'c>> {
     let master = settings.master_key.as_ref();
     // A key that cannot be opened cannot be compared; it is of no use anyway.
     let opened: BTreeMap<String, &str> = stored
@@ -265,12 +270,12 @@ fn plan_keys<'c>(
                         problems.add(path, "is in this channel already");
                     }
                 }
-                _ => wanted.push(Wanted::New(secret.expose())),
+                _ => wanted.push(KeyEdit::New(secret.expose())),
             },
             KeyChange::Kept { id, enabled } => match stored.iter().find(|key| key.id == *id) {
                 Some(key) => {
                     let enabled = enabled.unwrap_or(key.enabled);
-                    wanted.push(Wanted::Kept(UpstreamKey {
+                    wanted.push(KeyEdit::Kept(UpstreamKey {
                         enabled,
                         ..key.clone()
                     }));
@@ -285,7 +290,7 @@ fn plan_keys<'c>(
     wanted
 }
 
-impl Wanted<'_> {
+impl KeyEdit<'_> {
     fn into_stored(
         self,
         random: &impl Random,

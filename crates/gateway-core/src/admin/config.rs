@@ -13,10 +13,12 @@ use serde_json::Value;
 use super::channel_view::ChannelView;
 use super::{AdminSettings, document, health, precondition, query};
 use crate::config::import::{self, Refused};
-use crate::config::model::{ClientKey, DOCUMENT_VERSION, Document, Limits, Settings, UpstreamKey};
+use crate::config::model::{
+    ClientKey, DOCUMENT_VERSION, Document, KeyLimits, Settings, UpstreamKey,
+};
 use crate::config::seal;
 use crate::config::validate::{DocumentDraft, Problems};
-use crate::error::{Case, GatewayError};
+use crate::error::{ErrorCode, GatewayError};
 use crate::ports::AdminPorts;
 use crate::reply::{self, Reply};
 use crate::secret::Secret;
@@ -51,7 +53,7 @@ struct ClientKeyView<'a> {
     enabled: bool,
     models: &'a [String],
     expires_at: Option<String>,
-    limits: Limits,
+    limits: KeyLimits,
     created_at: String,
 }
 
@@ -150,7 +152,7 @@ fn open(settings: &AdminSettings, key: &UpstreamKey) -> Result<Secret<String>, G
             Some(reason) => format!("the variable `master_key` cannot be used: {reason}"),
             None => error.to_string(),
         };
-        Case::Misconfigured.error(format!(
+        ErrorCode::Misconfigured.error(format!(
             "The upstream key {} cannot be exported: {reason}. Without ?secrets=true the export works.",
             key.id
         ))

@@ -6,8 +6,8 @@ use crate::config::changes::ChangeId;
 use crate::config::identity;
 use crate::config::model::Document;
 use crate::config::stored;
-use crate::error::{Case, GatewayError};
-use crate::ports::{AdminPorts, Log, ReadStore, Record, StoreError, Swap};
+use crate::error::{ErrorCode, GatewayError};
+use crate::ports::{AdminPorts, Log, ReadStore, StoreError, StoreKey, Swap};
 
 /// Writers that may come in between before a change is given up.
 pub const MAX_TRIES: usize = 16;
@@ -26,7 +26,7 @@ pub async fn load_with_revision<P: ReadStore + Log>(
     ports: &P,
 ) -> Result<(Document, String), GatewayError> {
     let stored = ports
-        .read(Record::Config)
+        .read(StoreKey::Config)
         .await
         .map_err(|error| unavailable(ports, &error))?;
     let document = parse(ports, stored.as_deref())?;
@@ -56,7 +56,7 @@ pub async fn change_at_revision<P: AdminPorts, T>(
     let mut outcomes = Vec::new();
     let mut in_vain = 0;
     for turn in 0..MAX_TURNS {
-        let stored = match ports.read(Record::Config).await {
+        let stored = match ports.read(StoreKey::Config).await {
             Ok(stored) => stored,
             Err(error) if outcomes.is_empty() => return Err(unavailable(ports, &error)),
             Err(error) => return Err(uncertain(ports, &error)),
@@ -77,13 +77,15 @@ pub async fn change_at_revision<P: AdminPorts, T>(
                 )),
             )
         })?;
-        let swapped = ports.swap(Record::Config, stored.as_deref(), &bytes).await;
+        let swapped = ports
+            .swap(StoreKey::Config, stored.as_deref(), &bytes)
+            .await;
         outcomes.push((outcome, stored::revision(Some(&bytes))));
         if swapped == Ok(Swap::Done) {
             return outcomes.pop().ok_or_else(conflict);
         }
         // At once, before any wait: the id is only among the latest.
-        let now = match ports.read(Record::Config).await {
+        let now = match ports.read(StoreKey::Config).await {
             Ok(now) => now,
             Err(error) => return Err(uncertain(ports, &error)),
         };
@@ -103,7 +105,7 @@ pub async fn change_at_revision<P: AdminPorts, T>(
 }
 
 fn conflict() -> GatewayError {
-    Case::Conflict.error(
+    ErrorCode::Conflict.error(
         "Others kept changing the configuration at the same time; nothing was changed. Try again.",
     )
 }
@@ -111,7 +113,7 @@ fn conflict() -> GatewayError {
 /// The store failed after it was asked to write, and cannot be asked whether it did.
 fn uncertain(log: &impl Log, error: &StoreError) -> GatewayError {
     log.line(format_args!("admin: {error}"));
-    Case::StoreUnavailable.error(
+    ErrorCode::StoreUnavailable.error(
         "The store does not answer as it should; see the gateway's log. The change may or may not have been made: look \
          before you repeat it.",
     )
@@ -120,7 +122,7 @@ fn uncertain(log: &impl Log, error: &StoreError) -> GatewayError {
 /// The store does not do its work: the reason goes to the log, not to the client.
 pub fn unavailable(log: &impl Log, error: &StoreError) -> GatewayError {
     log.line(format_args!("admin: {error}"));
-    Case::StoreUnavailable.error(
+    ErrorCode::StoreUnavailable.error(
         "The store does not answer as it should; see the gateway's log. Nothing was changed.",
     )
 }

@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 
 /// What a family's values are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum MetricKind {
     /// Only grows; its name ends in `_total`.
     Counter,
     /// Goes up and down.
@@ -14,7 +14,7 @@ pub enum Kind {
     Histogram,
 }
 
-impl Kind {
+impl MetricKind {
     const fn word(self) -> &'static str {
         match self {
             Self::Counter => "counter",
@@ -25,7 +25,7 @@ impl Kind {
 }
 
 /// Names and values of labels.
-pub type Labels<'a> = [(&'a str, &'a str)];
+pub type LabelPairs<'a> = [(&'a str, &'a str)];
 
 /// A text under way.
 #[derive(Debug, Default)]
@@ -35,13 +35,13 @@ pub struct Exposition {
 
 impl Exposition {
     /// Begins a family. All its samples follow before the next one begins.
-    pub fn family(&mut self, name: &str, kind: Kind, help: &str) {
+    pub fn family(&mut self, name: &str, kind: MetricKind, help: &str) {
         let _ = writeln!(self.text, "# HELP {name} {help}");
         let _ = writeln!(self.text, "# TYPE {name} {}", kind.word());
     }
 
     /// Adds one sample.
-    pub fn sample(&mut self, name: &str, labels: &Labels<'_>, value: impl fmt::Display) {
+    pub fn sample(&mut self, name: &str, labels: &LabelPairs<'_>, value: impl fmt::Display) {
         self.text.push_str(name);
         for (index, (label, content)) in labels.iter().enumerate() {
             self.text.push(if index == 0 { '{' } else { ',' });
@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn labels_cannot_break_out_of_their_quotes() {
         let mut exposition = Exposition::default();
-        exposition.family("a_total", Kind::Counter, "Some.");
+        exposition.family("a_total", MetricKind::Counter, "Some.");
         exposition.sample("a_total", &[("x", "a\"b\\c\nd"), ("y", "渠道")], 7);
         exposition.sample("a_total", &[], Millionths(1_000_003));
         exposition.sample("a_total", &[], Thousandths(1_500));

@@ -3,15 +3,15 @@
 
 use serde::Serialize;
 
-use crate::attempt::cooldown::{Cooldown, Phase, Reason};
-use crate::attempt::health::ChannelHealth;
+use crate::health::cooldown::{Cooldown, CooldownReason, Phase};
+use crate::health::record::ChannelHealth;
 use crate::time_text;
 use crate::units::Timestamp;
 
 /// How something is, as far as requests are concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum State {
+pub enum FindingState {
     /// Nothing speaks against it.
     Ready,
     /// Its time is over: the next request tries it out, all others wait for what that finds.
@@ -38,13 +38,13 @@ pub enum About {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// How it is.
-    pub state: State,
+    pub state: FindingState,
     /// Until when it is left alone.
     pub until: Option<String>,
     /// Whom the reason is about; `null` when there is none.
     pub about: Option<About>,
     /// Why.
-    pub reason: Option<Reason>,
+    pub reason: Option<CooldownReason>,
     /// The last failure in words: the upstream's status and its message.
     pub detail: Option<String>,
     /// When that was.
@@ -55,7 +55,7 @@ impl Finding {
     /// What is known of one subject at `now`.
     pub fn of(about: About, cooldown: Option<&Cooldown>, now: Timestamp) -> Self {
         let ready = Self {
-            state: State::Ready,
+            state: FindingState::Ready,
             until: None,
             about: None,
             reason: None,
@@ -68,11 +68,11 @@ impl Finding {
         let (state, until) = match cooldown.phase(now) {
             // Failures that are only counted so far are no reason for anything.
             Phase::Ready => return ready,
-            Phase::HalfOpen => (State::Probing, None),
-            Phase::Cooling { until, .. } if cooldown.reason == Reason::Refused => {
-                (State::Rejected, Some(until))
+            Phase::HalfOpen => (FindingState::Probing, None),
+            Phase::Cooling { until, .. } if cooldown.reason == CooldownReason::Refused => {
+                (FindingState::Rejected, Some(until))
             }
-            Phase::Cooling { until, .. } => (State::Cooling, Some(until)),
+            Phase::Cooling { until, .. } => (FindingState::Cooling, Some(until)),
         };
         let message = &cooldown.message;
         Self {

@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use super::session::{self, COOKIE_NAME, Session};
 use super::{AdminSettings, forwarded};
 use crate::config::network::Network;
-use crate::error::{Case, GatewayError};
+use crate::error::{ErrorCode, GatewayError};
 use crate::ports::AdminPorts;
 use crate::secret::Secret;
 
@@ -53,7 +53,7 @@ pub fn same_origin(head: &Parts) -> Result<(), GatewayError> {
 }
 
 fn cross_origin() -> GatewayError {
-    Case::CrossOrigin.error("The admin API can only be used from its own origin.")
+    ErrorCode::CrossOrigin.error("The admin API can only be used from its own origin.")
 }
 
 /// Whether host and port are the same; ports that are not written are those of the origin's scheme. The schemes
@@ -129,7 +129,7 @@ pub fn cookie_writes_json(caller: &Caller, headers: &HeaderMap) -> Result<(), Ga
     {
         return Ok(());
     }
-    Err(Case::UnsupportedMediaType.error(
+    Err(ErrorCode::UnsupportedMediaType.error(
         "Writes that are authenticated by the cookie need `content-type: application/json`.",
     ))
 }

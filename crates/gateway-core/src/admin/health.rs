@@ -4,16 +4,16 @@
 use serde::Serialize;
 
 use super::document::{MAX_TRIES, step_aside};
-use crate::attempt::cooldown::{Cooldown, Phase, Reason};
-use crate::attempt::health::{Event, Health};
-use crate::ports::{AdminPorts, Log, ReadStore, Record, StoreError, Swap};
+use crate::health::cooldown::{Cooldown, CooldownReason, Phase};
+use crate::health::record::{Health, HealthEvent};
+use crate::ports::{AdminPorts, Log, ReadStore, StoreError, StoreKey, Swap};
 use crate::time_text;
 use crate::units::Timestamp;
 
 /// How an upstream key, channel or model is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Status {
+pub enum HealthStatus {
     /// Nothing speaks against it.
     Ok,
     /// Left alone for a while.
@@ -22,7 +22,7 @@ pub enum Status {
     Rejected,
 }
 
-impl Status {
+impl HealthStatus {
     /// The status at `now`, and until when it stays so.
     pub fn of(cooldown: Option<&Cooldown>, now: Timestamp) -> (Self, Option<String>) {
         let Some(cooldown) = cooldown else {
@@ -31,7 +31,7 @@ impl Status {
         let Phase::Cooling { until, .. } = cooldown.phase(now) else {
             return (Self::Ok, None);
         };
-        let status = if cooldown.reason == Reason::Refused {
+        let status = if cooldown.reason == CooldownReason::Refused {
             Self::Rejected
         } else {
             Self::Cooling
@@ -73,13 +73,13 @@ async fn try_to_forget<P: AdminPorts>(ports: &P, channels: &[String]) -> Result<
         let mut changed = false;
         for channel in channels {
             let channel = channel.clone();
-            changed |= health.apply(&Event::Forgotten { channel });
+            changed |= health.apply(&HealthEvent::Forgotten { channel });
         }
         if !changed {
             return Ok(());
         }
         let new = serde_json::to_vec(&health).map_err(|error| StoreError(error.to_string()))?;
-        if ports.swap(Record::Health, raw.as_deref(), &new).await? == Swap::Done {
+        if ports.swap(StoreKey::Health, raw.as_deref(), &new).await? == Swap::Done {
             return Ok(());
         }
         step_aside(ports, turn).await;
@@ -90,7 +90,7 @@ async fn try_to_forget<P: AdminPorts>(ports: &P, channels: &[String]) -> Result<
 }
 
 async fn read<P: ReadStore>(ports: &P) -> Result<(Health, Option<Vec<u8>>), StoreError> {
-    let raw = ports.read(Record::Health).await?;
+    let raw = ports.read(StoreKey::Health).await?;
     let health = match raw.as_deref() {
         Some(raw) => serde_json::from_slice(raw)
             .map_err(|error| StoreError(format!("the record is damaged: {error}")))?,

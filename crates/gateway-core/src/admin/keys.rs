@@ -7,11 +7,11 @@ use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{allowance, document, past, precondition};
-use crate::config::model::{ClientKey, Document, Limits};
+use super::{document, ledger_queries, limit_usage, precondition};
+use crate::config::model::{ClientKey, Document, KeyLimits};
 use crate::config::stored::object_revision;
 use crate::config::validate::{ClientKeyChange, MAX_CLIENT_KEYS, Problems};
-use crate::error::{Case, GatewayError};
+use crate::error::{ErrorCode, GatewayError};
 use crate::ids;
 use crate::ports::AdminPorts;
 use crate::reply::{self, Reply};
@@ -21,14 +21,14 @@ use crate::units::Timestamp;
 
 /// A client key as the API shows it: neither the key nor its hash.
 #[derive(Serialize)]
-struct KeyView<'a> {
+struct ClientKeyView<'a> {
     id: &'a str,
     name: &'a str,
     hint: &'a str,
     enabled: bool,
     models: &'a [String],
     expires_at: Option<String>,
-    limits: Limits,
+    limits: KeyLimits,
     created_at: String,
     last_used_at: Option<String>,
     /// Names this state of the key, in lists; of a single one `ETag` says it.
@@ -40,11 +40,11 @@ struct KeyView<'a> {
 }
 
 #[derive(Serialize)]
-struct ListView<'a> {
-    data: Vec<KeyView<'a>>,
+struct ClientKeysView<'a> {
+    data: Vec<ClientKeyView<'a>>,
 }
 
-impl<'a> KeyView<'a> {
+impl<'a> ClientKeyView<'a> {
     fn new(key: &'a ClientKey) -> Self {
         Self {
             id: &key.id,
@@ -69,7 +69,7 @@ impl<'a> KeyView<'a> {
     }
 }
 
-fn reply(status: StatusCode, key: &ClientKey, view: &KeyView<'_>) -> Reply {
+fn reply(status: StatusCode, key: &ClientKey, view: &ClientKeyView<'_>) -> Reply {
     precondition::tag(reply::json(status, view), &object_revision(key))
 }
 
@@ -77,21 +77,25 @@ fn reply(status: StatusCode, key: &ClientKey, view: &KeyView<'_>) -> Reply {
 pub async fn list<P: AdminPorts>(ports: &P) -> Result<Reply, GatewayError> {
     let document = document::load(ports).await?;
     let ids: Vec<&str> = document.keys.iter().map(|key| key.id.as_str()).collect();
-    let uses = past::last_uses(ports, &ids).await;
-    let view = |key| KeyView {
+    let uses = ledger_queries::last_uses(ports, &ids).await;
+    let view = |key| ClientKeyView {
         revision: Some(object_revision(key)),
-        ..KeyView::new(key).used(&uses)
+        ..ClientKeyView::new(key).used(&uses)
     };
     let data = document.keys.iter().map(view).collect();
-    Ok(reply::json(StatusCode::OK, &ListView { data }))
+    Ok(reply::json(StatusCode::OK, &ClientKeysView { data }))
 }
 
 /// `GET keys/{id}`.
 pub async fn show<P: AdminPorts>(ports: &P, id: &str) -> Result<Reply, GatewayError> {
     let mut document = document::load(ports).await?;
     let key = find(&mut document, id)?;
-    let uses = past::last_uses(ports, &[id]).await;
-    Ok(reply(StatusCode::OK, key, &KeyView::new(key).used(&uses)))
+    let uses = ledger_queries::last_uses(ports, &[id]).await;
+    Ok(reply(
+        StatusCode::OK,
+        key,
+        &ClientKeyView::new(key).used(&uses),
+    ))
 }
 
 /// `POST keys`: the only answer that holds the key.
@@ -109,13 +113,13 @@ pub async fn create<P: AdminPorts>(ports: &P, body: Value) -> Result<Reply, Gate
         enabled: true,
         models: Vec::new(),
         expires_at: None,
-        limits: Limits::default(),
+        limits: KeyLimits::default(),
         created_at: ports.now(),
     };
     change.apply(&mut key);
     document::change(ports, |document| {
         if document.keys.len() >= MAX_CLIENT_KEYS {
-            return Err(Case::InvalidValue.error(format!(
+            return Err(ErrorCode::InvalidValue.error(format!(
                 "There are {MAX_CLIENT_KEYS} client keys already; delete one first."
             )));
         }
@@ -124,9 +128,9 @@ pub async fn create<P: AdminPorts>(ports: &P, body: Value) -> Result<Reply, Gate
     })
     .await?;
     ports.line(format_args!("admin: client key {} created", key.id));
-    let view = KeyView {
+    let view = ClientKeyView {
         key: Some(&plain),
-        ..KeyView::new(&key)
+        ..ClientKeyView::new(&key)
     };
     Ok(reply(StatusCode::CREATED, &key, &view))
 }
@@ -149,8 +153,12 @@ pub async fn change<P: AdminPorts>(
     })
     .await?;
     ports.line(format_args!("admin: client key {id} changed"));
-    let uses = past::last_uses(ports, &[id]).await;
-    Ok(reply(StatusCode::OK, &key, &KeyView::new(&key).used(&uses)))
+    let uses = ledger_queries::last_uses(ports, &[id]).await;
+    Ok(reply(
+        StatusCode::OK,
+        &key,
+        &ClientKeyView::new(&key).used(&uses),
+    ))
 }
 
 /// `DELETE keys/{id}`.
@@ -166,12 +174,12 @@ pub async fn delete<P: AdminPorts>(
         Ok(())
     })
     .await?;
-    allowance::forget(ports, id).await;
+    limit_usage::forget(ports, id).await;
     ports.line(format_args!("admin: client key {id} deleted"));
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }
 
 fn find<'d>(document: &'d mut Document, id: &str) -> Result<&'d mut ClientKey, GatewayError> {
     let found = document.keys.iter_mut().find(|key| key.id == id);
-    found.ok_or_else(|| Case::NotFound.error("There is no client key with this id."))
+    found.ok_or_else(|| ErrorCode::NotFound.error("There is no client key with this id."))
 }

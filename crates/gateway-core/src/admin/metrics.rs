@@ -10,19 +10,19 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
 
-use super::exposition::{Exposition, Kind, Millionths, Thousandths};
-use super::{document, health, past, usage};
-use crate::attempt::cooldown::{Cooldown, Phase, Reason};
-use crate::attempt::health::{ChannelHealth, Health};
-use crate::config::model::{Channel, Document};
+use super::exposition::{Exposition, MetricKind, Millionths, Thousandths};
+use super::{document, health, ledger_queries, usage};
+use crate::config::model::{ChannelConfig, Document};
 use crate::error::GatewayError;
-use crate::ports::{AdminPorts, Record};
+use crate::health::cooldown::{Cooldown, CooldownReason, Phase};
+use crate::health::record::{ChannelHealth, Health};
+use crate::ledger::batch;
+use crate::ledger::histogram::{BOUNDS_MS, Histogram};
+use crate::ledger::schema;
+use crate::ports::{AdminPorts, StoreKey};
 use crate::reply::{Reply, ReplyBody};
-use crate::sql::{Row, Statement, Value};
+use crate::sql::{SqlRow, SqlValue, Statement};
 use crate::units::Timestamp;
-use crate::usage::batch;
-use crate::usage::histogram::{BOUNDS_MS, Histogram};
-use crate::usage::schema;
 
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 /// In place of channels and models that the configuration does not name.
@@ -39,7 +39,7 @@ type ChannelLabel<'d> = (&'d str, &'d str);
 
 /// What was counted of one channel and one model.
 #[derive(Default)]
-struct Sums {
+struct ModelSums {
     failed: u64,
     failovers: u64,
     /// In the order of [`KINDS`].
@@ -53,15 +53,15 @@ struct Sums {
 const KINDS: [&str; 4] = ["prompt", "completion", "cached", "reasoning"];
 
 /// Who may be named.
-struct Labels<'d> {
+struct NameLabels<'d> {
     channels: BTreeMap<&'d str, &'d str>,
     models: BTreeSet<&'d str>,
 }
 
 /// Everything that the ledger has counted.
 #[derive(Default)]
-struct Counted<'d> {
-    usage: BTreeMap<(ChannelLabel<'d>, &'d str), Sums>,
+struct Counters<'d> {
+    usage: BTreeMap<(ChannelLabel<'d>, &'d str), ModelSums>,
     /// By `status` or `attempt`, channel and word.
     tallies: BTreeMap<(String, ChannelLabel<'d>, String), u64>,
 }
@@ -70,27 +70,27 @@ struct Counted<'d> {
 pub async fn show<P: AdminPorts>(ports: &P) -> Result<Reply, GatewayError> {
     let document = document::load(ports).await?;
     let health = health::load(ports).await;
-    let labels = Labels::of(&document);
-    let counted = Counted::read(ports, &labels).await;
-    let dropped = ports.read(Record::DroppedRecords).await.ok().flatten();
+    let labels = NameLabels::of(&document);
+    let counted = Counters::read(ports, &labels).await;
+    let dropped = ports.read(StoreKey::DroppedRecords).await.ok().flatten();
 
     let mut text = Exposition::default();
     text.family(
         "ai_gateway_build_info",
-        Kind::Gauge,
+        MetricKind::Gauge,
         "1, for the version in the label.",
     );
     let version = [("version", env!("CARGO_PKG_VERSION"))];
     text.sample("ai_gateway_build_info", &version, 1);
     text.family(
         "ai_gateway_ledger_up",
-        Kind::Gauge,
+        MetricKind::Gauge,
         "Whether the ledger's database answers.",
     );
     text.sample("ai_gateway_ledger_up", &[], u8::from(counted.is_ok()));
     text.family(
         "ai_gateway_dropped_records_total",
-        Kind::Counter,
+        MetricKind::Counter,
         "Records of requests that were lost, since the database did not take them.",
     );
     let dropped = batch::dropped(dropped.as_deref());
@@ -105,9 +105,9 @@ pub async fn show<P: AdminPorts>(ports: &P) -> Result<Reply, GatewayError> {
     Ok(reply)
 }
 
-impl<'d> Labels<'d> {
+impl<'d> NameLabels<'d> {
     fn of(document: &'d Document) -> Self {
-        let models = |channel: &'d Channel| {
+        let models = |channel: &'d ChannelConfig| {
             let deployments = channel.azure.iter().flat_map(|azure| &azure.deployments);
             let named = channel
                 .model_map
@@ -139,27 +139,27 @@ impl<'d> Labels<'d> {
     }
 }
 
-impl<'d> Counted<'d> {
-    async fn read<P: AdminPorts>(ports: &P, labels: &Labels<'d>) -> Result<Self, GatewayError> {
+impl<'d> Counters<'d> {
+    async fn read<P: AdminPorts>(ports: &P, labels: &NameLabels<'d>) -> Result<Self, GatewayError> {
         let columns: Vec<String> = schema::summed_columns().collect();
         let usage = format!(
             "SELECT channel, model, {} FROM usage_hour WHERE hour = {}",
             columns.join(", "),
             schema::ALL_HOURS
         );
-        let usage = past::rows(ports, Statement::new(usage)).await?;
-        let tallies = past::rows(ports, Statement::new(TALLIES)).await?;
+        let usage = ledger_queries::rows(ports, Statement::new(usage)).await?;
+        let tallies = ledger_queries::rows(ports, Statement::new(TALLIES)).await?;
         let mut counted = Self::default();
         for row in &usage {
-            let text = |column: usize| row.get(column).and_then(Value::text).unwrap_or_default();
+            let text = |column: usize| row.get(column).and_then(SqlValue::text).unwrap_or_default();
             let labels = (labels.channel(text(0)), labels.model(text(1)));
             counted.usage.entry(labels).or_default().add(row);
         }
         for row in &tallies {
             if let [
-                Value::Text(kind),
-                Value::Text(channel),
-                Value::Text(word),
+                SqlValue::Text(kind),
+                SqlValue::Text(channel),
+                SqlValue::Text(word),
                 count,
             ] = row.as_slice()
             {
@@ -183,8 +183,8 @@ impl<'d> Counted<'d> {
         );
         self.write_tokens(text);
         let by_channel = self.by_channel();
-        let mut counter = |name: &str, help: &str, value: fn(&Sums) -> u64| {
-            text.family(name, Kind::Counter, help);
+        let mut counter = |name: &str, help: &str, value: fn(&ModelSums) -> u64| {
+            text.family(name, MetricKind::Counter, help);
             for (channel, sums) in &by_channel {
                 text.sample(name, &of_channel(*channel), value(sums));
             }
@@ -199,8 +199,8 @@ impl<'d> Counted<'d> {
             "Requests that were answered after another attempt had failed or was late.",
             |sums| sums.failovers,
         );
-        let mut histogram = |name: &str, help: &str, value: fn(&Sums) -> &Histogram| {
-            text.family(name, Kind::Histogram, help);
+        let mut histogram = |name: &str, help: &str, value: fn(&ModelSums) -> &Histogram| {
+            text.family(name, MetricKind::Histogram, help);
             for (channel, sums) in &by_channel {
                 write_histogram(text, name, *channel, value(sums));
             }
@@ -223,7 +223,7 @@ impl<'d> Counted<'d> {
         (name, wanted, label): (&str, &str, &str),
         help: &str,
     ) {
-        text.family(name, Kind::Counter, help);
+        text.family(name, MetricKind::Counter, help);
         for ((kind, (id, channel), word), count) in &self.tallies {
             if kind == wanted {
                 let labels = [("channel", *channel), ("channel_id", *id), (label, word)];
@@ -236,7 +236,7 @@ impl<'d> Counted<'d> {
         let name = "ai_gateway_tokens_total";
         text.family(
             name,
-            Kind::Counter,
+            MetricKind::Counter,
             "Tokens; cached ones are among the prompt's, reasoning among the completion's.",
         );
         for (((id, channel), model), sums) in &self.usage {
@@ -253,7 +253,7 @@ impl<'d> Counted<'d> {
         let name = "ai_gateway_cost_usd_total";
         text.family(
             name,
-            Kind::Counter,
+            MetricKind::Counter,
             "Cost by the price tables, in US dollars.",
         );
         for (((id, channel), model), sums) in &self.usage {
@@ -266,8 +266,8 @@ impl<'d> Counted<'d> {
         }
     }
 
-    fn by_channel(&self) -> BTreeMap<ChannelLabel<'d>, Sums> {
-        let mut by_channel: BTreeMap<ChannelLabel<'d>, Sums> = BTreeMap::new();
+    fn by_channel(&self) -> BTreeMap<ChannelLabel<'d>, ModelSums> {
+        let mut by_channel: BTreeMap<ChannelLabel<'d>, ModelSums> = BTreeMap::new();
         for ((channel, _), sums) in &self.usage {
             by_channel.entry(*channel).or_default().merge(sums);
         }
@@ -275,10 +275,10 @@ impl<'d> Counted<'d> {
     }
 }
 
-impl Sums {
+impl ModelSums {
     /// Adds a row whose sums begin at its third column, in the order of [`schema::summed_columns`].
-    fn add(&mut self, row: &Row) {
-        let mut values = row.iter().skip(2).map(Value::count);
+    fn add(&mut self, row: &SqlRow) {
+        let mut values = row.iter().skip(2).map(SqlValue::count);
         let mut next = || values.next().unwrap_or_default();
         // Requests are told by status.
         next();
@@ -338,7 +338,11 @@ fn write_histogram(
 /// How channels, keys and models are at the moment.
 fn write_health(text: &mut Exposition, document: &Document, health: &Health, now: Timestamp) {
     let name = "ai_gateway_channel_enabled";
-    text.family(name, Kind::Gauge, "Whether the channel is switched on.");
+    text.family(
+        name,
+        MetricKind::Gauge,
+        "Whether the channel is switched on.",
+    );
     for channel in &document.channels {
         let labels = of_channel((&channel.id, &channel.name));
         text.sample(name, &labels, u8::from(channel.enabled));
@@ -346,7 +350,7 @@ fn write_health(text: &mut Exposition, document: &Document, health: &Health, now
     let name = "ai_gateway_cooldowns";
     text.family(
         name,
-        Kind::Gauge,
+        MetricKind::Gauge,
         "What of a channel is left alone now: the channel itself (1), so many of its keys, so many of its models.",
     );
     for channel in &document.channels {
@@ -354,7 +358,7 @@ fn write_health(text: &mut Exposition, document: &Document, health: &Health, now
         let rests = |cooldown: &Cooldown| matches!(cooldown.phase(now), Phase::Cooling { .. });
         let keys = |known: &ChannelHealth, refused: bool| {
             let is_so = |cooldown: &&Cooldown| {
-                rests(cooldown) && (cooldown.reason == Reason::Refused) == refused
+                rests(cooldown) && (cooldown.reason == CooldownReason::Refused) == refused
             };
             let keys = channel
                 .keys

@@ -1,15 +1,14 @@
 //! The admin API: from HTTP request to HTTP response. Owns the order in which a request is judged, and who does the
 //! work; all routes are in `routes`. Each noun has its own file; none of them reads a body.
 
-mod allowance;
 mod base_url_advice;
 mod body;
+mod channel_test;
 mod channel_view;
 mod channels;
 mod config;
 mod device;
 mod document;
-mod dry_run;
 mod duplicate_keys;
 mod exposition;
 mod findings;
@@ -17,19 +16,20 @@ mod forwarded;
 mod guard;
 mod health;
 mod keys;
+mod ledger_queries;
+mod limit_usage;
 mod metrics;
 mod outbound;
-mod past;
 mod precondition;
 mod query;
 mod requests;
 mod revoked;
+mod route_preview;
 mod routes;
 mod session;
 mod session_secret;
 mod status;
 mod throttle;
-mod trial;
 mod upstream_models;
 mod usage;
 
@@ -43,14 +43,14 @@ use http_body::Body;
 
 use crate::config::import::Protection;
 use crate::config::seal::MasterKey;
-use crate::error::{Case, GatewayError};
+use crate::error::{ErrorCode, GatewayError};
 use crate::ids;
 use crate::patience::{self, Patient};
 use crate::ports::AdminPorts;
 use crate::reply::{self, Reply};
 use crate::secret::Secret;
 use guard::Caller;
-use routes::{Found, Place};
+use routes::{FoundPath, Resource};
 
 /// The description of the API: an `OpenAPI` 3.1 document, served as it stands. Clients are generated from it, and the
 /// tests hold every response to it.
@@ -125,15 +125,15 @@ where
     }
 
     // 1. Is there such a place, and has it such a method? That needs no secret to be told.
-    let Found { place, id, methods } = routes::find(head.uri.path())
-        .ok_or_else(|| Case::NotFound.error("There is no such path in the admin API."))?;
+    let FoundPath { place, id, methods } = routes::find(head.uri.path())
+        .ok_or_else(|| ErrorCode::NotFound.error("There is no such path in the admin API."))?;
     let method = if head.method == Method::HEAD {
         Method::GET
     } else {
         head.method.clone()
     };
     if !methods.split(", ").any(|name| name == method.as_str()) {
-        return Err(Case::MethodNotAllowed
+        return Err(ErrorCode::MethodNotAllowed
             .error(format!("This path has these methods: {methods}."))
             .with_allow(methods));
     }
@@ -142,7 +142,7 @@ where
     guard::same_origin(&head)?;
 
     // 3. Logging in is what the others need a session for.
-    if place == Place::Login {
+    if place == Resource::Login {
         let password = session::read_password(body::object(&head.headers, body).await?)?;
         return session::login(ports, settings, &head, &password).await;
     }
@@ -179,7 +179,7 @@ async fn metrics_of<P: AdminPorts>(
     head: &Parts,
 ) -> Result<Reply, GatewayError> {
     if !matches!(head.method, Method::GET | Method::HEAD) {
-        return Err(Case::MethodNotAllowed
+        return Err(ErrorCode::MethodNotAllowed
             .error(format!("This path has these methods: {METRICS_METHODS}."))
             .with_allow(METRICS_METHODS));
     }
@@ -202,58 +202,65 @@ struct Work<'a, P> {
 }
 
 impl<P: AdminPorts> Work<'_, P> {
-    async fn read(&self, place: Place) -> Result<Reply, GatewayError> {
+    async fn read(&self, place: Resource) -> Result<Reply, GatewayError> {
         match place {
-            Place::Session => Ok(session::describe(self.settings, self.caller)),
-            Place::Channels => channels::list(self.ports).await,
-            Place::Channel => channels::show(self.ports, self.id).await,
-            Place::ChannelModels => upstream_models::list(self.ports, self.settings, self.id).await,
-            Place::Keys => keys::list(self.ports).await,
-            Place::Key => keys::show(self.ports, self.id).await,
-            Place::Allowance => allowance::show(self.ports, self.id).await,
-            Place::Config => config::export(self.ports, self.settings, &self.head.uri).await,
-            Place::Route => dry_run::run(self.ports, self.settings, &self.head.uri).await,
-            Place::Status => status::show(self.ports, self.settings).await,
-            Place::Usage => usage::show(self.ports, &self.head.uri).await,
-            Place::Requests => requests::list(self.ports, &self.head.uri).await,
-            Place::OpenApi => {
+            Resource::Session => Ok(session::describe(self.settings, self.caller)),
+            Resource::Channels => channels::list(self.ports).await,
+            Resource::Channel => channels::show(self.ports, self.id).await,
+            Resource::ChannelModels => {
+                upstream_models::list(self.ports, self.settings, self.id).await
+            }
+            Resource::Keys => keys::list(self.ports).await,
+            Resource::Key => keys::show(self.ports, self.id).await,
+            Resource::Allowance => limit_usage::show(self.ports, self.id).await,
+            Resource::Config => config::export(self.ports, self.settings, &self.head.uri).await,
+            Resource::Route => route_preview::run(self.ports, self.settings, &self.head.uri).await,
+            Resource::Status => status::show(self.ports, self.settings).await,
+            Resource::Usage => usage::show(self.ports, &self.head.uri).await,
+            Resource::Requests => requests::list(self.ports, &self.head.uri).await,
+            Resource::OpenApi => {
                 let document = Bytes::from_static(OPENAPI.as_bytes());
                 Ok(reply::json_bytes(StatusCode::OK, document))
             }
             // They have no GET, which was found out in step 1.
-            Place::Login | Place::Logout | Place::ChannelTest | Place::Models => {
+            Resource::Login | Resource::Logout | Resource::ChannelTest | Resource::Models => {
                 Ok(reply::empty(StatusCode::NO_CONTENT))
             }
         }
     }
 
     /// Creates, or does. Bodies are read only where there is something to read.
-    async fn post<B>(&self, place: Place, body: B) -> Result<Reply, GatewayError>
+    async fn post<B>(&self, place: Resource, body: B) -> Result<Reply, GatewayError>
     where
         B: Body<Data = Bytes>,
         B::Error: fmt::Display,
     {
         let (ports, settings, headers) = (self.ports, self.settings, &self.head.headers);
         match place {
-            Place::Channels => {
+            Resource::Channels => {
                 let body = body::object(headers, body).await?;
                 channels::create(ports, settings, self.head, body).await
             }
-            Place::ChannelTest => {
+            Resource::ChannelTest => {
                 let wish = body::optional_object(headers, body).await?;
-                trial::run(ports, settings, self.id, &wish).await
+                channel_test::run(ports, settings, self.id, &wish).await
             }
-            Place::Models => {
+            Resource::Models => {
                 let channel = body::object(headers, body).await?;
                 upstream_models::preview(ports, settings, channel).await
             }
-            Place::Keys => keys::create(ports, body::object(headers, body).await?).await,
+            Resource::Keys => keys::create(ports, body::object(headers, body).await?).await,
             _ => session::logout(ports, self.caller, self.head).await,
         }
     }
 
     /// Changes or deletes what is there.
-    async fn change<B>(&self, place: Place, method: &Method, body: B) -> Result<Reply, GatewayError>
+    async fn change<B>(
+        &self,
+        place: Resource,
+        method: &Method,
+        body: B,
+    ) -> Result<Reply, GatewayError>
     where
         B: Body<Data = Bytes>,
         B::Error: fmt::Display,
@@ -261,12 +268,12 @@ impl<P: AdminPorts> Work<'_, P> {
         let (ports, settings, headers) = (self.ports, self.settings, &self.head.headers);
         let is_delete = method == Method::DELETE;
         match place {
-            Place::Config => {
+            Resource::Config => {
                 let document = body::configuration(headers, body).await?;
                 config::import(ports, settings, headers, &document).await
             }
-            Place::Key if is_delete => keys::delete(ports, headers, self.id).await,
-            Place::Key => {
+            Resource::Key if is_delete => keys::delete(ports, headers, self.id).await,
+            Resource::Key => {
                 let body = body::object(headers, body).await?;
                 keys::change(ports, headers, self.id, body).await
             }

@@ -20,11 +20,11 @@ use super::{AdminSettings, document};
 use crate::config::identity;
 use crate::config::model::{self, Document};
 use crate::config::snapshot::{self, Channel, Snapshot};
-use crate::decoded::Decoded;
-use crate::error::{Case, GatewayError, printable};
+use crate::error::{ErrorCode, GatewayError, printable};
 use crate::memory::Memory;
 use crate::ports::{AdminPorts, SendError, SendErrorKind, Timeouts};
 use crate::units::{MIB, Timestamp};
+use crate::upstream::decoded::Decoded;
 use crate::wire::coding::CodingError;
 use crate::wire::{error_shape, via};
 
@@ -45,7 +45,7 @@ impl Outbound {
     /// Prepares `channel` with the key `wanted`, or its first one that can be used.
     pub fn prepare(
         settings: &AdminSettings,
-        channel: &model::Channel,
+        channel: &model::ChannelConfig,
         wanted: Option<&str>,
     ) -> Result<Self, GatewayError> {
         let mut channel = channel.clone();
@@ -55,7 +55,7 @@ impl Outbound {
                 channel.keys.retain(|key| key.id == id);
                 channel.keys.iter_mut().for_each(|key| key.enabled = true);
                 if channel.keys.is_empty() {
-                    return Err(Case::InvalidValue
+                    return Err(ErrorCode::InvalidValue
                         .error("`key` is not the id of a key of this channel.")
                         .with_param("key"));
                 }
@@ -63,7 +63,7 @@ impl Outbound {
             None => channel.keys.retain(|key| key.enabled),
         }
         if has_keys && channel.keys.is_empty() {
-            return Err(Case::InvalidValue.error(
+            return Err(ErrorCode::InvalidValue.error(
                 "All keys of this channel are switched off. Switch one on, or say which one to use: `key`.",
             ).with_param("key"));
         }
@@ -83,7 +83,7 @@ impl Outbound {
                     format!("the variable `master_key` cannot be used: {reason}")
                 });
             return Err(
-                Case::Misconfigured.error(format!("The channel cannot be called: {reason}."))
+                ErrorCode::Misconfigured.error(format!("The channel cannot be called: {reason}."))
             );
         }
         Ok(outbound)
@@ -122,7 +122,7 @@ impl Outbound {
         operation: &str,
         upstream_model: &str,
         body: Option<Bytes>,
-        limits: Limits,
+        limits: CallBounds,
     ) -> Result<Incoming<'a, P>, String> {
         let Some((channel, key)) = self.parts() else {
             return Err("the channel cannot be called".to_owned());
@@ -210,7 +210,7 @@ impl Outbound {
 
 /// The bounds of one call.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct CallBounds {
     /// From the call to the end of the response's body.
     pub time: Duration,
     /// The body's size.
@@ -227,7 +227,7 @@ pub struct Incoming<'a, P: AdminPorts> {
     body: Decoded<P::Body>,
     readable: Result<(), CodingError>,
     deadline: Timestamp,
-    limits: Limits,
+    limits: CallBounds,
     bytes: usize,
 }
 

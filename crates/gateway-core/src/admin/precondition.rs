@@ -4,7 +4,7 @@
 use http::HeaderMap;
 use http::header::{ETAG, HeaderValue, IF_MATCH};
 
-use crate::error::{Case, GatewayError};
+use crate::error::{ErrorCode, GatewayError};
 use crate::reply::Reply;
 
 /// Fails with 412 unless `revision` is one of those that `If-Match` names. Without the header every one will do.
@@ -13,7 +13,7 @@ pub fn check(headers: &HeaderMap, revision: &str, what: &str) -> Result<(), Gate
     if lists.peek().is_none() || lists.any(|list| names(list.as_bytes(), revision.as_bytes())) {
         return Ok(());
     }
-    Err(Case::ChangedMeanwhile.error(format!(
+    Err(ErrorCode::ChangedMeanwhile.error(format!(
         "The {what} has changed since it was read, so nothing was written. Read it again, look at what changed, and \
          repeat the request with its new `ETag` as `If-Match`."
     )))

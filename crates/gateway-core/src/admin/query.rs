@@ -4,7 +4,7 @@ use http::Uri;
 use url::form_urlencoded;
 
 use crate::config::validate::short_name;
-use crate::error::{Case, GatewayError};
+use crate::error::{ErrorCode, GatewayError};
 use crate::time_text;
 use crate::units::Timestamp;
 
@@ -45,7 +45,7 @@ pub fn boolean(name: &str, value: Option<&str>) -> Result<bool, GatewayError> {
 /// The error of a parameter that cannot be taken.
 pub fn invalid(name: &str, what: &str) -> GatewayError {
     let name = short_name(name);
-    Case::InvalidValue
+    ErrorCode::InvalidValue
         .error(format!("The parameter `{name}` {what}."))
         .with_param(name)
 }

@@ -7,16 +7,16 @@ use std::fmt::Write as _;
 use http::{StatusCode, Uri};
 use serde::{Deserialize, Serialize};
 
-use super::past::{self, Names};
+use super::ledger_queries::{self, DisplayNames};
 use super::{document, query};
 use crate::error::GatewayError;
+use crate::ledger::reason::Reason;
+use crate::ledger::record::End;
 use crate::ports::AdminPorts;
 use crate::reply::{self, Reply};
-use crate::sql::{Row, Statement, Value};
+use crate::sql::{SqlRow, SqlValue, Statement};
 use crate::time_text;
 use crate::units::Timestamp;
-use crate::usage::reason::Reason;
-use crate::usage::record::End;
 
 const PARAMETERS: [&str; 10] = [
     "limit", "before", "status", "model", "key", "channel", "end", "reason", "from", "to",
@@ -34,7 +34,7 @@ const LATEST: u64 = i64::MAX as u64;
 
 /// Which statuses are asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Status {
+enum StatusFilter {
     Exactly(u64),
     /// The first digit.
     Class(u64),
@@ -43,10 +43,10 @@ enum Status {
 }
 
 /// What is asked.
-struct Question {
+struct RequestQuery {
     limit: u64,
     before: Option<String>,
-    status: Option<Status>,
+    status: Option<StatusFilter>,
     model: Option<String>,
     key: Option<String>,
     channel: Option<String>,
@@ -58,12 +58,12 @@ struct Question {
 
 #[derive(Serialize)]
 struct PageView<'a> {
-    data: Vec<RowView<'a>>,
+    data: Vec<RequestView<'a>>,
     has_more: bool,
 }
 
 #[derive(Serialize)]
-struct RowView<'a> {
+struct RequestView<'a> {
     id: &'a str,
     time: String,
     key: &'a str,
@@ -114,19 +114,19 @@ struct AttemptView<'a> {
 
 /// Answers the call.
 pub async fn list<P: AdminPorts>(ports: &P, uri: &Uri) -> Result<Reply, GatewayError> {
-    let question = Question::read(uri)?;
+    let question = RequestQuery::read(uri)?;
     let cursor = match &question.before {
         Some(id) => Some(find(ports, id).await?),
         None => None,
     };
     let document = document::load(ports).await?;
-    let mut rows = past::rows(ports, question.statement(cursor)).await?;
+    let mut rows = ledger_queries::rows(ports, question.statement(cursor)).await?;
     let has_more = u64::try_from(rows.len()).is_ok_and(|count| count > question.limit);
     rows.truncate(usize::try_from(question.limit).unwrap_or(usize::MAX));
-    let rows: Vec<(Row, Vec<StoredAttempt>)> = rows
+    let rows: Vec<(SqlRow, Vec<StoredAttempt>)> = rows
         .into_iter()
         .map(|row| {
-            let attempts = row.get(10).and_then(Value::text).unwrap_or_default();
+            let attempts = row.get(10).and_then(SqlValue::text).unwrap_or_default();
             let attempts = serde_json::from_str(attempts).unwrap_or_default();
             (row, attempts)
         })
@@ -134,14 +134,14 @@ pub async fn list<P: AdminPorts>(ports: &P, uri: &Uri) -> Result<Reply, GatewayE
     let mut actors = BTreeSet::new();
     for (row, attempts) in &rows {
         let places = [row.get(2), row.get(3)].into_iter().flatten();
-        actors.extend(places.filter_map(Value::text));
+        actors.extend(places.filter_map(SqlValue::text));
         actors.extend(
             attempts
                 .iter()
                 .filter_map(|attempt| attempt.channel.as_deref()),
         );
     }
-    let names = Names::of(ports, &document, actors).await?;
+    let names = DisplayNames::of(ports, &document, actors).await?;
     let view = PageView {
         data: rows
             .iter()
@@ -154,7 +154,7 @@ pub async fn list<P: AdminPorts>(ports: &P, uri: &Uri) -> Result<Reply, GatewayE
 
 /// Time and place of the row before which the page begins.
 async fn find<P: AdminPorts>(ports: &P, id: &str) -> Result<(u64, u64), GatewayError> {
-    let rows = past::rows(ports, Statement::new(FIND).with(id)).await?;
+    let rows = ledger_queries::rows(ports, Statement::new(FIND).with(id)).await?;
     match rows.first().map(Vec::as_slice) {
         Some([time, seq]) => Ok((time.count(), seq.count())),
         _ => Err(query::invalid(
@@ -164,7 +164,7 @@ async fn find<P: AdminPorts>(ports: &P, id: &str) -> Result<(u64, u64), GatewayE
     }
 }
 
-impl Question {
+impl RequestQuery {
     fn read(uri: &Uri) -> Result<Self, GatewayError> {
         let [
             limit,
@@ -188,12 +188,12 @@ impl Question {
         };
         let status = match status.as_deref() {
             None => None,
-            Some("2xx") => Some(Status::Class(2)),
-            Some("4xx") => Some(Status::Class(4)),
-            Some("5xx") => Some(Status::Class(5)),
-            Some("error") => Some(Status::Error),
+            Some("2xx") => Some(StatusFilter::Class(2)),
+            Some("4xx") => Some(StatusFilter::Class(4)),
+            Some("5xx") => Some(StatusFilter::Class(5)),
+            Some("error") => Some(StatusFilter::Error),
             Some(text) => match text.parse() {
-                Ok(status) if (100..600).contains(&status) => Some(Status::Exactly(status)),
+                Ok(status) if (100..600).contains(&status) => Some(StatusFilter::Exactly(status)),
                 _ => {
                     return Err(query::invalid(
                         "status",
@@ -236,9 +236,9 @@ impl Question {
             || self.reason.is_some()
             || match self.status {
                 None => false,
-                Some(Status::Error) => true,
-                Some(Status::Class(class)) => class >= 4,
-                Some(Status::Exactly(status)) => status >= 400,
+                Some(StatusFilter::Error) => true,
+                Some(StatusFilter::Class(class)) => class >= 4,
+                Some(StatusFilter::Exactly(status)) => status >= 400,
             }
     }
 
@@ -276,18 +276,20 @@ impl Question {
         ];
         for (column, value) in texts {
             if let Some(value) = value {
-                values.push(Value::from(value.as_str()));
+                values.push(SqlValue::from(value.as_str()));
                 let _ = write!(text, " AND {column} = ?{}", values.len() + 4);
             }
         }
         match self.status {
             None => {}
-            Some(Status::Error) => text.push_str(" AND ended IN ('upstream_broke', 'refused')"),
-            Some(Status::Class(class)) => {
+            Some(StatusFilter::Error) => {
+                text.push_str(" AND ended IN ('upstream_broke', 'refused')")
+            }
+            Some(StatusFilter::Class(class)) => {
                 let (from, to) = (class * 100, class * 100 + 99);
                 let _ = write!(text, " AND status BETWEEN {from} AND {to}");
             }
-            Some(Status::Exactly(status)) => {
+            Some(StatusFilter::Exactly(status)) => {
                 let _ = write!(text, " AND status = {status}");
             }
         }
@@ -317,11 +319,15 @@ fn is_reason(word: &str) -> bool {
     Reason::ALL.iter().any(|reason| reason.word() == word)
 }
 
-fn view<'a>(row: &'a Row, attempts: &'a [StoredAttempt], names: &'a Names) -> RowView<'a> {
-    let text = |column: usize| row.get(column).and_then(Value::text);
-    let count = |column: usize| row.get(column).map_or(0, Value::count);
+fn view<'a>(
+    row: &'a SqlRow,
+    attempts: &'a [StoredAttempt],
+    names: &'a DisplayNames,
+) -> RequestView<'a> {
+    let text = |column: usize| row.get(column).and_then(SqlValue::text);
+    let count = |column: usize| row.get(column).map_or(0, SqlValue::count);
     let key = text(2).unwrap_or_default();
-    RowView {
+    RequestView {
         id: text(0).unwrap_or_default(),
         time: time_text::format(Timestamp(count(1))),
         key,
@@ -354,7 +360,7 @@ fn view<'a>(row: &'a Row, attempts: &'a [StoredAttempt], names: &'a Names) -> Ro
             .collect(),
         first_byte_ms: row
             .get(11)
-            .and_then(Value::integer)
+            .and_then(SqlValue::integer)
             .and_then(|milliseconds| u64::try_from(milliseconds).ok()),
         total_ms: count(12),
         prompt_tokens: count(13),

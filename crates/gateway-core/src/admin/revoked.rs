@@ -6,16 +6,16 @@ use serde::{Deserialize, Serialize};
 use super::document::{MAX_TRIES, step_aside, unavailable};
 use super::session::Session;
 use super::session_secret;
-use crate::error::{Case, GatewayError};
+use crate::error::{ErrorCode, GatewayError};
 use crate::ids;
-use crate::ports::{AdminPorts, Log, Record, Swap};
+use crate::ports::{AdminPorts, Log, StoreKey, Swap};
 use crate::units::Timestamp;
 
 /// Entries of the list. When it is full every session is ended instead, which needs no list.
 const MAX_ENTRIES: usize = 1000;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Entry {
+struct RevokedSession {
     nonce: String,
     until: Timestamp,
 }
@@ -23,7 +23,7 @@ struct Entry {
 /// Whether the session was ended.
 pub async fn contains<P: AdminPorts>(ports: &P, session: &Session) -> Result<bool, GatewayError> {
     let stored = ports
-        .read(Record::EndedSessions)
+        .read(StoreKey::EndedSessions)
         .await
         .map_err(|error| unavailable(ports, &error))?;
     let nonce = ids::hex(&session.nonce);
@@ -37,7 +37,7 @@ pub async fn add<P: AdminPorts>(ports: &P, session: &Session) -> Result<(), Gate
     let nonce = ids::hex(&session.nonce);
     for turn in 0..MAX_TRIES {
         let stored = ports
-            .read(Record::EndedSessions)
+            .read(StoreKey::EndedSessions)
             .await
             .map_err(|error| unavailable(ports, &error))?;
         let mut entries = parse(ports, stored.as_deref());
@@ -47,13 +47,13 @@ pub async fn add<P: AdminPorts>(ports: &P, session: &Session) -> Result<(), Gate
             session_secret::replace(ports).await?;
             entries.clear();
         }
-        entries.push(Entry {
+        entries.push(RevokedSession {
             nonce: nonce.clone(),
             until: session.expires_at,
         });
         let bytes = serde_json::to_vec(&entries).unwrap_or_default();
         match ports
-            .swap(Record::EndedSessions, stored.as_deref(), &bytes)
+            .swap(StoreKey::EndedSessions, stored.as_deref(), &bytes)
             .await
         {
             Ok(Swap::Done) => return Ok(()),
@@ -62,12 +62,12 @@ pub async fn add<P: AdminPorts>(ports: &P, session: &Session) -> Result<(), Gate
             Err(error) => return Err(unavailable(ports, &error)),
         }
     }
-    Err(Case::Conflict
+    Err(ErrorCode::Conflict
         .error("Too many sessions end at the same moment; this one has not ended yet. Try again."))
 }
 
 /// A damaged list counts as empty: refusing every session instead would leave nobody able to log in.
-fn parse(log: &impl Log, stored: Option<&[u8]>) -> Vec<Entry> {
+fn parse(log: &impl Log, stored: Option<&[u8]>) -> Vec<RevokedSession> {
     let Some(bytes) = stored else {
         return Vec::new();
     };

@@ -5,7 +5,7 @@ const ROOT: &str = "/admin/api/";
 
 /// A path of the API, without the id in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Resource {
     /// Where sessions begin.
     Login,
     /// Where the session of the request ends.
@@ -43,31 +43,35 @@ pub enum Place {
 }
 
 /// Every path below the root, with its methods as `Allow` has them. `{id}` stands for one id.
-pub const ROUTES: &[(&str, Place, &str)] = &[
-    ("login", Place::Login, "POST"),
-    ("logout", Place::Logout, "POST"),
-    ("session", Place::Session, "GET, HEAD"),
-    ("channels", Place::Channels, "GET, HEAD, POST"),
-    ("channels/{id}", Place::Channel, "GET, HEAD, PATCH, DELETE"),
-    ("channels/{id}/test", Place::ChannelTest, "POST"),
-    ("channels/{id}/models", Place::ChannelModels, "GET, HEAD"),
-    ("models", Place::Models, "POST"),
-    ("keys", Place::Keys, "GET, HEAD, POST"),
-    ("keys/{id}", Place::Key, "GET, HEAD, PATCH, DELETE"),
-    ("keys/{id}/allowance", Place::Allowance, "GET, HEAD"),
-    ("config", Place::Config, "GET, HEAD, PUT"),
-    ("route", Place::Route, "GET, HEAD"),
-    ("status", Place::Status, "GET, HEAD"),
-    ("usage", Place::Usage, "GET, HEAD"),
-    ("requests", Place::Requests, "GET, HEAD"),
-    ("openapi.json", Place::OpenApi, "GET, HEAD"),
+pub const ROUTES: &[(&str, Resource, &str)] = &[
+    ("login", Resource::Login, "POST"),
+    ("logout", Resource::Logout, "POST"),
+    ("session", Resource::Session, "GET, HEAD"),
+    ("channels", Resource::Channels, "GET, HEAD, POST"),
+    (
+        "channels/{id}",
+        Resource::Channel,
+        "GET, HEAD, PATCH, DELETE",
+    ),
+    ("channels/{id}/test", Resource::ChannelTest, "POST"),
+    ("channels/{id}/models", Resource::ChannelModels, "GET, HEAD"),
+    ("models", Resource::Models, "POST"),
+    ("keys", Resource::Keys, "GET, HEAD, POST"),
+    ("keys/{id}", Resource::Key, "GET, HEAD, PATCH, DELETE"),
+    ("keys/{id}/allowance", Resource::Allowance, "GET, HEAD"),
+    ("config", Resource::Config, "GET, HEAD, PUT"),
+    ("route", Resource::Route, "GET, HEAD"),
+    ("status", Resource::Status, "GET, HEAD"),
+    ("usage", Resource::Usage, "GET, HEAD"),
+    ("requests", Resource::Requests, "GET, HEAD"),
+    ("openapi.json", Resource::OpenApi, "GET, HEAD"),
 ];
 
 /// A path that was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Found<'p> {
+pub struct FoundPath<'p> {
     /// What it is.
-    pub place: Place,
+    pub place: Resource,
     /// The id in it; empty where there is none.
     pub id: &'p str,
     /// The methods that it has.
@@ -75,10 +79,10 @@ pub struct Found<'p> {
 }
 
 /// Finds the route of a path.
-pub fn find(path: &str) -> Option<Found<'_>> {
+pub fn find(path: &str) -> Option<FoundPath<'_>> {
     let path = path.strip_prefix(ROOT)?;
     ROUTES.iter().find_map(|(pattern, place, methods)| {
-        Some(Found {
+        Some(FoundPath {
             place: *place,
             id: id_in(pattern, path)?,
             methods,

@@ -17,8 +17,8 @@ use super::throttle::{self, Stranger};
 use super::{AdminSettings, forwarded, revoked};
 use crate::config::stored;
 use crate::config::validate::Problems;
-use crate::error::{Case, GatewayError};
-use crate::ports::{AdminPorts, Record};
+use crate::error::{ErrorCode, GatewayError};
+use crate::ports::{AdminPorts, StoreKey};
 use crate::reply::{self, Reply};
 use crate::secret::Secret;
 use crate::time_text;
@@ -103,7 +103,7 @@ pub async fn login<P: AdminPorts>(
         ports.line(format_args!(
             "admin: login refused, wrong password, from {address:?}"
         ));
-        return Err(Case::WrongPassword.error("The password is wrong."));
+        return Err(ErrorCode::WrongPassword.error("The password is wrong."));
     }
     client.forgive(ports, counted).await;
     let now = ports.now();
@@ -141,7 +141,7 @@ struct Client {
 
 /// Where an attempt was counted.
 #[derive(Clone, Copy)]
-enum Counted {
+enum CountedIn {
     ForDevice,
     ForAddress,
 }
@@ -150,7 +150,7 @@ impl Client {
     async fn of<P: AdminPorts>(ports: &P, secret: &SessionSecret, head: &Parts) -> Self {
         // Who cannot be told apart can still log in, so a configuration that cannot be read is no reason to fail.
         let proxies = if forwarded::is_forwarded(&head.headers) {
-            let stored = ports.read(Record::Config).await.unwrap_or_default();
+            let stored = ports.read(StoreKey::Config).await.unwrap_or_default();
             stored::trusted_proxies(stored.as_deref())
         } else {
             Vec::new()
@@ -166,11 +166,11 @@ impl Client {
         ports: &P,
         secret: &SessionSecret,
         given: &Secret<String>,
-    ) -> Result<Counted, GatewayError> {
+    ) -> Result<CountedIn, GatewayError> {
         if let Some(device) = &self.device
             && throttle::admit_device(ports, &device.id()).await
         {
-            return Ok(Counted::ForDevice);
+            return Ok(CountedIn::ForDevice);
         }
         let given = given.expose().as_bytes();
         // Longer ones than a password can be are all the same.
@@ -185,13 +185,13 @@ impl Client {
             rank: u32::from_be_bytes([a, b, c, d]),
         };
         throttle::admit(ports, &stranger).await?;
-        Ok(Counted::ForAddress)
+        Ok(CountedIn::ForAddress)
     }
 
     /// The attempt that was counted as failed was none.
-    async fn forgive<P: AdminPorts>(&self, ports: &P, counted: Counted) {
+    async fn forgive<P: AdminPorts>(&self, ports: &P, counted: CountedIn) {
         match (counted, &self.device) {
-            (Counted::ForDevice, Some(device)) => {
+            (CountedIn::ForDevice, Some(device)) => {
                 throttle::forgive_device(ports, &device.id()).await;
             }
             _ => throttle::forgive(ports, &self.address).await,
@@ -240,7 +240,7 @@ pub async fn verify<P: AdminPorts>(
 
 /// 401 for everything that is no valid session; which of the reasons it is helps only an attacker.
 pub fn not_authenticated() -> GatewayError {
-    Case::NotAuthenticated.error("There is no valid session; log in first.")
+    ErrorCode::NotAuthenticated.error("There is no valid session; log in first.")
 }
 
 fn usable_password(settings: &AdminSettings) -> Result<&str, GatewayError> {
@@ -251,12 +251,12 @@ fn usable_password(settings: &AdminSettings) -> Result<&str, GatewayError> {
         .as_ref()
         .map_or("", |password| password.expose().as_str());
     if password.is_empty() {
-        return Err(Case::AdminDisabled.error(format!(
+        return Err(ErrorCode::AdminDisabled.error(format!(
             "No admin password is set, so nobody can log in. {HOW}"
         )));
     }
     if password.chars().count() < MIN_PASSWORD_CHARS {
-        return Err(Case::AdminDisabled.error(format!(
+        return Err(ErrorCode::AdminDisabled.error(format!(
             "The admin password has fewer than {MIN_PASSWORD_CHARS} characters, so nobody can log in. {HOW}"
         )));
     }

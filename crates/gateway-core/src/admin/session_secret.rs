@@ -10,8 +10,8 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
 use super::document::{MAX_TRIES, unavailable};
-use crate::error::{Case, GatewayError};
-use crate::ports::{AdminPorts, Record, Swap};
+use crate::error::{ErrorCode, GatewayError};
+use crate::ports::{AdminPorts, StoreKey, Swap};
 use crate::secret::Secret;
 
 const SECRET_BYTES: usize = 32;
@@ -24,7 +24,7 @@ pub type SessionSecret = Secret<[u8; SECRET_BYTES]>;
 pub async fn load<P: AdminPorts>(ports: &P, password: &str) -> Result<SessionSecret, GatewayError> {
     for _ in 0..MAX_TRIES {
         let stored = ports
-            .read(Record::SessionSecret)
+            .read(StoreKey::SessionSecret)
             .await
             .map_err(|error| unavailable(ports, &error))?;
         let known = stored.as_deref().and_then(parse);
@@ -42,7 +42,7 @@ pub async fn load<P: AdminPorts>(ports: &P, password: &str) -> Result<SessionSec
         let mut bytes = secret.expose().to_vec();
         bytes.extend(mark(&secret, password));
         match ports
-            .swap(Record::SessionSecret, stored.as_deref(), &bytes)
+            .swap(StoreKey::SessionSecret, stored.as_deref(), &bytes)
             .await
         {
             Ok(Swap::Done) => {
@@ -57,19 +57,19 @@ pub async fn load<P: AdminPorts>(ports: &P, password: &str) -> Result<SessionSec
             Err(error) => return Err(unavailable(ports, &error)),
         }
     }
-    Err(Case::Conflict.error("The session secret keeps changing; try again."))
+    Err(ErrorCode::Conflict.error("The session secret keeps changing; try again."))
 }
 
 /// Replaces the secret, which ends every session there is.
 pub async fn replace<P: AdminPorts>(ports: &P) -> Result<(), GatewayError> {
     let old = ports
-        .read(Record::SessionSecret)
+        .read(StoreKey::SessionSecret)
         .await
         .map_err(|error| unavailable(ports, &error))?;
     let mut bytes = [0_u8; SECRET_BYTES];
     ports.fill_secure(&mut bytes);
     match ports
-        .swap(Record::SessionSecret, old.as_deref(), &bytes)
+        .swap(StoreKey::SessionSecret, old.as_deref(), &bytes)
         .await
     {
         // A conflict means that somebody else has just replaced it, which is as good.

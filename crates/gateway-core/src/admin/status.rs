@@ -6,21 +6,21 @@ use serde::Serialize;
 
 use super::findings::{About, Finding};
 use super::{AdminSettings, document, health};
-use crate::attempt::health::{ChannelHealth, Health};
-use crate::config::model::{Channel, UpstreamKey};
+use crate::config::model::{ChannelConfig, UpstreamKey};
 use crate::config::snapshot::Snapshot;
 use crate::error::GatewayError;
-use crate::ports::{AdminPorts, Record};
+use crate::health::record::{ChannelHealth, Health};
+use crate::ledger::batch;
+use crate::ports::{AdminPorts, StoreKey};
 use crate::reply::{self, Reply};
 use crate::time_text;
 use crate::units::Timestamp;
-use crate::usage::batch;
 
 #[derive(Serialize)]
 struct StatusView<'a> {
     /// By this clock "until" is to be read.
     now: String,
-    data: Vec<ChannelView<'a>>,
+    data: Vec<ChannelStatusView<'a>>,
     /// What of the configuration cannot be used, such as keys that cannot be decrypted.
     problems: &'a [String],
     /// Records that the ledger lost since it began. Nothing is said of it where the store does not answer.
@@ -28,19 +28,19 @@ struct StatusView<'a> {
 }
 
 #[derive(Serialize)]
-struct ChannelView<'a> {
+struct ChannelStatusView<'a> {
     id: &'a str,
     name: &'a str,
     enabled: bool,
     #[serde(flatten)]
     finding: Finding,
-    keys: Vec<KeyView<'a>>,
+    keys: Vec<KeyStatusView<'a>>,
     /// Models of which something bad is known.
-    models: Vec<ModelView<'a>>,
+    models: Vec<ModelStatusView<'a>>,
 }
 
 #[derive(Serialize)]
-struct KeyView<'a> {
+struct KeyStatusView<'a> {
     id: &'a str,
     hint: &'a str,
     enabled: bool,
@@ -49,7 +49,7 @@ struct KeyView<'a> {
 }
 
 #[derive(Serialize)]
-struct ModelView<'a> {
+struct ModelStatusView<'a> {
     /// By the upstream's name.
     model: &'a str,
     #[serde(flatten)]
@@ -63,14 +63,14 @@ pub async fn show<P: AdminPorts>(
 ) -> Result<Reply, GatewayError> {
     let document = document::load(ports).await?;
     let (health, now) = (health::load(ports).await, ports.now());
-    let dropped = ports.read(Record::DroppedRecords).await.unwrap_or(None);
+    let dropped = ports.read(StoreKey::DroppedRecords).await.unwrap_or(None);
     let snapshot = Snapshot::build(document.clone(), settings.master_key.as_ref(), || 0);
     let view = StatusView {
         now: time_text::format(now),
         data: document
             .channels
             .iter()
-            .map(|channel| ChannelView::new(channel, &health, now))
+            .map(|channel| ChannelStatusView::new(channel, &health, now))
             .collect(),
         problems: snapshot.problems(),
         dropped_records: batch::dropped(dropped.as_deref()),
@@ -78,10 +78,10 @@ pub async fn show<P: AdminPorts>(
     Ok(reply::json(StatusCode::OK, &view))
 }
 
-impl<'a> ChannelView<'a> {
-    fn new(channel: &'a Channel, health: &'a Health, now: Timestamp) -> Self {
+impl<'a> ChannelStatusView<'a> {
+    fn new(channel: &'a ChannelConfig, health: &'a Health, now: Timestamp) -> Self {
         let known = health.channel(&channel.id);
-        let of_key = |key: &'a UpstreamKey| KeyView {
+        let of_key = |key: &'a UpstreamKey| KeyStatusView {
             id: &key.id,
             hint: &key.hint,
             enabled: key.enabled,
@@ -92,10 +92,13 @@ impl<'a> ChannelView<'a> {
             ),
         };
         let models = |known: &'a ChannelHealth| {
-            known.models.iter().map(move |(model, cooldown)| ModelView {
-                model,
-                finding: Finding::of(About::Model, Some(cooldown), now),
-            })
+            known
+                .models
+                .iter()
+                .map(move |(model, cooldown)| ModelStatusView {
+                    model,
+                    finding: Finding::of(About::Model, Some(cooldown), now),
+                })
         };
         Self {
             id: &channel.id,

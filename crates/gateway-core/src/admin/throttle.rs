@@ -41,9 +41,9 @@ mod table;
 mod tests;
 
 use super::document::{MAX_TRIES, step_aside, unavailable};
-use crate::error::{Case, GatewayError};
-use crate::ports::{AdminPorts, Record, Swap};
-use table::{Attempt, Devices, Table, Verdict};
+use crate::error::{ErrorCode, GatewayError};
+use crate::ports::{AdminPorts, StoreKey, Swap};
+use table::{Devices, FailureTable, LoginAttempt, Verdict};
 
 /// Who attempts to log in, and with what.
 #[derive(Clone, Copy, Debug)]
@@ -58,24 +58,24 @@ pub struct Stranger<'a> {
 
 /// Counts one attempt of a stranger as failed, or refuses it with 429 and the time to wait.
 pub async fn admit<P: AdminPorts>(ports: &P, stranger: &Stranger<'_>) -> Result<(), GatewayError> {
-    let attempt = Attempt {
+    let attempt = LoginAttempt {
         address: stranger.address,
         guess: stranger.guess,
         rank: stranger.rank,
     };
     for turn in 0..MAX_TRIES {
         let stored = ports
-            .read(Record::LoginFailures)
+            .read(StoreKey::LoginFailures)
             .await
             .map_err(|error| unavailable(ports, &error))?;
-        let mut table = Table::parse(stored.as_deref());
+        let mut table = FailureTable::parse(stored.as_deref());
         let outcome = match table.judge(attempt, ports.now()) {
             Verdict::Refuse { wait_ms } => return Err(too_many(wait_ms)),
             Verdict::Appoint { wait_ms } => Err(too_many(wait_ms)),
             Verdict::Check => Ok(()),
         };
         match ports
-            .swap(Record::LoginFailures, stored.as_deref(), &table.bytes())
+            .swap(StoreKey::LoginFailures, stored.as_deref(), &table.bytes())
             .await
         {
             Ok(Swap::Done) => return outcome,
@@ -98,13 +98,13 @@ pub async fn admit_device<P: AdminPorts>(ports: &P, device: &str) -> bool {
 /// Forgets the failures of an address after a right password. Failing at that is no reason to refuse the login.
 pub async fn forgive<P: AdminPorts>(ports: &P, address: &str) {
     for turn in 0..MAX_TRIES {
-        let Ok(stored) = ports.read(Record::LoginFailures).await else {
+        let Ok(stored) = ports.read(StoreKey::LoginFailures).await else {
             break;
         };
-        let mut table = Table::parse(stored.as_deref());
+        let mut table = FailureTable::parse(stored.as_deref());
         table.forgive(address, ports.now());
         match ports
-            .swap(Record::LoginFailures, stored.as_deref(), &table.bytes())
+            .swap(StoreKey::LoginFailures, stored.as_deref(), &table.bytes())
             .await
         {
             Ok(Swap::Done) => return,
@@ -136,13 +136,17 @@ async fn change_devices<P: AdminPorts>(
     edit: impl Fn(&mut Devices) -> bool,
 ) -> Option<bool> {
     for turn in 0..MAX_TRIES {
-        let stored = ports.read(Record::DeviceFailures).await.ok()?;
+        let stored = ports.read(StoreKey::DeviceFailures).await.ok()?;
         let mut devices = Devices::parse(stored.as_deref());
         if !edit(&mut devices) {
             return Some(false);
         }
         match ports
-            .swap(Record::DeviceFailures, stored.as_deref(), &devices.bytes())
+            .swap(
+                StoreKey::DeviceFailures,
+                stored.as_deref(),
+                &devices.bytes(),
+            )
             .await
             .ok()?
         {
@@ -155,7 +159,7 @@ async fn change_devices<P: AdminPorts>(
 
 fn too_many(wait_ms: u64) -> GatewayError {
     let seconds = wait_ms.div_ceil(1000).max(1);
-    Case::RateLimited
+    ErrorCode::RateLimited
         .error(format!(
             "Too many failed logins. Try again in {seconds} seconds."
         ))

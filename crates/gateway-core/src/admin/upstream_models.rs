@@ -9,18 +9,18 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::base_url_advice::advise;
-use super::outbound::{Limits, Outbound};
+use super::outbound::{CallBounds, Outbound};
 use super::{AdminSettings, channels, document};
-use crate::config::model::{Channel, Provider};
+use crate::config::model::{ChannelConfig, Provider};
 use crate::config::validate::MAX_MODELS;
-use crate::error::{Case, GatewayError};
+use crate::error::{ErrorCode, GatewayError};
 use crate::ports::AdminPorts;
 use crate::reply::{self, Reply};
 use crate::units::MIB;
-use crate::wire::model_list::{self, Page};
+use crate::wire::model_list::{self, ModelPage};
 
 /// OpenRouter's list, the longest there is, has half a mebibyte.
-const LIMITS: Limits = Limits {
+const LIMITS: CallBounds = CallBounds {
     time: Duration::from_secs(10),
     bytes: 8 * MIB,
 };
@@ -33,14 +33,14 @@ const WHOLE_LIST: &str = "models?limit=1000";
 const MAX_KEYS_ASKED: usize = 3;
 
 #[derive(Serialize)]
-struct ListView {
-    data: Vec<ModelView>,
+struct UpstreamModelsView {
+    data: Vec<UpstreamModelView>,
     /// Whether the upstream has more models than a channel can name.
     truncated: bool,
 }
 
 #[derive(Serialize)]
-struct ModelView {
+struct UpstreamModelView {
     id: String,
 }
 
@@ -53,7 +53,7 @@ pub async fn list<P: AdminPorts>(
     let document = document::load(ports).await?;
     let channel = document.channels.iter().find(|channel| channel.id == id);
     let channel =
-        channel.ok_or_else(|| Case::NotFound.error("There is no channel with this id."))?;
+        channel.ok_or_else(|| ErrorCode::NotFound.error("There is no channel with this id."))?;
     ask(ports, settings, channel).await
 }
 
@@ -74,13 +74,14 @@ pub async fn preview<P: AdminPorts>(
                 .channels
                 .into_iter()
                 .find(|channel| id.as_str() == Some(&channel.id));
-            let missing = || Case::NotFound.error("There is no channel with this `channel_id`.");
+            let missing =
+                || ErrorCode::NotFound.error("There is no channel with this `channel_id`.");
             Some(found.ok_or_else(missing)?)
         }
     };
     let channel = channels::draft(ports, settings, stored, &body)?;
     if channel.base_url.is_empty() {
-        return Err(Case::InvalidValue
+        return Err(ErrorCode::InvalidValue
             .error("The upstream to ask is missing: give `base_url`, or the `channel_id` of a channel.")
             .with_param("base_url"));
     }
@@ -91,13 +92,13 @@ pub async fn preview<P: AdminPorts>(
 async fn ask<P: AdminPorts>(
     ports: &P,
     settings: &AdminSettings,
-    channel: &Channel,
+    channel: &ChannelConfig,
 ) -> Result<Reply, GatewayError> {
     let operation = match channel.provider {
         Provider::OpenAi => "models",
         Provider::Anthropic => WHOLE_LIST,
         Provider::Azure => {
-            return Err(Case::InvalidValue.error(
+            return Err(ErrorCode::InvalidValue.error(
                 "Azure tells its keys which models there are, but not which of them are deployed. Enter the \
                  deployments by hand, in `azure.deployments`; Azure's portal lists them.",
             ));
@@ -118,13 +119,13 @@ async fn ask<P: AdminPorts>(
 async fn ask_with<P: AdminPorts>(
     ports: &P,
     settings: &AdminSettings,
-    channel: &Channel,
+    channel: &ChannelConfig,
     key: Option<&str>,
     operation: &str,
 ) -> Result<Reply, GatewayError> {
     let outbound = Outbound::prepare(settings, channel, key)?;
     let failed = |reason: String| {
-        Case::UpstreamFailed.error(format!(
+        ErrorCode::UpstreamFailed.error(format!(
             "The upstream's models could not be read: {}",
             outbound.redact(&reason)
         ))
@@ -148,12 +149,12 @@ async fn ask_with<P: AdminPorts>(
     }
     Ok(reply::json(
         StatusCode::OK,
-        &ListView {
+        &UpstreamModelsView {
             truncated: names.len() > MAX_MODELS,
             data: names
                 .into_iter()
                 .take(MAX_MODELS)
-                .map(|id| ModelView { id })
+                .map(|id| UpstreamModelView { id })
                 .collect(),
         },
     ))
@@ -163,9 +164,9 @@ async fn ask_with<P: AdminPorts>(
 async fn page<P: AdminPorts>(
     ports: &P,
     outbound: &Outbound,
-    channel: &Channel,
+    channel: &ChannelConfig,
     operation: &str,
-) -> Result<Page, String> {
+) -> Result<ModelPage, String> {
     let mut incoming = outbound.send(ports, operation, "", None, LIMITS).await?;
     if !incoming.status.is_success() {
         let status = incoming.status.as_u16();

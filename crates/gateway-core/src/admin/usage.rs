@@ -7,17 +7,17 @@ use std::fmt::Write as _;
 use http::{StatusCode, Uri};
 use serde::Serialize;
 
-use super::past::{self, Names};
+use super::ledger_queries::{self, DisplayNames};
 use super::{document, query};
 use crate::error::GatewayError;
+use crate::ledger::batch::HOUR_MS;
+use crate::ledger::histogram::{BUCKETS, Histogram};
+use crate::ledger::schema;
 use crate::ports::AdminPorts;
 use crate::reply::{self, Reply};
-use crate::sql::{Row, Statement, Value};
+use crate::sql::{SqlRow, SqlValue, Statement};
 use crate::time_text;
 use crate::units::Timestamp;
-use crate::usage::batch::HOUR_MS;
-use crate::usage::histogram::{BUCKETS, Histogram};
-use crate::usage::schema;
 
 const DAY_MS: u64 = 24 * HOUR_MS;
 /// Rows of one answer; about 4 MB. A month by the hour and by ten models has 7,440.
@@ -49,7 +49,7 @@ impl Group {
 }
 
 /// What is asked.
-struct Question {
+struct UsageQuery {
     /// In hours since 1970, inclusive.
     from: u64,
     /// In hours since 1970, exclusive.
@@ -63,16 +63,16 @@ struct Question {
 
 #[derive(Serialize)]
 struct UsageView<'a> {
-    data: Vec<RowView<'a>>,
+    data: Vec<UsageRowView<'a>>,
     from: String,
     to: String,
 }
 
 #[derive(Serialize)]
-struct RowView<'a> {
+struct UsageRowView<'a> {
     bucket: String,
     #[serde(flatten)]
-    subject: Subject<'a>,
+    subject: UsageSubject<'a>,
     requests: u64,
     errors: u64,
     failovers: u64,
@@ -88,11 +88,11 @@ struct RowView<'a> {
 
 /// One of these members, or none.
 #[derive(Default, Serialize)]
-struct Subject<'a> {
+struct UsageSubject<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    channel: Option<Asked<'a>>,
+    channel: Option<AskedGroup<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<Named<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -102,7 +102,7 @@ struct Subject<'a> {
 /// The channel, or `null` when none was asked.
 #[derive(Serialize)]
 #[serde(transparent)]
-struct Asked<'a>(Option<Named<'a>>);
+struct AskedGroup<'a>(Option<Named<'a>>);
 
 #[derive(Serialize)]
 struct Named<'a> {
@@ -119,9 +119,9 @@ struct Quantiles {
 
 /// Answers the call.
 pub async fn show<P: AdminPorts>(ports: &P, uri: &Uri) -> Result<Reply, GatewayError> {
-    let question = Question::read(uri, ports.now())?;
+    let question = UsageQuery::read(uri, ports.now())?;
     let document = document::load(ports).await?;
-    let rows = past::rows(ports, question.statement()).await?;
+    let rows = ledger_queries::rows(ports, question.statement()).await?;
     if rows.len() > MAX_ROWS {
         return Err(query::invalid(
             "from",
@@ -134,7 +134,7 @@ pub async fn show<P: AdminPorts>(ports: &P, uri: &Uri) -> Result<Reply, GatewayE
         Group::Channel | Group::Key => rows.iter().map(subject).collect(),
         Group::Model | Group::Reason | Group::None => BTreeSet::new(),
     };
-    let names = Names::of(ports, &document, subjects).await?;
+    let names = DisplayNames::of(ports, &document, subjects).await?;
     let view = UsageView {
         data: rows.iter().map(|row| question.view(row, &names)).collect(),
         from: hour_text(question.from),
@@ -143,7 +143,7 @@ pub async fn show<P: AdminPorts>(ports: &P, uri: &Uri) -> Result<Reply, GatewayE
     Ok(reply::json(StatusCode::OK, &view))
 }
 
-impl Question {
+impl UsageQuery {
     fn read(uri: &Uri, now: Timestamp) -> Result<Self, GatewayError> {
         let known = ["from", "to", "bucket", "group", "model", "channel", "key"];
         let [from, to, bucket, group, model, channel, key] = query::read(uri, known)?;
@@ -243,26 +243,26 @@ impl Question {
         statement
     }
 
-    fn view<'a>(&self, row: &'a Row, names: &'a Names) -> RowView<'a> {
+    fn view<'a>(&self, row: &'a SqlRow, names: &'a DisplayNames) -> UsageRowView<'a> {
         let id = subject(row);
         let with_name = || Named {
             id,
             name: names.get(id),
         };
-        let mut subject = Subject::default();
+        let mut subject = UsageSubject::default();
         match self.group {
             Group::Model => subject.model = Some(id),
-            Group::Channel => subject.channel = Some(Asked((!id.is_empty()).then(with_name))),
+            Group::Channel => subject.channel = Some(AskedGroup((!id.is_empty()).then(with_name))),
             Group::Key => subject.key = Some(with_name()),
             Group::Reason => subject.reason = Some(id),
             Group::None => {}
         }
-        let mut counts = row.iter().map(Value::count);
+        let mut counts = row.iter().map(SqlValue::count);
         let bucket = hour_text(counts.next().unwrap_or_default() * self.bucket);
         // The subject is no number.
         let mut sums = counts.skip(1);
         let mut next = || sums.next().unwrap_or_default();
-        RowView {
+        UsageRowView {
             bucket,
             subject,
             requests: next(),
@@ -301,8 +301,8 @@ pub fn histogram(next: &mut impl FnMut() -> u64) -> Histogram {
 }
 
 /// Whom the row is about.
-fn subject(row: &Row) -> &str {
-    row.get(1).and_then(Value::text).unwrap_or_default()
+fn subject(row: &SqlRow) -> &str {
+    row.get(1).and_then(SqlValue::text).unwrap_or_default()
 }
 
 fn hour_text(hour: u64) -> String {

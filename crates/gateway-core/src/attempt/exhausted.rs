@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 
 use http::StatusCode;
 
-use super::{FailedAttempt, Failure};
-use crate::error::{Case, GatewayError, printable};
+use crate::error::{ErrorCode, GatewayError, printable};
 use crate::ports::SendErrorKind;
+use crate::upstream::failure::{FailedAttempt, Failure};
 
 /// What a throttled client waits when no upstream said how long, in seconds.
 const DEFAULT_RETRY_AFTER_S: u64 = 5;
@@ -30,18 +30,18 @@ pub fn error(
         } else {
             format!(" Tried: {}.", tell(attempts))
         };
-        Case::UpstreamTimeout.error(format!(
+        ErrorCode::UpstreamTimeout.error(format!(
             "No upstream began to answer within the total time.{story}"
         ))
     } else if is_loop(attempts) {
-        Case::LoopDetected.error(format!(
+        ErrorCode::LoopDetected.error(format!(
             "Loop detected: every channel for the model `{}` leads back to a gateway that the request has passed. Change \
              the base URLs of these channels to the provider's own, or disable them. Tried: {}.",
             printable(model),
             tell(attempts)
         ))
     } else if all(Failure::ModelUnknown) {
-        Case::ModelNotFound
+        ErrorCode::ModelNotFound
             .error(format!(
                 "No channel knows the model `{}`. Tried: {}.",
                 printable(model),
@@ -49,24 +49,25 @@ pub fn error(
             ))
             .with_param("model")
     } else if is_too_large_for_all(attempts) {
-        Case::RequestTooLarge.error(format!(
+        ErrorCode::RequestTooLarge.error(format!(
             "The request is larger than any upstream key's rate limit allows. Tried: {}.",
             tell(attempts)
         ))
     } else if all(Failure::Throttled) {
-        Case::RateLimited
+        ErrorCode::RateLimited
             .error(format!(
                 "Every upstream is over its rate limit. Tried: {}.",
                 tell(attempts)
             ))
             .with_retry_after_s(shortest_wait_s(attempts, spared_ms))
     } else if all(Failure::KeyRefused) {
-        Case::CredentialsExhausted.error(format!(
+        ErrorCode::CredentialsExhausted.error(format!(
             "Every upstream key was refused; an admin must check the keys of these channels. Tried: {}.",
             tell(attempts)
         ))
     } else {
-        Case::UpstreamFailed.error(format!("Every upstream failed. Tried: {}.", tell(attempts)))
+        ErrorCode::UpstreamFailed
+            .error(format!("Every upstream failed. Tried: {}.", tell(attempts)))
     };
     error.as_exhausted()
 }

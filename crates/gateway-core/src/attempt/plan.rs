@@ -4,10 +4,10 @@
 
 use std::collections::VecDeque;
 
-use super::Failure;
-use super::cooldown::Phase;
+use crate::health::cooldown::Phase;
 use crate::ports::SendErrorKind;
 use crate::units::Timestamp;
+use crate::upstream::failure::Failure;
 
 /// In which order a channel's keys are taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,14 +38,14 @@ impl KeyOrder {
 
 /// A channel in the order of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Turn {
+pub struct PlannedChannel {
     /// The channel's index in its snapshot.
     pub channel: usize,
     /// Its keys.
     pub keys: KeyOrder,
 }
 
-impl Turn {
+impl PlannedChannel {
     /// Lets the rotation begin at a key that may be called. Were a key that cools just stepped over, the one behind
     /// it would get its share as well; so its turns go to all others, one after the other.
     fn begin(&mut self, phase: &impl Fn(Candidate) -> Phase) {
@@ -93,7 +93,7 @@ pub struct Next {
 
 /// A candidate that is tried only when nothing better is left.
 #[derive(Clone, Copy, Debug)]
-struct Waiting {
+struct Deferred {
     candidate: Candidate,
     /// Another request has the right to probe it.
     is_probed_by_other: bool,
@@ -103,28 +103,28 @@ struct Waiting {
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// Channels with keys left, the current one first.
-    turns: VecDeque<Turn>,
+    turns: VecDeque<PlannedChannel>,
     /// Keys of the current channel that were taken.
     taken: usize,
     /// Candidates that cool, or whose channel this request could not reach.
-    waiting: Vec<Waiting>,
+    waiting: Vec<Deferred>,
     /// Whether one key was called inside the time that its upstream had asked for. Calling more of them would only
     /// make the upstream angrier, since it has said what it will answer.
     has_tried_stated: bool,
     /// When the first of the keys that are not called at all, for that reason, may be called again.
-    spared: Option<Timestamp>,
+    retry_at: Option<Timestamp>,
     attempts_left: u32,
 }
 
 impl Plan {
     /// A plan over `turns` in their order, for at most `max_attempts` attempts.
-    pub fn new(turns: impl IntoIterator<Item = Turn>, max_attempts: u32) -> Self {
+    pub fn new(turns: impl IntoIterator<Item = PlannedChannel>, max_attempts: u32) -> Self {
         Self {
             turns: turns.into_iter().collect(),
             taken: 0,
             waiting: Vec::new(),
             has_tried_stated: false,
-            spared: None,
+            retry_at: None,
             attempts_left: max_attempts,
         }
     }
@@ -154,7 +154,7 @@ impl Plan {
     /// Gives a candidate back that another request probes already.
     pub fn postpone(&mut self, candidate: Candidate) {
         self.attempts_left += 1;
-        self.waiting.push(Waiting {
+        self.waiting.push(Deferred {
             candidate,
             is_probed_by_other: true,
         });
@@ -189,8 +189,8 @@ impl Plan {
     }
 
     /// When the first of the keys that were not called, since their upstream had asked for that, may be called again.
-    pub const fn spared(&self) -> Option<Timestamp> {
-        self.spared
+    pub const fn retry_at(&self) -> Option<Timestamp> {
+        self.retry_at
     }
 
     /// Channels in order, their keys in order; those that cool are put aside.
@@ -238,16 +238,19 @@ impl Plan {
             .enumerate();
         let (place, phase) = phases.min_by_key(|(_, phase)| match phase {
             Phase::Ready | Phase::HalfOpen => (false, Timestamp(0)),
-            Phase::Cooling { until, is_stated } => (*is_stated, *until),
+            Phase::Cooling {
+                until,
+                has_retry_after,
+            } => (*has_retry_after, *until),
         })?;
         if let Phase::Cooling {
             until,
-            is_stated: true,
+            has_retry_after: true,
         } = phase
         {
             // All that is left has to wait at least as long.
             if self.has_tried_stated {
-                self.spared = Some(self.spared.map_or(until, |known| known.min(until)));
+                self.retry_at = Some(self.retry_at.map_or(until, |known| known.min(until)));
                 self.waiting.clear();
                 return None;
             }
@@ -261,7 +264,7 @@ impl Plan {
     }
 
     fn wait(&mut self, candidate: Candidate) {
-        self.waiting.push(Waiting {
+        self.waiting.push(Deferred {
             candidate,
             is_probed_by_other: false,
         });

@@ -1,9 +1,9 @@
 //! Upstreams without the operation that was asked for. Owns how that is told from a model that an upstream does not
 //! know, and what the client hears when no candidate has the operation. Pure.
 
-use super::FailedAttempt;
 use super::exhausted::tell;
-use crate::error::{Case, ErrorBody, GatewayError, printable};
+use crate::error::{ErrorBody, ErrorCode, GatewayError, printable};
+use crate::upstream::failure::FailedAttempt;
 
 /// Words with which errors speak of a model that is missing, in lower case.
 const MODEL_WORDS: [&str; 5] = [
@@ -49,7 +49,7 @@ fn has_word(text: &str, name: &str) -> bool {
 /// The error when none of the candidates for `model` has `endpoint`. A 400, since clients show the texts of those and
 /// take a 404 for a model that is missing.
 pub fn error(endpoint: &str, model: &str, attempts: &[FailedAttempt]) -> GatewayError {
-    Case::UnsupportedOperation
+    ErrorCode::UnsupportedOperation
         .error(format!(
             "No channel that serves the model `{}` has {endpoint}. Use another endpoint for this model, or check the base \
              URLs of its channels. Tried: {}.",
@@ -64,7 +64,7 @@ mod tests {
     use http::StatusCode;
 
     use super::*;
-    use crate::attempt::Failure;
+    use crate::upstream::failure::Failure;
 
     fn failed(channel: &str, status: u16, message: &str, code: Option<&str>) -> FailedAttempt {
         FailedAttempt {

@@ -6,7 +6,7 @@ use std::fmt;
 use super::model::{Document, StoredSecret, UpstreamKey};
 use super::seal::{self, MasterKey};
 use super::validate::{DocumentDraft, KeyDraft, Problems};
-use crate::error::{Case, GatewayError};
+use crate::error::{ErrorCode, GatewayError};
 use crate::ids;
 use crate::ports::Random;
 use crate::secret::{self, Secret};
@@ -33,9 +33,9 @@ impl Refused {
         match self {
             Self::Invalid(problems) => match problems.check("configuration") {
                 Err(error) => error,
-                Ok(()) => Case::InvalidValue.error("The configuration is not valid."),
+                Ok(()) => ErrorCode::InvalidValue.error("The configuration is not valid."),
             },
-            Self::Unprotected(reason) => Case::Misconfigured.error(reason),
+            Self::Unprotected(reason) => ErrorCode::Misconfigured.error(reason),
         }
     }
 }

@@ -19,7 +19,7 @@ pub struct Document {
     pub version: u32,
     /// Channels in the order of their creation.
     #[serde(default)]
-    pub channels: Vec<Channel>,
+    pub channels: Vec<ChannelConfig>,
     /// Client keys in the order of their creation.
     #[serde(default)]
     pub keys: Vec<ClientKey>,
@@ -128,7 +128,7 @@ pub enum Provider {
 
 /// One upstream service with its keys.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Channel {
+pub struct ChannelConfig {
     /// `ch_…`
     pub id: String,
     /// What people call it; 1 to 100 characters.
@@ -176,7 +176,7 @@ pub struct Channel {
     pub updated_at: Timestamp,
 }
 
-impl Channel {
+impl ChannelConfig {
     /// The names by which clients ask for its models; none where it serves every model.
     pub fn served_models(&self) -> impl Iterator<Item = &str> {
         let deployments = self.azure.iter().flat_map(|azure| azure.deployments.keys());
@@ -238,7 +238,7 @@ pub struct ClientKey {
     /// When it stops being accepted.
     pub expires_at: Option<Timestamp>,
     /// How much it may use.
-    pub limits: Limits,
+    pub limits: KeyLimits,
     /// When it was made.
     pub created_at: Timestamp,
 }
@@ -246,8 +246,8 @@ pub struct ClientKey {
 /// How much a client key may use; `None`: no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Limits {
-    /// Requests within a minute, as [`crate::limit::window`] counts it.
+pub struct KeyLimits {
+    /// Requests within a minute, as [`crate::limits::window`] counts it.
     pub requests_per_minute: Option<u64>,
     /// Tokens within a minute, likewise.
     pub tokens_per_minute: Option<u64>,
@@ -261,7 +261,7 @@ pub struct Limits {
     pub monthly_budget_micro_usd: Option<u64>,
 }
 
-impl Limits {
+impl KeyLimits {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()

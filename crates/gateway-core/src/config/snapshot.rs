@@ -13,11 +13,11 @@ use crate::config::identity;
 use crate::config::model::{self, ClientKey, Document, Price, Prices, Provider, Settings};
 use crate::config::seal::{self, MasterKey};
 use crate::ids;
+use crate::ledger::price;
 use crate::ports::Timeouts;
-use crate::provider::Dialect;
-use crate::route::Entry;
+use crate::route::WeightedChannel;
 use crate::secret::{self, Secret};
-use crate::usage::price;
+use crate::upstream::provider::Dialect;
 use crate::wire::acted_on::ActedOn;
 
 /// A whole configuration, ready for routing.
@@ -220,10 +220,10 @@ impl Snapshot {
     }
 
     /// The channels that may answer a request for `model`, in no order: those that serve it and can take requests.
-    pub fn entries(&self, model: &str) -> Vec<Entry> {
+    pub fn entries(&self, model: &str) -> Vec<WeightedChannel> {
         let entry = |index| {
             let channel = self.channel(index).filter(|channel| channel.enabled)?;
-            Some(Entry {
+            Some(WeightedChannel {
                 index,
                 priority: channel.priority,
                 weight: channel.weight,
@@ -273,7 +273,7 @@ impl Snapshot {
 }
 
 fn prepare(
-    stored: &model::Channel,
+    stored: &model::ChannelConfig,
     master: Option<&MasterKey>,
     rotation: u64,
     problems: &mut Vec<String>,

@@ -17,7 +17,7 @@ use super::stored;
 use super::validate::{DocumentDraft, Problems};
 use crate::backoff::step_aside;
 use crate::patience::Patient;
-use crate::ports::{Clock, Log, Random, Record, StoreError, Swap, WriteStore};
+use crate::ports::{Clock, Log, Random, StoreError, StoreKey, Swap, WriteStore};
 
 #[cfg(doc)]
 use super::validate;
@@ -64,7 +64,7 @@ async fn try_apply<P: Clock + Random + Log + WriteStore>(
     let mut failed: Option<StoreError> = None;
     let mut draft = None;
     for turn in 0..MAX_TRIES {
-        let bytes = ports.read(Record::Config).await;
+        let bytes = ports.read(StoreKey::Config).await;
         let bytes = bytes.map_err(|error| error.to_string())?;
         if stored::applied_variable(bytes.as_deref()).as_deref() == Some(&revision) {
             // By this instance, if the store said otherwise of a swap that took place; else by another one.
@@ -85,7 +85,7 @@ async fn try_apply<P: Clock + Random + Log + WriteStore>(
         identity::assign(&mut document, ports);
         id.record(&mut document, current.recent_changes, turn);
         let new = serde_json::to_vec(&document).map_err(|error| error.to_string())?;
-        match ports.swap(Record::Config, bytes.as_deref(), &new).await {
+        match ports.swap(StoreKey::Config, bytes.as_deref(), &new).await {
             Ok(Swap::Done) => return Ok(Some(document)),
             Ok(Swap::Conflict) => step_aside(ports, turn).await,
             // It may have taken place all the same: the next read tells.

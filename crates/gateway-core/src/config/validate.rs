@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use crate::error::{Case, GatewayError};
+use crate::error::{ErrorCode, GatewayError};
 
 pub use channel::{ChannelChange, KeyChange};
 pub use client_key::ClientKeyChange;
@@ -91,7 +91,7 @@ impl Problems {
             told.push(format!("and {} more", self.list.len() - MAX_TOLD));
         }
         let error =
-            Case::InvalidValue.error(format!("The {what} is not valid: {}.", told.join("; ")));
+            ErrorCode::InvalidValue.error(format!("The {what} is not valid: {}.", told.join("; ")));
         Err(if first.path.is_empty() {
             error
         } else {

@@ -1,6 +1,6 @@
 //! Whether a request is within its key's limits, and what it has taken of them afterwards. Owns the calls for both and
 //! what an instance remembers: refusals, so that a client over its limit costs no call, and what is not settled yet. The
-//! rules themselves are [`crate::limit`]'s. A key without limits costs nothing here.
+//! rules themselves are [`crate::limits`]'s. A key without limits costs nothing here.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -11,15 +11,15 @@ use http::{HeaderName, HeaderValue};
 
 use super::Gateway;
 use super::entry::Entry;
-use crate::config::model::{ClientKey, Limits};
+use crate::config::model::{ClientKey, KeyLimits};
 use crate::database;
-use crate::error::{Case, ErrorStyle, GatewayError};
-use crate::limit::allowance::{Allowance, Standing};
-use crate::limit::statements::{self, Spent};
-use crate::limit::tell;
-use crate::ports::{Place, ProxyPorts};
+use crate::error::{ErrorCode, ErrorStyle, GatewayError};
+use crate::limits::headers;
+use crate::limits::statements::{self, Spent};
+use crate::limits::usage::{LimitStatus, LimitUsage};
+use crate::ports::{ProxyPorts, SqlTarget};
 use crate::reply::Reply;
-use crate::sql::{Row, SqlError, SqlErrorKind, Statement};
+use crate::sql::{SqlError, SqlErrorKind, SqlRow, Statement};
 use crate::units::Timestamp;
 
 /// How long a request waits to hear whether it is within its limits. After that it is refused: a limit that lets
@@ -45,18 +45,18 @@ const RECORD_EVERY_MS: u64 = 1_000;
 /// What an instance knows about limits.
 #[derive(Debug, Default)]
 pub struct Admissions {
-    refusals: RefCell<HashMap<String, Refusal>>,
-    unsettled: RefCell<HashMap<String, Unsettled>>,
+    refusals: RefCell<HashMap<String, CachedRejection>>,
+    unsettled: RefCell<HashMap<String, PendingUsage>>,
     /// Tasks that settle, so far.
     tasks: Cell<u64>,
 }
 
 /// A key that is over a limit.
 #[derive(Debug)]
-struct Refusal {
+struct CachedRejection {
     /// The limits that were in force; with others, the refusal means nothing any more.
-    limits: Limits,
-    allowance: Allowance,
+    limits: KeyLimits,
+    allowance: LimitUsage,
     /// When the database said so.
     since: Timestamp,
     /// When a request was last recorded that was refused.
@@ -65,7 +65,7 @@ struct Refusal {
 
 /// What is not counted yet of a key.
 #[derive(Debug, Default)]
-struct Unsettled {
+struct PendingUsage {
     spent: Spent,
     /// The task that counts it, by its number, and when it began.
     task: Option<(u64, Timestamp)>,
@@ -76,17 +76,21 @@ pub enum Admission {
     /// The key has no limits.
     Unlimited,
     /// It is within them.
-    Admitted(Labels),
+    Admitted(RateLimitHeaders),
     /// It is not, or nobody could say.
-    Refused(Box<GatewayError>, Labels),
+    Refused(Box<GatewayError>, RateLimitHeaders),
 }
 
 /// The `x-ratelimit-*` headers of an answer.
-pub type Labels = Vec<(HeaderName, HeaderValue)>;
+pub type RateLimitHeaders = Vec<(HeaderName, HeaderValue)>;
 
 /// Puts the gateway's own headers on whatever the answer is. An upstream's would tell the client about the
 /// gateway's account there.
-pub fn labelled(labels: Labels, outcome: Result<Reply, GatewayError>, style: ErrorStyle) -> Reply {
+pub fn labelled(
+    labels: RateLimitHeaders,
+    outcome: Result<Reply, GatewayError>,
+    style: ErrorStyle,
+) -> Reply {
     let mut reply = outcome.unwrap_or_else(|error| error.into_reply_as(style));
     let headers = reply.headers_mut();
     let others: Vec<HeaderName> = headers
@@ -127,23 +131,23 @@ impl<P: ProxyPorts> Gateway<P> {
             Err(error) => return self.nobody_knows(client, &error),
         };
         let allowance = statements::answer(&rows, now);
-        let standings = allowance.standings(&limits, now);
-        let labels = tell::headers(&standings, now);
+        let statuses = allowance.statuses(&limits, now);
+        let labels = headers::headers(&statuses, now);
         let is_admitted = if counts_requests {
             statements::is_admitted(&rows)
         } else {
-            !standings.iter().any(Standing::is_used_up)
+            !statuses.iter().any(LimitStatus::is_used_up)
         };
         if is_admitted {
             return Admission::Admitted(labels);
         }
-        let Some(obstacle) = allowance.obstacle(&limits, now) else {
+        let Some(exceeded) = allowance.exceeded_limit(&limits, now) else {
             let error = SqlError::from_words("it refuses what is within the limits");
             return self.nobody_knows(client, &error);
         };
         self.remember(client, allowance, now);
-        entry.because(tell::reason(obstacle.measure));
-        Admission::Refused(Box::new(refusal(&obstacle, now)), labels)
+        entry.because(headers::reason(exceeded.measure));
+        Admission::Refused(Box::new(refusal(&exceeded, now)), labels)
     }
 
     /// The answer out of memory, when the key is known to be over a limit that still lasts.
@@ -157,8 +161,8 @@ impl<P: ProxyPorts> Gateway<P> {
         let known = refusals.get(&client.id)?;
         let is_in_force =
             known.limits == client.limits && now.since_ms(known.since) < REMEMBERED_MS;
-        let obstacle = known.allowance.obstacle(&client.limits, now);
-        let Some(obstacle) = obstacle.filter(|_| is_in_force) else {
+        let exceeded = known.allowance.exceeded_limit(&client.limits, now);
+        let Some(exceeded) = exceeded.filter(|_| is_in_force) else {
             refusals.remove(&client.id);
             return None;
         };
@@ -167,21 +171,21 @@ impl<P: ProxyPorts> Gateway<P> {
         } else {
             known.recorded.set(now);
         }
-        entry.because(tell::reason(obstacle.measure));
-        let standings = known.allowance.standings(&client.limits, now);
-        let labels = tell::headers(&standings, now);
+        entry.because(headers::reason(exceeded.measure));
+        let statuses = known.allowance.statuses(&client.limits, now);
+        let labels = headers::headers(&statuses, now);
         Some(Admission::Refused(
-            Box::new(refusal(&obstacle, now)),
+            Box::new(refusal(&exceeded, now)),
             labels,
         ))
     }
 
-    fn remember(&self, client: &ClientKey, allowance: Allowance, now: Timestamp) {
+    fn remember(&self, client: &ClientKey, allowance: LimitUsage, now: Timestamp) {
         let mut refusals = self.admissions.refusals.borrow_mut();
         if refusals.len() >= MAX_REFUSALS {
             refusals.clear();
         }
-        let refusal = Refusal {
+        let refusal = CachedRejection {
             limits: client.limits,
             allowance,
             since: now,
@@ -195,13 +199,13 @@ impl<P: ProxyPorts> Gateway<P> {
             "limits of client key {} cannot be checked: {error}",
             client.id
         ));
-        let error = Case::StoreUnavailable
+        let error = ErrorCode::StoreUnavailable
             .error(
                 "The gateway cannot check this key's limits right now, and lets nothing through that it cannot \
                  count. Try again shortly.",
             )
             .with_retry_after_s(1);
-        Admission::Refused(Box::new(error), Labels::new())
+        Admission::Refused(Box::new(error), RateLimitHeaders::new())
     }
 
     /// Runs a statement about a key's allowance, in a table that is made if it is missing.
@@ -210,8 +214,8 @@ impl<P: ProxyPorts> Gateway<P> {
         key: &str,
         statement: Statement,
         patience: Duration,
-    ) -> Result<Vec<Row>, SqlError> {
-        let (ports, place) = (&self.ports, Place::Allowance(key));
+    ) -> Result<Vec<SqlRow>, SqlError> {
+        let (ports, place) = (&self.ports, SqlTarget::Allowance(key));
         match database::query(ports, place, statement.clone(), patience).await {
             Err(error) if error.kind == SqlErrorKind::NoTable => {
                 // No transaction, which would keep the lock while the instance is busy with others.
@@ -239,7 +243,7 @@ impl<P: ProxyPorts> Gateway<P> {
         let number = self.admissions.tasks.get() + 1;
         self.admissions.tasks.set(number);
         waiting.task = Some((number, now));
-        let settler = Settler {
+        let settler = UsageFlusher {
             gateway: Rc::clone(self),
             key: key.to_owned(),
             number,
@@ -251,14 +255,14 @@ impl<P: ProxyPorts> Gateway<P> {
 
 /// A task that counts what a key's requests have taken. When it ends before it is done, however that happens, what it
 /// had in hand waits again.
-struct Settler<P: ProxyPorts> {
+struct UsageFlusher<P: ProxyPorts> {
     gateway: Rc<Gateway<P>>,
     key: String,
     number: u64,
     in_flight: Cell<Spent>,
 }
 
-impl<P: ProxyPorts> Settler<P> {
+impl<P: ProxyPorts> UsageFlusher<P> {
     async fn settle_all(self) {
         let ports = &self.gateway.ports;
         while self.take() {
@@ -306,7 +310,7 @@ impl<P: ProxyPorts> Settler<P> {
         true
     }
 
-    fn is_its(&self, waiting: &Unsettled) -> bool {
+    fn is_its(&self, waiting: &PendingUsage) -> bool {
         waiting
             .task
             .is_some_and(|(number, _)| number == self.number)
@@ -319,7 +323,7 @@ impl<P: ProxyPorts> Settler<P> {
     }
 }
 
-impl<P: ProxyPorts> Drop for Settler<P> {
+impl<P: ProxyPorts> Drop for UsageFlusher<P> {
     fn drop(&mut self) {
         let in_flight = self.in_flight.get();
         let mut unsettled = self.gateway.admissions.unsettled.borrow_mut();
@@ -333,13 +337,13 @@ impl<P: ProxyPorts> Drop for Settler<P> {
     }
 }
 
-fn refusal(obstacle: &Standing, now: Timestamp) -> GatewayError {
-    let mut error = Case::RateLimited
-        .error(tell::refusal(obstacle, now))
-        .with_retry_after_s(tell::retry_after_s(obstacle, now));
-    tell::kind(obstacle.measure).clone_into(&mut error.body.kind);
+fn refusal(exceeded: &LimitStatus, now: Timestamp) -> GatewayError {
+    let mut error = ErrorCode::RateLimited
+        .error(headers::refusal(exceeded, now))
+        .with_retry_after_s(headers::retry_after_s(exceeded, now));
+    headers::kind(exceeded.measure).clone_into(&mut error.body.kind);
     // OpenAI's SDKs do not wait longer than a minute, whatever they are told: they would come back too early.
-    if obstacle.free_at.since_ms(now) > 60_000 {
+    if exceeded.free_at.since_ms(now) > 60_000 {
         error = error.as_exhausted();
     }
     error

@@ -12,26 +12,27 @@ use futures_util::stream;
 use http::{HeaderMap, Response, StatusCode};
 use http_body::Body;
 
-use super::account::Account;
 use super::attempt::{Attempt, out_of_time};
 use super::convert;
 use super::headers;
-use super::opening::{self, Kind};
+use super::in_flight::InFlightAnswer;
+use super::opening::{self, AnswerKind};
 use super::relay::Relay;
-use crate::attempt::{FailedAttempt, Failure, classify};
-use crate::decoded::Decoded;
+use crate::body_buffer::{BodyBuffer, TooLong};
 use crate::error::ErrorBody;
-use crate::joined::{Joined, TooLong};
 use crate::memory::cost_of_answer;
 use crate::ports::{ProxyPorts, SendError, SendErrorKind, Upstream};
 use crate::reply::{BrokenBody, Reply, ReplyBody};
 use crate::units::{MIB, Timestamp};
+use crate::upstream::classify;
+use crate::upstream::decoded::Decoded;
+use crate::upstream::failure::{FailedAttempt, Failure};
 use crate::wire::error_shape;
 use crate::wire::grammar::MAX_TURNED_BYTES;
-use crate::wire::passing::Passing;
 use crate::wire::signals::{self, Signal};
-use crate::wire::sse::{self, Block, Scanner};
+use crate::wire::sse::{self, EventBlock, EventScanner};
 use crate::wire::substance;
+use crate::wire::usage_scanner::UsageScanner;
 
 /// As much of an error body is read; more of it would not make a better message.
 const MAX_ERROR_BYTES: usize = 64 * 1024;
@@ -69,23 +70,23 @@ pub async fn read<P: ProxyPorts>(
     opening::relabel(&mut headers, opened.kind, attempt.operation.path);
     let first = opened.first;
     match (opened.kind, attempt.operation.grammar()) {
-        (Kind::Events, _) if opened.has_ended => {
+        (AnswerKind::Events, _) if opened.has_ended => {
             Err(broken(attempt, "the stream ended before its first event"))
         }
-        (Kind::Events, Some(grammar)) if !attempt.wants_stream => {
+        (AnswerKind::Events, Some(grammar)) if !attempt.wants_stream => {
             convert::to_whole(attempt, parts.status, &headers, grammar, first, body).await
         }
-        (Kind::Events, _) => events(attempt, parts.status, &headers, first, body).await,
-        (Kind::Json, _) if opened.has_ended => Err(useless(attempt, NO_JSON)),
-        (Kind::Json, _) => json(attempt, parts.status, &headers, first, body).await,
-        (Kind::Page, _) => Err(useless(
+        (AnswerKind::Events, _) => events(attempt, parts.status, &headers, first, body).await,
+        (AnswerKind::Json, _) if opened.has_ended => Err(useless(attempt, NO_JSON)),
+        (AnswerKind::Json, _) => json(attempt, parts.status, &headers, first, body).await,
+        (AnswerKind::Page, _) => Err(useless(
             attempt,
             "the answer is a web page, is the base URL right?",
         )),
-        (Kind::Useless, _) => Err(useless(attempt, "the answer is neither JSON nor events")),
-        (Kind::Other, _) => {
+        (AnswerKind::Useless, _) => Err(useless(attempt, "the answer is neither JSON nor events")),
+        (AnswerKind::Other, _) => {
             attempt.answered(false);
-            let account = Account::open(attempt, parts.status);
+            let account = InFlightAnswer::open(attempt, parts.status);
             let body = if opened.has_ended {
                 account.complete();
                 ReplyBody::Whole(first)
@@ -115,8 +116,8 @@ async fn json<P: ProxyPorts>(
         }
         Err(beginning) => {
             attempt.answered(false);
-            let account = Account::open(attempt, status);
-            let mut passing = Passing::default();
+            let account = InFlightAnswer::open(attempt, status);
+            let mut passing = UsageScanner::default();
             for piece in &beginning {
                 account.take_in(passing.see(piece).unwrap_or_default());
             }
@@ -147,10 +148,10 @@ async fn events<P: ProxyPorts>(
     mut body: AnswerBody<P>,
 ) -> Result<Reply, FailedAttempt> {
     let memory = attempt.gateway.memory();
-    let mut scanner = Scanner::counted(memory.share());
+    let mut scanner = EventScanner::counted(memory.share());
     let mut share = memory.share();
     let mut first = Some(first);
-    let mut held: Vec<Block> = Vec::new();
+    let mut held: Vec<EventBlock> = Vec::new();
     let (mut held_bytes, mut held_events) = (0, 0);
     loop {
         let chunk = match first.take() {
@@ -215,10 +216,10 @@ async fn events<P: ProxyPorts>(
 }
 
 /// The last event of a stream that has ended, when it is whole, and what else is left.
-fn last_event(scanner: &mut Scanner) -> (Block, Bytes) {
+fn last_event(scanner: &mut EventScanner) -> (EventBlock, Bytes) {
     let (last, rest) = scanner.finish();
     if signals::is_whole(&rest) {
-        (Block::closing(&rest), rest)
+        (EventBlock::closing(&rest), rest)
     } else {
         (last, rest)
     }
@@ -252,8 +253,8 @@ pub fn reply(status: StatusCode, upstream: &HeaderMap, body: ReplyBody) -> Reply
 fn pieces<P: ProxyPorts, const N: usize>(
     beginning: [Bytes; N],
     body: AnswerBody<P>,
-    account: Account<P>,
-    passing: Option<Passing>,
+    account: InFlightAnswer<P>,
+    passing: Option<UsageScanner>,
 ) -> ReplyBody {
     let beginning = beginning.into_iter().filter(|piece| !piece.is_empty());
     let state = (Some(body), account, passing);
@@ -338,7 +339,7 @@ async fn read_whole<P: ProxyPorts>(
     body: &mut AnswerBody<P>,
     limit: usize,
 ) -> Result<Result<Bytes, [Bytes; 2]>, FailedAttempt> {
-    let mut whole = Joined::new(limit);
+    let mut whole = BodyBuffer::new(limit);
     let mut share = attempt.gateway.memory().share();
     let mut piece = Some(first);
     while let Some(next) = piece {
@@ -366,7 +367,7 @@ pub async fn next_piece<P: ProxyPorts>(
 /// Reads what there is of an error body; a body that breaks off is still worth its beginning. One that
 /// comes in drops, or not at all, must not hold up the request beyond its total time.
 async fn read_error<P: ProxyPorts>(attempt: &Attempt<'_, P>, body: &mut AnswerBody<P>) -> Bytes {
-    let mut text = Joined::new(MAX_ERROR_BYTES);
+    let mut text = BodyBuffer::new(MAX_ERROR_BYTES);
     while let Ok(Some(piece)) = next_in_time(attempt, body).await {
         if let Err(TooLong(mut piece)) = text.push(piece) {
             piece.truncate(MAX_ERROR_BYTES - text.bytes().len());

@@ -5,7 +5,7 @@ use serde::Serialize;
 use url::form_urlencoded;
 
 use crate::config::snapshot::ListedModel;
-use crate::error::{Case, GatewayError};
+use crate::error::{ErrorCode, GatewayError};
 use crate::time_text;
 use crate::units::Timestamp;
 
@@ -15,7 +15,7 @@ const MAX_LIMIT: usize = 1_000;
 
 /// A model.
 #[derive(Serialize)]
-pub struct Model<'a> {
+pub struct AnthropicModel<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
     id: &'a str,
@@ -25,14 +25,14 @@ pub struct Model<'a> {
 
 /// A page.
 #[derive(Serialize)]
-pub struct Page<'a> {
-    data: Vec<Model<'a>>,
+pub struct AnthropicPage<'a> {
+    data: Vec<AnthropicModel<'a>>,
     has_more: bool,
     first_id: Option<&'a str>,
     last_id: Option<&'a str>,
 }
 
-impl<'a> From<ListedModel<'a>> for Model<'a> {
+impl<'a> From<ListedModel<'a>> for AnthropicModel<'a> {
     fn from(model: ListedModel<'a>) -> Self {
         Self {
             kind: "model",
@@ -44,7 +44,10 @@ impl<'a> From<ListedModel<'a>> for Model<'a> {
 }
 
 /// The page of `models`, sorted by id, that the query string asks for. An id that is gone still has its place.
-pub fn page<'a>(models: Vec<ListedModel<'a>>, uri: &Uri) -> Result<Page<'a>, GatewayError> {
+pub fn page<'a>(
+    models: Vec<ListedModel<'a>>,
+    uri: &Uri,
+) -> Result<AnthropicPage<'a>, GatewayError> {
     let mut limit = DEFAULT_LIMIT;
     let (mut after, mut before) = (None, None);
     for (name, value) in form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()) {
@@ -55,7 +58,7 @@ pub fn page<'a>(models: Vec<ListedModel<'a>>, uri: &Uri) -> Result<Page<'a>, Gat
                     .ok()
                     .filter(|limit| (1..=MAX_LIMIT).contains(limit))
                     .ok_or_else(|| {
-                        Case::InvalidValue
+                        ErrorCode::InvalidValue
                             .error(format!(
                                 "`limit` must be a whole number from 1 to {MAX_LIMIT}."
                             ))
@@ -83,11 +86,11 @@ pub fn page<'a>(models: Vec<ListedModel<'a>>, uri: &Uri) -> Result<Page<'a>, Gat
     } else {
         rest.truncate(limit);
     }
-    Ok(Page {
+    Ok(AnthropicPage {
         has_more,
         first_id: rest.first().map(|model| model.id),
         last_id: rest.last().map(|model| model.id),
-        data: rest.into_iter().map(Model::from).collect(),
+        data: rest.into_iter().map(AnthropicModel::from).collect(),
     })
 }
 

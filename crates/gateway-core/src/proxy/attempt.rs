@@ -15,14 +15,15 @@ use super::health::Probe;
 use super::payload::Payload;
 use super::routes::Operation;
 use super::{Gateway, answer, outgoing};
-use crate::attempt::health::{Event, Who};
 use crate::attempt::plan::Candidate;
-use crate::attempt::{FailedAttempt, Failure, classify};
 use crate::config::snapshot::{Channel, Key};
 use crate::error::ErrorBody;
+use crate::health::record::{HealthEvent, Target};
 use crate::ports::{ProxyPorts, SendError, SendErrorKind, Timeouts};
 use crate::reply::Reply;
 use crate::units::Timestamp;
+use crate::upstream::classify;
+use crate::upstream::failure::{FailedAttempt, Failure};
 
 /// Timers and clocks of a host may differ by so much, in milliseconds.
 const CLOCK_SLACK_MS: u64 = 20;
@@ -145,8 +146,8 @@ impl<'a, P: ProxyPorts> Attempt<'a, P> {
     }
 
     /// Whom it is about, for the knowledge of upstreams.
-    pub fn who(&self) -> Who {
-        Who {
+    pub fn who(&self) -> Target {
+        Target {
             channel: self.channel.id.clone(),
             key: self.key.id.clone(),
             model: self.operation.health_name(self.model).into_owned(),
@@ -177,7 +178,7 @@ impl<'a, P: ProxyPorts> Attempt<'a, P> {
         if probe.is_none() && !self.gateway.knows_of(self.channel) {
             return;
         }
-        let event = Event::Answered {
+        let event = HealthEvent::Answered {
             who: self.who(),
             began: self.began,
             whole,
@@ -194,7 +195,7 @@ impl<'a, P: ProxyPorts> Attempt<'a, P> {
         }
         let probe = self.probe.take();
         let now = self.ports().now();
-        let event = Event::failed(self.who(), failed, self.began, now);
+        let event = HealthEvent::failed(self.who(), failed, self.began, now);
         self.gateway.settle(event, probe);
     }
 

@@ -5,7 +5,7 @@ use http::header::AUTHORIZATION;
 
 use crate::config::model::ClientKey;
 use crate::config::snapshot::Snapshot;
-use crate::error::{Case, GatewayError};
+use crate::error::{ErrorCode, GatewayError};
 use crate::ids;
 use crate::units::Timestamp;
 
@@ -16,7 +16,7 @@ const MAX_PRESENTED: usize = 16;
 
 /// Why a key does not let a request in; the later, the more it says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Refusal {
+enum AuthFailure {
     Missing,
     Unknown,
     Expired,
@@ -30,22 +30,22 @@ pub fn client<'a>(
     snapshot: &'a Snapshot,
     now: Timestamp,
 ) -> Result<&'a ClientKey, GatewayError> {
-    let mut refusal = Refusal::Missing;
+    let mut refusal = AuthFailure::Missing;
     for presented in presented_keys(headers).take(MAX_PRESENTED) {
         match valid(presented, snapshot, now) {
             Ok(key) => return Ok(key),
             Err(why) => refusal = refusal.max(why),
         }
     }
-    Err(Case::InvalidApiKey.error(match refusal {
-        Refusal::Missing => {
+    Err(ErrorCode::InvalidApiKey.error(match refusal {
+        AuthFailure::Missing => {
             "No API key was given. Send it as `Authorization: Bearer YOUR_KEY`; an admin makes keys in the panel."
         }
-        Refusal::Unknown => {
+        AuthFailure::Unknown => {
             "The API key is not known to this gateway. Check it, or ask an admin for a new one."
         }
-        Refusal::Expired => "The API key has expired. Ask an admin for a new one.",
-        Refusal::Disabled => "The API key is disabled. Ask an admin to enable it.",
+        AuthFailure::Expired => "The API key has expired. Ask an admin for a new one.",
+        AuthFailure::Disabled => "The API key is disabled. Ask an admin to enable it.",
     }))
 }
 
@@ -53,15 +53,15 @@ fn valid<'a>(
     presented: &[u8],
     snapshot: &'a Snapshot,
     now: Timestamp,
-) -> Result<&'a ClientKey, Refusal> {
+) -> Result<&'a ClientKey, AuthFailure> {
     let key = snapshot
         .client_key(&ids::hash_client_key(presented))
-        .ok_or(Refusal::Unknown)?;
+        .ok_or(AuthFailure::Unknown)?;
     if !key.enabled {
-        return Err(Refusal::Disabled);
+        return Err(AuthFailure::Disabled);
     }
     if key.expires_at.is_some_and(|end| end <= now) {
-        return Err(Refusal::Expired);
+        return Err(AuthFailure::Expired);
     }
     Ok(key)
 }
@@ -94,7 +94,7 @@ fn bearer(value: &[u8]) -> Option<&[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::model::{Document, Limits};
+    use crate::config::model::{Document, KeyLimits};
 
     fn key(secret: &str, change: impl FnOnce(&mut ClientKey)) -> ClientKey {
         let mut key = ClientKey {
@@ -105,7 +105,7 @@ mod tests {
             enabled: true,
             models: Vec::new(),
             expires_at: None,
-            limits: Limits::default(),
+            limits: KeyLimits::default(),
             created_at: Timestamp(0),
         };
         change(&mut key);

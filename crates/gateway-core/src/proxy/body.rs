@@ -12,10 +12,10 @@ use http::HeaderMap;
 use http::header::CONTENT_LENGTH;
 use http_body::Body;
 
-use crate::error::{Case, GatewayError};
-use crate::gathered::Gathered;
+use crate::error::{ErrorCode, GatewayError};
 use crate::memory::{Full, Memory, Share, Upload};
 use crate::ports::{Clock, SendError, SendErrorKind};
+use crate::segmented_buffer::SegmentedBuffer;
 use crate::wire::coding::{CodingError, Decoder};
 
 /// Time between two looks for memory: a request cannot be woken by another one of its instance.
@@ -99,14 +99,14 @@ where
         clock,
         upload: memory.upload(limit, announced),
         window: memory.share(),
-        gathered: Gathered::new(announced.unwrap_or(0)),
+        gathered: SegmentedBuffer::new(announced.unwrap_or(0)),
         limit,
         looks: MOST_LOOKS,
     };
     let mut body = pin!(body);
     while let Some(frame) = poll_fn(|context| body.as_mut().poll_frame(context)).await {
         let frame = frame.map_err(|error| {
-            Case::InvalidJson.error(format!("The request's body broke off: {error}."))
+            ErrorCode::InvalidJson.error(format!("The request's body broke off: {error}."))
         })?;
         let Ok(data) = frame.into_data() else {
             continue;
@@ -128,7 +128,7 @@ struct Reader<'a, C: Clock> {
     upload: Upload,
     /// What the decoder takes.
     window: Share,
-    gathered: Gathered,
+    gathered: SegmentedBuffer,
     limit: usize,
     /// Looks for memory that are left.
     looks: u32,
@@ -161,11 +161,11 @@ impl<C: Clock> Reader<'_, C> {
 
     async fn wait(&mut self, full: Full) -> Result<(), GatewayError> {
         if full == Full::Ever {
-            return Err(Case::RequestTooLarge
+            return Err(ErrorCode::RequestTooLarge
                 .error("The request's body is larger than this instance has memory for."));
         }
         let Some(left) = self.looks.checked_sub(1) else {
-            return Err(Case::InstanceBusy
+            return Err(ErrorCode::InstanceBusy
                 .error("Too many large requests at once; try again shortly.")
                 .with_retry_after_s(RETRY_AFTER_S));
         };
@@ -186,18 +186,18 @@ impl<C: Clock> Reader<'_, C> {
 }
 
 fn too_large(limit: usize) -> GatewayError {
-    Case::RequestTooLarge.error(format!(
+    ErrorCode::RequestTooLarge.error(format!(
         "The request's body is over the limit of {limit} bytes."
     ))
 }
 
 fn not_decoded(error: &CodingError) -> GatewayError {
     match error {
-        CodingError::Unknown(_) => Case::UnsupportedMediaType.error(format!(
+        CodingError::Unknown(_) => ErrorCode::UnsupportedMediaType.error(format!(
             "The body cannot be decoded: {error}. Use gzip, deflate, br or zstd."
         )),
         CodingError::Broken(_) | CodingError::Bomb => {
-            Case::InvalidValue.error(format!("The body cannot be decoded: {error}."))
+            ErrorCode::InvalidValue.error(format!("The body cannot be decoded: {error}."))
         }
     }
 }

@@ -8,9 +8,9 @@ use http::HeaderMap;
 
 use super::models;
 use super::payload::Payload;
-use crate::attempt::plan::{Candidate, KeyOrder, Plan, Turn};
+use crate::attempt::plan::{Candidate, KeyOrder, Plan, PlannedChannel};
 use crate::config::snapshot::{Channel, Key, Snapshot};
-use crate::error::{Case, GatewayError, printable};
+use crate::error::{ErrorCode, GatewayError, printable};
 use crate::route::{self, affinity};
 
 /// Headers with which clients name a session, the more specific first.
@@ -44,11 +44,11 @@ pub fn plan(
     }
     if entries.is_empty() {
         if model.is_empty() {
-            return Err(Case::NoChannelAvailable.error(
+            return Err(ErrorCode::NoChannelAvailable.error(
                 "The body names no model, and no channel that serves every model is enabled. An admin can enable one in the panel.",
             ));
         }
-        return Err(Case::NoChannelAvailable.error(format!(
+        return Err(ErrorCode::NoChannelAvailable.error(format!(
             "Only disabled channels serve the model `{}`. An admin can enable one in the panel.",
             printable(model)
         )));
@@ -63,7 +63,7 @@ pub fn plan(
     }
     let turns = entries.iter().filter_map(|entry| {
         let channel = snapshot.channel(entry.index)?;
-        Some(Turn {
+        Some(PlannedChannel {
             channel: entry.index,
             keys: key_order(channel, session),
         })

@@ -19,16 +19,16 @@ use http_body::Body;
 
 use super::Gateway;
 use crate::backoff::step_aside;
+use crate::body_buffer::BodyBuffer;
 use crate::config::snapshot::{Channel, Snapshot};
 use crate::config::validate::MAX_MODELS;
-use crate::decoded::Decoded;
-use crate::joined::Joined;
 use crate::patience::{Patient, store_call};
 use crate::ports::{
-    ProxyPorts, ReadStore as _, Record, StoreError, Swap, Timeouts, WriteStore as _,
+    ProxyPorts, ReadStore as _, StoreError, StoreKey, Swap, Timeouts, WriteStore as _,
 };
 use crate::units::{MIB, Timestamp};
-use crate::wire::model_list::{self, Page};
+use crate::upstream::decoded::Decoded;
+use crate::wire::model_list::{self, ModelPage};
 use crate::wire::via;
 use shared::{SharedList, SharedLists};
 
@@ -56,13 +56,13 @@ const MAX_TRIES: usize = 8;
 /// The lists, by the channels' ids.
 #[derive(Debug, Default)]
 pub struct Catalog {
-    lists: RefCell<HashMap<String, Rc<List>>>,
+    lists: RefCell<HashMap<String, Rc<UpstreamList>>>,
     /// When the shared lists were last read.
     read: Cell<Option<Timestamp>>,
 }
 
 #[derive(Debug, Default)]
-struct List {
+struct UpstreamList {
     /// The channel's address; with another one the list means nothing.
     address: String,
     /// When it was last asked for.
@@ -71,7 +71,7 @@ struct List {
     names: RefCell<Rc<BTreeSet<String>>>,
 }
 
-impl List {
+impl UpstreamList {
     /// Takes in what was read from the upstream, here or elsewhere. Names that are known stay where there are no new ones.
     fn take_in(&self, news: Option<&SharedList>) {
         let Some(news) = news else {
@@ -113,9 +113,9 @@ impl<P: ProxyPorts> Gateway<P> {
         for (channel, address) in channels {
             let list = lists.entry(channel.id.clone()).or_default();
             if list.address != address {
-                *list = Rc::new(List {
+                *list = Rc::new(UpstreamList {
                     address,
-                    ..List::default()
+                    ..UpstreamList::default()
                 });
             }
             list.take_in(shared.newer(&channel.id, &list.address, list.asked.get()));
@@ -145,7 +145,7 @@ impl<P: ProxyPorts> Gateway<P> {
     fn refresh_list(
         self: &Rc<Self>,
         channel: &Rc<Channel>,
-        list: &Rc<List>,
+        list: &Rc<UpstreamList>,
         via: Option<HeaderValue>,
     ) {
         let (gateway, channel, list) = (Rc::clone(self), Rc::clone(channel), Rc::clone(list));
@@ -185,19 +185,19 @@ impl<P: ProxyPorts> Gateway<P> {
             return SharedLists::default();
         }
         self.catalog.read.set(Some(now));
-        let read = store_call(&self.ports, MAX_READ, self.ports.read(Record::ModelLists)).await;
+        let read = store_call(&self.ports, MAX_READ, self.ports.read(StoreKey::ModelLists)).await;
         SharedLists::parse(read.ok().flatten().as_deref())
     }
 
     async fn share_list(&self, channel: &str, list: &SharedList) -> Result<(), StoreError> {
         let store = Patient::new(&self.ports, MAX_WRITE);
         for turn in 0..MAX_TRIES {
-            let stored = store.read(Record::ModelLists).await?;
+            let stored = store.read(StoreKey::ModelLists).await?;
             let mut lists = SharedLists::parse(stored.as_deref());
             lists.put(channel, list.clone());
             let bytes = lists.into_bytes();
             match store
-                .swap(Record::ModelLists, stored.as_deref(), &bytes)
+                .swap(StoreKey::ModelLists, stored.as_deref(), &bytes)
                 .await?
             {
                 Swap::Done => return Ok(()),
@@ -235,7 +235,7 @@ impl<P: ProxyPorts> Gateway<P> {
         channel: &Channel,
         operation: &str,
         via: Option<&HeaderValue>,
-    ) -> Option<Page> {
+    ) -> Option<ModelPage> {
         let mut request = Request::new(Bytes::new());
         *request.uri_mut() = channel.dialect.uri(operation, "").ok()?;
         let headers = request.headers_mut();
@@ -270,7 +270,7 @@ impl<P: ProxyPorts> Gateway<P> {
 }
 
 async fn whole(mut body: impl Body<Data = Bytes> + Unpin) -> Option<Bytes> {
-    let mut joined = Joined::new(MAX_PAGE_BYTES);
+    let mut joined = BodyBuffer::new(MAX_PAGE_BYTES);
     while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
         if let Ok(piece) = frame.ok()?.into_data() {
             joined.push(piece).ok()?;

@@ -12,9 +12,9 @@ use super::Gateway;
 use crate::config::cache::{Checking, Lookup};
 use crate::config::model::Document;
 use crate::config::snapshot::Snapshot;
-use crate::error::{Case, GatewayError};
+use crate::error::{ErrorCode, GatewayError};
 use crate::patience::timeout;
-use crate::ports::{ProxyPorts, Record};
+use crate::ports::{ProxyPorts, StoreKey};
 use crate::units::Timestamp;
 
 /// A store that takes longer is as good as one that fails: requests go on with what is known. A check in the background
@@ -64,10 +64,11 @@ impl<P: ProxyPorts> Gateway<P> {
     async fn load(self: &Rc<Self>) -> Result<Rc<Snapshot>, GatewayError> {
         let began = self.ports.now();
         let master = self.master_key.as_ref().map_err(|reason| {
-            Case::Misconfigured.error(format!("The gateway's master_key is not usable: {reason}."))
+            ErrorCode::Misconfigured
+                .error(format!("The gateway's master_key is not usable: {reason}."))
         })?;
         // Both at once: an instance that lives for one request waits for the store only here.
-        let (config, ()) = future::join(self.ports.read(Record::Config), self.check()).await;
+        let (config, ()) = future::join(self.ports.read(StoreKey::Config), self.check()).await;
         let raw = config.map_err(|error| self.unavailable(&error))?;
         // A slow store would otherwise never give a copy that is young enough.
         let longest_ms = u64::try_from(MAX_WAIT.as_millis()).unwrap_or(u64::MAX);
@@ -88,7 +89,7 @@ impl<P: ProxyPorts> Gateway<P> {
     fn unavailable(&self, reason: &dyn fmt::Display) -> GatewayError {
         self.line_not_read(reason);
         self.cache.keep(self.ports.now());
-        Case::StoreUnavailable
+        ErrorCode::StoreUnavailable
             .error("The gateway cannot read its configuration right now. Try again shortly.")
     }
 

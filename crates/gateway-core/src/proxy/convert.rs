@@ -6,26 +6,26 @@ use futures_util::stream;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-use super::account::Account;
 use super::answer::{self, AnswerBody};
 use super::attempt::Attempt;
+use super::in_flight::InFlightAnswer;
 use super::relay::drain;
-use crate::attempt::FailedAttempt;
+use crate::ledger::record::End;
 use crate::memory::{Share, cost_of_answer};
 use crate::ports::{ProxyPorts, SendError, SendErrorKind};
 use crate::reply::{BrokenBody, Reply, ReplyBody};
-use crate::usage::record::End;
-use crate::wire::events_to_whole::{Assembly, Progress};
+use crate::upstream::failure::FailedAttempt;
+use crate::wire::events_to_whole::{Assembly, AssemblyProgress};
 use crate::wire::grammar::{Grammar, MAX_TURNED_BYTES};
 use crate::wire::signals::{self, Signal};
-use crate::wire::sse::{self, Scanner};
+use crate::wire::sse::{self, EventScanner};
 use crate::wire::usage;
 use crate::wire::whole_to_events::{self, Wishes};
 
 /// Notes what a whole answer took, and that the client gets all of it.
 pub fn settle<P: ProxyPorts>(attempt: &Attempt<'_, P>, status: StatusCode, whole: &[u8]) {
     attempt.answered(true);
-    let account = Account::open(attempt, status);
+    let account = InFlightAnswer::open(attempt, status);
     match usage::of_body(whole) {
         Some(usage) => account.take_in(usage),
         None => account.gave(signals::content_bytes(whole)),
@@ -73,7 +73,7 @@ pub async fn to_whole<P: ProxyPorts>(
     let memory = attempt.gateway.memory();
     let mut share = memory.share();
     let mut reading = Reading {
-        scanner: Scanner::counted(memory.share()),
+        scanner: EventScanner::counted(memory.share()),
         assembly: Assembly::new(grammar),
         has_begun: false,
     };
@@ -89,7 +89,7 @@ pub async fn to_whole<P: ProxyPorts>(
             }
             None => break reading.end(),
         };
-        if found != Found::Nothing {
+        if found != StreamStep::Nothing {
             break found;
         }
         // As with other whole answers, only the idle timeout counts once there is something.
@@ -100,14 +100,14 @@ pub async fn to_whole<P: ProxyPorts>(
         };
     };
     match found {
-        Found::Error(data) => return Err(answer::error(attempt, status, headers, &data)),
-        Found::Unfit => {
+        StreamStep::Error(data) => return Err(answer::error(attempt, status, headers, &data)),
+        StreamStep::Unfit => {
             let what =
                 "an event of the stream has another form, or the stream is too long for one answer";
             return Err(answer::useless(attempt, what));
         }
-        Found::Complete => drain(attempt.ports(), body),
-        Found::Nothing => {}
+        StreamStep::Complete => drain(attempt.ports(), body),
+        StreamStep::Nothing => {}
     }
     let Ok(whole) = reading.assembly.finish() else {
         let what = "the stream ended without a finish reason or its end mark";
@@ -135,7 +135,7 @@ fn take_memory<P: ProxyPorts>(
 
 /// What a piece of a stream brought.
 #[derive(Debug, PartialEq, Eq)]
-enum Found {
+enum StreamStep {
     Nothing,
     Complete,
     /// The data of an error.
@@ -145,16 +145,16 @@ enum Found {
 
 /// A stream that is put together.
 struct Reading {
-    scanner: Scanner,
+    scanner: EventScanner,
     assembly: Assembly,
     /// Whether there was a real event.
     has_begun: bool,
 }
 
 impl Reading {
-    fn push(&mut self, piece: Bytes) -> Found {
+    fn push(&mut self, piece: Bytes) -> StreamStep {
         let Ok(mut block) = self.scanner.push(piece) else {
-            return Found::Unfit;
+            return StreamStep::Unfit;
         };
         if !self.has_begun {
             block.strip_mark();
@@ -163,20 +163,20 @@ impl Reading {
     }
 
     /// The body has ended: an event may lack its blank line.
-    fn end(&mut self) -> Found {
+    fn end(&mut self) -> StreamStep {
         let (last, rest) = self.scanner.finish();
         match self.events(last.events()) {
-            Found::Nothing => {}
+            StreamStep::Nothing => {}
             found => return found,
         }
         match self.events(std::iter::once(&rest[..])) {
             // It was cut off, which the assembly knows.
-            Found::Unfit => Found::Nothing,
+            StreamStep::Unfit => StreamStep::Nothing,
             found => found,
         }
     }
 
-    fn events<'a>(&mut self, events: impl Iterator<Item = &'a [u8]>) -> Found {
+    fn events<'a>(&mut self, events: impl Iterator<Item = &'a [u8]>) -> StreamStep {
         for event in events {
             let signal = signals::of(event).signal;
             if signal == Signal::Nothing && sse::is_without_data(event) {
@@ -184,16 +184,16 @@ impl Reading {
             }
             let data = sse::data(event).unwrap_or_default();
             if signal == Signal::Error {
-                return Found::Error(data.into_owned());
+                return StreamStep::Error(data.into_owned());
             }
             self.has_begun |= signal != Signal::Nothing;
             match self.assembly.push(&data) {
-                Ok(Progress::More) => {}
-                Ok(Progress::Complete) => return Found::Complete,
-                Err(_) => return Found::Unfit,
+                Ok(AssemblyProgress::More) => {}
+                Ok(AssemblyProgress::Complete) => return StreamStep::Complete,
+                Err(_) => return StreamStep::Unfit,
             }
         }
-        Found::Nothing
+        StreamStep::Nothing
     }
 }
 

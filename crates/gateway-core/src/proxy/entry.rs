@@ -10,15 +10,15 @@ use std::rc::Rc;
 use http::StatusCode;
 
 use super::{Gateway, routes};
-use crate::attempt::{FailedAttempt, Failure};
-use crate::config::model::{ClientKey, Limits, Price};
+use crate::config::model::{ClientKey, KeyLimits, Price};
 use crate::config::snapshot::{Channel, Key, Snapshot};
-use crate::limit::statements::Spent;
+use crate::ledger::price;
+use crate::ledger::reason::Reason;
+use crate::ledger::record::{Actor, AttemptOutcome, AttemptRecord, End, ModelKnown, RequestRecord};
+use crate::limits::statements::Spent;
 use crate::ports::{ProxyPorts, SendErrorKind};
 use crate::units::Timestamp;
-use crate::usage::price;
-use crate::usage::reason::Reason;
-use crate::usage::record::{Actor, AttemptRecord, End, ModelKnown, Outcome, Record};
+use crate::upstream::failure::{FailedAttempt, Failure};
 use crate::wire::usage::Usage;
 
 /// The status in the ledger of a request whose client left before it had one (nginx's convention).
@@ -30,7 +30,7 @@ const BYTES_PER_TOKEN: u64 = 4;
 pub struct Entry<P: ProxyPorts> {
     gateway: Rc<Gateway<P>>,
     snapshot: Rc<Snapshot>,
-    record: RefCell<Record>,
+    record: RefCell<RequestRecord>,
     /// When each attempt began, and whether it is still under way.
     attempts: RefCell<Vec<(Timestamp, bool)>>,
     /// Bytes of text that the client was given.
@@ -39,7 +39,7 @@ pub struct Entry<P: ProxyPorts> {
     prompt_bytes: Cell<u64>,
     /// What tokens cost where the answer comes from.
     price: Cell<Option<Price>>,
-    limits: Limits,
+    limits: KeyLimits,
     /// Whether it takes no tokens, whatever its answer says.
     is_free: bool,
     /// Whether nothing is kept of it.
@@ -60,7 +60,7 @@ impl<P: ProxyPorts> Entry<P> {
         request_id: &str,
     ) -> Rc<Self> {
         let is_free = routes::is_free(&endpoint);
-        let record = Record {
+        let record = RequestRecord {
             id: request_id.to_owned(),
             time: gateway.ports.now(),
             key: Actor {
@@ -69,7 +69,7 @@ impl<P: ProxyPorts> Entry<P> {
             },
             endpoint,
             status: CLIENT_GONE,
-            ..Record::default()
+            ..RequestRecord::default()
         };
         Rc::new(Self {
             gateway: Rc::clone(gateway),
@@ -102,7 +102,7 @@ impl<P: ProxyPorts> Entry<P> {
         record.attempts.push(AttemptRecord {
             channel: channel.id.clone(),
             key: key.id.clone(),
-            outcome: Outcome::Abandoned,
+            outcome: AttemptOutcome::Abandoned,
             status: None,
             ms: 0,
         });
@@ -131,7 +131,7 @@ impl<P: ProxyPorts> Entry<P> {
         status: StatusCode,
     ) {
         let ports = &self.gateway.ports;
-        self.attempt_ends(index.0, Outcome::Answered, Some(status.as_u16()));
+        self.attempt_ends(index.0, AttemptOutcome::Answered, Some(status.as_u16()));
         self.abandon();
         let mut record = self.record.borrow_mut();
         let price = self.snapshot.price(channel, &record.model, model);
@@ -144,7 +144,7 @@ impl<P: ProxyPorts> Entry<P> {
         record.upstream_model = Some(model.to_owned()).filter(|model| !model.is_empty());
     }
 
-    fn attempt_ends(&self, index: usize, outcome: Outcome, status: Option<u16>) {
+    fn attempt_ends(&self, index: usize, outcome: AttemptOutcome, status: Option<u16>) {
         let now = self.gateway.ports.now();
         if let Some((began, under_way)) = self.attempts.borrow_mut().get_mut(index)
             && let Some(attempt) = self.record.borrow_mut().attempts.get_mut(index)
@@ -166,7 +166,7 @@ impl<P: ProxyPorts> Entry<P> {
             .filter_map(|(index, (_, under_way))| under_way.then_some(index))
             .collect();
         for index in under_way {
-            self.attempt_ends(index, Outcome::Abandoned, None);
+            self.attempt_ends(index, AttemptOutcome::Abandoned, None);
         }
     }
 
@@ -206,7 +206,7 @@ impl<P: ProxyPorts> Entry<P> {
     }
 
     /// Estimates tokens where the upstream did not come to say them, or never does.
-    fn estimate(&self, record: &mut Record) {
+    fn estimate(&self, record: &mut RequestRecord) {
         let is_whole = record.end == End::Complete && record.usage != Usage::default();
         if record.first_byte_ms.is_none() || is_whole || self.is_free {
             return;
@@ -260,7 +260,7 @@ impl<P: ProxyPorts> Drop for Entry<P> {
 }
 
 /// One line that says what became of a request.
-struct Line<'a>(&'a Record);
+struct Line<'a>(&'a RequestRecord);
 
 impl fmt::Display for Line<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -302,15 +302,15 @@ fn actor(channel: &Channel) -> Actor {
     }
 }
 
-const fn outcome(failure: Failure) -> Outcome {
+const fn outcome(failure: Failure) -> AttemptOutcome {
     match failure {
-        Failure::Unreachable(SendErrorKind::Timeout) => Outcome::Timeout,
-        Failure::Unreachable(SendErrorKind::ClientGone) => Outcome::Abandoned,
-        Failure::Unreachable(_) => Outcome::Unreachable,
-        Failure::ServerError => Outcome::ServerError,
-        Failure::Throttled => Outcome::Throttled,
-        Failure::KeyRefused => Outcome::KeyRefused,
-        Failure::ModelUnknown | Failure::OperationUnsupported => Outcome::ModelUnknown,
-        Failure::RequestRefused => Outcome::RequestRefused,
+        Failure::Unreachable(SendErrorKind::Timeout) => AttemptOutcome::Timeout,
+        Failure::Unreachable(SendErrorKind::ClientGone) => AttemptOutcome::Abandoned,
+        Failure::Unreachable(_) => AttemptOutcome::Unreachable,
+        Failure::ServerError => AttemptOutcome::ServerError,
+        Failure::Throttled => AttemptOutcome::Throttled,
+        Failure::KeyRefused => AttemptOutcome::KeyRefused,
+        Failure::ModelUnknown | Failure::OperationUnsupported => AttemptOutcome::ModelUnknown,
+        Failure::RequestRefused => AttemptOutcome::RequestRefused,
     }
 }

@@ -19,17 +19,18 @@ use super::entry::{AttemptIndex, Entry};
 use super::payload::Payload;
 use super::routes::Operation;
 use super::{Gateway, candidates, model, query};
-use crate::attempt::cooldown::Phase;
 use crate::attempt::plan::{Candidate, Plan};
-use crate::attempt::{FailedAttempt, Failure, exhausted, unsupported};
+use crate::attempt::{exhausted, unsupported};
 use crate::config::model::ClientKey;
 use crate::config::snapshot::{Channel, Snapshot};
 use crate::error::{ErrorStyle, GatewayError};
+use crate::health::cooldown::Phase;
+use crate::ledger::reason::Reason;
+use crate::ledger::record::End;
 use crate::ports::{Clock, ProxyPorts, SendErrorKind};
 use crate::reply::Reply;
 use crate::units::Timestamp;
-use crate::usage::reason::Reason;
-use crate::usage::record::End;
+use crate::upstream::failure::{FailedAttempt, Failure};
 
 /// The channel that answered, or the last one that was tried.
 const X_GATEWAY_CHANNEL: HeaderName = HeaderName::from_static("x-gateway-channel");
@@ -270,13 +271,13 @@ impl<'a, P: ProxyPorts> Course<'a, P> {
     /// The answer when nobody is left to be asked.
     fn exhausted(&self, plan: &Plan, story: &Story<'_>) -> Reply {
         let now = self.gateway.ports.now();
-        let spared_ms = plan.spared().map(|until| until.since_ms(now));
+        let retry_after_ms = plan.retry_at().map(|until| until.since_ms(now));
         let is_out_of_time = now >= self.deadline;
         let error = if story.lacks_operation && !is_out_of_time {
             let endpoint = format!("POST {}", self.call.operation.endpoint);
             unsupported::error(&endpoint, self.model, &story.failed)
         } else {
-            exhausted::error(self.model, &story.failed, spared_ms, is_out_of_time)
+            exhausted::error(self.model, &story.failed, retry_after_ms, is_out_of_time)
         };
         let reason = Reason::of_error(error.status, error.body.code.as_deref());
         let reply = error.into_reply_as(self.call.operation.errors);

@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use super::Gateway;
 use super::routes::Operation;
-use crate::attempt::cooldown::Phase;
-use crate::attempt::health::{Event, Health, Who};
 use crate::config::snapshot::{Channel, Key};
+use crate::health::cooldown::Phase;
+use crate::health::record::{Health, HealthEvent, Target};
 use crate::patience::store_call;
-use crate::ports::{ProxyPorts, Record, StoreError, Swap};
+use crate::ports::{ProxyPorts, StoreError, StoreKey, Swap};
 use crate::units::Timestamp;
 
 /// Events that wait for the store. While it fails, the oldest are forgotten.
@@ -36,11 +36,11 @@ const MAX_WRITE: Duration = Duration::from_secs(5);
 
 /// What the instance knows.
 #[derive(Debug, Default)]
-pub struct Known {
+pub struct HealthCache {
     /// What the store said last, and what was learned since.
     health: RefCell<Health>,
     /// What was learned and is not in the store yet.
-    pending: RefCell<VecDeque<(u64, Event)>>,
+    pending: RefCell<VecDeque<(u64, HealthEvent)>>,
     /// The number of the newest event.
     newest: Cell<u64>,
     /// The record as it was read or written last.
@@ -55,9 +55,9 @@ pub struct Known {
 
 /// The turn to read or to write, held by one task at a time; given back when dropped, also by a task that the host
 /// ended.
-struct Turn(Rc<Cell<bool>>);
+struct TaskLock(Rc<Cell<bool>>);
 
-impl Drop for Turn {
+impl Drop for TaskLock {
     fn drop(&mut self) {
         self.0.set(false);
     }
@@ -68,7 +68,7 @@ impl Drop for Turn {
 #[derive(Debug)]
 pub struct Probe<P: ProxyPorts> {
     gateway: Rc<Gateway<P>>,
-    who: Who,
+    who: Target,
     holder: u64,
     /// Another request has the right: there is nothing to give back.
     is_lost: bool,
@@ -79,7 +79,7 @@ impl<P: ProxyPorts> Drop for Probe<P> {
         if self.is_lost {
             return;
         }
-        let event = Event::Released {
+        let event = HealthEvent::Released {
             who: self.who.clone(),
             holder: self.holder,
         };
@@ -89,9 +89,9 @@ impl<P: ProxyPorts> Drop for Probe<P> {
     }
 }
 
-impl Known {
+impl HealthCache {
     /// Takes an event into memory; whether that changed anything.
-    fn note(&self, event: Event) -> bool {
+    fn note(&self, event: HealthEvent) -> bool {
         if !self.health.borrow_mut().apply(&event) {
             return false;
         }
@@ -153,14 +153,14 @@ impl<P: ProxyPorts> Gateway<P> {
     }
 
     /// Takes in what a request learned, and shares it beside the requests.
-    pub(super) fn learn(self: &Rc<Self>, event: Event) {
+    pub(super) fn learn(self: &Rc<Self>, event: HealthEvent) {
         if self.known.note(event) {
             self.write_soon();
         }
     }
 
     /// Ends a probe that found something out.
-    pub(super) fn settle(self: &Rc<Self>, event: Event, probe: Option<Probe<P>>) {
+    pub(super) fn settle(self: &Rc<Self>, event: HealthEvent, probe: Option<Probe<P>>) {
         self.known.note(event);
         // What the event did not concern is free for others again.
         drop(probe);
@@ -175,7 +175,7 @@ impl<P: ProxyPorts> Gateway<P> {
         if age_ms < FRESH_MS || known.checking.replace(true) {
             return;
         }
-        let _turn = Turn(Rc::clone(&known.checking));
+        let _turn = TaskLock(Rc::clone(&known.checking));
         self.check().await;
     }
 
@@ -183,7 +183,7 @@ impl<P: ProxyPorts> Gateway<P> {
     pub(super) async fn check(self: &Rc<Self>) {
         let known = &self.known;
         let (version, began) = (known.version.get(), self.ports.now());
-        match store_call(&self.ports, MAX_CLAIM, self.ports.read(Record::Health)).await {
+        match store_call(&self.ports, MAX_CLAIM, self.ports.read(StoreKey::Health)).await {
             Ok(raw) => {
                 known.checked_at.set(began);
                 let is_newest = known.version.get() == version;
@@ -207,14 +207,14 @@ impl<P: ProxyPorts> Gateway<P> {
     pub(super) async fn probe(
         self: &Rc<Self>,
         channel: &Channel,
-        who: Who,
+        who: Target,
         now: Timestamp,
     ) -> Option<Probe<P>> {
         let longest = channel.timeouts.connect + channel.timeouts.first_byte;
         let lease_ms =
             u64::try_from(longest.as_millis()).map_or(MAX_LEASE_MS, |ms| ms.min(MAX_LEASE_MS));
         let (holder, until) = (self.ports.next_u64(), now.plus_ms(lease_ms));
-        let event = Event::Probing {
+        let event = HealthEvent::Probing {
             who: who.clone(),
             at: now,
             until,
@@ -252,21 +252,21 @@ impl<P: ProxyPorts> Gateway<P> {
         let who = &probe.who;
         let health = self.known.health.borrow();
         let phase = health.phase(&who.channel, &who.key, &who.model, self.ports.now());
-        matches!(phase, Phase::Cooling { until, is_stated } if is_stated || until != lease)
+        matches!(phase, Phase::Cooling { until, has_retry_after } if has_retry_after || until != lease)
     }
 
     /// Writes a claim into the store, unless somebody else's is there.
     async fn claim(
         &self,
-        event: &Event,
-        who: &Who,
+        event: &HealthEvent,
+        who: &Target,
         holder: u64,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let known = &self.known;
         for _ in 0..MAX_SWAPS {
             let version = known.version.get();
-            let raw = self.ports.read(Record::Health).await?;
+            let raw = self.ports.read(StoreKey::Health).await?;
             if known.version.get() != version {
                 // This instance has written meanwhile: what was read may be older than that.
                 continue;
@@ -288,7 +288,7 @@ impl<P: ProxyPorts> Gateway<P> {
             let new = self.encode(&health);
             let swap = self
                 .ports
-                .swap(Record::Health, raw.as_deref(), &new)
+                .swap(StoreKey::Health, raw.as_deref(), &new)
                 .await?;
             if swap == Swap::Done {
                 known.wrote(health, new, number);
@@ -304,7 +304,7 @@ impl<P: ProxyPorts> Gateway<P> {
             return;
         }
         let gateway = Rc::clone(self);
-        let turn = Turn(Rc::clone(&known.writing));
+        let turn = TaskLock(Rc::clone(&known.writing));
         self.ports.spawn(async move {
             if let Err(error) = store_call(&gateway.ports, MAX_WRITE, gateway.write()).await {
                 gateway
@@ -321,7 +321,7 @@ impl<P: ProxyPorts> Gateway<P> {
         let mut conflicts = 0;
         while !known.pending.borrow().is_empty() {
             let version = known.version.get();
-            let raw = self.ports.read(Record::Health).await?;
+            let raw = self.ports.read(StoreKey::Health).await?;
             if known.version.get() != version {
                 // A claim has written meanwhile, perhaps these very events: what was read is older than that.
                 continue;
@@ -335,7 +335,7 @@ impl<P: ProxyPorts> Gateway<P> {
                 Swap::Done
             } else {
                 self.ports
-                    .swap(Record::Health, raw.as_deref(), &new)
+                    .swap(StoreKey::Health, raw.as_deref(), &new)
                     .await?
             };
             match swap {

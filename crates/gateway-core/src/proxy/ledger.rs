@@ -10,14 +10,14 @@ use std::time::Duration;
 use super::Gateway;
 use crate::config::model::Settings;
 use crate::database;
+use crate::ledger::batch::{self, Batch};
+use crate::ledger::record::RequestRecord;
 use crate::patience::Patient;
 use crate::ports::{
-    Place, ProxyPorts, ReadStore as _, Record as StoreRecord, Swap, WriteStore as _,
+    ProxyPorts, ReadStore as _, SqlTarget, StoreKey as StoreRecord, Swap, WriteStore as _,
 };
 use crate::sql::{SqlError, SqlErrorKind};
 use crate::units::Timestamp;
-use crate::usage::batch::{self, Batch};
-use crate::usage::record::Record;
 
 /// From one write of an instance to the next: a record is in the database within a second of its response.
 const INTERVAL_MS: u64 = 500;
@@ -51,7 +51,7 @@ struct Retention {
 
 /// Batches in the order of their records; the last one grows.
 #[derive(Debug, Default)]
-struct Waiting {
+struct PendingBatches {
     batches: VecDeque<Batch>,
     /// In all of them.
     records: usize,
@@ -60,7 +60,7 @@ struct Waiting {
 /// What an instance has to write.
 #[derive(Debug, Default)]
 pub struct Ledger {
-    waiting: RefCell<Waiting>,
+    waiting: RefCell<PendingBatches>,
     /// Records that found no place, since the database did not answer.
     dropped: Cell<u64>,
     /// The task that writes, if there is one, by its number, and when it began.
@@ -99,7 +99,7 @@ impl<P: ProxyPorts> Drop for Writer<P> {
 
 impl<P: ProxyPorts> Gateway<P> {
     /// Takes a finished request's record. Returns at once.
-    pub fn record(self: &Rc<Self>, record: &Record, settings: &Settings) {
+    pub fn record(self: &Rc<Self>, record: &RequestRecord, settings: &Settings) {
         let ledger = &self.ledger;
         ledger.retention.set(Retention {
             rows: settings.request_log_rows,
@@ -165,7 +165,7 @@ impl<P: ProxyPorts> Gateway<P> {
             self.ledger.is_ready.set(true);
         }
         let statement = batch.statement();
-        match database::query(&self.ports, Place::Ledger, statement, PATIENCE).await {
+        match database::query(&self.ports, SqlTarget::Ledger, statement, PATIENCE).await {
             Ok(_) => Ok(()),
             // An earlier try took place, although nobody said so.
             Err(error) if error.kind == SqlErrorKind::Duplicate => Ok(()),
@@ -191,7 +191,7 @@ impl<P: ProxyPorts> Gateway<P> {
         let most = 2 * written + 2 * PRUNE_CHANCE;
         let statement = batch::prune(rows, oldest, most);
         let outcome =
-            database::transact(&self.ports, Place::Ledger, vec![statement], PATIENCE).await;
+            database::transact(&self.ports, SqlTarget::Ledger, vec![statement], PATIENCE).await;
         if let Err(error) = outcome {
             self.ports
                 .line(format_args!("the request log was not shortened: {error}"));
@@ -253,9 +253,9 @@ impl Ledger {
     }
 }
 
-impl Waiting {
+impl PendingBatches {
     /// Whether there was a place for the record.
-    fn add(&mut self, record: &Record) -> bool {
+    fn add(&mut self, record: &RequestRecord) -> bool {
         if self.records >= MAX_WAITING {
             return false;
         }

@@ -3,7 +3,7 @@
 use http::HeaderMap;
 
 use crate::config::snapshot::Snapshot;
-use crate::error::{Case, GatewayError};
+use crate::error::{ErrorCode, GatewayError};
 use crate::wire::via::{self, Way};
 
 /// Refuses a request that this gateway has sent itself, directly or through others.
@@ -24,5 +24,5 @@ pub fn check(headers: &HeaderMap, snapshot: &Snapshot) -> Result<(), GatewayErro
         }
     };
     // Trying again would go the same way.
-    Err(Case::LoopDetected.error(message).as_exhausted())
+    Err(ErrorCode::LoopDetected.error(message).as_exhausted())
 }

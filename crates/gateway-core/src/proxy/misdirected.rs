@@ -6,7 +6,7 @@ use http::request::Parts;
 use http::{HeaderName, Method};
 
 use super::routes;
-use crate::error::{Case, ErrorStyle, GatewayError, printable};
+use crate::error::{ErrorCode, ErrorStyle, GatewayError, printable};
 use crate::reply::Reply;
 
 /// Sent with every WebSocket handshake, also by hosts that keep `Upgrade` to themselves.
@@ -35,7 +35,7 @@ fn meant(path: &str) -> Option<String> {
 /// What to tell a client that asks for `path`, where nothing is.
 pub fn nothing_at(path: &str) -> GatewayError {
     let shown = printable(path);
-    Case::NotFound.error(match meant(path) {
+    ErrorCode::NotFound.error(match meant(path) {
         None => format!("There is nothing at {shown}."),
         Some(meant) => format!(
             "There is nothing at {shown}; the path is {meant}. {} The client adds the rest of the path itself.",
@@ -78,7 +78,7 @@ pub fn refuse_upgrade(parts: &Parts) -> Result<(), GatewayError> {
     if !is_upgrade(parts) {
         return Ok(());
     }
-    Err(Case::UpgradeNotSupported
+    Err(ErrorCode::UpgradeNotSupported
         .error("The gateway has no WebSockets. Send the request as an HTTP POST; streams come as server-sent events.")
         .as_exhausted())
 }

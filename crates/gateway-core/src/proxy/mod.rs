@@ -1,7 +1,6 @@
 //! The client side: one request path, from HTTP request to HTTP response.
 //! Owns the table of client routes. Must not know the admin API.
 
-mod account;
 mod admit;
 mod answer;
 mod anthropic_models;
@@ -17,6 +16,7 @@ mod entry;
 mod forward;
 mod headers;
 mod health;
+mod in_flight;
 mod ledger;
 mod loops;
 mod misdirected;
@@ -41,16 +41,16 @@ use http_body::Body;
 use crate::config::cache::Cache;
 use crate::config::seal::MasterKey;
 use crate::config::snapshot::Snapshot;
-use crate::error::{Case, GatewayError};
+use crate::error::{ErrorCode, GatewayError};
 use crate::ids;
+use crate::ledger::reason::Reason;
+use crate::ledger::record::End;
 use crate::memory::{self, Memory};
 use crate::ports::ProxyPorts;
 use crate::reply::{self, Reply};
-use crate::usage::reason::Reason;
-use crate::usage::record::End;
 use admit::Admission;
 use entry::Entry;
-use routes::{Found, Route};
+use routes::{Route, RouteMatch};
 
 /// The gateway as one instance has it: its ports and its copy of the configuration.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ pub struct Gateway<P> {
     ports: P,
     master_key: Result<Option<MasterKey>, String>,
     cache: Cache,
-    known: health::Known,
+    known: health::HealthCache,
     ledger: ledger::Ledger,
     admissions: admit::Admissions,
     catalog: catalog::Catalog,
@@ -73,7 +73,7 @@ impl<P: ProxyPorts> Gateway<P> {
             ports,
             master_key,
             cache: Cache::default(),
-            known: health::Known::default(),
+            known: health::HealthCache::default(),
             ledger: ledger::Ledger::default(),
             admissions: admit::Admissions::default(),
             catalog: catalog::Catalog::default(),
@@ -149,7 +149,7 @@ where
     }
     // 3. Authenticate, before a byte of the body is read.
     let client = authenticate::client(&parts.headers, &snapshot, gateway.ports.now())?;
-    let asked = models::Asked {
+    let asked = models::ListRequest {
         style: misdirected::error_style(parts),
         uri: &parts.uri,
     };
@@ -197,15 +197,15 @@ fn locate(parts: &http::request::Parts) -> Result<Located, GatewayError> {
     misdirected::refuse_upgrade(parts)?;
     let path = parts.uri.path();
     match routes::find(&parts.method, path) {
-        Found::Route(route) => Ok(Located::Route(route)),
-        Found::Preflight(methods) => Ok(Located::Preflight(methods)),
-        Found::WrongMethod(methods) => Err(Case::MethodNotAllowed
+        RouteMatch::Route(route) => Ok(Located::Route(route)),
+        RouteMatch::Preflight(methods) => Ok(Located::Preflight(methods)),
+        RouteMatch::WrongMethod(methods) => Err(ErrorCode::MethodNotAllowed
             .error(format!(
                 "{} is not allowed here; use {methods}.",
                 parts.method
             ))
             .with_allow(methods)),
-        Found::Nothing => Err(misdirected::nothing_at(path)),
+        RouteMatch::Nothing => Err(misdirected::nothing_at(path)),
     }
 }
 

@@ -8,7 +8,7 @@ use super::routes::Operation;
 use super::{authenticate, models};
 use crate::config::model::ClientKey;
 use crate::config::snapshot::Snapshot;
-use crate::error::{Case, GatewayError};
+use crate::error::{ErrorCode, GatewayError};
 
 /// The operations whose `model` is optional in OpenAI's API. Responses are among them when a stored prompt, which has a
 /// model of its own, is part of the request.
@@ -21,14 +21,14 @@ const OPTIONAL: [&str; 4] = [
 
 /// The model that a request is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wanted<'a> {
+pub struct RequestedModel<'a> {
     /// Its name; empty: none, so that a channel is asked that serves every model, and picks one itself.
     pub name: Cow<'a, str>,
     /// Whether the body itself names it.
     pub is_in_body: bool,
 }
 
-impl Wanted<'_> {
+impl RequestedModel<'_> {
     /// What the body says; empty: nothing.
     pub fn said(&self) -> &str {
         if self.is_in_body { &self.name } else { "" }
@@ -40,15 +40,15 @@ pub fn wanted<'a>(
     payload: &Payload<'a>,
     operation: Operation,
     snapshot: &'a Snapshot,
-) -> Result<Wanted<'a>, GatewayError> {
+) -> Result<RequestedModel<'a>, GatewayError> {
     if let Some(name) = payload.model()? {
-        return Ok(Wanted {
+        return Ok(RequestedModel {
             name,
             is_in_body: true,
         });
     }
     let default = snapshot.settings.default_models.get(operation.path);
-    Ok(Wanted {
+    Ok(RequestedModel {
         name: Cow::Borrowed(default.map_or("", String::as_str)),
         is_in_body: false,
     })
@@ -56,7 +56,7 @@ pub fn wanted<'a>(
 
 /// Whether this client may have what it wants.
 pub fn check(
-    wanted: &Wanted<'_>,
+    wanted: &RequestedModel<'_>,
     payload: &Payload<'_>,
     operation: Operation,
     client: &ClientKey,
@@ -79,7 +79,7 @@ pub fn check(
     } else {
         return Ok(());
     };
-    Err(Case::ModelRequired
+    Err(ErrorCode::ModelRequired
         .error(format!(
             "{why}. Add \"model\": \"…\"; GET /v1/models lists what there is. An admin can set one for such requests: \
              settings.default_models, member \"{path}\"."
@@ -89,7 +89,7 @@ pub fn check(
 
 #[cfg(test)]
 mod tests {
-    use super::super::routes::{self, Found, Route};
+    use super::super::routes::{self, Route, RouteMatch};
     use super::*;
     use crate::config::validate::OPERATIONS_WITH_DEFAULTS;
 
@@ -97,7 +97,7 @@ mod tests {
     fn every_name_of_an_operation_is_one() {
         for path in OPERATIONS_WITH_DEFAULTS.iter().chain(&OPTIONAL) {
             let found = routes::find(&http::Method::POST, &format!("/v1/{path}"));
-            let Found::Route(Route::Forward(operation)) = found else {
+            let RouteMatch::Route(Route::Forward(operation)) = found else {
                 panic!("{path}: {found:?}");
             };
             assert_eq!(operation.path, *path);

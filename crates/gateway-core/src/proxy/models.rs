@@ -8,12 +8,12 @@ use super::authenticate::may_use;
 use super::catalog::Contribution;
 use crate::config::model::ClientKey;
 use crate::config::snapshot::{ListedModel, Snapshot};
-use crate::error::{Case, ErrorStyle, GatewayError, printable};
+use crate::error::{ErrorCode, ErrorStyle, GatewayError, printable};
 use crate::reply::{self, Reply};
 
 /// How a list is asked for.
 #[derive(Clone, Copy, Debug)]
-pub struct Asked<'a> {
+pub struct ListRequest<'a> {
     /// In whose manner.
     pub style: ErrorStyle,
     /// Its query string has the page.
@@ -21,7 +21,7 @@ pub struct Asked<'a> {
 }
 
 #[derive(Serialize)]
-struct Model<'a> {
+struct ModelView<'a> {
     id: &'a str,
     object: &'static str,
     created: u64,
@@ -29,12 +29,12 @@ struct Model<'a> {
 }
 
 #[derive(Serialize)]
-struct List<'a> {
+struct ModelsView<'a> {
     object: &'static str,
-    data: Vec<Model<'a>>,
+    data: Vec<ModelView<'a>>,
 }
 
-impl<'a> From<ListedModel<'a>> for Model<'a> {
+impl<'a> From<ListedModel<'a>> for ModelView<'a> {
     fn from(model: ListedModel<'a>) -> Self {
         Self {
             id: model.id,
@@ -51,7 +51,7 @@ pub fn list(
     snapshot: &Snapshot,
     client: &ClientKey,
     contributions: &[Contribution],
-    asked: Asked<'_>,
+    asked: ListRequest<'_>,
 ) -> Result<Reply, GatewayError> {
     let mut models = snapshot.models();
     let named = contributions.iter().flat_map(|contribution| {
@@ -74,9 +74,9 @@ pub fn list(
         }
         ErrorStyle::OpenAi => reply::json(
             StatusCode::OK,
-            &List {
+            &ModelsView {
                 object: "list",
-                data: models.into_iter().map(Model::from).collect(),
+                data: models.into_iter().map(ModelView::from).collect(),
             },
         ),
     })
@@ -87,14 +87,17 @@ pub fn one(
     snapshot: &Snapshot,
     client: &ClientKey,
     id: &str,
-    asked: Asked<'_>,
+    asked: ListRequest<'_>,
 ) -> Result<Reply, GatewayError> {
     let Some(model) = snapshot.listed(id).filter(|_| may_use(client, id)) else {
         return Err(not_found(id));
     };
     Ok(match asked.style {
-        ErrorStyle::Anthropic => reply::json(StatusCode::OK, &anthropic_models::Model::from(model)),
-        ErrorStyle::OpenAi => reply::json(StatusCode::OK, &Model::from(model)),
+        ErrorStyle::Anthropic => reply::json(
+            StatusCode::OK,
+            &anthropic_models::AnthropicModel::from(model),
+        ),
+        ErrorStyle::OpenAi => reply::json(StatusCode::OK, &ModelView::from(model)),
     })
 }
 
@@ -102,7 +105,7 @@ pub fn one(
 /// what others may use.
 pub fn not_found(id: &str) -> GatewayError {
     let shown = printable(id);
-    Case::ModelNotFound
+    ErrorCode::ModelNotFound
         .error(format!(
             "The model `{shown}` does not exist or this API key may not use it. GET /v1/models lists what it may use."
         ))

@@ -7,14 +7,14 @@ use http::{HeaderMap, HeaderValue};
 
 use super::answer::{self, AnswerBody};
 use super::attempt::Attempt;
-use crate::attempt::FailedAttempt;
 use crate::ports::ProxyPorts;
+use crate::upstream::failure::FailedAttempt;
 use crate::wire::grammar::Grammar;
 use crate::wire::opening::{Looks, Opening};
 
 /// How a response is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum AnswerKind {
     /// A stream of events.
     Events,
     /// One JSON text.
@@ -30,7 +30,7 @@ pub enum Kind {
 /// A response whose kind is known.
 pub struct Opened {
     /// Its kind.
-    pub kind: Kind,
+    pub kind: AnswerKind,
     /// What was read of its body.
     pub first: Bytes,
     /// Whether that is all of it.
@@ -58,7 +58,7 @@ pub async fn read<P: ProxyPorts>(
     let is_binary = attempt.operation.path == "audio/speech" && label == Label::Other;
     if is_binary || label == Label::Media {
         return Ok(Opened {
-            kind: Kind::Other,
+            kind: AnswerKind::Other,
             first: Bytes::new(),
             has_ended: false,
         });
@@ -82,7 +82,7 @@ pub async fn read<P: ProxyPorts>(
     let kind = kind(label, looks, is_strict, attempt.wants_stream);
     Ok(Opened {
         kind,
-        first: if kind == Kind::Other {
+        first: if kind == AnswerKind::Other {
             begun.bytes
         } else {
             begun.content()
@@ -92,19 +92,19 @@ pub async fn read<P: ProxyPorts>(
 }
 
 /// The kind of a response; `is_strict`: nothing but JSON and events can be an answer to the call.
-fn kind(label: Label, looks: Looks, is_strict: bool, wants_stream: bool) -> Kind {
+fn kind(label: Label, looks: Looks, is_strict: bool, wants_stream: bool) -> AnswerKind {
     match (looks, label) {
-        (Looks::Json, _) => Kind::Json,
-        (Looks::Events, Label::Events) => Kind::Events,
-        (Looks::Events, _) if is_strict || wants_stream => Kind::Events,
-        (Looks::Page, Label::Events | Label::Json | Label::Page) => Kind::Page,
-        (Looks::Page, _) if is_strict => Kind::Page,
-        (_, Label::Page) => Kind::Page,
+        (Looks::Json, _) => AnswerKind::Json,
+        (Looks::Events, Label::Events) => AnswerKind::Events,
+        (Looks::Events, _) if is_strict || wants_stream => AnswerKind::Events,
+        (Looks::Page, Label::Events | Label::Json | Label::Page) => AnswerKind::Page,
+        (Looks::Page, _) if is_strict => AnswerKind::Page,
+        (_, Label::Page) => AnswerKind::Page,
         // Somebody's own events, or none at all.
-        (_, Label::Events) => Kind::Events,
-        (_, Label::Json) => Kind::Json,
-        _ if is_strict => Kind::Useless,
-        _ => Kind::Other,
+        (_, Label::Events) => AnswerKind::Events,
+        (_, Label::Json) => AnswerKind::Json,
+        _ if is_strict => AnswerKind::Useless,
+        _ => AnswerKind::Other,
     }
 }
 
@@ -131,16 +131,16 @@ fn essence(value: &HeaderValue) -> &str {
 }
 
 /// Gives an answer that is known to be events or JSON the label that says so. A good label keeps its parameters.
-pub fn relabel(headers: &mut HeaderMap, kind: Kind, path: &str) {
+pub fn relabel(headers: &mut HeaderMap, kind: AnswerKind, path: &str) {
     let right = match kind {
-        Kind::Events => "text/event-stream",
+        AnswerKind::Events => "text/event-stream",
         // Transcripts are text that may look like anything.
-        Kind::Json if !path.starts_with("audio/") => "application/json",
+        AnswerKind::Json if !path.starts_with("audio/") => "application/json",
         _ => return,
     };
     let is_right = headers.get(CONTENT_TYPE).is_some_and(|value| {
         let essence = essence(value);
-        essence == right || (kind == Kind::Json && label(headers) == Label::Json)
+        essence == right || (kind == AnswerKind::Json && label(headers) == Label::Json)
     });
     if !is_right {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(right));
@@ -154,22 +154,22 @@ mod tests {
     #[test]
     fn first_bytes_decide_and_labels_only_where_they_leave_it_open() {
         let rows = [
-            (Label::Other, Looks::Events, true, false, Kind::Events),
-            (Label::Json, Looks::Events, true, true, Kind::Events),
-            (Label::Events, Looks::Json, true, true, Kind::Json),
-            (Label::Other, Looks::Json, true, true, Kind::Json),
-            (Label::Other, Looks::Page, true, true, Kind::Page),
-            (Label::Json, Looks::Page, false, false, Kind::Page),
-            (Label::Page, Looks::Other, false, false, Kind::Page),
-            (Label::Page, Looks::Json, true, false, Kind::Json),
-            (Label::Other, Looks::Other, true, false, Kind::Useless),
-            (Label::Other, Looks::Empty, true, true, Kind::Useless),
+            (Label::Other, Looks::Events, true, false, AnswerKind::Events),
+            (Label::Json, Looks::Events, true, true, AnswerKind::Events),
+            (Label::Events, Looks::Json, true, true, AnswerKind::Json),
+            (Label::Other, Looks::Json, true, true, AnswerKind::Json),
+            (Label::Other, Looks::Page, true, true, AnswerKind::Page),
+            (Label::Json, Looks::Page, false, false, AnswerKind::Page),
+            (Label::Page, Looks::Other, false, false, AnswerKind::Page),
+            (Label::Page, Looks::Json, true, false, AnswerKind::Json),
+            (Label::Other, Looks::Other, true, false, AnswerKind::Useless),
+            (Label::Other, Looks::Empty, true, true, AnswerKind::Useless),
             // A transcript may begin like an event or like markup.
-            (Label::Other, Looks::Events, false, false, Kind::Other),
-            (Label::Other, Looks::Page, false, false, Kind::Other),
-            (Label::Other, Looks::Events, false, true, Kind::Events),
-            (Label::Events, Looks::Other, true, true, Kind::Events),
-            (Label::Json, Looks::Other, false, false, Kind::Json),
+            (Label::Other, Looks::Events, false, false, AnswerKind::Other),
+            (Label::Other, Looks::Page, false, false, AnswerKind::Other),
+            (Label::Other, Looks::Events, false, true, AnswerKind::Events),
+            (Label::Events, Looks::Other, true, true, AnswerKind::Events),
+            (Label::Json, Looks::Other, false, false, AnswerKind::Json),
         ];
         for (label, looks, is_strict, wants_stream, expected) in rows {
             let kind = kind(label, looks, is_strict, wants_stream);
@@ -185,22 +185,26 @@ mod tests {
         let rows = [
             (
                 "Text/Event-Stream; charset=utf-8",
-                Kind::Events,
+                AnswerKind::Events,
                 "text/event-stream",
             ),
             (
                 "text/event-stream; charset=utf-8",
-                Kind::Events,
+                AnswerKind::Events,
                 "text/event-stream; charset=utf-8",
             ),
-            ("text/plain", Kind::Events, "text/event-stream"),
-            ("application/octet-stream", Kind::Json, "application/json"),
+            ("text/plain", AnswerKind::Events, "text/event-stream"),
+            (
+                "application/octet-stream",
+                AnswerKind::Json,
+                "application/json",
+            ),
             (
                 "application/problem+json",
-                Kind::Json,
+                AnswerKind::Json,
                 "application/problem+json",
             ),
-            ("text/plain", Kind::Other, "text/plain"),
+            ("text/plain", AnswerKind::Other, "text/plain"),
         ];
         for (before, kind, after) in rows {
             let mut headers = HeaderMap::new();
@@ -209,7 +213,7 @@ mod tests {
             assert_eq!(headers[CONTENT_TYPE], after, "{before}");
         }
         let mut headers = HeaderMap::new();
-        relabel(&mut headers, Kind::Json, "chat/completions");
+        relabel(&mut headers, AnswerKind::Json, "chat/completions");
         assert_eq!(headers[CONTENT_TYPE], "application/json");
     }
 }

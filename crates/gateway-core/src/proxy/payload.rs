@@ -9,7 +9,7 @@ use http::HeaderMap;
 use super::routes::Operation;
 use crate::config::snapshot::Channel;
 use crate::config::validate::MAX_MODEL_CHARS;
-use crate::error::{Case, GatewayError};
+use crate::error::{ErrorCode, GatewayError};
 use crate::wire::acted_on::{ActedOn, Ambiguity};
 use crate::wire::content;
 use crate::wire::media::{self, Media, NotTaken};
@@ -81,7 +81,7 @@ impl<'a> Payload<'a> {
                     })?)
                 }
                 Some(_) => {
-                    return Err(Case::ModelRequired
+                    return Err(ErrorCode::ModelRequired
                         .error("`model` must be a string.")
                         .with_param("model"));
                 }
@@ -92,7 +92,7 @@ impl<'a> Payload<'a> {
             return Ok(None);
         };
         if model.chars().nth(MAX_MODEL_CHARS).is_some() {
-            return Err(Case::InvalidValue
+            return Err(ErrorCode::InvalidValue
                 .error(format!(
                     "The model's name is longer than {MAX_MODEL_CHARS} characters."
                 ))
@@ -248,7 +248,7 @@ fn check_options(members: &Members<'_>) -> Result<(), GatewayError> {
 fn unreadable(error: Unreadable) -> GatewayError {
     match error {
         Unreadable::NoObject(reason) => {
-            Case::InvalidJson.error(format!("The body is not a JSON object: {reason}."))
+            ErrorCode::InvalidJson.error(format!("The body is not a JSON object: {reason}."))
         }
         Unreadable::Ambiguous(reason) => ambiguous(&reason),
     }
@@ -259,14 +259,14 @@ fn looks_alike(ambiguity: Ambiguity) -> GatewayError {
 }
 
 fn ambiguous(reason: &str) -> GatewayError {
-    Case::AmbiguousBody.error(format!(
+    ErrorCode::AmbiguousBody.error(format!(
         "The body can be read in more than one way: {reason}."
     ))
 }
 
 fn not_taken(error: NotTaken) -> GatewayError {
     match error {
-        NotTaken::Unsupported(reason) => Case::UnsupportedMediaType.error(format!(
+        NotTaken::Unsupported(reason) => ErrorCode::UnsupportedMediaType.error(format!(
             "The body cannot be taken: {reason}. Send `content-type: application/json`, or `multipart/form-data` for files."
         )),
         NotTaken::Ambiguous(reason) => ambiguous(reason).with_param("content-type"),

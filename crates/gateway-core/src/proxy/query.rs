@@ -4,7 +4,7 @@
 use http::Uri;
 use url::form_urlencoded;
 
-use crate::error::{Case, GatewayError};
+use crate::error::{ErrorCode, GatewayError};
 
 /// A longer query string is refused.
 const MAX_BYTES: usize = 2_048;
@@ -33,7 +33,7 @@ const IN_BODY: [&str; 2] = ["model", "stream"];
 /// Refuses a query string that is too long to be passed on.
 pub fn check(client: &Uri) -> Result<(), GatewayError> {
     if client.query().is_some_and(|query| query.len() > MAX_BYTES) {
-        return Err(Case::InvalidValue.error(format!(
+        return Err(ErrorCode::InvalidValue.error(format!(
             "The query string is longer than {MAX_BYTES} bytes."
         )));
     }

@@ -10,9 +10,9 @@ use http::request::Parts;
 use super::entry::Entry;
 use super::{Gateway, authenticate};
 use crate::error::{GatewayError, printable};
+use crate::ledger::reason::Reason;
+use crate::ledger::record::End;
 use crate::ports::ProxyPorts;
-use crate::usage::reason::Reason;
-use crate::usage::record::End;
 
 /// Where a client key may stand.
 const KEY_HEADERS: [&str; 4] = ["authorization", "x-api-key", "api-key", "x-goog-api-key"];

@@ -7,17 +7,18 @@ use bytes::Bytes;
 use futures_util::stream;
 use http::StatusCode;
 
-use super::account::Account;
 use super::answer::{self, AnswerBody};
 use super::attempt::Attempt;
+use super::in_flight::InFlightAnswer;
 use super::routes::Operation;
-use crate::attempt::{Failure, classify};
 use crate::error::{ErrorBody, ErrorStyle};
 use crate::ports::{ProxyPorts, SendError, SendErrorKind};
 use crate::reply::{BrokenBody, Pieces};
+use crate::upstream::classify;
+use crate::upstream::failure::Failure;
 use crate::wire::error_shape::{self, UpstreamError};
 use crate::wire::signals::{self, Ending, Signal};
-use crate::wire::sse::{self, Block, Scanner};
+use crate::wire::sse::{self, EventBlock, EventScanner};
 use crate::wire::usage;
 
 /// What a comment of the upstream becomes: it still keeps connections open, but without the empty line
@@ -29,12 +30,12 @@ const MAX_DRAINED_PIECES: usize = 8;
 
 /// A stream in flight.
 pub struct Relay<P: ProxyPorts> {
-    account: Account<P>,
+    account: InFlightAnswer<P>,
     /// `None` once nothing more of it is wanted.
     body: Option<AnswerBody<P>>,
-    scanner: Scanner,
+    scanner: EventScanner,
     ready: VecDeque<Bytes>,
-    progress: Progress,
+    progress: RelayProgress,
     ending: Ending,
     operation: Operation,
     /// Whether the chunk with the usage, which the client did not ask for, is kept back.
@@ -43,7 +44,7 @@ pub struct Relay<P: ProxyPorts> {
 
 /// How far the stream has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Progress {
+enum RelayProgress {
     /// Content flows.
     Open,
     /// Every choice that was seen has ended, or the final event came; more may follow (usage, `[DONE]`).
@@ -60,15 +61,15 @@ impl<P: ProxyPorts> Relay<P> {
         attempt: &Attempt<'_, P>,
         status: StatusCode,
         body: Option<AnswerBody<P>>,
-        scanner: Scanner,
-        blocks: &[Block],
+        scanner: EventScanner,
+        blocks: &[EventBlock],
     ) -> Self {
         let mut relay = Self {
-            account: Account::open(attempt, status),
+            account: InFlightAnswer::open(attempt, status),
             body,
             scanner,
             ready: VecDeque::new(),
-            progress: Progress::Open,
+            progress: RelayProgress::Open,
             ending: Ending::default(),
             operation: attempt.operation,
             hides_usage: attempt.asks_usage,
@@ -92,10 +93,10 @@ impl<P: ProxyPorts> Relay<P> {
             if let Some(piece) = self.ready.pop_front() {
                 return Some(piece);
             }
-            if self.progress == Progress::Closed {
+            if self.progress == RelayProgress::Closed {
                 return None;
             }
-            if self.progress == Progress::Done {
+            if self.progress == RelayProgress::Done {
                 self.account.complete();
                 self.drain();
                 return None;
@@ -112,7 +113,7 @@ impl<P: ProxyPorts> Relay<P> {
                     ),
                 },
                 Some(Err(error)) if error.kind == SendErrorKind::ClientGone => {
-                    self.progress = Progress::Closed;
+                    self.progress = RelayProgress::Closed;
                 }
                 Some(Err(error)) => self.broke(&describe(&error)),
                 None => self.ended(),
@@ -122,23 +123,23 @@ impl<P: ProxyPorts> Relay<P> {
 
     /// Lets go of the client, who has everything.
     fn drain(&mut self) {
-        self.progress = Progress::Closed;
+        self.progress = RelayProgress::Closed;
         if let Some(body) = self.body.take() {
             drain(&self.account.gateway.ports, body);
         }
     }
 
     /// Takes whole events in. Their `"usage": null` is taken out where they have it only since the gateway asked.
-    fn absorb(&mut self, block: &Block) {
+    fn absorb(&mut self, block: &EventBlock) {
         let changed = self.hides_usage.then(|| block.changed(usage::without_null));
         self.relay(changed.flatten().as_ref().unwrap_or(block));
     }
 
     /// Passes events on. Those that follow each other stay in one piece and are not copied.
-    fn relay(&mut self, block: &Block) {
+    fn relay(&mut self, block: &EventBlock) {
         let (mut run_start, mut position) = (0, 0);
         for event in block.events() {
-            if matches!(self.progress, Progress::Done | Progress::Closed) {
+            if matches!(self.progress, RelayProgress::Done | RelayProgress::Closed) {
                 break;
             }
             let start = position;
@@ -165,12 +166,12 @@ impl<P: ProxyPorts> Relay<P> {
             match meaning.signal {
                 Signal::Nothing | Signal::Content | Signal::Finish => {
                     self.progress = if self.ending.is_whole() {
-                        Progress::Finished
+                        RelayProgress::Finished
                     } else {
-                        Progress::Open
+                        RelayProgress::Open
                     };
                 }
-                Signal::Done => self.progress = Progress::Done,
+                Signal::Done => self.progress = RelayProgress::Done,
                 Signal::Error => {
                     self.pass(block, run_start, start);
                     let data = sse::data(event).unwrap_or_default();
@@ -183,7 +184,7 @@ impl<P: ProxyPorts> Relay<P> {
         self.pass(block, run_start, position);
     }
 
-    fn pass(&mut self, block: &Block, start: usize, end: usize) {
+    fn pass(&mut self, block: &EventBlock, start: usize, end: usize) {
         if start < end {
             self.ready.push_back(block.bytes.slice(start..end));
         }
@@ -196,26 +197,26 @@ impl<P: ProxyPorts> Relay<P> {
         // An event counts also without the blank line after it, which is then added.
         let is_whole = signals::is_whole(&rest);
         if is_whole {
-            self.absorb(&Block::closing(&rest));
+            self.absorb(&EventBlock::closing(&rest));
         }
         match self.progress {
-            Progress::Open if self.operation.stream_has_end_mark => {
+            RelayProgress::Open if self.operation.stream_has_end_mark => {
                 self.broke("the stream ended without a finish reason or its end mark");
             }
-            Progress::Open | Progress::Finished => {
+            RelayProgress::Open | RelayProgress::Finished => {
                 // Where no mark tells whether the stream is whole, its end is passed on whatever it is.
                 let is_left = !is_whole && !sse::is_without_data(&rest);
                 if is_left && !self.operation.stream_has_end_mark {
                     self.ready.push_back(rest);
                 }
                 self.account.complete();
-                self.progress = Progress::Closed;
+                self.progress = RelayProgress::Closed;
             }
-            Progress::Done => {
+            RelayProgress::Done => {
                 self.account.complete();
-                self.progress = Progress::Closed;
+                self.progress = RelayProgress::Closed;
             }
-            Progress::Closed => {}
+            RelayProgress::Closed => {}
         }
     }
 
@@ -234,7 +235,7 @@ impl<P: ProxyPorts> Relay<P> {
     /// Says to the client that its stream is not whole, unless it has everything already, and tells all other
     /// requests of the failure.
     fn fail(&mut self, reason: &str, status: Option<StatusCode>, failure: Failure) {
-        if !matches!(self.progress, Progress::Done | Progress::Closed) {
+        if !matches!(self.progress, RelayProgress::Done | RelayProgress::Closed) {
             let reason = self.account.broke(reason, status, failure);
             self.ready.push_back(incomplete_event(
                 self.operation.errors,
@@ -242,7 +243,7 @@ impl<P: ProxyPorts> Relay<P> {
                 &reason,
             ));
         }
-        self.progress = Progress::Closed;
+        self.progress = RelayProgress::Closed;
     }
 }
 

@@ -95,7 +95,7 @@ pub fn error_style(path: &str) -> ErrorStyle {
 
 /// What was found at a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Found {
+pub enum RouteMatch {
     /// A route.
     Route(Route),
     /// A browser's question before a call; the methods that the path has.
@@ -147,7 +147,7 @@ const OPERATIONS: &[Operation] = &[
 
 /// Whether a path of `/v1` has a route, whatever its method.
 pub fn is_path(path: &str) -> bool {
-    path.starts_with("/v1/") && find(&Method::OPTIONS, path) != Found::Nothing
+    path.starts_with("/v1/") && find(&Method::OPTIONS, path) != RouteMatch::Nothing
 }
 
 /// Whether a path is that of a call which an upstream answers.
@@ -158,19 +158,19 @@ pub fn is_operation(path: &str) -> bool {
 }
 
 /// Finds the route of a request.
-pub fn find(method: &Method, path: &str) -> Found {
+pub fn find(method: &Method, path: &str) -> RouteMatch {
     match path {
         // Clients such as Claude Code probe `/` and `/api/hello` before they work.
         "/" | "/health" | "/api/hello" => read(method, || Route::Health),
         "/v1/models" => read(method, || Route::Models),
         _ => match path.strip_prefix("/v1/") {
             Some(rest) => below_v1(method, rest),
-            None => Found::Nothing,
+            None => RouteMatch::Nothing,
         },
     }
 }
 
-fn below_v1(method: &Method, rest: &str) -> Found {
+fn below_v1(method: &Method, rest: &str) -> RouteMatch {
     if let Some(id) = rest.strip_prefix("models/").filter(|id| !id.is_empty()) {
         // Ids contain slashes; some clients encode them, some don't.
         return read(method, || {
@@ -182,18 +182,18 @@ fn below_v1(method: &Method, rest: &str) -> Found {
         });
     }
     match OPERATIONS.iter().find(|operation| operation.path == rest) {
-        Some(_) if method == Method::OPTIONS => Found::Preflight(CALL),
-        Some(operation) if method == Method::POST => Found::Route(Route::Forward(*operation)),
-        Some(_) => Found::WrongMethod(CALL),
-        None => Found::Nothing,
+        Some(_) if method == Method::OPTIONS => RouteMatch::Preflight(CALL),
+        Some(operation) if method == Method::POST => RouteMatch::Route(Route::Forward(*operation)),
+        Some(_) => RouteMatch::WrongMethod(CALL),
+        None => RouteMatch::Nothing,
     }
 }
 
-fn read(method: &Method, route: impl FnOnce() -> Route) -> Found {
+fn read(method: &Method, route: impl FnOnce() -> Route) -> RouteMatch {
     match *method {
-        Method::GET | Method::HEAD => Found::Route(route()),
-        Method::OPTIONS => Found::Preflight(READ),
-        _ => Found::WrongMethod(READ),
+        Method::GET | Method::HEAD => RouteMatch::Route(route()),
+        Method::OPTIONS => RouteMatch::Preflight(READ),
+        _ => RouteMatch::WrongMethod(READ),
     }
 }
 
@@ -206,31 +206,34 @@ mod tests {
         let path = |method, path| find(&method, path);
         assert_eq!(
             path(Method::HEAD, "/api/hello"),
-            Found::Route(Route::Health)
+            RouteMatch::Route(Route::Health)
         );
-        assert_eq!(path(Method::POST, "/"), Found::WrongMethod(READ));
+        assert_eq!(path(Method::POST, "/"), RouteMatch::WrongMethod(READ));
         assert_eq!(
             path(Method::GET, "/v1/models/meta/llama"),
-            Found::Route(Route::Model("meta/llama".into()))
+            RouteMatch::Route(Route::Model("meta/llama".into()))
         );
         assert_eq!(
             path(Method::GET, "/v1/models/meta%2Fllama"),
-            Found::Route(Route::Model("meta/llama".into()))
+            RouteMatch::Route(Route::Model("meta/llama".into()))
         );
-        assert_eq!(path(Method::GET, "/v1/models/"), Found::Nothing);
+        assert_eq!(path(Method::GET, "/v1/models/"), RouteMatch::Nothing);
         assert_eq!(
             path(Method::GET, "/v1/chat/completions"),
-            Found::WrongMethod(CALL)
+            RouteMatch::WrongMethod(CALL)
         );
         assert_eq!(
             path(Method::OPTIONS, "/v1/chat/completions"),
-            Found::Preflight(CALL)
+            RouteMatch::Preflight(CALL)
         );
-        assert_eq!(path(Method::POST, "/v1/chat/completions/"), Found::Nothing);
-        assert_eq!(path(Method::GET, "/v2"), Found::Nothing);
+        assert_eq!(
+            path(Method::POST, "/v1/chat/completions/"),
+            RouteMatch::Nothing
+        );
+        assert_eq!(path(Method::GET, "/v2"), RouteMatch::Nothing);
         assert!(matches!(
             path(Method::POST, "/v1/embeddings"),
-            Found::Route(Route::Forward(_))
+            RouteMatch::Route(Route::Forward(_))
         ));
     }
 }

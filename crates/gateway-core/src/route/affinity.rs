@@ -6,14 +6,14 @@ use std::cmp::Ordering;
 
 use sha2::{Digest as _, Sha256};
 
-use super::Entry;
+use super::WeightedChannel;
 
 /// Puts `entries` into the order of a session: by priority, and within one priority by the session's own draw with
 /// the weights as chances; entries of weight 0 come after the others of their priority.
-pub fn sort<'a>(entries: &mut [Entry], session: &str, id: impl Fn(usize) -> &'a str) {
-    let session = Session::of(session);
+pub fn sort<'a>(entries: &mut [WeightedChannel], session: &str, id: impl Fn(usize) -> &'a str) {
+    let session = SessionHash::of(session);
     entries.sort_by_cached_key(|entry| {
-        Place(
+        Rank(
             entry.priority,
             entry.weight == 0,
             session.distance(id(entry.index), entry.weight.max(1)),
@@ -23,16 +23,16 @@ pub fn sort<'a>(entries: &mut [Entry], session: &str, id: impl Fn(usize) -> &'a 
 
 /// The indexes of `ids` in the order of a session, all with the same chance.
 pub fn order<'a>(session: &str, ids: impl Iterator<Item = &'a str>) -> Vec<usize> {
-    let session = Session::of(session);
+    let session = SessionHash::of(session);
     let mut places: Vec<(usize, f64)> = ids.map(|id| session.distance(id, 1)).enumerate().collect();
     places.sort_by(|one, other| one.1.total_cmp(&other.1));
     places.into_iter().map(|(index, _)| index).collect()
 }
 
 /// A session's hash: its name comes from the client and may be long.
-struct Session([u8; 32]);
+struct SessionHash([u8; 32]);
 
-impl Session {
+impl SessionHash {
     fn of(name: &str) -> Self {
         Self(Sha256::digest(name.as_bytes()).into())
     }
@@ -51,9 +51,9 @@ impl Session {
     }
 }
 
-struct Place(u16, bool, f64);
+struct Rank(u16, bool, f64);
 
-impl Ord for Place {
+impl Ord for Rank {
     fn cmp(&self, other: &Self) -> Ordering {
         (self.0, self.1)
             .cmp(&(other.0, other.1))
@@ -61,19 +61,19 @@ impl Ord for Place {
     }
 }
 
-impl PartialOrd for Place {
+impl PartialOrd for Rank {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl PartialEq for Place {
+impl PartialEq for Rank {
     fn eq(&self, other: &Self) -> bool {
         self.cmp(other) == Ordering::Equal
     }
 }
 
-impl Eq for Place {}
+impl Eq for Rank {}
 
 #[cfg(test)]
 mod tests {
@@ -82,9 +82,9 @@ mod tests {
     const IDS: [&str; 5] = ["ch_a", "ch_b", "ch_c", "ch_d", "ch_e"];
 
     fn first(weights: &[(usize, u16)], session: &str) -> usize {
-        let mut entries: Vec<Entry> = weights
+        let mut entries: Vec<WeightedChannel> = weights
             .iter()
-            .map(|&(index, weight)| Entry {
+            .map(|&(index, weight)| WeightedChannel {
                 index,
                 priority: 0,
                 weight,
@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn priorities_and_weight_zero_keep_their_places() {
         for session in 0..100 {
-            let entry = |index, priority, weight| Entry {
+            let entry = |index, priority, weight| WeightedChannel {
                 index,
                 priority,
                 weight,

@@ -5,7 +5,7 @@ pub mod affinity;
 
 /// What decides a channel's place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct WeightedChannel {
     /// The channel's index in its snapshot.
     pub index: usize,
     /// 0 comes first.
@@ -16,7 +16,7 @@ pub struct Entry {
 
 /// Puts `entries` into the order of a request: by priority, and within one priority weighted random
 /// without replacement. The chance to come first is weight by sum of weights.
-pub fn shuffle(entries: &mut [Entry], mut random: impl FnMut() -> u64) {
+pub fn shuffle(entries: &mut [WeightedChannel], mut random: impl FnMut() -> u64) {
     entries.sort_by_key(|entry| (entry.priority, entry.weight == 0));
     let mut start = 0;
     while let Some(first) = entries.get(start) {
@@ -34,7 +34,7 @@ pub fn shuffle(entries: &mut [Entry], mut random: impl FnMut() -> u64) {
 }
 
 /// Draws one after the other; entries of weight 0 are among themselves here and count as equals.
-fn shuffle_group(group: &mut [Entry], random: &mut impl FnMut() -> u64) {
+fn shuffle_group(group: &mut [WeightedChannel], random: &mut impl FnMut() -> u64) {
     for place in 0..group.len().saturating_sub(1) {
         let rest = group.get_mut(place..).unwrap_or_default();
         let total: u64 = rest

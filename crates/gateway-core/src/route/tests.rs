@@ -15,8 +15,8 @@ fn seeded(mut state: u64) -> impl FnMut() -> u64 {
     }
 }
 
-fn entries(list: &[(u16, u16)]) -> Vec<Entry> {
-    let entry = |(index, (priority, weight)): (usize, &(u16, u16))| Entry {
+fn entries(list: &[(u16, u16)]) -> Vec<WeightedChannel> {
+    let entry = |(index, (priority, weight)): (usize, &(u16, u16))| WeightedChannel {
         index,
         priority: *priority,
         weight: *weight,

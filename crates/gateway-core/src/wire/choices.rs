@@ -63,7 +63,7 @@ impl Choices {
         self.content_bytes = self.content_bytes.saturating_add(later.content_bytes);
     }
 
-    fn add(&mut self, choice: &Choice<'_>) {
+    fn add(&mut self, choice: &ChunkChoice<'_>) {
         let index = choice.index.map_or(0, index);
         self.seen.add(index);
         let reason = choice.finish_reason.and_then(finish_reason);
@@ -88,7 +88,7 @@ impl Choices {
 }
 
 #[derive(Deserialize)]
-struct Choice<'a> {
+struct ChunkChoice<'a> {
     #[serde(borrow, default)]
     index: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -120,7 +120,7 @@ impl<'de> Visitor<'de> for ChoicesVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Choices, A::Error> {
         let mut choices = Choices::default();
-        while let Some(choice) = list.next_element::<Choice<'de>>()? {
+        while let Some(choice) = list.next_element::<ChunkChoice<'de>>()? {
             choices.add(&choice);
         }
         Ok(choices)

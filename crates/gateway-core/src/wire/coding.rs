@@ -62,7 +62,7 @@ impl std::error::Error for CodingError {}
 
 /// What one step of a coding did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Step {
+struct DecodeStep {
     /// Bytes of the input that are used up.
     read: usize,
     /// Bytes of the output that were written. With neither, it needs more input.
@@ -76,7 +76,7 @@ struct Damaged;
 /// One coding's decoder. What follows the end of the data is read and ignored, as other readers do.
 trait Stage {
     /// Decodes a part of `input` into a part of `output`, which is not empty.
-    fn decode(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, Damaged>;
+    fn decode(&mut self, input: &[u8], output: &mut [u8]) -> Result<DecodeStep, Damaged>;
     /// The memory that its window and tables take now, in bytes.
     fn memory(&self) -> usize;
     /// Whether the data that came so far is complete.
@@ -84,7 +84,7 @@ trait Stage {
 }
 
 /// A coding of a body with the input that is still to be decoded.
-struct Coding {
+struct PendingCoding {
     name: &'static str,
     stage: Box<dyn Stage>,
     input: Bytes,
@@ -95,7 +95,7 @@ struct Coding {
 /// Decodes one body: push its pieces, pull what comes out.
 pub struct Decoder {
     /// The one that was applied last first.
-    codings: Vec<Coding>,
+    codings: Vec<PendingCoding>,
     output: Vec<u8>,
     read: usize,
     written: usize,
@@ -184,7 +184,7 @@ impl Decoder {
     }
 }
 
-impl Coding {
+impl PendingCoding {
     fn push(&mut self, piece: Bytes) {
         self.has_begun |= !piece.is_empty();
         if self.input.is_empty() {
@@ -197,7 +197,7 @@ impl Coding {
 }
 
 /// The next output of the last of `codings`, which is fed by those before it.
-fn pull(codings: &mut [Coding], output: &mut [u8]) -> Result<Option<Bytes>, CodingError> {
+fn pull(codings: &mut [PendingCoding], output: &mut [u8]) -> Result<Option<Bytes>, CodingError> {
     let Some((last, before)) = codings.split_last_mut() else {
         return Ok(None);
     };
@@ -220,7 +220,7 @@ fn pull(codings: &mut [Coding], output: &mut [u8]) -> Result<Option<Bytes>, Codi
     }
 }
 
-fn coding(name: &str) -> Result<Coding, CodingError> {
+fn coding(name: &str) -> Result<PendingCoding, CodingError> {
     let (name, stage): (_, Box<dyn Stage>) = match name.to_ascii_lowercase().as_str() {
         "gzip" | "x-gzip" => (deflate::GZIP, Box::new(Gzip::default())),
         "deflate" => (deflate::NAME, Box::new(Deflate::default())),
@@ -228,7 +228,7 @@ fn coding(name: &str) -> Result<Coding, CodingError> {
         "zstd" => (zstd::NAME, Box::new(Zstd::default())),
         _ => return Err(CodingError::Unknown(shorten(name))),
     };
-    Ok(Coding {
+    Ok(PendingCoding {
         name,
         stage,
         input: Bytes::new(),

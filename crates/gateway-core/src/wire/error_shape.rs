@@ -9,7 +9,7 @@ use http::StatusCode;
 use serde_json::Value;
 
 use super::signals::{self, Signal};
-use super::sse::{self, Scanner};
+use super::sse::{self, EventScanner};
 use crate::error::ErrorBody;
 
 /// The longest message that is passed on, in characters; an upstream's HTML error page helps nobody.
@@ -241,7 +241,7 @@ fn looks_like_events(body: &[u8]) -> bool {
 
 /// The data of the first event that is an error; empty when there is none.
 fn error_event(stream: &[u8]) -> Vec<u8> {
-    let mut scanner = Scanner::default();
+    let mut scanner = EventScanner::default();
     let Ok(block) = scanner.push(Bytes::copy_from_slice(stream)) else {
         return Vec::new();
     };

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::scan::{self, Fault, Found, Unescaped};
+use super::scan::{self, Fault, MemberSpan, Unescaped};
 
 /// Members that an object may have. Clients send a few dozen; what is kept of each is small, but a body has room for
 /// millions.
@@ -84,7 +84,7 @@ impl<'a> Members<'a> {
         let text = std::str::from_utf8(body)
             .map_err(|error| Unreadable::NoObject(format!("not UTF-8: {error}")))?;
         let mut list = Vec::with_capacity(8);
-        scan::object(text, |found: Found| {
+        scan::object(text, |found: MemberSpan| {
             let (name, value) = (Span::of(&found.name)?, Span::of(&found.value)?);
             (list.len() < MAX_MEMBERS).then(|| list.push(Member { name, value }))
         })

@@ -14,7 +14,7 @@ const MAX_MARK_BYTES: usize = 1_000;
 
 /// One page of a list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Page {
+pub struct ModelPage {
     /// The models' names, each once.
     pub names: BTreeSet<String>,
     /// What to add to the query string for the next page; `None` on the last one.
@@ -24,14 +24,14 @@ pub struct Page {
 /// Reads a page. OpenAI, OpenRouter, NIM, Anthropic and most others have `data`, Gemini and Ollama have `models`,
 /// Together a bare array. Entries are texts, or objects with an `id`, a `model` or a `name`; Gemini's stand below
 /// `models/`. Names that a channel could not have are left out. `None` when there is no list at all.
-pub fn read(value: &Value) -> Option<Page> {
+pub fn read(value: &Value) -> Option<ModelPage> {
     let list = match value {
         Value::Array(list) => list,
         _ => ["data", "models"]
             .iter()
             .find_map(|member| value.get(member)?.as_array())?,
     };
-    Some(Page {
+    Some(ModelPage {
         names: list.iter().filter_map(name).collect(),
         next: next(value, list),
     })

@@ -24,7 +24,7 @@ pub struct NotAForm(
 );
 
 #[derive(Debug)]
-struct Part {
+struct FormPart {
     name: Range<usize>,
     is_file: bool,
     charset: Option<Charset>,
@@ -61,7 +61,7 @@ pub struct Form<'a> {
     body: &'a [u8],
     /// `--` and the boundary.
     delimiter: Range<usize>,
-    parts: Vec<Part>,
+    parts: Vec<FormPart>,
 }
 
 impl<'a> Form<'a> {
@@ -185,7 +185,7 @@ fn text<'a>(body: &'a [u8], range: &Range<usize>) -> Option<&'a str> {
     std::str::from_utf8(body.get(range.clone())?).ok()
 }
 
-fn part(body: &[u8], whole: Range<usize>, head_start: usize) -> Result<Part, NotAForm> {
+fn part(body: &[u8], whole: Range<usize>, head_start: usize) -> Result<FormPart, NotAForm> {
     let rest = body.get(head_start..whole.end).unwrap_or_default();
     let window = rest.get(..MAX_HEAD_BYTES).unwrap_or(rest);
     let head_end =
@@ -202,7 +202,7 @@ fn part(body: &[u8], whole: Range<usize>, head_start: usize) -> Result<Part, Not
         return Err(NotAForm("a part has another length than it says"));
     }
     let name_start = offset_in(body, head.name);
-    Ok(Part {
+    Ok(FormPart {
         name: name_start..name_start + head.name.len(),
         is_file: head.is_file,
         charset: head.charset,

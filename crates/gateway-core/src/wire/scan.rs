@@ -27,7 +27,7 @@ pub enum Fault {
 
 /// Where one member of an object stands.
 #[derive(Clone, Debug)]
-pub struct Found {
+pub struct MemberSpan {
     /// The name, between its quotes and as it is spelled.
     pub name: Range<usize>,
     /// The value.
@@ -35,8 +35,8 @@ pub struct Found {
 }
 
 /// Walks the object that `text` consists of and gives each of its members to `take`, which may stop the walk.
-pub fn object(text: &str, mut take: impl FnMut(Found) -> Option<()>) -> Result<(), Fault> {
-    let mut scanner = Scanner {
+pub fn object(text: &str, mut take: impl FnMut(MemberSpan) -> Option<()>) -> Result<(), Fault> {
+    let mut scanner = JsonScanner {
         text: text.as_bytes(),
         at: 0,
     };
@@ -53,7 +53,7 @@ pub fn object(text: &str, mut take: impl FnMut(Found) -> Option<()>) -> Result<(
         let start = scanner.at;
         scanner.value()?;
         let value = start..scanner.at;
-        take(Found { name, value }).ok_or(Fault::Stopped)?;
+        take(MemberSpan { name, value }).ok_or(Fault::Stopped)?;
         scanner.space();
         match scanner.next()? {
             b',' => {}
@@ -63,7 +63,7 @@ pub fn object(text: &str, mut take: impl FnMut(Found) -> Option<()>) -> Result<(
     }
 }
 
-struct Scanner<'a> {
+struct JsonScanner<'a> {
     text: &'a [u8],
     at: usize,
 }
@@ -96,7 +96,7 @@ impl Open {
     }
 }
 
-impl Scanner<'_> {
+impl JsonScanner<'_> {
     fn peek(&self) -> Option<u8> {
         self.text.get(self.at).copied()
     }

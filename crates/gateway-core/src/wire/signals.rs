@@ -28,7 +28,7 @@ pub enum Signal {
 
 /// One event of a stream, as far as relaying has to understand it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Event {
+pub struct EventSignal {
     /// What it means.
     pub signal: Signal,
     /// The tokens that it states; of several in one stream see [`Usage::take_in`].
@@ -41,7 +41,7 @@ pub struct Event {
     pub choices: Choices,
 }
 
-impl Event {
+impl EventSignal {
     fn of(signal: Signal) -> Self {
         Self {
             signal,
@@ -62,7 +62,7 @@ pub struct Ending {
 
 impl Ending {
     /// Takes in the next event.
-    pub fn take_in(&mut self, event: &Event) {
+    pub fn take_in(&mut self, event: &EventSignal) {
         self.choices.take_in(event.choices);
         self.has_final_event |= event.signal == Signal::Finish && !event.choices.any();
     }
@@ -74,7 +74,7 @@ impl Ending {
 }
 
 #[derive(Deserialize)]
-struct Payload<'a> {
+struct SignalPayload<'a> {
     #[serde(borrow, default)]
     error: Option<&'a RawValue>,
     #[serde(default)]
@@ -144,7 +144,7 @@ const GOOD_CODES: &[&str] = &[
     "\"OK\"",
 ];
 
-impl Payload<'_> {
+impl SignalPayload<'_> {
     /// The usage, which some events carry inside what they are about.
     fn usage(&self) -> Option<Usage> {
         let inside = || {
@@ -214,11 +214,11 @@ impl Payload<'_> {
 }
 
 /// Reads one event of a stream, once.
-pub fn of(event: &[u8]) -> Event {
+pub fn of(event: &[u8]) -> EventSignal {
     let meaning = read(sse::data(event).as_deref());
     // Whatever its data looks like.
     if meaning.signal != Signal::Done && sse::is_named(event, b"error") {
-        return Event::of(Signal::Error);
+        return EventSignal::of(Signal::Error);
     }
     meaning
 }
@@ -231,20 +231,20 @@ pub fn is_whole(rest: &[u8]) -> bool {
 }
 
 /// Reads the data of one event, once; `None` stands for an event without data.
-pub fn read(data: Option<&[u8]>) -> Event {
+pub fn read(data: Option<&[u8]>) -> EventSignal {
     let data = data.unwrap_or_default().trim_ascii();
     if data.is_empty() {
-        return Event::of(Signal::Nothing);
+        return EventSignal::of(Signal::Nothing);
     }
     if data.starts_with(b"[DONE]") {
-        return Event::of(Signal::Done);
+        return EventSignal::of(Signal::Done);
     }
-    let Ok(payload) = serde_json::from_slice::<Payload<'_>>(data) else {
+    let Ok(payload) = serde_json::from_slice::<SignalPayload<'_>>(data) else {
         // Not our shape: somebody's own payload, passed on as content.
-        return Event::of(Signal::Content);
+        return EventSignal::of(Signal::Content);
     };
     let signal = signal(&payload);
-    Event {
+    EventSignal {
         signal,
         usage: payload.usage(),
         is_usage_only: signal == Signal::Nothing && payload.is_usage_only(),
@@ -253,7 +253,7 @@ pub fn read(data: Option<&[u8]>) -> Event {
     }
 }
 
-fn signal(payload: &Payload<'_>) -> Signal {
+fn signal(payload: &SignalPayload<'_>) -> Signal {
     if payload.is_error() {
         return Signal::Error;
     }
@@ -272,7 +272,7 @@ fn signal(payload: &Payload<'_>) -> Signal {
 
 /// Events of `/v1/responses`, of images and audio and of Anthropic's messages carry their meaning in `type`, a
 /// JSON string with its quotes here.
-fn of_typed_event(kind: &str, payload: &Payload<'_>) -> Signal {
+fn of_typed_event(kind: &str, payload: &SignalPayload<'_>) -> Signal {
     match kind {
         "\"error\"" | "\"response.failed\"" => Signal::Error,
         "\"response.completed\""
@@ -344,7 +344,7 @@ pub fn body_is_error(body: &[u8]) -> bool {
     // Only objects that mention an error or a problem at all are worth parsing.
     let is_suspect = || SUSPECTS.iter().any(|suspect| suspect.find(body).is_some());
     if body.first() == Some(&b'{') && is_suspect() {
-        return serde_json::from_slice::<Payload<'_>>(body).is_ok_and(|payload| {
+        return serde_json::from_slice::<SignalPayload<'_>>(body).is_ok_and(|payload| {
             payload.is_error() || payload.choices.is_some_and(|choices| choices.failed)
         });
     }
@@ -353,7 +353,7 @@ pub fn body_is_error(body: &[u8]) -> bool {
 
 /// Bytes of text in a whole JSON answer.
 pub fn content_bytes(body: &[u8]) -> u64 {
-    serde_json::from_slice::<Payload<'_>>(body).map_or(0, |payload| payload.content_bytes())
+    serde_json::from_slice::<SignalPayload<'_>>(body).map_or(0, |payload| payload.content_bytes())
 }
 
 #[cfg(test)]

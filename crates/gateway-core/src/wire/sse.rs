@@ -19,7 +19,7 @@ const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A run of whole events, in the bytes they came in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Block {
+pub struct EventBlock {
     /// The events one after the other, nothing else.
     pub bytes: Bytes,
     /// Where each event ends in `bytes`; the last is its length.
@@ -28,7 +28,7 @@ pub struct Block {
 
 /// Splits a stream into whole events. Holds back only the unfinished last one.
 #[derive(Debug, Default)]
-pub struct Scanner {
+pub struct EventScanner {
     tail: BytesMut,
     /// Bytes of `tail` that are known to hold no end of an event.
     scanned: usize,
@@ -43,7 +43,7 @@ const COST: usize = 3;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventTooLong;
 
-impl Scanner {
+impl EventScanner {
     /// A scanner that counts what it holds back.
     pub fn counted(share: Share) -> Self {
         Self {
@@ -54,16 +54,16 @@ impl Scanner {
 
     /// Takes a chunk and gives the events that it completes. A chunk that is a whole number of events
     /// is given back as it came; only an unfinished event is copied.
-    pub fn push(&mut self, chunk: Bytes) -> Result<Block, EventTooLong> {
+    pub fn push(&mut self, chunk: Bytes) -> Result<EventBlock, EventTooLong> {
         if self.tail.is_empty() {
             let ends = ends_of_events(&chunk, 0);
             let mut bytes = chunk;
             let rest = bytes.split_off(ends.last().copied().unwrap_or(0));
             self.hold(&rest, 0)?;
             return Ok(if ends.is_empty() {
-                Block::default()
+                EventBlock::default()
             } else {
-                Block { bytes, ends }
+                EventBlock { bytes, ends }
             });
         }
         self.tail.extend_from_slice(&chunk);
@@ -72,24 +72,24 @@ impl Scanner {
             // Nothing may be split off here: even an empty part would share the tail's memory, and the
             // tail would be copied to new memory by every further chunk of a long event.
             self.hold(&[], 0)?;
-            return Ok(Block::default());
+            return Ok(EventBlock::default());
         };
         let bytes = self.tail.split_to(end).freeze();
         self.hold(&[], bytes.len())?;
-        Ok(Block { bytes, ends })
+        Ok(EventBlock { bytes, ends })
     }
 
     /// The end of the stream. Gives a last event whose final carriage return might have had a line feed
     /// to come, and what is left after it: an event that was cut off, or nothing.
-    pub fn finish(&mut self) -> (Block, Bytes) {
+    pub fn finish(&mut self) -> (EventBlock, Bytes) {
         self.scanned = 0;
         let rest = self.tail.split().freeze();
         let ends_whole = rest.ends_with(b"\r\r") || rest.ends_with(b"\n\r") || rest == b"\r"[..];
         if ends_whole {
             let ends = vec![rest.len()];
-            return (Block { bytes: rest, ends }, Bytes::new());
+            return (EventBlock { bytes: rest, ends }, Bytes::new());
         }
-        (Block::default(), rest)
+        (EventBlock::default(), rest)
     }
 
     /// Holds `rest` back as well; `given` bytes of what was held back are on their way to the client.
@@ -109,7 +109,7 @@ impl Scanner {
     }
 }
 
-impl Block {
+impl EventBlock {
     /// What is left of a stream at its end, with the blank line that its last event lacks.
     pub fn closing(rest: &[u8]) -> Self {
         let blank_line: &[u8] = if rest.ends_with(b"\n") {

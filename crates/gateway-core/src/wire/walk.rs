@@ -12,19 +12,22 @@ use serde_json::value::RawValue;
 pub struct Unfit;
 
 /// What a caller says to each part: go on, or stop with an error.
-pub type Step = Result<(), Unfit>;
+pub type WalkStep = Result<(), Unfit>;
 
 /// Gives the name and the JSON text of each member of the object `json`, in their order.
-pub fn members<'a>(json: &'a str, visit: impl FnMut(Cow<'a, str>, &'a str) -> Step) -> Step {
+pub fn members<'a>(
+    json: &'a str,
+    visit: impl FnMut(Cow<'a, str>, &'a str) -> WalkStep,
+) -> WalkStep {
     let mut reader = serde_json::Deserializer::from_str(json);
     reader
-        .deserialize_map(Members(visit))
+        .deserialize_map(MemberVisitor(visit))
         .and_then(|()| reader.end())
         .map_err(|_| Unfit)
 }
 
 /// Gives the JSON text of each element of the list `json`, in their order.
-pub fn elements<'a>(json: &'a str, visit: impl FnMut(&'a str) -> Step) -> Step {
+pub fn elements<'a>(json: &'a str, visit: impl FnMut(&'a str) -> WalkStep) -> WalkStep {
     let mut reader = serde_json::Deserializer::from_str(json);
     reader
         .deserialize_seq(Elements(visit))
@@ -40,9 +43,9 @@ pub fn inside(json: &str) -> Option<&str> {
 #[derive(serde::Deserialize)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
-struct Members<V>(V);
+struct MemberVisitor<V>(V);
 
-impl<'de, V: FnMut(Cow<'de, str>, &'de str) -> Step> Visitor<'de> for Members<V> {
+impl<'de, V: FnMut(Cow<'de, str>, &'de str) -> WalkStep> Visitor<'de> for MemberVisitor<V> {
     type Value = ();
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -59,7 +62,7 @@ impl<'de, V: FnMut(Cow<'de, str>, &'de str) -> Step> Visitor<'de> for Members<V>
 
 struct Elements<V>(V);
 
-impl<'de, V: FnMut(&'de str) -> Step> Visitor<'de> for Elements<V> {
+impl<'de, V: FnMut(&'de str) -> WalkStep> Visitor<'de> for Elements<V> {
     type Value = ();
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

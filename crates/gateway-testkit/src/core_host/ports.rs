@@ -10,9 +10,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use gateway_core::logging::LogPolicy;
 use gateway_core::ports::{
-    Background, Clock, Log, Place, Random, ReadStore, Record, Sql, StoreError, Swap, WriteStore,
+    Background, Clock, Log, Random, ReadStore, Sql, SqlTarget, StoreError, StoreKey, Swap,
+    WriteStore,
 };
-use gateway_core::sql::{Row, SqlError, Statement};
+use gateway_core::sql::{SqlError, SqlRow, Statement};
 use gateway_core::units::Timestamp;
 use tokio::task::spawn_local;
 
@@ -91,7 +92,7 @@ impl Background for ServedPorts {
 }
 
 impl ReadStore for ServedPorts {
-    async fn read(&self, record: Record) -> Result<Option<Vec<u8>>, StoreError> {
+    async fn read(&self, record: StoreKey) -> Result<Option<Vec<u8>>, StoreError> {
         self.fakes.read(record).await
     }
 }
@@ -99,7 +100,7 @@ impl ReadStore for ServedPorts {
 impl WriteStore for ServedPorts {
     async fn swap(
         &self,
-        record: Record,
+        record: StoreKey,
         expected: Option<&[u8]>,
         new: &[u8],
     ) -> Result<Swap, StoreError> {
@@ -110,9 +111,9 @@ impl WriteStore for ServedPorts {
 impl Sql for ServedPorts {
     async fn transact(
         &self,
-        place: Place<'_>,
+        place: SqlTarget<'_>,
         statements: Vec<Statement>,
-    ) -> Result<Vec<Vec<Row>>, SqlError> {
+    ) -> Result<Vec<Vec<SqlRow>>, SqlError> {
         self.fakes.transact(place, statements).await
     }
 }

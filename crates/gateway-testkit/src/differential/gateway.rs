@@ -5,9 +5,9 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use gateway_core::config::model::Document;
-use gateway_core::ports::Record;
+use gateway_core::ports::StoreKey;
 use gateway_core::proxy::{self, Gateway};
-use gateway_core::sql::Value;
+use gateway_core::sql::SqlValue;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Request};
 use http_body_util::Full;
@@ -37,7 +37,7 @@ pub struct Forwarded {
 pub fn pass(cases: &[Case]) -> io::Result<Vec<Option<Forwarded>>> {
     let ports = FakePorts::default();
     let document = serde_json::to_vec(&document()?)?;
-    ports.store().put(Record::Config, document);
+    ports.store().put(StoreKey::Config, document);
     ports.upstream().script(|_| {
         FakeReply::json(
             200,
@@ -87,7 +87,7 @@ fn note_streams(ports: &FakePorts, passed: &mut [Option<Forwarded>]) -> io::Resu
     }
     for (forwarded, row) in passed.iter_mut().zip(rows) {
         if let Some(forwarded) = forwarded {
-            forwarded.wants_stream = row.first() == Some(&Value::Integer(1));
+            forwarded.wants_stream = row.first() == Some(&SqlValue::Integer(1));
         }
     }
     Ok(())

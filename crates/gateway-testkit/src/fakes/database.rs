@@ -4,7 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 
-use gateway_core::sql::{Row, SqlError, Statement, Value};
+use gateway_core::sql::{SqlError, SqlRow, SqlValue, Statement};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params_from_iter};
 
@@ -81,7 +81,7 @@ impl MemoryDatabase {
     /// # Panics
     /// When the statement fails.
     #[expect(clippy::panic, reason = "a test whose statement is wrong must fail")]
-    pub fn rows(&self, text: &str) -> Vec<Row> {
+    pub fn rows(&self, text: &str) -> Vec<SqlRow> {
         let statements = [Statement::new(text.to_owned())];
         match self.run(&statements) {
             Ok(mut answers) => answers.pop().unwrap_or_default(),
@@ -107,19 +107,19 @@ impl MemoryDatabase {
     }
 
     /// Runs the statements in one transaction, as [`Sql`](gateway_core::ports::Sql) says.
-    pub(crate) fn run(&self, statements: &[Statement]) -> Result<Vec<Vec<Row>>, SqlError> {
+    pub(crate) fn run(&self, statements: &[Statement]) -> Result<Vec<Vec<SqlRow>>, SqlError> {
         self.try_run(statements)
             .map_err(|error| SqlError::from_words(error.to_string()))
     }
 
-    fn try_run(&self, statements: &[Statement]) -> rusqlite::Result<Vec<Vec<Row>>> {
+    fn try_run(&self, statements: &[Statement]) -> rusqlite::Result<Vec<Vec<SqlRow>>> {
         let mut slot = self.connection.borrow_mut();
         let connection = match &mut *slot {
             Some(connection) => connection,
             empty => empty.insert(Connection::open_in_memory()?),
         };
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let answers: rusqlite::Result<Vec<Vec<Row>>> = statements
+        let answers: rusqlite::Result<Vec<Vec<SqlRow>>> = statements
             .iter()
             .map(|statement| rows(&transaction, statement))
             .collect();
@@ -129,14 +129,14 @@ impl MemoryDatabase {
     }
 }
 
-fn rows(transaction: &Transaction<'_>, statement: &Statement) -> rusqlite::Result<Vec<Row>> {
+fn rows(transaction: &Transaction<'_>, statement: &Statement) -> rusqlite::Result<Vec<SqlRow>> {
     let mut prepared = transaction.prepare_cached(&statement.text)?;
     let columns = prepared.column_count();
     let parameters = params_from_iter(statement.parameters.iter().map(parameter));
     let mut cursor = prepared.query(parameters)?;
     let mut rows = Vec::new();
     while let Some(row) = cursor.next()? {
-        let values: rusqlite::Result<Row> = (0..columns)
+        let values: rusqlite::Result<SqlRow> = (0..columns)
             .map(|column| Ok(value(row.get_ref(column)?)))
             .collect();
         rows.push(values?);
@@ -144,23 +144,23 @@ fn rows(transaction: &Transaction<'_>, statement: &Statement) -> rusqlite::Resul
     Ok(rows)
 }
 
-fn parameter(value: &Value) -> rusqlite::types::Value {
+fn parameter(value: &SqlValue) -> rusqlite::types::Value {
     match value {
-        Value::Null => rusqlite::types::Value::Null,
-        Value::Integer(number) => rusqlite::types::Value::Integer(*number),
-        Value::Real(number) => rusqlite::types::Value::Real(*number),
-        Value::Text(text) => rusqlite::types::Value::Text(text.clone()),
+        SqlValue::Null => rusqlite::types::Value::Null,
+        SqlValue::Integer(number) => rusqlite::types::Value::Integer(*number),
+        SqlValue::Real(number) => rusqlite::types::Value::Real(*number),
+        SqlValue::Text(text) => rusqlite::types::Value::Text(text.clone()),
     }
 }
 
 /// Bytes come back as text: the core stores none.
-fn value(value: ValueRef<'_>) -> Value {
+fn value(value: ValueRef<'_>) -> SqlValue {
     match value {
-        ValueRef::Null => Value::Null,
-        ValueRef::Integer(number) => Value::Integer(number),
-        ValueRef::Real(number) => Value::Real(number),
+        ValueRef::Null => SqlValue::Null,
+        ValueRef::Integer(number) => SqlValue::Integer(number),
+        ValueRef::Real(number) => SqlValue::Real(number),
         ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
-            Value::Text(String::from_utf8_lossy(bytes).into_owned())
+            SqlValue::Text(String::from_utf8_lossy(bytes).into_owned())
         }
     }
 }
@@ -179,13 +179,14 @@ mod tests {
         let answers = database.run(&[insert("a"), insert("b")]).unwrap();
         assert_eq!(
             answers,
-            [[[Value::Integer(1)]], [[Value::Integer(2)]]].map(|rows| rows.map(Vec::from).to_vec())
+            [[[SqlValue::Integer(1)]], [[SqlValue::Integer(2)]]]
+                .map(|rows| rows.map(Vec::from).to_vec())
         );
         let error = database.run(&[insert("c"), insert("a")]).unwrap_err();
         assert_eq!(error.kind, gateway_core::sql::SqlErrorKind::Duplicate);
         assert_eq!(
             database.rows("SELECT count(*) FROM t"),
-            [vec![Value::Integer(2)]]
+            [vec![SqlValue::Integer(2)]]
         );
     }
 }

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
-use gateway_core::ports::{Record, StoreError, Swap};
+use gateway_core::ports::{StoreError, StoreKey, Swap};
 
 type Hook = Box<dyn FnOnce(&MemoryStore)>;
 
@@ -24,19 +24,19 @@ pub struct MemoryStore {
     broken_writes: Cell<bool>,
     conflicts: Cell<usize>,
     misreports: Cell<Option<Misreport>>,
-    after_read: RefCell<Vec<(Record, Hook)>>,
+    after_read: RefCell<Vec<(StoreKey, Hook)>>,
     reads: Cell<usize>,
     writes: Cell<usize>,
 }
 
 impl MemoryStore {
     /// The value of a record.
-    pub fn get(&self, record: Record) -> Option<Vec<u8>> {
+    pub fn get(&self, record: StoreKey) -> Option<Vec<u8>> {
         self.values.borrow().get(record.key()).cloned()
     }
 
     /// Writes a record, as another instance would.
-    pub fn put(&self, record: Record, value: impl Into<Vec<u8>>) {
+    pub fn put(&self, record: StoreKey, value: impl Into<Vec<u8>>) {
         self.values.borrow_mut().insert(record.key(), value.into());
     }
 
@@ -72,7 +72,7 @@ impl MemoryStore {
 
     /// Runs `hook` right after the next read of `record`: before the write that follows from it, which is the
     /// moment at which another writer does harm.
-    pub fn after_read(&self, record: Record, hook: impl FnOnce(&Self) + 'static) {
+    pub fn after_read(&self, record: StoreKey, hook: impl FnOnce(&Self) + 'static) {
         self.after_read.borrow_mut().push((record, Box::new(hook)));
     }
 
@@ -86,7 +86,7 @@ impl MemoryStore {
         self.writes.get()
     }
 
-    pub(super) fn read(&self, record: Record) -> Result<Option<Vec<u8>>, StoreError> {
+    pub(super) fn read(&self, record: StoreKey) -> Result<Option<Vec<u8>>, StoreError> {
         self.reads.set(self.reads.get() + 1);
         if self.broken_reads.get() {
             return Err(StoreError("reads are broken for this test".to_owned()));
@@ -105,7 +105,7 @@ impl MemoryStore {
 
     pub(super) fn swap(
         &self,
-        record: Record,
+        record: StoreKey,
         expected: Option<&[u8]>,
         new: &[u8],
     ) -> Result<Swap, StoreError> {
@@ -139,13 +139,16 @@ mod tests {
     fn only_the_expected_value_is_replaced() {
         let store = MemoryStore::default();
         assert_eq!(
-            store.swap(Record::Config, Some(b"x"), b"1"),
+            store.swap(StoreKey::Config, Some(b"x"), b"1"),
             Ok(Swap::Conflict)
         );
-        assert_eq!(store.swap(Record::Config, None, b"1"), Ok(Swap::Done));
-        assert_eq!(store.swap(Record::Config, None, b"2"), Ok(Swap::Conflict));
-        assert_eq!(store.swap(Record::Config, Some(b"1"), b"2"), Ok(Swap::Done));
-        assert_eq!(store.read(Record::Config), Ok(Some(b"2".to_vec())));
-        assert_eq!(store.read(Record::SessionSecret), Ok(None));
+        assert_eq!(store.swap(StoreKey::Config, None, b"1"), Ok(Swap::Done));
+        assert_eq!(store.swap(StoreKey::Config, None, b"2"), Ok(Swap::Conflict));
+        assert_eq!(
+            store.swap(StoreKey::Config, Some(b"1"), b"2"),
+            Ok(Swap::Done)
+        );
+        assert_eq!(store.read(StoreKey::Config), Ok(Some(b"2".to_vec())));
+        assert_eq!(store.read(StoreKey::SessionSecret), Ok(None));
     }
 }

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use gateway_core::ports::{
-    Background, Clock, Log, Place, Random, ReadStore, Record, SendError, Sql, StoreError, Swap,
-    Timeouts, Upstream, WriteStore,
+    Background, Clock, Log, Random, ReadStore, SendError, Sql, SqlTarget, StoreError, StoreKey,
+    Swap, Timeouts, Upstream, WriteStore,
 };
-use gateway_core::sql::{Row, SqlError, Statement};
+use gateway_core::sql::{SqlError, SqlRow, Statement};
 use gateway_core::units::Timestamp;
 
 use super::chance::Chance;
@@ -161,7 +161,7 @@ impl Background for SimPorts {
 }
 
 impl ReadStore for SimPorts {
-    async fn read(&self, record: Record) -> Result<Option<Vec<u8>>, StoreError> {
+    async fn read(&self, record: StoreKey) -> Result<Option<Vec<u8>>, StoreError> {
         self.sim.store().read(record).await
     }
 }
@@ -169,7 +169,7 @@ impl ReadStore for SimPorts {
 impl WriteStore for SimPorts {
     async fn swap(
         &self,
-        record: Record,
+        record: StoreKey,
         expected: Option<&[u8]>,
         new: &[u8],
     ) -> Result<Swap, StoreError> {
@@ -184,9 +184,9 @@ impl Sql for SimPorts {
     /// Takes no time.
     async fn transact(
         &self,
-        _: Place<'_>,
+        _: SqlTarget<'_>,
         statements: Vec<Statement>,
-    ) -> Result<Vec<Vec<Row>>, SqlError> {
+    ) -> Result<Vec<Vec<SqlRow>>, SqlError> {
         self.sim.shared.database.run(&statements)
     }
 }

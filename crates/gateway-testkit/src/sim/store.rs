@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::future::pending;
 
-use gateway_core::ports::{Record, StoreError, Swap};
+use gateway_core::ports::{StoreError, StoreKey, Swap};
 use gateway_core::units::Timestamp;
 
 use super::chance::Chance;
@@ -39,7 +39,7 @@ pub struct Write {
     /// The instance that asked.
     pub instance: usize,
     /// What was to be written.
-    pub record: Record,
+    pub record: StoreKey,
     /// How it ended; `None` while it has not.
     pub outcome: Option<Result<Swap, StoreError>>,
 }
@@ -69,12 +69,12 @@ impl SimStore {
     }
 
     /// The value of a record, now.
-    pub fn get(&self, record: Record) -> Option<Vec<u8>> {
+    pub fn get(&self, record: StoreKey) -> Option<Vec<u8>> {
         self.values.borrow().get(record.key()).cloned()
     }
 
     /// Writes a record at once, as an admin's request would; not in the list of writes.
-    pub fn put(&self, record: Record, value: impl Into<Vec<u8>>) {
+    pub fn put(&self, record: StoreKey, value: impl Into<Vec<u8>>) {
         self.values.borrow_mut().insert(record.key(), value.into());
     }
 
@@ -98,7 +98,7 @@ impl SimStore {
         self.writes.borrow().clone()
     }
 
-    pub(super) async fn read(&self, record: Record) -> Result<Option<Vec<u8>>, StoreError> {
+    pub(super) async fn read(&self, record: StoreKey) -> Result<Option<Vec<u8>>, StoreError> {
         self.reads.set(self.reads.get() + 1);
         let fault = self.read_fault.get();
         self.half_way(fault).await;
@@ -116,7 +116,7 @@ impl SimStore {
     pub(super) async fn swap(
         &self,
         instance: usize,
-        record: Record,
+        record: StoreKey,
         expected: Option<&[u8]>,
         new: &[u8],
     ) -> Result<Swap, StoreError> {
@@ -197,7 +197,7 @@ mod tests {
                 let store = Rc::clone(&store);
                 executor.spawn(async move {
                     store
-                        .swap(instance, Record::Health, None, b"0")
+                        .swap(instance, StoreKey::Health, None, b"0")
                         .await
                         .unwrap()
                 })
@@ -208,7 +208,7 @@ mod tests {
             .iter()
             .filter(|writer| writer.take() == Some(Swap::Done));
         assert_eq!(done.count(), 1);
-        assert_eq!(store.get(Record::Health), Some(vec![b'0']));
+        assert_eq!(store.get(StoreKey::Health), Some(vec![b'0']));
         assert_eq!(store.writes().len(), 5);
         assert!(executor.now() > Timestamp(0), "the store takes its time");
     }
@@ -219,12 +219,12 @@ mod tests {
         let swap = |fault: Fault, expected: Option<&'static [u8]>, new: &'static [u8]| {
             store.set_write_fault(fault);
             let store = Rc::clone(&store);
-            executor.block_on(async move { store.swap(0, Record::Health, expected, new).await })
+            executor.block_on(async move { store.swap(0, StoreKey::Health, expected, new).await })
         };
         assert_eq!(swap(Fault::Fails, None, b"1"), Err(refusal()));
-        assert_eq!(store.get(Record::Health), None);
+        assert_eq!(store.get(StoreKey::Health), None);
         assert_eq!(swap(Fault::LosesAnswers, None, b"2"), Err(refusal()));
-        assert_eq!(store.get(Record::Health), Some(b"2".to_vec()));
+        assert_eq!(store.get(StoreKey::Health), Some(b"2".to_vec()));
         let before = executor.now();
         assert_eq!(swap(Fault::Slow(500), Some(b"2"), b"3"), Ok(Swap::Done));
         assert!(executor.now().since_ms(before) > 500);
@@ -232,7 +232,7 @@ mod tests {
         let read = |fault: Fault| {
             store.set_read_fault(fault);
             let store = Rc::clone(&store);
-            executor.block_on(async move { store.read(Record::Health).await })
+            executor.block_on(async move { store.read(StoreKey::Health).await })
         };
         assert_eq!(read(Fault::Fails), Err(refusal()));
         assert_eq!(read(Fault::None), Ok(Some(b"3".to_vec())));

@@ -325,11 +325,11 @@ impl Script {
             rule.times = rule.times.map(|times| times - 1);
             return Some(rule.action.clone());
         }
-        let standing = rules
+        let status = rules
             .iter()
             .rev()
             .find(|rule| rule.times.is_none() && rule.matches(path, key, model));
-        standing.map(|rule| rule.action.clone())
+        status.map(|rule| rule.action.clone())
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Rule>> {

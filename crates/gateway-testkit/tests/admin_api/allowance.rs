@@ -1,7 +1,7 @@
 //! What a client key has used of its limits, as the panel shows it.
 
-use gateway_core::limit::statements::{self, Spent};
-use gateway_core::ports::{Clock as _, Place, Sql as _};
+use gateway_core::limits::statements::{self, Spent};
+use gateway_core::ports::{Clock as _, Sql as _, SqlTarget};
 use gateway_core::sql::Statement;
 use gateway_testkit::fakes::{DatabaseFault, block_on};
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ fn key(gateway: &Gateway, limits: &Value) -> String {
 
 fn run(gateway: &Gateway, id: &str, statement: Statement) {
     let statements = vec![statements::create(), statement];
-    block_on(gateway.ports.transact(Place::Allowance(id), statements)).unwrap();
+    block_on(gateway.ports.transact(SqlTarget::Allowance(id), statements)).unwrap();
 }
 
 fn rows(gateway: &Gateway) -> u64 {
@@ -52,7 +52,7 @@ fn every_limit_that_a_key_has_is_shown_with_what_is_used_of_it() {
         cost_micro_usd: 345,
     };
     let now = gateway.ports.now();
-    let limits = gateway_core::config::model::Limits::default();
+    let limits = gateway_core::config::model::KeyLimits::default();
     run(&gateway, &id, statements::ask(&id, &limits, now));
     run(&gateway, &id, statements::settle(&id, spent, now));
     expected["requests_per_minute"] =
@@ -113,7 +113,7 @@ fn what_a_key_has_used_goes_with_the_key() {
     let ids = [json!({}), json!({"requests_per_minute": 1})].map(|limits| key(&gateway, &limits));
     let now = gateway.ports.now();
     for id in &ids {
-        let limits = gateway_core::config::model::Limits::default();
+        let limits = gateway_core::config::model::KeyLimits::default();
         run(&gateway, id, statements::ask(id, &limits, now));
     }
     assert_eq!(rows(&gateway), 2);

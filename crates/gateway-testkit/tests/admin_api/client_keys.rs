@@ -1,7 +1,7 @@
 //! Client keys: made, shown once, changed, deleted.
 
 use gateway_core::ids;
-use gateway_core::ports::Record;
+use gateway_core::ports::StoreKey;
 use serde_json::{Value, json};
 
 use crate::Gateway;
@@ -37,7 +37,7 @@ fn a_key_is_shown_once_and_stored_as_its_hash() {
     assert_eq!(listed, json!({ "data": [expected] }));
     assert!(!gateway.ports.store().dump().contains(&key));
     let document: Value =
-        serde_json::from_slice(&gateway.ports.store().get(Record::Config).unwrap()).unwrap();
+        serde_json::from_slice(&gateway.ports.store().get(StoreKey::Config).unwrap()).unwrap();
     assert_eq!(
         document["keys"][0]["hash"],
         ids::hex(&ids::hash_client_key(key.as_bytes()))

@@ -1,7 +1,7 @@
 //! The whole configuration: what an export holds, and what an import takes, refuses and leaves alone.
 
 use gateway_core::admin::AdminSettings;
-use gateway_core::ports::Record;
+use gateway_core::ports::StoreKey;
 use serde_json::{Value, json};
 
 use crate::{Gateway, PASSWORD, UPSTREAM_KEY, request, settings, with_master_key};
@@ -160,7 +160,7 @@ fn keys_without_their_secret_keep_the_one_that_is_here() {
     let whole = gateway.get("config?secrets=true").expect(200);
     let mut export = gateway.get("config").expect(200);
     let channels = || {
-        let stored = gateway.ports.store().get(Record::Config).unwrap();
+        let stored = gateway.ports.store().get(StoreKey::Config).unwrap();
         serde_json::from_slice::<Value>(&stored).unwrap()["channels"].clone()
     };
     let stored = channels();
@@ -401,8 +401,8 @@ fn a_change_in_between_is_replaced_whole_unless_the_client_wants_to_know() {
     let gateway = furnished(settings(PASSWORD));
     let body = document(&json!({}));
     // Somebody else creates a channel between the import's read and its write.
-    gateway.ports.store().after_read(Record::Config, |store| {
-        store.put(Record::Config, br#"{"version":1,"keys":[]}"#);
+    gateway.ports.store().after_read(StoreKey::Config, |store| {
+        store.put(StoreKey::Config, br#"{"version":1,"keys":[]}"#);
     });
     let imported = gateway.call("PUT", "config", &body).expect(200);
     assert_eq!(gateway.get("config").expect(200), imported);
@@ -432,8 +432,11 @@ fn a_change_in_between_is_replaced_whole_unless_the_client_wants_to_know() {
 
     // Also when the change comes between the import's own read and write.
     let tag = gateway.get("config").header("etag").to_owned();
-    gateway.ports.store().after_read(Record::Config, |store| {
-        store.put(Record::Config, br#"{"version":1,"keys":[],"channels":[]}"#);
+    gateway.ports.store().after_read(StoreKey::Config, |store| {
+        store.put(
+            StoreKey::Config,
+            br#"{"version":1,"keys":[],"channels":[]}"#,
+        );
     });
     put(&tag, &other).expect_error(412, "changed_meanwhile");
     assert_eq!(gateway.get("channels").expect(200), json!({"data": []}));

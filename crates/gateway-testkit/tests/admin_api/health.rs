@@ -1,10 +1,10 @@
 //! What the proxies found out about upstream keys, as an admin sees it.
 
-use gateway_core::attempt::FailedAttempt;
-use gateway_core::attempt::Failure;
-use gateway_core::attempt::health::{Event, Health, Who};
 use gateway_core::error::ErrorBody;
-use gateway_core::ports::{Clock as _, Record};
+use gateway_core::health::record::{Health, HealthEvent, Target};
+use gateway_core::ports::{Clock as _, StoreKey};
+use gateway_core::upstream::failure::FailedAttempt;
+use gateway_core::upstream::failure::Failure;
 use serde_json::{Value, json};
 
 use crate::Gateway;
@@ -19,10 +19,10 @@ pub fn fail(
 ) {
     let store = gateway.ports.store();
     let mut health: Health = store
-        .get(Record::Health)
+        .get(StoreKey::Health)
         .map_or_else(Health::default, |raw| serde_json::from_slice(&raw).unwrap());
     let text = |value: &Value| value.as_str().unwrap().to_owned();
-    let who = Who {
+    let who = Target {
         channel: text(&channel["id"]),
         key: text(&channel["keys"][place]["id"]),
         model: "m".to_owned(),
@@ -42,8 +42,8 @@ pub fn fail(
         headers: Box::default(),
     };
     let now = gateway.ports.now();
-    assert!(health.apply(&Event::failed(who, &failed, now, now)));
-    store.put(Record::Health, serde_json::to_vec(&health).unwrap());
+    assert!(health.apply(&HealthEvent::failed(who, &failed, now, now)));
+    store.put(StoreKey::Health, serde_json::to_vec(&health).unwrap());
 }
 
 fn channel(gateway: &Gateway) -> Value {
@@ -103,14 +103,14 @@ fn a_changed_or_deleted_channel_is_forgotten_and_no_other() {
     );
     let deleted = gateway.call("DELETE", &path(&other), &json!({}));
     assert_eq!(deleted.status.as_u16(), 204);
-    assert_eq!(gateway.ports.store().get(Record::Health).unwrap(), b"{}");
+    assert_eq!(gateway.ports.store().get(StoreKey::Health).unwrap(), b"{}");
 }
 
 #[test]
 fn damaged_knowledge_hides_nothing_else() {
     let gateway = Gateway::new();
     let created = channel(&gateway);
-    gateway.ports.store().put(Record::Health, *b"no json");
+    gateway.ports.store().put(StoreKey::Health, *b"no json");
     let shown = gateway.get("channels").expect(200);
     assert_eq!(keys(&shown["data"][0])[0].0, "ok");
     let path = format!("channels/{}", created["id"].as_str().unwrap());

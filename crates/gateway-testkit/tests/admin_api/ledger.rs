@@ -2,12 +2,14 @@
 //! log of some size.
 
 use gateway_core::database;
-use gateway_core::ports::{Clock as _, Place, Sql as _};
-use gateway_core::sql::{Statement, Value as SqlValue};
+use gateway_core::ledger::reason::Reason;
+use gateway_core::ledger::record::{
+    Actor, AttemptOutcome, AttemptRecord, End, ModelKnown, RequestRecord,
+};
+use gateway_core::ledger::{batch::Batch, schema};
+use gateway_core::ports::{Clock as _, Sql as _, SqlTarget};
+use gateway_core::sql::{SqlValue, Statement};
 use gateway_core::units::Timestamp;
-use gateway_core::usage::reason::Reason;
-use gateway_core::usage::record::{Actor, AttemptRecord, End, ModelKnown, Outcome, Record};
-use gateway_core::usage::{batch::Batch, schema};
 use gateway_core::wire::usage::Usage;
 use gateway_testkit::fakes::{DatabaseFault, START, block_on};
 use serde_json::{Value, json};
@@ -25,8 +27,8 @@ fn actor(id: &str) -> Actor {
 }
 
 /// A request that went well, `number` minutes after the fakes' beginning.
-pub fn record(number: u64) -> Record {
-    Record {
+pub fn record(number: u64) -> RequestRecord {
+    RequestRecord {
         id: format!("req_{number:028}"),
         time: START.plus_ms(number * 60_000),
         key: actor("ck_a"),
@@ -41,7 +43,7 @@ pub fn record(number: u64) -> Record {
         attempts: vec![AttemptRecord {
             channel: "ch_a".to_owned(),
             key: "uk_a1".to_owned(),
-            outcome: Outcome::Answered,
+            outcome: AttemptOutcome::Answered,
             status: Some(200),
             ms: 7,
         }],
@@ -55,15 +57,15 @@ pub fn record(number: u64) -> Record {
         },
         end: End::Complete,
         cost_micro_usd: 3,
-        ..Record::default()
+        ..RequestRecord::default()
     }
 }
 
 fn run(gateway: &Gateway, statements: Vec<Statement>) {
-    block_on(gateway.ports.transact(Place::Ledger, statements)).unwrap();
+    block_on(gateway.ports.transact(SqlTarget::Ledger, statements)).unwrap();
 }
 
-pub fn write(gateway: &Gateway, records: &[Record]) {
+pub fn write(gateway: &Gateway, records: &[RequestRecord]) {
     block_on(database::ready(&gateway.ports, Duration::from_secs(1))).unwrap();
     let mut batch = Batch::default();
     for record in records {
@@ -80,15 +82,15 @@ fn numbers(page: &Value) -> Vec<u64> {
 }
 
 /// Requests of two keys, channels and models, one of which nobody serves; some broke, some were refused.
-fn mixed() -> Vec<Record> {
-    let mut records: Vec<Record> = (0..6).map(record).collect();
+fn mixed() -> Vec<RequestRecord> {
+    let mut records: Vec<RequestRecord> = (0..6).map(record).collect();
     records[1].key = actor("ck_b");
     records[2].channel = Some(actor("ch_b"));
     "n".clone_into(&mut records[2].model);
     records[3].status = 502;
     records[3].end = End::UpstreamBroke;
     records[3].first_byte_ms = None;
-    records[4] = Record {
+    records[4] = RequestRecord {
         channel: None,
         model: "nonsense".to_owned(),
         model_known: ModelKnown::Nowhere,
@@ -257,7 +259,7 @@ fn a_row_of_the_log_says_everything() {
     let failed = |channel: &str, key: &str| AttemptRecord {
         channel: channel.to_owned(),
         key: key.to_owned(),
-        outcome: Outcome::Unreachable,
+        outcome: AttemptOutcome::Unreachable,
         status: None,
         ms: 3,
     };
@@ -333,7 +335,7 @@ fn the_log_is_filtered_and_paged_newest_first() {
 #[test]
 fn requests_of_one_millisecond_are_neither_lost_nor_repeated_between_pages() {
     let gateway = Gateway::new();
-    let mut records: Vec<Record> = (0..5).map(record).collect();
+    let mut records: Vec<RequestRecord> = (0..5).map(record).collect();
     for record in &mut records {
         record.time = START;
     }
@@ -455,7 +457,7 @@ fn no_question_reads_the_whole_log_or_sorts_it() {
         for statement in asked {
             let mut explain = statement.clone();
             explain.text = format!("EXPLAIN QUERY PLAN {}", statement.text).into();
-            let rows = block_on(gateway.ports.transact(Place::Ledger, vec![explain])).unwrap();
+            let rows = block_on(gateway.ports.transact(SqlTarget::Ledger, vec![explain])).unwrap();
             for row in &rows[0] {
                 let step = row.last().and_then(SqlValue::text).unwrap();
                 assert!(

@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 use gateway_core::admin;
-use gateway_core::ports::Record;
+use gateway_core::ledger::record::End;
+use gateway_core::ports::StoreKey;
 use gateway_core::secret::Secret;
-use gateway_core::usage::record::End;
 use gateway_testkit::fakes::{DatabaseFault, block_on, read_body};
 use http::{HeaderMap, Request};
 use http_body_util::Full;
@@ -106,7 +106,7 @@ fn everything_that_was_counted_is_told() {
     gateway
         .ports
         .store()
-        .put(Record::DroppedRecords, b"12".to_vec());
+        .put(StoreKey::DroppedRecords, b"12".to_vec());
     let text = metrics(&gateway);
     let mine = format!(r#"channel="N\"IM\\",channel_id="{channel}""#);
     let gone = r#"channel="other",channel_id="""#;

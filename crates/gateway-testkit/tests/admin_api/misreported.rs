@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use gateway_core::admin;
 use gateway_core::config::seal::MasterKey;
 use gateway_core::config::startup;
-use gateway_core::ports::Record;
+use gateway_core::ports::StoreKey;
 use gateway_testkit::fakes::{Misreport, block_on, read_body};
 use serde_json::{Value, json};
 
@@ -143,7 +143,7 @@ fn parallel_key_pastes_into_one_channel_lose_nothing() {
 fn a_write_whose_fate_cannot_be_found_out_does_not_claim_that_nothing_changed() {
     let gateway = Gateway::new();
     gateway.ports.store().misreport(Some(Misreport::Error));
-    gateway.ports.store().after_read(Record::Config, |store| {
+    gateway.ports.store().after_read(StoreKey::Config, |store| {
         store.break_reads(true);
     });
     let body = json!({"name": "x", "base_url": "https://h", "keys": []});

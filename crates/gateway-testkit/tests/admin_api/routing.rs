@@ -3,9 +3,9 @@
 use std::rc::Rc;
 
 use bytes::Bytes;
-use gateway_core::attempt::Failure;
-use gateway_core::ports::Record;
+use gateway_core::ports::StoreKey;
 use gateway_core::proxy;
+use gateway_core::upstream::failure::Failure;
 use gateway_testkit::fakes::{FakeReply, block_on};
 use http::Request;
 use http_body_util::Full;
@@ -405,7 +405,7 @@ fn the_overview_names_every_channel_key_and_failed_model() {
     });
     assert_eq!(gateway.get("status").expect(200), expected);
     let store = gateway.ports.store();
-    store.put(Record::DroppedRecords, b"12".to_vec());
+    store.put(StoreKey::DroppedRecords, b"12".to_vec());
     assert_eq!(gateway.get("status").expect(200)["dropped_records"], 12);
 }
 

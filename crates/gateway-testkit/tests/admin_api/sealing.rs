@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use gateway_core::admin::AdminSettings;
 use gateway_core::config::model::Document;
 use gateway_core::config::seal::{self, MasterKey, SealError};
-use gateway_core::ports::Record;
+use gateway_core::ports::StoreKey;
 use serde_json::{Value, json};
 
 use crate::{Gateway, PASSWORD, UPSTREAM_KEY, settings};
@@ -24,7 +24,7 @@ fn with_master(byte: u8) -> AdminSettings {
 }
 
 fn document(gateway: &Gateway) -> Document {
-    serde_json::from_slice(&gateway.ports.store().get(Record::Config).unwrap()).unwrap()
+    serde_json::from_slice(&gateway.ports.store().get(StoreKey::Config).unwrap()).unwrap()
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Logging in and out, and what becomes of a token.
 
 use gateway_core::admin::AdminSettings;
-use gateway_core::ports::Record;
+use gateway_core::ports::StoreKey;
 use gateway_core::secret::Secret;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -144,7 +144,7 @@ fn ended_sessions_are_remembered_only_as_long_as_they_matter() {
     }
     let ended = |gateway: &Gateway| -> usize {
         let list: Value =
-            serde_json::from_slice(&gateway.ports.store().get(Record::EndedSessions).unwrap())
+            serde_json::from_slice(&gateway.ports.store().get(StoreKey::EndedSessions).unwrap())
                 .unwrap();
         list.as_array().unwrap().len()
     };
@@ -165,7 +165,7 @@ fn more_ended_sessions_than_the_list_holds_end_all_sessions() {
     gateway
         .ports
         .store()
-        .put(Record::EndedSessions, serde_json::to_vec(&full).unwrap());
+        .put(StoreKey::EndedSessions, serde_json::to_vec(&full).unwrap());
     gateway.log_in();
     assert_eq!(
         gateway.call("POST", "logout", &Value::Null).status.as_u16(),
@@ -218,7 +218,7 @@ fn a_changed_password_ends_all_sessions_for_good() {
     gateway
         .get("session")
         .expect_error(401, "not_authenticated");
-    let stored = gateway.ports.store().get(Record::SessionSecret).unwrap();
+    let stored = gateway.ports.store().get(StoreKey::SessionSecret).unwrap();
     assert_eq!(
         stored.len(),
         34,
@@ -229,15 +229,15 @@ fn a_changed_password_ends_all_sessions_for_good() {
 #[test]
 fn a_secret_from_before_there_were_marks_is_kept() {
     let gateway = Gateway::new();
-    let mut stored = gateway.ports.store().get(Record::SessionSecret).unwrap();
+    let mut stored = gateway.ports.store().get(StoreKey::SessionSecret).unwrap();
     stored.truncate(32);
-    gateway.ports.store().put(Record::SessionSecret, stored);
+    gateway.ports.store().put(StoreKey::SessionSecret, stored);
     gateway.get("session").expect(200);
     assert_eq!(
         gateway
             .ports
             .store()
-            .get(Record::SessionSecret)
+            .get(StoreKey::SessionSecret)
             .unwrap()
             .len(),
         34
@@ -249,7 +249,7 @@ fn tokens_of_another_store_are_worthless() {
     let gateway = Gateway::new();
     let mut other = Gateway::new();
     // Both fakes have the same seed, so the other store's secret is made different by hand.
-    other.ports.store().put(Record::SessionSecret, [7_u8; 32]);
+    other.ports.store().put(StoreKey::SessionSecret, [7_u8; 32]);
     other.token.clone_from(&gateway.token);
     other.get("session").expect_error(401, "not_authenticated");
 }
@@ -257,7 +257,7 @@ fn tokens_of_another_store_are_worthless() {
 #[test]
 fn a_damaged_session_secret_is_replaced() {
     let mut gateway = Gateway::new();
-    gateway.ports.store().put(Record::SessionSecret, b"short");
+    gateway.ports.store().put(StoreKey::SessionSecret, b"short");
     gateway
         .get("session")
         .expect_error(401, "not_authenticated");

@@ -1,7 +1,7 @@
 //! The variable `config`: a whole configuration that is applied when it has changed.
 
 use gateway_core::config::startup;
-use gateway_core::ports::Record;
+use gateway_core::ports::StoreKey;
 use gateway_testkit::fakes::block_on;
 use serde_json::{Value, json};
 
@@ -125,12 +125,12 @@ fn writers_and_broken_stores_are_survived() {
     let gateway = Gateway::new();
     let twin = Gateway::new();
     twin.start_with(&variable);
-    let applied = twin.ports.store().get(Record::Config).unwrap();
+    let applied = twin.ports.store().get(StoreKey::Config).unwrap();
     gateway
         .ports
         .store()
-        .after_read(Record::Config, move |store| {
-            store.put(Record::Config, applied);
+        .after_read(StoreKey::Config, move |store| {
+            store.put(StoreKey::Config, applied);
         });
     let writes = gateway.ports.store().writes();
     gateway.start_with(&variable);
@@ -141,7 +141,7 @@ fn writers_and_broken_stores_are_survived() {
         "the one that lost"
     );
 
-    gateway.ports.store().put(Record::Config, "{damaged");
+    gateway.ports.store().put(StoreKey::Config, "{damaged");
     gateway.start_with(&document("other").to_string());
     assert!(
         gateway.last_line().contains("damaged"),
@@ -149,7 +149,7 @@ fn writers_and_broken_stores_are_survived() {
         gateway.last_line()
     );
     assert_eq!(
-        gateway.ports.store().get(Record::Config).unwrap(),
+        gateway.ports.store().get(StoreKey::Config).unwrap(),
         b"{damaged"
     );
 }

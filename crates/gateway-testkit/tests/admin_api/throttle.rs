@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use futures_util::future::join_all;
 use gateway_core::admin;
-use gateway_core::ports::{Clock as _, Record};
+use gateway_core::ports::{Clock as _, StoreKey};
 use gateway_testkit::fakes::block_on;
 use http::Request;
 use http_body_util::Full;
@@ -164,7 +164,7 @@ fn only_a_signed_cookie_that_is_not_over_makes_a_device() {
         login_with(&gateway, &format!("gateway_device={text}"), PASSWORD)
             .expect_error(429, "rate_limit_exceeded");
     }
-    assert_eq!(gateway.ports.store().get(Record::DeviceFailures), None);
+    assert_eq!(gateway.ports.store().get(StoreKey::DeviceFailures), None);
     // Another password is another owner.
     let mut changed = Gateway::with(crate::settings(PASSWORD));
     changed.ports = gateway.ports.clone();
@@ -202,7 +202,7 @@ fn trusted_proxies_say_whose_attempts_are_counted() {
     login("6.6.6.7, 192.0.2.1", PASSWORD).expect_error(429, "rate_limit_exceeded");
     login("192.0.2.1, 192.0.2.2", PASSWORD).expect(200);
     // A damaged configuration trusts nobody, and stops nobody.
-    gateway.ports.store().put(Record::Config, b"{damaged");
+    gateway.ports.store().put(StoreKey::Config, b"{damaged");
     gateway.ports.advance_ms(MINUTE_MS);
     login("192.0.2.3", PASSWORD).expect(200);
 }
@@ -274,7 +274,7 @@ fn many_addresses_together_are_locked_too_and_the_record_stays_small() {
         gateway
             .ports
             .store()
-            .get(Record::LoginFailures)
+            .get(StoreKey::LoginFailures)
             .unwrap()
             .len()
     };
@@ -300,7 +300,7 @@ fn a_damaged_record_or_a_clock_set_back_locks_nobody_out_for_long() {
     gateway
         .ports
         .store()
-        .put(Record::LoginFailures, b"{damaged");
+        .put(StoreKey::LoginFailures, b"{damaged");
     gateway.login(PASSWORD).expect(200);
     for _ in 0..5 {
         gateway

@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use gateway_core::admin;
-use gateway_core::ports::Record;
+use gateway_core::ports::StoreKey;
 use gateway_testkit::fakes::block_on;
 use serde_json::{Value, json};
 
@@ -15,11 +15,11 @@ fn a_write_in_between_is_kept() {
         gateway.channel(&json!({"name": "mine"})),
         gateway.channel(&json!({"name": "other"})),
     );
-    gateway.ports.store().after_read(Record::Config, |store| {
+    gateway.ports.store().after_read(StoreKey::Config, |store| {
         let mut document: Value =
-            serde_json::from_slice(&store.get(Record::Config).unwrap()).unwrap();
+            serde_json::from_slice(&store.get(StoreKey::Config).unwrap()).unwrap();
         document["channels"][1]["name"] = json!("changed by somebody else");
-        store.put(Record::Config, serde_json::to_vec(&document).unwrap());
+        store.put(StoreKey::Config, serde_json::to_vec(&document).unwrap());
     });
     gateway
         .call("PATCH", &format!("channels/{mine}"), &json!({"weight": 5}))
@@ -38,8 +38,8 @@ fn a_write_in_between_is_kept() {
 fn a_channel_that_is_deleted_in_between_is_not_revived() {
     let gateway = Gateway::new();
     let id = gateway.channel(&json!({}));
-    gateway.ports.store().after_read(Record::Config, |store| {
-        store.put(Record::Config, br#"{"version":1}"#);
+    gateway.ports.store().after_read(StoreKey::Config, |store| {
+        store.put(StoreKey::Config, br#"{"version":1}"#);
     });
     gateway
         .call("PATCH", &format!("channels/{id}"), &json!({"weight": 5}))
@@ -146,7 +146,7 @@ fn a_document_that_is_not_understood_is_never_overwritten() {
         r#"{"version":2,"channels":[],"keys":[]}"#,
         r#"{"version":1,"channels":[{"id":"sk-secret-in-the-document"}]}"#,
     ] {
-        gateway.ports.store().put(Record::Config, damaged);
+        gateway.ports.store().put(StoreKey::Config, damaged);
         gateway
             .get("channels")
             .expect_error(503, "store_unavailable");
@@ -158,7 +158,7 @@ fn a_document_that_is_not_understood_is_never_overwritten() {
             .call("POST", "keys", &json!({"name": "x"}))
             .expect_error(503, "store_unavailable");
         assert_eq!(
-            gateway.ports.store().get(Record::Config).unwrap(),
+            gateway.ports.store().get(StoreKey::Config).unwrap(),
             damaged.as_bytes()
         );
     }
@@ -206,17 +206,17 @@ fn guesses_and_logouts_of_other_instances_in_between_count() {
             .login("wrong one")
             .expect_error(401, "wrong_password");
     }
-    let four = gateway.ports.store().get(Record::LoginFailures).unwrap();
+    let four = gateway.ports.store().get(StoreKey::LoginFailures).unwrap();
     gateway
         .login("wrong one")
         .expect_error(401, "wrong_password");
-    let five = gateway.ports.store().get(Record::LoginFailures).unwrap();
-    gateway.ports.store().put(Record::LoginFailures, four);
+    let five = gateway.ports.store().get(StoreKey::LoginFailures).unwrap();
+    gateway.ports.store().put(StoreKey::LoginFailures, four);
     gateway
         .ports
         .store()
-        .after_read(Record::LoginFailures, |store| {
-            store.put(Record::LoginFailures, five);
+        .after_read(StoreKey::LoginFailures, |store| {
+            store.put(StoreKey::LoginFailures, five);
         });
     gateway
         .login(PASSWORD)
@@ -229,16 +229,16 @@ fn guesses_and_logouts_of_other_instances_in_between_count() {
         gateway.call("POST", "logout", &Value::Null).status.as_u16(),
         204
     );
-    let ended = gateway.ports.store().get(Record::EndedSessions).unwrap();
-    gateway.ports.store().put(Record::EndedSessions, b"[]");
+    let ended = gateway.ports.store().get(StoreKey::EndedSessions).unwrap();
+    gateway.ports.store().put(StoreKey::EndedSessions, b"[]");
     let second = std::mem::replace(&mut gateway.token, first);
     // The first read is the check of the session; the second one is the change of the list.
     gateway
         .ports
         .store()
-        .after_read(Record::EndedSessions, |store| {
-            store.after_read(Record::EndedSessions, |store| {
-                store.put(Record::EndedSessions, ended);
+        .after_read(StoreKey::EndedSessions, |store| {
+            store.after_read(StoreKey::EndedSessions, |store| {
+                store.put(StoreKey::EndedSessions, ended);
             });
         });
     assert_eq!(

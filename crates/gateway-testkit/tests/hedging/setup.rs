@@ -5,10 +5,10 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use gateway_core::config::model::{
-    Channel, ClientKey, Document, Limits, Provider, StoredSecret, UpstreamKey,
+    ChannelConfig, ClientKey, Document, KeyLimits, Provider, StoredSecret, UpstreamKey,
 };
 use gateway_core::ids;
-use gateway_core::ports::Record;
+use gateway_core::ports::StoreKey;
 use gateway_core::proxy::{self, Gateway};
 use gateway_core::secret::Secret;
 use gateway_core::units::Timestamp;
@@ -46,14 +46,14 @@ pub struct Seen {
 }
 
 /// A channel at `https://NAME.example/v1` with keys `NAME-1`, `NAME-2`, …; its place is its name's in the alphabet.
-pub fn channel(name: &str, keys: usize, hedge_after_ms: Option<u64>) -> Channel {
+pub fn channel(name: &str, keys: usize, hedge_after_ms: Option<u64>) -> ChannelConfig {
     let key = |number: usize| UpstreamKey {
         id: format!("uk_{name}{number}"),
         secret: StoredSecret::Clear(Secret::new(format!("{name}-{number}"))),
         hint: "…".to_owned(),
         enabled: true,
     };
-    Channel {
+    ChannelConfig {
         id: format!("ch_{name}"),
         name: name.to_owned(),
         enabled: true,
@@ -79,13 +79,13 @@ pub fn channel(name: &str, keys: usize, hedge_after_ms: Option<u64>) -> Channel 
 }
 
 /// A world with as many instances, and these channels for every model.
-pub fn stage(instances: usize, channels: Vec<Channel>) -> Stage {
+pub fn stage(instances: usize, channels: Vec<ChannelConfig>) -> Stage {
     stage_with(instances, channels, |_| {})
 }
 
 pub fn stage_with(
     instances: usize,
-    channels: Vec<Channel>,
+    channels: Vec<ChannelConfig>,
     change: impl FnOnce(&mut Document),
 ) -> Stage {
     let client = ClientKey {
@@ -96,7 +96,7 @@ pub fn stage_with(
         enabled: true,
         models: Vec::new(),
         expires_at: None,
-        limits: Limits::default(),
+        limits: KeyLimits::default(),
         created_at: Timestamp(0),
     };
     let mut document = Document {
@@ -109,7 +109,7 @@ pub fn stage_with(
     change(&mut document);
     let sim = Sim::seeded(1);
     sim.store()
-        .put(Record::Config, serde_json::to_vec(&document).unwrap());
+        .put(StoreKey::Config, serde_json::to_vec(&document).unwrap());
     let instances = (0..instances)
         .map(|number| Rc::new(Gateway::new(sim.instance(number), Ok(None))))
         .collect();

@@ -3,9 +3,9 @@
 
 use bytes::Bytes;
 use gateway_core::config::model::Settings;
+use gateway_core::ledger::schema;
 use gateway_core::ports::SendErrorKind;
-use gateway_core::sql::Value;
-use gateway_core::usage::schema;
+use gateway_core::sql::SqlValue;
 use gateway_testkit::fakes::FakeReply;
 
 use super::ledger::{ANSWER, CHAT, count, document, stage, text};
@@ -34,7 +34,11 @@ fn answers_that_are_too_long_to_be_held_are_accounted_for_as_well() {
     }
     stage.ports.run_background();
     let query = "SELECT prompt_tokens, estimated, ended FROM request";
-    let expected = vec![Value::Integer(31), Value::Integer(0), text("complete")];
+    let expected = vec![
+        SqlValue::Integer(31),
+        SqlValue::Integer(0),
+        text("complete"),
+    ];
     assert_eq!(
         stage.ports.database().rows(query),
         [expected.clone(), expected]
@@ -116,7 +120,7 @@ fn sums_of_nonsense_end_at_the_largest_number_instead_of_becoming_nothing() {
         stage.chat(CHAT);
         stage.ports.run_background();
         let sums = database.rows("SELECT prompt_tokens FROM usage_hour");
-        let most = vec![Value::Integer(9_007_199_254_740_991)];
+        let most = vec![SqlValue::Integer(9_007_199_254_740_991)];
         assert_eq!(sums, [most.clone(), most]);
     }
 }
@@ -140,7 +144,7 @@ fn no_batch_is_larger_than_a_database_takes() {
         .statements()
         .iter()
         .flat_map(|statement| &statement.parameters)
-        .filter_map(Value::text)
+        .filter_map(SqlValue::text)
         .map(str::len)
         .max();
     assert!(longest < Some(2_000_000), "{longest:?} bytes");

@@ -1,7 +1,7 @@
 //! What failed is left alone, comes back by itself, and other instances learn of both.
 
 use bytes::Bytes;
-use gateway_core::ports::{Clock as _, Record, SendErrorKind};
+use gateway_core::ports::{Clock as _, SendErrorKind, StoreKey};
 use gateway_testkit::fakes::{FakeReply, Misreport, Recorded};
 
 use super::setup::*;
@@ -64,7 +64,7 @@ fn a_throttled_key_rests_for_the_time_it_was_told() {
         assert_eq!(calls_of(&stage, chat), ["a-1"], "{value}");
         assert_eq!(calls_of(&stage, chat), ["a-1"], "{value}");
         assert_eq!(
-            stage.ports.store().get(Record::Health).unwrap(),
+            stage.ports.store().get(StoreKey::Health).unwrap(),
             b"{}",
             "all is well again"
         );
@@ -222,11 +222,11 @@ fn a_probe_that_another_instance_began_is_waited_for() {
     stage
         .ports
         .store()
-        .after_read(Record::Health, move |store| {
+        .after_read(StoreKey::Health, move |store| {
             let mut health: serde_json::Value =
-                serde_json::from_slice(&store.get(Record::Health).unwrap()).unwrap();
+                serde_json::from_slice(&store.get(StoreKey::Health).unwrap()).unwrap();
             health["ch_a"]["channel"]["lease"] = lease_until.0.into();
-            store.put(Record::Health, serde_json::to_vec(&health).unwrap());
+            store.put(StoreKey::Health, serde_json::to_vec(&health).unwrap());
         });
     assert_eq!(calls_of(&stage, chat), ["b-1"]);
     stage.ports.advance_ms(9_999);
@@ -391,9 +391,9 @@ fn writers_that_meet_lose_nothing_and_a_damaged_record_is_replaced() {
     let stage = pair(1);
     a_answers(&stage, |_| FakeReply::json(401, ""));
     stage.ports.store().conflict_next(3);
-    stage.ports.store().put(Record::Health, *b"no json");
+    stage.ports.store().put(StoreKey::Health, *b"no json");
     assert_eq!(calls_of(&stage, chat), ["a-1", "b-1"]);
-    let text = String::from_utf8(stage.ports.store().get(Record::Health).unwrap()).unwrap();
+    let text = String::from_utf8(stage.ports.store().get(StoreKey::Health).unwrap()).unwrap();
     assert!(text.contains("uk_a1") && text.contains("refused"), "{text}");
     assert!(!text.contains("a-1"), "no secret in it: {text}");
 }
@@ -419,7 +419,7 @@ fn a_late_attempt_without_time_is_not_blamed_but_the_one_that_took_it_is() {
     });
     assert_eq!(stage.chat(CHAT).status, 504);
     stage.ports.run_background();
-    let known = String::from_utf8(stage.ports.store().get(Record::Health).unwrap()).unwrap();
+    let known = String::from_utf8(stage.ports.store().get(StoreKey::Health).unwrap()).unwrap();
     assert!(known.contains("ch_a") && !known.contains("ch_b"), "{known}");
 }
 

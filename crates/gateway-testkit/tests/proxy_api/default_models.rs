@@ -1,6 +1,6 @@
 //! Requests that name no model: who answers them, and what is sent.
 
-use gateway_core::config::model::{Channel, Document};
+use gateway_core::config::model::{ChannelConfig, Document};
 use gateway_testkit::fakes::FakeReply;
 
 use super::setup::*;
@@ -9,7 +9,7 @@ const MODERATION: &str = r#"{"input":"x"}"#;
 
 /// A channel that serves every model, one that serves `omni`, and a default for moderations if there is one.
 fn document(default: Option<&str>, key_models: &[&str]) -> Document {
-    let named = Channel {
+    let named = ChannelConfig {
         models: vec!["omni".to_owned()],
         ..channel("named", 1)
     };

@@ -1,7 +1,7 @@
 //! What upstreams really send: what counts as an end, a first event, an error, an answer, and whose fault an error is.
 
 use bytes::Bytes;
-use gateway_core::ports::{Clock as _, Record};
+use gateway_core::ports::{Clock as _, StoreKey};
 use gateway_testkit::fakes::FakeReply;
 
 use super::setup::*;
@@ -338,7 +338,7 @@ fn the_clients_own_error_is_returned_wherever_it_stands_and_marks_nothing() {
                 );
                 stage.ports.run_background();
                 assert_eq!(stage.calls(), ["a-1"], "{shown}");
-                assert_eq!(stage.ports.store().get(Record::Health), None, "{shown}");
+                assert_eq!(stage.ports.store().get(StoreKey::Health), None, "{shown}");
             }
         }
     }
@@ -430,7 +430,7 @@ fn frames_without_data_never_reach_a_client() {
 
 #[test]
 fn padding_before_json_is_no_first_byte() {
-    let slow = |name: &str| gateway_core::config::model::Channel {
+    let slow = |name: &str| gateway_core::config::model::ChannelConfig {
         first_byte_timeout_ms: 10_000,
         idle_timeout_ms: 300_000,
         ..channel(name, 1)

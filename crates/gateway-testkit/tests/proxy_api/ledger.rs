@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use gateway_core::config::model::{Document, Price, Prices, Settings};
-use gateway_core::ports::{Clock as _, Record, SendErrorKind};
-use gateway_core::sql::{Row, Statement, Value};
+use gateway_core::ports::{Clock as _, SendErrorKind, StoreKey};
+use gateway_core::sql::{SqlRow, SqlValue, Statement};
 use gateway_testkit::fakes::{DatabaseFault, FakeReply, START, block_on};
 use http_body_util::{BodyExt as _, Full};
 
@@ -32,8 +32,8 @@ pub fn stage() -> Stage {
     stage
 }
 
-pub fn text(value: &str) -> Value {
-    Value::Text(value.to_owned())
+pub fn text(value: &str) -> SqlValue {
+    SqlValue::Text(value.to_owned())
 }
 
 pub fn count(stage: &Stage, query: &str) -> u64 {
@@ -41,13 +41,13 @@ pub fn count(stage: &Stage, query: &str) -> u64 {
 }
 
 /// How requests ended, oldest first.
-fn ends(stage: &Stage) -> Vec<Row> {
+fn ends(stage: &Stage) -> Vec<SqlRow> {
     let query = "SELECT status, ended FROM request ORDER BY seq";
     stage.ports.database().rows(query)
 }
 
 fn dropped(stage: &Stage) -> String {
-    let stored = stage.ports.store().get(Record::DroppedRecords);
+    let stored = stage.ports.store().get(StoreKey::DroppedRecords);
     String::from_utf8(stored.unwrap_or_default()).unwrap()
 }
 
@@ -64,19 +64,19 @@ fn an_answer_is_recorded_after_the_response_and_with_all_it_took() {
     let id = answer.header("x-request-id").unwrap();
     let expected = vec![
         text(id),
-        Value::from(START.0),
+        SqlValue::from(START.0),
         text("ck_test"),
         text("ch_a"),
         text("uk_a1"),
         text("m"),
         text("m"),
         text("/v1/chat/completions"),
-        Value::Integer(0),
-        Value::Integer(200),
-        Value::Integer(30),
-        Value::Integer(7),
-        Value::Integer(10),
-        Value::Integer(0),
+        SqlValue::Integer(0),
+        SqlValue::Integer(200),
+        SqlValue::Integer(30),
+        SqlValue::Integer(7),
+        SqlValue::Integer(10),
+        SqlValue::Integer(0),
         text("complete"),
     ];
     assert_eq!(database.rows(query), [expected]);
@@ -90,7 +90,7 @@ fn an_answer_is_recorded_after_the_response_and_with_all_it_took() {
         WHERE hour >= 0 AND key = 'ck_test' AND channel = 'ch_a' AND model = 'm'";
     assert_eq!(
         database.rows(sums),
-        [[1, 0, 30, 7, 10].map(Value::Integer).to_vec()]
+        [[1, 0, 30, 7, 10].map(SqlValue::Integer).to_vec()]
     );
 }
 
@@ -148,7 +148,7 @@ fn every_way_in_which_a_request_ends_is_recorded() {
     stage.upstream(|_| FakeReply::failure(SendErrorKind::Connect));
     assert_eq!(stage.chat(CHAT).status, 502);
     stage.ports.run_background();
-    let end = |status: i64, word: &str| vec![Value::Integer(status), text(word)];
+    let end = |status: i64, word: &str| vec![SqlValue::Integer(status), text(word)];
     assert_eq!(
         ends(&stage),
         [
@@ -163,7 +163,7 @@ fn every_way_in_which_a_request_ends_is_recorded() {
     // 17 bytes of text at four a token.
     assert_eq!(
         stage.ports.database().rows(estimated),
-        [[Value::Integer(5)], [Value::Integer(5)]]
+        [[SqlValue::Integer(5)], [SqlValue::Integer(5)]]
     );
 }
 
@@ -427,7 +427,7 @@ fn an_answer_costs_what_the_tables_say_for_the_channel_that_gave_it() {
         let rows = rows.rows("SELECT cost_micro_usd FROM request ORDER BY seq");
         assert_eq!(
             rows[1],
-            [Value::Integer(0)],
+            [SqlValue::Integer(0)],
             "refused requests cost nothing"
         );
         assert_eq!(count(&stage, sum), rows[0][0].count());

@@ -9,8 +9,8 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use gateway_core::config::model::{Document, Limits, Price, Settings};
-use gateway_core::ports::Record;
+use gateway_core::config::model::{Document, KeyLimits, Price, Settings};
+use gateway_core::ports::StoreKey;
 use gateway_core::proxy;
 use gateway_core::units::Timestamp;
 use gateway_testkit::fakes::{FakeReply, START, block_on};
@@ -25,7 +25,7 @@ const ANSWER: &str = r#"{"choices":[{"message":{"content":"yes"},"finish_reason"
     "usage":{"prompt_tokens":60,"completion_tokens":40}}"#;
 const DAY_MS: u64 = 86_400_000;
 
-const NONE: Limits = Limits {
+const NONE: KeyLimits = KeyLimits {
     requests_per_minute: None,
     tokens_per_minute: None,
     tokens_per_day: None,
@@ -33,14 +33,14 @@ const NONE: Limits = Limits {
     monthly_budget_micro_usd: None,
 };
 
-fn requests(limit: u64) -> Limits {
-    Limits {
+fn requests(limit: u64) -> KeyLimits {
+    KeyLimits {
         requests_per_minute: Some(limit),
         ..NONE
     }
 }
 
-fn document(limits: Limits) -> Document {
+fn document(limits: KeyLimits) -> Document {
     let mut key = client_key();
     key.limits = limits;
     let mut settings = Settings {
@@ -62,7 +62,7 @@ fn document(limits: Limits) -> Document {
     }
 }
 
-fn stage(limits: Limits) -> Stage {
+fn stage(limits: KeyLimits) -> Stage {
     let stage = Stage::with(&document(limits));
     stage.upstream(|_| {
         FakeReply::json(200, ANSWER)
@@ -139,7 +139,7 @@ fn of_many_requests_at_once_in_many_instances_exactly_the_limit_passes() {
 
 #[test]
 fn answers_and_refusals_tell_the_limit_what_is_left_and_when_it_is_whole_again() {
-    let stage = stage(Limits {
+    let stage = stage(KeyLimits {
         tokens_per_minute: Some(250),
         ..requests(3)
     });
@@ -256,7 +256,7 @@ fn a_refusal_is_remembered_until_it_ends_or_the_limits_change() {
     assert_eq!(calls(&stage), before + 1);
 
     let raised = serde_json::to_vec(&document(requests(3))).unwrap();
-    stage.ports.store().put(Record::Config, raised);
+    stage.ports.store().put(StoreKey::Config, raised);
     stage.ports.advance_ms(2_000);
     assert_eq!(chat(&stage).status, 200, "the limit was raised");
     assert_eq!(chat(&stage).status, 429);
@@ -276,20 +276,20 @@ fn one_request_is_one_call_and_a_count_of_requests_needs_no_other() {
 
 #[test]
 fn tokens_and_money_count_when_they_are_spent() {
-    let limit = |limits: Limits| -> Stage { stage(limits) };
-    let tokens_per_minute = limit(Limits {
+    let limit = |limits: KeyLimits| -> Stage { stage(limits) };
+    let tokens_per_minute = limit(KeyLimits {
         tokens_per_minute: Some(150),
         ..NONE
     });
-    let tokens_per_day = limit(Limits {
+    let tokens_per_day = limit(KeyLimits {
         tokens_per_day: Some(150),
         ..NONE
     });
-    let daily = limit(Limits {
+    let daily = limit(KeyLimits {
         daily_budget_micro_usd: Some(1_500_000),
         ..NONE
     });
-    let monthly = limit(Limits {
+    let monthly = limit(KeyLimits {
         monthly_budget_micro_usd: Some(1_500_000),
         ..NONE
     });
@@ -337,7 +337,7 @@ fn tokens_and_money_count_when_they_are_spent() {
 
 #[test]
 fn counting_tokens_takes_none() {
-    let limits = Limits {
+    let limits = KeyLimits {
         tokens_per_day: Some(150),
         monthly_budget_micro_usd: Some(1_500_000),
         ..NONE
@@ -369,14 +369,17 @@ fn counting_tokens_takes_none() {
     );
     assert_eq!(rows.len(), 4, "all are recorded");
     for row in &rows[..3] {
-        let figures: u64 = row[1..].iter().map(gateway_core::sql::Value::count).sum();
+        let figures: u64 = row[1..]
+            .iter()
+            .map(gateway_core::sql::SqlValue::count)
+            .sum();
         assert_eq!(figures, 0, "{row:?}");
     }
 }
 
 #[test]
 fn what_is_under_way_is_not_counted_yet() {
-    let stage = stage(Limits {
+    let stage = stage(KeyLimits {
         tokens_per_day: Some(1),
         ..NONE
     });
@@ -399,7 +402,7 @@ fn what_is_under_way_is_not_counted_yet() {
 
 #[test]
 fn what_fails_takes_nothing_and_what_breaks_off_takes_what_was_given() {
-    let stage = stage(Limits {
+    let stage = stage(KeyLimits {
         tokens_per_day: Some(100),
         ..NONE
     });
@@ -441,7 +444,7 @@ fn keys_do_not_share_their_allowance() {
     other.limits = requests(1);
     document.keys.push(other);
     let stored = serde_json::to_vec(&document).unwrap();
-    stage.ports.store().put(Record::Config, stored);
+    stage.ports.store().put(StoreKey::Config, stored);
     let ask = |key: &str| {
         let request = http::Request::post("/v1/chat/completions")
             .header("authorization", format!("Bearer {key}"))

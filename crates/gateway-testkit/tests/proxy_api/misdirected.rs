@@ -1,8 +1,8 @@
 //! Requests whose client has a wrong base URL, upstreams without an operation, and what the request log says of both.
 
 use bytes::Bytes;
-use gateway_core::config::model::{Document, Limits, Settings};
-use gateway_core::sql::Value;
+use gateway_core::config::model::{Document, KeyLimits, Settings};
+use gateway_core::sql::SqlValue;
 use gateway_testkit::fakes::FakeReply;
 
 use super::ledger::ANSWER;
@@ -29,9 +29,9 @@ fn stage() -> Stage {
 /// Rows of the log as `reason status model endpoint`, oldest first.
 fn rows(stage: &Stage) -> Vec<String> {
     stage.ports.run_background();
-    let text = |value: &Value| match value {
-        Value::Null => "-".to_owned(),
-        Value::Integer(number) => number.to_string(),
+    let text = |value: &SqlValue| match value {
+        SqlValue::Null => "-".to_owned(),
+        SqlValue::Integer(number) => number.to_string(),
         other => other.text().unwrap_or_default().to_owned(),
     };
     let query = "SELECT reason, status, model, endpoint FROM request ORDER BY seq";
@@ -193,24 +193,28 @@ fn refusals_are_in_the_log_with_their_reason_and_model() {
     assert_eq!(
         models,
         [
-            [Value::Text("free".to_owned())],
-            [Value::Text("m".to_owned())]
+            [SqlValue::Text("free".to_owned())],
+            [SqlValue::Text("m".to_owned())]
         ]
     );
     let sums = "SELECT channel, word, count FROM tally_hour WHERE kind = 'reason' AND word = 'model_not_found'";
-    let text = |text: &str| Value::Text(text.to_owned());
+    let text = |text: &str| SqlValue::Text(text.to_owned());
     assert_eq!(
         stage.ports.database().rows(sums),
-        [[text("ck_test"), text("model_not_found"), Value::Integer(2)]]
+        [[
+            text("ck_test"),
+            text("model_not_found"),
+            SqlValue::Integer(2)
+        ]]
     );
 }
 
 #[test]
 fn limits_and_upstreams_have_reasons_too() {
     let mut key = client_key();
-    key.limits = Limits {
+    key.limits = KeyLimits {
         requests_per_minute: Some(5),
-        ..Limits::default()
+        ..KeyLimits::default()
     };
     let stage = Stage::with_ledger(&Document {
         channels: vec![channel("a", 1)],

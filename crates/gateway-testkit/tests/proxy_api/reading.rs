@@ -1,7 +1,7 @@
 //! Bodies that another parser could read in another way never reach an upstream.
 
 use bytes::Bytes;
-use gateway_core::config::model::{Channel, Document};
+use gateway_core::config::model::{ChannelConfig, Document};
 use gateway_testkit::fakes::FakeReply;
 
 use super::setup::*;
@@ -11,7 +11,7 @@ fn stage() -> Stage {
     let mut key = client_key();
     key.models = vec!["allowed".to_owned()];
     let stage = Stage::with(&Document {
-        channels: vec![Channel {
+        channels: vec![ChannelConfig {
             drop_params: vec!["thinking".to_owned()],
             ..channel("a", 1)
         }],

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use gateway_core::config::model::Document;
-use gateway_core::ports::Record;
+use gateway_core::ports::StoreKey;
 use gateway_testkit::fakes::FakeReply;
 
 use super::setup::*;
@@ -254,7 +254,7 @@ fn the_configuration_is_read_once_then_checked_in_the_background() {
     );
     stage.ports.advance_ms(1_000);
     stage.ports.store().put(
-        Record::Config,
+        StoreKey::Config,
         serde_json::to_vec(&Document::default()).unwrap(),
     );
     assert_eq!(
@@ -276,7 +276,7 @@ fn a_change_is_in_force_within_two_seconds_without_any_traffic() {
     stage.upstream(|_| ok());
     assert_eq!(stage.chat(r#"{"model":"m"}"#).status, 200);
     stage.ports.store().put(
-        Record::Config,
+        StoreKey::Config,
         serde_json::to_vec(&Document::default()).unwrap(),
     );
     stage.ports.advance_ms(2_000);
@@ -304,7 +304,7 @@ fn a_store_that_fails_never_turns_keys_into_401() {
         );
     }
     stage.ports.store().break_reads(false);
-    stage.ports.store().put(Record::Config, "{damaged");
+    stage.ports.store().put(StoreKey::Config, "{damaged");
     stage.ports.advance_ms(60_000);
     assert_eq!(stage.chat(r#"{"model":"m"}"#).status, 200);
 }

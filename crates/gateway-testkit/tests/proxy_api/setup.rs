@@ -5,10 +5,10 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use gateway_core::config::model::{
-    Azure, Channel, ClientKey, Document, Limits, Provider, StoredSecret, UpstreamKey,
+    Azure, ChannelConfig, ClientKey, Document, KeyLimits, Provider, StoredSecret, UpstreamKey,
 };
 use gateway_core::ids;
-use gateway_core::ports::Record;
+use gateway_core::ports::StoreKey;
 use gateway_core::proxy::{self, Gateway};
 use gateway_core::secret::Secret;
 use gateway_core::units::Timestamp;
@@ -34,14 +34,14 @@ pub struct Answer {
 }
 
 /// A channel at `https://NAME.example/v1` with keys `NAME-1`, `NAME-2`, …, which serves every model.
-pub fn channel(name: &str, keys: usize) -> Channel {
+pub fn channel(name: &str, keys: usize) -> ChannelConfig {
     let key = |number: usize| UpstreamKey {
         id: format!("uk_{name}{number}"),
         secret: StoredSecret::Clear(Secret::new(format!("{name}-{number}"))),
         hint: "…".to_owned(),
         enabled: true,
     };
-    Channel {
+    ChannelConfig {
         id: format!("ch_{name}"),
         name: name.to_owned(),
         enabled: true,
@@ -66,9 +66,9 @@ pub fn channel(name: &str, keys: usize) -> Channel {
     }
 }
 
-pub fn azure(version: Option<&str>) -> Channel {
+pub fn azure(version: Option<&str>) -> ChannelConfig {
     let deployments = BTreeMap::from([("gpt-4.1".to_owned(), "prod".to_owned())]);
-    Channel {
+    ChannelConfig {
         provider: Provider::Azure,
         base_url: "https://azure.example".to_owned(),
         azure: Some(Azure {
@@ -88,13 +88,13 @@ pub fn client_key() -> ClientKey {
         enabled: true,
         models: Vec::new(),
         expires_at: None,
-        limits: Limits::default(),
+        limits: KeyLimits::default(),
         created_at: Timestamp(0),
     }
 }
 
 impl Stage {
-    pub fn new(channels: Vec<Channel>) -> Self {
+    pub fn new(channels: Vec<ChannelConfig>) -> Self {
         Self::with(&Document {
             channels,
             keys: vec![client_key()],
@@ -114,7 +114,7 @@ impl Stage {
         let ports = FakePorts::default();
         ports
             .store()
-            .put(Record::Config, serde_json::to_vec(document).unwrap());
+            .put(StoreKey::Config, serde_json::to_vec(document).unwrap());
         let gateway = Rc::new(Gateway::new(ports.clone(), Ok(None)));
         Self { ports, gateway }
     }

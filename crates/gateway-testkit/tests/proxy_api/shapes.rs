@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use gateway_core::config::model::Settings;
 use gateway_core::ports::SendErrorKind;
-use gateway_core::sql::Value as Cell;
+use gateway_core::sql::SqlValue as Cell;
 use gateway_testkit::fakes::{FakeReply, block_on};
 use http_body_util::{BodyExt as _, Full};
 use serde_json::{Value, json};

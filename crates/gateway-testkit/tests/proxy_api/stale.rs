@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use gateway_core::ports::{Record, SendErrorKind};
+use gateway_core::ports::{SendErrorKind, StoreKey};
 use gateway_testkit::fakes::FakeReply;
 
 use super::setup::*;
@@ -45,7 +45,7 @@ fn the_same_candidate_is_called_once_more() {
     assert_eq!(answer.header("x-gateway-channel"), Some("a"));
     assert_eq!(stage.calls(), ["a-1", "a-1"]);
     stage.ports.run_background();
-    assert_eq!(stage.ports.store().get(Record::Health), None);
+    assert_eq!(stage.ports.store().get(StoreKey::Health), None);
     let lines = stage.ports.log_lines().join("\n");
     assert!(lines.contains("retried once"), "{lines}");
 }
@@ -106,5 +106,5 @@ fn forty_requests_never_fail() {
         stage.ports.advance_ms(100);
     }
     stage.ports.run_background();
-    assert_eq!(stage.ports.store().get(Record::Health), None);
+    assert_eq!(stage.ports.store().get(StoreKey::Health), None);
 }

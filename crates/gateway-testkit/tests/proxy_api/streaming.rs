@@ -350,8 +350,8 @@ fn comments_alone_are_neither_an_answer_nor_a_first_byte() {
 }
 
 /// A channel with 10 s to the first byte and a long time between two pieces.
-fn channel_of(name: &str) -> gateway_core::config::model::Channel {
-    gateway_core::config::model::Channel {
+fn channel_of(name: &str) -> gateway_core::config::model::ChannelConfig {
+    gateway_core::config::model::ChannelConfig {
         first_byte_timeout_ms: 10_000,
         idle_timeout_ms: 300_000,
         ..channel(name, 1)

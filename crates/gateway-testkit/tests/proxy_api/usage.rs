@@ -1,7 +1,7 @@
 //! Usage: asked for where the client did not, kept back from those who did not ask, told to the log.
 
 use bytes::Bytes;
-use gateway_core::config::model::{Channel, Provider};
+use gateway_core::config::model::{ChannelConfig, Provider};
 use gateway_core::ports::SendErrorKind;
 use gateway_testkit::fakes::{FakeReply, block_on};
 use http_body_util::{BodyExt as _, Full};
@@ -25,7 +25,7 @@ fn stream() -> FakeReply {
 }
 
 /// What the upstream was sent, and what the client got.
-fn exchange(channel: Channel, path: &str, body: &str) -> (String, String) {
+fn exchange(channel: ChannelConfig, path: &str, body: &str) -> (String, String) {
     let stage = Stage::new(vec![channel]);
     stage.upstream(|_| stream());
     let answer = stage.send(post(path, body));
@@ -66,15 +66,15 @@ fn the_usage_is_asked_for_in_place_and_its_chunk_is_kept_back() {
 
 #[test]
 fn it_is_not_asked_for_where_that_makes_no_sense() {
-    let without = Channel {
+    let without = ChannelConfig {
         stream_usage: false,
         ..channel("a", 1)
     };
-    let dropping = Channel {
+    let dropping = ChannelConfig {
         drop_params: vec!["stream_options".to_owned()],
         ..channel("a", 1)
     };
-    let anthropic = Channel {
+    let anthropic = ChannelConfig {
         provider: Provider::Anthropic,
         ..channel("a", 1)
     };

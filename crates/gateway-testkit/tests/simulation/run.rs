@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::{self, Either};
-use gateway_core::ports::Record;
+use gateway_core::ports::StoreKey;
 use gateway_core::proxy::{self, Gateway};
 use gateway_core::reply::{Reply, ReplyBody};
 use gateway_testkit::fakes::START;
@@ -44,7 +44,7 @@ pub fn run(world: &Rc<World>) -> Result<History, String> {
     let sim = Sim::seeded(world.seed);
     let chance = Chance::seeded(world.seed ^ 0x5eed);
     let document = serde_json::to_vec(&world.document()).unwrap();
-    sim.store().put(Record::Config, document);
+    sim.store().put(StoreKey::Config, document);
     let asked = Asked::default();
     let mut upstreams = Upstreams::new(Rc::clone(world), chance.fork());
     let calls = Rc::clone(&asked);
@@ -95,7 +95,7 @@ fn history(day: &Day, asked: &[(Seen, Meant)]) -> History {
     let writes = day.sim.store().writes();
     let (health, other): (Vec<_>, Vec<_>) = writes
         .iter()
-        .partition(|write| write.record == Record::Health);
+        .partition(|write| write.record == StoreKey::Health);
     History {
         requests,
         calls,

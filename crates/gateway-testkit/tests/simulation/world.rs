@@ -4,8 +4,7 @@
 use std::collections::BTreeMap;
 
 use gateway_core::config::model::{
-    Channel as ChannelConfig, ClientKey, Document, Limits, Provider, Settings, StoredSecret,
-    UpstreamKey,
+    ChannelConfig, ClientKey, Document, KeyLimits, Provider, Settings, StoredSecret, UpstreamKey,
 };
 use gateway_core::ids;
 use gateway_core::secret::Secret;
@@ -194,7 +193,7 @@ impl World {
                 enabled: true,
                 models: Vec::new(),
                 expires_at: None,
-                limits: Limits::default(),
+                limits: KeyLimits::default(),
                 created_at: Timestamp(0),
             }],
             settings: Settings {

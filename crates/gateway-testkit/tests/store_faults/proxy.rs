@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use gateway_core::config::model::{Channel, ClientKey, Document, Limits, Provider};
+use gateway_core::config::model::{ChannelConfig, ClientKey, Document, KeyLimits, Provider};
 use gateway_core::config::startup;
 use gateway_core::ids;
-use gateway_core::ports::{Record, SendErrorKind};
+use gateway_core::ports::{SendErrorKind, StoreKey};
 use gateway_core::proxy::{self, Gateway};
 use gateway_core::units::Timestamp;
 use gateway_testkit::fakes::read_body;
@@ -34,7 +34,7 @@ struct Answer {
 
 /// One channel without credentials for every model, one client key.
 fn document() -> Document {
-    let channel = Channel {
+    let channel = ChannelConfig {
         id: "ch_a".to_owned(),
         name: "a".to_owned(),
         enabled: true,
@@ -65,7 +65,7 @@ fn document() -> Document {
         enabled: true,
         models: Vec::new(),
         expires_at: None,
-        limits: Limits::default(),
+        limits: KeyLimits::default(),
         created_at: Timestamp(0),
     };
     let mut document = Document {
@@ -82,7 +82,7 @@ impl Stage {
     fn new() -> Self {
         let sim = Sim::seeded(1);
         let document = serde_json::to_vec(&document()).unwrap();
-        sim.store().put(Record::Config, document);
+        sim.store().put(StoreKey::Config, document);
         sim.upstream().script(|_| {
             SimReply::json(200, r#"{"choices":[{"finish_reason":"stop"}]}"#).thinking(10)
         });
@@ -182,7 +182,7 @@ fn with_a_copy_requests_wait_once_and_then_not_at_all() {
     stage.heal();
     stage.wait_ms(10_000);
     let empty = serde_json::to_vec(&Document::default()).unwrap();
-    stage.sim.store().put(Record::Config, empty);
+    stage.sim.store().put(StoreKey::Config, empty);
     stage.wait_ms(2_000);
     assert_eq!(stage.ask().status, 401, "the change is in force");
 }

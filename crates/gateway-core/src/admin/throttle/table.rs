@@ -68,7 +68,7 @@ impl Bucket {
 
 /// One attempt to log in.
 #[derive(Clone, Copy, Debug)]
-pub struct Attempt<'a> {
+pub struct LoginAttempt<'a> {
     /// From where.
     pub address: &'a str,
     /// With what: tells passwords apart, mostly.
@@ -96,31 +96,31 @@ pub enum Verdict {
 
 /// An appointment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Place {
+struct Appointment {
     address: String,
     guess: u16,
     rank: u32,
     at: Timestamp,
 }
 
-impl Place {
-    fn is_of(&self, attempt: Attempt<'_>) -> bool {
+impl Appointment {
+    fn is_of(&self, attempt: LoginAttempt<'_>) -> bool {
         self.address == attempt.address && self.guess == attempt.guess
     }
 }
 
 /// The stored record of strangers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Table {
+pub struct FailureTable {
     #[serde(default)]
     overall_full_at: Timestamp,
     #[serde(default)]
     full_at: BTreeMap<String, Timestamp>,
     #[serde(default)]
-    places: Vec<Place>,
+    places: Vec<Appointment>,
 }
 
-impl Table {
+impl FailureTable {
     /// A damaged table counts as empty; it is replaced by the next attempt.
     pub fn parse(stored: Option<&[u8]>) -> Self {
         parse(stored)
@@ -132,7 +132,7 @@ impl Table {
     }
 
     /// Decides on an attempt, and counts it as failed if it is to be checked.
-    pub fn judge(&mut self, attempt: Attempt<'_>, now: Timestamp) -> Verdict {
+    pub fn judge(&mut self, attempt: LoginAttempt<'_>, now: Timestamp) -> Verdict {
         self.forget_old(now);
         let own_place = self.places.iter().position(|place| place.is_of(attempt));
         if let Some((index, at)) =
@@ -161,7 +161,7 @@ impl Table {
     /// Gives the attempt a place at `at`, if it may have one.
     fn appoint(
         &mut self,
-        attempt: Attempt<'_>,
+        attempt: LoginAttempt<'_>,
         at: Timestamp,
         is_attack: bool,
         now: Timestamp,
@@ -180,7 +180,7 @@ impl Table {
                 wait_ms: self.next_vacancy_ms(Some(attempt.address), now),
             };
         }
-        let place = |at| Place {
+        let place = |at| Appointment {
             address: attempt.address.to_owned(),
             guess: attempt.guess,
             rank: attempt.rank,

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::table::{Attempt, Devices, MAX_PLACES, Table, Verdict};
+use super::table::{Devices, FailureTable, LoginAttempt, MAX_PLACES, Verdict};
 use crate::units::Timestamp;
 
 const START: u64 = 1_795_305_600_000;
@@ -17,11 +17,11 @@ fn mixed(number: u64) -> u64 {
     mixed ^ (mixed >> 32)
 }
 
-fn attempt(address: &str, guess: u16, now: u64) -> Attempt<'_> {
+fn attempt(address: &str, guess: u16, now: u64) -> LoginAttempt<'_> {
     let name = address.bytes().fold(now / 600_000, |sum, byte| {
         mixed(sum.wrapping_mul(257).wrapping_add(u64::from(byte)))
     });
-    Attempt {
+    LoginAttempt {
         address,
         guess,
         rank: u32::try_from(name >> 32).unwrap(),
@@ -30,7 +30,7 @@ fn attempt(address: &str, guess: u16, now: u64) -> Attempt<'_> {
 
 /// Attackers who never pause.
 struct Flood {
-    table: Table,
+    table: FailureTable,
     addresses: Vec<String>,
     /// Different passwords that each address tries.
     guesses: u64,
@@ -44,7 +44,7 @@ struct Flood {
 impl Flood {
     fn new(addresses: u64, guesses: u64, pause_ms: u64) -> Self {
         Self {
-            table: Table::default(),
+            table: FailureTable::default(),
             addresses: (0..addresses)
                 .map(|number| format!("stranger {number}"))
                 .collect(),
@@ -178,7 +178,7 @@ fn more_attackers_than_places_only_stretch_the_wait() {
 
 #[test]
 fn an_appointment_is_exact_and_belongs_to_the_password() {
-    let mut table = Table::default();
+    let mut table = FailureTable::default();
     for guess in 0..5 {
         let verdict = table.judge(attempt("a", guess, START), Timestamp(START));
         assert_eq!(verdict, Verdict::Check);
@@ -200,7 +200,7 @@ fn the_record_stays_small() {
         let size = flood.table.bytes().len();
         assert!(size <= MAX_PLACES * 240, "{size} bytes");
     }
-    let mut table = Table::parse(Some(&flood.table.bytes()));
+    let mut table = FailureTable::parse(Some(&flood.table.bytes()));
     assert_eq!(table, flood.table);
     let later = Timestamp(flood.now + 20 * 60_000);
     assert_eq!(table.judge(attempt("x", 1, later.0), later), Verdict::Check);

@@ -8,9 +8,9 @@ use super::*;
 
 const UNREACHABLE: Failure = Failure::Unreachable(SendErrorKind::Connect);
 
-fn turns(list: &[(usize, usize, usize)]) -> Vec<Turn> {
+fn turns(list: &[(usize, usize, usize)]) -> Vec<PlannedChannel> {
     list.iter()
-        .map(|&(channel, count, start)| Turn {
+        .map(|&(channel, count, start)| PlannedChannel {
             channel,
             keys: KeyOrder::Rotation { count, start },
         })
@@ -21,10 +21,10 @@ fn ready(_: Candidate) -> Phase {
     Phase::Ready
 }
 
-fn cooling(until: u64, is_stated: bool) -> Phase {
+fn cooling(until: u64, has_retry_after: bool) -> Phase {
     Phase::Cooling {
         until: Timestamp(until),
-        is_stated,
+        has_retry_after,
     }
 }
 
@@ -66,7 +66,7 @@ fn a_broken_key_goes_on_with_the_next_key_then_the_next_channel() {
 
 #[test]
 fn keys_in_a_fixed_order_are_taken_in_it() {
-    let turn = Turn {
+    let turn = PlannedChannel {
         channel: 1,
         keys: KeyOrder::Fixed(vec![2, 0, 1]),
     };
@@ -151,7 +151,7 @@ fn of_the_keys_that_must_wait_only_the_first_to_end_is_called() {
         plan.failed(next.candidate, Failure::Throttled);
     }
     assert_eq!(keys, [2, 1]);
-    assert_eq!(plan.spared(), Some(Timestamp(700)));
+    assert_eq!(plan.retry_at(), Some(Timestamp(700)));
 }
 
 #[test]
@@ -256,7 +256,7 @@ proptest! {
         let list: Vec<(usize, usize, usize)> =
             sizes.iter().enumerate().map(|(channel, &(keys, start))| (channel, keys, start)).collect();
         let phase = |candidate: Candidate| phases[(candidate.channel * 5 + candidate.key) % phases.len()];
-        let is_stated = |candidate| matches!(phase(candidate), Phase::Cooling { is_stated: true, .. });
+        let has_retry_after = |candidate| matches!(phase(candidate), Phase::Cooling { has_retry_after: true, .. });
         let mut given = failures.iter().copied();
         let mut gone = HashSet::new();
         let mut plan = Plan::new(turns(&list), 100);
@@ -271,12 +271,12 @@ proptest! {
         }
         let unique: HashSet<_> = tried.iter().copied().collect();
         prop_assert_eq!(unique.len(), tried.len(), "no pair twice");
-        prop_assert!(tried.iter().filter(|candidate| is_stated(**candidate)).count() <= 1);
+        prop_assert!(tried.iter().filter(|candidate| has_retry_after(**candidate)).count() <= 1);
         for (channel, keys, _) in list {
             for key in 0..keys {
                 let candidate = Candidate { channel, key };
                 prop_assert!(
-                    unique.contains(&candidate) || gone.contains(&channel) || is_stated(candidate),
+                    unique.contains(&candidate) || gone.contains(&channel) || has_retry_after(candidate),
                     "{candidate:?} was forgotten"
                 );
             }

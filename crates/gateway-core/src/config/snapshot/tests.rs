@@ -6,14 +6,14 @@ use crate::secret::Secret;
 use crate::units::Timestamp;
 
 /// A channel with two keys that serves every model.
-pub fn channel(name: &str) -> model::Channel {
+pub fn channel(name: &str) -> model::ChannelConfig {
     let key = |number: u8| UpstreamKey {
         id: format!("uk_{name}{number}"),
         secret: StoredSecret::Clear(Secret::new(format!("secret-{name}-{number}"))),
         hint: "…".to_owned(),
         enabled: true,
     };
-    model::Channel {
+    model::ChannelConfig {
         id: format!("ch_{name}"),
         name: name.to_owned(),
         enabled: true,
@@ -38,7 +38,7 @@ pub fn channel(name: &str) -> model::Channel {
     }
 }
 
-fn build(channels: Vec<model::Channel>) -> Snapshot {
+fn build(channels: Vec<model::ChannelConfig>) -> Snapshot {
     Snapshot::build(
         Document {
             channels,

@@ -12,7 +12,7 @@ use url::Url;
 
 use super::{MAX_MODEL_CHARS, MAX_MODELS, MAX_NAME_CHARS, Problems, join, price, upstream_key};
 use crate::config::base_url;
-use crate::config::model::{Azure, Channel, Prices, Provider};
+use crate::config::model::{Azure, ChannelConfig, Prices, Provider};
 use crate::secret::Secret;
 use crate::units::Timestamp;
 
@@ -149,7 +149,7 @@ impl ChannelChange {
     }
 
     /// Changes `channel`, but for its keys, and adds to `problems` what does not fit together in the result.
-    pub fn apply(&self, channel: &mut Channel, problems: &mut Problems) {
+    pub fn apply(&self, channel: &mut ChannelConfig, problems: &mut Problems) {
         set(&mut channel.name, self.name.as_ref());
         set(&mut channel.enabled, self.enabled.as_ref());
         set(&mut channel.provider, self.provider.as_ref());
@@ -189,7 +189,7 @@ impl ChannelChange {
     }
 }
 
-impl Channel {
+impl ChannelConfig {
     /// A channel with every default, made now; its name, URL and id are still empty.
     pub const fn blank(now: Timestamp) -> Self {
         Self {

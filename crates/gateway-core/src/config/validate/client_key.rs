@@ -7,7 +7,7 @@
 use serde_json::Value;
 
 use super::{MAX_MODEL_CHARS, MAX_MODELS, MAX_NAME_CHARS, Problems, join};
-use crate::config::model::{ClientKey, Limits};
+use crate::config::model::{ClientKey, KeyLimits};
 use crate::time_text;
 use crate::units::Timestamp;
 
@@ -90,7 +90,7 @@ impl ClientKeyChange {
         key.enabled = self.enabled.unwrap_or(key.enabled);
         key.expires_at = self.expires_at.unwrap_or(key.expires_at);
         let old = key.limits;
-        key.limits = Limits {
+        key.limits = KeyLimits {
             requests_per_minute: self.requests_per_minute.unwrap_or(old.requests_per_minute),
             tokens_per_minute: self.tokens_per_minute.unwrap_or(old.tokens_per_minute),
             tokens_per_day: self.tokens_per_day.unwrap_or(old.tokens_per_day),

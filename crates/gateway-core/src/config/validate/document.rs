@@ -10,7 +10,7 @@ use super::{
     ChannelChange, ClientKeyChange, MAX_CHANNELS, MAX_CLIENT_KEYS, MAX_NAME_CHARS, Problems, join,
     settings,
 };
-use crate::config::model::{Channel, ClientKey, DOCUMENT_VERSION, Limits, Settings};
+use crate::config::model::{ChannelConfig, ClientKey, DOCUMENT_VERSION, KeyLimits, Settings};
 use crate::ids;
 use crate::secret::Secret;
 use crate::time_text;
@@ -37,7 +37,7 @@ pub struct DocumentDraft {
 #[derive(Clone, Debug)]
 pub struct ChannelDraft {
     /// The channel without its keys.
-    pub channel: Channel,
+    pub channel: ChannelConfig,
     /// Its keys as they were brought.
     pub keys: Vec<KeyDraft>,
 }
@@ -124,7 +124,7 @@ fn channel(
     problems: &mut Problems,
 ) -> Option<ChannelDraft> {
     let members = problems.object("", value)?;
-    let mut channel = Channel::blank(now);
+    let mut channel = ChannelConfig::blank(now);
     let mut keys = Vec::new();
     let mut rest = Map::new();
     for (name, value) in members {
@@ -247,7 +247,7 @@ fn client_key(
         enabled: true,
         models: Vec::new(),
         expires_at: None,
-        limits: Limits::default(),
+        limits: KeyLimits::default(),
         created_at: now,
     };
     let mut rest = Map::new();

@@ -1,4 +1,4 @@
-//! The rules of price tables. Owns their ranges; what a request costs is [`crate::usage::price`]'s.
+//! The rules of price tables. Owns their ranges; what a request costs is [`crate::ledger::price`]'s.
 
 use serde_json::Value;
 

@@ -4,11 +4,11 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{ChannelChange, ClientKeyChange, Problems};
-use crate::config::model::{Channel, Provider};
+use crate::config::model::{ChannelConfig, Provider};
 use crate::units::Timestamp;
 
 /// What becomes of a new channel with these members; or the paths of what is wrong with them.
-fn channel(members: &Value) -> Result<Channel, Vec<String>> {
+fn channel(members: &Value) -> Result<ChannelConfig, Vec<String>> {
     let mut body = json!({"name": "x", "base_url": "https://h", "keys": []});
     for (name, value) in members.as_object().unwrap() {
         body[name] = value.clone();
@@ -16,7 +16,7 @@ fn channel(members: &Value) -> Result<Channel, Vec<String>> {
     let mut problems = Problems::default();
     let change = ChannelChange::read(&body, &mut problems);
     change.require_all(&mut problems);
-    let mut channel = Channel::blank(Timestamp(0));
+    let mut channel = ChannelConfig::blank(Timestamp(0));
     change.apply(&mut channel, &mut problems);
     let paths: Vec<String> = problems
         .list()

@@ -7,17 +7,17 @@ use brotli_decompressor::{
     Allocator, BrotliDecompressStream, BrotliResult, BrotliState, SliceWrapper as _, StandardAlloc,
 };
 
-use super::{Damaged, Stage, Step};
+use super::{Damaged, DecodeStep, Stage};
 
 pub const NAME: &str = "br";
 /// The usual allocator, and how much of it is in use: a window has up to 16 MiB, if the stream says so.
 #[derive(Clone, Default)]
-struct Counted {
+struct CountingAllocator {
     allocator: StandardAlloc,
     bytes: Rc<Cell<usize>>,
 }
 
-impl<T: Clone + Default> Allocator<T> for Counted {
+impl<T: Clone + Default> Allocator<T> for CountingAllocator {
     type AllocatedMemory = <StandardAlloc as Allocator<T>>::AllocatedMemory;
 
     fn alloc_cell(&mut self, length: usize) -> Self::AllocatedMemory {
@@ -33,11 +33,11 @@ impl<T: Clone + Default> Allocator<T> for Counted {
     }
 }
 
-type State = BrotliState<Counted, Counted, Counted>;
+type DecoderState = BrotliState<CountingAllocator, CountingAllocator, CountingAllocator>;
 
 /// A brotli stream.
 pub struct Brotli {
-    state: State,
+    state: DecoderState,
     bytes: Rc<Cell<usize>>,
     total: usize,
     is_whole: bool,
@@ -46,7 +46,7 @@ pub struct Brotli {
 impl Brotli {
     /// At the beginning of a stream.
     pub fn new() -> Self {
-        let allocator = Counted::default();
+        let allocator = CountingAllocator::default();
         Self {
             bytes: Rc::clone(&allocator.bytes),
             state: BrotliState::new_strict(allocator.clone(), allocator.clone(), allocator),
@@ -57,15 +57,15 @@ impl Brotli {
 }
 
 impl Stage for Brotli {
-    fn decode(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, Damaged> {
+    fn decode(&mut self, input: &[u8], output: &mut [u8]) -> Result<DecodeStep, Damaged> {
         if self.is_whole {
-            return Ok(Step {
+            return Ok(DecodeStep {
                 read: input.len(),
                 written: 0,
             });
         }
         let (mut unread, mut room) = (input.len(), output.len());
-        let mut step = Step::default();
+        let mut step = DecodeStep::default();
         let result = BrotliDecompressStream(
             &mut unread,
             &mut step.read,

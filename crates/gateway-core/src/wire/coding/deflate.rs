@@ -3,7 +3,7 @@
 
 use flate2::{Crc, Decompress, FlushDecompress, Status};
 
-use super::{Damaged, Stage, Step};
+use super::{Damaged, DecodeStep, Stage};
 
 pub const NAME: &str = "deflate";
 pub const GZIP: &str = "gzip";
@@ -15,12 +15,12 @@ fn inflate(
     decoder: &mut Decompress,
     input: &[u8],
     output: &mut [u8],
-) -> Result<(Step, bool), Damaged> {
+) -> Result<(DecodeStep, bool), Damaged> {
     let (read, written) = (decoder.total_in(), decoder.total_out());
     let status = decoder
         .decompress(input, output, FlushDecompress::None)
         .map_err(|_| Damaged)?;
-    let step = Step {
+    let step = DecodeStep {
         read: difference(decoder.total_in(), read),
         written: difference(decoder.total_out(), written),
     };
@@ -32,8 +32,8 @@ fn difference(later: u64, earlier: u64) -> usize {
     usize::try_from(later.saturating_sub(earlier)).unwrap_or_default()
 }
 
-const fn skip(input: &[u8]) -> Step {
-    Step {
+const fn skip(input: &[u8]) -> DecodeStep {
+    DecodeStep {
         read: input.len(),
         written: 0,
     }
@@ -48,7 +48,7 @@ pub struct Deflate {
 }
 
 impl Stage for Deflate {
-    fn decode(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, Damaged> {
+    fn decode(&mut self, input: &[u8], output: &mut [u8]) -> Result<DecodeStep, Damaged> {
         if self.is_whole {
             return Ok(skip(input));
         }
@@ -60,7 +60,7 @@ impl Stage for Deflate {
                 self.decoder
                     .insert(Decompress::new(is_deflate && has_check))
             }
-            (None, _) => return Ok(Step::default()),
+            (None, _) => return Ok(DecodeStep::default()),
         };
         let (step, is_whole) = inflate(decoder, input, output)?;
         self.is_whole = is_whole;
@@ -78,7 +78,7 @@ impl Stage for Deflate {
 
 /// Where in a gzip file it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum GzipPart {
     /// Among the first ten bytes of a member, of which so many came.
     Head(usize),
     /// In the length of the extra field.
@@ -103,7 +103,7 @@ const HEAD_CHECK: u8 = 2;
 
 /// Gzip, of one or several members.
 pub struct Gzip {
-    place: Place,
+    place: GzipPart,
     /// Parts of the header that are still to come.
     flags: u8,
     /// Bytes of the part at hand.
@@ -116,7 +116,7 @@ pub struct Gzip {
 impl Default for Gzip {
     fn default() -> Self {
         Self {
-            place: Place::Head(0),
+            place: GzipPart::Head(0),
             flags: 0,
             bytes: [0; 10],
             decoder: Decompress::new(false),
@@ -128,12 +128,12 @@ impl Default for Gzip {
 
 impl Gzip {
     /// The place of the next part of the header.
-    fn after_head(&mut self) -> Place {
+    fn after_head(&mut self) -> GzipPart {
         for (flag, place) in [
-            (EXTRA, Place::ExtraLength(0)),
-            (NAMED, Place::Text),
-            (COMMENT, Place::Text),
-            (HEAD_CHECK, Place::HeadCheck(0)),
+            (EXTRA, GzipPart::ExtraLength(0)),
+            (NAMED, GzipPart::Text),
+            (COMMENT, GzipPart::Text),
+            (HEAD_CHECK, GzipPart::HeadCheck(0)),
         ] {
             if self.flags & flag != 0 {
                 self.flags &= !flag;
@@ -142,42 +142,42 @@ impl Gzip {
         }
         self.decoder.reset(false);
         self.crc.reset();
-        Place::Data
+        GzipPart::Data
     }
 
     /// One byte of anything but the data.
-    fn take(&mut self, byte: u8) -> Result<Place, Damaged> {
+    fn take(&mut self, byte: u8) -> Result<GzipPart, Damaged> {
         Ok(match self.place {
-            Place::Head(at) => match (at, byte) {
-                (0, 0x1f) | (1, 0x8b) | (2, 8) | (4..9, _) => Place::Head(at + 1),
+            GzipPart::Head(at) => match (at, byte) {
+                (0, 0x1f) | (1, 0x8b) | (2, 8) | (4..9, _) => GzipPart::Head(at + 1),
                 (3, flags) => {
                     self.flags = flags;
-                    Place::Head(4)
+                    GzipPart::Head(4)
                 }
                 (9, _) => self.after_head(),
                 // Padding, or whatever else stands after the last member.
-                _ if self.members > 0 => Place::Ended,
+                _ if self.members > 0 => GzipPart::Ended,
                 _ => return Err(Damaged),
             },
-            Place::ExtraLength(at) => {
+            GzipPart::ExtraLength(at) => {
                 self.bytes[at] = byte;
                 let length = usize::from(u16::from_le_bytes([self.bytes[0], byte]));
                 match (at, length) {
-                    (0, _) => Place::ExtraLength(1),
+                    (0, _) => GzipPart::ExtraLength(1),
                     (_, 0) => self.after_head(),
-                    (_, length) => Place::Extra(length),
+                    (_, length) => GzipPart::Extra(length),
                 }
             }
-            Place::Extra(1) => self.after_head(),
-            Place::Extra(left) => Place::Extra(left - 1),
-            Place::Text if byte == 0 => self.after_head(),
-            Place::Text => Place::Text,
-            Place::HeadCheck(0) => Place::HeadCheck(1),
-            Place::HeadCheck(_) => self.after_head(),
-            Place::Check(at) => {
+            GzipPart::Extra(1) => self.after_head(),
+            GzipPart::Extra(left) => GzipPart::Extra(left - 1),
+            GzipPart::Text if byte == 0 => self.after_head(),
+            GzipPart::Text => GzipPart::Text,
+            GzipPart::HeadCheck(0) => GzipPart::HeadCheck(1),
+            GzipPart::HeadCheck(_) => self.after_head(),
+            GzipPart::Check(at) => {
                 self.bytes[at] = byte;
                 if at < 7 {
-                    return Ok(Place::Check(at + 1));
+                    return Ok(GzipPart::Check(at + 1));
                 }
                 // The checksum of the data, then its length.
                 let sums = [self.crc.sum(), self.crc.amount()].map(u32::to_le_bytes);
@@ -185,36 +185,36 @@ impl Gzip {
                     return Err(Damaged);
                 }
                 self.members += 1;
-                Place::Head(0)
+                GzipPart::Head(0)
             }
-            place @ (Place::Data | Place::Ended) => place,
+            place @ (GzipPart::Data | GzipPart::Ended) => place,
         })
     }
 }
 
 impl Stage for Gzip {
-    fn decode(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, Damaged> {
+    fn decode(&mut self, input: &[u8], output: &mut [u8]) -> Result<DecodeStep, Damaged> {
         let mut read = 0;
         for byte in input {
             match self.place {
-                Place::Ended => return Ok(skip(input)),
-                Place::Data => break,
+                GzipPart::Ended => return Ok(skip(input)),
+                GzipPart::Data => break,
                 _ => {}
             }
             self.place = self.take(*byte)?;
             read += 1;
         }
-        if self.place != Place::Data {
-            return Ok(Step { read, written: 0 });
+        if self.place != GzipPart::Data {
+            return Ok(DecodeStep { read, written: 0 });
         }
         let rest = input.get(read..).unwrap_or_default();
         let (step, is_whole) = inflate(&mut self.decoder, rest, output)?;
         self.crc
             .update(output.get(..step.written).unwrap_or_default());
         if is_whole {
-            self.place = Place::Check(0);
+            self.place = GzipPart::Check(0);
         }
-        Ok(Step {
+        Ok(DecodeStep {
             read: read + step.read,
             written: step.written,
         })
@@ -225,6 +225,6 @@ impl Stage for Gzip {
     }
 
     fn is_whole(&self) -> bool {
-        self.members > 0 && matches!(self.place, Place::Head(_) | Place::Ended)
+        self.members > 0 && matches!(self.place, GzipPart::Head(_) | GzipPart::Ended)
     }
 }

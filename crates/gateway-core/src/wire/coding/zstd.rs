@@ -8,7 +8,7 @@ mod fse;
 mod huffman;
 
 use self::block::{BlockDecoder, MAX_BLOCK_BYTES};
-use super::{Damaged, Stage, Step};
+use super::{Damaged, DecodeStep, Stage};
 
 pub const NAME: &str = "zstd";
 const MAX_WINDOW_BYTES: usize = 8 << 20;
@@ -23,7 +23,7 @@ const SKIPPABLE: u32 = 0x0184_d2a5;
 
 /// What the next bytes are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
+enum FramePart {
     Magic,
     /// The length of a frame that is skipped.
     SkipLength,
@@ -44,7 +44,7 @@ enum Part {
 
 /// A zstd stream: one frame or several.
 pub struct Zstd {
-    part: Part,
+    part: FramePart,
     /// Bytes of the part at hand.
     pending: Vec<u8>,
     needed: usize,
@@ -60,7 +60,7 @@ pub struct Zstd {
 impl Default for Zstd {
     fn default() -> Self {
         Self {
-            part: Part::Magic,
+            part: FramePart::Magic,
             pending: Vec::new(),
             needed: 4,
             frames: 0,
@@ -74,7 +74,7 @@ impl Default for Zstd {
 }
 
 impl Zstd {
-    const fn next(&mut self, part: Part, needed: usize) {
+    const fn next(&mut self, part: FramePart, needed: usize) {
         self.part = part;
         self.needed = needed;
     }
@@ -82,23 +82,23 @@ impl Zstd {
     /// Takes in a part that is complete.
     fn take(&mut self, bytes: &[u8]) -> Result<(), Damaged> {
         match self.part {
-            Part::Magic => match little_endian(bytes) {
-                magic if magic == u64::from(MAGIC) => self.next(Part::Descriptor, 1),
-                magic if magic >> 4 == u64::from(SKIPPABLE) => self.next(Part::SkipLength, 4),
-                _ if self.frames > 0 => self.next(Part::Ended, 0),
+            FramePart::Magic => match little_endian(bytes) {
+                magic if magic == u64::from(MAGIC) => self.next(FramePart::Descriptor, 1),
+                magic if magic >> 4 == u64::from(SKIPPABLE) => self.next(FramePart::SkipLength, 4),
+                _ if self.frames > 0 => self.next(FramePart::Ended, 0),
                 _ => return Err(Damaged),
             },
-            Part::SkipLength => {
+            FramePart::SkipLength => {
                 let length = usize::try_from(little_endian(bytes)).map_err(|_| Damaged)?;
                 self.frames += 1;
-                self.next(Part::Skip(length), 0);
+                self.next(FramePart::Skip(length), 0);
             }
-            Part::Descriptor => {
+            FramePart::Descriptor => {
                 let descriptor = bytes.first().copied().unwrap_or_default();
-                self.next(Part::Header(descriptor), header_length(descriptor));
+                self.next(FramePart::Header(descriptor), header_length(descriptor));
             }
-            Part::Header(descriptor) => self.header(descriptor, bytes)?,
-            Part::BlockHeader => {
+            FramePart::Header(descriptor) => self.header(descriptor, bytes)?,
+            FramePart::BlockHeader => {
                 let header = little_endian(bytes);
                 let size = usize::try_from(header >> 3).map_err(|_| Damaged)?;
                 let kind = u8::try_from(header >> 1 & 3).map_err(|_| Damaged)?;
@@ -108,7 +108,7 @@ impl Zstd {
                 let needed = if kind == 1 { 1 } else { size };
                 let is_last = header & 1 == 1;
                 self.next(
-                    Part::Block {
+                    FramePart::Block {
                         kind,
                         size,
                         is_last,
@@ -116,7 +116,7 @@ impl Zstd {
                     needed,
                 );
             }
-            Part::Block {
+            FramePart::Block {
                 kind,
                 size,
                 is_last,
@@ -129,20 +129,20 @@ impl Zstd {
                     _ => return Err(Damaged),
                 }
                 match (is_last, self.has_checksum) {
-                    (false, _) => self.next(Part::BlockHeader, 3),
-                    (true, true) => self.next(Part::Checksum, 4),
+                    (false, _) => self.next(FramePart::BlockHeader, 3),
+                    (true, true) => self.next(FramePart::Checksum, 4),
                     (true, false) => self.end_frame(),
                 }
             }
-            Part::Checksum => self.end_frame(),
-            Part::Skip(_) | Part::Ended => {}
+            FramePart::Checksum => self.end_frame(),
+            FramePart::Skip(_) | FramePart::Ended => {}
         }
         Ok(())
     }
 
     const fn end_frame(&mut self) {
         self.frames += 1;
-        self.next(Part::Magic, 4);
+        self.next(FramePart::Magic, 4);
     }
 
     /// The frame's header after its descriptor: window, dictionary, length of the content.
@@ -168,7 +168,7 @@ impl Zstd {
         self.history.clear();
         self.given = 0;
         self.block = BlockDecoder::default();
-        self.next(Part::BlockHeader, 3);
+        self.next(FramePart::BlockHeader, 3);
         Ok(())
     }
 
@@ -183,13 +183,13 @@ impl Zstd {
     /// Takes as much of `input` as the part at hand needs, without a copy where all of it is there.
     fn consume(&mut self, input: &[u8]) -> Result<usize, Damaged> {
         match self.part {
-            Part::Ended => return Ok(input.len()),
-            Part::Skip(left) => {
+            FramePart::Ended => return Ok(input.len()),
+            FramePart::Skip(left) => {
                 let skipped = left.min(input.len());
                 if skipped == left {
-                    self.next(Part::Magic, 4);
+                    self.next(FramePart::Magic, 4);
                 } else {
-                    self.part = Part::Skip(left - skipped);
+                    self.part = FramePart::Skip(left - skipped);
                 }
                 return Ok(skipped);
             }
@@ -217,15 +217,15 @@ impl Zstd {
     /// Whether the part at hand needs no more input.
     const fn is_ready(&self) -> bool {
         match self.part {
-            Part::Skip(left) => left == 0,
-            Part::Ended => false,
+            FramePart::Skip(left) => left == 0,
+            FramePart::Ended => false,
             _ => self.needed == 0,
         }
     }
 }
 
 impl Stage for Zstd {
-    fn decode(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, Damaged> {
+    fn decode(&mut self, input: &[u8], output: &mut [u8]) -> Result<DecodeStep, Damaged> {
         let mut read = 0;
         loop {
             let ready = self.history.get(self.given..).unwrap_or_default();
@@ -236,11 +236,11 @@ impl Stage for Zstd {
                     place.copy_from_slice(now);
                 }
                 self.given += written;
-                return Ok(Step { read, written });
+                return Ok(DecodeStep { read, written });
             }
             let rest = input.get(read..).unwrap_or_default();
             if rest.is_empty() && !self.is_ready() {
-                return Ok(Step { read, written: 0 });
+                return Ok(DecodeStep { read, written: 0 });
             }
             read += self.consume(rest)?;
         }
@@ -251,8 +251,8 @@ impl Stage for Zstd {
     }
 
     fn is_whole(&self) -> bool {
-        let between = self.part == Part::Magic && self.pending.is_empty();
-        self.frames > 0 && (between || self.part == Part::Ended)
+        let between = self.part == FramePart::Magic && self.pending.is_empty();
+        self.frames > 0 && (between || self.part == FramePart::Ended)
     }
 }
 

@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 
 use bytes::Bytes;
 
-use super::Progress;
-use super::gathered::{Budget, Object, Texts};
+use super::AssemblyProgress;
+use super::gathered::{Budget, GrowingObject, Texts};
 use crate::wire::grammar::Grammar;
-use crate::wire::walk::{self, Step, Unfit};
+use crate::wire::walk::{self, Unfit, WalkStep};
 
 /// More choices than any upstream gives (OpenAI: 128).
 const MAX_CHOICES: usize = 128;
@@ -19,17 +19,17 @@ pub struct Completions {
     grammar: Grammar,
     budget: Budget,
     /// Members of the answer but its choices and its usage.
-    top: Object,
+    top: GrowingObject,
     usage: Option<String>,
-    choices: Vec<(u64, Choice)>,
+    choices: Vec<(u64, CompletionChoice)>,
     is_done: bool,
 }
 
 #[derive(Debug, Default)]
-struct Choice {
-    message: Object,
+struct CompletionChoice {
+    message: GrowingObject,
     /// Members beside the message and the finish reason; of completions also the text.
-    rest: Object,
+    rest: GrowingObject,
     /// JSON text.
     finish_reason: Option<String>,
 }
@@ -47,7 +47,7 @@ impl Completions {
         Self {
             grammar,
             budget: Budget::default(),
-            top: Object::default(),
+            top: GrowingObject::default(),
             usage: None,
             choices: Vec::new(),
             is_done: false,
@@ -55,10 +55,10 @@ impl Completions {
     }
 
     /// Takes in one chunk.
-    pub fn push(&mut self, data: &str) -> Result<Progress, Unfit> {
+    pub fn push(&mut self, data: &str) -> Result<AssemblyProgress, Unfit> {
         if data.starts_with("[DONE]") {
             self.is_done = true;
-            return Ok(Progress::Complete);
+            return Ok(AssemblyProgress::Complete);
         }
         let mut chunk = Chunk::default();
         walk::members(data, |name, raw| {
@@ -71,7 +71,7 @@ impl Completions {
         })?;
         // Anything else only keeps the connection open.
         if chunk.choices.is_none() && chunk.usage.is_none() {
-            return Ok(Progress::More);
+            return Ok(AssemblyProgress::More);
         }
         walk::members(data, |name, raw| match &*name {
             "choices" | "usage" | "object" => Ok(()),
@@ -92,10 +92,10 @@ impl Completions {
             }
             _ => {}
         }
-        Ok(Progress::More)
+        Ok(AssemblyProgress::More)
     }
 
-    fn choice(&mut self, place: u64, raw: &str) -> Step {
+    fn choice(&mut self, place: u64, raw: &str) -> WalkStep {
         let mut index = place;
         walk::members(raw, |name, raw| {
             if name == "index" {
@@ -108,7 +108,7 @@ impl Completions {
             Some(known) => known,
             None if self.choices.len() == MAX_CHOICES => return Err(Unfit),
             None => {
-                self.choices.push((index, Choice::default()));
+                self.choices.push((index, CompletionChoice::default()));
                 self.choices.len() - 1
             }
         };
@@ -157,8 +157,8 @@ impl Completions {
     }
 }
 
-impl Choice {
-    fn take_in(&mut self, name: &str, raw: &str, budget: &mut Budget) -> Step {
+impl CompletionChoice {
+    fn take_in(&mut self, name: &str, raw: &str, budget: &mut Budget) -> WalkStep {
         match name {
             "index" => Ok(()),
             "finish_reason" => {
@@ -177,7 +177,7 @@ impl Choice {
             }),
             // Some upstreams say the whole message once more with the last chunk.
             "message" if raw != "null" => {
-                self.message = Object::default();
+                self.message = GrowingObject::default();
                 self.message.join_all(raw, Texts::Continue, budget)
             }
             "text" => self.rest.join(name, raw, Texts::Continue, budget),
@@ -220,7 +220,7 @@ impl Choice {
 }
 
 /// Writes members after others.
-fn write_more(object: &Object, out: &mut String) {
+fn write_more(object: &GrowingObject, out: &mut String) {
     if !object.is_empty() {
         out.push(',');
         object.write_members(out);

@@ -3,7 +3,7 @@
 
 use crate::wire::grammar::MAX_TURNED_BYTES;
 use crate::wire::members::quoted;
-use crate::wire::walk::{self, Step, Unfit, inside};
+use crate::wire::walk::{self, Unfit, WalkStep, inside};
 
 /// More members of one object, or numbered entries of one list, than any real answer has.
 const MAX_PARTS: usize = 128;
@@ -37,7 +37,7 @@ impl Default for Budget {
 
 impl Budget {
     /// Takes `bytes`, or says that the answer is too long.
-    pub fn take(&mut self, bytes: usize) -> Step {
+    pub fn take(&mut self, bytes: usize) -> WalkStep {
         self.0 = self.0.checked_sub(bytes).ok_or(Unfit)?;
         Ok(())
     }
@@ -66,7 +66,7 @@ enum Value {
     Text(String),
     /// What stands between a list's brackets, and a text after it that a list of parts has no element for yet.
     List(String, String),
-    Object(Object),
+    Object(GrowingObject),
     /// A list whose elements come in fragments.
     Numbered(Numbered),
     /// Anything else, as it stands.
@@ -75,20 +75,26 @@ enum Value {
 
 /// An object that grows member by member.
 #[derive(Debug, Default)]
-pub struct Object(Vec<(String, Value)>);
+pub struct GrowingObject(Vec<(String, Value)>);
 
-impl Object {
+impl GrowingObject {
     /// Takes in one member's next fragment.
-    pub fn join(&mut self, name: &str, raw: &str, texts: Texts, budget: &mut Budget) -> Step {
+    pub fn join(&mut self, name: &str, raw: &str, texts: Texts, budget: &mut Budget) -> WalkStep {
         self.join_at(name, raw, texts, budget, 0)
     }
 
     /// Takes in all members of the object `json`.
-    pub fn join_all(&mut self, json: &str, texts: Texts, budget: &mut Budget) -> Step {
+    pub fn join_all(&mut self, json: &str, texts: Texts, budget: &mut Budget) -> WalkStep {
         self.join_all_at(json, texts, budget, 0)
     }
 
-    fn join_all_at(&mut self, json: &str, texts: Texts, budget: &mut Budget, depth: usize) -> Step {
+    fn join_all_at(
+        &mut self,
+        json: &str,
+        texts: Texts,
+        budget: &mut Budget,
+        depth: usize,
+    ) -> WalkStep {
         walk::members(json, |name, raw| {
             self.join_at(&name, raw, texts, budget, depth)
         })
@@ -101,7 +107,7 @@ impl Object {
         texts: Texts,
         budget: &mut Budget,
         depth: usize,
-    ) -> Step {
+    ) -> WalkStep {
         let place = self.0.iter().position(|(other, _)| other == name);
         let Some((_, value)) = place.and_then(|place| self.0.get_mut(place)) else {
             budget.take(name.len() + ENTRY_BYTES)?;
@@ -226,7 +232,7 @@ impl Value {
             }
             Some(b'[') if is_joined => Self::List(elements_of(raw).to_owned(), String::new()),
             Some(b'{') if is_joined && depth < MAX_DEPTH => {
-                let mut object = Object::default();
+                let mut object = GrowingObject::default();
                 object.join_all_at(raw, Texts::ByName, budget, depth + 1)?;
                 return Ok(Self::Object(object));
             }
@@ -274,7 +280,7 @@ fn is_numbered(name: &str) -> bool {
 struct Numbered {
     /// Whether these are calls of tools, which have numbers only in streams.
     are_calls: bool,
-    entries: Vec<(Option<String>, Object)>,
+    entries: Vec<(Option<String>, GrowingObject)>,
 }
 
 impl Numbered {
@@ -285,12 +291,12 @@ impl Numbered {
         }
     }
 
-    fn join(&mut self, list: &str, budget: &mut Budget) -> Step {
+    fn join(&mut self, list: &str, budget: &mut Budget) -> WalkStep {
         walk::elements(list, |raw| self.join_element(raw, budget))
     }
 
-    fn join_element(&mut self, raw: &str, budget: &mut Budget) -> Step {
-        let mut fragment = Object::default();
+    fn join_element(&mut self, raw: &str, budget: &mut Budget) -> WalkStep {
+        let mut fragment = GrowingObject::default();
         fragment.join_all_at(raw, Texts::ByName, &mut Budget::default(), 1)?;
         let index = fragment.0.iter().find(|(name, _)| name == "index");
         let index = match index {
@@ -316,7 +322,7 @@ impl Numbered {
     }
 
     /// Whether `fragment` goes on with `entry`, which has the same number, or none as well.
-    fn belongs(&self, has_index: bool, entry: &Object, fragment: &Object) -> bool {
+    fn belongs(&self, has_index: bool, entry: &GrowingObject, fragment: &GrowingObject) -> bool {
         let differs = |name| match (entry.text(name), fragment.text(name)) {
             (Some(own), Some(other)) => !own.is_empty() && !other.is_empty() && own != other,
             _ => false,

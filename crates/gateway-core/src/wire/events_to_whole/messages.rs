@@ -3,9 +3,9 @@
 
 use bytes::Bytes;
 
-use super::Progress;
-use super::gathered::{Budget, Object, Texts};
-use crate::wire::walk::{self, Step, Unfit, inside};
+use super::AssemblyProgress;
+use super::gathered::{Budget, GrowingObject, Texts};
+use crate::wire::walk::{self, Unfit, WalkStep, inside};
 
 /// More blocks than any real answer has.
 const MAX_BLOCKS: usize = 1024;
@@ -15,23 +15,23 @@ const MAX_BLOCKS: usize = 1024;
 pub struct Messages {
     budget: Budget,
     /// Members but content and usage; `None` before the first event.
-    message: Option<Object>,
-    usage: Object,
-    blocks: Vec<(u64, Block)>,
+    message: Option<GrowingObject>,
+    usage: GrowingObject,
+    blocks: Vec<(u64, ContentBlock)>,
     is_stopped: bool,
 }
 
 #[derive(Debug, Default)]
-struct Block {
+struct ContentBlock {
     /// Members but those that deltas fill.
-    members: Object,
+    members: GrowingObject,
     /// The JSON of `input` as it came, a string's text as JSON spells it.
     input: String,
 }
 
 /// The members of an event that matter.
 #[derive(Default)]
-struct Event<'a> {
+struct MessagesEvent<'a> {
     kind: &'a str,
     index: u64,
     message: Option<&'a str>,
@@ -42,11 +42,11 @@ struct Event<'a> {
 
 impl Messages {
     /// Takes in one event.
-    pub fn push(&mut self, data: &str) -> Result<Progress, Unfit> {
+    pub fn push(&mut self, data: &str) -> Result<AssemblyProgress, Unfit> {
         if data.starts_with("[DONE]") {
-            return Ok(Progress::Complete);
+            return Ok(AssemblyProgress::Complete);
         }
-        let mut event = Event::default();
+        let mut event = MessagesEvent::default();
         walk::members(data, |name, raw| {
             match &*name {
                 "type" => event.kind = raw,
@@ -75,15 +75,15 @@ impl Messages {
             }
             "\"message_stop\"" => {
                 self.is_stopped = true;
-                return Ok(Progress::Complete);
+                return Ok(AssemblyProgress::Complete);
             }
             _ => {}
         }
-        Ok(Progress::More)
+        Ok(AssemblyProgress::More)
     }
 
-    fn start(&mut self, message: &str) -> Step {
-        let (mut members, budget) = (Object::default(), &mut self.budget);
+    fn start(&mut self, message: &str) -> WalkStep {
+        let (mut members, budget) = (GrowingObject::default(), &mut self.budget);
         walk::members(message, |name, raw| match &*name {
             "usage" if raw.starts_with('{') => self.usage.join_all(raw, Texts::Replace, budget),
             "content" | "usage" => Ok(()),
@@ -93,11 +93,11 @@ impl Messages {
         Ok(())
     }
 
-    fn block(&mut self, index: u64, block: &str) -> Step {
+    fn block(&mut self, index: u64, block: &str) -> WalkStep {
         if self.blocks.len() == MAX_BLOCKS {
             return Err(Unfit);
         }
-        let mut begun = Block::default();
+        let mut begun = ContentBlock::default();
         begun
             .members
             .join_all(block, Texts::ByName, &mut self.budget)?;
@@ -105,7 +105,7 @@ impl Messages {
         Ok(())
     }
 
-    fn fill(&mut self, index: u64, delta: &str) -> Step {
+    fn fill(&mut self, index: u64, delta: &str) -> WalkStep {
         let block = self
             .blocks
             .iter_mut()
@@ -156,8 +156,8 @@ impl Messages {
     }
 }
 
-impl Block {
-    fn write(mut self, is_cut: bool, out: &mut String) -> Step {
+impl ContentBlock {
+    fn write(mut self, is_cut: bool, out: &mut String) -> WalkStep {
         if self.input.is_empty() {
             self.members.write(out);
             return Ok(());

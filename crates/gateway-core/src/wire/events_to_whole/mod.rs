@@ -14,7 +14,7 @@ use super::walk::Unfit;
 
 /// What an event means for the answer that is put together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Progress {
+pub enum AssemblyProgress {
     /// More has to come, or may.
     More,
     /// This was the last event.
@@ -48,10 +48,10 @@ impl Assembly {
     }
 
     /// Takes in the data of the next event. [`Unfit`]: it is none of this grammar, or the answer is too long.
-    pub fn push(&mut self, data: &[u8]) -> Result<Progress, Unfit> {
+    pub fn push(&mut self, data: &[u8]) -> Result<AssemblyProgress, Unfit> {
         let data = std::str::from_utf8(data).map_err(|_| Unfit)?.trim();
         if data.is_empty() {
-            return Ok(Progress::More);
+            return Ok(AssemblyProgress::More);
         }
         match self {
             Self::Completions(answer) => answer.push(data),

@@ -3,8 +3,8 @@
 
 use bytes::Bytes;
 
-use super::Progress;
-use super::gathered::{Budget, Object, Texts};
+use super::AssemblyProgress;
+use super::gathered::{Budget, GrowingObject, Texts};
 use crate::wire::walk::{self, Unfit};
 
 /// More items than any real answer has.
@@ -22,7 +22,7 @@ pub struct Responses {
 
 /// The members of an event that matter.
 #[derive(Default)]
-struct Event<'a> {
+struct ResponsesEvent<'a> {
     kind: &'a str,
     response: Option<&'a str>,
     item: Option<&'a str>,
@@ -31,12 +31,12 @@ struct Event<'a> {
 
 impl Responses {
     /// Takes in one event.
-    pub fn push(&mut self, data: &str) -> Result<Progress, Unfit> {
+    pub fn push(&mut self, data: &str) -> Result<AssemblyProgress, Unfit> {
         // Some upstreams add OpenAI's mark to all their streams.
         if data.starts_with("[DONE]") {
-            return Ok(Progress::Complete);
+            return Ok(AssemblyProgress::Complete);
         }
-        let mut event = Event::default();
+        let mut event = ResponsesEvent::default();
         walk::members(data, |name, raw| {
             match &*name {
                 "type" => event.kind = raw,
@@ -58,16 +58,16 @@ impl Responses {
                     let place = event.output_index.unwrap_or(next);
                     self.items.push((place, item.to_owned()));
                 }
-                Ok(Progress::More)
+                Ok(AssemblyProgress::More)
             }
             "\"response.completed\"" | "\"response.incomplete\"" => {
                 let response = event.response.ok_or(Unfit)?;
                 // It has the items in it once more, which are not needed any longer then.
                 Budget::default().take(response.len())?;
                 self.response = Some(response.to_owned());
-                Ok(Progress::Complete)
+                Ok(AssemblyProgress::Complete)
             }
-            _ => Ok(Progress::More),
+            _ => Ok(AssemblyProgress::More),
         }
     }
 
@@ -92,7 +92,7 @@ impl Responses {
         }
         self.items.sort_by_key(|(place, _)| *place);
         let items: Vec<String> = self.items.into_iter().map(|(_, item)| item).collect();
-        let mut whole = Object::default();
+        let mut whole = GrowingObject::default();
         whole.join_all(&response, Texts::Replace, &mut Budget::default())?;
         whole.remove("output");
         let mut out = String::from("{");

@@ -6,7 +6,7 @@ use proptest::sample::select;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::wire::sse::{self, Scanner};
+use crate::wire::sse::{self, EventScanner};
 use crate::wire::whole_to_events::{self, Wishes};
 
 const WISHES: Wishes = Wishes { usage: true };
@@ -14,7 +14,7 @@ const WISHES: Wishes = Wishes { usage: true };
 /// The answer of a stream that comes in pieces of these sizes, over and over.
 fn assembled(grammar: Grammar, stream: &[u8], sizes: &[usize]) -> Result<Value, Unfit> {
     let mut assembly = Assembly::new(grammar);
-    let mut scanner = Scanner::default();
+    let mut scanner = EventScanner::default();
     let (mut rest, mut sizes) = (stream, sizes.iter().cycle());
     while !rest.is_empty() {
         let size = sizes.next().copied().unwrap_or(1).clamp(1, rest.len());
@@ -23,7 +23,7 @@ fn assembled(grammar: Grammar, stream: &[u8], sizes: &[usize]) -> Result<Value, 
         let block = scanner.push(Bytes::copy_from_slice(piece)).unwrap();
         for event in block.events() {
             if let Some(data) = sse::data(event)
-                && assembly.push(&data)? == Progress::Complete
+                && assembly.push(&data)? == AssemblyProgress::Complete
             {
                 return finished(assembly);
             }
@@ -191,7 +191,7 @@ fn long_streams_of_short_chunks_fit_and_endless_ones_do_not() {
     let chunk = br#"{"id":"chatcmpl-0123456789","created":1,"model":"some/model","system_fingerprint":"fp_0123456789","choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"abcd"}}]},"content_filter_results":{"hate":{"filtered":false}}}]}"#;
     let mut assembly = Assembly::new(Grammar::Chat);
     for _ in 0..30_000 {
-        assert_eq!(assembly.push(chunk), Ok(Progress::More));
+        assert_eq!(assembly.push(chunk), Ok(AssemblyProgress::More));
     }
     let long = format!(
         r#"{{"choices":[{{"delta":{{"content":"{}"}}}}]}}"#,

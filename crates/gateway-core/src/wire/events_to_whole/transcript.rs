@@ -2,21 +2,21 @@
 
 use bytes::Bytes;
 
-use super::Progress;
-use super::gathered::{Budget, Object, Texts};
+use super::AssemblyProgress;
+use super::gathered::{Budget, GrowingObject, Texts};
 use crate::wire::walk::{self, Unfit};
 
 /// The answer so far.
 #[derive(Debug, Default)]
 pub struct Transcript {
-    done: Option<Object>,
+    done: Option<GrowingObject>,
 }
 
 impl Transcript {
     /// Takes in one event.
-    pub fn push(&mut self, data: &str) -> Result<Progress, Unfit> {
+    pub fn push(&mut self, data: &str) -> Result<AssemblyProgress, Unfit> {
         if data.starts_with("[DONE]") {
-            return Ok(Progress::Complete);
+            return Ok(AssemblyProgress::Complete);
         }
         let mut kind = "";
         walk::members(data, |name, raw| {
@@ -26,13 +26,13 @@ impl Transcript {
             Ok(())
         })?;
         if kind != "\"transcript.text.done\"" {
-            return Ok(Progress::More);
+            return Ok(AssemblyProgress::More);
         }
-        let mut done = Object::default();
+        let mut done = GrowingObject::default();
         done.join_all(data, Texts::Replace, &mut Budget::default())?;
         done.remove("type");
         self.done = Some(done);
-        Ok(Progress::Complete)
+        Ok(AssemblyProgress::Complete)
     }
 
     /// The whole answer.

@@ -44,7 +44,7 @@ fn events_mean_what_upstreams_mean() {
     for (data, expected) in cases {
         assert_eq!(read(Some(data.as_bytes())).signal, *expected, "{data}");
     }
-    assert_eq!(read(None), Event::of(Signal::Nothing));
+    assert_eq!(read(None), EventSignal::of(Signal::Nothing));
 }
 
 #[test]

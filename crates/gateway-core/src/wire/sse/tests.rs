@@ -3,11 +3,11 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::wire::signals::{self, Event};
+use crate::wire::signals::{self, EventSignal};
 use crate::wire::usage::Usage;
 
 fn events(chunks: &[&[u8]]) -> (Vec<Vec<u8>>, Vec<u8>) {
-    let mut scanner = Scanner::default();
+    let mut scanner = EventScanner::default();
     let mut found = Vec::new();
     for chunk in chunks {
         let block = scanner.push(Bytes::copy_from_slice(chunk)).unwrap();
@@ -69,14 +69,14 @@ fn data_lines_are_joined_and_comments_have_none() {
 #[test]
 fn a_whole_chunk_is_not_copied() {
     let chunk = Bytes::from_static(b"data: a\n\ndata: b\n\n");
-    let block = Scanner::default().push(chunk.clone()).unwrap();
+    let block = EventScanner::default().push(chunk.clone()).unwrap();
     assert_eq!(block.bytes.as_ptr(), chunk.as_ptr());
     assert_eq!(block.events().count(), 2);
 }
 
 #[test]
 fn a_long_event_grows_in_place_while_blocks_are_held() {
-    let mut scanner = Scanner::default();
+    let mut scanner = EventScanner::default();
     let chunk = Bytes::from(vec![b'x'; 1024]);
     let mut held = Vec::new();
     let mut moves = 0;
@@ -133,7 +133,7 @@ fn data_is_replaced_in_place() {
 
 #[test]
 fn some_events_of_a_block_are_replaced() {
-    let block = Scanner::default()
+    let block = EventScanner::default()
         .push(Bytes::from_static(b"data: 1\n\ndata: 2\n\ndata: 3\n\n"))
         .unwrap();
     let second = |event: &[u8]| event.contains(&b'2').then(|| b"data: two\n\n".to_vec());
@@ -143,13 +143,13 @@ fn some_events_of_a_block_are_replaced() {
     let expected: [&[u8]; 3] = [b"data: 1\n\n", b"data: two\n\n", b"data: 3\n\n"];
     assert_eq!(events, expected);
     assert_eq!(block.changed(|_| None), None);
-    let closing = Block::closing(b"data: x");
+    let closing = EventBlock::closing(b"data: x");
     assert_eq!(closing.events().collect::<Vec<_>>(), [b"data: x\n\n"]);
 }
 
 #[test]
 fn a_line_without_end_is_bounded() {
-    let mut scanner = Scanner::default();
+    let mut scanner = EventScanner::default();
     let chunk = Bytes::from(vec![b'x'; 1024 * 1024]);
     let broken = (0..32).find_map(|_| scanner.push(chunk.clone()).err());
     assert_eq!(broken, Some(EventTooLong));
@@ -192,11 +192,11 @@ proptest! {
 }
 
 /// Events, what each means, all usage, and what is left at the end.
-type Heard = (Vec<Vec<u8>>, Vec<Event>, Usage, Vec<u8>);
+type Heard = (Vec<Vec<u8>>, Vec<EventSignal>, Usage, Vec<u8>);
 
 fn heard(chunks: &[&[u8]]) -> Heard {
     let (events, tail) = events(chunks);
-    let meanings: Vec<Event> = events
+    let meanings: Vec<EventSignal> = events
         .iter()
         .map(|event| signals::read(data(event).as_deref()))
         .collect();

@@ -2,10 +2,10 @@
 //! reasoning, its content, what else there is, the calls of tools, its finish reason.
 
 use super::rope::Rope;
-use super::{Object, Wishes, each};
+use super::{ShortObject, Wishes, each};
 use crate::wire::grammar::Grammar;
 use crate::wire::members::quoted;
-use crate::wire::walk::{self, Step, Unfit};
+use crate::wire::walk::{self, Unfit, WalkStep};
 
 /// Members of the answer that each chunk repeats; others are said once, in the first.
 const REPEATED: [&str; 6] = [
@@ -18,13 +18,13 @@ const REPEATED: [&str; 6] = [
 ];
 
 /// Writes all events, the end mark included.
-pub fn write(whole: &str, grammar: Grammar, wishes: Wishes, rope: &mut Rope) -> Step {
-    let answer = Object::parse(whole)?;
+pub fn write(whole: &str, grammar: Grammar, wishes: Wishes, rope: &mut Rope) -> WalkStep {
+    let answer = ShortObject::parse(whole)?;
     let mut chunks = Chunks::new(&answer, grammar, wishes, rope);
     let mut count = 0;
     each(answer.get("choices"), |place, choice| {
         count += 1;
-        let choice = Object::parse(choice)?;
+        let choice = ShortObject::parse(choice)?;
         match grammar {
             Grammar::Completions => chunks.text_choice(place, &choice),
             _ => chunks.chat_choice(place, &choice),
@@ -52,7 +52,12 @@ struct Chunks<'r, 'a> {
 }
 
 impl<'r, 'a> Chunks<'r, 'a> {
-    fn new(answer: &'r Object<'a>, grammar: Grammar, wishes: Wishes, rope: &'r mut Rope) -> Self {
+    fn new(
+        answer: &'r ShortObject<'a>,
+        grammar: Grammar,
+        wishes: Wishes,
+        rope: &'r mut Rope,
+    ) -> Self {
         let kind = match grammar {
             Grammar::Completions => "text_completion",
             _ => "chat.completion.chunk",
@@ -86,7 +91,12 @@ impl<'r, 'a> Chunks<'r, 'a> {
     }
 
     /// One chunk of one choice; `finish` is its finish reason.
-    fn chunk(&mut self, index: &str, finish: &str, write: impl FnOnce(&mut Rope) -> Step) -> Step {
+    fn chunk(
+        &mut self,
+        index: &str,
+        finish: &str,
+        write: impl FnOnce(&mut Rope) -> WalkStep,
+    ) -> WalkStep {
         self.open();
         self.rope.text("\"choices\":[{\"index\":");
         self.rope.text(index);
@@ -103,7 +113,7 @@ impl<'r, 'a> Chunks<'r, 'a> {
     }
 
     /// A chunk that says some members of the message.
-    fn delta(&mut self, index: &str, members: &[(&str, &str)], logprobs: Option<&str>) -> Step {
+    fn delta(&mut self, index: &str, members: &[(&str, &str)], logprobs: Option<&str>) -> WalkStep {
         if members.is_empty() {
             return Ok(());
         }
@@ -132,11 +142,11 @@ impl<'r, 'a> Chunks<'r, 'a> {
         self.rope.text("}\n\n");
     }
 
-    fn chat_choice(&mut self, place: usize, choice: &Object<'a>) -> Step {
+    fn chat_choice(&mut self, place: usize, choice: &ShortObject<'a>) -> WalkStep {
         let index = index(place, choice);
         // A stream's shape in a whole answer was seen as well.
         let message = choice.set("message").or_else(|| choice.set("delta"));
-        let message = Object::parse(message.ok_or(Unfit)?)?;
+        let message = ShortObject::parse(message.ok_or(Unfit)?)?;
         let content = message.get("content");
         let spoken = content.filter(|raw| !matches!(*raw, "null" | "\"\""));
         let mut start = vec![("role", message.set("role").unwrap_or("\"assistant\""))];
@@ -186,8 +196,8 @@ impl<'r, 'a> Chunks<'r, 'a> {
     }
 
     /// One chunk with one whole call.
-    fn tool_call(&mut self, index: &str, place: usize, call: &str) -> Step {
-        let call = Object::parse(call)?;
+    fn tool_call(&mut self, index: &str, place: usize, call: &str) -> WalkStep {
+        let call = ShortObject::parse(call)?;
         self.chunk(index, "null", |rope| {
             rope.text("\"delta\":{\"tool_calls\":[{\"index\":");
             rope.text(&place.to_string());
@@ -205,7 +215,7 @@ impl<'r, 'a> Chunks<'r, 'a> {
         })
     }
 
-    fn text_choice(&mut self, place: usize, choice: &Object<'a>) -> Step {
+    fn text_choice(&mut self, place: usize, choice: &ShortObject<'a>) -> WalkStep {
         let index = index(place, choice);
         let text = choice.set("text").unwrap_or("\"\"");
         self.chunk(&index, "null", |rope| {
@@ -231,13 +241,13 @@ fn is_thought(name: &str) -> bool {
 }
 
 /// The choice's own index, else its place.
-fn index(place: usize, choice: &Object<'_>) -> String {
+fn index(place: usize, choice: &ShortObject<'_>) -> String {
     let own = choice.get("index").and_then(|raw| raw.parse().ok());
     own.unwrap_or(place).to_string()
 }
 
 /// An answer that came whole has ended, whether or not it says why.
-fn finish_reason<'a>(choice: &Object<'a>, has_calls: bool) -> &'a str {
+fn finish_reason<'a>(choice: &ShortObject<'a>, has_calls: bool) -> &'a str {
     let own = choice.get("finish_reason");
     own.filter(|raw| !matches!(*raw, "null" | "\"\"" | "\"null\"") && raw.starts_with('"'))
         .unwrap_or(if has_calls {
@@ -248,7 +258,7 @@ fn finish_reason<'a>(choice: &Object<'a>, has_calls: bool) -> &'a str {
 }
 
 /// What else a choice says, beside its end.
-fn write_rest(rope: &mut Rope, choice: &Object<'_>, said: &[&str], logprobs: Option<&str>) {
+fn write_rest(rope: &mut Rope, choice: &ShortObject<'_>, said: &[&str], logprobs: Option<&str>) {
     for (name, raw) in &choice.0 {
         let is_said = matches!(&**name, "index" | "finish_reason" | "logprobs");
         if !is_said && !said.contains(&&**name) {
@@ -264,7 +274,7 @@ fn write_rest(rope: &mut Rope, choice: &Object<'_>, said: &[&str], logprobs: Opt
 }
 
 /// A call's function. Some upstreams give its arguments as an object, where a stream has only text.
-fn write_function(rope: &mut Rope, function: &str) -> Step {
+fn write_function(rope: &mut Rope, function: &str) -> WalkStep {
     rope.text("{");
     let mut lead = "";
     walk::members(function, |name, raw| {

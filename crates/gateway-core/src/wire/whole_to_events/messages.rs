@@ -2,21 +2,21 @@
 //! are not known here stand whole in their beginning.
 
 use super::rope::Rope;
-use super::{Object, each};
-use crate::wire::walk::{Step, Unfit};
+use super::{ShortObject, each};
+use crate::wire::walk::{Unfit, WalkStep};
 
 /// Members that the stream's end says, since the beginning doesn't know them.
 const AT_THE_END: [&str; 4] = ["stop_reason", "stop_sequence", "stop_details", "container"];
 
 /// Writes all events.
-pub fn write(whole: &str, rope: &mut Rope) -> Step {
-    let message = Object::parse(whole)?;
+pub fn write(whole: &str, rope: &mut Rope) -> WalkStep {
+    let message = ShortObject::parse(whole)?;
     let content = message.get("content").filter(|raw| raw.starts_with('['));
     let content = content.ok_or(Unfit)?;
     begin(rope, &message)?;
     let mut has_calls = false;
     each(Some(content), |index, raw| {
-        let block = Object::parse(raw)?;
+        let block = ShortObject::parse(raw)?;
         has_calls |= block.get("type") == Some("\"tool_use\"");
         write_block(rope, index, &block)
     })?;
@@ -31,8 +31,8 @@ fn event(rope: &mut Rope, kind: &str, write: impl FnOnce(&mut Rope)) {
     rope.text("}\n\n");
 }
 
-fn begin(rope: &mut Rope, message: &Object<'_>) -> Step {
-    let usage = message.set("usage").map(Object::parse).transpose()?;
+fn begin(rope: &mut Rope, message: &ShortObject<'_>) -> WalkStep {
+    let usage = message.set("usage").map(ShortObject::parse).transpose()?;
     event(rope, "message_start", |rope| {
         rope.text(",\"message\":{");
         let mut lead = "";
@@ -54,7 +54,7 @@ fn begin(rope: &mut Rope, message: &Object<'_>) -> Step {
     Ok(())
 }
 
-fn end(rope: &mut Rope, message: &Object<'_>, has_calls: bool) {
+fn end(rope: &mut Rope, message: &ShortObject<'_>, has_calls: bool) {
     event(rope, "message_delta", |rope| {
         rope.text(",\"delta\":{\"stop_reason\":");
         // A message that came whole has ended, whether or not it says why.
@@ -78,7 +78,7 @@ fn end(rope: &mut Rope, message: &Object<'_>, has_calls: bool) {
     });
 }
 
-fn write_block(rope: &mut Rope, index: usize, block: &Object<'_>) -> Step {
+fn write_block(rope: &mut Rope, index: usize, block: &ShortObject<'_>) -> WalkStep {
     let kind = block.get("type").unwrap_or_default();
     event(rope, "content_block_start", |rope| {
         rope.text(&format!(",\"index\":{index},\"content_block\":"));

@@ -10,7 +10,7 @@ mod transcript;
 use bytes::Bytes;
 
 use super::grammar::Grammar;
-use super::walk::{self, Step, Unfit};
+use super::walk::{self, Unfit, WalkStep};
 use rope::Rope;
 
 /// More members of one object, or elements of one list, than any real answer has.
@@ -56,9 +56,9 @@ fn on_one_line(whole: &Bytes) -> Bytes {
 }
 
 /// The members of an object that is short enough to be held.
-struct Object<'a>(Vec<(std::borrow::Cow<'a, str>, &'a str)>);
+struct ShortObject<'a>(Vec<(std::borrow::Cow<'a, str>, &'a str)>);
 
-impl<'a> Object<'a> {
+impl<'a> ShortObject<'a> {
     fn parse(json: &'a str) -> Result<Self, Unfit> {
         let mut list = Vec::new();
         walk::members(json, |name, raw| {
@@ -101,7 +101,7 @@ impl<'a> Object<'a> {
 }
 
 /// Walks over the elements of a list that is short enough to make events of; none of what is no list.
-fn each<'a>(list: Option<&'a str>, mut visit: impl FnMut(usize, &'a str) -> Step) -> Step {
+fn each<'a>(list: Option<&'a str>, mut visit: impl FnMut(usize, &'a str) -> WalkStep) -> WalkStep {
     let Some(list) = list.filter(|list| list.starts_with('[')) else {
         return Ok(());
     };

@@ -2,12 +2,12 @@
 //! are not known here are said whole, as added and as done.
 
 use super::rope::Rope;
-use super::{Object, each};
-use crate::wire::walk::{Step, Unfit};
+use super::{ShortObject, each};
+use crate::wire::walk::{Unfit, WalkStep};
 
 /// Writes all events.
-pub fn write(whole: &str, rope: &mut Rope) -> Step {
-    let response = Object::parse(whole)?;
+pub fn write(whole: &str, rope: &mut Rope) -> WalkStep {
+    let response = ShortObject::parse(whole)?;
     let output = response.get("output").filter(|raw| raw.starts_with('['));
     let last = match response.get("status") {
         Some("\"incomplete\"") => "response.incomplete",
@@ -18,7 +18,7 @@ pub fn write(whole: &str, rope: &mut Rope) -> Step {
         _ => "response.completed",
     };
     let output = output.ok_or(Unfit)?;
-    let mut events = Events { rope, number: 0 };
+    let mut events = ResponsesEvents { rope, number: 0 };
     for kind in ["response.created", "response.in_progress"] {
         events.event(kind, |rope| {
             rope.text(",\"response\":");
@@ -38,21 +38,21 @@ pub fn write(whole: &str, rope: &mut Rope) -> Step {
     Ok(())
 }
 
-struct Events<'r> {
+struct ResponsesEvents<'r> {
     rope: &'r mut Rope,
     number: u64,
 }
 
 /// Where in the output something stands: members of an event, each with a comma before it.
-struct Place(String);
+struct OutputPosition(String);
 
-impl Place {
+impl OutputPosition {
     fn below(&self, name: &str, index: usize) -> Self {
         Self(format!("{},\"{name}\":{index}", self.0))
     }
 }
 
-impl Events<'_> {
+impl ResponsesEvents<'_> {
     fn event(&mut self, kind: &str, write: impl FnOnce(&mut Rope)) {
         let number = self.number;
         self.number += 1;
@@ -64,7 +64,7 @@ impl Events<'_> {
     }
 
     /// An event that says where it belongs and one value.
-    fn say(&mut self, kind: &str, place: &Place, name: &str, raw: &str) {
+    fn say(&mut self, kind: &str, place: &OutputPosition, name: &str, raw: &str) {
         self.event(kind, |rope| {
             rope.text(&place.0);
             rope.text(",");
@@ -74,20 +74,20 @@ impl Events<'_> {
     }
 
     /// The text of `raw`, as a delta and as done.
-    fn text(&mut self, kind: &str, place: &Place, name: &str, raw: &str) {
+    fn text(&mut self, kind: &str, place: &OutputPosition, name: &str, raw: &str) {
         if raw != "\"\"" {
             self.say(&format!("{kind}.delta"), place, "delta", raw);
         }
         self.say(&format!("{kind}.done"), place, name, raw);
     }
 
-    fn item(&mut self, index: usize, raw: &str) -> Step {
-        let item = Object::parse(raw)?;
+    fn item(&mut self, index: usize, raw: &str) -> WalkStep {
+        let item = ShortObject::parse(raw)?;
         let kind = item.get("type").unwrap_or_default().trim_matches('"');
-        let output = Place(format!(",\"output_index\":{index}"));
+        let output = OutputPosition(format!(",\"output_index\":{index}"));
         let place = match item.set("id").filter(|id| id.starts_with('"')) {
-            Some(id) => Place(format!("{},\"item_id\":{id}", output.0)),
-            None => Place(format!("{},\"item_id\":\"item_{index}\"", output.0)),
+            Some(id) => OutputPosition(format!("{},\"item_id\":{id}", output.0)),
+            None => OutputPosition(format!("{},\"item_id\":\"item_{index}\"", output.0)),
         };
         self.event("response.output_item.added", |rope| {
             rope.text(&output.0);
@@ -127,8 +127,8 @@ impl Events<'_> {
     }
 
     /// A part of a message's content.
-    fn part(&mut self, place: &Place, raw: &str) -> Step {
-        let part = Object::parse(raw)?;
+    fn part(&mut self, place: &OutputPosition, raw: &str) -> WalkStep {
+        let part = ShortObject::parse(raw)?;
         let logprobs = part.set("logprobs").unwrap_or("[]");
         self.event("response.content_part.added", |rope| {
             rope.text(&place.0);
@@ -175,10 +175,10 @@ impl Events<'_> {
         Ok(())
     }
 
-    fn reasoning(&mut self, place: &Place, item: &Object<'_>) -> Step {
+    fn reasoning(&mut self, place: &OutputPosition, item: &ShortObject<'_>) -> WalkStep {
         each(item.get("summary"), |index, raw| {
             let place = place.below("summary_index", index);
-            let part = Object::parse(raw)?;
+            let part = ShortObject::parse(raw)?;
             self.event("response.reasoning_summary_part.added", |rope| {
                 rope.text(&place.0);
                 rope.text(",\"part\":");
@@ -190,7 +190,7 @@ impl Events<'_> {
             Ok(())
         })?;
         each(item.get("content"), |index, raw| {
-            let part = Object::parse(raw)?;
+            let part = ShortObject::parse(raw)?;
             let text = part.set("text").unwrap_or("\"\"");
             let place = place.below("content_index", index);
             self.text("response.reasoning_text", &place, "text", text);

@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::wire::sse::{self, Scanner};
+use crate::wire::sse::{self, EventScanner};
 
 /// The names and the data of all events.
 fn told(grammar: Grammar, whole: &str, wishes: Wishes) -> Vec<(String, String)> {
     let whole = Bytes::copy_from_slice(whole.as_bytes());
     let stream = events(grammar, &whole, wishes).unwrap().concat();
-    let mut scanner = Scanner::default();
+    let mut scanner = EventScanner::default();
     let block = scanner.push(Bytes::from(stream)).unwrap();
     let (_, rest) = scanner.finish();
     assert!(rest.is_empty(), "{rest:?}");

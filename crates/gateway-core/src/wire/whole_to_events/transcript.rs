@@ -1,12 +1,12 @@
 //! Events of transcriptions: the text, and all that the answer says with the last one.
 
-use super::Object;
+use super::ShortObject;
 use super::rope::Rope;
-use crate::wire::walk::{Step, Unfit};
+use crate::wire::walk::{Unfit, WalkStep};
 
 /// Writes all events.
-pub fn write(whole: &str, rope: &mut Rope) -> Step {
-    let transcript = Object::parse(whole)?;
+pub fn write(whole: &str, rope: &mut Rope) -> WalkStep {
+    let transcript = ShortObject::parse(whole)?;
     let text = transcript.get("text").filter(|raw| raw.starts_with('"'));
     rope.text("event: transcript.text.delta\ndata: {\"type\":\"transcript.text.delta\",\"delta\":");
     rope.raw(text.ok_or(Unfit)?);

@@ -1,11 +1,11 @@
 //! The statement that counts says the same as the rules in the core, whatever comes in whatever order: the core's rules
 //! are simple and proven by their own tests, the statement is what makes them one step.
 
-use gateway_core::config::model::Limits;
-use gateway_core::limit::allowance::Allowance;
-use gateway_core::limit::statements::{self, Spent};
-use gateway_core::ports::{Place, Sql as _};
-use gateway_core::sql::{Row, Statement};
+use gateway_core::config::model::KeyLimits;
+use gateway_core::limits::statements::{self, Spent};
+use gateway_core::limits::usage::LimitUsage;
+use gateway_core::ports::{Sql as _, SqlTarget};
+use gateway_core::sql::{SqlRow, Statement};
 use gateway_core::units::Timestamp;
 use gateway_testkit::fakes::{FakePorts, START, block_on};
 use proptest::prelude::*;
@@ -15,7 +15,7 @@ use super::DAY_MS;
 /// What happens to a key.
 #[derive(Clone, Debug)]
 enum Event {
-    Ask(Limits),
+    Ask(KeyLimits),
     Settle(Spent),
     /// The clock goes on, or is set back.
     Time(i64),
@@ -32,7 +32,7 @@ fn limit() -> impl Strategy<Value = Option<u64>> {
 fn event() -> impl Strategy<Value = Event> {
     let limits = (limit(), limit(), limit(), limit(), limit());
     let ask = limits.prop_map(|(requests, minute, day, daily, monthly)| {
-        Event::Ask(Limits {
+        Event::Ask(KeyLimits {
             requests_per_minute: requests,
             tokens_per_minute: minute,
             tokens_per_day: day,
@@ -57,8 +57,8 @@ fn event() -> impl Strategy<Value = Event> {
     prop_oneof![4 => ask, 2 => settle, 3 => time.prop_map(Event::Time)]
 }
 
-fn run(ports: &FakePorts, statement: Statement) -> Vec<Row> {
-    let place = Place::Allowance("ck_1");
+fn run(ports: &FakePorts, statement: Statement) -> Vec<SqlRow> {
+    let place = SqlTarget::Allowance("ck_1");
     let mut answers = block_on(ports.transact(place, vec![statement])).unwrap();
     answers.pop().unwrap()
 }
@@ -78,11 +78,11 @@ proptest! {
                 continue;
             }
             // The first use begins everything.
-            let mut known = row.unwrap_or_else(|| Allowance::fresh(now)).at(now);
+            let mut known = row.unwrap_or_else(|| LimitUsage::fresh(now)).at(now);
             let (expected, statement) = match event {
                 Event::Time(_) => continue,
                 Event::Ask(limits) => {
-                    let is_within = known.obstacle(&limits, now).is_none();
+                    let is_within = known.exceeded_limit(&limits, now).is_none();
                     known.requests.current += u64::from(is_within);
                     (Some(is_within), statements::ask("ck_1", &limits, now))
                 }
@@ -114,16 +114,16 @@ fn figures_that_no_request_can_have_spoil_nothing() {
         tokens: u64::MAX,
         cost_micro_usd: u64::MAX,
     };
-    let mut told = Allowance::default();
+    let mut told = LimitUsage::default();
     for _ in 0..1_000 {
         let rows = run(&ports, statements::settle("ck_1", absurd, START));
         told = statements::answer(&rows, START);
     }
     assert_eq!(told.day_tokens, 1_000_000_000_000_000);
     assert_eq!(told.month_cost, 1_000_000_000_000_000_000);
-    let limits = Limits {
+    let limits = KeyLimits {
         tokens_per_minute: Some(1),
-        ..Limits::default()
+        ..KeyLimits::default()
     };
     let later = START.plus_ms(90_000);
     let rows = run(&ports, statements::ask("ck_1", &limits, later));

@@ -2,8 +2,8 @@
 //! ledger.
 
 use bytes::Bytes;
-use gateway_core::config::model::Limits;
-use gateway_core::ports::{Clock as _, Record};
+use gateway_core::config::model::KeyLimits;
+use gateway_core::ports::{Clock as _, StoreKey};
 use gateway_testkit::fakes::{DatabaseFault, FakeReply, START};
 
 use super::*;
@@ -16,7 +16,7 @@ fn who_cannot_be_counted_is_not_let_through_and_all_others_are() {
         let mut document = document(requests(5));
         document.keys.push(free);
         let stored = serde_json::to_vec(&document).unwrap();
-        stage.ports.store().put(Record::Config, stored);
+        stage.ports.store().put(StoreKey::Config, stored);
         stage.ports.database().set_fault(fault);
         let answer = stage.chat(CHAT);
         assert_eq!(answer.error(), (503, "store_unavailable".to_owned()));
@@ -39,7 +39,7 @@ fn who_cannot_be_counted_is_not_let_through_and_all_others_are() {
 
 #[test]
 fn what_could_not_be_counted_at_once_is_counted_later() {
-    let limits = Limits {
+    let limits = KeyLimits {
         tokens_per_day: Some(250),
         ..NONE
     };
@@ -74,7 +74,7 @@ fn what_could_not_be_counted_at_once_is_counted_later() {
 
 #[test]
 fn a_task_that_does_not_come_back_is_relieved_and_nothing_is_counted_twice() {
-    let stage = stage(Limits {
+    let stage = stage(KeyLimits {
         tokens_per_day: Some(1_000),
         ..NONE
     });
@@ -96,7 +96,7 @@ fn a_task_that_does_not_come_back_is_relieved_and_nothing_is_counted_twice() {
 
 #[test]
 fn a_key_that_was_deleted_and_comes_back_is_not_refused_for_what_it_had_used() {
-    let stage = stage(Limits {
+    let stage = stage(KeyLimits {
         monthly_budget_micro_usd: Some(1_000_000),
         ..NONE
     });

@@ -2,7 +2,7 @@
 
 use super::super::Damaged;
 use super::bits::Backward;
-use super::fse::Table;
+use super::fse::FseTable;
 use super::huffman::Tree;
 use super::little_endian;
 
@@ -85,26 +85,26 @@ const OFFSET_COUNTS: [i16; 29] = [
 ];
 
 /// One of the three kinds of codes of a sequence.
-struct Kind {
+struct CodeKind {
     counts: &'static [i16],
     log: u32,
     max_log: u32,
     max_symbol: usize,
 }
 
-const LITERAL_KIND: Kind = Kind {
+const LITERAL_KIND: CodeKind = CodeKind {
     counts: &LITERAL_COUNTS,
     log: 6,
     max_log: 9,
     max_symbol: 35,
 };
-const OFFSET_KIND: Kind = Kind {
+const OFFSET_KIND: CodeKind = CodeKind {
     counts: &OFFSET_COUNTS,
     log: 5,
     max_log: 8,
     max_symbol: 31,
 };
-const MATCH_KIND: Kind = Kind {
+const MATCH_KIND: CodeKind = CodeKind {
     counts: &MATCH_COUNTS,
     log: 6,
     max_log: 9,
@@ -114,9 +114,9 @@ const MATCH_KIND: Kind = Kind {
 /// What blocks of one frame have in common.
 pub struct BlockDecoder {
     tree: Option<Tree>,
-    literal_table: Option<Table>,
-    offset_table: Option<Table>,
-    match_table: Option<Table>,
+    literal_table: Option<FseTable>,
+    offset_table: Option<FseTable>,
+    match_table: Option<FseTable>,
     offsets: [usize; 3],
     literals: Vec<u8>,
 }
@@ -337,22 +337,22 @@ fn sequence_count(bytes: &[u8]) -> Result<(usize, &[u8]), Damaged> {
 
 /// Sets the table of one kind. Gives what follows its description.
 fn read_table<'a>(
-    table: &mut Option<Table>,
-    kind: &Kind,
+    table: &mut Option<FseTable>,
+    kind: &CodeKind,
     mode: u8,
     bytes: &'a [u8],
 ) -> Result<&'a [u8], Damaged> {
     match (mode, bytes) {
         (0, _) => {
-            *table = Some(Table::build(kind.counts, kind.log)?);
+            *table = Some(FseTable::build(kind.counts, kind.log)?);
             Ok(bytes)
         }
         (1, [symbol, rest @ ..]) if usize::from(*symbol) <= kind.max_symbol => {
-            *table = Some(Table::single(*symbol));
+            *table = Some(FseTable::single(*symbol));
             Ok(rest)
         }
         (2, _) => {
-            let (read, length) = Table::read(bytes, kind.max_log, kind.max_symbol)?;
+            let (read, length) = FseTable::read(bytes, kind.max_log, kind.max_symbol)?;
             *table = Some(read);
             bytes.get(length..).ok_or(Damaged)
         }

@@ -4,7 +4,7 @@ use super::super::Damaged;
 use super::bits::{Backward, Forward};
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Entry {
+struct FseEntry {
     symbol: u8,
     bits: u8,
     base: u16,
@@ -12,12 +12,12 @@ struct Entry {
 
 /// A decoding table.
 #[derive(Clone, Debug)]
-pub struct Table {
+pub struct FseTable {
     log: u32,
-    entries: Vec<Entry>,
+    entries: Vec<FseEntry>,
 }
 
-impl Table {
+impl FseTable {
     /// Reads a table's description. Gives its length as well.
     pub fn read(bytes: &[u8], max_log: u32, max_symbol: usize) -> Result<(Self, usize), Damaged> {
         let mut bits = Forward::new(bytes);
@@ -64,7 +64,7 @@ impl Table {
     /// A table from the symbols' counts, which add up to `1 << log`; -1 stands for less than one.
     pub fn build(counts: &[i16], log: u32) -> Result<Self, Damaged> {
         let size = 1_usize << log;
-        let mut entries = vec![Entry::default(); size];
+        let mut entries = vec![FseEntry::default(); size];
         let mut next: Vec<u32> = Vec::with_capacity(counts.len());
         let mut high = size;
         for (symbol, count) in counts.iter().enumerate() {
@@ -108,9 +108,9 @@ impl Table {
 
     /// A table of one symbol.
     pub fn single(symbol: u8) -> Self {
-        let entry = Entry {
+        let entry = FseEntry {
             symbol,
-            ..Entry::default()
+            ..FseEntry::default()
         };
         Self {
             log: 0,

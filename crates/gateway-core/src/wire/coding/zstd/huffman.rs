@@ -89,7 +89,7 @@ impl Tree {
 
 /// The weights of a description that is compressed itself.
 fn unpack(bytes: &[u8]) -> Result<Vec<u8>, Damaged> {
-    let (table, length) = fse::Table::read(bytes, 6, 255)?;
+    let (table, length) = fse::FseTable::read(bytes, 6, 255)?;
     let mut bits = Backward::new(bytes.get(length..).unwrap_or_default())?;
     let mut states = [table.begin(&mut bits), table.begin(&mut bits)];
     let mut weights = Vec::new();

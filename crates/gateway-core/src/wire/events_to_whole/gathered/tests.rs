@@ -3,7 +3,7 @@
 use super::*;
 
 fn joined(texts: Texts, fragments: &[&str]) -> String {
-    let mut object = Object::default();
+    let mut object = GrowingObject::default();
     let mut budget = Budget::default();
     for fragment in fragments {
         object.join_all(fragment, texts, &mut budget).unwrap();
@@ -128,18 +128,18 @@ fn calls_are_joined_whatever_numbers_they_have() {
 #[test]
 fn what_grows_without_end_is_refused() {
     let mut budget = Budget::default();
-    let mut object = Object::default();
+    let mut object = GrowingObject::default();
     let long = format!("\"{}\"", "x".repeat(1000));
     let mut join = || object.join("a", &long, Texts::Continue, &mut budget);
     assert!((0..5000).any(|_| join().is_err()));
-    let mut object = Object::default();
+    let mut object = GrowingObject::default();
     let mut budget = Budget::default();
     let mut join =
         |number: usize| object.join(&number.to_string(), "1", Texts::Replace, &mut budget);
     assert!((0..=MAX_PARTS).any(|number| join(number).is_err()));
     // Nesting is no recursion.
     let deep = format!("{}1{}", "{\"a\":".repeat(100_000), "}".repeat(100_000));
-    let mut object = Object::default();
+    let mut object = GrowingObject::default();
     object
         .join("x", &deep, Texts::Continue, &mut Budget::default())
         .unwrap();

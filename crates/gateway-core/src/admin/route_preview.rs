@@ -1,0 +1,357 @@
+//! A dry run: who would answer a request for a model, in which order, and why others would not. Owns the words; the
+//! order comes from the code that routes requests ([`Snapshot::entries`], [`route::shuffle`], [`Plan`]), with the
+//! most likely outcome in place of every draw: within a priority the greatest weight comes first, and a channel's
+//! keys, which take turns, stand in their own order.
+
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
+use http::{StatusCode, Uri};
+use serde::Serialize;
+
+use super::findings::{Finding, FindingState};
+use super::{AdminSettings, document, health, query};
+use crate::attempt::plan::{Candidate, KeyOrder, Plan, PlannedChannel};
+use crate::config::model::{self, Document};
+use crate::config::snapshot::{Channel, Key, Snapshot};
+use crate::config::validate::{MAX_MODEL_CHARS, is_text};
+use crate::error::GatewayError;
+use crate::health::cooldown::Phase;
+use crate::health::record::Health;
+use crate::ports::AdminPorts;
+use crate::reply::{self, Reply};
+use crate::route::{self, WeightedChannel};
+use crate::units::Timestamp;
+use crate::upstream::failure::Failure;
+
+#[derive(Serialize)]
+struct RouteView<'a> {
+    model: &'a str,
+    data: Vec<CandidateView<'a>>,
+    excluded: Vec<ExcludedView<'a>>,
+}
+
+#[derive(Clone, Copy, Serialize)]
+struct ChannelName<'a> {
+    id: &'a str,
+    name: &'a str,
+}
+
+#[derive(Clone, Copy, Serialize)]
+struct KeyName<'a> {
+    id: &'a str,
+    hint: &'a str,
+}
+
+#[derive(Serialize)]
+struct CandidateView<'a> {
+    channel: ChannelName<'a>,
+    /// `null` for a channel that needs no key.
+    key: Option<KeyName<'a>>,
+    priority: u16,
+    weight: u16,
+    /// The chance that the channel comes first within its priority, among those that may be called now.
+    share: f64,
+    upstream_model: &'a str,
+    #[serde(flatten)]
+    finding: Finding,
+}
+
+/// Why a channel, or a key of it, is no candidate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Exclusion {
+    Disabled,
+    ModelNotServed,
+    NoUsableKey,
+    KeyDisabled,
+    KeyUnusable,
+    RetryAfter,
+    MaxAttempts,
+}
+
+impl Exclusion {
+    const fn detail(self) -> &'static str {
+        match self {
+            Self::Disabled => "The channel is switched off.",
+            Self::ModelNotServed => {
+                "The channel names other models. Add this one to its models or to its model map."
+            }
+            Self::NoUsableKey => "None of the channel's keys can be used.",
+            Self::KeyDisabled => "The key is switched off.",
+            Self::KeyUnusable => "The key cannot be decrypted, or cannot stand in a header.",
+            Self::RetryAfter => {
+                "The upstream asked to leave the key alone, and of such keys a request calls only the one whose \
+                 time ends first."
+            }
+            Self::MaxAttempts => {
+                "A request has made all its attempts before (`settings.max_attempts`)."
+            }
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct ExcludedView<'a> {
+    channel: ChannelName<'a>,
+    /// `null`: the channel as a whole.
+    key: Option<KeyName<'a>>,
+    reason: Exclusion,
+    detail: &'static str,
+}
+
+/// `GET route?model=…`.
+pub async fn run<P: AdminPorts>(
+    ports: &P,
+    settings: &AdminSettings,
+    uri: &Uri,
+) -> Result<Reply, GatewayError> {
+    let [model] = query::read(uri, ["model"])?;
+    let model = model
+        .filter(|model| is_text(model, MAX_MODEL_CHARS))
+        .ok_or_else(|| query::invalid("model", "must name a model of 1 to 256 characters"))?;
+    let document = document::load(ports).await?;
+    let snapshot = Snapshot::build(document.clone(), settings.master_key.as_ref(), || 0);
+    let run = DryRun {
+        document: &document,
+        snapshot: &snapshot,
+        health: &health::load(ports).await,
+        model: &model,
+        now: ports.now(),
+    };
+    Ok(reply::json(StatusCode::OK, &run.view()))
+}
+
+struct DryRun<'a> {
+    document: &'a Document,
+    snapshot: &'a Snapshot,
+    health: &'a Health,
+    model: &'a str,
+    now: Timestamp,
+}
+
+impl<'a> DryRun<'a> {
+    fn view(&self) -> RouteView<'a> {
+        let entries = self.entries();
+        let order = self.order(&entries);
+        let most = usize::try_from(self.snapshot.settings.max_attempts).unwrap_or(usize::MAX);
+        let mut data = Vec::new();
+        for candidate in order.iter().take(most) {
+            data.extend(self.candidate(*candidate, &entries));
+        }
+        let late: BTreeSet<_> = order
+            .iter()
+            .skip(most)
+            .filter_map(|one| self.ids(*one))
+            .collect();
+        let tried: BTreeSet<_> = order
+            .iter()
+            .take(most)
+            .filter_map(|one| self.ids(*one))
+            .collect();
+        let excluded = self
+            .document
+            .channels
+            .iter()
+            .flat_map(|channel| self.excluded(channel, &tried, &late))
+            .collect();
+        RouteView {
+            model: self.model,
+            data,
+            excluded,
+        }
+    }
+
+    /// The channels in their most likely order.
+    fn entries(&self) -> Vec<WeightedChannel> {
+        let mut entries = self.snapshot.entries(self.model);
+        entries.sort_by_key(|entry| Reverse(entry.weight));
+        // Every draw takes the first that is left.
+        route::shuffle(&mut entries, || 0);
+        entries
+    }
+
+    /// All candidates in the order in which a request tries them when each is refused.
+    fn order(&self, entries: &[WeightedChannel]) -> Vec<Candidate> {
+        let turns = entries.iter().filter_map(|entry| {
+            let count = self.snapshot.channel(entry.index)?.keys.len();
+            Some(PlannedChannel {
+                channel: entry.index,
+                keys: KeyOrder::Rotation { count, start: 0 },
+            })
+        });
+        let mut plan = Plan::new(turns, u32::MAX);
+        let phase = |candidate: Candidate| {
+            let Some((channel, key)) = self.parts(candidate) else {
+                return Phase::Ready;
+            };
+            let model = channel.upstream_model(self.model);
+            self.health.phase(&channel.id, &key.id, model, self.now)
+        };
+        let mut order = Vec::new();
+        while let Some(next) = plan.next(phase) {
+            plan.failed(next.candidate, Failure::KeyRefused);
+            order.push(next.candidate);
+        }
+        order
+    }
+
+    fn parts(&self, candidate: Candidate) -> Option<(&'a Channel, &'a Key)> {
+        let channel = self.snapshot.channel(candidate.channel)?;
+        Some((channel, channel.keys.get(candidate.key)?))
+    }
+
+    fn ids(&self, candidate: Candidate) -> Option<(&'a str, &'a str)> {
+        let (channel, key) = self.parts(candidate)?;
+        Some((&channel.id, &key.id))
+    }
+
+    fn finding(&self, channel: &Channel, key: &Key) -> Finding {
+        let known = self.health.channel(&channel.id);
+        Finding::of_candidate(known, &key.id, channel.upstream_model(self.model), self.now)
+    }
+
+    fn candidate(
+        &self,
+        candidate: Candidate,
+        entries: &[WeightedChannel],
+    ) -> Option<CandidateView<'a>> {
+        let (channel, key) = self.parts(candidate)?;
+        let stored = self
+            .document
+            .channels
+            .iter()
+            .find(|one| one.id == channel.id)?;
+        Some(CandidateView {
+            channel: name(stored),
+            key: stored
+                .keys
+                .iter()
+                .find(|one| one.id == key.id)
+                .map(key_name),
+            priority: channel.priority,
+            weight: channel.weight,
+            share: self.share(candidate.channel, entries),
+            upstream_model: channel.upstream_model(self.model),
+            finding: self.finding(channel, key),
+        })
+    }
+
+    /// Weight by sum of weights of those of the same priority that may be called now. Those of weight 0 count only
+    /// when there is no other, and then as equals.
+    fn share(&self, index: usize, entries: &[WeightedChannel]) -> f64 {
+        let Some(own) = entries.iter().find(|entry| entry.index == index) else {
+            return 0.0;
+        };
+        let group: Vec<&WeightedChannel> = entries
+            .iter()
+            .filter(|entry| entry.priority == own.priority && self.may_be_called(entry.index))
+            .collect();
+        if group.iter().all(|entry| entry.index != index) {
+            return 0.0;
+        }
+        let sum: u32 = group.iter().map(|entry| u32::from(entry.weight)).sum();
+        if sum > 0 {
+            return f64::from(own.weight) / f64::from(sum);
+        }
+        u32::try_from(group.len()).map_or(0.0, |count| 1.0 / f64::from(count))
+    }
+
+    fn may_be_called(&self, index: usize) -> bool {
+        let Some(channel) = self.snapshot.channel(index) else {
+            return false;
+        };
+        let states = channel
+            .keys
+            .iter()
+            .map(|key| self.finding(channel, key).state);
+        states
+            .into_iter()
+            .any(|state| matches!(state, FindingState::Ready | FindingState::Probing))
+    }
+
+    /// Why the channel, or keys of it, are no candidates.
+    fn excluded(
+        &self,
+        stored: &'a model::ChannelConfig,
+        tried: &BTreeSet<(&str, &str)>,
+        late: &BTreeSet<(&str, &str)>,
+    ) -> Vec<ExcludedView<'a>> {
+        let whole = |reason| {
+            vec![ExcludedView {
+                channel: name(stored),
+                key: None,
+                reason,
+                detail: Exclusion::detail(reason),
+            }]
+        };
+        let mut serving = self.snapshot.serving(self.model);
+        let prepared = serving.find_map(|index| {
+            self.snapshot
+                .channel(index)
+                .filter(|channel| channel.id == stored.id)
+        });
+        let Some(prepared) = prepared else {
+            return whole(Exclusion::ModelNotServed);
+        };
+        if !stored.enabled {
+            return whole(Exclusion::Disabled);
+        }
+        if !prepared.enabled {
+            return whole(Exclusion::NoUsableKey);
+        }
+        let is_late = |key: &str| late.contains(&(stored.id.as_str(), key));
+        let is_tried = |key: &str| tried.contains(&(stored.id.as_str(), key));
+        if stored.keys.is_empty() {
+            return if is_tried("") {
+                Vec::new()
+            } else {
+                whole(left_out(is_late("")))
+            };
+        }
+        let reason = |key: &model::UpstreamKey| {
+            if is_tried(&key.id) {
+                None
+            } else if !key.enabled {
+                Some(Exclusion::KeyDisabled)
+            } else if prepared.keys.iter().all(|usable| usable.id != key.id) {
+                Some(Exclusion::KeyUnusable)
+            } else {
+                Some(left_out(is_late(&key.id)))
+            }
+        };
+        let keys = stored.keys.iter().filter_map(|key| {
+            let reason = reason(key)?;
+            Some(ExcludedView {
+                channel: name(stored),
+                key: Some(key_name(key)),
+                reason,
+                detail: reason.detail(),
+            })
+        });
+        keys.collect()
+    }
+}
+
+/// Why a candidate was not tried: it came too late, or was not given out at all.
+const fn left_out(is_late: bool) -> Exclusion {
+    if is_late {
+        Exclusion::MaxAttempts
+    } else {
+        Exclusion::RetryAfter
+    }
+}
+
+fn name(channel: &model::ChannelConfig) -> ChannelName<'_> {
+    ChannelName {
+        id: &channel.id,
+        name: &channel.name,
+    }
+}
+
+fn key_name(key: &model::UpstreamKey) -> KeyName<'_> {
+    KeyName {
+        id: &key.id,
+        hint: &key.hint,
+    }
+}

@@ -1,0 +1,280 @@
+//! What is known of one key, channel or model that failed: for how long it is left alone, and who tries it again.
+//! Owns the times and their growth. Pure: the time is an argument. Knows nothing of stores or requests.
+//!
+//! The shape is a circuit breaker's: closed (nothing known, or failures that are only counted), open (cooling),
+//! half-open (the time is over, and one request probes).
+
+use serde::{Deserialize, Serialize};
+
+use crate::units::Timestamp;
+use crate::upstream::retry_after;
+
+const SECOND_MS: u64 = 1_000;
+const MINUTE_MS: u64 = 60 * SECOND_MS;
+
+/// So many server errors in a row make a channel cool: fewer are a hiccup, for which the next key serves.
+/// Envoy's outlier detection takes five of many hosts; a channel is alone with its clients' requests.
+pub const FAILURES_IN_A_ROW: u32 = 3;
+/// Failures further apart are not in a row.
+const ROW_GAP_MS: u64 = MINUTE_MS;
+
+/// Waits from here on are rounded up to a whole second: that is less than a tenth more.
+const ROUNDED_FROM_MS: u64 = 10 * SECOND_MS;
+/// "Retry at once" from somebody who has just refused means soon.
+const MIN_STATED_MS: u64 = SECOND_MS;
+/// Clocks of instances differ by no more than this; a failure that lies further ahead comes from a clock that was set
+/// back.
+const MAX_SKEW_MS: u64 = MINUTE_MS;
+
+/// Why something cools.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CooldownReason {
+    /// A key: over its rate limit or quota.
+    Throttled,
+    /// A key: wrong, without credit or without permission.
+    Refused,
+    /// A channel: no connection, or no answer.
+    Unreachable,
+    /// A channel: server errors, or answers that break off.
+    ServerError,
+    /// A model of a channel: unknown, or down.
+    ModelUnknown,
+}
+
+impl CooldownReason {
+    /// The first cooldown when the upstream names no time, in milliseconds.
+    pub const fn first_ms(self) -> u64 {
+        match self {
+            Self::Throttled | Self::Unreachable | Self::ServerError => 5 * SECOND_MS,
+            Self::ModelUnknown => 15 * SECOND_MS,
+            Self::Refused => 30 * SECOND_MS,
+        }
+    }
+
+    /// The longest cooldown when the upstream names no time, in milliseconds: nothing that works again waits
+    /// longer for its next chance.
+    pub const fn cap_ms(self) -> u64 {
+        match self {
+            Self::Unreachable | Self::ServerError => MINUTE_MS,
+            Self::Throttled | Self::ModelUnknown => 5 * MINUTE_MS,
+            Self::Refused => 10 * MINUTE_MS,
+        }
+    }
+
+    /// Each probe that fails doubles the time, up to the cap.
+    fn period_ms(self, strikes: u32) -> u64 {
+        let doublings = strikes.saturating_sub(1).min(16);
+        (self.first_ms() << doublings).min(self.cap_ms())
+    }
+}
+
+/// One failure, as far as it concerns one subject.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailureSample {
+    /// What it means.
+    pub reason: CooldownReason,
+    /// When the attempt began.
+    pub began: Timestamp,
+    /// When it failed.
+    pub at: Timestamp,
+    /// The time that the upstream asked for, in milliseconds from `at`.
+    pub wait_ms: Option<u64>,
+    /// The upstream's status; `None`: there was no response.
+    pub status: Option<u16>,
+    /// The upstream's words, shortened and without secrets.
+    pub message: String,
+}
+
+impl FailureSample {
+    /// When a cooldown of `wait_ms` ends. What an upstream states is kept to the millisecond; longer waits end with a
+    /// whole second, so that a key which answers every call with the same wait is not written at every call.
+    const fn end(&self, wait_ms: u64, has_retry_after: bool) -> Timestamp {
+        let end = self.at.plus_ms(wait_ms);
+        if has_retry_after && wait_ms >= ROUNDED_FROM_MS {
+            Timestamp(end.0.div_ceil(SECOND_MS).saturating_mul(SECOND_MS))
+        } else {
+            end
+        }
+    }
+}
+
+/// Whether something may be called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Nothing speaks against it.
+    Ready,
+    /// The cooldown is over; one request shall find out.
+    HalfOpen,
+    /// Not now, while there are others.
+    Cooling {
+        /// When that ends, or when the probe that is under way counts as lost.
+        until: Timestamp,
+        /// Whether the upstream itself asked to be left alone until after now.
+        has_retry_after: bool,
+    },
+}
+
+/// What is known of one subject.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cooldown {
+    /// Why it cools, or what is counted.
+    pub reason: CooldownReason,
+    /// Cooldowns in a row; 0: failures are only counted so far.
+    pub strikes: u32,
+    /// Failures in a row, while they are only counted.
+    pub failures: u32,
+    /// The last failure.
+    pub at: Timestamp,
+    /// When the cooldown ends.
+    pub until: Timestamp,
+    /// Until when the upstream itself asked to be left alone; 0: it did not.
+    pub stated_until: Timestamp,
+    /// Until when the request that probes has the right to.
+    pub lease: Option<Timestamp>,
+    /// Which request has that right: a number by chance, since two may claim it in the same millisecond.
+    #[serde(default)]
+    pub holder: u64,
+    /// The last failure's status.
+    pub status: Option<u16>,
+    /// The last failure's words.
+    pub message: String,
+}
+
+impl Cooldown {
+    /// The first failure of a subject of which nothing was known.
+    pub fn new(mark: &FailureSample) -> Self {
+        let mut cooldown = Self {
+            reason: mark.reason,
+            strikes: 0,
+            failures: 0,
+            at: mark.at,
+            until: Timestamp(0),
+            stated_until: Timestamp(0),
+            lease: None,
+            holder: 0,
+            status: mark.status,
+            message: mark.message.clone(),
+        };
+        cooldown.count(mark);
+        cooldown
+    }
+
+    /// Whether the subject may be called at `now`. An end further away than any wait that is believed comes from a
+    /// clock that was set back, and does not count.
+    pub fn phase(&self, now: Timestamp) -> Phase {
+        let is_ahead = |end: &Timestamp| now < *end && !is_of_another_clock(*end, now);
+        if self.strikes == 0 {
+            Phase::Ready
+        } else if is_ahead(&self.until) && self.at.since_ms(now) <= MAX_SKEW_MS {
+            Phase::Cooling {
+                until: self.until,
+                has_retry_after: now < self.stated_until,
+            }
+        } else {
+            match self.lease.filter(is_ahead) {
+                Some(until) => Phase::Cooling {
+                    until,
+                    has_retry_after: false,
+                },
+                None => Phase::HalfOpen,
+            }
+        }
+    }
+
+    /// Takes in a further failure; whether anything changed that others should know. Taking in the same failure
+    /// twice is the same as once.
+    pub fn fail(&mut self, mark: &FailureSample) -> bool {
+        // What is heard late of an earlier failure begins nothing anew, unless a day would be late.
+        let is_late = mark.at < self.at && !is_of_another_clock(self.at, mark.at);
+        if !is_late && self.is_forgotten(mark.at) {
+            *self = Self::new(mark);
+            return true;
+        }
+        if self.strikes == 0 {
+            return self.count(mark);
+        }
+        let was_probe = mark.began >= self.until;
+        if was_probe {
+            self.strikes = self.strikes.saturating_add(1);
+            self.lease = None;
+        }
+        self.extend(mark, was_probe)
+    }
+
+    /// An answer to an attempt that began at `began`. `true`: the subject works, forget all of this. Failures that
+    /// are only counted are forgotten only by an answer that was seen `whole`. A success that began before the last
+    /// failure says nothing.
+    pub fn is_cured_by(&self, began: Timestamp, whole: bool) -> bool {
+        began >= self.at && (whole || self.strikes > 0)
+    }
+
+    /// Whether all of this is too old to matter: a subject that nobody asked for begins anew. So does one of which
+    /// a clock that was set back says that it will fail: no answer could cure it until that time has come.
+    pub fn is_forgotten(&self, now: Timestamp) -> bool {
+        let quiet_since = self.until.max(self.at).max(self.lease.unwrap_or_default());
+        let keep_ms = if self.strikes == 0 {
+            ROW_GAP_MS
+        } else {
+            self.reason.cap_ms()
+        };
+        now.since_ms(quiet_since) > keep_ms || self.at.since_ms(now) > MAX_SKEW_MS
+    }
+
+    fn count(&mut self, mark: &FailureSample) -> bool {
+        if self.failures > 0 && mark.at <= self.at {
+            return false;
+        }
+        self.failures = self.failures.saturating_add(1);
+        self.at = mark.at;
+        self.reason = mark.reason;
+        if mark.reason != CooldownReason::ServerError || self.failures >= FAILURES_IN_A_ROW {
+            self.strikes = 1;
+            self.failures = 0;
+            return self.extend(mark, true);
+        }
+        self.describe(mark);
+        true
+    }
+
+    /// Moves the end further away, never nearer.
+    fn extend(&mut self, mark: &FailureSample, is_new_period: bool) -> bool {
+        let period_ms = mark.reason.period_ms(self.strikes);
+        // What a key is told is exact. A channel in trouble asks for guesses, which ours bound.
+        let (wait_ms, has_retry_after) = match (mark.reason, mark.wait_ms) {
+            (_, None) => (period_ms, false),
+            (CooldownReason::Throttled | CooldownReason::Refused, Some(0)) => (MIN_STATED_MS, true),
+            (CooldownReason::Throttled | CooldownReason::Refused, Some(wait_ms)) => (wait_ms, true),
+            (_, Some(wait_ms)) => (wait_ms.clamp(period_ms, mark.reason.cap_ms()), false),
+        };
+        let until = mark.end(wait_ms, has_retry_after);
+        self.at = self.at.max(mark.at);
+        let extends_stated = has_retry_after && until > self.stated_until;
+        // While everything cools, every request extends: a little more is not worth a write each time.
+        let extends = until > self.until.plus_ms(period_ms / 8);
+        if !is_new_period && !extends && !extends_stated {
+            return false;
+        }
+        if has_retry_after {
+            self.stated_until = self.stated_until.max(until);
+        }
+        self.reason = mark.reason;
+        self.until = self.until.max(until);
+        self.describe(mark);
+        true
+    }
+
+    fn describe(&mut self, mark: &FailureSample) {
+        self.status = mark.status;
+        self.message.clone_from(&mark.message);
+    }
+}
+
+/// Whether a time is further ahead than the end of the longest wait that is believed: that end is rounded up to a whole
+/// second, and may have been written by an instance whose clock is ahead.
+const fn is_of_another_clock(time: Timestamp, now: Timestamp) -> bool {
+    time.since_ms(now) > retry_after::MAX_MS + SECOND_MS + MAX_SKEW_MS
+}
+
+#[cfg(test)]
+mod tests;

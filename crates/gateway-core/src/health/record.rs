@@ -1,0 +1,369 @@
+//! What is known of all keys, channels and models that failed: the state that instances share. Owns which outcome
+//! says what about whom, the document's shape, and its bounds. Pure: the state is the sum of its events, so that
+//! instances which write at the same time lose nothing. Knows nothing of stores or requests.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::cooldown::{Cooldown, CooldownReason, FailureSample, Phase};
+use crate::units::Timestamp;
+use crate::upstream::failure::{FailedAttempt, Failure};
+
+/// Models of one channel that are remembered: clients choose the names, so they must not fill the store.
+const MAX_MODELS: usize = 100;
+/// Longer names of models are not remembered.
+const MAX_MODEL_BYTES: usize = 256;
+/// As much of an upstream's message is kept, in characters.
+const MAX_MESSAGE_CHARS: usize = 200;
+
+/// Whom an attempt was about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Target {
+    /// The channel's id.
+    pub channel: String,
+    /// The upstream key's id; empty for a channel without keys.
+    pub key: String,
+    /// The model, by the upstream's name.
+    pub model: String,
+}
+
+/// What was learned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HealthEvent {
+    /// An attempt failed.
+    Failed {
+        /// Whom it was about.
+        who: Target,
+        /// By whom it failed.
+        failure: Failure,
+        /// How and when.
+        mark: FailureSample,
+    },
+    /// An attempt was answered, or refused for the request's own fault.
+    Answered {
+        /// Whom it was about.
+        who: Target,
+        /// When the attempt began.
+        began: Timestamp,
+        /// Whether the answer was seen to its end.
+        whole: bool,
+    },
+    /// A request tries out those of the three that are half-open.
+    Probing {
+        /// Whom it tries.
+        who: Target,
+        /// When it began.
+        at: Timestamp,
+        /// When it counts as lost.
+        until: Timestamp,
+        /// Which request it is.
+        holder: u64,
+    },
+    /// The request that tried out found nothing out.
+    Released {
+        /// Whom it tried.
+        who: Target,
+        /// Which request it was.
+        holder: u64,
+    },
+    /// An admin changed the channel, so that what is known of it may be wrong.
+    Forgotten {
+        /// The channel's id.
+        channel: String,
+    },
+}
+
+/// What is known of one channel.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ChannelHealth {
+    /// The channel as a whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel: Option<Cooldown>,
+    /// Its keys, by id.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub keys: BTreeMap<String, Cooldown>,
+    /// Its models, by the upstream's name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub models: BTreeMap<String, Cooldown>,
+}
+
+/// What is known of every channel that has failed lately. Empty while all is well.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Health {
+    channels: BTreeMap<String, ChannelHealth>,
+}
+
+impl HealthEvent {
+    /// What a failed attempt that began at `began` and ended at `at` says.
+    pub fn failed(who: Target, failed: &FailedAttempt, began: Timestamp, at: Timestamp) -> Self {
+        let (reason, wait_ms) = match failed.failure {
+            Failure::RequestRefused => {
+                return Self::Answered {
+                    who,
+                    began,
+                    whole: true,
+                };
+            }
+            Failure::Unreachable(_) => (CooldownReason::Unreachable, None),
+            Failure::ServerError => (CooldownReason::ServerError, failed.retry_after_ms),
+            Failure::Throttled => (CooldownReason::Throttled, failed.retry_after_ms),
+            Failure::KeyRefused => (CooldownReason::Refused, failed.retry_after_ms),
+            // Models are remembered by the kind of call; see `Operation::health_name`.
+            Failure::ModelUnknown | Failure::OperationUnsupported => {
+                (CooldownReason::ModelUnknown, None)
+            }
+        };
+        let mark = FailureSample {
+            reason,
+            began,
+            at,
+            wait_ms,
+            status: failed.status.map(|status| status.as_u16()),
+            message: failed
+                .error
+                .message
+                .chars()
+                .take(MAX_MESSAGE_CHARS)
+                .collect(),
+        };
+        Self::Failed {
+            who,
+            failure: failed.failure,
+            mark,
+        }
+    }
+}
+
+impl ChannelHealth {
+    fn is_empty(&self) -> bool {
+        self.channel.is_none() && self.keys.is_empty() && self.models.is_empty()
+    }
+
+    /// All that is known of it, each.
+    fn cooldowns(&mut self, who: &Target) -> [Option<&mut Cooldown>; 3] {
+        [
+            self.channel.as_mut(),
+            self.keys.get_mut(&who.key),
+            self.models.get_mut(&who.model),
+        ]
+    }
+
+    fn forget(&mut self, is_over: impl Fn(&Cooldown) -> bool) {
+        if self.channel.as_ref().is_some_and(&is_over) {
+            self.channel = None;
+        }
+        self.keys.retain(|_, cooldown| !is_over(cooldown));
+        self.models.retain(|_, cooldown| !is_over(cooldown));
+    }
+
+    /// An answer cures what it shows to work.
+    fn cure(
+        &mut self,
+        who: &Target,
+        began: Timestamp,
+        whole: bool,
+        (key, model): (bool, bool),
+    ) -> bool {
+        let is_cured = |cooldown: &Cooldown| cooldown.is_cured_by(began, whole);
+        let mut changed = false;
+        if self.channel.as_ref().is_some_and(is_cured) {
+            self.channel = None;
+            changed = true;
+        }
+        if key && self.keys.get(&who.key).is_some_and(is_cured) {
+            self.keys.remove(&who.key);
+            changed = true;
+        }
+        if model && self.models.get(&who.model).is_some_and(is_cured) {
+            self.models.remove(&who.model);
+            changed = true;
+        }
+        changed
+    }
+
+    fn fail(&mut self, who: &Target, failure: Failure, mark: &FailureSample) -> bool {
+        match failure {
+            Failure::Unreachable(_) | Failure::ServerError => match &mut self.channel {
+                Some(known) => known.fail(mark),
+                unknown @ None => {
+                    *unknown = Some(Cooldown::new(mark));
+                    true
+                }
+            },
+            // Whoever refuses a key or a model is there: what is said of the channel is out of date.
+            Failure::Throttled | Failure::KeyRefused => {
+                let cured = self.cure(who, mark.began, true, (false, false));
+                cured | fail_one(&mut self.keys, &who.key, mark)
+            }
+            // Most servers look for the route before they look at the key.
+            Failure::OperationUnsupported => {
+                let cured = self.cure(who, mark.began, true, (false, false));
+                cured | self.fail_model(&who.model, mark)
+            }
+            Failure::ModelUnknown => {
+                let cured = self.cure(who, mark.began, true, (true, false));
+                cured | self.fail_model(&who.model, mark)
+            }
+            Failure::RequestRefused => self.cure(who, mark.began, true, (true, true)),
+        }
+    }
+
+    fn fail_model(&mut self, model: &str, mark: &FailureSample) -> bool {
+        if model.len() > MAX_MODEL_BYTES {
+            return false;
+        }
+        if self.models.len() >= MAX_MODELS && !self.models.contains_key(model) {
+            // Made-up names must not push out what is left alone for a reason.
+            let over = self
+                .models
+                .iter()
+                .find(|(_, cooldown)| !matches!(cooldown.phase(mark.at), Phase::Cooling { .. }))
+                .map(|(name, _)| name.clone());
+            match over {
+                Some(name) => self.models.remove(&name),
+                None => return false,
+            };
+        }
+        fail_one(&mut self.models, model, mark)
+    }
+}
+
+fn fail_one(known: &mut BTreeMap<String, Cooldown>, name: &str, mark: &FailureSample) -> bool {
+    if let Some(cooldown) = known.get_mut(name) {
+        return cooldown.fail(mark);
+    }
+    known.insert(name.to_owned(), Cooldown::new(mark));
+    true
+}
+
+impl Health {
+    /// Whether nothing bad is known of anybody.
+    pub fn is_empty(&self) -> bool {
+        self.channels.is_empty()
+    }
+
+    /// What is known of one channel.
+    pub fn channel(&self, id: &str) -> Option<&ChannelHealth> {
+        self.channels.get(id)
+    }
+
+    /// Whether a candidate may be called at `now`: the worst of what is known of its channel, its key and its
+    /// model, with the latest end.
+    pub fn phase(&self, channel: &str, key: &str, model: &str, now: Timestamp) -> Phase {
+        let Some(known) = self.channels.get(channel) else {
+            return Phase::Ready;
+        };
+        let three = [
+            known.channel.as_ref(),
+            known.keys.get(key),
+            known.models.get(model),
+        ];
+        three
+            .into_iter()
+            .flatten()
+            .map(|cooldown| cooldown.phase(now))
+            .fold(Phase::Ready, worse)
+    }
+
+    /// Whether the request `holder` is the one that tries out what is half-open of `who`.
+    pub fn is_probed_by(&self, who: &Target, holder: u64) -> bool {
+        let known = self.channels.get(&who.channel);
+        let three = known.map(|known| {
+            [
+                known.channel.as_ref(),
+                known.keys.get(&who.key),
+                known.models.get(&who.model),
+            ]
+        });
+        three
+            .into_iter()
+            .flatten()
+            .flatten()
+            .any(|cooldown| cooldown.lease.is_some() && cooldown.holder == holder)
+    }
+
+    /// Takes an event in; whether anything changed. Taking in the same event twice is the same as once.
+    pub fn apply(&mut self, event: &HealthEvent) -> bool {
+        let changed = match event {
+            HealthEvent::Failed { who, failure, mark } => self
+                .channels
+                .entry(who.channel.clone())
+                .or_default()
+                .fail(who, *failure, mark),
+            HealthEvent::Answered { who, began, whole } => self
+                .channels
+                .get_mut(&who.channel)
+                .is_some_and(|known| known.cure(who, *began, *whole, (true, true))),
+            HealthEvent::Probing {
+                who,
+                at,
+                until,
+                holder,
+            } => self.each(who, |cooldown| {
+                let is_free = cooldown.phase(*at) == Phase::HalfOpen;
+                if is_free {
+                    cooldown.lease = Some(*until);
+                    cooldown.holder = *holder;
+                }
+                is_free
+            }),
+            HealthEvent::Released { who, holder } => self.each(who, |cooldown| {
+                let is_mine = cooldown.lease.is_some() && cooldown.holder == *holder;
+                if is_mine {
+                    cooldown.lease = None;
+                }
+                is_mine
+            }),
+            HealthEvent::Forgotten { channel } => self.channels.remove(channel).is_some(),
+        };
+        self.channels.retain(|_, known| !known.is_empty());
+        changed
+    }
+
+    /// Drops what is too old to matter.
+    pub fn forget(&mut self, now: Timestamp) {
+        self.channels.retain(|_, known| {
+            known.forget(|cooldown| cooldown.is_forgotten(now));
+            !known.is_empty()
+        });
+    }
+
+    fn each(&mut self, who: &Target, mut change: impl FnMut(&mut Cooldown) -> bool) -> bool {
+        let Some(known) = self.channels.get_mut(&who.channel) else {
+            return false;
+        };
+        known
+            .cooldowns(who)
+            .into_iter()
+            .flatten()
+            .fold(false, |changed, cooldown| change(cooldown) | changed)
+    }
+}
+
+/// The worse of two: whoever cools longest decides, and a wait that an upstream stated stays one.
+fn worse(one: Phase, other: Phase) -> Phase {
+    match (one, other) {
+        (
+            Phase::Cooling {
+                until,
+                has_retry_after,
+            },
+            Phase::Cooling {
+                until: other_until,
+                has_retry_after: other_has_retry_after,
+            },
+        ) => Phase::Cooling {
+            until: until.max(other_until),
+            has_retry_after: has_retry_after || other_has_retry_after,
+        },
+        (cooling @ Phase::Cooling { .. }, _) | (_, cooling @ Phase::Cooling { .. }) => cooling,
+        (Phase::HalfOpen, _) | (_, Phase::HalfOpen) => Phase::HalfOpen,
+        (Phase::Ready, Phase::Ready) => Phase::Ready,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,291 @@
+//! What each outcome says about whom, how it is shared, and that the document stays small.
+
+use super::*;
+use crate::error::ErrorBody;
+use crate::ports::SendErrorKind;
+use proptest::prelude::*;
+
+const T: u64 = 1_000_000;
+
+fn who(channel: &str, key: &str, model: &str) -> Target {
+    Target {
+        channel: channel.to_owned(),
+        key: key.to_owned(),
+        model: model.to_owned(),
+    }
+}
+
+fn failed(who: Target, failure: Failure, at: u64, wait_ms: Option<u64>) -> HealthEvent {
+    let attempt = FailedAttempt {
+        channel: String::new(),
+        key: String::new(),
+        failure,
+        status: None,
+        error: Box::new(ErrorBody {
+            message: "x".repeat(1_000),
+            kind: String::new(),
+            param: None,
+            code: None,
+        }),
+        retry_after_ms: wait_ms,
+        headers: Box::default(),
+    };
+    HealthEvent::failed(who, &attempt, Timestamp(at - 5), Timestamp(at))
+}
+
+fn phase(health: &Health, (channel, key, model): (&str, &str, &str), at: u64) -> Phase {
+    health.phase(channel, key, model, Timestamp(at))
+}
+
+fn cools(health: &Health, of: (&str, &str, &str), at: u64) -> bool {
+    matches!(phase(health, of, at), Phase::Cooling { .. })
+}
+
+#[test]
+fn each_failure_concerns_its_own_subject() {
+    let unreachable = Failure::Unreachable(SendErrorKind::Connect);
+    // For each failure: does it stop the same channel's other key, and its other model?
+    let rows = [
+        (unreachable, true, true),
+        (Failure::Throttled, false, true),
+        (Failure::KeyRefused, false, true),
+        (Failure::ModelUnknown, true, false),
+    ];
+    for (failure, other_key, other_model) in rows {
+        let mut health = Health::default();
+        assert!(health.apply(&failed(who("c", "k", "m"), failure, T, None)));
+        assert!(cools(&health, ("c", "k", "m"), T), "{failure:?}");
+        assert_eq!(cools(&health, ("c", "l", "m"), T), other_key, "{failure:?}");
+        assert_eq!(
+            cools(&health, ("c", "k", "n"), T),
+            other_model,
+            "{failure:?}"
+        );
+        assert!(!cools(&health, ("d", "k", "m"), T), "{failure:?}");
+    }
+    let mut health = Health::default();
+    assert!(!health.apply(&failed(
+        who("c", "k", "m"),
+        Failure::RequestRefused,
+        T,
+        None
+    )));
+    assert!(health.is_empty());
+}
+
+#[test]
+fn an_answer_cures_channel_key_and_model_at_once() {
+    let mut health = Health::default();
+    for failure in [
+        Failure::Unreachable(SendErrorKind::Reset),
+        Failure::Throttled,
+        Failure::ModelUnknown,
+    ] {
+        health.apply(&failed(who("c", "k", "m"), failure, T, None));
+    }
+    let answered = |began| HealthEvent::Answered {
+        who: who("c", "k", "m"),
+        began: Timestamp(began),
+        whole: false,
+    };
+    assert!(
+        !health.apply(&answered(T - 1)),
+        "it began before the failures"
+    );
+    assert!(health.apply(&answered(T + 1)));
+    assert!(health.is_empty());
+}
+
+#[test]
+fn a_refused_key_shows_that_the_channel_is_there() {
+    let mut health = Health::default();
+    health.apply(&failed(
+        who("c", "k", "m"),
+        Failure::Unreachable(SendErrorKind::Dns),
+        T,
+        None,
+    ));
+    health.apply(&failed(
+        who("c", "l", "m"),
+        Failure::Throttled,
+        T + 10,
+        None,
+    ));
+    assert!(!cools(&health, ("c", "k", "m"), T + 10));
+    assert!(cools(&health, ("c", "l", "m"), T + 10));
+}
+
+#[test]
+fn the_latest_end_counts_and_a_stated_wait_stays_one() {
+    let mut health = Health::default();
+    let of = ("c", "k", "m");
+    health.apply(&failed(
+        who("c", "k", "m"),
+        Failure::Throttled,
+        T,
+        Some(2_000),
+    ));
+    health.apply(&failed(
+        who("c", "k", "m"),
+        Failure::Unreachable(SendErrorKind::Reset),
+        T,
+        None,
+    ));
+    let both = Phase::Cooling {
+        until: Timestamp(T + 5_000),
+        has_retry_after: true,
+    };
+    assert_eq!(phase(&health, of, T), both);
+    assert_eq!(phase(&health, of, T + 5_000), Phase::HalfOpen);
+}
+
+#[test]
+fn one_probe_at_a_time_and_it_can_be_given_back() {
+    let mut health = Health::default();
+    let me = who("c", "k", "m");
+    health.apply(&failed(me.clone(), Failure::Throttled, T, Some(1_000)));
+    let now = T + 1_000;
+    let probing = |holder| HealthEvent::Probing {
+        who: me.clone(),
+        at: Timestamp(now),
+        until: Timestamp(now + 300),
+        holder,
+    };
+    assert!(health.apply(&probing(3)));
+    assert!(cools(&health, ("c", "k", "m"), now));
+    assert!(!health.apply(&probing(4)), "taken");
+    let released = |holder| HealthEvent::Released {
+        who: me.clone(),
+        holder,
+    };
+    assert!(!health.apply(&released(4)), "another's lease");
+    assert!(health.apply(&released(3)));
+    assert_eq!(phase(&health, ("c", "k", "m"), now), Phase::HalfOpen);
+}
+
+#[test]
+fn clients_cannot_fill_it_with_models() {
+    let mut health = Health::default();
+    for number in 0..1_000 {
+        let model = format!("model-{number}");
+        health.apply(&failed(
+            who("c", "k", &model),
+            Failure::ModelUnknown,
+            T + number,
+            None,
+        ));
+    }
+    let long = "x".repeat(10_000);
+    health.apply(&failed(
+        who("c", "k", &long),
+        Failure::ModelUnknown,
+        T,
+        None,
+    ));
+    assert_eq!(
+        health.channel("c").map(|known| known.models.len()),
+        Some(MAX_MODELS)
+    );
+    assert!(
+        cools(&health, ("c", "k", "model-0"), T + 999),
+        "made-up names push nothing out"
+    );
+    let bytes = serde_json::to_vec(&health).unwrap();
+    assert!(bytes.len() < 100_000, "{}", bytes.len());
+}
+
+#[test]
+fn what_is_old_is_forgotten_and_a_channel_on_demand() {
+    let mut health = Health::default();
+    health.apply(&failed(who("c", "k", "m"), Failure::Throttled, T, None));
+    health.apply(&failed(who("d", "k", "m"), Failure::Throttled, T, None));
+    health.forget(Timestamp(T + 5_000));
+    assert!(health.channel("c").is_some());
+    assert!(health.apply(&HealthEvent::Forgotten {
+        channel: "c".to_owned()
+    }));
+    assert!(health.channel("c").is_none());
+    health.forget(Timestamp(T + 5_001 + CooldownReason::Throttled.cap_ms()));
+    assert!(health.is_empty());
+}
+
+fn any_event() -> impl Strategy<Value = HealthEvent> {
+    let failure = prop_oneof![
+        Just(Failure::Unreachable(SendErrorKind::Timeout)),
+        Just(Failure::ServerError),
+        Just(Failure::Throttled),
+        Just(Failure::KeyRefused),
+        Just(Failure::ModelUnknown),
+        Just(Failure::OperationUnsupported),
+        Just(Failure::RequestRefused),
+    ];
+    let who = (0..2_u8, 0..2_u8, 0..2_u8).prop_map(|(channel, key, model)| {
+        who(
+            &format!("c{channel}"),
+            &format!("k{key}"),
+            &format!("m{model}"),
+        )
+    });
+    (
+        who,
+        failure,
+        0..4_u8,
+        0..200_000_u64,
+        proptest::option::of(0..90_000_u64),
+    )
+        .prop_map(|(who, failure, kind, offset, wait_ms)| {
+            let at = Timestamp(T + offset);
+            match kind {
+                0 => HealthEvent::Answered {
+                    who,
+                    began: at,
+                    whole: true,
+                },
+                1 => HealthEvent::Probing {
+                    who,
+                    at,
+                    until: at.plus_ms(30_000),
+                    holder: offset,
+                },
+                _ => failed(who, failure, at.0, wait_ms),
+            }
+        })
+}
+
+proptest! {
+    #[test]
+    fn an_event_that_is_taken_in_twice_changes_nothing_more(events in proptest::collection::vec(any_event(), 0..40)) {
+        let mut health = Health::default();
+        for event in &events {
+            health.apply(event);
+            let before = health.clone();
+            prop_assert!(!health.apply(event), "{event:?}");
+            prop_assert_eq!(&health, &before);
+        }
+    }
+
+    #[test]
+    fn a_stated_wait_is_never_shortened_by_failures(events in proptest::collection::vec(any_event(), 0..40), wait_ms in 1..86_400_000_u64) {
+        let mut health = Health::default();
+        health.apply(&failed(who("c0", "k0", "m0"), Failure::Throttled, T, Some(wait_ms)));
+        let earlier = |event: &&HealthEvent| matches!(event, HealthEvent::Failed { mark, .. } if mark.at.0 <= T + wait_ms);
+        for event in events.iter().filter(earlier) {
+            health.apply(event);
+        }
+        let is_cooling = cools(&health, ("c0", "k0", "m0"), T + wait_ms - 1);
+        // Another reading of the key by a later answer of the same channel is a failure too, never a cure of the key;
+        // only an unknown model shows that a key is accepted.
+        let key_was_accepted = events.iter().any(|event| matches!(event, HealthEvent::Failed { who, failure: Failure::ModelUnknown, .. } if who.key == "k0" && who.channel == "c0"));
+        prop_assert!(is_cooling || key_was_accepted);
+    }
+
+    #[test]
+    fn the_document_is_read_as_it_was_written(events in proptest::collection::vec(any_event(), 0..40)) {
+        let mut health = Health::default();
+        for event in &events {
+            health.apply(event);
+        }
+        let bytes = serde_json::to_vec(&health).unwrap();
+        prop_assert_eq!(serde_json::from_slice::<Health>(&bytes).unwrap(), health);
+    }
+}

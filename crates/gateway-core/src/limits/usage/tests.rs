@@ -1,0 +1,195 @@
+//! What is let through, by the rules alone: bounds over any minute, fairness, and what time does to the counts.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const NOON: Timestamp = Timestamp(1_795_348_800_000);
+
+const fn per_minute(limit: u64) -> KeyLimits {
+    KeyLimits {
+        requests_per_minute: Some(limit),
+        tokens_per_minute: None,
+        tokens_per_day: None,
+        daily_budget_micro_usd: None,
+        monthly_budget_micro_usd: None,
+    }
+}
+
+/// A key that makes requests.
+struct Client {
+    limits: KeyLimits,
+    allowance: LimitUsage,
+    /// When requests were let through.
+    passed: Vec<u64>,
+}
+
+impl Client {
+    fn new(limit: u64) -> Self {
+        Self {
+            limits: per_minute(limit),
+            allowance: LimitUsage::default(),
+            passed: Vec::new(),
+        }
+    }
+
+    fn ask(&mut self, at_ms: u64) -> bool {
+        let now = NOON.plus_ms(at_ms);
+        self.allowance = self.allowance.at(now);
+        let passes = self.allowance.exceeded_limit(&self.limits, now).is_none();
+        if passes {
+            self.allowance.requests.current += 1;
+            self.passed.push(at_ms);
+        }
+        passes
+    }
+
+    /// The most that passed within any minute.
+    fn most_in_a_minute(&self) -> u64 {
+        let count = |begin: &u64| {
+            let within = self
+                .passed
+                .iter()
+                .filter(|at| (*begin..*begin + WINDOW_MS).contains(*at));
+            u64::try_from(within.count()).unwrap()
+        };
+        self.passed.iter().map(count).max().unwrap_or(0)
+    }
+}
+
+#[test]
+fn a_burst_gets_exactly_the_limit_and_then_one_place_after_the_other() {
+    let mut client = Client::new(6);
+    let passed = (0..50).filter(|_| client.ask(0)).count();
+    assert_eq!(passed, 6);
+    assert!(!client.ask(59_999));
+    let told = client
+        .allowance
+        .exceeded_limit(&client.limits, NOON)
+        .unwrap();
+    assert_eq!(told.free_at, NOON.plus_ms(60_000));
+    assert_eq!(told.resets_at, NOON.plus_ms(60_000 + 50_000));
+    assert!(client.ask(60_000));
+    assert!(!client.ask(60_000));
+    assert!(!client.ask(69_999));
+    assert!(client.ask(70_000));
+    // After two minutes of quiet everything is free at once.
+    assert_eq!((0..50).filter(|_| client.ask(190_000)).count(), 6);
+}
+
+#[test]
+fn one_request_a_minute_is_one_a_minute() {
+    let mut client = Client::new(1);
+    for minute in 0..10 {
+        assert!(client.ask(minute * 60_000), "{minute}");
+        assert!(!client.ask(minute * 60_000 + 59_999), "{minute}");
+    }
+}
+
+#[test]
+fn days_and_months_begin_anew_and_clocks_may_differ() {
+    let limits = KeyLimits {
+        tokens_per_day: Some(100),
+        daily_budget_micro_usd: Some(100),
+        monthly_budget_micro_usd: Some(1_000),
+        ..KeyLimits::default()
+    };
+    let mut used = LimitUsage::fresh(NOON);
+    used.day_tokens = 100;
+    used.day_cost = 99;
+    used.month_cost = 999;
+    let exceeded = |used: LimitUsage, now| {
+        let status = used.exceeded_limit(&limits, now);
+        status.map(|status| (status.measure, status.free_at))
+    };
+    let (day_end, month_end) = (calendar::day_end(used.day), calendar::month_end(used.month));
+    assert_eq!(exceeded(used, NOON), Some((Measure::TokensPerDay, day_end)));
+    assert_eq!(exceeded(used, day_end), None);
+    used.month_cost = 1_000;
+    let monthly = Some((Measure::MonthlyBudget, month_end));
+    assert_eq!(exceeded(used, NOON), monthly);
+    assert_eq!(exceeded(used, day_end), monthly);
+    assert_eq!(exceeded(used, month_end), None);
+    assert_eq!(used.at(month_end).month_cost, 0);
+    // An instance whose clock is behind does not forget the day that has begun elsewhere.
+    let next_day = LimitUsage {
+        day_tokens: 100,
+        ..LimitUsage::fresh(day_end)
+    };
+    let behind = Timestamp(day_end.0 - 5);
+    assert_eq!(next_day.at(behind).day_tokens, 100);
+    // But a day that is years ahead was a mistake of the clock.
+    let ahead = LimitUsage {
+        day_tokens: 100,
+        month_cost: 5_000,
+        requests: Counts {
+            current: 9,
+            before: 9,
+        },
+        ..LimitUsage::fresh(NOON.plus_ms(3 * 365 * calendar::DAY_MS))
+    };
+    assert_eq!(ahead.at(NOON), LimitUsage::fresh(NOON));
+}
+
+#[test]
+fn the_limit_that_lasts_longest_is_told() {
+    let limits = KeyLimits {
+        requests_per_minute: Some(5),
+        tokens_per_minute: Some(10),
+        ..KeyLimits::default()
+    };
+    let used = LimitUsage {
+        requests: Counts {
+            current: 5,
+            before: 0,
+        },
+        tokens: Counts {
+            current: 30,
+            before: 0,
+        },
+        ..LimitUsage::fresh(NOON)
+    };
+    let told = used.exceeded_limit(&limits, NOON).unwrap();
+    assert_eq!(
+        (told.measure, told.limit, told.used),
+        (Measure::TokensPerMinute, 10, 30)
+    );
+    assert_eq!((told.remaining(), told.is_used_up()), (0, true));
+    assert!(told.free_at > NOON.plus_ms(WINDOW_MS));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever comes when: never more than twice the limit in any minute, nor more than the limit per minute and
+    /// once more in the long run; and who is refused is told the first moment that is free.
+    #[test]
+    fn never_more_than_the_bounds_say(limit in 1..20_u64, pauses in prop::collection::vec(0..15_000_u64, 1..400)) {
+        let mut client = Client::new(limit);
+        let mut now = 0;
+        for pause in pauses {
+            now += pause;
+            if !client.ask(now) {
+                let at = NOON.plus_ms(now);
+                let free_at = client.allowance.exceeded_limit(&client.limits, at).unwrap().free_at;
+                prop_assert!(client.allowance.exceeded_limit(&client.limits, Timestamp(free_at.0 - 1)).is_some());
+                prop_assert!(client.allowance.exceeded_limit(&client.limits, free_at).is_none());
+            }
+        }
+        prop_assert!(client.most_in_a_minute() <= 2 * limit);
+        let minutes = now / WINDOW_MS + 1;
+        let passed = u64::try_from(client.passed.len()).unwrap();
+        prop_assert!(passed <= limit * (minutes + 1), "{passed} of {limit} in {minutes}");
+    }
+
+    /// Requests that are spread as the limit allows always pass, whenever they begin.
+    #[test]
+    fn an_even_pace_is_never_refused(limit in 1..600_u64, late in prop::collection::vec(0..50_u64, 200)) {
+        let mut client = Client::new(limit);
+        let mut now = 0;
+        for late in late {
+            prop_assert!(client.ask(now), "at {now}");
+            now += WINDOW_MS.div_ceil(limit) + late;
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! The usage in a JSON answer that is passed on piece by piece, since it is too long to be held: found on its way. Owns
+//! what is kept between two pieces, a few kilobytes at most; what a `usage` object says is `usage`'s.
+
+use memchr::memmem;
+use serde_json::value::RawValue;
+
+use super::usage::{self, Usage};
+
+/// Stands in JSON only as the name of a member, or as a whole string: within a string its quotes are escaped.
+const NAME: &[u8] = b"\"usage\"";
+/// Longer objects are none that tells of tokens.
+const MAX_OBJECT: usize = 4096;
+
+/// What was found so far.
+#[derive(Debug, Default)]
+pub struct UsageScanner {
+    /// The end of the pieces so far: in it, an object may have begun that the next ones complete.
+    held: Vec<u8>,
+}
+
+impl UsageScanner {
+    /// Looks at the next piece. Gives the figures that are complete with it.
+    pub fn see(&mut self, piece: &[u8]) -> Option<Usage> {
+        let mut sum = None;
+        if !self.held.is_empty() {
+            // As much of the piece as an object that has begun can need.
+            let needed = piece.len().min(MAX_OBJECT);
+            self.held.extend(piece.iter().take(needed));
+            let from = look(&self.held, &mut sum);
+            if needed == piece.len() {
+                self.held.drain(..from);
+                return sum;
+            }
+        }
+        let from = look(piece, &mut sum);
+        self.held.clear();
+        self.held.extend(piece.iter().skip(from));
+        sum
+    }
+}
+
+/// Adds all figures in `text` to `sum`. Gives the place from which on it must be kept.
+fn look(text: &[u8], sum: &mut Option<Usage>) -> usize {
+    for start in memmem::find_iter(text, NAME) {
+        match value(text.get(start + NAME.len()..).unwrap_or_default()) {
+            Value::Whole(figures) => sum.get_or_insert_default().take_in(figures),
+            Value::Begun if text.len() - start <= MAX_OBJECT => return start,
+            Value::Begun | Value::Other => {}
+        }
+    }
+    text.len().saturating_sub(NAME.len() - 1)
+}
+
+enum Value {
+    /// Figures of tokens.
+    Whole(Usage),
+    /// It goes on in the next piece.
+    Begun,
+    /// Nothing that tells of tokens.
+    Other,
+}
+
+/// What follows the name.
+fn value(after: &[u8]) -> Value {
+    let after = after.trim_ascii_start();
+    let Some(after) = after.strip_prefix(b":") else {
+        return if after.is_empty() {
+            Value::Begun
+        } else {
+            Value::Other
+        };
+    };
+    let after = after.trim_ascii_start();
+    if after.first().is_some_and(|first| *first != b'{') {
+        return Value::Other;
+    }
+    let mut objects = serde_json::Deserializer::from_slice(after).into_iter::<&RawValue>();
+    match objects.next() {
+        Some(Ok(object)) => usage::of_object(object).map_or(Value::Other, Value::Whole),
+        Some(Err(error)) if !error.is_eof() => Value::Other,
+        Some(Err(_)) | None => Value::Begun,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const ANSWER: &str = r#"{"usage" : {"total_tokens":38}, "data":[{"embedding":[0.5,-1e-3],"note":"\"usage\":{\"prompt_tokens\":9}"},
+        "usage"],"usage":{"prompt_tokens":40,"completion_tokens":7,"prompt_tokens_details":{"cached_tokens":3}}}"#;
+
+    fn found(pieces: &[&[u8]]) -> Option<Usage> {
+        let mut passing = UsageScanner::default();
+        let mut sum: Option<Usage> = None;
+        for piece in pieces {
+            if let Some(figures) = passing.see(piece) {
+                sum.get_or_insert_default().take_in(figures);
+            }
+            assert!(passing.held.len() <= MAX_OBJECT, "{}", passing.held.len());
+        }
+        sum
+    }
+
+    const EXPECTED: Option<Usage> = Some(Usage {
+        prompt_tokens: 40,
+        completion_tokens: 7,
+        cached_tokens: 3,
+        reasoning_tokens: 0,
+    });
+
+    #[test]
+    fn figures_are_found_however_the_answer_is_cut() {
+        let answer = ANSWER.as_bytes();
+        assert_eq!(found(&[answer]), EXPECTED);
+        for first in 0..answer.len() {
+            let (head, rest) = answer.split_at(first);
+            assert_eq!(found(&[head, rest]), EXPECTED, "cut at {first}");
+            let (middle, tail) = rest.split_at(rest.len() / 2);
+            assert_eq!(found(&[head, middle, tail]), EXPECTED, "cut at {first}");
+        }
+        let bytes: Vec<&[u8]> = answer.chunks(1).collect();
+        assert_eq!(found(&bytes), EXPECTED);
+    }
+
+    #[test]
+    fn long_pieces_are_not_kept() {
+        let long = format!("[{}]", "0.25,".repeat(100_000));
+        let end = br#","usage":{"prompt_tokens":5,"total_tokens":5}}"#;
+        let pieces: [&[u8]; 4] = [br#"{"data":"#, long.as_bytes(), &end[..20], &end[20..]];
+        assert_eq!(found(&pieces).map(|usage| usage.prompt_tokens), Some(5));
+    }
+
+    #[test]
+    fn what_never_ends_or_is_no_object_is_nothing() {
+        let endless = format!(r#"{{"usage":{{"a":"{}"#, "x".repeat(3 * MAX_OBJECT));
+        for text in [
+            endless.as_str(),
+            r#"{"usage":null}"#,
+            r#"{"usage":{]"#,
+            r#"{"usage":{}}"#,
+            r#"{"usage""#,
+        ] {
+            assert_eq!(found(&[text.as_bytes()]), None);
+            let bytes: Vec<&[u8]> = text.as_bytes().chunks(7).collect();
+            assert_eq!(found(&bytes), None);
+        }
+        let after = format!(r#"{endless}"}},"usage":{{"prompt_tokens":2}}}}"#);
+        let pieces: Vec<&[u8]> = after.as_bytes().chunks(1000).collect();
+        assert_eq!(found(&pieces).map(|usage| usage.prompt_tokens), Some(2));
+    }
+
+    /// Pieces of answers, whole and broken, in any order.
+    fn scraps() -> impl Strategy<Value = Vec<u8>> {
+        let scrap = prop::sample::select(vec![
+            r#""usage""#,
+            r#""usage":{"prompt_tokens":5}"#,
+            r#"{"completion_tokens":7"#,
+            ":",
+            " ",
+            "{",
+            "}",
+            ",",
+            "\"",
+            "\\",
+            "0.25",
+            "\u{1f600}",
+        ]);
+        prop::collection::vec(scrap, 0..60).prop_map(|scraps| scraps.concat().into_bytes())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// What is found does not depend on the cuts, whatever the bytes are.
+        #[test]
+        fn cuts_change_nothing(
+            bytes in prop_oneof![scraps(), prop::collection::vec(any::<u8>(), 0..300)],
+            sizes in prop::collection::vec(1_usize..40, 1..8),
+        ) {
+            let mut pieces = Vec::new();
+            let (mut rest, mut sizes) = (bytes.as_slice(), sizes.into_iter().cycle());
+            while let Some(size) = sizes.next().filter(|_| !rest.is_empty()) {
+                let (piece, after) = rest.split_at(size.min(rest.len()));
+                pieces.push(piece);
+                rest = after;
+            }
+            prop_assert_eq!(found(&pieces), found(&[&bytes]));
+        }
+    }
+}
