@@ -5,19 +5,19 @@
 
 use bytes::Bytes;
 use gateway_core::wire::events_to_whole::{Assembly, AssemblyProgress};
-use gateway_core::wire::grammar::Grammar;
+use gateway_core::wire::dialect::Dialect;
 use gateway_core::wire::opening::{Looks, Opening};
 use gateway_core::wire::sse::{self, EventScanner};
 use gateway_core::wire::whole_to_events::{self, Wishes};
 use libfuzzer_sys::fuzz_target;
 use serde_json::value::RawValue;
 
-const GRAMMARS: [Grammar; 5] = [
-    Grammar::Chat,
-    Grammar::Completions,
-    Grammar::Responses,
-    Grammar::Messages,
-    Grammar::Transcript,
+const GRAMMARS: [Dialect; 5] = [
+    Dialect::Chat,
+    Dialect::Completions,
+    Dialect::Responses,
+    Dialect::Messages,
+    Dialect::Transcript,
 ];
 
 fn assert_json(text: &[u8]) {
@@ -25,8 +25,8 @@ fn assert_json(text: &[u8]) {
 }
 
 /// Takes in events until one is the last, or is refused.
-fn assemble<'a>(grammar: Grammar, events: impl Iterator<Item = &'a [u8]>) {
-    let mut assembly = Assembly::new(grammar);
+fn assemble<'a>(dialect: Dialect, events: impl Iterator<Item = &'a [u8]>) {
+    let mut assembly = Assembly::new(dialect);
     for data in events {
         if assembly.push(data) != Ok(AssemblyProgress::More) {
             break;
@@ -41,13 +41,13 @@ fuzz_target!(|input: &[u8]| {
     let Some((first, input)) = input.split_first() else {
         return;
     };
-    let grammar = GRAMMARS[usize::from(*first) % GRAMMARS.len()];
-    assemble(grammar, input.split(|byte| *byte == b'\n'));
+    let dialect = GRAMMARS[usize::from(*first) % GRAMMARS.len()];
+    assemble(dialect, input.split(|byte| *byte == b'\n'));
     let whole = Bytes::copy_from_slice(input);
     if let Some(begun) = Opening::default().push(whole.clone()) {
         assert!(begun.looks != Looks::Empty && begun.padding < input.len());
     }
-    let Ok(events) = whole_to_events::events(grammar, &whole, Wishes { usage: true }) else {
+    let Ok(events) = whole_to_events::events(dialect, &whole, Wishes { usage: true }) else {
         return;
     };
     let block = EventScanner::default()
@@ -57,5 +57,5 @@ fuzz_target!(|input: &[u8]| {
     for data in data.iter().filter(|data| data[..] != *b"[DONE]") {
         assert_json(data);
     }
-    assemble(grammar, data.iter().map(|data| &data[..]));
+    assemble(dialect, data.iter().map(|data| &data[..]));
 });

@@ -11,6 +11,7 @@ pub mod backoff;
 pub mod body_buffer;
 pub mod config;
 pub mod database;
+pub mod dialect;
 pub mod error;
 pub mod health;
 pub mod ids;

@@ -9,21 +9,22 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::base_url_advice::advise;
-use super::outbound::{CallBounds, Incoming, Outbound};
+use super::outbound::Outbound;
 use super::{AdminSettings, document};
-use crate::config::model::Provider;
 use crate::config::validate::{MAX_MODEL_CHARS, MAX_NAME_CHARS, Problems};
 use crate::error::{ErrorCode, GatewayError};
 use crate::ports::AdminPorts;
 use crate::reply::{self, Reply};
 use crate::units::{MIB, Timestamp};
+use crate::upstream::call::{CallBounds, CallResponse, Caller};
+use crate::upstream::provider::{TestCall, TestModel};
 use crate::wire::error_shape;
 use crate::wire::padding;
 use crate::wire::signals::{self, Signal};
 use crate::wire::sse::{self, EventScanner};
 
 /// The bounds of a test. The time is the default of a request's time to the first byte, which some models need.
-const LIMITS: CallBounds = CallBounds {
+const BOUNDS: CallBounds = CallBounds {
     time: Duration::from_mins(2),
     bytes: MIB,
 };
@@ -91,20 +92,18 @@ pub async fn run<P: AdminPorts>(
                 .error("The channel names no model. Say which one to test with: `model`.")
                 .with_param("model")
         })?;
-    let outbound = Outbound::prepare(settings, channel, wish.key.as_deref())?;
-    let upstream_model = outbound.upstream_model(model);
-    // The one other kind of model that can be told by its name.
-    let embeds = [model, upstream_model]
-        .iter()
-        .any(|name| name.to_lowercase().contains("embed"));
-    let mut question = if embeds && channel.provider != Provider::Anthropic {
-        TestRequest::embedding(upstream_model)
-    } else {
-        TestRequest::chat(channel.provider, upstream_model, wish.stream)
-    };
-    let mut outcome = ask(ports, &outbound, &question).await;
-    if question.needs_other_limit(&outcome) {
-        outcome = ask(ports, &outbound, &question).await;
+    let outbound = Outbound::prepare(settings, &document, channel, wish.key.as_deref())?;
+    let caller = outbound.caller(ports, BOUNDS);
+    let upstream_model = caller.channel.upstream_model(model);
+    let call = caller
+        .channel
+        .endpoint
+        .kind()
+        .test_call(kind_of([model, upstream_model]));
+    let mut request = TestRequest::new(call, upstream_model, wish.stream);
+    let mut outcome = ask(&caller, &request).await;
+    if request.needs_other_limit(&outcome) {
+        outcome = ask(&caller, &request).await;
     }
     let status = outcome.status;
     outcome.error = outcome.error.map(|error| advise(channel, status, error));
@@ -115,50 +114,42 @@ pub async fn run<P: AdminPorts>(
     Ok(reply::json(StatusCode::OK, &outcome))
 }
 
+/// What a model is for, by the names that the client and the upstream have for it.
+fn kind_of(names: [&str; 2]) -> TestModel {
+    let is_embedding = |name: &&str| name.to_lowercase().contains("embed");
+    if names.iter().any(is_embedding) {
+        TestModel::Embedding
+    } else {
+        TestModel::Chat
+    }
+}
+
 /// A request for a test.
 struct TestRequest {
-    operation: &'static str,
+    call: TestCall,
     model: String,
     body: Map<String, Value>,
-    /// The member that every answer has.
-    answer: &'static str,
-    stream: bool,
+    is_streamed: bool,
 }
 
 impl TestRequest {
-    fn chat(provider: Provider, model: &str, stream: bool) -> Self {
-        let (operation, answer) = match provider {
-            Provider::Anthropic => ("messages", "content"),
-            Provider::OpenAi | Provider::Azure => ("chat/completions", "choices"),
+    fn new(call: TestCall, model: &str, wants_stream: bool) -> Self {
+        let is_streamed = wants_stream && call.is_chat;
+        let body = if call.is_chat {
+            json!({
+                "model": model,
+                "messages": [{"role": "user", "content": "Hi"}],
+                "max_tokens": MAX_TOKENS,
+                "stream": is_streamed
+            })
+        } else {
+            json!({"model": model, "input": "Hi"})
         };
-        let body = json!({
-            "model": model,
-            "messages": [{"role": "user", "content": "Hi"}],
-            "max_tokens": MAX_TOKENS,
-            "stream": stream
-        });
-        Self::new(operation, model, &body, answer, stream)
-    }
-
-    /// Embeddings cannot be streamed.
-    fn embedding(model: &str) -> Self {
-        let body = json!({"model": model, "input": "Hi"});
-        Self::new("embeddings", model, &body, "data", false)
-    }
-
-    fn new(
-        operation: &'static str,
-        model: &str,
-        body: &Value,
-        answer: &'static str,
-        stream: bool,
-    ) -> Self {
         Self {
-            operation,
+            call,
             model: model.to_owned(),
             body: body.as_object().cloned().unwrap_or_default(),
-            answer,
-            stream,
+            is_streamed,
         }
     }
 
@@ -182,7 +173,8 @@ impl TestRequest {
     }
 }
 
-async fn ask<P: AdminPorts>(ports: &P, outbound: &Outbound, question: &TestRequest) -> TestResult {
+async fn ask<P: AdminPorts>(caller: &Caller<'_, P>, request: &TestRequest) -> TestResult {
+    let ports = caller.ports;
     let began = ports.now();
     let mut outcome = TestResult {
         ok: false,
@@ -191,77 +183,76 @@ async fn ask<P: AdminPorts>(ports: &P, outbound: &Outbound, question: &TestReque
         first_token_ms: None,
         error: None,
     };
-    let body = question.body(outbound.drop_params());
-    let sent = outbound.send(
-        ports,
-        question.operation,
-        &question.model,
-        Some(body),
-        LIMITS,
-    );
-    let read = match sent.await {
-        Ok(mut incoming) => {
-            outcome.status = Some(incoming.status.as_u16());
+    let body = request.body(&caller.channel.drop_params);
+    let called = caller
+        .call(request.call.operation, &request.model, Some(body))
+        .await;
+    let read = match called {
+        Ok(mut response) => {
+            outcome.status = Some(response.status.as_u16());
             let first = &mut outcome.first_token_ms;
-            read(ports, outbound, question, &mut incoming, began, first).await
+            read(ports, request, &mut response, began, first).await
         }
-        Err(error) => Err(error),
+        Err(error) => Err(error.to_string()),
     };
     outcome.latency_ms = ports.now().since_ms(began);
     outcome.ok = read.is_ok();
-    outcome.error = read.err().map(|error| outbound.redact(&error));
+    outcome.error = read.err().map(|error| caller.redact(&error));
     outcome
 }
 
 async fn read<P: AdminPorts>(
     ports: &P,
-    outbound: &Outbound,
-    question: &TestRequest,
-    incoming: &mut Incoming<'_, P>,
+    request: &TestRequest,
+    response: &mut CallResponse<'_, P>,
     began: Timestamp,
     first_token_ms: &mut Option<u64>,
 ) -> Result<(), String> {
-    if !incoming.status.is_success() {
-        return Err(outbound.refusal(incoming).await);
+    if !response.status.is_success() {
+        return Err(response.rejection().await);
     }
-    if let Some(reason) = incoming.unreadable() {
-        return Err(reason);
-    }
-    if incoming.is("text/html") {
+    if response.is("text/html") {
         return Err("the answer is a web page; is the base URL right?".to_owned());
     }
-    match (question.stream, incoming.is("text/event-stream")) {
-        (true, true) => {
-            let mut events = StreamCheck::default();
-            while let Some(piece) = incoming.next().await? {
-                let is_over = events.take(piece)?;
-                if events.has_content && first_token_ms.is_none() {
-                    *first_token_ms = Some(ports.now().since_ms(began));
-                }
-                if is_over {
-                    return Ok(());
-                }
+    if request.is_streamed && response.is("text/event-stream") {
+        let mut events = StreamCheck::default();
+        while let Some(piece) = next(response).await? {
+            let is_over = events.take(piece)?;
+            if events.has_content && first_token_ms.is_none() {
+                *first_token_ms = Some(ports.now().since_ms(began));
             }
-            events.end()
+            if is_over {
+                return Ok(());
+            }
         }
-        (false, false) => answer(&incoming.whole().await?, question.answer),
-        (true, false) => answer(&incoming.whole().await?, question.answer).and(Err(
-            "the upstream answered, but in one piece: it does not stream".to_owned(),
-        )),
-        (false, true) => Err("the upstream streams, which was not asked for".to_owned()),
+        return events.end();
     }
+    if response.is("text/event-stream") {
+        return Err("the upstream streams, which was not asked for".to_owned());
+    }
+    let whole = response.whole().await.map_err(|error| error.to_string())?;
+    answer(&whole, request.call)?;
+    if request.is_streamed {
+        return Err("the upstream answered, but in one piece: it does not stream".to_owned());
+    }
+    Ok(())
+}
+
+async fn next<P: AdminPorts>(response: &mut CallResponse<'_, P>) -> Result<Option<Bytes>, String> {
+    response.next().await.map_err(|error| error.to_string())
 }
 
 /// Whether a whole body is an answer.
-fn answer(body: &[u8], member: &str) -> Result<(), String> {
+fn answer(body: &[u8], call: TestCall) -> Result<(), String> {
     let text = body.get(padding::before_json(body)..).unwrap_or_default();
     if signals::body_is_error(text) {
         return Err(message(text));
     }
     let value: Value = serde_json::from_slice(text)
         .map_err(|_| "the answer is not JSON; is the base URL right?".to_owned())?;
+    let member = call.answer_member;
     let list = value.get(member).and_then(Value::as_array);
-    if list.is_some_and(|list| member == "content" || !list.is_empty()) {
+    if list.is_some_and(|list| call.may_be_empty || !list.is_empty()) {
         Ok(())
     } else {
         Err(format!(

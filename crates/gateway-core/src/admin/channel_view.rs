@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::config::model::{Azure, ChannelConfig, Prices, Provider};
+use crate::config::model::{ChannelConfig, Prices};
 use crate::config::stored::object_revision;
 use crate::time_text;
+use crate::upstream::provider::{Azure, Provider};
 
 /// A channel with its keys seen as `K`.
 #[derive(Serialize)]

@@ -1,7 +1,6 @@
-//! The models that a channel's upstream says it has. Owns whom to ask and for how long; the shapes of
-//! such lists are `wire`'s.
+//! The models that a channel's upstream lists. Owns with which keys it is asked and for how long; reading the list is
+//! [`upstream::model_list`](crate::upstream::model_list)'s.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -9,26 +8,21 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::base_url_advice::advise;
-use super::outbound::{CallBounds, Outbound};
+use super::outbound::Outbound;
 use super::{AdminSettings, channels, document};
-use crate::config::model::{ChannelConfig, Provider};
-use crate::config::validate::MAX_MODELS;
+use crate::config::model::{ChannelConfig, Document};
 use crate::error::{ErrorCode, GatewayError};
 use crate::ports::AdminPorts;
 use crate::reply::{self, Reply};
 use crate::units::MIB;
-use crate::wire::model_list::{self, ModelPage};
+use crate::upstream::call::CallBounds;
+use crate::upstream::model_list::{self, ModelList, ModelListError};
 
 /// OpenRouter's list, the longest there is, has half a mebibyte.
-const LIMITS: CallBounds = CallBounds {
+const BOUNDS: CallBounds = CallBounds {
     time: Duration::from_secs(10),
     bytes: 8 * MIB,
 };
-/// After so long no further page is asked for.
-const MAX_TIME_MS: u64 = 10_000;
-/// Anthropic gives twenty models unless asked for more, and no more than this.
-const WHOLE_LIST: &str = "models?limit=1000";
-
 /// Keys that are tried: all of them refused means that the next one would be as well.
 const MAX_KEYS_ASKED: usize = 3;
 
@@ -44,6 +38,16 @@ struct UpstreamModelView {
     id: String,
 }
 
+impl From<ModelList> for UpstreamModelsView {
+    fn from(list: ModelList) -> Self {
+        let names = list.names.into_iter();
+        Self {
+            data: names.map(|id| UpstreamModelView { id }).collect(),
+            truncated: list.is_truncated,
+        }
+    }
+}
+
 /// `GET channels/{id}/models`.
 pub async fn list<P: AdminPorts>(
     ports: &P,
@@ -54,7 +58,7 @@ pub async fn list<P: AdminPorts>(
     let channel = document.channels.iter().find(|channel| channel.id == id);
     let channel =
         channel.ok_or_else(|| ErrorCode::NotFound.error("There is no channel with this id."))?;
-    ask(ports, settings, channel).await
+    ask(ports, settings, &document, channel).await
 }
 
 /// `POST models`: of a channel as it would be, which is not stored.
@@ -66,17 +70,15 @@ pub async fn preview<P: AdminPorts>(
     let id = body
         .as_object_mut()
         .and_then(|members| members.remove("channel_id"));
+    let document = document::load(ports).await?;
     let stored = match id {
         None => None,
         Some(id) => {
-            let document = document::load(ports).await?;
-            let found = document
-                .channels
-                .into_iter()
-                .find(|channel| id.as_str() == Some(&channel.id));
+            let mut channels = document.channels.iter();
+            let found = channels.find(|channel| id.as_str() == Some(&channel.id));
             let missing =
                 || ErrorCode::NotFound.error("There is no channel with this `channel_id`.");
-            Some(found.ok_or_else(missing)?)
+            Some(found.cloned().ok_or_else(missing)?)
         }
     };
     let channel = channels::draft(ports, settings, stored, &body)?;
@@ -85,104 +87,46 @@ pub async fn preview<P: AdminPorts>(
             .error("The upstream to ask is missing: give `base_url`, or the `channel_id` of a channel.")
             .with_param("base_url"));
     }
-    ask(ports, settings, &channel).await
+    ask(ports, settings, &document, &channel).await
 }
 
-/// Asks with one key after the other until one is answered, and tells the last one's error when none is.
+/// Asks with one key after the other until one is answered, and gives the last one's error when none is.
 async fn ask<P: AdminPorts>(
     ports: &P,
     settings: &AdminSettings,
+    document: &Document,
     channel: &ChannelConfig,
 ) -> Result<Reply, GatewayError> {
-    let operation = match channel.provider {
-        Provider::OpenAi => "models",
-        Provider::Anthropic => WHOLE_LIST,
-        Provider::Azure => {
-            return Err(ErrorCode::InvalidValue.error(
-                "Azure tells its keys which models there are, but not which of them are deployed. Enter the \
-                 deployments by hand, in `azure.deployments`; Azure's portal lists them.",
-            ));
-        }
-    };
+    let kind = channel.provider.kind(channel.azure.as_ref());
+    if let Err(reason) = kind.model_list() {
+        return Err(ErrorCode::InvalidValue.error(reason));
+    }
     let usable = channel.keys.iter().filter(|key| key.enabled);
     let mut keys = usable.map(|key| key.id.as_str()).take(MAX_KEYS_ASKED);
-    let mut outcome = ask_with(ports, settings, channel, keys.next(), operation).await;
-    for key in keys {
-        if outcome.is_ok() {
-            break;
+    let mut key = keys.next();
+    loop {
+        let outbound = Outbound::prepare(settings, document, channel, key)?;
+        let caller = outbound.caller(ports, BOUNDS);
+        let error = match model_list::read(&caller).await {
+            Ok(list) => return Ok(reply::json(StatusCode::OK, &UpstreamModelsView::from(list))),
+            Err(error) => error,
+        };
+        key = keys.next();
+        if key.is_none() {
+            return Err(ErrorCode::UpstreamFailed.error(format!(
+                "The upstream's models could not be read: {}",
+                caller.redact(&advised(channel, &error))
+            )));
         }
-        outcome = ask_with(ports, settings, channel, Some(key), operation).await;
     }
-    outcome
 }
 
-async fn ask_with<P: AdminPorts>(
-    ports: &P,
-    settings: &AdminSettings,
-    channel: &ChannelConfig,
-    key: Option<&str>,
-    operation: &str,
-) -> Result<Reply, GatewayError> {
-    let outbound = Outbound::prepare(settings, channel, key)?;
-    let failed = |reason: String| {
-        ErrorCode::UpstreamFailed.error(format!(
-            "The upstream's models could not be read: {}",
-            outbound.redact(&reason)
-        ))
+/// What went wrong, with a better base URL where the error looks as if that were the cause.
+fn advised(channel: &ChannelConfig, error: &ModelListError) -> String {
+    let status = match error {
+        ModelListError::Rejected { status, .. } => Some(*status),
+        ModelListError::NotAList => None,
+        ModelListError::NotListed(_) | ModelListError::Call(_) => return error.to_string(),
     };
-    let mut names = BTreeSet::new();
-    let mut next: Option<String> = None;
-    let began = ports.now();
-    for _ in 0..model_list::MAX_PAGES {
-        let operation = model_list::operation(operation, next.as_deref());
-        let page = page(ports, &outbound, channel, &operation)
-            .await
-            .map_err(failed)?;
-        names.extend(page.names);
-        // An upstream that gives the same mark again would do so for ever.
-        let is_last = page.next.is_none() || page.next == next;
-        next = page.next;
-        let is_late = ports.now().since_ms(began) >= MAX_TIME_MS;
-        if is_last || is_late || names.len() > MAX_MODELS {
-            break;
-        }
-    }
-    Ok(reply::json(
-        StatusCode::OK,
-        &UpstreamModelsView {
-            truncated: names.len() > MAX_MODELS,
-            data: names
-                .into_iter()
-                .take(MAX_MODELS)
-                .map(|id| UpstreamModelView { id })
-                .collect(),
-        },
-    ))
-}
-
-/// One page of the list. The error is in words for a person.
-async fn page<P: AdminPorts>(
-    ports: &P,
-    outbound: &Outbound,
-    channel: &ChannelConfig,
-    operation: &str,
-) -> Result<ModelPage, String> {
-    let mut incoming = outbound.send(ports, operation, "", None, LIMITS).await?;
-    if !incoming.status.is_success() {
-        let status = incoming.status.as_u16();
-        let words = outbound.refusal(&mut incoming).await;
-        let error = format!("it answered {status}. {words}");
-        return Err(advise(channel, Some(status), error));
-    }
-    let is_readable = incoming.unreadable().is_none() && !incoming.is("text/html");
-    let body = incoming.whole().await?;
-    is_readable
-        .then(|| serde_json::from_slice(&body).ok())
-        .flatten()
-        .as_ref()
-        .and_then(model_list::read)
-        .ok_or_else(|| {
-            let error = "its answer holds no list of models. Models can also be entered by hand. Is the base URL right?";
-            advise(channel, None, error.to_owned())
-        })
+    advise(channel, status, error.to_string())
 }

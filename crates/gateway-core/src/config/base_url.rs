@@ -6,7 +6,7 @@
 
 use url::{Host, Url};
 
-use super::model::Provider;
+use crate::upstream::provider::Provider;
 
 /// Longer ones are no base URLs.
 const MAX_BYTES: usize = 4096;
@@ -98,14 +98,8 @@ fn accepted(provider: Provider, text: &str) -> Option<String> {
     let is_plain = text.contains("://") && !text.contains([' ', '\\']) && !text.contains(":///");
     let url = Url::parse(text).ok().filter(|_| is_plain)?;
     let mut text = url.as_str().trim_end_matches('/').to_owned();
-    if provider == Provider::Azure {
-        for suffix in ["/openai/v1", "/openai"] {
-            if let Some(root) = text.strip_suffix(suffix) {
-                text.truncate(root.len());
-                break;
-            }
-        }
-    }
+    let root = provider.kind(None).root(&text).len();
+    text.truncate(root);
     Some(text)
 }
 
@@ -212,7 +206,7 @@ fn mended(provider: Provider, url: &Url) -> String {
             path.truncate(root.unwrap_or(path.len()));
         }
         Provider::Anthropic if path.last() == Some(&"anthropic") => path.push("v1"),
-        Provider::OpenAi | Provider::Anthropic => {
+        _ => {
             if let Some(known) = known_path(provider, url, &path) {
                 path = known.split('/').collect();
             }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::network::Network;
 use crate::secret::Secret;
 use crate::units::Timestamp;
+use crate::upstream::provider::{Azure, Provider};
 
 /// The version of the document's shape.
 pub const DOCUMENT_VERSION: u32 = 1;
@@ -113,19 +114,6 @@ impl Default for Settings {
     }
 }
 
-/// Which dialect an upstream speaks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Provider {
-    /// Anything with OpenAI's paths and a bearer key.
-    #[default]
-    OpenAi,
-    /// Azure OpenAI: `api-key` header, deployments.
-    Azure,
-    /// Anthropic's own API: `x-api-key` header, `/v1/messages`.
-    Anthropic,
-}
-
 /// One upstream service with its keys.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ChannelConfig {
@@ -135,7 +123,7 @@ pub struct ChannelConfig {
     pub name: String,
     /// Whether it takes requests at all.
     pub enabled: bool,
-    /// Its dialect.
+    /// The kind of upstream.
     pub provider: Provider,
     /// Absolute `http` or `https` URL without credentials, query or fragment, and without a trailing slash.
     pub base_url: String,
@@ -186,15 +174,6 @@ impl ChannelConfig {
             .chain(deployments)
             .map(String::as_str)
     }
-}
-
-/// Azure's part of a channel.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Azure {
-    /// `api-version` of the classic API; `None`: Azure's v1 API.
-    pub api_version: Option<String>,
-    /// Client's model name to deployment name.
-    pub deployments: BTreeMap<String, String>,
 }
 
 /// One key of a channel.

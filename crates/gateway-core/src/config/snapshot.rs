@@ -1,4 +1,4 @@
-//! The configuration in the form that a request needs: keys by hash, channels by model, dialects prepared.
+//! The configuration in the form that a request needs: keys by hash, channels by model, endpoints prepared.
 //! Built once per change, then only read. Owns no cache and no store.
 
 use std::borrow::Cow;
@@ -10,14 +10,14 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::config::identity;
-use crate::config::model::{self, ClientKey, Document, Price, Prices, Provider, Settings};
+use crate::config::model::{self, ClientKey, Document, Price, Prices, Settings};
 use crate::config::seal::{self, MasterKey};
 use crate::ids;
 use crate::ledger::price;
 use crate::ports::Timeouts;
 use crate::route::WeightedChannel;
 use crate::secret::{self, Secret};
-use crate::upstream::provider::Dialect;
+use crate::upstream::endpoint::Endpoint;
 use crate::wire::acted_on::ActedOn;
 
 /// A whole configuration, ready for routing.
@@ -52,7 +52,7 @@ pub struct Channel {
     /// Share within its priority.
     pub weight: u16,
     /// How it is called.
-    pub dialect: Dialect,
+    pub endpoint: Endpoint,
     /// Enabled keys that can be used; one without a credential for a channel that has none at all.
     pub keys: Vec<Rc<Key>>,
     /// Its own headers.
@@ -117,7 +117,8 @@ impl Key {
 impl Channel {
     /// The name that the upstream knows a client's model by.
     pub fn upstream_model<'a>(&'a self, model: &'a str) -> &'a str {
-        self.dialect
+        self.endpoint
+            .kind()
             .upstream_model(self.model_map.get(model).map_or(model, String::as_str))
     }
 
@@ -168,8 +169,8 @@ impl Snapshot {
                 }
             }
             let served: Vec<&str> = stored.served_models().collect();
-            if served.is_empty() || (stored.models.is_empty() && stored.provider != Provider::Azure)
-            {
+            let kind = stored.provider.kind(stored.azure.as_ref());
+            if served.is_empty() || (stored.models.is_empty() && kind.serves_unlisted_models()) {
                 snapshot.serving_all.push(index);
             }
             for model in served {
@@ -280,12 +281,13 @@ fn prepare(
 ) -> Result<Channel, String> {
     let problem =
         |what: &dyn std::fmt::Display| format!("channel {} ({}): {what}", stored.id, stored.name);
-    let dialect = Dialect::of(stored).map_err(|error| problem(&error.0))?;
+    let endpoint = Endpoint::new(stored.provider, &stored.base_url, stored.azure.as_ref())
+        .map_err(|error| problem(&error.0))?;
     let mut keys = Vec::with_capacity(stored.keys.len().max(1));
     for key in stored.keys.iter().filter(|key| key.enabled) {
         let credential = seal::open(master, &key.secret, &key.id)
             .map_err(|error| error.to_string())
-            .and_then(|secret| match dialect.credential(secret.expose()) {
+            .and_then(|secret| match endpoint.credential(secret.expose()) {
                 Some(credential) => Ok((credential, secret)),
                 None => Err("it cannot stand in a header".to_owned()),
             });
@@ -311,6 +313,7 @@ fn prepare(
             headers.insert(name, value);
         }
     }
+    let stream_usage = stored.stream_usage && endpoint.kind().has_stream_options();
     Ok(Channel {
         id: stored.id.clone(),
         name: stored.name.clone(),
@@ -318,7 +321,7 @@ fn prepare(
         enabled: stored.enabled && !keys.is_empty(),
         priority: stored.priority,
         weight: stored.weight,
-        dialect,
+        endpoint,
         keys,
         headers,
         drop_params: stored.drop_params.clone(),
@@ -328,7 +331,7 @@ fn prepare(
             idle: Duration::from_millis(stored.idle_timeout_ms),
         },
         hedge_after: stored.hedge_after_ms.map(Duration::from_millis),
-        stream_usage: stored.stream_usage && stored.provider != Provider::Anthropic,
+        stream_usage,
         model_map: stored.model_map.clone(),
         prices: stored.prices.clone(),
         created: stored.created_at.unix_seconds(),

@@ -1,162 +1,79 @@
-//! One attempt at one candidate. Owns the call, its time, and what is told of its end: to the log and to the
-//! instance's knowledge of upstreams. Decides nothing about what comes next.
+//! One attempt at one candidate, as data, and what others learn from it: the log, the request's record, and the health of
+//! upstreams. Sends nothing and decides nothing about what comes next.
 
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
-use http::StatusCode;
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
 
-use super::body::Received;
-use super::entry::{AttemptIndex, Entry};
-use super::forward::Call;
+use super::context::RequestContext;
+use super::entry::AttemptIndex;
+use super::headers;
 use super::health::Probe;
-use super::payload::Payload;
-use super::routes::Operation;
-use super::{Gateway, answer, outgoing};
 use crate::attempt::plan::Candidate;
 use crate::config::snapshot::{Channel, Key};
+use crate::dialect::Translation;
 use crate::error::ErrorBody;
 use crate::health::record::{HealthEvent, Target};
+use crate::memory::Memory;
 use crate::ports::{ProxyPorts, SendError, SendErrorKind, Timeouts};
-use crate::reply::Reply;
 use crate::units::Timestamp;
+use crate::upstream::body::{self, UpstreamBody};
 use crate::upstream::classify;
 use crate::upstream::failure::{FailedAttempt, Failure};
+use crate::wire::error_shape;
 
 /// Timers and clocks of a host may differ by so much, in milliseconds.
 const CLOCK_SLACK_MS: u64 = 20;
-/// A call that met the end of a kept connection fails within this time, in milliseconds.
-const STALE_WITHIN_MS: u64 = 2_000;
 /// An attempt that begins so soon after its request had practically all of the request's time.
 const SOON_MS: u64 = 1_000;
 
-/// One attempt and what it needs to tell of itself.
+/// One attempt.
 pub struct Attempt<'a, P: ProxyPorts> {
-    /// The instance.
-    pub gateway: &'a Rc<Gateway<P>>,
-    /// Whom it calls.
+    /// The request.
+    pub context: &'a Rc<RequestContext<P>>,
+    /// The candidate.
     pub candidate: Candidate,
-    /// The channel that is tried.
+    /// Its channel.
     pub channel: &'a Rc<Channel>,
     /// Its key.
     pub key: &'a Rc<Key>,
     /// The model, by the upstream's name.
     pub model: &'a str,
-    /// What is asked for.
-    pub operation: Operation,
-    /// The request's id, for the log.
-    pub request_id: &'a str,
-    /// The request's record.
-    pub entry: &'a Rc<Entry<P>>,
-    /// The attempt's place in it.
+    /// How the attempt speaks with the channel.
+    pub translation: Translation,
+    /// The attempt's place in the request's record.
     pub index: AttemptIndex,
-    /// When the request came.
-    pub received: Timestamp,
-    /// When the request's time to the first byte is over.
-    pub deadline: Timestamp,
-    /// When the attempt began.
+    /// When it began.
     pub began: Timestamp,
-    /// Whether the client wants a stream.
-    pub wants_stream: bool,
-    /// Whether it wants the stream's usage, in a chunk of its own.
-    pub wants_usage: bool,
-    /// Whether the upstream is asked for a stream's usage that the client did not ask for.
-    pub asks_usage: bool,
     /// The right to probe, when the candidate's cooldown has just ended.
     pub probe: Cell<Option<Probe<P>>>,
 }
 
-/// An attempt that has come to its end.
-pub struct Finished<'a, P: ProxyPorts> {
-    /// Which one.
-    pub attempt: Attempt<'a, P>,
-    /// What became of it.
-    pub outcome: Result<Reply, FailedAttempt>,
-}
-
-impl<P: ProxyPorts> Finished<'_, P> {
-    /// Whether no other candidate can change what the client gets.
-    pub fn is_last(&self) -> bool {
-        match &self.outcome {
-            Ok(_) => true,
-            Err(failed) => matches!(
-                failed.failure,
-                Failure::RequestRefused | Failure::Unreachable(SendErrorKind::ClientGone)
-            ),
-        }
-    }
-}
-
 impl<'a, P: ProxyPorts> Attempt<'a, P> {
-    /// Calls the upstream and reads its response as far as it takes to know what it is worth. Dropped before its
-    /// end, the call ends as well. `said`: the model that the body names; empty: none.
-    pub async fn make(
-        self,
-        call: &Call<'_, P>,
-        payload: &Payload<'_>,
-        body: &Received,
-        said: &str,
-    ) -> Finished<'a, P> {
-        let outcome = self.call(call, payload, body, said).await;
-        Finished {
-            attempt: self,
-            outcome,
-        }
-    }
-
-    async fn call(
-        &self,
-        call: &Call<'_, P>,
-        payload: &Payload<'_>,
-        body: &Received,
-        said: &str,
-    ) -> Result<Reply, FailedAttempt> {
-        let once = || async {
-            let room = body.room_for_copy(self.ports()).await?;
-            let request = outgoing::build(call, payload, &body.bytes, said, self)
-                .map_err(|error| not_sendable(&error))?;
-            let request = request.map(|copy| body.keep(copy, room));
-            self.ports().send(request, self.timeouts()).await
-        };
-        let began = self.ports().now();
-        let mut outcome = once().await;
-        if let Err(error) = &outcome
-            && error.kind == SendErrorKind::MaybeStale
-            && self.may_repeat(began)
-        {
-            self.log_repeated(error);
-            outcome = once().await;
-        }
-        let response = outcome.map_err(|error| self.unreachable(error))?;
-        answer::read(self, response).await
-    }
-
-    /// Whether a call that began at `began` and met the end of a connection is made once more. That of a kept
-    /// connection shows at once; after a while the upstream has the request, and may have done what it asks for.
-    fn may_repeat(&self, began: Timestamp) -> bool {
-        let now = self.ports().now();
-        now.since_ms(began) <= STALE_WITHIN_MS && now < self.deadline
-    }
-
     /// The host.
     pub fn ports(&self) -> &'a P {
-        &self.gateway.ports
+        self.context.ports()
     }
 
-    /// Whom it is about, for the knowledge of upstreams.
-    pub fn who(&self) -> Target {
-        Target {
-            channel: self.channel.id.clone(),
-            key: self.key.id.clone(),
-            model: self.operation.health_name(self.model).into_owned(),
-        }
+    /// The instance's memory for bodies.
+    pub fn memory(&self) -> &'a Arc<Memory> {
+        self.context.gateway.memory()
+    }
+
+    /// What the outcome is about, for the health of upstreams.
+    pub fn target(&self) -> Target {
+        target(self.context, self.channel, self.key, self.model)
     }
 
     /// No attempt may take longer than what is left of the request's time to the first byte.
-    fn timeouts(&self) -> Timeouts {
-        let left = Duration::from_millis(self.deadline.since_ms(self.ports().now()));
+    pub fn timeouts(&self) -> Timeouts {
+        let left_ms = self.context.deadline.since_ms(self.ports().now());
+        let left = Duration::from_millis(left_ms);
         let own = self.channel.timeouts;
         Timeouts {
             connect: own.connect.min(left),
@@ -169,34 +86,55 @@ impl<'a, P: ProxyPorts> Attempt<'a, P> {
     pub fn first_event_by(&self) -> Timestamp {
         let own = self.channel.timeouts.connect + self.channel.timeouts.first_byte;
         let own_ms = u64::try_from(own.as_millis()).unwrap_or(u64::MAX);
-        self.deadline.min(self.began.plus_ms(own_ms))
+        self.context.deadline.min(self.began.plus_ms(own_ms))
+    }
+
+    /// The next piece of the answer's body, while the client has seen nothing of it: none is waited for beyond `end`.
+    pub async fn next_before(
+        &self,
+        body: &mut UpstreamBody<P>,
+        end: Timestamp,
+    ) -> Result<Option<Bytes>, FailedAttempt> {
+        let idle = self.channel.timeouts.idle;
+        let piece = body::next_before(self.ports(), body, end, idle).await;
+        piece.map_err(|error| self.unreachable(error))
+    }
+
+    /// The next piece of an answer that has begun: long answers take their time.
+    pub async fn next_piece(
+        &self,
+        body: &mut UpstreamBody<P>,
+    ) -> Result<Option<Bytes>, FailedAttempt> {
+        let piece = body::next(body).await.transpose();
+        piece.map_err(|error| self.unreachable(error))
     }
 
     /// The upstream has answered; `whole`: and nothing of the answer can break any more.
     pub fn answered(&self, whole: bool) {
         let probe = self.probe.take();
-        if probe.is_none() && !self.gateway.knows_of(self.channel) {
+        let gateway = &self.context.gateway;
+        if probe.is_none() && !gateway.knows_of(self.channel) {
             return;
         }
         let event = HealthEvent::Answered {
-            who: self.who(),
+            who: self.target(),
             began: self.began,
             whole,
         };
-        self.gateway.settle(event, probe);
+        gateway.settle(event, probe);
     }
 
     /// The attempt has failed: what that says is for all requests.
     pub fn failed_with(&self, failed: &FailedAttempt) {
-        self.entry.attempt_failed(self.index, failed);
+        self.context.entry.attempt_failed(self.index, failed);
         // Nothing was found out; the right to probe is given back with the attempt.
         if self.is_blameless(failed) {
             return;
         }
         let probe = self.probe.take();
         let now = self.ports().now();
-        let event = HealthEvent::failed(self.who(), failed, self.began, now);
-        self.gateway.settle(event, probe);
+        let event = HealthEvent::failed(self.target(), failed, self.began, now);
+        self.context.gateway.settle(event, probe);
     }
 
     /// Whether a failure says nothing of the upstream, so that no other request may suffer from it.
@@ -208,8 +146,8 @@ impl<'a, P: ProxyPorts> Attempt<'a, P> {
             Failure::Unreachable(SendErrorKind::Timeout) => {
                 let now = self.ports().now();
                 let may_take = self.channel.timeouts.first_byte.as_millis();
-                now.plus_ms(CLOCK_SLACK_MS) >= self.deadline
-                    && self.began.since_ms(self.received) > SOON_MS
+                now.plus_ms(CLOCK_SLACK_MS) >= self.context.deadline
+                    && self.began.since_ms(self.context.received) > SOON_MS
                     && u128::from(now.since_ms(self.began) + CLOCK_SLACK_MS) < may_take
             }
             failure => classify::is_of_one_request(failure, failed.status, &failed.error),
@@ -218,12 +156,7 @@ impl<'a, P: ProxyPorts> Attempt<'a, P> {
 
     /// A failed attempt without an upstream's response.
     pub fn unreachable(&self, error: SendError) -> FailedAttempt {
-        let body = ErrorBody {
-            message: error.detail,
-            kind: "server_error".to_owned(),
-            param: None,
-            code: None,
-        };
+        let body = server_error(error.detail);
         FailedAttempt {
             status: None,
             ..self.failed(
@@ -234,14 +167,38 @@ impl<'a, P: ProxyPorts> Attempt<'a, P> {
         }
     }
 
+    /// A failed attempt whose response broke off.
+    pub fn broken(&self, what: &str) -> FailedAttempt {
+        self.unreachable(SendError {
+            kind: SendErrorKind::Reset,
+            detail: what.to_owned(),
+        })
+    }
+
+    /// A failed attempt whose response is no answer of an API at all.
+    pub fn useless(&self, what: &str) -> FailedAttempt {
+        let error = server_error(what.to_owned());
+        self.failed(Failure::ServerError, StatusCode::BAD_GATEWAY, error)
+    }
+
+    /// A failed attempt from an upstream's error, wherever it stood.
+    pub fn rejected(&self, status: StatusCode, headers: &HeaderMap, text: &[u8]) -> FailedAttempt {
+        let found = error_shape::normalise(status, text);
+        let outcome = classify::outcome(status, &found, headers, self.ports().now());
+        FailedAttempt {
+            retry_after_ms: outcome.retry_after_ms,
+            headers: Box::new(headers::from_upstream(headers)),
+            ..self.failed(
+                outcome.failure,
+                outcome.status,
+                classify::typed(outcome.failure, found.body),
+            )
+        }
+    }
+
     /// A failed attempt with an upstream's response.
     /// The upstream's words go on to clients and into the log, so the key is taken out of them here.
-    pub fn failed(
-        &self,
-        failure: Failure,
-        status: StatusCode,
-        mut error: ErrorBody,
-    ) -> FailedAttempt {
+    fn failed(&self, failure: Failure, status: StatusCode, mut error: ErrorBody) -> FailedAttempt {
         for text in [
             Some(&mut error.message),
             Some(&mut error.kind),
@@ -265,10 +222,10 @@ impl<'a, P: ProxyPorts> Attempt<'a, P> {
     }
 
     /// One line for a call that is made again.
-    fn log_repeated(&self, error: &SendError) {
+    pub fn log_repeated(&self, error: &SendError) {
         self.ports().line(format_args!(
             "{} at channel {} key {}: no response ({}), perhaps the end of a kept connection: retried once",
-            self.request_id,
+            self.context.request_id,
             self.channel.id,
             self.key.name(),
             error.detail
@@ -284,7 +241,7 @@ impl<'a, P: ProxyPorts> Attempt<'a, P> {
             });
         self.ports().line(format_args!(
             "{} attempt {number} at channel {} key {}: {status}, {:?}: {:?}",
-            self.request_id,
+            self.context.request_id,
             self.channel.id,
             self.key.name(),
             failed.failure,
@@ -293,18 +250,25 @@ impl<'a, P: ProxyPorts> Attempt<'a, P> {
     }
 }
 
-/// The channel's settings and the model's name make no URL.
-fn not_sendable(error: &http::Error) -> SendError {
-    SendError {
-        kind: SendErrorKind::Denied,
-        detail: format!("no request could be built: {error}"),
+/// What an outcome of a request is about: a channel with a key and a model, for this kind of call.
+pub fn target<P: ProxyPorts>(
+    context: &RequestContext<P>,
+    channel: &Channel,
+    key: &Key,
+    model: &str,
+) -> Target {
+    Target {
+        channel: channel.id.clone(),
+        key: key.id.clone(),
+        model: context.operation.health_name(model).into_owned(),
     }
 }
 
-/// The request's or the channel's time to the first byte ended while an answer was being read.
-pub fn out_of_time() -> SendError {
-    SendError {
-        kind: SendErrorKind::Timeout,
-        detail: "no content came within the time to the first byte".to_owned(),
+fn server_error(message: String) -> ErrorBody {
+    ErrorBody {
+        message,
+        kind: "server_error".to_owned(),
+        param: None,
+        code: None,
     }
 }

@@ -36,7 +36,7 @@ pub fn plan(
 ) -> Result<Plan, GatewayError> {
     let mut entries = snapshot.entries(model);
     if model.is_empty() {
-        let takes_none = |channel: &Rc<Channel>| channel.dialect.takes_no_model();
+        let takes_none = |channel: &Rc<Channel>| channel.endpoint.kind().is_model_optional();
         entries.retain(|entry| snapshot.channel(entry.index).is_some_and(takes_none));
     }
     if snapshot.serving(model).next().is_none() {

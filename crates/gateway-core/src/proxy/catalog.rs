@@ -6,40 +6,31 @@ mod shared;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashMap};
-use std::future::poll_fn;
-use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use futures_util::future::{self, Either};
-use http::header::{ACCEPT, ACCEPT_ENCODING, HeaderValue};
-use http::{HeaderMap, Request};
-use http_body::Body;
+use http::HeaderValue;
 
 use super::Gateway;
 use crate::backoff::step_aside;
-use crate::body_buffer::BodyBuffer;
 use crate::config::snapshot::{Channel, Snapshot};
-use crate::config::validate::MAX_MODELS;
-use crate::patience::{Patient, store_call};
-use crate::ports::{
-    ProxyPorts, ReadStore as _, StoreError, StoreKey, Swap, Timeouts, WriteStore as _,
-};
+use crate::patience::{Patient, store_call, timeout};
+use crate::ports::{ProxyPorts, ReadStore as _, StoreError, StoreKey, Swap, WriteStore as _};
 use crate::units::{MIB, Timestamp};
-use crate::upstream::decoded::Decoded;
-use crate::wire::model_list::{self, ModelPage};
-use crate::wire::via;
+use crate::upstream::call::{CallBounds, Caller};
+use crate::upstream::model_list;
 use shared::{SharedList, SharedLists};
 
 /// The age from which on a list is asked for again.
 const MAX_AGE_MS: u64 = 5 * 60_000;
 /// The same for an upstream that gave none.
 const RETRY_AFTER_MS: u64 = 60_000;
-/// How long an upstream may take for its whole list.
-const PATIENCE: Duration = Duration::from_secs(15);
-/// The size of a page. OpenRouter's list, the longest there is, has half a mebibyte.
-const MAX_PAGE_BYTES: usize = MIB;
+/// How long an upstream may take for its whole list, and the size of a page: OpenRouter's list, the longest there is, has
+/// half a mebibyte.
+const CALL: CallBounds = CallBounds {
+    time: Duration::from_secs(15),
+    bytes: MIB,
+};
 /// Lists that are asked for at once; others wait for the next request.
 const MAX_AT_ONCE: usize = 3;
 /// Channels whose lists are kept.
@@ -98,7 +89,7 @@ impl<P: ProxyPorts> Gateway<P> {
     pub async fn contributions(self: &Rc<Self>, snapshot: &Snapshot) -> Vec<Contribution> {
         let channels: Vec<(&Rc<Channel>, String)> = snapshot
             .serving_all()
-            .filter(|channel| channel.enabled && !channel.dialect.is_azure())
+            .filter(|channel| channel.enabled && channel.endpoint.kind().model_list().is_ok())
             .take(MAX_CHANNELS)
             .filter_map(|channel| Some((channel, address(channel)?)))
             .collect();
@@ -150,12 +141,8 @@ impl<P: ProxyPorts> Gateway<P> {
     ) {
         let (gateway, channel, list) = (Rc::clone(self), Rc::clone(channel), Rc::clone(list));
         self.ports.spawn(async move {
-            let work = pin!(gateway.whole_list(&channel, via.as_ref()));
-            let patience = pin!(gateway.ports.sleep(PATIENCE));
-            let outcome = match future::select(work, patience).await {
-                Either::Left((outcome, _)) => outcome,
-                Either::Right(_) => None,
-            };
+            let work = gateway.whole_list(&channel, via.as_ref());
+            let outcome = timeout(&gateway.ports, CALL.time, work).await.flatten();
             if outcome.is_none() {
                 gateway.ports.line(format_args!(
                     "the models of channel {} could not be read from its upstream",
@@ -207,80 +194,30 @@ impl<P: ProxyPorts> Gateway<P> {
         Err(StoreError("others write all the time".to_owned()))
     }
 
+    /// The models that the upstream lists, read with any of the channel's keys: another one next time, should this one be
+    /// rejected.
     async fn whole_list(
         &self,
         channel: &Channel,
         via: Option<&HeaderValue>,
     ) -> Option<BTreeSet<String>> {
-        let first = channel.dialect.list_operation();
-        let mut names = BTreeSet::new();
-        let mut next: Option<String> = None;
-        for _ in 0..model_list::MAX_PAGES {
-            let operation = model_list::operation(first, next.as_deref());
-            let page = self.page(channel, &operation, via).await?;
-            names.extend(page.names);
-            if page.next.is_none() || page.next == next || names.len() >= MAX_MODELS {
-                break;
-            }
-            next = page.next;
-        }
-        while names.len() > MAX_MODELS {
-            names.pop_last();
-        }
-        Some(names)
-    }
-
-    async fn page(
-        &self,
-        channel: &Channel,
-        operation: &str,
-        via: Option<&HeaderValue>,
-    ) -> Option<ModelPage> {
-        let mut request = Request::new(Bytes::new());
-        *request.uri_mut() = channel.dialect.uri(operation, "").ok()?;
-        let headers = request.headers_mut();
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        headers.extend(channel.dialect.default_header());
-        for (name, value) in &channel.headers {
-            headers.insert(name, value.clone());
-        }
-        via::pass_on(&HeaderMap::new(), via, headers);
-        // Any key will do; another one next time, should this one be refused.
         let count = u64::try_from(channel.keys.len()).ok()?;
-        let place = usize::try_from(self.ports.next_u64().checked_rem(count)?).ok()?;
-        if let Some((name, value)) = &channel.keys.get(place)?.credential {
-            headers.insert(name, value.clone());
-        }
-        let timeouts = Timeouts {
-            connect: channel.timeouts.connect.min(PATIENCE),
-            first_byte: channel.timeouts.first_byte.min(PATIENCE),
-            idle: channel.timeouts.idle.min(PATIENCE),
+        let index = usize::try_from(self.ports.next_u64().checked_rem(count)?).ok()?;
+        let caller = Caller {
+            ports: &self.ports,
+            channel,
+            key: channel.keys.get(index)?,
+            via,
+            memory: self.memory(),
+            bounds: CALL,
         };
-        let response = self.ports.send(request, timeouts).await.ok()?;
-        if !response.status().is_success() {
-            return None;
-        }
-        let (head, body) = response.into_parts();
-        let (body, readable) = Decoded::new(body, &head.headers, self.memory());
-        readable.ok()?;
-        let body = whole(body).await?;
-        model_list::read(&serde_json::from_slice(&body).ok()?)
+        let list = model_list::read(&caller).await.ok()?;
+        Some(list.names)
     }
-}
-
-async fn whole(mut body: impl Body<Data = Bytes> + Unpin) -> Option<Bytes> {
-    let mut joined = BodyBuffer::new(MAX_PAGE_BYTES);
-    while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
-        if let Ok(piece) = frame.ok()?.into_data() {
-            joined.push(piece).ok()?;
-        }
-    }
-    Some(joined.finish())
 }
 
 /// Where a channel's list comes from.
 fn address(channel: &Channel) -> Option<String> {
-    let uri = channel.dialect.uri("models", "").ok()?;
+    let uri = channel.endpoint.uri("models", "").ok()?;
     Some(uri.to_string())
 }

@@ -6,17 +6,18 @@ use futures_util::stream;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-use super::answer::{self, AnswerBody};
 use super::attempt::Attempt;
+use super::headers;
 use super::in_flight::InFlightAnswer;
 use super::relay::drain;
 use crate::ledger::record::End;
 use crate::memory::{Share, cost_of_answer};
 use crate::ports::{ProxyPorts, SendError, SendErrorKind};
 use crate::reply::{BrokenBody, Reply, ReplyBody};
+use crate::upstream::body::UpstreamBody;
 use crate::upstream::failure::FailedAttempt;
+use crate::wire::dialect::{Dialect, MAX_TURNED_BYTES};
 use crate::wire::events_to_whole::{Assembly, AssemblyProgress};
-use crate::wire::grammar::{Grammar, MAX_TURNED_BYTES};
 use crate::wire::signals::{self, Signal};
 use crate::wire::sse::{self, EventScanner};
 use crate::wire::usage;
@@ -38,17 +39,17 @@ pub fn to_events<P: ProxyPorts>(
     attempt: &Attempt<'_, P>,
     status: StatusCode,
     headers: &HeaderMap,
-    grammar: Grammar,
+    dialect: Dialect,
     whole: &Bytes,
 ) -> Result<Reply, FailedAttempt> {
     let wishes = Wishes {
-        usage: attempt.wants_usage,
+        usage: attempt.context.wants_usage,
     };
-    let mut share = attempt.gateway.memory().share();
+    let mut share = attempt.memory().share();
     take_memory(attempt, &mut share, whole.len())?;
-    let Ok(events) = whole_to_events::events(grammar, whole, wishes) else {
+    let Ok(events) = whole_to_events::events(dialect, whole, wishes) else {
         let what = "a stream was asked for, and what came is neither one nor a whole answer";
-        return Err(answer::useless(attempt, what));
+        return Err(attempt.useless(what));
     };
     settle(attempt, status, whole);
     // The memory is given back with the last event.
@@ -66,15 +67,15 @@ pub async fn to_whole<P: ProxyPorts>(
     attempt: &Attempt<'_, P>,
     status: StatusCode,
     headers: &HeaderMap,
-    grammar: Grammar,
+    dialect: Dialect,
     first: Bytes,
-    mut body: AnswerBody<P>,
+    mut body: UpstreamBody<P>,
 ) -> Result<Reply, FailedAttempt> {
-    let memory = attempt.gateway.memory();
+    let memory = attempt.memory();
     let mut share = memory.share();
     let mut reading = Reading {
         scanner: EventScanner::counted(memory.share()),
-        assembly: Assembly::new(grammar),
+        assembly: Assembly::new(dialect),
         has_begun: false,
     };
     let mut read_bytes = 0_usize;
@@ -94,24 +95,26 @@ pub async fn to_whole<P: ProxyPorts>(
         }
         // As with other whole answers, only the idle timeout counts once there is something.
         piece = if reading.has_begun {
-            answer::next_piece(attempt, &mut body).await?
+            attempt.next_piece(&mut body).await?
         } else {
-            answer::next_before(attempt, &mut body, attempt.first_event_by()).await?
+            attempt
+                .next_before(&mut body, attempt.first_event_by())
+                .await?
         };
     };
     match found {
-        StreamStep::Error(data) => return Err(answer::error(attempt, status, headers, &data)),
+        StreamStep::Error(data) => return Err(attempt.rejected(status, headers, &data)),
         StreamStep::Unfit => {
             let what =
                 "an event of the stream has another form, or the stream is too long for one answer";
-            return Err(answer::useless(attempt, what));
+            return Err(attempt.useless(what));
         }
         StreamStep::Complete => drain(attempt.ports(), body),
         StreamStep::Nothing => {}
     }
     let Ok(whole) = reading.assembly.finish() else {
         let what = "the stream ended without a finish reason or its end mark";
-        return Err(answer::useless(attempt, what));
+        return Err(attempt.useless(what));
     };
     settle(attempt, status, &whole);
     let body = ReplyBody::Whole(share.keep(whole));
@@ -203,7 +206,7 @@ fn labelled(
     body: ReplyBody,
     content_type: &'static str,
 ) -> Reply {
-    let mut reply = answer::reply(status, headers, body);
+    let mut reply = headers::reply(status, headers, body);
     let headers = reply.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     reply

@@ -1,6 +1,6 @@
-//! One call, over as many attempts as it needs. Owns the loop that takes candidates from the [`Plan`], one after the
-//! other or, where the channel asks for it, one beside the other. What an attempt is, is `attempt`'s; what an answer
-//! is worth is decided in `answer`, what a failure means in `crate::attempt`.
+//! One request, over as many attempts as it needs. Owns the loop that takes candidates from the [`Plan`], one after the
+//! other or, where the channel asks for it, one beside the other. What an attempt makes of it is `send`'s; what an answer
+//! is worth is decided in `answer`, what a failure means in `upstream::classify`.
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -11,25 +11,25 @@ use std::time::Duration;
 
 use futures_util::future::{self, Either};
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use http::{HeaderName, HeaderValue};
 
-use super::attempt::{Attempt, Finished};
+use super::attempt::Attempt;
 use super::body::Received;
-use super::entry::{AttemptIndex, Entry};
+use super::context::{ClientRequest, RequestContext, Sent};
+use super::entry::AttemptIndex;
 use super::payload::Payload;
-use super::routes::Operation;
+use super::send::{self, Finished};
 use super::{Gateway, candidates, model, query};
 use crate::attempt::plan::{Candidate, Plan};
 use crate::attempt::{exhausted, unsupported};
-use crate::config::model::ClientKey;
 use crate::config::snapshot::{Channel, Snapshot};
+use crate::dialect::Translation;
 use crate::error::{ErrorStyle, GatewayError};
 use crate::health::cooldown::Phase;
 use crate::ledger::reason::Reason;
 use crate::ledger::record::End;
 use crate::ports::{Clock, ProxyPorts, SendErrorKind};
 use crate::reply::Reply;
-use crate::units::Timestamp;
 use crate::upstream::failure::{FailedAttempt, Failure};
 
 /// The channel that answered, or the last one that was tried.
@@ -37,81 +37,79 @@ const X_GATEWAY_CHANNEL: HeaderName = HeaderName::from_static("x-gateway-channel
 /// How many attempts the request took.
 const X_GATEWAY_ATTEMPTS: HeaderName = HeaderName::from_static("x-gateway-attempts");
 
-/// One call of a client.
-pub struct Call<'a, P: ProxyPorts> {
-    /// What is asked for.
-    pub operation: Operation,
-    /// The client's headers.
-    pub headers: &'a HeaderMap,
-    /// The client's path and query.
-    pub uri: &'a Uri,
-    /// The value of `Via` that is added to them.
-    pub via: Option<&'a HeaderValue>,
-    /// Who calls.
-    pub client: &'a ClientKey,
-    /// The request's id, for the log.
-    pub request_id: &'a str,
-    /// Its record in the ledger.
-    pub entry: &'a Rc<Entry<P>>,
-}
-
 /// Tries candidates until one answers or none is left.
 pub async fn run<P: ProxyPorts>(
     gateway: &Rc<Gateway<P>>,
-    snapshot: &Snapshot,
-    call: &Call<'_, P>,
+    snapshot: &Rc<Snapshot>,
+    request: &ClientRequest<'_, P>,
     body: Received,
 ) -> Result<Reply, GatewayError> {
-    // 1. Find the model: it decides who may be asked.
-    let payload = Payload::parse(call.headers, &body.bytes, &snapshot.acted_on)?;
-    let wanted = model::wanted(&payload, call.operation, snapshot)?;
+    // 1. Find the model: it decides which channels may be asked.
+    let (head, entry, operation) = (request.head, request.entry, request.operation);
+    let payload = Payload::parse(&head.headers, &body.bytes, &snapshot.acted_on)?;
+    let wanted = model::wanted(&payload, operation, snapshot)?;
     let model = wanted.name.as_ref();
-    let text_bytes = payload.text_bytes(&body.bytes);
-    call.entry.asked(model, payload.is_stream(), text_bytes);
-    if let Err(error) = model::check(&wanted, &payload, call.operation, call.client, snapshot) {
+    entry.asked(model, payload.is_stream(), payload.text_bytes(&body.bytes));
+    if let Err(error) = model::check(&wanted, &payload, operation, request.client, snapshot) {
         if !model.is_empty() {
-            call.entry.because(Reason::ModelNotAllowed);
+            entry.because(Reason::ModelNotAllowed);
         }
         return Err(error);
     }
-    query::check(call.uri)?;
+    query::check(&head.uri)?;
     // 2. Put the channels that serve it in order.
     let ports = &gateway.ports;
-    let session = candidates::session(snapshot, call.headers, &payload);
-    let mut plan = candidates::plan(snapshot, model, session.as_deref(), || ports.next_u64())?;
+    let session = candidates::session(snapshot, &head.headers, &payload);
+    let plan = candidates::plan(snapshot, model, session.as_deref(), || ports.next_u64())?;
     let received = ports.now();
-    let course = Course {
-        gateway,
-        snapshot,
-        call,
-        payload: &payload,
-        model,
+    let context = Rc::new(RequestContext {
+        gateway: Rc::clone(gateway),
+        snapshot: Rc::clone(snapshot),
+        operation,
+        request_id: request.request_id.to_owned(),
+        entry: Rc::clone(entry),
+        model: model.to_owned(),
         received,
         deadline: received.plus_ms(snapshot.settings.total_timeout_ms),
+        wants_stream: payload.is_stream(),
+        wants_usage: payload.asks_usage(),
+    });
+    let sent = Sent {
+        head,
+        body: &body,
+        payload: &payload,
+        model: &wanted,
     };
-    // 3. Attempts until one answers, no candidate is left, or the time to the first byte is over.
-    let mut story = Story::default();
+    Ok(attempts(&context, plan, &sent).await)
+}
+
+/// Makes attempts until one answers, no candidate is left, or the time to the first byte is over.
+async fn attempts<P: ProxyPorts>(
+    context: &Rc<RequestContext<P>>,
+    mut plan: Plan,
+    sent: &Sent<'_>,
+) -> Reply {
+    let mut history = History::default();
     let mut running = Running::new();
     let mut wants_next = true;
     loop {
         let mut early = None;
         if wants_next {
             let is_hedge = !running.is_empty();
-            let next = course.next(&mut plan, is_hedge);
-            let next = beside(&mut running, next, &mut early).await;
-            match next {
+            let next = next(context, sent, &mut plan, is_hedge);
+            match beside(&mut running, next, &mut early).await {
                 Some(attempt) => {
-                    story.begin(&attempt);
-                    running.push(Box::pin(attempt.make(call, &payload, &body, wanted.said())));
+                    history.begin(&attempt);
+                    running.push(Box::pin(send::make(attempt, sent)));
                 }
                 None if early.is_some() => {}
-                None if running.is_empty() => return Ok(course.exhausted(&plan, &story)),
-                None => story.stop_hedging(),
+                None if running.is_empty() => return exhausted(context, &plan, &history),
+                None => history.stop_hedging(),
             }
         }
-        // 4. Wait for an outcome; beside an attempt that is late the next one starts, if its channel asks for that.
+        // Beside an attempt that is late the next one starts, if its channel asks for that.
         if early.is_none() {
-            early = first(&mut running, story.hedge_after(), ports).await;
+            early = first(&mut running, history.hedge_after(), context.ports()).await;
         }
         let Some(Finished { attempt, outcome }) = early else {
             wants_next = true;
@@ -119,20 +117,20 @@ pub async fn run<P: ProxyPorts>(
         };
         let failed = match outcome {
             // What still runs beside it is dropped here, which ends its calls.
-            Ok(reply) => return Ok(labelled(reply, Some(attempt.channel), story.attempts)),
+            Ok(reply) => return labelled(reply, Some(attempt.channel), history.attempts),
             Err(failed) => failed,
         };
-        // 5. Learn from a failure, for this request and for all others.
-        attempt.log(&failed, story.attempts);
+        // Learn from a failure, for this request and for all others.
+        attempt.log(&failed, history.attempts);
         plan.failed(attempt.candidate, failed.failure);
         attempt.failed_with(&failed);
         if failed.failure == Failure::RequestRefused {
-            let reply = refused(failed, call.operation.errors);
-            call.entry.because(Reason::UpstreamRefused);
-            call.entry.refused(reply.status(), End::Refused);
-            return Ok(labelled(reply, Some(attempt.channel), story.attempts));
+            let reply = refused(failed, context.errors());
+            context.entry.because(Reason::UpstreamRefused);
+            context.entry.refused(reply.status(), End::Refused);
+            return labelled(reply, Some(attempt.channel), history.attempts);
         }
-        story.end(&attempt, failed, model);
+        history.end(&attempt, failed);
         wants_next = running.is_empty();
     }
 }
@@ -178,7 +176,7 @@ async fn first<T: Future>(
 }
 
 /// The next candidate, which may take a moment to be had, while attempts go on that are late already. One of them
-/// that ends meanwhile is `early`; nobody else is needed any more when it brings the answer.
+/// that ends meanwhile is `early`; no further attempt is needed when it brings the answer.
 async fn beside<'a, P: ProxyPorts, T: Future<Output = Finished<'a, P>>>(
     running: &mut Running<T>,
     next: impl Future<Output = Option<Attempt<'a, P>>>,
@@ -200,103 +198,96 @@ async fn beside<'a, P: ProxyPorts, T: Future<Output = Finished<'a, P>>>(
     }
 }
 
-/// What stays the same over all attempts of a request.
-struct Course<'a, P: ProxyPorts> {
-    gateway: &'a Rc<Gateway<P>>,
-    snapshot: &'a Snapshot,
-    call: &'a Call<'a, P>,
-    payload: &'a Payload<'a>,
-    model: &'a str,
-    /// When the request came.
-    received: Timestamp,
-    /// When the time to the first byte is over.
-    deadline: Timestamp,
-}
-
-impl<'a, P: ProxyPorts> Course<'a, P> {
-    /// The next candidate, ready to be called; `None` when there is none or no time left.
-    async fn next(&self, plan: &mut Plan, is_hedge: bool) -> Option<Attempt<'a, P>> {
-        loop {
-            let now = self.gateway.ports.now();
-            if now >= self.deadline {
-                return None;
-            }
-            let phase = |candidate| {
-                candidates::resolve(self.snapshot, candidate).map_or(
-                    Phase::Ready,
-                    |(channel, key)| {
-                        let model = channel.upstream_model(self.model);
-                        self.gateway
-                            .phase(channel, key, self.call.operation, model, now)
-                    },
-                )
-            };
-            let next = if is_hedge {
-                plan.next_beside(phase)
-            } else {
-                plan.next(phase)
-            }?;
-            let (channel, key) = candidates::resolve(self.snapshot, next.candidate)?;
-            let mut attempt = Attempt {
-                gateway: self.gateway,
-                candidate: next.candidate,
-                channel,
-                key,
-                model: channel.upstream_model(self.model),
-                operation: self.call.operation,
-                request_id: self.call.request_id,
-                entry: self.call.entry,
-                index: AttemptIndex::default(),
-                received: self.received,
-                deadline: self.deadline,
-                began: now,
-                wants_stream: self.payload.is_stream(),
-                wants_usage: self.payload.asks_usage(),
-                asks_usage: self.payload.wants_usage_asked(self.call.operation, channel),
-                probe: Cell::default(),
-            };
-            if next.is_probe {
-                let Some(probe) = self.gateway.probe(channel, attempt.who(), now).await else {
-                    plan.postpone(next.candidate);
-                    continue;
-                };
-                attempt.probe = Cell::new(Some(probe));
-                attempt.began = self.gateway.ports.now();
-            }
-            attempt.index = self.call.entry.attempt_begins(channel, key, attempt.model);
-            return Some(attempt);
+/// The next candidate, ready to be called; `None` when there is none or no time left.
+async fn next<'a, P: ProxyPorts>(
+    context: &'a Rc<RequestContext<P>>,
+    sent: &Sent<'_>,
+    plan: &mut Plan,
+    is_hedge: bool,
+) -> Option<Attempt<'a, P>> {
+    let gateway = &context.gateway;
+    loop {
+        let now = gateway.ports.now();
+        if now >= context.deadline {
+            return None;
         }
-    }
-
-    /// The answer when nobody is left to be asked.
-    fn exhausted(&self, plan: &Plan, story: &Story<'_>) -> Reply {
-        let now = self.gateway.ports.now();
-        let retry_after_ms = plan.retry_at().map(|until| until.since_ms(now));
-        let is_out_of_time = now >= self.deadline;
-        let error = if story.lacks_operation && !is_out_of_time {
-            let endpoint = format!("POST {}", self.call.operation.endpoint);
-            unsupported::error(&endpoint, self.model, &story.failed)
-        } else {
-            exhausted::error(self.model, &story.failed, retry_after_ms, is_out_of_time)
+        let phase = |candidate| {
+            candidates::resolve(&context.snapshot, candidate).map_or(
+                Phase::Ready,
+                |(channel, key)| {
+                    let model = channel.upstream_model(&context.model);
+                    gateway.phase(channel, key, context.operation, model, now)
+                },
+            )
         };
-        let reason = Reason::of_error(error.status, error.body.code.as_deref());
-        let reply = error.into_reply_as(self.call.operation.errors);
-        if !story.is_client_gone() {
-            self.call.entry.because(reason);
-            let end = if story.failed.is_empty() {
-                End::Refused
-            } else {
-                End::UpstreamBroke
+        let next = if is_hedge {
+            plan.next_beside(phase)
+        } else {
+            plan.next(phase)
+        }?;
+        let (channel, key) = candidates::resolve(&context.snapshot, next.candidate)?;
+        let path = context.operation.path;
+        let mut attempt = Attempt {
+            context,
+            candidate: next.candidate,
+            channel,
+            key,
+            model: channel.upstream_model(&context.model),
+            translation: Translation::choose(path, channel, sent.payload.streamed()),
+            index: AttemptIndex::default(),
+            began: now,
+            probe: Cell::default(),
+        };
+        if next.is_probe {
+            let Some(probe) = gateway.probe(channel, attempt.target(), now).await else {
+                plan.postpone(next.candidate);
+                continue;
             };
-            self.call.entry.refused(reply.status(), end);
+            attempt.probe = Cell::new(Some(probe));
+            attempt.began = gateway.ports.now();
         }
-        labelled(reply, story.last, story.attempts)
+        attempt.index = context.entry.attempt_begins(channel, key, attempt.model);
+        return Some(attempt);
     }
 }
 
-/// What has happened so far.
+/// The answer when no candidate is left.
+fn exhausted<P: ProxyPorts>(
+    context: &RequestContext<P>,
+    plan: &Plan,
+    history: &History<'_>,
+) -> Reply {
+    let now = context.ports().now();
+    let retry_after_ms = plan.retry_at().map(|until| until.since_ms(now));
+    let is_out_of_time = now >= context.deadline;
+    let error = if history.lacks_operation && !is_out_of_time {
+        let endpoint = format!("POST {}", context.operation.endpoint);
+        unsupported::error(&endpoint, &context.model, &history.failed)
+    } else {
+        exhausted::error(
+            &context.model,
+            &history.failed,
+            retry_after_ms,
+            is_out_of_time,
+        )
+    };
+    let reason = Reason::of_error(error.status, error.body.code.as_deref());
+    let reply = error.into_reply_as(context.errors());
+    if !history.is_client_gone() {
+        context.entry.because(reason);
+        let end = if history.failed.is_empty() {
+            End::Refused
+        } else {
+            End::UpstreamBroke
+        };
+        context.entry.refused(reply.status(), end);
+    }
+    labelled(reply, history.last, history.attempts)
+}
+
+/// What the attempts of a request have come to so far.
 #[derive(Default)]
-struct Story<'a> {
+struct History<'a> {
     /// Attempts that were begun.
     attempts: usize,
     /// The channel that failed last.
@@ -308,15 +299,16 @@ struct Story<'a> {
     under_way: Vec<(Candidate, Option<Duration>)>,
 }
 
-impl<'a> Story<'a> {
+impl<'a> History<'a> {
     fn begin<P: ProxyPorts>(&mut self, attempt: &Attempt<'a, P>) {
         self.attempts += 1;
         self.under_way
             .push((attempt.candidate, attempt.channel.hedge_after));
     }
 
-    fn end<P: ProxyPorts>(&mut self, attempt: &Attempt<'a, P>, failed: FailedAttempt, model: &str) {
-        let lacks_operation = unsupported::lacks_operation(&failed, [model, attempt.model]);
+    fn end<P: ProxyPorts>(&mut self, attempt: &Attempt<'a, P>, failed: FailedAttempt) {
+        let names = [attempt.context.model.as_str(), attempt.model];
+        let lacks_operation = unsupported::lacks_operation(&failed, names);
         self.lacks_operation = lacks_operation && (self.lacks_operation || self.failed.is_empty());
         self.failed.push(failed);
         self.last = Some(attempt.channel);
@@ -337,7 +329,7 @@ impl<'a> Story<'a> {
             .any(|failed| failed.failure == client_gone)
     }
 
-    /// There is nobody left to start.
+    /// There is no candidate left to start.
     fn stop_hedging(&mut self) {
         for (_, hedge_after) in &mut self.under_way {
             *hedge_after = None;

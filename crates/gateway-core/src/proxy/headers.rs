@@ -1,10 +1,12 @@
 //! Which headers pass, in both directions: allow-lists, so that nothing passes by oversight.
 
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName,
-    HeaderValue, RETRY_AFTER, USER_AGENT,
+    ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
+    USER_AGENT,
 };
+use http::{Response, StatusCode};
 
+use crate::reply::{Reply, ReplyBody};
 use crate::wire::media;
 
 /// What a client's request may say to the upstream. The client's credential, cookies and forwarding
@@ -20,15 +22,10 @@ static TO_UPSTREAM: [HeaderName; 7] = [
     HeaderName::from_static("tracestate"),
 ];
 
-/// The request's head for an upstream: the client's allowed headers, then the channel's own (which win),
-/// then the credential (which always wins).
-pub fn to_upstream(
-    client: &HeaderMap,
-    channel: &HeaderMap,
-    credential: Option<&(HeaderName, HeaderValue)>,
-    body_length: usize,
-) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(TO_UPSTREAM.len() + channel.len() + 4);
+/// The headers of a client's request that an upstream sees. The channel's own are added by
+/// [`upstream::request`](crate::upstream::request).
+pub fn to_upstream(client: &HeaderMap) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(TO_UPSTREAM.len() + 8);
     for name in &TO_UPSTREAM {
         // Lists may come in several lines: `tracestate` and `anthropic-beta` do.
         for value in client.get_all(name) {
@@ -38,15 +35,15 @@ pub fn to_upstream(
     headers.insert(CONTENT_TYPE, media::for_upstream(client));
     // A gateway has nothing to gain from compression; what comes all the same is decoded.
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    for (name, value) in channel {
-        headers.insert(name, value.clone());
-    }
-    headers.insert(CONTENT_LENGTH, HeaderValue::from(body_length));
-    if let Some((name, value)) = credential {
-        headers.remove(AUTHORIZATION);
-        headers.insert(name, value.clone());
-    }
     headers
+}
+
+/// The response to the client, with what it may see of the upstream's head.
+pub fn reply(status: StatusCode, upstream: &HeaderMap, body: ReplyBody) -> Reply {
+    let mut reply = Response::new(body);
+    *reply.status_mut() = status;
+    *reply.headers_mut() = from_upstream(upstream);
+    reply
 }
 
 /// The part of an upstream's head that a client may see. Everything else could name the provider's
@@ -104,35 +101,30 @@ mod tests {
             ("content-type", "application/json; charset=utf-8"),
             ("openai-organization", "org"),
         ]);
-        let channel = map(&[("x-title", "mine"), ("user-agent", "channel")]);
-        let credential = (AUTHORIZATION, HeaderValue::from_static("Bearer up"));
-        let out = to_upstream(&client, &channel, Some(&credential), 12);
+        let out = to_upstream(&client);
         assert_eq!(
             out,
             map(&[
-                ("user-agent", "channel"),
+                ("user-agent", "test"),
                 ("openai-beta", "assistants=v2"),
-                ("x-title", "mine"),
                 ("accept-encoding", "identity"),
                 ("content-type", "application/json; charset=utf-8"),
-                ("content-length", "12"),
-                ("authorization", "Bearer up"),
             ])
         );
     }
 
     #[test]
-    fn every_line_of_a_list_reaches_the_upstream_unless_the_channel_says_otherwise() {
+    fn every_line_of_a_list_reaches_the_upstream() {
         let mut client = HeaderMap::new();
         let state = HeaderName::from_static("tracestate");
         let beta = HeaderName::from_static("anthropic-beta");
         for (name, value) in [(&state, "a=1"), (&state, "b=2"), (&beta, "x"), (&beta, "y")] {
             client.append(name, HeaderValue::from_static(value));
         }
-        let out = to_upstream(&client, &map(&[("anthropic-beta", "z")]), None, 0);
+        let out = to_upstream(&client);
         let values = |name| out.get_all(name).iter().collect::<Vec<_>>();
         assert_eq!(values(&state), ["a=1", "b=2"]);
-        assert_eq!(values(&beta), ["z"]);
+        assert_eq!(values(&beta), ["x", "y"]);
     }
 
     #[test]

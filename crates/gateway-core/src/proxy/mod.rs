@@ -10,6 +10,7 @@ mod body;
 mod candidates;
 mod catalog;
 mod configuration;
+mod context;
 mod convert;
 mod cors;
 mod entry;
@@ -23,12 +24,12 @@ mod misdirected;
 mod model;
 mod models;
 mod opening;
-mod outgoing;
 mod payload;
 mod query;
 mod refusals;
 mod relay;
 mod routes;
+mod send;
 
 use std::fmt;
 use std::rc::Rc;
@@ -43,12 +44,11 @@ use crate::config::seal::MasterKey;
 use crate::config::snapshot::Snapshot;
 use crate::error::{ErrorCode, GatewayError};
 use crate::ids;
-use crate::ledger::reason::Reason;
-use crate::ledger::record::End;
 use crate::memory::{self, Memory};
 use crate::ports::ProxyPorts;
 use crate::reply::{self, Reply};
 use admit::Admission;
+use context::{ClientRequest, noted};
 use entry::Entry;
 use routes::{Route, RouteMatch};
 
@@ -131,12 +131,12 @@ where
     B: Body<Data = Bytes>,
     B::Error: fmt::Display,
 {
-    let noted = |model, error| refusals::noted(gateway, parts, request_id, model, error);
+    let rejected = |model, error| refusals::noted(gateway, parts, request_id, model, error);
     // 1. Find the route: a wrong path or method needs neither key nor configuration.
     let route = match locate(parts) {
         Ok(Located::Route(route)) => route,
         Ok(Located::Preflight(methods)) => return Ok(cors::preflight(&parts.headers, methods)),
-        Err(error) => return Err(noted(None, error).await),
+        Err(error) => return Err(rejected(None, error).await),
     };
     if route == Route::Health {
         return Ok(health());
@@ -145,7 +145,7 @@ where
     let snapshot = gateway.configuration().await?;
     // A request that has been here before would come back for ever.
     if let Err(error) = loops::check(&parts.headers, &snapshot) {
-        return Err(noted(None, error).await);
+        return Err(rejected(None, error).await);
     }
     // 3. Authenticate, before a byte of the body is read.
     let client = authenticate::client(&parts.headers, &snapshot, gateway.ports.now())?;
@@ -161,7 +161,7 @@ where
         }
         Route::Model(id) => match models::one(&snapshot, client, &id, asked) {
             Ok(reply) => Ok(reply),
-            Err(error) => Err(noted(Some(id), error).await),
+            Err(error) => Err(rejected(Some(id), error).await),
         },
         Route::Forward(operation) => {
             // 4. From here on the ledger learns what becomes of the request, whatever that is.
@@ -172,16 +172,14 @@ where
                 operation.endpoint.into(),
                 request_id,
             );
-            let call = forward::Call {
+            let request = ClientRequest {
                 operation,
-                headers: &parts.headers,
-                uri: &parts.uri,
-                via: snapshot.via.as_ref(),
+                head: parts,
                 client,
                 request_id,
                 entry: &entry,
             };
-            admitted(gateway, &snapshot, &call, body).await
+            admitted(gateway, &snapshot, &request, body).await
         }
     }
 }
@@ -212,8 +210,8 @@ fn locate(parts: &http::request::Parts) -> Result<Located, GatewayError> {
 /// The part of the path that a client's limits are about.
 async fn admitted<P, B>(
     gateway: &Rc<Gateway<P>>,
-    snapshot: &Snapshot,
-    call: &forward::Call<'_, P>,
+    snapshot: &Rc<Snapshot>,
+    request: &ClientRequest<'_, P>,
     body: B,
 ) -> Result<Reply, GatewayError>
 where
@@ -221,24 +219,17 @@ where
     B: Body<Data = Bytes>,
     B::Error: fmt::Display,
 {
-    let noted = |outcome: Result<Reply, GatewayError>| {
-        if let Err(error) = &outcome {
-            let reason = Reason::of_error(error.status, error.body.code.as_deref());
-            call.entry.because(reason);
-            call.entry.refused(error.status, End::Refused);
-        }
-        outcome
-    };
-    let style = call.operation.errors;
-    // 5. Is it within the key's limits? Asked before a byte of the body is read, so that a refusal costs little.
-    match gateway.admit(call.client, call.entry).await {
-        Admission::Unlimited => noted(forward(gateway, snapshot, call, body).await),
+    let entry = request.entry;
+    let style = request.operation.errors;
+    // 5. Is it within the key's limits? Asked before a byte of the body is read, so that a rejection costs little.
+    match gateway.admit(request.client, entry).await {
+        Admission::Unlimited => noted(entry, forward(gateway, snapshot, request, body).await),
         Admission::Admitted(labels) => {
-            let outcome = noted(forward(gateway, snapshot, call, body).await);
+            let outcome = noted(entry, forward(gateway, snapshot, request, body).await);
             Ok(admit::labelled(labels, outcome, style))
         }
         Admission::Refused(error, labels) => {
-            let outcome = noted(Err(*error));
+            let outcome = noted(entry, Err(*error));
             Ok(admit::labelled(labels, outcome, style))
         }
     }
@@ -247,8 +238,8 @@ where
 /// The rest of the path of a call that an upstream answers.
 async fn forward<P, B>(
     gateway: &Rc<Gateway<P>>,
-    snapshot: &Snapshot,
-    call: &forward::Call<'_, P>,
+    snapshot: &Rc<Snapshot>,
+    request: &ClientRequest<'_, P>,
     body: B,
 ) -> Result<Reply, GatewayError>
 where
@@ -258,11 +249,12 @@ where
 {
     // 6. Read the body, bounded, and within the memory that the instance has for all of them.
     let limit = snapshot.settings.max_request_bytes;
-    let body = body::read(&gateway.ports, &gateway.memory, call.headers, body, limit).await?;
+    let headers = &request.head.headers;
+    let body = body::read(&gateway.ports, &gateway.memory, headers, body, limit).await?;
     // 7. Know what other instances have learned about upstreams.
     gateway.refresh().await;
     // 8. Find the model in the body, and try candidates until one answers.
-    forward::run(gateway, snapshot, call, body).await
+    forward::run(gateway, snapshot, request, body).await
 }
 
 fn health() -> Reply {

@@ -5,11 +5,11 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue};
 
-use super::answer::{self, AnswerBody};
 use super::attempt::Attempt;
 use crate::ports::ProxyPorts;
+use crate::upstream::body::UpstreamBody;
 use crate::upstream::failure::FailedAttempt;
-use crate::wire::grammar::Grammar;
+use crate::wire::dialect::Dialect;
 use crate::wire::opening::{Looks, Opening};
 
 /// How a response is read.
@@ -52,10 +52,10 @@ enum Label {
 pub async fn read<P: ProxyPorts>(
     attempt: &Attempt<'_, P>,
     headers: &HeaderMap,
-    body: &mut AnswerBody<P>,
+    body: &mut UpstreamBody<P>,
 ) -> Result<Opened, FailedAttempt> {
     let label = label(headers);
-    let is_binary = attempt.operation.path == "audio/speech" && label == Label::Other;
+    let is_binary = attempt.translation.operation == "audio/speech" && label == Label::Other;
     if is_binary || label == Label::Media {
         return Ok(Opened {
             kind: AnswerKind::Other,
@@ -66,7 +66,7 @@ pub async fn read<P: ProxyPorts>(
     let mut opening = Opening::default();
     let (begun, has_ended) = loop {
         let end = attempt.first_event_by();
-        match answer::next_before(attempt, body, end).await? {
+        match attempt.next_before(body, end).await? {
             Some(piece) => {
                 if let Some(begun) = opening.push(piece) {
                     break (begun, false);
@@ -75,11 +75,11 @@ pub async fn read<P: ProxyPorts>(
             None => break (opening.finish(), true),
         }
     };
-    let is_strict = attempt.operation.grammar().is_some_and(Grammar::is_strict);
+    let is_strict = attempt.translation.dialect.is_some_and(Dialect::is_strict);
     // A transcript may begin with a remark in brackets.
     let is_remark = !is_strict && label == Label::Other && begun.content().starts_with(b"[");
     let looks = if is_remark { Looks::Other } else { begun.looks };
-    let kind = kind(label, looks, is_strict, attempt.wants_stream);
+    let kind = kind(label, looks, is_strict, attempt.context.wants_stream);
     Ok(Opened {
         kind,
         first: if kind == AnswerKind::Other {

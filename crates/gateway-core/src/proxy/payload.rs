@@ -6,9 +6,8 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use http::HeaderMap;
 
-use super::routes::Operation;
-use crate::config::snapshot::Channel;
 use crate::config::validate::MAX_MODEL_CHARS;
+use crate::dialect::include_usage::{self, STREAM_OPTIONS};
 use crate::error::{ErrorCode, GatewayError};
 use crate::wire::acted_on::{ActedOn, Ambiguity};
 use crate::wire::content;
@@ -16,14 +15,9 @@ use crate::wire::media::{self, Media, NotTaken};
 use crate::wire::members::{Edit, Members, Unreadable, quoted};
 use crate::wire::multipart::{Form, NotAForm};
 
-/// The member that holds `include_usage`.
-const STREAM_OPTIONS: &str = "stream_options";
 /// Values by which fields of forms say yes, and no: there, everything is text.
 const YES: [&str; 4] = ["true", "True", "TRUE", "1"];
 const NO: [&str; 5] = ["false", "False", "FALSE", "0", ""];
-
-/// Longer options than any client sends are left as they are, instead of being copied.
-const MAX_OPTIONS_BYTES: usize = 4096;
 
 /// What a channel needs of a body to be different.
 #[derive(Clone, Copy, Debug)]
@@ -32,8 +26,8 @@ pub struct Changes<'a> {
     pub model: Option<&'a str>,
     /// Members that the upstream refuses.
     pub dropped: &'a [String],
-    /// Whether the usage of a stream is asked for; see [`Payload::wants_usage_asked`].
-    pub asks_usage: bool,
+    /// A member that the body needs beside the client's, with its value in JSON; forms have none.
+    pub added: Option<(&'a str, &'a str)>,
 }
 
 /// A parsed body; it borrows the bytes that came.
@@ -151,13 +145,18 @@ impl<'a> Payload<'a> {
 
     /// Whether the client asks for the usage of a stream itself.
     pub fn asks_usage(&self) -> bool {
-        let Self::Json(members) = self else {
-            return false;
-        };
-        members.raw(STREAM_OPTIONS).is_some_and(|options| {
-            Members::parse(options.as_bytes())
-                .is_ok_and(|options| options.raw("include_usage") == Some("true"))
-        })
+        match self {
+            Self::Json(members) => include_usage::is_asked(members),
+            Self::Form(_) => false,
+        }
+    }
+
+    /// The members of a JSON body that asks for a stream.
+    pub fn streamed(&self) -> Option<&Members<'a>> {
+        match self {
+            Self::Json(members) if self.is_stream() => Some(members),
+            _ => None,
+        }
     }
 
     /// Some upstreams take `1` or `"true"` for yes where others don't.
@@ -176,22 +175,6 @@ impl<'a> Payload<'a> {
         Err(ambiguous("`stream` is neither true nor false").with_param("stream"))
     }
 
-    /// Whether the upstream has to be asked for the usage of a stream, since the client did not ask: for streams
-    /// of channels that know the option.
-    pub fn wants_usage_asked(&self, operation: Operation, channel: &Channel) -> bool {
-        let Self::Json(members) = self else {
-            return false;
-        };
-        operation.has_stream_options
-            && channel.stream_usage
-            && members.raw("stream") == Some("true")
-            && !channel
-                .drop_params
-                .iter()
-                .any(|name| name == STREAM_OPTIONS)
-            && asking_options(members).is_some()
-    }
-
     /// The body for an upstream: `whole` with the few changes that the channel needs. Bytes that no change touches
     /// stay, and nothing is copied when there is none.
     pub fn for_upstream(&self, whole: &Bytes, changes: &Changes<'_>) -> Bytes {
@@ -205,14 +188,11 @@ impl<'a> Payload<'a> {
                 let model = changes
                     .model
                     .map(|model| Edit::Set("model", Cow::Owned(quoted(model))));
-                let usage = changes
-                    .asks_usage
-                    .then(|| asking_options(members))
-                    .flatten()
-                    .map(|options| Edit::Set(STREAM_OPTIONS, options));
+                let added = changes.added;
+                let added = added.map(|(name, value)| Edit::Set(name, Cow::Borrowed(value)));
                 let edits: Vec<Edit<'_>> = model
                     .into_iter()
-                    .chain(usage)
+                    .chain(added)
                     .chain(dropped.map(Edit::Remove))
                     .collect();
                 members.rewrite(&edits)
@@ -271,21 +251,4 @@ fn not_taken(error: NotTaken) -> GatewayError {
         )),
         NotTaken::Ambiguous(reason) => ambiguous(reason).with_param("content-type"),
     }
-}
-
-/// The client's stream options, and the usage asked for as well; `None` when the client asks itself, or sends
-/// something else than options, which is for the upstream to judge.
-fn asking_options(members: &Members<'_>) -> Option<Cow<'static, str>> {
-    let Some(raw) = members.raw(STREAM_OPTIONS).filter(|raw| *raw != "null") else {
-        return Some(Cow::Borrowed(r#"{"include_usage":true}"#));
-    };
-    if raw.len() > MAX_OPTIONS_BYTES {
-        return None;
-    }
-    let options = Members::parse(raw.as_bytes()).ok()?;
-    if options.raw("include_usage") == Some("true") {
-        return None;
-    }
-    let asking = options.rewrite(&[Edit::Set("include_usage", Cow::Borrowed("true"))])?;
-    String::from_utf8(asking).ok().map(Cow::Owned)
 }

@@ -2,24 +2,24 @@
 //! the upstream broke never looks complete: it ends with an error event and without `[DONE]`.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::stream;
 use http::StatusCode;
 
-use super::answer::{self, AnswerBody};
 use super::attempt::Attempt;
 use super::in_flight::InFlightAnswer;
-use super::routes::Operation;
+use crate::dialect::{StreamTranslator, Translated};
 use crate::error::{ErrorBody, ErrorStyle};
 use crate::ports::{ProxyPorts, SendError, SendErrorKind};
 use crate::reply::{BrokenBody, Pieces};
+use crate::upstream::body::{self, UpstreamBody};
 use crate::upstream::classify;
 use crate::upstream::failure::Failure;
 use crate::wire::error_shape::{self, UpstreamError};
 use crate::wire::signals::{self, Ending, Signal};
 use crate::wire::sse::{self, EventBlock, EventScanner};
-use crate::wire::usage;
 
 /// What a comment of the upstream becomes: it still keeps connections open, but without the empty line
 /// that makes some clients dispatch an empty event.
@@ -30,16 +30,17 @@ const MAX_DRAINED_PIECES: usize = 8;
 
 /// A stream in flight.
 pub struct Relay<P: ProxyPorts> {
-    account: InFlightAnswer<P>,
+    answer: InFlightAnswer<P>,
     /// `None` once nothing more of it is wanted.
-    body: Option<AnswerBody<P>>,
+    body: Option<UpstreamBody<P>>,
     scanner: EventScanner,
     ready: VecDeque<Bytes>,
     progress: RelayProgress,
     ending: Ending,
-    operation: Operation,
-    /// Whether the chunk with the usage, which the client did not ask for, is kept back.
-    hides_usage: bool,
+    /// Whether the upstream's stream ends with a mark.
+    has_end_mark: bool,
+    /// `None`: events pass as they are.
+    translator: Option<Box<dyn StreamTranslator>>,
 }
 
 /// How far the stream has come.
@@ -60,19 +61,19 @@ impl<P: ProxyPorts> Relay<P> {
     pub fn new(
         attempt: &Attempt<'_, P>,
         status: StatusCode,
-        body: Option<AnswerBody<P>>,
+        body: Option<UpstreamBody<P>>,
         scanner: EventScanner,
         blocks: &[EventBlock],
     ) -> Self {
         let mut relay = Self {
-            account: InFlightAnswer::open(attempt, status),
+            answer: InFlightAnswer::open(attempt, status),
             body,
             scanner,
             ready: VecDeque::new(),
             progress: RelayProgress::Open,
             ending: Ending::default(),
-            operation: attempt.operation,
-            hides_usage: attempt.asks_usage,
+            has_end_mark: attempt.translation.has_end_mark(),
+            translator: attempt.translation.stream(),
         };
         for block in blocks {
             relay.absorb(block);
@@ -97,15 +98,17 @@ impl<P: ProxyPorts> Relay<P> {
                 return None;
             }
             if self.progress == RelayProgress::Done {
-                self.account.complete();
-                self.drain();
-                return None;
+                self.complete();
+                if let Some(body) = self.body.take() {
+                    drain(self.answer.context.ports(), body);
+                }
+                continue;
             }
             let Some(body) = self.body.as_mut() else {
                 self.ended();
                 continue;
             };
-            match answer::next(body).await {
+            match body::next(body).await {
                 Some(Ok(chunk)) => match self.scanner.push(chunk) {
                     Ok(block) => self.absorb(&block),
                     Err(_) => self.broke(
@@ -121,23 +124,10 @@ impl<P: ProxyPorts> Relay<P> {
         }
     }
 
-    /// Lets go of the client, who has everything.
-    fn drain(&mut self) {
-        self.progress = RelayProgress::Closed;
-        if let Some(body) = self.body.take() {
-            drain(&self.account.gateway.ports, body);
-        }
-    }
-
-    /// Takes whole events in. Their `"usage": null` is taken out where they have it only since the gateway asked.
+    /// Passes whole events on, as far as they are for the client.
     fn absorb(&mut self, block: &EventBlock) {
-        let changed = self.hides_usage.then(|| block.changed(usage::without_null));
-        self.relay(changed.flatten().as_ref().unwrap_or(block));
-    }
-
-    /// Passes events on. Those that follow each other stay in one piece and are not copied.
-    fn relay(&mut self, block: &EventBlock) {
-        let (mut run_start, mut position) = (0, 0);
+        let mut output = BlockOutput::new(block);
+        let mut position = 0;
         for event in block.events() {
             if matches!(self.progress, RelayProgress::Done | RelayProgress::Closed) {
                 break;
@@ -146,48 +136,45 @@ impl<P: ProxyPorts> Relay<P> {
             position += event.len();
             let meaning = signals::of(event);
             if meaning.signal == Signal::Nothing && sse::is_without_data(event) {
-                self.pass(block, run_start, start);
-                run_start = position;
-                if event.contains(&b':') {
-                    self.ready.push_back(PING);
-                }
+                let ping = event.contains(&b':').then_some(PING);
+                output.replace(start..position, ping);
                 continue;
             }
             if let Some(usage) = meaning.usage {
-                self.account.take_in(usage);
+                self.answer.take_in(usage);
             }
-            if self.hides_usage && meaning.is_usage_only {
-                self.pass(block, run_start, start);
-                run_start = position;
-                continue;
+            if meaning.signal == Signal::Error {
+                output.replace(start..block.bytes.len(), None);
+                self.ready.extend(output.finish());
+                let data = sse::data(event).unwrap_or_default();
+                let found = error_shape::normalise(StatusCode::OK, &data);
+                self.refused(&found);
+                return;
             }
-            self.account.gave(meaning.content_bytes);
+            self.answer.gave(meaning.content_bytes);
             self.ending.take_in(&meaning);
-            match meaning.signal {
-                Signal::Nothing | Signal::Content | Signal::Finish => {
-                    self.progress = if self.ending.is_whole() {
-                        RelayProgress::Finished
-                    } else {
-                        RelayProgress::Open
-                    };
-                }
-                Signal::Done => self.progress = RelayProgress::Done,
-                Signal::Error => {
-                    self.pass(block, run_start, start);
-                    let data = sse::data(event).unwrap_or_default();
-                    let found = error_shape::normalise(StatusCode::OK, &data);
-                    self.refused(&found);
-                    return;
-                }
+            self.progress = match meaning.signal {
+                Signal::Done => RelayProgress::Done,
+                _ if self.ending.is_whole() => RelayProgress::Finished,
+                _ => RelayProgress::Open,
+            };
+            let translated = self.translator.as_mut().map(|it| it.push(event, &meaning));
+            match translated.unwrap_or(Translated::Unchanged) {
+                Translated::Unchanged => {}
+                Translated::Dropped => output.replace(start..position, None),
+                Translated::Replaced(events) => output.replace(start..position, Some(events)),
             }
         }
-        self.pass(block, run_start, position);
+        output.replace(position..block.bytes.len(), None);
+        self.ready.extend(output.finish());
     }
 
-    fn pass(&mut self, block: &EventBlock, start: usize, end: usize) {
-        if start < end {
-            self.ready.push_back(block.bytes.slice(start..end));
-        }
+    /// The client has a whole stream.
+    fn complete(&mut self) {
+        let last = self.translator.as_mut().and_then(|it| it.finish());
+        self.ready.extend(last);
+        self.answer.complete();
+        self.progress = RelayProgress::Closed;
     }
 
     /// The upstream closed the stream.
@@ -200,22 +187,18 @@ impl<P: ProxyPorts> Relay<P> {
             self.absorb(&EventBlock::closing(&rest));
         }
         match self.progress {
-            RelayProgress::Open if self.operation.stream_has_end_mark => {
+            RelayProgress::Open if self.has_end_mark => {
                 self.broke("the stream ended without a finish reason or its end mark");
             }
             RelayProgress::Open | RelayProgress::Finished => {
                 // Where no mark tells whether the stream is whole, its end is passed on whatever it is.
                 let is_left = !is_whole && !sse::is_without_data(&rest);
-                if is_left && !self.operation.stream_has_end_mark {
+                if is_left && !self.has_end_mark {
                     self.ready.push_back(rest);
                 }
-                self.account.complete();
-                self.progress = RelayProgress::Closed;
+                self.complete();
             }
-            RelayProgress::Done => {
-                self.account.complete();
-                self.progress = RelayProgress::Closed;
-            }
+            RelayProgress::Done => self.complete(),
             RelayProgress::Closed => {}
         }
     }
@@ -236,10 +219,10 @@ impl<P: ProxyPorts> Relay<P> {
     /// requests of the failure.
     fn fail(&mut self, reason: &str, status: Option<StatusCode>, failure: Failure) {
         if !matches!(self.progress, RelayProgress::Done | RelayProgress::Closed) {
-            let reason = self.account.broke(reason, status, failure);
+            let reason = self.answer.broke(reason, status, failure);
             self.ready.push_back(incomplete_event(
-                self.operation.errors,
-                &self.account.channel.name,
+                self.answer.context.errors(),
+                &self.answer.channel.name,
                 &reason,
             ));
         }
@@ -247,12 +230,62 @@ impl<P: ProxyPorts> Relay<P> {
     }
 }
 
+/// What becomes of a block of events. Events that follow each other stay in one piece; nothing is copied unless some are
+/// replaced.
+struct BlockOutput<'a> {
+    block: &'a EventBlock,
+    /// What is before `kept` in the block, already decided.
+    pieces: Vec<Bytes>,
+    /// Where the run of unchanged events begins that is not in `pieces` yet.
+    kept: usize,
+}
+
+impl<'a> BlockOutput<'a> {
+    const fn new(block: &'a EventBlock) -> Self {
+        Self {
+            block,
+            pieces: Vec::new(),
+            kept: 0,
+        }
+    }
+
+    /// Puts something else, or nothing, in the place of a range.
+    fn replace(&mut self, range: Range<usize>, with: Option<Bytes>) {
+        if self.kept < range.start {
+            self.pieces
+                .push(self.block.bytes.slice(self.kept..range.start));
+        }
+        self.kept = range.end;
+        self.pieces.extend(with);
+    }
+
+    /// The output in one piece: every piece costs the host as much as a block.
+    fn finish(self) -> Option<Bytes> {
+        let Self {
+            block,
+            mut pieces,
+            kept,
+        } = self;
+        if kept < block.bytes.len() {
+            pieces.push(block.bytes.slice(kept..));
+        }
+        if pieces.len() <= 1 {
+            return pieces.pop();
+        }
+        let mut whole = BytesMut::with_capacity(pieces.iter().map(Bytes::len).sum());
+        for piece in pieces {
+            whole.extend_from_slice(&piece);
+        }
+        Some(whole.freeze())
+    }
+}
+
 /// Reads a body of which nothing more is wanted to its end, beside the request, so that its connection can be used
 /// again; but not for long, should it go on.
-pub fn drain<P: ProxyPorts>(ports: &P, mut body: AnswerBody<P>) {
+pub fn drain<P: ProxyPorts>(ports: &P, mut body: UpstreamBody<P>) {
     ports.spawn(async move {
         for _ in 0..MAX_DRAINED_PIECES {
-            if !matches!(answer::next(&mut body).await, Some(Ok(_))) {
+            if !matches!(body::next(&mut body).await, Some(Ok(_))) {
                 return;
             }
         }

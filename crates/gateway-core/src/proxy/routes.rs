@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use http::Method;
 
 use crate::error::ErrorStyle;
-use crate::wire::grammar::Grammar;
 
 /// What a request asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,11 +26,6 @@ pub struct Operation {
     pub endpoint: &'static str,
     /// The path below `/v1/`.
     pub path: &'static str,
-    /// Whether a stream of events of this operation ends with a mark (`[DONE]`, a finish reason, a final
-    /// event), so that a stream without one was cut off.
-    pub stream_has_end_mark: bool,
-    /// Whether its streams take `stream_options`, with which the usage is asked for.
-    pub has_stream_options: bool,
     /// The shape of its errors.
     pub errors: ErrorStyle,
 }
@@ -46,30 +40,11 @@ impl Operation {
         }
     }
 
-    /// How its answers are written, where a whole one and a stream can be turned into each other.
-    pub fn grammar(&self) -> Option<Grammar> {
-        Grammar::of(self.path)
-    }
-
-    /// A call in OpenAI's manner whose streams end with `[DONE]` and take `stream_options`.
-    const fn completion(endpoint: &'static str) -> Self {
+    const fn new(endpoint: &'static str, errors: ErrorStyle) -> Self {
         Self {
             endpoint,
             path: below(endpoint),
-            stream_has_end_mark: true,
-            has_stream_options: true,
-            errors: ErrorStyle::OpenAi,
-        }
-    }
-
-    /// A call in OpenAI's manner without streams, or with streams that just end.
-    const fn plain(endpoint: &'static str) -> Self {
-        Self {
-            endpoint,
-            path: below(endpoint),
-            stream_has_end_mark: false,
-            has_stream_options: false,
-            errors: ErrorStyle::OpenAi,
+            errors,
         }
     }
 }
@@ -111,38 +86,20 @@ const CALL: &str = "POST, OPTIONS";
 
 /// Calls whose body names a model, as JSON or as a form.
 const OPERATIONS: &[Operation] = &[
-    Operation::completion("/v1/chat/completions"),
-    Operation::completion("/v1/completions"),
-    Operation {
-        endpoint: "/v1/responses",
-        path: "responses",
-        stream_has_end_mark: true,
-        has_stream_options: false,
-        errors: ErrorStyle::OpenAi,
-    },
-    Operation {
-        endpoint: "/v1/messages",
-        path: "messages",
-        stream_has_end_mark: true,
-        has_stream_options: false,
-        errors: ErrorStyle::Anthropic,
-    },
-    Operation {
-        endpoint: "/v1/messages/count_tokens",
-        path: "messages/count_tokens",
-        stream_has_end_mark: false,
-        has_stream_options: false,
-        errors: ErrorStyle::Anthropic,
-    },
-    Operation::plain("/v1/embeddings"),
-    Operation::plain("/v1/moderations"),
-    Operation::plain("/v1/rerank"),
-    Operation::plain("/v1/images/generations"),
-    Operation::plain("/v1/images/edits"),
-    Operation::plain("/v1/images/variations"),
-    Operation::plain("/v1/audio/speech"),
-    Operation::plain("/v1/audio/transcriptions"),
-    Operation::plain("/v1/audio/translations"),
+    Operation::new("/v1/chat/completions", ErrorStyle::OpenAi),
+    Operation::new("/v1/completions", ErrorStyle::OpenAi),
+    Operation::new("/v1/responses", ErrorStyle::OpenAi),
+    Operation::new("/v1/messages", ErrorStyle::Anthropic),
+    Operation::new("/v1/messages/count_tokens", ErrorStyle::Anthropic),
+    Operation::new("/v1/embeddings", ErrorStyle::OpenAi),
+    Operation::new("/v1/moderations", ErrorStyle::OpenAi),
+    Operation::new("/v1/rerank", ErrorStyle::OpenAi),
+    Operation::new("/v1/images/generations", ErrorStyle::OpenAi),
+    Operation::new("/v1/images/edits", ErrorStyle::OpenAi),
+    Operation::new("/v1/images/variations", ErrorStyle::OpenAi),
+    Operation::new("/v1/audio/speech", ErrorStyle::OpenAi),
+    Operation::new("/v1/audio/transcriptions", ErrorStyle::OpenAi),
+    Operation::new("/v1/audio/translations", ErrorStyle::OpenAi),
 ];
 
 /// Whether a path of `/v1` has a route, whatever its method.

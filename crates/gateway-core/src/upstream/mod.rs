@@ -1,8 +1,16 @@
-//! Calls to upstream services: what each kind of provider wants ([`provider`]), how a body is read ([`decoded`]), and
-//! what a failure means ([`failure`], [`classify`], [`retry_after`]).
+//! Calls to upstream services, for clients' requests and for the gateway itself. In this order, each using only those
+//! before it: what each kind of provider wants ([`provider`]), where a channel is ([`endpoint`]), its requests
+//! ([`request`], [`send`]), its bodies ([`decoded`], [`body`]), what a failure means ([`failure`], [`retry_after`],
+//! [`classify`]), and whole calls of the gateway's own ([`call`], [`model_list`]).
 
+pub mod body;
+pub mod call;
 pub mod classify;
 pub mod decoded;
+pub mod endpoint;
 pub mod failure;
+pub mod model_list;
 pub mod provider;
+pub mod request;
 pub mod retry_after;
+pub mod send;

@@ -7,9 +7,6 @@ use memchr::memmem::Finder;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::members::{Edit, Members};
-use super::sse;
-
 /// Tokens of one answer. A figure that the upstream does not give is 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
@@ -127,26 +124,6 @@ pub fn of_body(body: &[u8]) -> Option<Usage> {
     of_object(answer.usage?)
 }
 
-/// An event of a stream without the `"usage": null` that upstreams put into every chunk when the usage is asked for; `None`
-/// when there is nothing to take out.
-pub fn without_null(event: &[u8]) -> Option<Vec<u8>> {
-    let is_null = |place: usize| {
-        let after = event.get(place + NAME.needle().len()..)?;
-        let value = after.trim_ascii_start().strip_prefix(b":")?;
-        Some(value.trim_ascii_start().starts_with(b"null"))
-    };
-    NAME.find_iter(event)
-        .any(|place| is_null(place) == Some(true))
-        .then_some(())?;
-    let data = sse::data(event)?;
-    let members = Members::parse(&data).ok()?;
-    if members.raw("usage") != Some("null") {
-        return None;
-    }
-    let changed = members.rewrite(&[Edit::Remove("usage")])?;
-    Some(sse::with_data(event, &changed))
-}
-
 /// More tokens than any model takes: a figure above is nonsense, and sums of such must not overflow.
 const MAX_TOKENS: u64 = 1 << 40;
 
@@ -239,37 +216,6 @@ mod tests {
         }
         assert_eq!(of_body(br#"{"text":"no figures"}"#), None);
         assert_eq!(of_body(br#"{"usage":{"prompt_tokens":1}"#), None);
-    }
-
-    #[test]
-    fn only_a_null_of_the_event_itself_is_taken_out() {
-        let rows = [
-            (
-                r#"{"id":"c","choices":[],"usage":null}"#,
-                Some(r#"{"id":"c","choices":[]}"#),
-            ),
-            (r#"{"usage" : null , "id":"c"}"#, Some(r#"{ "id":"c"}"#)),
-            (r#"{"usage":null}"#, Some("{}")),
-            (
-                r#"{"x":{"usage":null},"usage":null}"#,
-                Some(r#"{"x":{"usage":null}}"#),
-            ),
-            (r#"{"x":{"usage":null}}"#, None),
-            (r#"{"x":{"usage":null},"usage":{"prompt_tokens":1}}"#, None),
-            (
-                r#"{"choices":[{"delta":{"content":"\"usage\":null"}}]}"#,
-                None,
-            ),
-            (r#"{"usage":{}}"#, None),
-            (r#"{"usage":null"#, None),
-            ("[DONE]", None),
-        ];
-        for (data, expected) in rows {
-            let event = format!("id: 1\ndata: {data}\n\n");
-            let changed = without_null(event.as_bytes());
-            let expected = expected.map(|data| format!("id: 1\ndata: {data}\n\n").into_bytes());
-            assert_eq!(changed, expected, "{data}");
-        }
     }
 
     #[test]

@@ -122,7 +122,7 @@ fn where_the_model_is_needed_the_error_says_what_to_set() {
         assert!(stage.calls().is_empty());
     }
     let mut azure = azure(Some("2024-10-21"));
-    azure.azure = Some(gateway_core::config::model::Azure {
+    azure.azure = Some(gateway_core::upstream::provider::Azure {
         api_version: Some("2024-10-21".to_owned()),
         ..Default::default()
     });

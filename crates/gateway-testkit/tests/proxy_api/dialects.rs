@@ -1,7 +1,7 @@
 //! Calls beside OpenAI's JSON: Anthropic's messages, and forms with files.
 
 use bytes::Bytes;
-use gateway_core::config::model::Provider;
+use gateway_core::upstream::provider::Provider;
 use gateway_testkit::fakes::FakeReply;
 
 use super::setup::*;

@@ -1,6 +1,7 @@
 //! `GET /v1/models`: in OpenAI's and in Anthropic's shape, with what upstreams say they have.
 
-use gateway_core::config::model::{Document, Provider};
+use gateway_core::config::model::Document;
+use gateway_core::upstream::provider::Provider;
 use gateway_testkit::fakes::FakeReply;
 use gateway_testkit::packed;
 use serde_json::{Value, json};

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use gateway_core::config::model::{
-    Azure, ChannelConfig, ClientKey, Document, KeyLimits, Provider, StoredSecret, UpstreamKey,
-};
+use gateway_core::config::model::{ChannelConfig, ClientKey, Document, KeyLimits, StoredSecret, UpstreamKey};
+use gateway_core::upstream::provider::{Azure, Provider};
 use gateway_core::ids;
 use gateway_core::ports::StoreKey;
 use gateway_core::proxy::{self, Gateway};

@@ -1,7 +1,8 @@
 //! Usage: asked for where the client did not, kept back from those who did not ask, told to the log.
 
 use bytes::Bytes;
-use gateway_core::config::model::{ChannelConfig, Provider};
+use gateway_core::config::model::ChannelConfig;
+use gateway_core::upstream::provider::Provider;
 use gateway_core::ports::SendErrorKind;
 use gateway_testkit::fakes::{FakeReply, block_on};
 use http_body_util::{BodyExt as _, Full};

@@ -3,9 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use gateway_core::config::model::{
-    ChannelConfig, ClientKey, Document, KeyLimits, Provider, Settings, StoredSecret, UpstreamKey,
-};
+use gateway_core::config::model::{ChannelConfig, ClientKey, Document, KeyLimits, Settings, StoredSecret, UpstreamKey};
+use gateway_core::upstream::provider::Provider;
 use gateway_core::ids;
 use gateway_core::secret::Secret;
 use gateway_core::units::Timestamp;

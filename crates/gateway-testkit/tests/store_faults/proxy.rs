@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use gateway_core::config::model::{ChannelConfig, ClientKey, Document, KeyLimits, Provider};
+use gateway_core::config::model::{ChannelConfig, ClientKey, Document, KeyLimits};
+use gateway_core::upstream::provider::Provider;
 use gateway_core::config::startup;
 use gateway_core::ids;
 use gateway_core::ports::{SendErrorKind, StoreKey};

@@ -1,9 +1,11 @@
 //! Which channel serves what, and what is left out.
 
 use super::*;
-use crate::config::model::{Azure, StoredSecret, UpstreamKey};
+use crate::config::model::{StoredSecret, UpstreamKey};
 use crate::secret::Secret;
 use crate::units::Timestamp;
+use crate::upstream::provider::Azure;
+use crate::upstream::provider::Provider;
 
 /// A channel with two keys that serves every model.
 pub fn channel(name: &str) -> model::ChannelConfig {

@@ -12,9 +12,10 @@ use url::Url;
 
 use super::{MAX_MODEL_CHARS, MAX_MODELS, MAX_NAME_CHARS, Problems, join, price, upstream_key};
 use crate::config::base_url;
-use crate::config::model::{Azure, ChannelConfig, Prices, Provider};
+use crate::config::model::{ChannelConfig, Prices};
 use crate::secret::Secret;
 use crate::units::Timestamp;
+use crate::upstream::provider::{Azure, Provider};
 
 /// Keys of one channel.
 pub(super) const MAX_KEYS: usize = 500;
@@ -173,9 +174,10 @@ impl ChannelChange {
         set(&mut channel.hedge_after_ms, self.hedge_after_ms.as_ref());
         set(&mut channel.azure, self.azure.as_ref());
         set(&mut channel.prices, self.prices.as_ref());
-        if channel.provider == Provider::Azure {
-            cut_azure_path(&mut channel.base_url);
-        }
+        // Users paste more than the root.
+        let kind = channel.provider.kind(channel.azure.as_ref());
+        let root = kind.root(&channel.base_url).trim_end_matches('/').len();
+        channel.base_url.truncate(root);
         if problems.touch("azure") || problems.touch("provider") {
             return;
         }
@@ -225,15 +227,11 @@ fn set<T: Clone>(place: &mut T, value: Option<&T>) {
 }
 
 fn provider(value: &Value, problems: &mut Problems) -> Option<Provider> {
-    match value.as_str() {
-        Some("openai") => Some(Provider::OpenAi),
-        Some("azure") => Some(Provider::Azure),
-        Some("anthropic") => Some(Provider::Anthropic),
-        _ => {
-            problems.add("provider", "must be \"openai\", \"azure\" or \"anthropic\"");
-            None
-        }
+    let provider = value.as_str().and_then(Provider::from_name);
+    if provider.is_none() {
+        problems.add("provider", "must be \"openai\", \"azure\" or \"anthropic\"");
     }
+    provider
 }
 
 fn base_url(value: &Value, problems: &mut Problems) -> Option<String> {
@@ -285,16 +283,6 @@ fn parse_base_url(text: &str) -> Result<String, &'static str> {
         return Err("must not contain a query or a fragment");
     }
     Ok(url.as_str().trim_end_matches('/').to_owned())
-}
-
-/// Cuts what people copy from Azure's portal after the resource's root.
-fn cut_azure_path(base_url: &mut String) {
-    for suffix in ["/openai/v1", "/openai"] {
-        if let Some(root) = base_url.strip_suffix(suffix) {
-            *base_url = root.trim_end_matches('/').to_owned();
-            return;
-        }
-    }
 }
 
 fn keys(value: &Value, problems: &mut Problems) -> Option<Vec<KeyChange>> {

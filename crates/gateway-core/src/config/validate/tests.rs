@@ -4,8 +4,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{ChannelChange, ClientKeyChange, Problems};
-use crate::config::model::{ChannelConfig, Provider};
+use crate::config::model::ChannelConfig;
 use crate::units::Timestamp;
+use crate::upstream::provider::Provider;
 
 /// What becomes of a new channel with these members; or the paths of what is wrong with them.
 fn channel(members: &Value) -> Result<ChannelConfig, Vec<String>> {

@@ -1,7 +1,11 @@
 //! Azure OpenAI's two APIs: classic deployments with an `api-version`, and v1.
-//! Owns their paths; the header is the dialect's.
 
-use crate::config::model::Azure;
+use std::collections::BTreeMap;
+
+use http::header::HeaderName;
+use serde::{Deserialize, Serialize};
+
+use super::Kind;
 
 /// The operations that classic Azure serves below a deployment; all others stand beside it
 /// (openai-python, `src/openai/lib/azure.py`, `_deployments_endpoints`).
@@ -16,32 +20,36 @@ const DEPLOYMENT_OPERATIONS: &[&str] = &[
     "images/edits",
 ];
 
-/// Azure's part of a dialect.
-#[derive(Clone, Debug)]
-pub struct AzureApi {
+/// Azure's part of a channel.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Azure {
+    /// `api-version` of the classic API; `None`: Azure's v1 API.
+    pub api_version: Option<String>,
+    /// Client's model name to deployment name.
+    pub deployments: BTreeMap<String, String>,
+}
+
+/// One Azure OpenAI resource.
+#[derive(Debug)]
+pub struct AzureOpenAi {
     settings: Azure,
 }
 
-impl AzureApi {
-    pub const fn of(settings: Azure) -> Self {
+impl AzureOpenAi {
+    pub const fn new(settings: Azure) -> Self {
         Self { settings }
     }
+}
 
-    /// Whether it is the API whose paths name no deployment.
-    pub const fn is_v1(&self) -> bool {
-        self.settings.api_version.is_none()
+impl Kind for AzureOpenAi {
+    /// The root of a resource: the portal shows URLs with `/openai` or `/openai/v1` at the end.
+    fn root<'p>(&self, path: &'p str) -> &'p str {
+        path.strip_suffix("/openai/v1")
+            .or_else(|| path.strip_suffix("/openai"))
+            .unwrap_or(path)
     }
 
-    /// The deployment of a model; a model without an entry is taken for a deployment's name.
-    pub fn deployment<'a>(&'a self, model: &'a str) -> &'a str {
-        self.settings
-            .deployments
-            .get(model)
-            .map_or(model, String::as_str)
-    }
-
-    /// The path and query below the resource's root.
-    pub fn path(&self, operation: &str, deployment: &str) -> String {
+    fn path(&self, operation: &str, deployment: &str) -> String {
         let Some(version) = &self.settings.api_version else {
             return format!("/openai/v1/{operation}");
         };
@@ -55,13 +63,40 @@ impl AzureApi {
             format!("/openai/{operation}?api-version={version}")
         }
     }
-}
 
-/// The root of a resource: people paste URLs with `/openai` or `/openai/v1` at the end.
-pub fn resource_root(path: &str) -> &str {
-    path.strip_suffix("/openai/v1")
-        .or_else(|| path.strip_suffix("/openai"))
-        .unwrap_or(path)
+    fn credential(&self, key: &str) -> (HeaderName, String) {
+        (HeaderName::from_static("api-key"), key.to_owned())
+    }
+
+    /// The deployment of a model; a model without an entry is taken for a deployment's name.
+    fn upstream_model<'m>(&'m self, model: &'m str) -> &'m str {
+        self.settings
+            .deployments
+            .get(model)
+            .map_or(model, String::as_str)
+    }
+
+    /// The paths of the classic API contain the deployment.
+    fn is_model_optional(&self) -> bool {
+        self.settings.api_version.is_none()
+    }
+
+    /// A resource with named deployments has these only.
+    fn serves_unlisted_models(&self) -> bool {
+        false
+    }
+
+    /// It has the version of the API.
+    fn owns_query(&self) -> bool {
+        true
+    }
+
+    fn model_list(&self) -> Result<&'static str, &'static str> {
+        Err(
+            "Azure lists the models that exist, not those that are deployed. Enter the deployments by hand, in \
+             `azure.deployments`; Azure's portal lists them.",
+        )
+    }
 }
 
 /// Percent-encodes everything but unreserved characters (RFC 3986, 2.3).

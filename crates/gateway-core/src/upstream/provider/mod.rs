@@ -1,147 +1,170 @@
-//! How each kind of upstream wants to be called: its URLs, its credential header, its model names.
-//! Pure: turns a channel's settings into requests, sends nothing.
+//! The kinds of providers. Owns their list and what one kind must answer: its paths, credential, headers, model list and
+//! test call. Adding a kind takes a file beside this one that implements [`Kind`], its registration in [`Provider`], and a
+//! preset in the panel.
+//!
+//! Nothing here sends a request or knows a channel; [`endpoint`](super::endpoint) joins a kind with a base URL.
 
+mod anthropic;
 mod azure;
+mod openai;
 
+use std::fmt;
+use std::rc::Rc;
+
+use http::HeaderValue;
 use http::header::{AUTHORIZATION, HeaderName};
-use http::{HeaderValue, Uri};
-use url::Url;
+use serde::{Deserialize, Serialize};
 
-use crate::config::model::{ChannelConfig, Provider};
-use azure::AzureApi;
+pub use azure::Azure;
 
-/// A channel's dialect with everything that can be prepared before a request comes.
-#[derive(Clone, Debug)]
-pub struct Dialect {
-    base: Base,
-    api: Api,
-}
-
-#[derive(Clone, Debug)]
-enum Api {
+/// The kind of an upstream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Provider {
+    /// Anything with OpenAI's paths and a bearer key.
+    #[default]
     OpenAi,
-    Azure(AzureApi),
+    /// Azure OpenAI: `api-key` header, deployments.
+    Azure,
+    /// Anthropic's own API: `x-api-key` header, `/v1/messages`.
     Anthropic,
 }
 
-/// The version of Anthropic's API for clients that name none; the only one there has been since 2023.
-const ANTHROPIC_VERSION: (HeaderName, HeaderValue) = (
-    HeaderName::from_static("anthropic-version"),
-    HeaderValue::from_static("2023-06-01"),
-);
+impl Provider {
+    /// Every kind, with its name in the configuration.
+    pub const ALL: [(&'static str, Self); 3] = [
+        ("openai", Self::OpenAi),
+        ("azure", Self::Azure),
+        ("anthropic", Self::Anthropic),
+    ];
 
-/// A base URL in the parts that request URIs are built from.
-#[derive(Clone, Debug)]
-struct Base {
-    scheme: http::uri::Scheme,
-    authority: http::uri::Authority,
-    path: String,
+    /// What the kind answers for a channel with these settings.
+    pub fn kind(self, azure: Option<&Azure>) -> Rc<dyn Kind> {
+        match self {
+            Self::OpenAi => Rc::new(openai::OpenAi),
+            Self::Azure => Rc::new(azure::AzureOpenAi::new(azure.cloned().unwrap_or_default())),
+            Self::Anthropic => Rc::new(anthropic::Anthropic),
+        }
+    }
+
+    /// The kind of this name in the configuration.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let found = Self::ALL.iter().find(|(known, _)| *known == name);
+        found.map(|(_, provider)| *provider)
+    }
 }
 
-/// A channel's base URL cannot be called; the text says why.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BadBaseUrl(pub String);
+/// What one kind of provider wants. The defaults are OpenAI's, which most others follow.
+pub trait Kind: fmt::Debug {
+    /// The part of a base URL's path that operations are appended to; users paste more than that.
+    fn root<'p>(&self, path: &'p str) -> &'p str {
+        path
+    }
 
-impl Dialect {
-    /// Prepares the dialect of a channel.
-    pub fn of(channel: &ChannelConfig) -> Result<Self, BadBaseUrl> {
-        let mut base = Base::parse(&channel.base_url)?;
-        let api = match channel.provider {
-            Provider::OpenAi => Api::OpenAi,
-            Provider::Anthropic => Api::Anthropic,
-            Provider::Azure => {
-                base.path = azure::resource_root(&base.path).to_owned();
-                Api::Azure(AzureApi::of(channel.azure.clone().unwrap_or_default()))
-            }
-        };
-        Ok(Self { base, api })
+    /// Path and query of `operation` (a path below `/v1/`, such as `chat/completions`) below the root.
+    fn path(&self, operation: &str, upstream_model: &str) -> String {
+        let _ = upstream_model;
+        format!("/{operation}")
+    }
+
+    /// The header that carries `key`.
+    fn credential(&self, key: &str) -> (HeaderName, String) {
+        (AUTHORIZATION, format!("Bearer {key}"))
+    }
+
+    /// The header that requests must have and clients may leave out.
+    fn default_header(&self) -> Option<(HeaderName, HeaderValue)> {
+        None
     }
 
     /// The name that the upstream knows `model` by, after the channel's own map was applied.
-    pub fn upstream_model<'a>(&'a self, model: &'a str) -> &'a str {
-        match &self.api {
-            Api::OpenAi | Api::Anthropic => model,
-            Api::Azure(api) => api.deployment(model),
+    fn upstream_model<'m>(&'m self, model: &'m str) -> &'m str {
+        model
+    }
+
+    /// Whether requests may leave out the model.
+    fn is_model_optional(&self) -> bool {
+        true
+    }
+
+    /// Whether a channel that names no models serves every model, also beside mapped ones.
+    fn serves_unlisted_models(&self) -> bool {
+        true
+    }
+
+    /// Whether the query string of its URLs is its own, so that nothing of the client's may be added.
+    fn owns_query(&self) -> bool {
+        false
+    }
+
+    /// Whether streams take `stream_options.include_usage`.
+    fn has_stream_options(&self) -> bool {
+        true
+    }
+
+    /// The operation that lists the models, or why there is none, as a sentence for the admin.
+    fn model_list(&self) -> Result<&'static str, &'static str> {
+        Ok("models")
+    }
+
+    /// The smallest request that shows whether a channel works.
+    fn test_call(&self, model: TestModel) -> TestCall {
+        match model {
+            TestModel::Chat => TestCall::CHAT,
+            TestModel::Embedding => TestCall::EMBEDDING,
         }
-    }
-
-    /// Whether a request may be sent that names no model: the paths of Azure's classic API have it in them.
-    pub const fn takes_no_model(&self) -> bool {
-        match &self.api {
-            Api::OpenAi | Api::Anthropic => true,
-            Api::Azure(api) => api.is_v1(),
-        }
-    }
-
-    /// The URI of `operation` (a path below `/v1/`, such as `chat/completions`) for `upstream_model`.
-    pub fn uri(&self, operation: &str, upstream_model: &str) -> Result<Uri, http::Error> {
-        let path = match &self.api {
-            Api::OpenAi | Api::Anthropic => format!("{}/{operation}", self.base.path),
-            Api::Azure(api) => format!("{}{}", self.base.path, api.path(operation, upstream_model)),
-        };
-        Uri::builder()
-            .scheme(self.base.scheme.clone())
-            .authority(self.base.authority.clone())
-            .path_and_query(path)
-            .build()
-    }
-
-    /// The operation that lists the upstream's models. Anthropic gives twenty unless asked for more.
-    pub const fn list_operation(&self) -> &'static str {
-        match self.api {
-            Api::Anthropic => "models?limit=1000",
-            Api::OpenAi | Api::Azure(_) => "models",
-        }
-    }
-
-    /// Whether it is Azure's, whose query string has the version of its API.
-    pub const fn is_azure(&self) -> bool {
-        matches!(self.api, Api::Azure(_))
-    }
-
-    /// The header that the upstream insists on, for requests that don't have it.
-    pub fn default_header(&self) -> Option<(HeaderName, HeaderValue)> {
-        matches!(self.api, Api::Anthropic).then_some(ANTHROPIC_VERSION)
-    }
-
-    /// The header that carries `key`; `None` when the key has characters that no header can carry.
-    pub fn credential(&self, key: &str) -> Option<(HeaderName, HeaderValue)> {
-        let (name, text) = match &self.api {
-            Api::OpenAi => (AUTHORIZATION, format!("Bearer {key}")),
-            Api::Azure(_) => (HeaderName::from_static("api-key"), key.to_owned()),
-            Api::Anthropic => (HeaderName::from_static("x-api-key"), key.to_owned()),
-        };
-        let mut value = HeaderValue::from_str(&text).ok()?;
-        value.set_sensitive(true);
-        Some((name, value))
     }
 }
 
-impl Base {
-    fn parse(text: &str) -> Result<Self, BadBaseUrl> {
-        let bad = |reason: &dyn std::fmt::Display| BadBaseUrl(format!("base_url: {reason}"));
-        let url = Url::parse(text).map_err(|error| bad(&error))?;
-        let scheme = match url.scheme() {
-            "https" => http::uri::Scheme::HTTPS,
-            "http" => http::uri::Scheme::HTTP,
-            _ => return Err(bad(&"it must begin with https:// or http://")),
-        };
-        let host = url.host_str().ok_or_else(|| bad(&"it has no host"))?;
-        let authority = match url.port() {
-            Some(port) => format!("{host}:{port}"),
-            None => host.to_owned(),
-        };
-        let authority = authority
-            .parse()
-            .map_err(|error: http::uri::InvalidUri| bad(&error))?;
-        let path = url.path().trim_end_matches('/').to_owned();
-        Ok(Self {
-            scheme,
-            authority,
-            path,
-        })
-    }
+/// What a model is for, as far as its name tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TestModel {
+    /// It answers messages.
+    Chat,
+    /// It gives embeddings.
+    Embedding,
+}
+
+/// How a channel is tested.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TestCall {
+    /// The operation, a path below `/v1/`.
+    pub operation: &'static str,
+    /// The list that every answer has.
+    pub answer_member: &'static str,
+    /// Whether that list may be empty.
+    pub may_be_empty: bool,
+    /// Whether the request has messages, and its answer can be streamed; otherwise it has an `input`.
+    pub is_chat: bool,
+}
+
+impl TestCall {
+    /// OpenAI's chat completions.
+    pub const CHAT: Self = Self {
+        operation: "chat/completions",
+        answer_member: "choices",
+        may_be_empty: false,
+        is_chat: true,
+    };
+    /// OpenAI's embeddings.
+    pub const EMBEDDING: Self = Self {
+        operation: "embeddings",
+        answer_member: "data",
+        may_be_empty: false,
+        is_chat: false,
+    };
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_in_the_configuration_are_those_of_the_list() {
+        for (name, provider) in Provider::ALL {
+            assert_eq!(serde_json::to_value(provider).unwrap(), name);
+            assert_eq!(Provider::from_name(name), Some(provider));
+        }
+        assert_eq!(Provider::from_name("OpenAI"), None);
+    }
+}

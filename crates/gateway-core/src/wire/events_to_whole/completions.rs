@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::AssemblyProgress;
 use super::gathered::{Budget, GrowingObject, Texts};
-use crate::wire::grammar::Grammar;
+use crate::wire::dialect::Dialect;
 use crate::wire::walk::{self, Unfit, WalkStep};
 
 /// More choices than any upstream gives (OpenAI: 128).
@@ -16,7 +16,7 @@ const MAX_CHOICES: usize = 128;
 /// The answer so far.
 #[derive(Debug)]
 pub struct Completions {
-    grammar: Grammar,
+    dialect: Dialect,
     budget: Budget,
     /// Members of the answer but its choices and its usage.
     top: GrowingObject,
@@ -43,9 +43,9 @@ struct Chunk<'a> {
 
 impl Completions {
     /// Begins with nothing.
-    pub fn new(grammar: Grammar) -> Self {
+    pub fn new(dialect: Dialect) -> Self {
         Self {
-            grammar,
+            dialect,
             budget: Budget::default(),
             top: GrowingObject::default(),
             usage: None,
@@ -131,8 +131,8 @@ impl Completions {
             return Err(Unfit);
         }
         self.choices.sort_by_key(|(index, _)| *index);
-        let kind = match self.grammar {
-            Grammar::Completions => "text_completion",
+        let kind = match self.dialect {
+            Dialect::Completions => "text_completion",
             _ => "chat.completion",
         };
         let mut out = format!("{{\"object\":\"{kind}\"");
@@ -144,7 +144,7 @@ impl Completions {
             }
             // Writing to a string cannot fail.
             let _ = write!(out, "{{\"index\":{index}");
-            choice.write(self.grammar, &mut out);
+            choice.write(self.dialect, &mut out);
             out.push('}');
         }
         out.push(']');
@@ -186,9 +186,9 @@ impl CompletionChoice {
         }
     }
 
-    fn write(&self, grammar: Grammar, out: &mut String) {
+    fn write(&self, dialect: Dialect, out: &mut String) {
         let mut usual = "stop";
-        if grammar == Grammar::Chat {
+        if dialect == Dialect::Chat {
             out.push_str(",\"message\":{");
             let mut lead = "";
             for (name, value) in [("role", "\"assistant\""), ("content", "null")] {

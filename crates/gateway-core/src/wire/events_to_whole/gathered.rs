@@ -1,7 +1,7 @@
 //! JSON that grows by the fragments of a stream. Owns how a fragment joins what is there already, and the bound of what
 //! is held. Texts are joined as JSON spells them, so that nothing is decoded and each spelling survives.
 
-use crate::wire::grammar::MAX_TURNED_BYTES;
+use crate::wire::dialect::MAX_TURNED_BYTES;
 use crate::wire::members::quoted;
 use crate::wire::walk::{self, Unfit, WalkStep, inside};
 

@@ -9,7 +9,7 @@ mod transcript;
 
 use bytes::Bytes;
 
-use super::grammar::Grammar;
+use super::dialect::Dialect;
 use super::walk::Unfit;
 
 /// What an event means for the answer that is put together.
@@ -36,18 +36,18 @@ pub enum Assembly {
 
 impl Assembly {
     /// Begins with nothing.
-    pub fn new(grammar: Grammar) -> Self {
-        match grammar {
-            Grammar::Chat | Grammar::Completions => {
-                Self::Completions(Box::new(completions::Completions::new(grammar)))
+    pub fn new(dialect: Dialect) -> Self {
+        match dialect {
+            Dialect::Chat | Dialect::Completions => {
+                Self::Completions(Box::new(completions::Completions::new(dialect)))
             }
-            Grammar::Responses => Self::Responses(Box::default()),
-            Grammar::Messages => Self::Messages(Box::default()),
-            Grammar::Transcript => Self::Transcript(transcript::Transcript::default()),
+            Dialect::Responses => Self::Responses(Box::default()),
+            Dialect::Messages => Self::Messages(Box::default()),
+            Dialect::Transcript => Self::Transcript(transcript::Transcript::default()),
         }
     }
 
-    /// Takes in the data of the next event. [`Unfit`]: it is none of this grammar, or the answer is too long.
+    /// Takes in the data of the next event. [`Unfit`]: it is none of this dialect, or the answer is too long.
     pub fn push(&mut self, data: &[u8]) -> Result<AssemblyProgress, Unfit> {
         let data = std::str::from_utf8(data).map_err(|_| Unfit)?.trim();
         if data.is_empty() {

@@ -12,8 +12,8 @@ use crate::wire::whole_to_events::{self, Wishes};
 const WISHES: Wishes = Wishes { usage: true };
 
 /// The answer of a stream that comes in pieces of these sizes, over and over.
-fn assembled(grammar: Grammar, stream: &[u8], sizes: &[usize]) -> Result<Value, Unfit> {
-    let mut assembly = Assembly::new(grammar);
+fn assembled(dialect: Dialect, stream: &[u8], sizes: &[usize]) -> Result<Value, Unfit> {
+    let mut assembly = Assembly::new(dialect);
     let mut scanner = EventScanner::default();
     let (mut rest, mut sizes) = (stream, sizes.iter().cycle());
     while !rest.is_empty() {
@@ -37,20 +37,20 @@ fn finished(assembly: Assembly) -> Result<Value, Unfit> {
     Ok(serde_json::from_slice(&whole).unwrap())
 }
 
-fn of_data(grammar: Grammar, data: &[&str]) -> Result<Value, Unfit> {
+fn of_data(dialect: Dialect, data: &[&str]) -> Result<Value, Unfit> {
     let mut stream = String::new();
     for data in data {
         stream.push_str("data: ");
         stream.push_str(data);
         stream.push_str("\n\n");
     }
-    assembled(grammar, stream.as_bytes(), &[stream.len()])
+    assembled(dialect, stream.as_bytes(), &[stream.len()])
 }
 
 #[test]
 fn chunks_of_a_chat_become_one_answer() {
     let answer = of_data(
-        Grammar::Chat,
+        Dialect::Chat,
         &[
             r#"{"choices":[],"prompt_filter_results":[{"prompt_index":0}]}"#,
             r#"{"id":"c","object":"chat.completion.chunk","created":7,"model":"m","choices":[{"index":1,"delta":{"role":"assistant","content":""},"logprobs":{"content":[{"token":"a"}],"refusal":null}}],"usage":null}"#,
@@ -94,10 +94,10 @@ fn a_stream_that_was_cut_off_gives_no_answer() {
         &[hello, other, stop],
         &["[DONE]"],
     ] {
-        assert_eq!(of_data(Grammar::Chat, stream), Err(Unfit), "{stream:?}");
+        assert_eq!(of_data(Dialect::Chat, stream), Err(Unfit), "{stream:?}");
     }
     let reason = |stream: &[&str]| {
-        of_data(Grammar::Chat, stream).unwrap()["choices"][0]["finish_reason"].clone()
+        of_data(Dialect::Chat, stream).unwrap()["choices"][0]["finish_reason"].clone()
     };
     assert_eq!(reason(&[hello, stop]), "stop");
     assert_eq!(reason(&[hello, "[DONE]"]), "stop");
@@ -106,15 +106,15 @@ fn a_stream_that_was_cut_off_gives_no_answer() {
     let start =
         r#"{"type":"message_start","message":{"id":"m","content":[],"usage":{"input_tokens":1}}}"#;
     let delta = r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"}}"#;
-    assert_eq!(of_data(Grammar::Messages, &[start, delta]), Err(Unfit));
+    assert_eq!(of_data(Dialect::Messages, &[start, delta]), Err(Unfit));
     let created = r#"{"type":"response.created","response":{"id":"r","output":[]}}"#;
     assert_eq!(
-        of_data(Grammar::Responses, &[created, "[DONE]"]),
+        of_data(Dialect::Responses, &[created, "[DONE]"]),
         Err(Unfit)
     );
-    for grammar in [Grammar::Chat, Grammar::Messages, Grammar::Responses] {
-        assert_eq!(of_data(grammar, &["no JSON"]), Err(Unfit));
-        assert_eq!(of_data(grammar, &["[1]"]), Err(Unfit));
+    for dialect in [Dialect::Chat, Dialect::Messages, Dialect::Responses] {
+        assert_eq!(of_data(dialect, &["no JSON"]), Err(Unfit));
+        assert_eq!(of_data(dialect, &["[1]"]), Err(Unfit));
     }
 }
 
@@ -124,16 +124,16 @@ fn oddities_of_upstreams_are_understood() {
     let whole = r#"{"id":"c","choices":[{"message":{"role":"assistant","content":"ab"},"finish_reason":"stop"}]}"#;
     let part = r#"{"id":"c","choices":[{"delta":{"content":"ab"}}]}"#;
     for stream in [&[whole, "[DONE]"][..], &[part, whole]] {
-        let answer = of_data(Grammar::Chat, stream).unwrap();
+        let answer = of_data(Dialect::Chat, stream).unwrap();
         assert_eq!(answer["choices"][0]["message"]["content"], "ab");
     }
     // A member without a name.
     let unnamed = r#"{"choices":[{"index":0,"":"x","finish_reason":"stop"}]}"#;
-    let answer = of_data(Grammar::Chat, &[unnamed, "[DONE]"]).unwrap();
+    let answer = of_data(Dialect::Chat, &[unnamed, "[DONE]"]).unwrap();
     assert_eq!(answer["choices"][0][""], "x");
     // Keep-alives as events.
     let answer = of_data(
-        Grammar::Chat,
+        Dialect::Chat,
         &["{}", r#"{"type":"ping"}"#, whole, "[DONE]"],
     )
     .unwrap();
@@ -142,7 +142,7 @@ fn oddities_of_upstreams_are_understood() {
     let details =
         |list: &str| format!(r#"{{"choices":[{{"delta":{{"reasoning_details":{list}}}}}]}}"#);
     let answer = of_data(
-        Grammar::Chat,
+        Dialect::Chat,
         &[
             &details(r#"[{"type":"reasoning.text","index":0,"text":"a"}]"#),
             &details(
@@ -158,7 +158,7 @@ fn oddities_of_upstreams_are_understood() {
     // A last event that leaves the output out.
     let item = r#"{"type":"response.output_item.done","output_index":0,"item":{"type":"message"}}"#;
     let last = r#"{"type":"response.completed","response":{"id":"r","output":[],"n":1.0}}"#;
-    let answer = of_data(Grammar::Responses, &[item, last]).unwrap();
+    let answer = of_data(Dialect::Responses, &[item, last]).unwrap();
     assert_eq!(
         answer,
         json!({"id": "r", "n": 1.0, "output": [{"type": "message"}]})
@@ -175,7 +175,7 @@ fn oddities_of_upstreams_are_understood() {
     };
     let answer = |reason| {
         of_data(
-            Grammar::Messages,
+            Dialect::Messages,
             &events(reason).each_ref().map(String::as_str),
         )
     };
@@ -189,7 +189,7 @@ fn oddities_of_upstreams_are_understood() {
 #[test]
 fn long_streams_of_short_chunks_fit_and_endless_ones_do_not() {
     let chunk = br#"{"id":"chatcmpl-0123456789","created":1,"model":"some/model","system_fingerprint":"fp_0123456789","choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"abcd"}}]},"content_filter_results":{"hate":{"filtered":false}}}]}"#;
-    let mut assembly = Assembly::new(Grammar::Chat);
+    let mut assembly = Assembly::new(Dialect::Chat);
     for _ in 0..30_000 {
         assert_eq!(assembly.push(chunk), Ok(AssemblyProgress::More));
     }
@@ -328,17 +328,17 @@ fn message() -> impl Strategy<Value = Value> {
     })
 }
 
-fn answer() -> impl Strategy<Value = (Grammar, Value)> {
+fn answer() -> impl Strategy<Value = (Dialect, Value)> {
     let chat = chat_message().prop_map(|message| json!({"message": message}));
     let with_text = text().prop_map(|text| json!({"text": text}));
     prop_oneof![
-        completion("chat.completion", chat).prop_map(|whole| (Grammar::Chat, whole)),
-        completion("text_completion", with_text).prop_map(|whole| (Grammar::Completions, whole)),
-        response().prop_map(|whole| (Grammar::Responses, whole)),
-        message().prop_map(|whole| (Grammar::Messages, whole)),
+        completion("chat.completion", chat).prop_map(|whole| (Dialect::Chat, whole)),
+        completion("text_completion", with_text).prop_map(|whole| (Dialect::Completions, whole)),
+        response().prop_map(|whole| (Dialect::Responses, whole)),
+        message().prop_map(|whole| (Dialect::Messages, whole)),
         (text(), unknown()).prop_map(|(text, more)| {
             let whole = json!({"text": text, "usage": {"type": "tokens"}, "segments": more});
-            (Grammar::Transcript, whole)
+            (Dialect::Transcript, whole)
         }),
     ]
 }
@@ -349,7 +349,7 @@ proptest! {
     /// An answer that becomes a stream, which becomes an answer again, is the same answer.
     #[test]
     fn a_stream_says_what_its_answer_says(
-        (grammar, whole) in answer(),
+        (dialect, whole) in answer(),
         sizes in prop::collection::vec(1_usize..200, 1..5),
         is_pretty in any::<bool>(),
     ) {
@@ -357,8 +357,8 @@ proptest! {
         let text = Bytes::from(text.unwrap());
         // As it is read: the reader is not exact about the last digit of a float.
         let whole: Value = serde_json::from_slice(&text).unwrap();
-        let events = whole_to_events::events(grammar, &text, WISHES).unwrap();
-        prop_assert_eq!(assembled(grammar, &events.concat(), &sizes), Ok(whole));
+        let events = whole_to_events::events(dialect, &text, WISHES).unwrap();
+        prop_assert_eq!(assembled(dialect, &events.concat(), &sizes), Ok(whole));
     }
 
     /// No bytes whatever make it panic, or give anything but JSON.
@@ -369,9 +369,9 @@ proptest! {
             "\"message_start\"", "\"message\":", "\"tool_calls\":", "{\"index\":0}", "null", "1", "\"\\ud83d\"",
             "\"finish_reason\":\"stop\"", "{\"choices\":[{\"delta\":", "}]}",
         ]), 0..12), 0..6),
-        grammar in select(vec![Grammar::Chat, Grammar::Completions, Grammar::Responses, Grammar::Messages]),
+        dialect in select(vec![Dialect::Chat, Dialect::Completions, Dialect::Responses, Dialect::Messages]),
     ) {
-        let mut assembly = Assembly::new(grammar);
+        let mut assembly = Assembly::new(dialect);
         for event in events {
             let _ = assembly.push(event.concat().as_bytes());
         }

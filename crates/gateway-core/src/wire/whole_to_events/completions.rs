@@ -3,7 +3,7 @@
 
 use super::rope::Rope;
 use super::{ShortObject, Wishes, each};
-use crate::wire::grammar::Grammar;
+use crate::wire::dialect::Dialect;
 use crate::wire::members::quoted;
 use crate::wire::walk::{self, Unfit, WalkStep};
 
@@ -18,15 +18,15 @@ const REPEATED: [&str; 6] = [
 ];
 
 /// Writes all events, the end mark included.
-pub fn write(whole: &str, grammar: Grammar, wishes: Wishes, rope: &mut Rope) -> WalkStep {
+pub fn write(whole: &str, dialect: Dialect, wishes: Wishes, rope: &mut Rope) -> WalkStep {
     let answer = ShortObject::parse(whole)?;
-    let mut chunks = Chunks::new(&answer, grammar, wishes, rope);
+    let mut chunks = Chunks::new(&answer, dialect, wishes, rope);
     let mut count = 0;
     each(answer.get("choices"), |place, choice| {
         count += 1;
         let choice = ShortObject::parse(choice)?;
-        match grammar {
-            Grammar::Completions => chunks.text_choice(place, &choice),
+        match dialect {
+            Dialect::Completions => chunks.text_choice(place, &choice),
             _ => chunks.chat_choice(place, &choice),
         }
     })?;
@@ -54,12 +54,12 @@ struct Chunks<'r, 'a> {
 impl<'r, 'a> Chunks<'r, 'a> {
     fn new(
         answer: &'r ShortObject<'a>,
-        grammar: Grammar,
+        dialect: Dialect,
         wishes: Wishes,
         rope: &'r mut Rope,
     ) -> Self {
-        let kind = match grammar {
-            Grammar::Completions => "text_completion",
+        let kind = match dialect {
+            Dialect::Completions => "text_completion",
             _ => "chat.completion.chunk",
         };
         let mut head = format!("data: {{\"object\":\"{kind}\",");

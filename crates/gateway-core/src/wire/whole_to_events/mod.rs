@@ -1,5 +1,5 @@
 //! The event stream of an answer that came whole, for a client that asked for a stream. Pure: an answer in, the bytes of
-//! its events out. Owns that nothing of the answer gets lost for which the stream's grammar has a place.
+//! its events out. Owns that nothing of the answer gets lost for which the stream's dialect has a place.
 
 mod completions;
 mod messages;
@@ -9,7 +9,7 @@ mod transcript;
 
 use bytes::Bytes;
 
-use super::grammar::Grammar;
+use super::dialect::Dialect;
 use super::walk::{self, Unfit, WalkStep};
 use rope::Rope;
 
@@ -24,18 +24,18 @@ pub struct Wishes {
 }
 
 /// The events of the answer `whole`, one after the other, ready to be sent. [`Unfit`]: it is no whole answer of this
-/// grammar, or absurdly fragmented.
-pub fn events(grammar: Grammar, whole: &Bytes, wishes: Wishes) -> Result<Vec<Bytes>, Unfit> {
+/// dialect, or absurdly fragmented.
+pub fn events(dialect: Dialect, whole: &Bytes, wishes: Wishes) -> Result<Vec<Bytes>, Unfit> {
     let whole = on_one_line(whole);
     let text = std::str::from_utf8(&whole).map_err(|_| Unfit)?;
     let mut rope = Rope::new(whole.clone());
-    match grammar {
-        Grammar::Chat | Grammar::Completions => {
-            completions::write(text, grammar, wishes, &mut rope)?;
+    match dialect {
+        Dialect::Chat | Dialect::Completions => {
+            completions::write(text, dialect, wishes, &mut rope)?;
         }
-        Grammar::Responses => responses::write(text, &mut rope)?,
-        Grammar::Messages => messages::write(text, &mut rope)?,
-        Grammar::Transcript => transcript::write(text, &mut rope)?,
+        Dialect::Responses => responses::write(text, &mut rope)?,
+        Dialect::Messages => messages::write(text, &mut rope)?,
+        Dialect::Transcript => transcript::write(text, &mut rope)?,
     }
     rope.finish().ok_or(Unfit)
 }

@@ -6,9 +6,9 @@ use super::*;
 use crate::wire::sse::{self, EventScanner};
 
 /// The names and the data of all events.
-fn told(grammar: Grammar, whole: &str, wishes: Wishes) -> Vec<(String, String)> {
+fn told(dialect: Dialect, whole: &str, wishes: Wishes) -> Vec<(String, String)> {
     let whole = Bytes::copy_from_slice(whole.as_bytes());
-    let stream = events(grammar, &whole, wishes).unwrap().concat();
+    let stream = events(dialect, &whole, wishes).unwrap().concat();
     let mut scanner = EventScanner::default();
     let block = scanner.push(Bytes::from(stream)).unwrap();
     let (_, rest) = scanner.finish();
@@ -27,8 +27,8 @@ fn told(grammar: Grammar, whole: &str, wishes: Wishes) -> Vec<(String, String)> 
     block.events().map(event).collect()
 }
 
-fn data(grammar: Grammar, whole: &str, wishes: Wishes) -> Vec<Value> {
-    let events = told(grammar, whole, wishes);
+fn data(dialect: Dialect, whole: &str, wishes: Wishes) -> Vec<Value> {
+    let events = told(dialect, whole, wishes);
     let json = |(_, data): &(String, String)| {
         serde_json::from_str(data).unwrap_or_else(|_| data.as_str().into())
     };
@@ -61,8 +61,8 @@ fn a_chat_is_told_in_chunks() {
         chunk(json!({"index": 0, "delta": {}, "finish_reason": "tool_calls", "y": 2})),
         json!("[DONE]"),
     ];
-    assert_eq!(data(Grammar::Chat, whole, Wishes::default()), expected);
-    let with_usage = data(Grammar::Chat, whole, Wishes { usage: true });
+    assert_eq!(data(Dialect::Chat, whole, Wishes::default()), expected);
+    let with_usage = data(Dialect::Chat, whole, Wishes { usage: true });
     assert_eq!(with_usage.len(), expected.len() + 1);
     assert_eq!(with_usage[0]["usage"], Value::Null);
     assert_eq!(with_usage[6]["choices"], json!([]));
@@ -74,7 +74,7 @@ fn what_ended_without_a_reason_gets_one() {
     for reason in ["", r#","finish_reason":null"#, r#","finish_reason":"""#] {
         let last = |message: &str| {
             let whole = format!(r#"{{"choices":[{{"message":{message}{reason}}}]}}"#);
-            let told = data(Grammar::Chat, &whole, Wishes::default());
+            let told = data(Dialect::Chat, &whole, Wishes::default());
             told[told.len() - 2]["choices"][0]["finish_reason"].clone()
         };
         assert_eq!(last(r#"{"content":"a"}"#), "stop");
@@ -90,7 +90,7 @@ fn responses_and_messages_keep_their_order_of_events() {
     let response = r#"{"id":"r","status":"completed","output":[{"id":"rs","type":"reasoning","summary":[{"type":"summary_text","text":"hm"}]},
         {"id":"m","type":"message","status":"completed","content":[{"type":"output_text","text":"hi","annotations":[]}]},
         {"id":"f","type":"function_call","arguments":"{}"},{"type":"image_generation_call","result":"AA"}],"usage":{"input_tokens":1}}"#;
-    let events = told(Grammar::Responses, response, Wishes::default());
+    let events = told(Dialect::Responses, response, Wishes::default());
     let names: Vec<&str> = events
         .iter()
         .map(|(name, _)| name.trim_start_matches("response."))
@@ -134,7 +134,7 @@ fn responses_and_messages_keep_their_order_of_events() {
     );
     let message = r#"{"id":"m","type":"message","role":"assistant","content":[{"type":"thinking","thinking":"hm","signature":"s"},
         {"type":"text","text":"hi"},{"type":"tool_use","id":"t","name":"f","input":{"a":1.0}}],"stop_reason":"tool_use","usage":{"input_tokens":3,"output_tokens":4}}"#;
-    let events = data(Grammar::Messages, message, Wishes::default());
+    let events = data(Dialect::Messages, message, Wishes::default());
     let expected = json!([
         {"type": "message_start", "message": {"id": "m", "type": "message", "role": "assistant", "content": [], "stop_reason": null, "usage": {"input_tokens": 3, "output_tokens": 0}}},
         {"type": "content_block_start", "index": 0, "content_block": {"type": "thinking", "thinking": "", "signature": ""}},
@@ -161,30 +161,30 @@ fn what_is_no_whole_answer_gives_no_stream() {
         empty.replace("{}", r#"{"message":{}}"#)
     );
     let rows = [
-        (Grammar::Chat, "{}"),
-        (Grammar::Chat, "[]"),
-        (Grammar::Chat, "{\"choices\":[]}"),
-        (Grammar::Chat, "{\"choices\":null}"),
-        (Grammar::Chat, "{\"choices\":[{\"text\":\"a\"}]}"),
+        (Dialect::Chat, "{}"),
+        (Dialect::Chat, "[]"),
+        (Dialect::Chat, "{\"choices\":[]}"),
+        (Dialect::Chat, "{\"choices\":null}"),
+        (Dialect::Chat, "{\"choices\":[{\"text\":\"a\"}]}"),
         (
-            Grammar::Chat,
+            Dialect::Chat,
             "{\"choices\":[{\"message\":{\"content\":\"a\"}}]",
         ),
-        (Grammar::Chat, &many),
-        (Grammar::Responses, "{\"id\":\"r\"}"),
+        (Dialect::Chat, &many),
+        (Dialect::Responses, "{\"id\":\"r\"}"),
         (
-            Grammar::Responses,
+            Dialect::Responses,
             "{\"id\":\"r\",\"status\":\"in_progress\",\"output\":[]}",
         ),
         (
-            Grammar::Messages,
+            Dialect::Messages,
             "{\"choices\":[{\"message\":{\"content\":\"a\"}}]}",
         ),
     ];
-    for (grammar, whole) in rows {
+    for (dialect, whole) in rows {
         let whole = Bytes::copy_from_slice(whole.as_bytes());
-        let outcome = events(grammar, &whole, Wishes::default());
-        assert_eq!(outcome, Err(Unfit), "{grammar:?}");
+        let outcome = events(dialect, &whole, Wishes::default());
+        assert_eq!(outcome, Err(Unfit), "{dialect:?}");
     }
 }
 
@@ -195,7 +195,7 @@ fn long_texts_are_not_copied() {
         r#"{{"id":"r","status":"completed","output":[{{"type":"message","content":[{{"type":"output_text","text":"{text}"}}]}}]}}"#
     );
     let whole = Bytes::from(whole);
-    let pieces = events(Grammar::Responses, &whole, Wishes::default()).unwrap();
+    let pieces = events(Dialect::Responses, &whole, Wishes::default()).unwrap();
     let range = whole.as_ptr_range();
     let copied: usize = pieces
         .iter()

@@ -1,11 +1,11 @@
-//! The dialects whose answers exist both whole and as a stream of events, so that one can be turned into the other.
-//! Owns their list and the bound of what is turned.
+//! The dialects: API formats whose answers exist both whole and as a stream of events. Owns their list, what their streams
+//! have in common, and the bound of what is turned from one shape into the other.
 
 use crate::units::MIB;
 
-/// How an answer and its stream are written.
+/// An API format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Grammar {
+pub enum Dialect {
     /// `/v1/chat/completions`.
     Chat,
     /// `/v1/completions`.
@@ -23,8 +23,8 @@ pub enum Grammar {
 /// probabilities and pictures take more.
 pub const MAX_TURNED_BYTES: usize = 4 * MIB;
 
-impl Grammar {
-    /// The grammar of an operation, by its path below `/v1/`; `None` where whole answer and stream have no common form.
+impl Dialect {
+    /// The dialect of an operation, by its path below `/v1/`; `None` where whole answer and stream have no common form.
     pub fn of(path: &str) -> Option<Self> {
         match path {
             "chat/completions" => Some(Self::Chat),
@@ -39,5 +39,15 @@ impl Grammar {
     /// Whether nothing but JSON and events can be an answer. Transcripts can be plain text.
     pub const fn is_strict(self) -> bool {
         !matches!(self, Self::Transcript)
+    }
+
+    /// Whether its streams end with a mark (`[DONE]`, a finish reason, a final event), so that one without was cut off.
+    pub const fn has_end_mark(self) -> bool {
+        !matches!(self, Self::Transcript)
+    }
+
+    /// Whether its streams take `stream_options`, with which the usage is asked for.
+    pub const fn has_stream_options(self) -> bool {
+        matches!(self, Self::Chat | Self::Completions)
     }
 }

@@ -1,17 +1,11 @@
-//! URLs and headers per dialect.
+//! URLs and headers of each kind of provider.
 
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::config::model::Azure;
-use crate::config::snapshot::tests::channel;
 
-fn dialect(provider: Provider, base_url: &str, azure: Option<Azure>) -> Dialect {
-    let mut channel = channel("c");
-    channel.provider = provider;
-    channel.base_url = base_url.to_owned();
-    channel.azure = azure;
-    Dialect::of(&channel).unwrap()
+fn endpoint(provider: Provider, base_url: &str, azure: Option<Azure>) -> Endpoint {
+    Endpoint::new(provider, base_url, azure.as_ref()).unwrap()
 }
 
 fn azure(version: Option<&str>) -> Azure {
@@ -27,13 +21,13 @@ fn openai_paths_stand_below_the_base() {
         "https://integrate.api.nvidia.com/v1",
         "https://integrate.api.nvidia.com/v1/",
     ] {
-        let dialect = dialect(Provider::OpenAi, base, None);
+        let endpoint = endpoint(Provider::OpenAi, base, None);
         assert_eq!(
-            dialect.uri("chat/completions", "m").unwrap(),
+            endpoint.uri("chat/completions", "m").unwrap(),
             "https://integrate.api.nvidia.com/v1/chat/completions"
         );
     }
-    let root = dialect(Provider::OpenAi, "http://127.0.0.1:11434", None);
+    let root = endpoint(Provider::OpenAi, "http://127.0.0.1:11434", None);
     assert_eq!(
         root.uri("embeddings", "m").unwrap(),
         "http://127.0.0.1:11434/embeddings"
@@ -54,43 +48,43 @@ fn classic_azure_names_the_deployment_and_the_version() {
         "https://r.openai.azure.com/openai",
         "https://r.openai.azure.com/openai/v1/",
     ] {
-        let dialect = dialect(Provider::Azure, base, Some(azure(Some("2024-10-21"))));
-        let deployment = dialect.upstream_model("gpt-4.1");
+        let endpoint = endpoint(Provider::Azure, base, Some(azure(Some("2024-10-21"))));
+        let deployment = endpoint.kind().upstream_model("gpt-4.1");
         assert_eq!(deployment, "prod 4.1");
         assert_eq!(
-            dialect.uri("chat/completions", deployment).unwrap(),
+            endpoint.uri("chat/completions", deployment).unwrap(),
             "https://r.openai.azure.com/openai/deployments/prod%204.1/chat/completions?api-version=2024-10-21"
         );
         assert_eq!(
-            dialect.uri("responses", deployment).unwrap(),
+            endpoint.uri("responses", deployment).unwrap(),
             "https://r.openai.azure.com/openai/responses?api-version=2024-10-21"
         );
-        assert_eq!(dialect.credential("k").unwrap().0, "api-key");
+        assert_eq!(endpoint.credential("k").unwrap().0, "api-key");
     }
 }
 
 #[test]
 fn azure_v1_has_openais_paths_and_no_version() {
-    let dialect = dialect(
+    let endpoint = endpoint(
         Provider::Azure,
         "https://r.openai.azure.com",
         Some(azure(None)),
     );
     assert_eq!(
-        dialect.uri("chat/completions", "prod").unwrap(),
+        endpoint.uri("chat/completions", "prod").unwrap(),
         "https://r.openai.azure.com/openai/v1/chat/completions"
     );
-    assert_eq!(dialect.upstream_model("unmapped"), "unmapped");
+    assert_eq!(endpoint.kind().upstream_model("unmapped"), "unmapped");
 }
 
 #[test]
 fn a_hostile_deployment_name_cannot_leave_its_segment() {
-    let dialect = dialect(
+    let endpoint = endpoint(
         Provider::Azure,
         "https://r.openai.azure.com",
         Some(azure(Some("v&x=1"))),
     );
-    let uri = dialect.uri("embeddings", "../../x?y#z").unwrap();
+    let uri = endpoint.uri("embeddings", "../../x?y#z").unwrap();
     assert_eq!(
         uri,
         "https://r.openai.azure.com/openai/deployments/..%2F..%2Fx%3Fy%23z/embeddings?api-version=v%26x%3D1"

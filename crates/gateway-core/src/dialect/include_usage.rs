@@ -1,0 +1,120 @@
+//! The usage of a stream that the client did not ask for: `stream_options.include_usage`. Owns all of it: whether the
+//! upstream is asked, what the request then says, and that the client sees nothing of it: neither the extra chunk nor the
+//! `"usage": null` of the others.
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use bytes::Bytes;
+use memchr::memmem::Finder;
+
+use super::{StreamTranslator, Translated};
+use crate::wire::members::{Edit, Members};
+use crate::wire::signals::EventSignal;
+use crate::wire::sse;
+
+/// The member that holds `include_usage`.
+pub const STREAM_OPTIONS: &str = "stream_options";
+/// Longer options are passed on as they are: nothing that is known has so many.
+const MAX_OPTIONS_BYTES: usize = 4096;
+
+/// Whether the client asks for the usage itself.
+pub fn is_asked(body: &Members<'_>) -> bool {
+    body.raw(STREAM_OPTIONS).is_some_and(|options| {
+        Members::parse(options.as_bytes())
+            .is_ok_and(|options| options.raw("include_usage") == Some("true"))
+    })
+}
+
+/// The client's stream options, with the usage asked for as well; `None` when the client asks itself, or sends something
+/// else than options, which is for the upstream to judge.
+pub fn asking_options(body: &Members<'_>) -> Option<Cow<'static, str>> {
+    let Some(raw) = body.raw(STREAM_OPTIONS).filter(|raw| *raw != "null") else {
+        return Some(Cow::Borrowed(r#"{"include_usage":true}"#));
+    };
+    if raw.len() > MAX_OPTIONS_BYTES {
+        return None;
+    }
+    let options = Members::parse(raw.as_bytes()).ok()?;
+    if options.raw("include_usage") == Some("true") {
+        return None;
+    }
+    let asking = options.rewrite(&[Edit::Set("include_usage", Cow::Borrowed("true"))])?;
+    String::from_utf8(asking).ok().map(Cow::Owned)
+}
+
+/// Takes the usage out of a stream whose client did not ask for it.
+#[derive(Debug)]
+pub struct RemoveUsage;
+
+impl StreamTranslator for RemoveUsage {
+    fn push(&mut self, event: &[u8], signal: &EventSignal) -> Translated {
+        if signal.is_usage_only {
+            return Translated::Dropped;
+        }
+        match without_null_usage(event) {
+            None => Translated::Unchanged,
+            Some(changed) => Translated::Replaced(Bytes::from(changed)),
+        }
+    }
+}
+
+/// Prepared once: in a short event that takes longer than the search.
+static USAGE: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"\"usage\""));
+
+/// An event of a stream without the `"usage": null` that upstreams put into every chunk when the usage is asked for; `None`
+/// when there is nothing to take out.
+fn without_null_usage(event: &[u8]) -> Option<Vec<u8>> {
+    let is_null = |place: usize| {
+        let after = event.get(place + USAGE.needle().len()..)?;
+        let value = after.trim_ascii_start().strip_prefix(b":")?;
+        Some(value.trim_ascii_start().starts_with(b"null"))
+    };
+    USAGE
+        .find_iter(event)
+        .any(|place| is_null(place) == Some(true))
+        .then_some(())?;
+    let data = sse::data(event)?;
+    let members = Members::parse(&data).ok()?;
+    if members.raw("usage") != Some("null") {
+        return None;
+    }
+    let changed = members.rewrite(&[Edit::Remove("usage")])?;
+    Some(sse::with_data(event, &changed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_null_of_the_event_itself_is_taken_out() {
+        let rows = [
+            (
+                r#"{"id":"c","choices":[],"usage":null}"#,
+                Some(r#"{"id":"c","choices":[]}"#),
+            ),
+            (r#"{"usage" : null , "id":"c"}"#, Some(r#"{ "id":"c"}"#)),
+            (r#"{"usage":null}"#, Some("{}")),
+            (
+                r#"{"x":{"usage":null},"usage":null}"#,
+                Some(r#"{"x":{"usage":null}}"#),
+            ),
+            (r#"{"x":{"usage":null}}"#, None),
+            (r#"{"x":{"usage":null},"usage":{"prompt_tokens":1}}"#, None),
+            (
+                r#"{"choices":[{"delta":{"content":"\"usage\":null"}}]}"#,
+                None,
+            ),
+            (r#"{"usage":{}}"#, None),
+            (r#"{"usage":null"#, None),
+            ("[DONE]", None),
+        ];
+        for (data, expected) in rows {
+            let event = format!("id: 1\ndata: {data}\n\n");
+            let changed = without_null_usage(event.as_bytes());
+            let expected = expected.map(|data| format!("id: 1\ndata: {data}\n\n").into_bytes());
+            assert_eq!(changed, expected, "{data}");
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! One request of a client on its way through the gateway: as it came, and what all its attempts have in common. Data only.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+use http::request::Parts;
+
+use super::Gateway;
+use super::body::Received;
+use super::entry::Entry;
+use super::model::RequestedModel;
+use super::payload::Payload;
+use super::routes::Operation;
+use crate::config::model::ClientKey;
+use crate::config::snapshot::Snapshot;
+use crate::error::{ErrorStyle, GatewayError};
+use crate::ledger::reason::Reason;
+use crate::ledger::record::End;
+use crate::ports::ProxyPorts;
+use crate::reply::Reply;
+use crate::units::Timestamp;
+
+/// A request whose client and operation are known; its body is not read yet.
+pub struct ClientRequest<'a, P: ProxyPorts> {
+    /// What is asked for.
+    pub operation: Operation,
+    /// Headers and URI.
+    pub head: &'a Parts,
+    /// The client's key.
+    pub client: &'a ClientKey,
+    /// The request's id, for the log.
+    pub request_id: &'a str,
+    /// Its record in the ledger.
+    pub entry: &'a Rc<Entry<P>>,
+}
+
+/// What a client sent, as attempts need it.
+pub struct Sent<'a> {
+    /// Headers and URI.
+    pub head: &'a Parts,
+    /// The body.
+    pub body: &'a Received,
+    /// The parsed body.
+    pub payload: &'a Payload<'a>,
+    /// The model that it names, or that was found for it.
+    pub model: &'a RequestedModel<'a>,
+}
+
+impl Sent<'_> {
+    /// The body's bytes.
+    pub const fn bytes(&self) -> &Bytes {
+        &self.body.bytes
+    }
+}
+
+/// What lasts until the last byte of the answer is sent.
+pub struct RequestContext<P: ProxyPorts> {
+    /// The instance.
+    pub gateway: Rc<Gateway<P>>,
+    /// The configuration that the request began with.
+    pub snapshot: Rc<Snapshot>,
+    /// What is asked for.
+    pub operation: Operation,
+    /// The request's id, for the log.
+    pub request_id: String,
+    /// Its record in the ledger.
+    pub entry: Rc<Entry<P>>,
+    /// The model, by the client's name.
+    pub model: String,
+    /// When the request was read.
+    pub received: Timestamp,
+    /// When its time to the first byte is over.
+    pub deadline: Timestamp,
+    /// Whether the client wants a stream.
+    pub wants_stream: bool,
+    /// Whether it wants the stream's usage, in a chunk of its own.
+    pub wants_usage: bool,
+}
+
+impl<P: ProxyPorts> RequestContext<P> {
+    /// The host.
+    pub fn ports(&self) -> &P {
+        &self.gateway.ports
+    }
+
+    /// The shape of errors.
+    pub const fn errors(&self) -> ErrorStyle {
+        self.operation.errors
+    }
+}
+
+/// Notes in the ledger that a request was rejected, and gives the outcome back.
+pub fn noted<P: ProxyPorts>(
+    entry: &Entry<P>,
+    outcome: Result<Reply, GatewayError>,
+) -> Result<Reply, GatewayError> {
+    if let Err(error) = &outcome {
+        let reason = Reason::of_error(error.status, error.body.code.as_deref());
+        entry.because(reason);
+        entry.refused(error.status, End::Refused);
+    }
+    outcome
+}

@@ -1,0 +1,220 @@
+//! Calls that the gateway makes for itself: tests of channels, lists of models. Owns their bounds of time and size, and how
+//! a call that failed is described; what is asked and what an answer means is for the caller to decide.
+//!
+//! The channel is the one that clients' requests use, so what works here works there.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, LOCATION, USER_AGENT};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use thiserror::Error;
+
+use super::body::{self, UpstreamBody};
+use super::decoded::Decoded;
+use super::request::{self, Hops};
+use super::send::send;
+use crate::body_buffer::BodyBuffer;
+use crate::config::snapshot::{Channel, Key};
+use crate::error::printable;
+use crate::memory::Memory;
+use crate::ports::{Clock, SendError, SendErrorKind, Timeouts, Upstream};
+use crate::units::Timestamp;
+use crate::wire::coding::CodingError;
+use crate::wire::error_shape;
+
+/// As much of an error's body is read; more of it would not make a better message.
+pub const MAX_ERROR_BYTES: usize = 64 * 1024;
+const OWN_NAME: HeaderValue =
+    HeaderValue::from_static(concat!("ai-gateway/", env!("CARGO_PKG_VERSION")));
+
+/// The bounds of one call.
+#[derive(Clone, Copy, Debug)]
+pub struct CallBounds {
+    /// From the call to the end of the response's body.
+    pub time: Duration,
+    /// The body's size.
+    pub bytes: usize,
+}
+
+/// A channel with the key, and all else that its calls have in common.
+#[derive(Debug)]
+pub struct Caller<'a, P> {
+    /// The host.
+    pub ports: &'a P,
+    /// The channel that is called.
+    pub channel: &'a Channel,
+    /// The key that it is called with.
+    pub key: &'a Key,
+    /// The gateway's own `Via`: without it, a channel that leads back here would call itself again and again.
+    pub via: Option<&'a HeaderValue>,
+    /// What decoders of compressed answers may take.
+    pub memory: &'a Arc<Memory>,
+    /// The bounds of each call.
+    pub bounds: CallBounds,
+}
+
+/// A call that got no whole answer.
+#[derive(Debug, Error)]
+pub enum CallError {
+    /// The channel's settings make no URL.
+    #[error("no request could be built: {0}")]
+    NotBuildable(#[from] http::Error),
+    /// The call or its response broke.
+    #[error("{}: {}", cause(.0.kind), .0.detail)]
+    Send(SendError),
+    /// The answer is compressed in a way that has no decoder.
+    #[error("{0}")]
+    Coding(CodingError),
+    /// The answer was not complete in time.
+    #[error("the answer was not complete within {} s", .0.as_secs())]
+    TooSlow(Duration),
+    /// The answer is longer than this.
+    #[error("the answer is longer than {0} bytes")]
+    TooLong(usize),
+}
+
+const fn cause(kind: SendErrorKind) -> &'static str {
+    match kind {
+        SendErrorKind::Dns => "the host's name cannot be resolved",
+        SendErrorKind::Connect => "there was no connection",
+        SendErrorKind::Tls => "the TLS handshake failed",
+        SendErrorKind::Reset | SendErrorKind::MaybeStale => "the connection broke",
+        SendErrorKind::Timeout => "there was no answer in time",
+        SendErrorKind::Denied => "the gateway's host does not allow the call",
+        SendErrorKind::ClientGone => "the page was left",
+    }
+}
+
+impl<P: Upstream + Clock> Caller<'_, P> {
+    /// Sends `body` (`None`: a GET) to `operation`, a path below `/v1/`, and returns with the response's head.
+    pub async fn call(
+        &self,
+        operation: &str,
+        upstream_model: &str,
+        body: Option<Bytes>,
+    ) -> Result<CallResponse<'_, P>, CallError> {
+        let uri = self.channel.endpoint.uri(operation, upstream_model)?;
+        let mut headers = HeaderMap::new();
+        headers.insert(USER_AGENT, OWN_NAME);
+        let accept = HeaderValue::from_static("application/json, text/event-stream");
+        headers.insert(ACCEPT, accept);
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        if body.is_some() {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        let hops = Hops {
+            client: None,
+            own: self.via,
+        };
+        let request = request::build(self.channel, self.key, uri, headers, hops, body);
+        let time_ms = u64::try_from(self.bounds.time.as_millis()).unwrap_or(u64::MAX);
+        let deadline = self.ports.now().plus_ms(time_ms);
+        let timeouts = self.timeouts();
+        let once = async || self.ports.send(request.clone(), timeouts).await;
+        let response = send(self.ports, deadline, once, |_| {}).await;
+        let (head, body) = response.map_err(CallError::Send)?.into_parts();
+        let (body, readable) = Decoded::new(body, &head.headers, self.memory);
+        Ok(CallResponse {
+            ports: self.ports,
+            status: head.status,
+            headers: head.headers,
+            body,
+            readable,
+            deadline,
+            bounds: self.bounds,
+            bytes: 0,
+        })
+    }
+
+    /// `text` without the key: some upstreams repeat what they reject.
+    pub fn redact(&self, text: &str) -> String {
+        self.key.redact(text).into_owned()
+    }
+
+    /// Together within the limit: the host counts each phase for itself.
+    fn timeouts(&self) -> Timeouts {
+        let (own, time) = (self.channel.timeouts, self.bounds.time);
+        let connect = own.connect.min(time / 4);
+        Timeouts {
+            connect,
+            first_byte: own.first_byte.min(time.saturating_sub(connect)),
+            idle: own.idle.min(time),
+        }
+    }
+}
+
+/// A response that is being read.
+pub struct CallResponse<'a, P: Upstream> {
+    ports: &'a P,
+    /// The upstream's status.
+    pub status: StatusCode,
+    headers: HeaderMap,
+    body: UpstreamBody<P>,
+    readable: Result<(), CodingError>,
+    deadline: Timestamp,
+    bounds: CallBounds,
+    bytes: usize,
+}
+
+impl<P: Upstream + Clock> CallResponse<'_, P> {
+    /// Whether the content type is this one, whatever its parameters.
+    pub fn is(&self, content_type: &str) -> bool {
+        let value = self.headers.get(CONTENT_TYPE);
+        let essence = value
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.split(';').next());
+        essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case(content_type))
+    }
+
+    /// The next piece of the body; `None` at its end.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, CallError> {
+        if let Err(error) = &self.readable {
+            return Err(CallError::Coding(error.clone()));
+        }
+        let next =
+            body::next_before(self.ports, &mut self.body, self.deadline, Duration::MAX).await;
+        let piece = match next {
+            Ok(piece) => piece,
+            Err(_) if self.ports.now() >= self.deadline => {
+                return Err(CallError::TooSlow(self.bounds.time));
+            }
+            Err(error) => return Err(CallError::Send(error)),
+        };
+        self.bytes += piece.as_ref().map_or(0, Bytes::len);
+        if self.bytes > self.bounds.bytes {
+            return Err(CallError::TooLong(self.bounds.bytes));
+        }
+        Ok(piece)
+    }
+
+    /// The whole body.
+    pub async fn whole(&mut self) -> Result<Bytes, CallError> {
+        let mut whole = BodyBuffer::new(self.bounds.bytes);
+        while let Some(piece) = self.next().await? {
+            let pushed = whole.push(piece);
+            pushed.map_err(|_| CallError::TooLong(self.bounds.bytes))?;
+        }
+        Ok(whole.finish())
+    }
+
+    /// Why a response is no success, in the upstream's own words as far as it has some.
+    pub async fn rejection(&mut self) -> String {
+        if self.status.is_redirection() {
+            let target = self.headers.get(LOCATION);
+            let target = target.and_then(|value| value.to_str().ok()).unwrap_or("?");
+            return format!(
+                "The upstream redirects to {}, which is not followed. Is the base URL right?",
+                printable(target)
+            );
+        }
+        let text = if self.readable.is_ok() {
+            let (end, idle) = (self.deadline, Duration::MAX);
+            body::beginning(self.ports, &mut self.body, MAX_ERROR_BYTES, end, idle).await
+        } else {
+            Bytes::new()
+        };
+        error_shape::normalise(self.status, &text).body.message
+    }
+}

@@ -1,0 +1,45 @@
+//! Anthropic's own API: the Messages API with `x-api-key` and `anthropic-version`.
+
+use http::HeaderValue;
+use http::header::HeaderName;
+
+use super::{Kind, TestCall, TestModel};
+
+/// The version of the API for clients that name none; the only one there has been since 2023.
+const VERSION: (HeaderName, HeaderValue) = (
+    HeaderName::from_static("anthropic-version"),
+    HeaderValue::from_static("2023-06-01"),
+);
+
+/// Anthropic's API.
+#[derive(Debug)]
+pub struct Anthropic;
+
+impl Kind for Anthropic {
+    fn credential(&self, key: &str) -> (HeaderName, String) {
+        (HeaderName::from_static("x-api-key"), key.to_owned())
+    }
+
+    fn default_header(&self) -> Option<(HeaderName, HeaderValue)> {
+        Some(VERSION)
+    }
+
+    fn has_stream_options(&self) -> bool {
+        false
+    }
+
+    /// It lists twenty models unless asked for more, and no more than this.
+    fn model_list(&self) -> Result<&'static str, &'static str> {
+        Ok("models?limit=1000")
+    }
+
+    /// It has no embeddings.
+    fn test_call(&self, _model: TestModel) -> TestCall {
+        TestCall {
+            operation: "messages",
+            answer_member: "content",
+            may_be_empty: true,
+            is_chat: true,
+        }
+    }
+}
