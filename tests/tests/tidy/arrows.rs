@@ -1,4 +1,4 @@
-//! Who may depend on whom: between the crates of the workspace and inside the core. Owns the arrows.
+//! Which crate of the workspace may depend on which. Owns the arrows between crates; those inside the core are `graph`'s.
 
 use toml::{Table, Value};
 
@@ -24,19 +24,6 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("local-host-probe", &[]),
     ("xtask", &[]),
 ];
-
-/// Modules of the core with those that they must not know.
-const CORE: [(&str, &[&str]); 6] = [
-    ("route", &["ports", "proxy", "admin"]),
-    ("attempt", &["ports", "proxy", "admin"]),
-    ("wire", &["ports", "proxy", "admin"]),
-    ("limit", &["ports", "proxy", "admin"]),
-    ("proxy", &["admin"]),
-    ("admin", &["proxy"]),
-];
-
-/// Plain data that stands beside a port's signature; to name it is not to know the port.
-const DATA: [&str; 1] = ["ports::SendErrorKind"];
 
 /// Complains about dependencies between crates that no arrow allows, and about crates without arrows.
 pub fn between_crates(files: &[SourceFile]) -> Vec<String> {
@@ -97,100 +84,6 @@ fn dependencies(table: &Table, found: &mut Vec<String>) {
     }
 }
 
-/// Complains about a module of the core that knows one which it must not know.
-pub fn inside_the_core(file: &SourceFile) -> Vec<String> {
-    let Some(path) = file.path.strip_prefix("crates/gateway-core/src/") else {
-        return Vec::new();
-    };
-    let module = path.split(['/', '.']).next().unwrap_or_default();
-    let Some((_, banned)) = CORE.iter().find(|(name, _)| *name == module) else {
-        return Vec::new();
-    };
-    let mut complaints = Vec::new();
-    for known in names_from_the_root(&file.text, depth(path)) {
-        let first = known.split("::").next().unwrap_or_default();
-        let is_data = DATA.iter().any(|data| known == *data);
-        if banned.contains(&first) && !is_data {
-            complaints.push(format!("{}: {module} must not know {known}", file.path));
-        }
-    }
-    complaints
-}
-
-/// How many modules lie between a file and the crate's root: `route/mod.rs` and `route.rs` are one below it.
-fn depth(path: &str) -> usize {
-    let folders = path.matches('/').count();
-    if path.ends_with("/mod.rs") {
-        folders
-    } else {
-        folders + 1
-    }
-}
-
-/// The first two parts of every path that begins at the crate's root, groups in braces taken apart.
-fn names_from_the_root(text: &str, depth: usize) -> Vec<String> {
-    // Comments may name whom they please; nothing else than a comment begins with two slashes in such code.
-    let code: String = text
-        .lines()
-        .filter(|line| !line.trim_start().starts_with("//"))
-        .flat_map(|line| [line, "\n"])
-        .collect();
-    let climbs = "super::".repeat(depth);
-    let mut found = Vec::new();
-    for root in ["crate::", climbs.as_str()] {
-        for (at, _) in code.match_indices(root) {
-            found.extend(expand(&code[at + root.len()..], ""));
-        }
-    }
-    found
-}
-
-/// The paths that begin here, cut after their second part.
-fn expand(text: &str, prefix: &str) -> Vec<String> {
-    let text = text.trim_start();
-    if let Some(group) = text.strip_prefix('{') {
-        return members(group)
-            .into_iter()
-            .flat_map(|member| expand(member, prefix))
-            .collect();
-    }
-    let name: String = text
-        .chars()
-        .take_while(|letter| letter.is_alphanumeric() || *letter == '_')
-        .collect();
-    if !prefix.is_empty() {
-        return vec![format!("{prefix}::{name}")];
-    }
-    match text[name.len()..].strip_prefix("::") {
-        Some(rest) => expand(rest, &name),
-        None => vec![name],
-    }
-}
-
-/// The members of a group, whose opening brace has been read.
-fn members(group: &str) -> Vec<&str> {
-    let mut level = 0;
-    let mut start = 0;
-    let mut found = Vec::new();
-    for (at, letter) in group.char_indices() {
-        match letter {
-            '{' => level += 1,
-            '}' if level > 0 => level -= 1,
-            '}' => {
-                found.push(&group[start..at]);
-                break;
-            }
-            ',' if level == 0 => {
-                found.push(&group[start..at]);
-                start = at + 1;
-            }
-            _ => {}
-        }
-    }
-    found.retain(|member| !member.trim().is_empty());
-    found
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -225,51 +118,5 @@ mod tests {
     fn a_crate_without_arrows_is_noticed() {
         let file = sample("new/Cargo.toml", "[package]\nname = \"new\"\n");
         assert_eq!(between_crates(&[file]).len(), 1);
-    }
-
-    #[test]
-    fn modules_of_the_core_are_held_apart_however_they_name_each_other() {
-        let complaints = |path: &str, text: &str| {
-            inside_the_core(&sample(&format!("crates/gateway-core/src/{path}"), text)).len()
-        };
-        assert_eq!(complaints("route/mod.rs", "use crate::ports::Clock;"), 1);
-        assert_eq!(complaints("route/mod.rs", "use super::ports::Clock;"), 1);
-        assert_eq!(complaints("route/weight.rs", "use super::ports::Ports;"), 0);
-        assert_eq!(
-            complaints("route/weight.rs", "use super::super::ports::Clock;"),
-            1
-        );
-        assert_eq!(
-            complaints(
-                "wire/sse.rs",
-                "use crate::{\n    error::Error,\n    proxy::{a, b},\n};"
-            ),
-            2
-        );
-        assert_eq!(
-            complaints("proxy/relay.rs", "fn a() { crate::admin::handle() }"),
-            1
-        );
-        assert_eq!(complaints("admin/mod.rs", "use crate::{config, proxy};"), 1);
-        assert_eq!(
-            complaints("proxy/mod.rs", "use crate::{ports::Clock, route};"),
-            0
-        );
-        assert_eq!(
-            complaints("attempt/mod.rs", "use crate::ports::SendErrorKind;"),
-            0
-        );
-        assert_eq!(
-            complaints(
-                "attempt/mod.rs",
-                "use crate::ports::{SendErrorKind, Upstream};"
-            ),
-            1
-        );
-        assert_eq!(
-            complaints("attempt/mod.rs", "//! [`crate::proxy`] drives this.\n"),
-            0
-        );
-        assert_eq!(complaints("ports.rs", "use crate::proxy::x;"), 0);
     }
 }

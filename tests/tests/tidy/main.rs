@@ -9,12 +9,14 @@
 )]
 
 mod arrows;
+mod graph;
 mod manifests;
 mod sizes;
 mod tree;
 mod watch;
 mod words;
 
+use graph::Graph;
 use tree::{SourceFile, files};
 
 /// Fails with all complaints at once, so that one run shows everything there is to mend.
@@ -75,8 +77,18 @@ fn crates_depend_on_each_other_only_along_the_arrows() {
 }
 
 #[test]
-fn modules_of_the_core_depend_on_each_other_only_along_the_arrows() {
-    of_all(arrows::inside_the_core);
+fn folders_of_the_core_use_only_what_their_row_allows() {
+    expect_none(&Graph::of(&files()).arrows());
+}
+
+#[test]
+fn no_modules_of_the_core_use_each_other_in_a_ring() {
+    expect_none(&Graph::of(&files()).rings());
+}
+
+#[test]
+fn pure_files_of_the_core_know_no_port() {
+    expect_none(&Graph::of(&files()).ports());
 }
 
 #[test]

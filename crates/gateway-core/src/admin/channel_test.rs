@@ -184,10 +184,8 @@ async fn ask<P: AdminPorts>(caller: &Caller<'_, P>, request: &TestRequest) -> Te
         error: None,
     };
     let body = request.body(&caller.channel.drop_params);
-    let called = caller
-        .call(request.call.operation, &request.model, Some(body))
-        .await;
-    let read = match called {
+    let answer = caller.call(request.call.operation, &request.model, Some(body));
+    let read = match answer.await {
         Ok(mut response) => {
             outcome.status = Some(response.status.as_u16());
             let first = &mut outcome.first_token_ms;

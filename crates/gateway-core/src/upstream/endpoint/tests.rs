@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::*;
 
-fn endpoint(provider: Provider, base_url: &str, azure: Option<Azure>) -> Endpoint {
-    Endpoint::new(provider, base_url, azure.as_ref()).unwrap()
+fn endpoint(provider: Provider, base_url: &str, azure: Option<&Azure>) -> Endpoint {
+    Endpoint::new(provider, base_url, azure).unwrap()
 }
 
 fn azure(version: Option<&str>) -> Azure {
@@ -48,7 +48,7 @@ fn classic_azure_names_the_deployment_and_the_version() {
         "https://r.openai.azure.com/openai",
         "https://r.openai.azure.com/openai/v1/",
     ] {
-        let endpoint = endpoint(Provider::Azure, base, Some(azure(Some("2024-10-21"))));
+        let endpoint = endpoint(Provider::Azure, base, Some(&azure(Some("2024-10-21"))));
         let deployment = endpoint.kind().upstream_model("gpt-4.1");
         assert_eq!(deployment, "prod 4.1");
         assert_eq!(
@@ -68,7 +68,7 @@ fn azure_v1_has_openais_paths_and_no_version() {
     let endpoint = endpoint(
         Provider::Azure,
         "https://r.openai.azure.com",
-        Some(azure(None)),
+        Some(&azure(None)),
     );
     assert_eq!(
         endpoint.uri("chat/completions", "prod").unwrap(),
@@ -82,7 +82,7 @@ fn a_hostile_deployment_name_cannot_leave_its_segment() {
     let endpoint = endpoint(
         Provider::Azure,
         "https://r.openai.azure.com",
-        Some(azure(Some("v&x=1"))),
+        Some(&azure(Some("v&x=1"))),
     );
     let uri = endpoint.uri("embeddings", "../../x?y#z").unwrap();
     assert_eq!(
