@@ -86,6 +86,7 @@ fn without_null_usage(event: &[u8]) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::signals;
 
     #[test]
     fn only_a_null_of_the_event_itself_is_taken_out() {
@@ -116,5 +117,25 @@ mod tests {
             let expected = expected.map(|data| format!("id: 1\ndata: {data}\n\n").into_bytes());
             assert_eq!(changed, expected, "{data}");
         }
+    }
+
+    #[test]
+    fn only_the_extra_chunk_is_dropped() {
+        let translated = |data: &str| {
+            let event = format!("data: {data}\n\n");
+            RemoveUsage.push(event.as_bytes(), &signals::of(event.as_bytes()))
+        };
+        let extra = r#"{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2}}"#;
+        assert_eq!(translated(extra), Translated::Dropped);
+        // Some upstreams state the usage in a chunk with content, which the client needs.
+        let content = r#"{"choices":[{"delta":{"content":"a"}}],"usage":{"prompt_tokens":1}}"#;
+        assert_eq!(translated(content), Translated::Unchanged);
+        let null = r#"{"choices":[{"delta":{"content":"a"}}],"usage":null}"#;
+        let without = "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n";
+        assert_eq!(
+            translated(null),
+            Translated::Replaced(Bytes::from_static(without.as_bytes()))
+        );
+        assert_eq!(translated("[DONE]"), Translated::Unchanged);
     }
 }

@@ -315,3 +315,51 @@ fn incomplete_event(style: ErrorStyle, channel: &str, reason: &str) -> Bytes {
     };
     Bytes::from(format!("{name}data: {json}\n\n"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn block(text: &'static str) -> EventBlock {
+        EventScanner::default()
+            .push(Bytes::from_static(text.as_bytes()))
+            .unwrap()
+    }
+
+    #[test]
+    fn unchanged_events_are_the_upstreams_own_bytes() {
+        let block = block("data: 1\n\ndata: 2\n\n");
+        let output = BlockOutput::new(&block).finish().unwrap();
+        assert_eq!(output.as_ptr(), block.bytes.as_ptr());
+        assert_eq!(output, block.bytes);
+        let mut output = BlockOutput::new(&block);
+        output.replace(9..18, None);
+        assert_eq!(output.finish().unwrap().as_ptr(), block.bytes.as_ptr());
+    }
+
+    #[test]
+    fn what_is_replaced_comes_in_its_place_and_in_one_piece() {
+        let block = block("data: 1\n\ndata: 2\n\ndata: 3\n\n");
+        let replaced = |ranges: &[(Range<usize>, Option<&'static str>)]| {
+            let mut output = BlockOutput::new(&block);
+            for (range, with) in ranges {
+                output.replace(
+                    range.clone(),
+                    with.map(|it| Bytes::from_static(it.as_bytes())),
+                );
+            }
+            output.finish()
+        };
+        let text = |text: &'static str| Some(Bytes::from_static(text.as_bytes()));
+        assert_eq!(
+            replaced(&[(9..18, Some("data: x\n\n"))]),
+            text("data: 1\n\ndata: x\n\ndata: 3\n\n")
+        );
+        assert_eq!(
+            replaced(&[(0..9, None), (18..27, Some("y"))]),
+            text("data: 2\n\ny")
+        );
+        assert_eq!(replaced(&[(0..27, None)]), None);
+        assert_eq!(replaced(&[(0..9, None), (9..27, None)]), None);
+    }
+}
