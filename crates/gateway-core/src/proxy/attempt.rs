@@ -11,7 +11,6 @@ use http::StatusCode;
 use super::body::Received;
 use super::entry::{AttemptIndex, Entry};
 use super::forward::Call;
-use super::health::Probe;
 use super::payload::Payload;
 use super::routes::Operation;
 use super::{Gateway, answer, outgoing};
@@ -19,6 +18,7 @@ use crate::attempt::plan::Candidate;
 use crate::config::snapshot::{Channel, Key};
 use crate::error::ErrorBody;
 use crate::health::record::{HealthEvent, Target};
+use crate::health::service::Probe;
 use crate::ports::{ProxyPorts, SendError, SendErrorKind, Timeouts};
 use crate::reply::Reply;
 use crate::units::Timestamp;
@@ -146,7 +146,7 @@ impl<'a, P: ProxyPorts> Attempt<'a, P> {
     }
 
     /// Whom it is about, for the knowledge of upstreams.
-    pub fn who(&self) -> Target {
+    pub fn target(&self) -> Target {
         Target {
             channel: self.channel.id.clone(),
             key: self.key.id.clone(),
@@ -175,15 +175,15 @@ impl<'a, P: ProxyPorts> Attempt<'a, P> {
     /// The upstream has answered; `whole`: and nothing of the answer can break any more.
     pub fn answered(&self, whole: bool) {
         let probe = self.probe.take();
-        if probe.is_none() && !self.gateway.knows_of(self.channel) {
+        if probe.is_none() && !self.gateway.health.has_failures(&self.channel.id) {
             return;
         }
         let event = HealthEvent::Answered {
-            who: self.who(),
+            target: self.target(),
             began: self.began,
             whole,
         };
-        self.gateway.settle(event, probe);
+        self.gateway.health.settle(event, probe);
     }
 
     /// The attempt has failed: what that says is for all requests.
@@ -195,8 +195,8 @@ impl<'a, P: ProxyPorts> Attempt<'a, P> {
         }
         let probe = self.probe.take();
         let now = self.ports().now();
-        let event = HealthEvent::failed(self.who(), failed, self.began, now);
-        self.gateway.settle(event, probe);
+        let event = HealthEvent::failed(self.target(), failed, self.began, now);
+        self.gateway.health.settle(event, probe);
     }
 
     /// Whether a failure says nothing of the upstream, so that no other request may suffer from it.

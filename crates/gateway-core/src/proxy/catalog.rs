@@ -6,6 +6,7 @@ mod shared;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashMap};
+use std::convert::Infallible;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
@@ -18,14 +19,11 @@ use http::{HeaderMap, Request};
 use http_body::Body;
 
 use super::Gateway;
-use crate::backoff::step_aside;
 use crate::body_buffer::BodyBuffer;
 use crate::config::snapshot::{Channel, Snapshot};
 use crate::config::validate::MAX_MODELS;
-use crate::patience::{Patient, store_call};
-use crate::ports::{
-    ProxyPorts, ReadStore as _, StoreError, StoreKey, Swap, Timeouts, WriteStore as _,
-};
+use crate::ports::{ProxyPorts, StoreKey, Timeouts};
+use crate::store::{self, Edit, RetryLimits, UpdateError, bounded_call};
 use crate::units::{MIB, Timestamp};
 use crate::upstream::decoded::Decoded;
 use crate::wire::model_list::{self, ModelPage};
@@ -48,10 +46,11 @@ const MAX_CHANNELS: usize = 50;
 const SHARED_AFTER_MS: u64 = 2_000;
 /// What a request waits for the shared lists.
 const MAX_READ: Duration = Duration::from_millis(300);
-/// What a task waits for each call of the store.
-const MAX_WRITE: Duration = Duration::from_secs(5);
-/// Other writers that may come in between.
-const MAX_TRIES: usize = 8;
+/// How long a task tries to share a list.
+const SHARE_RETRIES: RetryLimits = RetryLimits {
+    attempts: 8,
+    time: Duration::from_secs(10),
+};
 
 /// The lists, by the channels' ids.
 #[derive(Debug, Default)]
@@ -185,26 +184,21 @@ impl<P: ProxyPorts> Gateway<P> {
             return SharedLists::default();
         }
         self.catalog.read.set(Some(now));
-        let read = store_call(&self.ports, MAX_READ, self.ports.read(StoreKey::ModelLists)).await;
+        let read = bounded_call(&self.ports, MAX_READ, self.ports.read(StoreKey::ModelLists)).await;
         SharedLists::parse(read.ok().flatten().as_deref())
     }
 
-    async fn share_list(&self, channel: &str, list: &SharedList) -> Result<(), StoreError> {
-        let store = Patient::new(&self.ports, MAX_WRITE);
-        for turn in 0..MAX_TRIES {
-            let stored = store.read(StoreKey::ModelLists).await?;
-            let mut lists = SharedLists::parse(stored.as_deref());
+    async fn share_list(
+        &self,
+        channel: &str,
+        list: &SharedList,
+    ) -> Result<(), UpdateError<Infallible>> {
+        store::update(&self.ports, StoreKey::ModelLists, SHARE_RETRIES, |stored| {
+            let mut lists = SharedLists::parse(stored);
             lists.put(channel, list.clone());
-            let bytes = lists.into_bytes();
-            match store
-                .swap(StoreKey::ModelLists, stored.as_deref(), &bytes)
-                .await?
-            {
-                Swap::Done => return Ok(()),
-                Swap::Conflict => step_aside(&self.ports, turn).await,
-            }
-        }
-        Err(StoreError("others write all the time".to_owned()))
+            Ok(Edit::Replace(lists.into_bytes(), ()))
+        })
+        .await
     }
 
     async fn whole_list(

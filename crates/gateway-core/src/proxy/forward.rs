@@ -226,8 +226,8 @@ impl<'a, P: ProxyPorts> Course<'a, P> {
                     Phase::Ready,
                     |(channel, key)| {
                         let model = channel.upstream_model(self.model);
-                        self.gateway
-                            .phase(channel, key, self.call.operation, model, now)
+                        let model = || self.call.operation.health_name(model);
+                        self.gateway.health.phase(&channel.id, &key.id, model, now)
                     },
                 )
             };
@@ -256,7 +256,9 @@ impl<'a, P: ProxyPorts> Course<'a, P> {
                 probe: Cell::default(),
             };
             if next.is_probe {
-                let Some(probe) = self.gateway.probe(channel, attempt.who(), now).await else {
+                let (health, timeouts) = (&self.gateway.health, channel.timeouts);
+                let timeout = timeouts.connect + timeouts.first_byte;
+                let Some(probe) = health.probe(attempt.target(), timeout, now).await else {
                     plan.postpone(next.candidate);
                     continue;
                 };

@@ -72,9 +72,9 @@ impl<P: ProxyPorts> InFlightAnswer<P> {
     /// The client has all of it, which says that channel, key and model work.
     pub fn complete(&self) {
         self.close(End::Complete);
-        if self.gateway.knows_of(&self.channel) {
-            self.gateway.learn(HealthEvent::Answered {
-                who: self.who(),
+        if self.gateway.health.has_failures(&self.channel.id) {
+            self.gateway.health.record(HealthEvent::Answered {
+                target: self.target(),
                 began: self.attempted,
                 whole: true,
             });
@@ -105,12 +105,12 @@ impl<P: ProxyPorts> InFlightAnswer<P> {
             retry_after_ms: None,
             headers: Box::default(),
         };
-        let event = HealthEvent::failed(self.who(), &failed, self.attempted, ports.now());
-        self.gateway.learn(event);
+        let event = HealthEvent::failed(self.target(), &failed, self.attempted, ports.now());
+        self.gateway.health.record(event);
         message
     }
 
-    fn who(&self) -> Target {
+    fn target(&self) -> Target {
         Target {
             channel: self.channel.id.clone(),
             key: self.key.id.clone(),
