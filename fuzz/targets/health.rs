@@ -28,10 +28,10 @@ fn moved(now: Timestamp, by: u8, how: u8) -> Timestamp {
     }
 }
 
-fn failed(who: Target, failure: Failure, began: Timestamp, at: Timestamp, wait: u8) -> HealthEvent {
+fn failed(target: Target, failure: Failure, began: Timestamp, at: Timestamp, wait: u8) -> HealthEvent {
     let attempt = FailedAttempt {
-        channel: who.channel.clone(),
-        key: who.key.clone(),
+        channel: target.channel.clone(),
+        key: target.key.clone(),
         failure,
         status: None,
         error: Box::new(ErrorBody {
@@ -44,22 +44,22 @@ fn failed(who: Target, failure: Failure, began: Timestamp, at: Timestamp, wait: 
             .then(|| (u64::from(wait) << (wait % 20)).min(retry_after::MAX_MS)),
         headers: Box::default(),
     };
-    HealthEvent::failed(who, &attempt, began, at)
+    HealthEvent::failed(target, &attempt, began, at)
 }
 
-/// The event that six bytes stand for, and who it is about.
+/// The event that six bytes stand for, and what it is about.
 fn event(bytes: &[u8], at: Timestamp) -> Option<(HealthEvent, Target)> {
     let &[kind, which, model, _, _, wait] = bytes else {
         return None;
     };
-    let who = Target {
+    let target = Target {
         channel: format!("c{}", which >> 6),
         key: format!("k{}", which & 0x07),
         model: format!("m{model}"),
     };
     let began = Timestamp(at.0.saturating_sub(1 + u64::from(wait)));
     let until = at.plus_ms(1 + u64::from(wait));
-    let fail = |failure| failed(who.clone(), failure, began, at, wait);
+    let fail = |failure| failed(target.clone(), failure, began, at, wait);
     let event = match kind % 10 {
         0 => fail(Failure::Unreachable(SendErrorKind::Reset)),
         1 => fail(Failure::ServerError),
@@ -68,29 +68,29 @@ fn event(bytes: &[u8], at: Timestamp) -> Option<(HealthEvent, Target)> {
         4 => fail(Failure::ModelUnknown),
         5 => fail(Failure::RequestRefused),
         6 => HealthEvent::Answered {
-            who: who.clone(),
+            target: target.clone(),
             began,
             whole: wait & 1 == 1,
         },
         7 => HealthEvent::Probing {
-            who: who.clone(),
+            target: target.clone(),
             at,
             until,
             holder: u64::from(wait),
         },
         8 => HealthEvent::Released {
-            who: who.clone(),
+            target: target.clone(),
             holder: u64::from(wait),
         },
         _ => HealthEvent::Forgotten {
-            channel: who.channel.clone(),
+            channel: target.channel.clone(),
         },
     };
-    Some((event, who))
+    Some((event, target))
 }
 
-fn waits_no_longer_than_believed(health: &Health, who: &Target, now: Timestamp) {
-    if let Phase::Cooling { until, .. } = health.phase(&who.channel, &who.key, &who.model, now) {
+fn waits_no_longer_than_believed(health: &Health, target: &Target, now: Timestamp) {
+    if let Phase::Cooling { until, .. } = health.phase(&target.channel, &target.key, &target.model, now) {
         // Ends are rounded up to a whole second, and another instance's clock may be a minute ahead.
         let longest = retry_after::MAX_MS + 61_000;
         assert!(now < until && until.since_ms(now) <= longest);
@@ -101,14 +101,14 @@ fn live_through(mut health: Health, events: &[u8]) -> Health {
     let mut now = START;
     for bytes in events.chunks_exact(6) {
         now = moved(now, bytes[3], bytes[4]);
-        let Some((event, who)) = event(bytes, now) else {
+        let Some((event, target)) = event(bytes, now) else {
             continue;
         };
         health.apply(&event);
         let once = health.clone();
         assert!(!health.apply(&event), "taken in a second time: {event:?}");
         assert_eq!(health, once);
-        waits_no_longer_than_believed(&health, &who, now);
+        waits_no_longer_than_believed(&health, &target, now);
     }
     let text = serde_json::to_vec(&health).expect("it can be stored");
     let read = serde_json::from_slice(&text).expect("it can be read");
@@ -129,7 +129,7 @@ fn heals(health: &Health) {
         let (keys, models): (Vec<String>, Vec<String>) = (names("keys"), names("models"));
         for index in 0..keys.len().max(models.len()).max(1) {
             healed.apply(&HealthEvent::Answered {
-                who: Target {
+                target: Target {
                     channel: channel.clone(),
                     key: keys.get(index).cloned().unwrap_or_default(),
                     model: models.get(index).cloned().unwrap_or_default(),

@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use crate::ledger::schema;
-use crate::patience::timeout;
 use crate::ports::{Clock, Sql, SqlTarget};
 use crate::sql::{SqlError, SqlErrorKind, SqlRow, Statement};
+use crate::timeout::timeout;
 
 /// Runs the statements in one transaction and gives up after `patience`. Given up, it may still take place.
 pub async fn transact<P: Sql + Clock>(

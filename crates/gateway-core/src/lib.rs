@@ -7,7 +7,6 @@
 
 pub mod admin;
 pub mod attempt;
-pub mod backoff;
 pub mod body_buffer;
 pub mod config;
 pub mod database;
@@ -19,7 +18,6 @@ pub mod ledger;
 pub mod limits;
 pub mod logging;
 pub mod memory;
-pub mod patience;
 pub mod ports;
 pub mod proxy;
 pub mod reply;
@@ -27,7 +25,9 @@ pub mod route;
 pub mod secret;
 pub mod segmented_buffer;
 pub mod sql;
+pub mod store;
 pub mod time_text;
+pub mod timeout;
 pub mod units;
 pub mod upstream;
 pub mod wire;

@@ -10,13 +10,14 @@ use serde_json::Value;
 
 use super::channel_view::{ChannelView, revision};
 use super::duplicate_keys::Duplicates;
-use super::health::{self, HealthStatus};
 use super::{AdminSettings, document, precondition};
 use crate::config::import::{self, Refused};
 use crate::config::model::{ChannelConfig, Document, StoredSecret, UpstreamKey};
 use crate::config::seal;
 use crate::config::validate::{ChannelChange, KeyChange, MAX_CHANNELS, Problems};
 use crate::error::{ErrorCode, GatewayError};
+use crate::health;
+use crate::health::findings::KeyState;
 use crate::health::record::Health;
 use crate::ids;
 use crate::ports::{AdminPorts, Random};
@@ -30,7 +31,7 @@ struct UpstreamKeyView<'a> {
     id: &'a str,
     hint: &'a str,
     enabled: bool,
-    status: HealthStatus,
+    status: KeyState,
     until: Option<String>,
 }
 
@@ -44,7 +45,7 @@ impl<'a> UpstreamKeyView<'a> {
         let known = health.channel(&channel.id);
         let view = |key: &'a UpstreamKey| {
             let (status, until) =
-                HealthStatus::of(known.and_then(|known| known.keys.get(&key.id)), now);
+                KeyState::of(known.and_then(|known| known.keys.get(&key.id)), now);
             Self {
                 id: &key.id,
                 hint: &key.hint,
@@ -80,7 +81,7 @@ fn reply<P: AdminPorts>(
 /// `GET channels`.
 pub async fn list<P: AdminPorts>(ports: &P) -> Result<Reply, GatewayError> {
     let document = document::load(ports).await?;
-    let (health, now) = (health::load(ports).await, ports.now());
+    let (health, now) = (health::stored::load(ports).await, ports.now());
     let data = document
         .channels
         .iter()
@@ -93,7 +94,7 @@ pub async fn list<P: AdminPorts>(ports: &P) -> Result<Reply, GatewayError> {
 pub async fn show<P: AdminPorts>(ports: &P, id: &str) -> Result<Reply, GatewayError> {
     let mut document = document::load(ports).await?;
     let channel = find(&mut document, id)?;
-    let health = health::load(ports).await;
+    let health = health::stored::load(ports).await;
     let view = view(channel, &health, ports.now());
     Ok(precondition::tag(
         reply::json(StatusCode::OK, &view),
@@ -157,7 +158,7 @@ pub async fn change<P: AdminPorts>(
         Ok((channel.clone(), duplicates))
     })
     .await?;
-    health::forget(ports, id).await;
+    health::stored::forget(ports, &[id.to_owned()]).await;
     ports.line(format_args!("admin: channel {id} changed"));
     Ok(reply(ports, StatusCode::OK, &channel, duplicates))
 }
@@ -175,7 +176,7 @@ pub async fn delete<P: AdminPorts>(
         Ok(())
     })
     .await?;
-    health::forget(ports, id).await;
+    health::stored::forget(ports, &[id.to_owned()]).await;
     ports.line(format_args!("admin: channel {id} deleted"));
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }

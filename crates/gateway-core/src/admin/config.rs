@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::channel_view::ChannelView;
-use super::{AdminSettings, document, health, precondition, query};
+use super::{AdminSettings, document, precondition, query};
 use crate::config::import::{self, Refused};
 use crate::config::model::{
     ClientKey, DOCUMENT_VERSION, Document, KeyLimits, Settings, UpstreamKey,
@@ -19,6 +19,7 @@ use crate::config::model::{
 use crate::config::seal;
 use crate::config::validate::{DocumentDraft, Problems};
 use crate::error::{ErrorCode, GatewayError};
+use crate::health;
 use crate::ports::AdminPorts;
 use crate::reply::{self, Reply};
 use crate::secret::Secret;
@@ -99,7 +100,7 @@ pub async fn import<P: AdminPorts>(
             Ok((document.clone(), changed_channels(old, document)))
         })
         .await?;
-    health::forget_all(ports, &changed).await;
+    health::stored::forget(ports, &changed).await;
     ports.line(format_args!(
         "admin: a configuration was imported: {} channels, {} client keys",
         document.channels.len(),

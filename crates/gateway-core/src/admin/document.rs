@@ -1,18 +1,26 @@
-//! The stored records, read and changed by compare-and-swap. Owns the retries and what a damaged record means;
-//! knows nothing of what the records are for.
+//! The stored configuration as the admin API reads and changes it. Owns what a damaged document and a failing store mean
+//! for a request; what a change does to the document is its caller's.
 
-pub use crate::backoff::step_aside;
+use std::time::Duration;
+
 use crate::config::changes::ChangeId;
 use crate::config::identity;
 use crate::config::model::Document;
 use crate::config::stored;
 use crate::error::{ErrorCode, GatewayError};
-use crate::ports::{AdminPorts, Log, ReadStore, StoreError, StoreKey, Swap};
+use crate::ports::{AdminPorts, Log, ReadStore, StoreError, StoreKey};
+use crate::store::{self, Edit, RetryLimits, UpdateError};
 
-/// Writers that may come in between before a change is given up.
-pub const MAX_TRIES: usize = 16;
-/// The same for the configuration, as long as the others do get on: many may change it at the same time.
-const MAX_TURNS: usize = 64;
+/// How long a change of a record is tried.
+pub const RETRIES: RetryLimits = RetryLimits {
+    attempts: 16,
+    time: Duration::from_secs(15),
+};
+/// The same for the configuration, which many may change at the same time.
+const CONFIG_RETRIES: RetryLimits = RetryLimits {
+    attempts: 64,
+    time: Duration::from_secs(30),
+};
 
 /// The configuration as it stands in the store now; the default one when nothing was ever stored.
 pub async fn load<P: ReadStore + Log>(ports: &P) -> Result<Document, GatewayError> {
@@ -45,63 +53,41 @@ pub async fn change<P: AdminPorts, T>(
 
 /// The same for an `edit` that also wants to know which state it changes; gives the name of the new one as well.
 ///
-/// A swap that reports a conflict or an error may have taken place all the same. So each try leaves an id in the
-/// document, and what counts is whether the id is there when the document is read again.
+/// A swap that reports a conflict or an error may have taken place all the same. So each attempt leaves an id in the
+/// document, which shows whether it did when the document is read again.
 pub async fn change_at_revision<P: AdminPorts, T>(
     ports: &P,
     mut edit: impl FnMut(&mut Document, &str) -> Result<T, GatewayError>,
 ) -> Result<(T, String), GatewayError> {
     let id = ChangeId::new(ports);
-    // What each try would have made of the document, should it turn out that it did.
-    let mut outcomes = Vec::new();
-    let mut in_vain = 0;
-    for turn in 0..MAX_TURNS {
-        let stored = match ports.read(StoreKey::Config).await {
-            Ok(stored) => stored,
-            Err(error) if outcomes.is_empty() => return Err(unavailable(ports, &error)),
-            Err(error) => return Err(uncertain(ports, &error)),
-        };
-        let mut document = parse(ports, stored.as_deref())?;
-        if let Some(place) = id.landed(&document, outcomes.len()) {
-            return Ok(outcomes.swap_remove(place));
-        }
-        let before = std::mem::take(&mut document.recent_changes);
-        let outcome = edit(&mut document, &stored::revision(stored.as_deref()))?;
-        identity::assign(&mut document, ports);
-        id.record(&mut document, before, turn);
-        let bytes = serde_json::to_vec(&document).map_err(|error| {
-            unavailable(
-                ports,
-                &StoreError(format!(
-                    "the configuration cannot be written as JSON: {error}"
-                )),
-            )
-        })?;
-        let swapped = ports
-            .swap(StoreKey::Config, stored.as_deref(), &bytes)
-            .await;
-        outcomes.push((outcome, stored::revision(Some(&bytes))));
-        if swapped == Ok(Swap::Done) {
-            return outcomes.pop().ok_or_else(conflict);
-        }
-        // At once, before any wait: the id is only among the latest.
-        let now = match ports.read(StoreKey::Config).await {
-            Ok(now) => now,
-            Err(error) => return Err(uncertain(ports, &error)),
-        };
-        if let Some(place) = id.landed(&parse(ports, now.as_deref())?, outcomes.len()) {
-            return Ok(outcomes.swap_remove(place));
-        }
-        if let Err(error) = swapped {
-            return Err(unavailable(ports, &error));
-        }
-        in_vain += usize::from(now == stored);
-        if in_vain == MAX_TRIES {
-            break;
-        }
-        step_aside(ports, turn).await;
-    }
-    Err(conflict())
+    let change = store::update_confirmed(
+        ports,
+        StoreKey::Config,
+        CONFIG_RETRIES,
+        |stored, attempt| {
+            let mut document = parse(ports, stored)?;
+            let before = std::mem::take(&mut document.recent_changes);
+            let result = edit(&mut document, &stored::revision(stored))?;
+            identity::assign(&mut document, ports);
+            id.record(&mut document, before, attempt);
+            let bytes = serde_json::to_vec(&document).map_err(|error| {
+                let reason = format!("the configuration cannot be written as JSON: {error}");
+                unavailable(ports, &StoreError(reason))
+            })?;
+            let revision = stored::revision(Some(&bytes));
+            Ok(Edit::Replace(bytes, (result, revision)))
+        },
+        |stored, attempts| match attempts {
+            0 => Ok(None),
+            _ => Ok(id.landed(&parse(ports, stored)?, attempts)),
+        },
+    );
+    change.await.map_err(|error| match error {
+        UpdateError::Store(error) => unavailable(ports, &error),
+        UpdateError::Uncertain(error) => uncertain(ports, &error),
+        UpdateError::Conflict => conflict(),
+        UpdateError::Edit(error) => error,
+    })
 }
 
 fn conflict() -> GatewayError {

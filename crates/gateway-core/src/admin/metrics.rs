@@ -11,9 +11,10 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
 
 use super::exposition::{Exposition, MetricKind, Millionths, Thousandths};
-use super::{document, health, ledger_queries, usage};
+use super::{document, ledger_queries, usage};
 use crate::config::model::{ChannelConfig, Document};
 use crate::error::GatewayError;
+use crate::health;
 use crate::health::cooldown::{Cooldown, CooldownReason, Phase};
 use crate::health::record::{ChannelHealth, Health};
 use crate::ledger::batch;
@@ -69,7 +70,7 @@ struct Counters<'d> {
 /// Answers the call. Without its database the ledger's metrics are missing, and one of them says why.
 pub async fn show<P: AdminPorts>(ports: &P) -> Result<Reply, GatewayError> {
     let document = document::load(ports).await?;
-    let health = health::load(ports).await;
+    let health = health::stored::load(ports).await;
     let labels = NameLabels::of(&document);
     let counted = Counters::read(ports, &labels).await;
     let dropped = ports.read(StoreKey::DroppedRecords).await.ok().flatten();

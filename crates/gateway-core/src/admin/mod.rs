@@ -11,15 +11,14 @@ mod device;
 mod document;
 mod duplicate_keys;
 mod exposition;
-mod findings;
 mod forwarded;
 mod guard;
-mod health;
 mod keys;
 mod ledger_queries;
 mod limit_usage;
 mod metrics;
 mod outbound;
+mod ports;
 mod precondition;
 mod query;
 mod requests;
@@ -34,6 +33,7 @@ mod upstream_models;
 mod usage;
 
 use std::fmt;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, HeaderValue, X_CONTENT_TYPE_OPTIONS};
@@ -45,12 +45,15 @@ use crate::config::import::Protection;
 use crate::config::seal::MasterKey;
 use crate::error::{ErrorCode, GatewayError};
 use crate::ids;
-use crate::patience::{self, Patient};
 use crate::ports::AdminPorts;
 use crate::reply::{self, Reply};
 use crate::secret::Secret;
+use crate::store::BoundedStore;
 use guard::Caller;
 use routes::{FoundPath, Resource};
+
+/// How long a request waits for a store call.
+const STORE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The description of the API: an `OpenAPI` 3.1 document, served as it stands. Clients are generated from it, and the
 /// tests hold every response to it.
@@ -92,7 +95,7 @@ where
     B::Error: fmt::Display,
 {
     let head_only = request.method() == Method::HEAD;
-    let ports = &Patient::new(ports, patience::ADMIN);
+    let ports = &BoundedStore::new(ports, STORE_TIMEOUT);
     let mut reply = match answer(ports, settings, request).await {
         Ok(reply) => reply,
         Err(error) => error.into_reply(),

@@ -1,14 +1,17 @@
 //! Sessions that were ended before their time. Owns the list of their nonces, which holds each of them only until
 //! the session would have ended by itself.
 
+use std::convert::Infallible;
+
 use serde::{Deserialize, Serialize};
 
-use super::document::{MAX_TRIES, step_aside, unavailable};
+use super::document::{RETRIES, unavailable};
 use super::session::Session;
 use super::session_secret;
 use crate::error::{ErrorCode, GatewayError};
 use crate::ids;
-use crate::ports::{AdminPorts, Log, StoreKey, Swap};
+use crate::ports::{AdminPorts, Log, StoreKey};
+use crate::store::{self, Edit, UpdateError};
 use crate::units::Timestamp;
 
 /// Entries of the list. When it is full every session is ended instead, which needs no list.
@@ -34,17 +37,28 @@ pub async fn contains<P: AdminPorts>(ports: &P, session: &Session) -> Result<boo
 
 /// Ends the session.
 pub async fn add<P: AdminPorts>(ports: &P, session: &Session) -> Result<(), GatewayError> {
+    if !try_to_add(ports, session, false).await? {
+        session_secret::replace(ports).await?;
+        try_to_add(ports, session, true).await?;
+    }
+    Ok(())
+}
+
+/// Adds the session to the list, which is full (`false`) unless it `may_clear` it.
+async fn try_to_add<P: AdminPorts>(
+    ports: &P,
+    session: &Session,
+    may_clear: bool,
+) -> Result<bool, GatewayError> {
     let nonce = ids::hex(&session.nonce);
-    for turn in 0..MAX_TRIES {
-        let stored = ports
-            .read(StoreKey::EndedSessions)
-            .await
-            .map_err(|error| unavailable(ports, &error))?;
-        let mut entries = parse(ports, stored.as_deref());
+    let update = store::update(ports, StoreKey::EndedSessions, RETRIES, |stored| {
+        let mut entries = parse(ports, stored);
         let now = ports.now();
         entries.retain(|entry| entry.until > now && entry.nonce != nonce);
         if entries.len() >= MAX_ENTRIES {
-            session_secret::replace(ports).await?;
+            if !may_clear {
+                return Ok(Edit::Keep(false));
+            }
             entries.clear();
         }
         entries.push(RevokedSession {
@@ -52,18 +66,14 @@ pub async fn add<P: AdminPorts>(ports: &P, session: &Session) -> Result<(), Gate
             until: session.expires_at,
         });
         let bytes = serde_json::to_vec(&entries).unwrap_or_default();
-        match ports
-            .swap(StoreKey::EndedSessions, stored.as_deref(), &bytes)
-            .await
-        {
-            Ok(Swap::Done) => return Ok(()),
-            // To end a session twice does no harm, should the first swap have taken place.
-            Ok(Swap::Conflict) => step_aside(ports, turn).await,
-            Err(error) => return Err(unavailable(ports, &error)),
-        }
-    }
-    Err(ErrorCode::Conflict
-        .error("Too many sessions end at the same moment; this one has not ended yet. Try again."))
+        Ok::<_, Infallible>(Edit::Replace(bytes, true))
+    });
+    update.await.map_err(|error| match error {
+        UpdateError::Store(error) | UpdateError::Uncertain(error) => unavailable(ports, &error),
+        UpdateError::Conflict => ErrorCode::Conflict.error(
+            "Too many sessions end at the same moment; this one has not ended yet. Try again.",
+        ),
+    })
 }
 
 /// A damaged list counts as empty: refusing every session instead would leave nobody able to log in.

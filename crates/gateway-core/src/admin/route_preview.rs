@@ -9,14 +9,15 @@ use std::collections::BTreeSet;
 use http::{StatusCode, Uri};
 use serde::Serialize;
 
-use super::findings::{Finding, FindingState};
-use super::{AdminSettings, document, health, query};
+use super::{AdminSettings, document, query};
 use crate::attempt::plan::{Candidate, KeyOrder, Plan, PlannedChannel};
 use crate::config::model::{self, Document};
 use crate::config::snapshot::{Channel, Key, Snapshot};
 use crate::config::validate::{MAX_MODEL_CHARS, is_text};
 use crate::error::GatewayError;
+use crate::health;
 use crate::health::cooldown::Phase;
+use crate::health::findings::{Finding, FindingState};
 use crate::health::record::Health;
 use crate::ports::AdminPorts;
 use crate::reply::{self, Reply};
@@ -115,7 +116,7 @@ pub async fn run<P: AdminPorts>(
     let run = DryRun {
         document: &document,
         snapshot: &snapshot,
-        health: &health::load(ports).await,
+        health: &health::stored::load(ports).await,
         model: &model,
         now: ports.now(),
     };

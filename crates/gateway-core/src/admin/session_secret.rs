@@ -6,13 +6,16 @@
 //! is stolen. (The one that is not noticed still ends the sessions while the other password is set, since the password
 //! is a part of the signing key.)
 
+use std::convert::Infallible;
+
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-use super::document::{MAX_TRIES, unavailable};
+use super::document::{RETRIES, unavailable};
 use crate::error::{ErrorCode, GatewayError};
-use crate::ports::{AdminPorts, StoreKey, Swap};
+use crate::ports::{AdminPorts, StoreKey};
 use crate::secret::Secret;
+use crate::store::{self, Edit, RetryLimits, UpdateError};
 
 const SECRET_BYTES: usize = 32;
 const MARK_BYTES: usize = 2;
@@ -20,62 +23,64 @@ const MARK_BYTES: usize = 2;
 /// The secret itself.
 pub type SessionSecret = Secret<[u8; SECRET_BYTES]>;
 
-/// The secret for sessions under this password; made by whoever needs it first.
+/// The secret for sessions under this password; created when it is first needed.
 pub async fn load<P: AdminPorts>(ports: &P, password: &str) -> Result<SessionSecret, GatewayError> {
-    for _ in 0..MAX_TRIES {
-        let stored = ports
-            .read(StoreKey::SessionSecret)
-            .await
-            .map_err(|error| unavailable(ports, &error))?;
-        let known = stored.as_deref().and_then(parse);
-        let (secret, is_new) = match known {
-            Some((secret, Some(known))) if known == mark(&secret, password) => return Ok(secret),
+    let update = store::update(ports, StoreKey::SessionSecret, RETRIES, |stored| {
+        let (secret, is_new) = match stored.and_then(parse) {
+            Some((secret, Some(known))) if known == mark(&secret, password) => {
+                return Ok(Edit::Keep((secret, false)));
+            }
             // Nothing is known of the password: the secret is younger than any session, or from before there were marks.
             Some((secret, None)) => (secret, false),
             // Absent or damaged, so that all tokens are worthless anyway; or of another password.
-            Some((_, Some(_))) | None => {
-                let mut bytes = [0_u8; SECRET_BYTES];
-                ports.fill_secure(&mut bytes);
-                (Secret::new(bytes), true)
-            }
+            Some((_, Some(_))) | None => (fresh(ports), true),
         };
         let mut bytes = secret.expose().to_vec();
         bytes.extend(mark(&secret, password));
-        match ports
-            .swap(StoreKey::SessionSecret, stored.as_deref(), &bytes)
-            .await
-        {
-            Ok(Swap::Done) => {
-                if is_new && stored.is_some() {
-                    ports.line(format_args!(
-                        "admin: the password has changed; all sessions have ended"
-                    ));
-                }
-                return Ok(secret);
+        let ends_sessions = is_new && stored.is_some();
+        Ok::<_, Infallible>(Edit::Replace(bytes, (secret, ends_sessions)))
+    });
+    match update.await {
+        Ok((secret, ends_sessions)) => {
+            if ends_sessions {
+                ports.line(format_args!(
+                    "admin: the password has changed; all sessions have ended"
+                ));
             }
-            Ok(Swap::Conflict) => {}
-            Err(error) => return Err(unavailable(ports, &error)),
+            Ok(secret)
+        }
+        Err(UpdateError::Store(error) | UpdateError::Uncertain(error)) => {
+            Err(unavailable(ports, &error))
+        }
+        Err(UpdateError::Conflict) => {
+            Err(ErrorCode::Conflict.error("The session secret keeps changing; try again."))
         }
     }
-    Err(ErrorCode::Conflict.error("The session secret keeps changing; try again."))
 }
 
 /// Replaces the secret, which ends every session there is.
 pub async fn replace<P: AdminPorts>(ports: &P) -> Result<(), GatewayError> {
-    let old = ports
-        .read(StoreKey::SessionSecret)
-        .await
-        .map_err(|error| unavailable(ports, &error))?;
+    let once = RetryLimits {
+        attempts: 1,
+        ..RETRIES
+    };
+    let update = store::update(ports, StoreKey::SessionSecret, once, |_| {
+        let secret = fresh(ports);
+        Ok::<_, Infallible>(Edit::Replace(secret.expose().to_vec(), ()))
+    });
+    match update.await {
+        // A conflict means that another request has just replaced it, which is as good.
+        Ok(()) | Err(UpdateError::Conflict) => Ok(()),
+        Err(UpdateError::Store(error) | UpdateError::Uncertain(error)) => {
+            Err(unavailable(ports, &error))
+        }
+    }
+}
+
+fn fresh<P: AdminPorts>(ports: &P) -> SessionSecret {
     let mut bytes = [0_u8; SECRET_BYTES];
     ports.fill_secure(&mut bytes);
-    match ports
-        .swap(StoreKey::SessionSecret, old.as_deref(), &bytes)
-        .await
-    {
-        // A conflict means that somebody else has just replaced it, which is as good.
-        Ok(Swap::Done | Swap::Conflict) => Ok(()),
-        Err(error) => Err(unavailable(ports, &error)),
-    }
+    Secret::new(bytes)
 }
 
 /// HMAC-SHA-256 with this key.

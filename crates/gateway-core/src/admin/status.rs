@@ -4,11 +4,12 @@
 use http::StatusCode;
 use serde::Serialize;
 
-use super::findings::{About, Finding};
-use super::{AdminSettings, document, health};
+use super::{AdminSettings, document};
 use crate::config::model::{ChannelConfig, UpstreamKey};
 use crate::config::snapshot::Snapshot;
 use crate::error::GatewayError;
+use crate::health;
+use crate::health::findings::{About, Finding};
 use crate::health::record::{ChannelHealth, Health};
 use crate::ledger::batch;
 use crate::ports::{AdminPorts, StoreKey};
@@ -62,7 +63,7 @@ pub async fn show<P: AdminPorts>(
     settings: &AdminSettings,
 ) -> Result<Reply, GatewayError> {
     let document = document::load(ports).await?;
-    let (health, now) = (health::load(ports).await, ports.now());
+    let (health, now) = (health::stored::load(ports).await, ports.now());
     let dropped = ports.read(StoreKey::DroppedRecords).await.unwrap_or(None);
     let snapshot = Snapshot::build(document.clone(), settings.master_key.as_ref(), || 0);
     let view = StatusView {

@@ -40,9 +40,12 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use super::document::{MAX_TRIES, step_aside, unavailable};
+use std::convert::Infallible;
+
+use super::document::{RETRIES, unavailable};
 use crate::error::{ErrorCode, GatewayError};
-use crate::ports::{AdminPorts, StoreKey, Swap};
+use crate::ports::{AdminPorts, StoreKey};
+use crate::store::{self, Edit, UpdateError};
 use table::{Devices, FailureTable, LoginAttempt, Verdict};
 
 /// Who attempts to log in, and with what.
@@ -63,28 +66,24 @@ pub async fn admit<P: AdminPorts>(ports: &P, stranger: &Stranger<'_>) -> Result<
         guess: stranger.guess,
         rank: stranger.rank,
     };
-    for turn in 0..MAX_TRIES {
-        let stored = ports
-            .read(StoreKey::LoginFailures)
-            .await
-            .map_err(|error| unavailable(ports, &error))?;
-        let mut table = FailureTable::parse(stored.as_deref());
+    let update = store::update(ports, StoreKey::LoginFailures, RETRIES, |stored| {
+        let mut table = FailureTable::parse(stored);
         let outcome = match table.judge(attempt, ports.now()) {
             Verdict::Refuse { wait_ms } => return Err(too_many(wait_ms)),
             Verdict::Appoint { wait_ms } => Err(too_many(wait_ms)),
             Verdict::Check => Ok(()),
         };
-        match ports
-            .swap(StoreKey::LoginFailures, stored.as_deref(), &table.bytes())
-            .await
-        {
-            Ok(Swap::Done) => return outcome,
-            Ok(Swap::Conflict) => step_aside(ports, turn).await,
-            Err(error) => return Err(unavailable(ports, &error)),
+        Ok(Edit::Replace(table.bytes(), outcome))
+    });
+    match update.await {
+        Ok(outcome) => outcome,
+        Err(UpdateError::Edit(refusal)) => Err(refusal),
+        // So many attempts at this very moment are no person's.
+        Err(UpdateError::Conflict) => Err(too_many(1_000)),
+        Err(UpdateError::Store(error) | UpdateError::Uncertain(error)) => {
+            Err(unavailable(ports, &error))
         }
     }
-    // So many attempts at this very moment are no person's.
-    Err(too_many(1_000))
 }
 
 /// Counts one attempt of a known device as failed. `false`: it has had too many, or they cannot be counted now, so it
@@ -97,24 +96,16 @@ pub async fn admit_device<P: AdminPorts>(ports: &P, device: &str) -> bool {
 
 /// Forgets the failures of an address after a right password. Failing at that is no reason to refuse the login.
 pub async fn forgive<P: AdminPorts>(ports: &P, address: &str) {
-    for turn in 0..MAX_TRIES {
-        let Ok(stored) = ports.read(StoreKey::LoginFailures).await else {
-            break;
-        };
-        let mut table = FailureTable::parse(stored.as_deref());
+    let update = store::update(ports, StoreKey::LoginFailures, RETRIES, |stored| {
+        let mut table = FailureTable::parse(stored);
         table.forgive(address, ports.now());
-        match ports
-            .swap(StoreKey::LoginFailures, stored.as_deref(), &table.bytes())
-            .await
-        {
-            Ok(Swap::Done) => return,
-            Ok(Swap::Conflict) => step_aside(ports, turn).await,
-            Err(_) => break,
-        }
+        Ok::<_, Infallible>(Edit::Replace(table.bytes(), ()))
+    });
+    if update.await.is_err() {
+        ports.line(format_args!(
+            "admin: the failed logins of {address:?} could not be cleared"
+        ));
     }
-    ports.line(format_args!(
-        "admin: the failed logins of {address:?} could not be cleared"
-    ));
 }
 
 /// The same for a known device.
@@ -135,26 +126,15 @@ async fn change_devices<P: AdminPorts>(
     ports: &P,
     edit: impl Fn(&mut Devices) -> bool,
 ) -> Option<bool> {
-    for turn in 0..MAX_TRIES {
-        let stored = ports.read(StoreKey::DeviceFailures).await.ok()?;
-        let mut devices = Devices::parse(stored.as_deref());
-        if !edit(&mut devices) {
-            return Some(false);
-        }
-        match ports
-            .swap(
-                StoreKey::DeviceFailures,
-                stored.as_deref(),
-                &devices.bytes(),
-            )
-            .await
-            .ok()?
-        {
-            Swap::Done => return Some(true),
-            Swap::Conflict => step_aside(ports, turn).await,
-        }
-    }
-    None
+    let update = store::update(ports, StoreKey::DeviceFailures, RETRIES, |stored| {
+        let mut devices = Devices::parse(stored);
+        Ok::<_, Infallible>(if edit(&mut devices) {
+            Edit::Replace(devices.bytes(), true)
+        } else {
+            Edit::Keep(false)
+        })
+    });
+    update.await.ok()
 }
 
 fn too_many(wait_ms: u64) -> GatewayError {

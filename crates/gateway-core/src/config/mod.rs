@@ -1,7 +1,7 @@
 //! The configuration: what is stored, and what the proxy makes of it.
 //!
 //! [`model`] is the stored document, [`snapshot`] its form for routing, [`cache`] the copy in instance
-//! memory, [`seal`] the encryption of upstream keys at rest. [`import`] makes a document of one that somebody
+//! memory, which [`service`] keeps up to date, [`seal`] the encryption of upstream keys at rest. [`import`] makes a document of one that somebody
 //! brings, [`startup`] takes one from a variable. [`network`] is how settings name
 //! IP addresses.
 
@@ -13,6 +13,7 @@ pub mod import;
 pub mod model;
 pub mod network;
 pub mod seal;
+pub mod service;
 pub mod snapshot;
 pub mod startup;
 pub mod stored;

@@ -15,18 +15,20 @@ use super::import::{self, Protection, Refused};
 use super::model::Document;
 use super::stored;
 use super::validate::{DocumentDraft, Problems};
-use crate::backoff::step_aside;
-use crate::patience::Patient;
-use crate::ports::{Clock, Log, Random, StoreError, StoreKey, Swap, WriteStore};
+use crate::ports::{Clock, Log, Random, StoreKey, WriteStore};
+use crate::store::{self, BoundedStore, Edit, RetryLimits, UpdateError};
 
 #[cfg(doc)]
 use super::validate;
 
-/// Writers that may come in between before a change is given up.
-const MAX_TRIES: usize = 16;
+/// How long the instance's first request waits for each call of the store.
+const CALL_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long the instance's first request waits for the store here, for each call.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long the change is tried in all.
+const RETRIES: RetryLimits = RetryLimits {
+    attempts: 16,
+    time: Duration::from_secs(15),
+};
 
 /// Applies the text of the variable, if it is not the one that was applied last. What is wrong with it is logged, and
 /// the stored configuration stays in force. Whether that is final: a store that did not answer may do so at the next
@@ -37,7 +39,7 @@ pub async fn apply<P: Clock + Random + Log + WriteStore>(
     text: &str,
     protection: Protection<'_>,
 ) -> bool {
-    let ports = &Patient::new(ports, PATIENCE);
+    let ports = &BoundedStore::new(ports, CALL_TIMEOUT);
     match try_apply(ports, text, protection).await {
         Ok(None) => {}
         Ok(Some(document)) => ports.line(format_args!(
@@ -50,7 +52,7 @@ pub async fn apply<P: Clock + Random + Log + WriteStore>(
             "configuration: the variable `config` was not applied, what is stored stays in force: {reason:?}"
         )),
     }
-    !ports.has_given_up()
+    !ports.has_timed_out()
 }
 
 /// The document that was applied; `None` when this variable was applied before.
@@ -61,38 +63,47 @@ async fn try_apply<P: Clock + Random + Log + WriteStore>(
 ) -> Result<Option<Document>, String> {
     let revision = stored::revision(Some(text.as_bytes()));
     let id = ChangeId::new(ports);
-    let mut failed: Option<StoreError> = None;
+    let is_applied = |stored: Option<&[u8]>| {
+        stored::applied_variable(stored).as_deref() == Some(revision.as_str())
+    };
     let mut draft = None;
-    for turn in 0..MAX_TRIES {
-        let bytes = ports.read(StoreKey::Config).await;
-        let bytes = bytes.map_err(|error| error.to_string())?;
-        if stored::applied_variable(bytes.as_deref()).as_deref() == Some(&revision) {
-            // By this instance, if the store said otherwise of a swap that took place; else by another one.
-            let current = stored::parse(bytes.as_deref()).unwrap_or_default();
-            return Ok(id.landed(&current, turn).map(|_| current));
-        }
-        if let Some(error) = failed {
-            return Err(error.to_string());
-        }
-        let current = stored::parse(bytes.as_deref())?;
-        let draft = match &mut draft {
-            Some(draft) => draft,
-            None => draft.insert(read(ports, text)?),
-        };
-        let mut document = import::resolve(draft, &current, protection, ports)
-            .map_err(|refused| refused.to_string())?;
-        document.applied_variable = Some(revision.clone());
-        identity::assign(&mut document, ports);
-        id.record(&mut document, current.recent_changes, turn);
-        let new = serde_json::to_vec(&document).map_err(|error| error.to_string())?;
-        match ports.swap(StoreKey::Config, bytes.as_deref(), &new).await {
-            Ok(Swap::Done) => return Ok(Some(document)),
-            Ok(Swap::Conflict) => step_aside(ports, turn).await,
-            // It may have taken place all the same: the next read tells.
-            Err(error) => failed = Some(error),
-        }
-    }
-    Err("others kept changing the configuration at the same time".to_owned())
+    let update = store::update_confirmed(
+        ports,
+        StoreKey::Config,
+        RETRIES,
+        |stored, attempt| {
+            if is_applied(stored) {
+                return Ok(Edit::Keep(None));
+            }
+            let current = stored::parse(stored)?;
+            let draft = match &mut draft {
+                Some(draft) => draft,
+                None => draft.insert(read(ports, text)?),
+            };
+            let mut document = import::resolve(draft, &current, protection, ports)
+                .map_err(|refused| refused.to_string())?;
+            document.applied_variable = Some(revision.clone());
+            identity::assign(&mut document, ports);
+            id.record(&mut document, current.recent_changes, attempt);
+            let new = serde_json::to_vec(&document).map_err(|error| error.to_string())?;
+            Ok(Edit::Replace(new, Some(document)))
+        },
+        |stored, attempts| {
+            // A document of another variable, or a damaged one, shows none of them.
+            let current = is_applied(stored).then(|| stored::parse(stored).ok());
+            Ok(current
+                .flatten()
+                .and_then(|current| id.landed(&current, attempts)))
+        },
+    );
+    update
+        .await
+        .map_err(|error: UpdateError<String>| match error {
+            UpdateError::Conflict => {
+                "others kept changing the configuration at the same time".to_owned()
+            }
+            error => error.to_string(),
+        })
 }
 
 fn read(clock: &impl Clock, text: &str) -> Result<DocumentDraft, String> {

@@ -143,20 +143,20 @@ pub struct Cooldown {
 
 impl Cooldown {
     /// The first failure of a subject of which nothing was known.
-    pub fn new(mark: &FailureSample) -> Self {
+    pub fn new(sample: &FailureSample) -> Self {
         let mut cooldown = Self {
-            reason: mark.reason,
+            reason: sample.reason,
             strikes: 0,
             failures: 0,
-            at: mark.at,
+            at: sample.at,
             until: Timestamp(0),
             stated_until: Timestamp(0),
             lease: None,
             holder: 0,
-            status: mark.status,
-            message: mark.message.clone(),
+            status: sample.status,
+            message: sample.message.clone(),
         };
-        cooldown.count(mark);
+        cooldown.count(sample);
         cooldown
     }
 
@@ -184,22 +184,22 @@ impl Cooldown {
 
     /// Takes in a further failure; whether anything changed that others should know. Taking in the same failure
     /// twice is the same as once.
-    pub fn fail(&mut self, mark: &FailureSample) -> bool {
+    pub fn fail(&mut self, sample: &FailureSample) -> bool {
         // What is heard late of an earlier failure begins nothing anew, unless a day would be late.
-        let is_late = mark.at < self.at && !is_of_another_clock(self.at, mark.at);
-        if !is_late && self.is_forgotten(mark.at) {
-            *self = Self::new(mark);
+        let is_late = sample.at < self.at && !is_of_another_clock(self.at, sample.at);
+        if !is_late && self.is_forgotten(sample.at) {
+            *self = Self::new(sample);
             return true;
         }
         if self.strikes == 0 {
-            return self.count(mark);
+            return self.count(sample);
         }
-        let was_probe = mark.began >= self.until;
+        let was_probe = sample.began >= self.until;
         if was_probe {
             self.strikes = self.strikes.saturating_add(1);
             self.lease = None;
         }
-        self.extend(mark, was_probe)
+        self.extend(sample, was_probe)
     }
 
     /// An answer to an attempt that began at `began`. `true`: the subject works, forget all of this. Failures that
@@ -221,34 +221,34 @@ impl Cooldown {
         now.since_ms(quiet_since) > keep_ms || self.at.since_ms(now) > MAX_SKEW_MS
     }
 
-    fn count(&mut self, mark: &FailureSample) -> bool {
-        if self.failures > 0 && mark.at <= self.at {
+    fn count(&mut self, sample: &FailureSample) -> bool {
+        if self.failures > 0 && sample.at <= self.at {
             return false;
         }
         self.failures = self.failures.saturating_add(1);
-        self.at = mark.at;
-        self.reason = mark.reason;
-        if mark.reason != CooldownReason::ServerError || self.failures >= FAILURES_IN_A_ROW {
+        self.at = sample.at;
+        self.reason = sample.reason;
+        if sample.reason != CooldownReason::ServerError || self.failures >= FAILURES_IN_A_ROW {
             self.strikes = 1;
             self.failures = 0;
-            return self.extend(mark, true);
+            return self.extend(sample, true);
         }
-        self.describe(mark);
+        self.describe(sample);
         true
     }
 
     /// Moves the end further away, never nearer.
-    fn extend(&mut self, mark: &FailureSample, is_new_period: bool) -> bool {
-        let period_ms = mark.reason.period_ms(self.strikes);
+    fn extend(&mut self, sample: &FailureSample, is_new_period: bool) -> bool {
+        let period_ms = sample.reason.period_ms(self.strikes);
         // What a key is told is exact. A channel in trouble asks for guesses, which ours bound.
-        let (wait_ms, has_retry_after) = match (mark.reason, mark.wait_ms) {
+        let (wait_ms, has_retry_after) = match (sample.reason, sample.wait_ms) {
             (_, None) => (period_ms, false),
             (CooldownReason::Throttled | CooldownReason::Refused, Some(0)) => (MIN_STATED_MS, true),
             (CooldownReason::Throttled | CooldownReason::Refused, Some(wait_ms)) => (wait_ms, true),
-            (_, Some(wait_ms)) => (wait_ms.clamp(period_ms, mark.reason.cap_ms()), false),
+            (_, Some(wait_ms)) => (wait_ms.clamp(period_ms, sample.reason.cap_ms()), false),
         };
-        let until = mark.end(wait_ms, has_retry_after);
-        self.at = self.at.max(mark.at);
+        let until = sample.end(wait_ms, has_retry_after);
+        self.at = self.at.max(sample.at);
         let extends_stated = has_retry_after && until > self.stated_until;
         // While everything cools, every request extends: a little more is not worth a write each time.
         let extends = until > self.until.plus_ms(period_ms / 8);
@@ -258,15 +258,15 @@ impl Cooldown {
         if has_retry_after {
             self.stated_until = self.stated_until.max(until);
         }
-        self.reason = mark.reason;
+        self.reason = sample.reason;
         self.until = self.until.max(until);
-        self.describe(mark);
+        self.describe(sample);
         true
     }
 
-    fn describe(&mut self, mark: &FailureSample) {
-        self.status = mark.status;
-        self.message.clone_from(&mark.message);
+    fn describe(&mut self, sample: &FailureSample) {
+        self.status = sample.status;
+        self.message.clone_from(&sample.message);
     }
 }
 

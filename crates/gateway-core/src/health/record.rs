@@ -34,16 +34,16 @@ pub enum HealthEvent {
     /// An attempt failed.
     Failed {
         /// Whom it was about.
-        who: Target,
+        target: Target,
         /// By whom it failed.
         failure: Failure,
         /// How and when.
-        mark: FailureSample,
+        sample: FailureSample,
     },
     /// An attempt was answered, or refused for the request's own fault.
     Answered {
         /// Whom it was about.
-        who: Target,
+        target: Target,
         /// When the attempt began.
         began: Timestamp,
         /// Whether the answer was seen to its end.
@@ -52,7 +52,7 @@ pub enum HealthEvent {
     /// A request tries out those of the three that are half-open.
     Probing {
         /// Whom it tries.
-        who: Target,
+        target: Target,
         /// When it began.
         at: Timestamp,
         /// When it counts as lost.
@@ -63,7 +63,7 @@ pub enum HealthEvent {
     /// The request that tried out found nothing out.
     Released {
         /// Whom it tried.
-        who: Target,
+        target: Target,
         /// Which request it was.
         holder: u64,
     },
@@ -98,11 +98,11 @@ pub struct Health {
 
 impl HealthEvent {
     /// What a failed attempt that began at `began` and ended at `at` says.
-    pub fn failed(who: Target, failed: &FailedAttempt, began: Timestamp, at: Timestamp) -> Self {
+    pub fn failed(target: Target, failed: &FailedAttempt, began: Timestamp, at: Timestamp) -> Self {
         let (reason, wait_ms) = match failed.failure {
             Failure::RequestRefused => {
                 return Self::Answered {
-                    who,
+                    target,
                     began,
                     whole: true,
                 };
@@ -116,7 +116,7 @@ impl HealthEvent {
                 (CooldownReason::ModelUnknown, None)
             }
         };
-        let mark = FailureSample {
+        let sample = FailureSample {
             reason,
             began,
             at,
@@ -130,9 +130,9 @@ impl HealthEvent {
                 .collect(),
         };
         Self::Failed {
-            who,
+            target,
             failure: failed.failure,
-            mark,
+            sample,
         }
     }
 }
@@ -143,11 +143,11 @@ impl ChannelHealth {
     }
 
     /// All that is known of it, each.
-    fn cooldowns(&mut self, who: &Target) -> [Option<&mut Cooldown>; 3] {
+    fn cooldowns(&mut self, target: &Target) -> [Option<&mut Cooldown>; 3] {
         [
             self.channel.as_mut(),
-            self.keys.get_mut(&who.key),
-            self.models.get_mut(&who.model),
+            self.keys.get_mut(&target.key),
+            self.models.get_mut(&target.model),
         ]
     }
 
@@ -162,7 +162,7 @@ impl ChannelHealth {
     /// An answer cures what it shows to work.
     fn cure(
         &mut self,
-        who: &Target,
+        target: &Target,
         began: Timestamp,
         whole: bool,
         (key, model): (bool, bool),
@@ -173,45 +173,45 @@ impl ChannelHealth {
             self.channel = None;
             changed = true;
         }
-        if key && self.keys.get(&who.key).is_some_and(is_cured) {
-            self.keys.remove(&who.key);
+        if key && self.keys.get(&target.key).is_some_and(is_cured) {
+            self.keys.remove(&target.key);
             changed = true;
         }
-        if model && self.models.get(&who.model).is_some_and(is_cured) {
-            self.models.remove(&who.model);
+        if model && self.models.get(&target.model).is_some_and(is_cured) {
+            self.models.remove(&target.model);
             changed = true;
         }
         changed
     }
 
-    fn fail(&mut self, who: &Target, failure: Failure, mark: &FailureSample) -> bool {
+    fn fail(&mut self, target: &Target, failure: Failure, sample: &FailureSample) -> bool {
         match failure {
             Failure::Unreachable(_) | Failure::ServerError => match &mut self.channel {
-                Some(known) => known.fail(mark),
+                Some(known) => known.fail(sample),
                 unknown @ None => {
-                    *unknown = Some(Cooldown::new(mark));
+                    *unknown = Some(Cooldown::new(sample));
                     true
                 }
             },
             // Whoever refuses a key or a model is there: what is said of the channel is out of date.
             Failure::Throttled | Failure::KeyRefused => {
-                let cured = self.cure(who, mark.began, true, (false, false));
-                cured | fail_one(&mut self.keys, &who.key, mark)
+                let cured = self.cure(target, sample.began, true, (false, false));
+                cured | fail_one(&mut self.keys, &target.key, sample)
             }
             // Most servers look for the route before they look at the key.
             Failure::OperationUnsupported => {
-                let cured = self.cure(who, mark.began, true, (false, false));
-                cured | self.fail_model(&who.model, mark)
+                let cured = self.cure(target, sample.began, true, (false, false));
+                cured | self.fail_model(&target.model, sample)
             }
             Failure::ModelUnknown => {
-                let cured = self.cure(who, mark.began, true, (true, false));
-                cured | self.fail_model(&who.model, mark)
+                let cured = self.cure(target, sample.began, true, (true, false));
+                cured | self.fail_model(&target.model, sample)
             }
-            Failure::RequestRefused => self.cure(who, mark.began, true, (true, true)),
+            Failure::RequestRefused => self.cure(target, sample.began, true, (true, true)),
         }
     }
 
-    fn fail_model(&mut self, model: &str, mark: &FailureSample) -> bool {
+    fn fail_model(&mut self, model: &str, sample: &FailureSample) -> bool {
         if model.len() > MAX_MODEL_BYTES {
             return false;
         }
@@ -220,22 +220,22 @@ impl ChannelHealth {
             let over = self
                 .models
                 .iter()
-                .find(|(_, cooldown)| !matches!(cooldown.phase(mark.at), Phase::Cooling { .. }))
+                .find(|(_, cooldown)| !matches!(cooldown.phase(sample.at), Phase::Cooling { .. }))
                 .map(|(name, _)| name.clone());
             match over {
                 Some(name) => self.models.remove(&name),
                 None => return false,
             };
         }
-        fail_one(&mut self.models, model, mark)
+        fail_one(&mut self.models, model, sample)
     }
 }
 
-fn fail_one(known: &mut BTreeMap<String, Cooldown>, name: &str, mark: &FailureSample) -> bool {
+fn fail_one(known: &mut BTreeMap<String, Cooldown>, name: &str, sample: &FailureSample) -> bool {
     if let Some(cooldown) = known.get_mut(name) {
-        return cooldown.fail(mark);
+        return cooldown.fail(sample);
     }
-    known.insert(name.to_owned(), Cooldown::new(mark));
+    known.insert(name.to_owned(), Cooldown::new(sample));
     true
 }
 
@@ -268,14 +268,14 @@ impl Health {
             .fold(Phase::Ready, worse)
     }
 
-    /// Whether the request `holder` is the one that tries out what is half-open of `who`.
-    pub fn is_probed_by(&self, who: &Target, holder: u64) -> bool {
-        let known = self.channels.get(&who.channel);
+    /// Whether the request `holder` is the one that tries out what is half-open of `target`.
+    pub fn is_probed_by(&self, target: &Target, holder: u64) -> bool {
+        let known = self.channels.get(&target.channel);
         let three = known.map(|known| {
             [
                 known.channel.as_ref(),
-                known.keys.get(&who.key),
-                known.models.get(&who.model),
+                known.keys.get(&target.key),
+                known.models.get(&target.model),
             ]
         });
         three
@@ -288,21 +288,29 @@ impl Health {
     /// Takes an event in; whether anything changed. Taking in the same event twice is the same as once.
     pub fn apply(&mut self, event: &HealthEvent) -> bool {
         let changed = match event {
-            HealthEvent::Failed { who, failure, mark } => self
+            HealthEvent::Failed {
+                target,
+                failure,
+                sample,
+            } => self
                 .channels
-                .entry(who.channel.clone())
+                .entry(target.channel.clone())
                 .or_default()
-                .fail(who, *failure, mark),
-            HealthEvent::Answered { who, began, whole } => self
+                .fail(target, *failure, sample),
+            HealthEvent::Answered {
+                target,
+                began,
+                whole,
+            } => self
                 .channels
-                .get_mut(&who.channel)
-                .is_some_and(|known| known.cure(who, *began, *whole, (true, true))),
+                .get_mut(&target.channel)
+                .is_some_and(|known| known.cure(target, *began, *whole, (true, true))),
             HealthEvent::Probing {
-                who,
+                target,
                 at,
                 until,
                 holder,
-            } => self.each(who, |cooldown| {
+            } => self.each(target, |cooldown| {
                 let is_free = cooldown.phase(*at) == Phase::HalfOpen;
                 if is_free {
                     cooldown.lease = Some(*until);
@@ -310,7 +318,7 @@ impl Health {
                 }
                 is_free
             }),
-            HealthEvent::Released { who, holder } => self.each(who, |cooldown| {
+            HealthEvent::Released { target, holder } => self.each(target, |cooldown| {
                 let is_mine = cooldown.lease.is_some() && cooldown.holder == *holder;
                 if is_mine {
                     cooldown.lease = None;
@@ -331,12 +339,12 @@ impl Health {
         });
     }
 
-    fn each(&mut self, who: &Target, mut change: impl FnMut(&mut Cooldown) -> bool) -> bool {
-        let Some(known) = self.channels.get_mut(&who.channel) else {
+    fn each(&mut self, target: &Target, mut change: impl FnMut(&mut Cooldown) -> bool) -> bool {
+        let Some(known) = self.channels.get_mut(&target.channel) else {
             return false;
         };
         known
-            .cooldowns(who)
+            .cooldowns(target)
             .into_iter()
             .flatten()
             .fold(false, |changed, cooldown| change(cooldown) | changed)

@@ -13,12 +13,12 @@ use http::{HeaderMap, StatusCode};
 use super::context::RequestContext;
 use super::entry::AttemptIndex;
 use super::headers;
-use super::health::Probe;
 use crate::attempt::plan::Candidate;
 use crate::config::snapshot::{Channel, Key};
 use crate::dialect::Translation;
 use crate::error::ErrorBody;
 use crate::health::record::{HealthEvent, Target};
+use crate::health::service::Probe;
 use crate::memory::Memory;
 use crate::ports::{ProxyPorts, SendError, SendErrorKind, Timeouts};
 use crate::units::Timestamp;
@@ -112,16 +112,16 @@ impl<'a, P: ProxyPorts> Attempt<'a, P> {
     /// The upstream has answered; `whole`: and nothing of the answer can break any more.
     pub fn answered(&self, whole: bool) {
         let probe = self.probe.take();
-        let gateway = &self.context.gateway;
-        if probe.is_none() && !gateway.knows_of(self.channel) {
+        let health = &self.context.gateway.health;
+        if probe.is_none() && !health.has_failures(&self.channel.id) {
             return;
         }
         let event = HealthEvent::Answered {
-            who: self.target(),
+            target: self.target(),
             began: self.began,
             whole,
         };
-        gateway.settle(event, probe);
+        health.settle(event, probe);
     }
 
     /// The attempt has failed: what that says is for all requests.
@@ -134,7 +134,7 @@ impl<'a, P: ProxyPorts> Attempt<'a, P> {
         let probe = self.probe.take();
         let now = self.ports().now();
         let event = HealthEvent::failed(self.target(), failed, self.began, now);
-        self.context.gateway.settle(event, probe);
+        self.context.gateway.health.settle(event, probe);
     }
 
     /// Whether a failure says nothing of the upstream, so that no other request may suffer from it.

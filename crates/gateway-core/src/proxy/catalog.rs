@@ -6,16 +6,17 @@ mod shared;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashMap};
+use std::convert::Infallible;
 use std::rc::Rc;
 use std::time::Duration;
 
 use http::HeaderValue;
 
 use super::Gateway;
-use crate::backoff::step_aside;
 use crate::config::snapshot::{Channel, Snapshot};
-use crate::patience::{Patient, store_call, timeout};
-use crate::ports::{ProxyPorts, ReadStore as _, StoreError, StoreKey, Swap, WriteStore as _};
+use crate::ports::{ProxyPorts, StoreKey};
+use crate::store::{self, Edit, RetryLimits, UpdateError, bounded_call};
+use crate::timeout::timeout;
 use crate::units::{MIB, Timestamp};
 use crate::upstream::call::{CallBounds, Caller};
 use crate::upstream::model_list;
@@ -39,10 +40,11 @@ const MAX_CHANNELS: usize = 50;
 const SHARED_AFTER_MS: u64 = 2_000;
 /// What a request waits for the shared lists.
 const MAX_READ: Duration = Duration::from_millis(300);
-/// What a task waits for each call of the store.
-const MAX_WRITE: Duration = Duration::from_secs(5);
-/// Other writers that may come in between.
-const MAX_TRIES: usize = 8;
+/// How long a task tries to share a list.
+const SHARE_RETRIES: RetryLimits = RetryLimits {
+    attempts: 8,
+    time: Duration::from_secs(10),
+};
 
 /// The lists, by the channels' ids.
 #[derive(Debug, Default)]
@@ -172,26 +174,21 @@ impl<P: ProxyPorts> Gateway<P> {
             return SharedLists::default();
         }
         self.catalog.read.set(Some(now));
-        let read = store_call(&self.ports, MAX_READ, self.ports.read(StoreKey::ModelLists)).await;
+        let read = bounded_call(&self.ports, MAX_READ, self.ports.read(StoreKey::ModelLists)).await;
         SharedLists::parse(read.ok().flatten().as_deref())
     }
 
-    async fn share_list(&self, channel: &str, list: &SharedList) -> Result<(), StoreError> {
-        let store = Patient::new(&self.ports, MAX_WRITE);
-        for turn in 0..MAX_TRIES {
-            let stored = store.read(StoreKey::ModelLists).await?;
-            let mut lists = SharedLists::parse(stored.as_deref());
+    async fn share_list(
+        &self,
+        channel: &str,
+        list: &SharedList,
+    ) -> Result<(), UpdateError<Infallible>> {
+        store::update(&self.ports, StoreKey::ModelLists, SHARE_RETRIES, |stored| {
+            let mut lists = SharedLists::parse(stored);
             lists.put(channel, list.clone());
-            let bytes = lists.into_bytes();
-            match store
-                .swap(StoreKey::ModelLists, stored.as_deref(), &bytes)
-                .await?
-            {
-                Swap::Done => return Ok(()),
-                Swap::Conflict => step_aside(&self.ports, turn).await,
-            }
-        }
-        Err(StoreError("others write all the time".to_owned()))
+            Ok(Edit::Replace(lists.into_bytes(), ()))
+        })
+        .await
     }
 
     /// The models that the upstream lists, read with any of the channel's keys: another one next time, should this one be

@@ -216,7 +216,8 @@ async fn next<'a, P: ProxyPorts>(
                 Phase::Ready,
                 |(channel, key)| {
                     let model = channel.upstream_model(&context.model);
-                    gateway.phase(channel, key, context.operation, model, now)
+                    let model = || context.operation.health_name(model);
+                    gateway.health.phase(&channel.id, &key.id, model, now)
                 },
             )
         };
@@ -239,7 +240,9 @@ async fn next<'a, P: ProxyPorts>(
             probe: Cell::default(),
         };
         if next.is_probe {
-            let Some(probe) = gateway.probe(channel, attempt.target(), now).await else {
+            let timeout = channel.timeouts.connect + channel.timeouts.first_byte;
+            let probe = gateway.health.probe(attempt.target(), timeout, now).await;
+            let Some(probe) = probe else {
                 plan.postpone(next.candidate);
                 continue;
             };

@@ -66,10 +66,10 @@ impl<P: ProxyPorts> InFlightAnswer<P> {
     /// The client has all of it, which says that channel, key and model work.
     pub fn complete(&self) {
         self.close(End::Complete);
-        let gateway = &self.context.gateway;
-        if gateway.knows_of(&self.channel) {
-            gateway.learn(HealthEvent::Answered {
-                who: attempt::target(&self.context, &self.channel, &self.key, &self.model),
+        let health = &self.context.gateway.health;
+        if health.has_failures(&self.channel.id) {
+            health.record(HealthEvent::Answered {
+                target: attempt::target(&self.context, &self.channel, &self.key, &self.model),
                 began: self.began,
                 whole: true,
             });
@@ -102,7 +102,7 @@ impl<P: ProxyPorts> InFlightAnswer<P> {
         };
         let target = attempt::target(&self.context, &self.channel, &self.key, &self.model);
         let event = HealthEvent::failed(target, &failed, self.began, ports.now());
-        self.context.gateway.learn(event);
+        self.context.gateway.health.record(event);
         message
     }
 }

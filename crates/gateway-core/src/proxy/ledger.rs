@@ -12,11 +12,11 @@ use crate::config::model::Settings;
 use crate::database;
 use crate::ledger::batch::{self, Batch};
 use crate::ledger::record::RequestRecord;
-use crate::patience::Patient;
 use crate::ports::{
     ProxyPorts, ReadStore as _, SqlTarget, StoreKey as StoreRecord, Swap, WriteStore as _,
 };
 use crate::sql::{SqlError, SqlErrorKind};
+use crate::store::BoundedStore;
 use crate::units::Timestamp;
 
 /// From one write of an instance to the next: a record is in the database within a second of its response.
@@ -207,7 +207,7 @@ impl<P: ProxyPorts> Gateway<P> {
         self.ports.line(format_args!(
             "{dropped} records of requests are lost: the database did not take them"
         ));
-        let store = Patient::new(&self.ports, PATIENCE);
+        let store = BoundedStore::new(&self.ports, PATIENCE);
         for _ in 0..COUNT_TRIES {
             let Ok(known) = store.read(StoreRecord::DroppedRecords).await else {
                 break;

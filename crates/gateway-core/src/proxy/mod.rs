@@ -9,14 +9,12 @@ mod authenticate;
 mod body;
 mod candidates;
 mod catalog;
-mod configuration;
 mod context;
 mod convert;
 mod cors;
 mod entry;
 mod forward;
 mod headers;
-mod health;
 mod in_flight;
 mod ledger;
 mod loops;
@@ -39,10 +37,11 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request};
 use http_body::Body;
 
-use crate::config::cache::Cache;
 use crate::config::seal::MasterKey;
+use crate::config::service::ConfigService;
 use crate::config::snapshot::Snapshot;
 use crate::error::{ErrorCode, GatewayError};
+use crate::health::service::HealthService;
 use crate::ids;
 use crate::memory::{self, Memory};
 use crate::ports::ProxyPorts;
@@ -52,13 +51,12 @@ use context::{ClientRequest, noted};
 use entry::Entry;
 use routes::{Route, RouteMatch};
 
-/// The gateway as one instance has it: its ports and its copy of the configuration.
+/// The gateway of one instance: its services and their ports.
 #[derive(Debug)]
 pub struct Gateway<P> {
     ports: P,
-    master_key: Result<Option<MasterKey>, String>,
-    cache: Cache,
-    known: health::HealthCache,
+    config: Rc<ConfigService<P>>,
+    health: Rc<HealthService<P>>,
     ledger: ledger::Ledger,
     admissions: admit::Admissions,
     catalog: catalog::Catalog,
@@ -70,10 +68,9 @@ impl<P: ProxyPorts> Gateway<P> {
     /// makes every `/v1` call fail with that reason instead of calling upstreams without their keys.
     pub fn new(ports: P, master_key: Result<Option<MasterKey>, String>) -> Self {
         Self {
+            config: ConfigService::new(ports.clone(), master_key),
+            health: HealthService::new(ports.clone()),
             ports,
-            master_key,
-            cache: Cache::default(),
-            known: health::HealthCache::default(),
             ledger: ledger::Ledger::default(),
             admissions: admit::Admissions::default(),
             catalog: catalog::Catalog::default(),
@@ -91,6 +88,13 @@ impl<P: ProxyPorts> Gateway<P> {
     /// The memory that bodies take.
     pub const fn memory(&self) -> &Arc<Memory> {
         &self.memory
+    }
+
+    /// The configuration in force. Whenever the store is read for it, the health record is read as well.
+    async fn configuration(&self) -> Result<Rc<Snapshot>, GatewayError> {
+        let health = Rc::clone(&self.health);
+        let check = || async move { health.check().await };
+        self.config.current(check).await
     }
 }
 
@@ -252,7 +256,7 @@ where
     let headers = &request.head.headers;
     let body = body::read(&gateway.ports, &gateway.memory, headers, body, limit).await?;
     // 7. Know what other instances have learned about upstreams.
-    gateway.refresh().await;
+    gateway.health.refresh().await;
     // 8. Find the model in the body, and try candidates until one answers.
     forward::run(gateway, snapshot, request, body).await
 }

@@ -11,8 +11,8 @@ use http_body_util::BodyExt as _;
 
 use super::decoded::Decoded;
 use crate::body_buffer::{BodyBuffer, TooLong};
-use crate::patience::timeout;
 use crate::ports::{Clock, SendError, SendErrorKind, Upstream};
+use crate::timeout::timeout;
 use crate::units::Timestamp;
 
 /// An upstream's body without compression.

@@ -4,7 +4,7 @@ use super::*;
 
 const START: u64 = 1_000_000;
 
-fn mark(reason: CooldownReason, began: u64, at: u64, wait_ms: Option<u64>) -> FailureSample {
+fn sample(reason: CooldownReason, began: u64, at: u64, wait_ms: Option<u64>) -> FailureSample {
     FailureSample {
         reason,
         began: Timestamp(began),
@@ -16,7 +16,7 @@ fn mark(reason: CooldownReason, began: u64, at: u64, wait_ms: Option<u64>) -> Fa
 }
 
 fn at(reason: CooldownReason, at: u64) -> FailureSample {
-    mark(reason, at - 10, at, None)
+    sample(reason, at - 10, at, None)
 }
 
 fn cooling(until: u64, has_retry_after: bool) -> Phase {
@@ -28,7 +28,12 @@ fn cooling(until: u64, has_retry_after: bool) -> Phase {
 
 #[test]
 fn a_stated_wait_is_kept_to_the_millisecond() {
-    let cooldown = Cooldown::new(&mark(CooldownReason::Throttled, START, START, Some(1_234)));
+    let cooldown = Cooldown::new(&sample(
+        CooldownReason::Throttled,
+        START,
+        START,
+        Some(1_234),
+    ));
     assert_eq!(
         cooldown.phase(Timestamp(START + 1_233)),
         cooling(START + 1_234, true)
@@ -55,7 +60,7 @@ fn cooldowns_grow_with_failed_probes_up_to_the_cap() {
             periods.push(until.0 - now);
             now = until.0 + 5;
             assert_eq!(cooldown.phase(Timestamp(now)), Phase::HalfOpen);
-            assert!(cooldown.fail(&mark(reason, now, now, None)));
+            assert!(cooldown.fail(&sample(reason, now, now, None)));
         }
         assert_eq!(periods[0], reason.first_ms());
         assert_eq!(periods[1], (2 * reason.first_ms()).min(reason.cap_ms()));
@@ -81,8 +86,13 @@ fn failures_during_a_cooldown_extend_it_but_do_not_make_it_grow() {
 
 #[test]
 fn a_later_signal_extends_and_never_shortens() {
-    let mut cooldown = Cooldown::new(&mark(CooldownReason::Throttled, START, START, Some(60_000)));
-    assert!(!cooldown.fail(&mark(
+    let mut cooldown = Cooldown::new(&sample(
+        CooldownReason::Throttled,
+        START,
+        START,
+        Some(60_000),
+    ));
+    assert!(!cooldown.fail(&sample(
         CooldownReason::Throttled,
         START,
         START + 1,
@@ -93,7 +103,7 @@ fn a_later_signal_extends_and_never_shortens() {
         cooldown.phase(Timestamp(START + 2)),
         cooling(START + 60_000, true)
     );
-    assert!(cooldown.fail(&mark(
+    assert!(cooldown.fail(&sample(
         CooldownReason::Throttled,
         START,
         START + 10_000,
@@ -104,8 +114,8 @@ fn a_later_signal_extends_and_never_shortens() {
         cooling(START + 70_000, true)
     );
     // Beyond what the upstream asked for, it is our own caution.
-    let mut cooldown = Cooldown::new(&mark(CooldownReason::Throttled, START, START, Some(100)));
-    cooldown.fail(&mark(CooldownReason::Throttled, START, START + 50, None));
+    let mut cooldown = Cooldown::new(&sample(CooldownReason::Throttled, START, START, Some(100)));
+    cooldown.fail(&sample(CooldownReason::Throttled, START, START + 50, None));
     assert_eq!(
         cooldown.phase(Timestamp(START + 99)),
         cooling(START + 5_050, true)
@@ -160,7 +170,12 @@ fn a_lease_keeps_others_away_and_runs_out() {
         cooling(end + 700, false)
     );
     assert_eq!(cooldown.phase(Timestamp(end + 700)), Phase::HalfOpen);
-    assert!(cooldown.fail(&mark(CooldownReason::Unreachable, end + 1, end + 50, None)));
+    assert!(cooldown.fail(&sample(
+        CooldownReason::Unreachable,
+        end + 1,
+        end + 50,
+        None
+    )));
     assert_eq!(cooldown.lease, None);
     assert_eq!(
         cooldown.phase(Timestamp(end + 50)),
@@ -172,7 +187,7 @@ fn a_lease_keeps_others_away_and_runs_out() {
 fn what_nobody_asked_for_begins_anew() {
     let mut cooldown = Cooldown::new(&at(CooldownReason::Unreachable, START));
     let end = START + 5_000;
-    cooldown.fail(&mark(CooldownReason::Unreachable, end, end, None));
+    cooldown.fail(&sample(CooldownReason::Unreachable, end, end, None));
     assert_eq!(cooldown.strikes, 2);
     let later = end + 10_000 + CooldownReason::Unreachable.cap_ms() + 1;
     assert!(cooldown.is_forgotten(Timestamp(later)));
@@ -182,7 +197,7 @@ fn what_nobody_asked_for_begins_anew() {
 
 #[test]
 fn a_channels_own_wait_is_bounded_by_ours() {
-    let cooldown = Cooldown::new(&mark(
+    let cooldown = Cooldown::new(&sample(
         CooldownReason::Unreachable,
         START,
         START,
@@ -199,7 +214,8 @@ fn the_longest_wait_that_is_believed_is_kept_to_its_end() {
     for wait_ms in [retry_after::MAX_MS - 1, retry_after::MAX_MS] {
         // Not on a whole second, so that the end is rounded up.
         let now = START + 123;
-        let mut cooldown = Cooldown::new(&mark(CooldownReason::Throttled, now, now, Some(wait_ms)));
+        let mut cooldown =
+            Cooldown::new(&sample(CooldownReason::Throttled, now, now, Some(wait_ms)));
         let end = (now + wait_ms).next_multiple_of(1_000);
         // An instance whose clock is behind sees the end even further away.
         for at in [now - 30_000, now, now + 1, end - 1] {
@@ -211,7 +227,7 @@ fn the_longest_wait_that_is_believed_is_kept_to_its_end() {
         }
         assert_eq!(cooldown.phase(Timestamp(end)), Phase::HalfOpen);
         // The only key is asked all the same, and says it again.
-        assert!(!cooldown.fail(&mark(
+        assert!(!cooldown.fail(&sample(
             CooldownReason::Throttled,
             now + 5,
             now + 10,

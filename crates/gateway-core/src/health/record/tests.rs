@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 const T: u64 = 1_000_000;
 
-fn who(channel: &str, key: &str, model: &str) -> Target {
+fn target(channel: &str, key: &str, model: &str) -> Target {
     Target {
         channel: channel.to_owned(),
         key: key.to_owned(),
@@ -15,7 +15,7 @@ fn who(channel: &str, key: &str, model: &str) -> Target {
     }
 }
 
-fn failed(who: Target, failure: Failure, at: u64, wait_ms: Option<u64>) -> HealthEvent {
+fn failed(target: Target, failure: Failure, at: u64, wait_ms: Option<u64>) -> HealthEvent {
     let attempt = FailedAttempt {
         channel: String::new(),
         key: String::new(),
@@ -30,7 +30,7 @@ fn failed(who: Target, failure: Failure, at: u64, wait_ms: Option<u64>) -> Healt
         retry_after_ms: wait_ms,
         headers: Box::default(),
     };
-    HealthEvent::failed(who, &attempt, Timestamp(at - 5), Timestamp(at))
+    HealthEvent::failed(target, &attempt, Timestamp(at - 5), Timestamp(at))
 }
 
 fn phase(health: &Health, (channel, key, model): (&str, &str, &str), at: u64) -> Phase {
@@ -53,7 +53,7 @@ fn each_failure_concerns_its_own_subject() {
     ];
     for (failure, other_key, other_model) in rows {
         let mut health = Health::default();
-        assert!(health.apply(&failed(who("c", "k", "m"), failure, T, None)));
+        assert!(health.apply(&failed(target("c", "k", "m"), failure, T, None)));
         assert!(cools(&health, ("c", "k", "m"), T), "{failure:?}");
         assert_eq!(cools(&health, ("c", "l", "m"), T), other_key, "{failure:?}");
         assert_eq!(
@@ -65,7 +65,7 @@ fn each_failure_concerns_its_own_subject() {
     }
     let mut health = Health::default();
     assert!(!health.apply(&failed(
-        who("c", "k", "m"),
+        target("c", "k", "m"),
         Failure::RequestRefused,
         T,
         None
@@ -81,10 +81,10 @@ fn an_answer_cures_channel_key_and_model_at_once() {
         Failure::Throttled,
         Failure::ModelUnknown,
     ] {
-        health.apply(&failed(who("c", "k", "m"), failure, T, None));
+        health.apply(&failed(target("c", "k", "m"), failure, T, None));
     }
     let answered = |began| HealthEvent::Answered {
-        who: who("c", "k", "m"),
+        target: target("c", "k", "m"),
         began: Timestamp(began),
         whole: false,
     };
@@ -100,13 +100,13 @@ fn an_answer_cures_channel_key_and_model_at_once() {
 fn a_refused_key_shows_that_the_channel_is_there() {
     let mut health = Health::default();
     health.apply(&failed(
-        who("c", "k", "m"),
+        target("c", "k", "m"),
         Failure::Unreachable(SendErrorKind::Dns),
         T,
         None,
     ));
     health.apply(&failed(
-        who("c", "l", "m"),
+        target("c", "l", "m"),
         Failure::Throttled,
         T + 10,
         None,
@@ -120,13 +120,13 @@ fn the_latest_end_counts_and_a_stated_wait_stays_one() {
     let mut health = Health::default();
     let of = ("c", "k", "m");
     health.apply(&failed(
-        who("c", "k", "m"),
+        target("c", "k", "m"),
         Failure::Throttled,
         T,
         Some(2_000),
     ));
     health.apply(&failed(
-        who("c", "k", "m"),
+        target("c", "k", "m"),
         Failure::Unreachable(SendErrorKind::Reset),
         T,
         None,
@@ -142,11 +142,11 @@ fn the_latest_end_counts_and_a_stated_wait_stays_one() {
 #[test]
 fn one_probe_at_a_time_and_it_can_be_given_back() {
     let mut health = Health::default();
-    let me = who("c", "k", "m");
+    let me = target("c", "k", "m");
     health.apply(&failed(me.clone(), Failure::Throttled, T, Some(1_000)));
     let now = T + 1_000;
     let probing = |holder| HealthEvent::Probing {
-        who: me.clone(),
+        target: me.clone(),
         at: Timestamp(now),
         until: Timestamp(now + 300),
         holder,
@@ -155,7 +155,7 @@ fn one_probe_at_a_time_and_it_can_be_given_back() {
     assert!(cools(&health, ("c", "k", "m"), now));
     assert!(!health.apply(&probing(4)), "taken");
     let released = |holder| HealthEvent::Released {
-        who: me.clone(),
+        target: me.clone(),
         holder,
     };
     assert!(!health.apply(&released(4)), "another's lease");
@@ -169,7 +169,7 @@ fn clients_cannot_fill_it_with_models() {
     for number in 0..1_000 {
         let model = format!("model-{number}");
         health.apply(&failed(
-            who("c", "k", &model),
+            target("c", "k", &model),
             Failure::ModelUnknown,
             T + number,
             None,
@@ -177,7 +177,7 @@ fn clients_cannot_fill_it_with_models() {
     }
     let long = "x".repeat(10_000);
     health.apply(&failed(
-        who("c", "k", &long),
+        target("c", "k", &long),
         Failure::ModelUnknown,
         T,
         None,
@@ -197,8 +197,8 @@ fn clients_cannot_fill_it_with_models() {
 #[test]
 fn what_is_old_is_forgotten_and_a_channel_on_demand() {
     let mut health = Health::default();
-    health.apply(&failed(who("c", "k", "m"), Failure::Throttled, T, None));
-    health.apply(&failed(who("d", "k", "m"), Failure::Throttled, T, None));
+    health.apply(&failed(target("c", "k", "m"), Failure::Throttled, T, None));
+    health.apply(&failed(target("d", "k", "m"), Failure::Throttled, T, None));
     health.forget(Timestamp(T + 5_000));
     assert!(health.channel("c").is_some());
     assert!(health.apply(&HealthEvent::Forgotten {
@@ -219,35 +219,35 @@ fn any_event() -> impl Strategy<Value = HealthEvent> {
         Just(Failure::OperationUnsupported),
         Just(Failure::RequestRefused),
     ];
-    let who = (0..2_u8, 0..2_u8, 0..2_u8).prop_map(|(channel, key, model)| {
-        who(
+    let target = (0..2_u8, 0..2_u8, 0..2_u8).prop_map(|(channel, key, model)| {
+        target(
             &format!("c{channel}"),
             &format!("k{key}"),
             &format!("m{model}"),
         )
     });
     (
-        who,
+        target,
         failure,
         0..4_u8,
         0..200_000_u64,
         proptest::option::of(0..90_000_u64),
     )
-        .prop_map(|(who, failure, kind, offset, wait_ms)| {
+        .prop_map(|(target, failure, kind, offset, wait_ms)| {
             let at = Timestamp(T + offset);
             match kind {
                 0 => HealthEvent::Answered {
-                    who,
+                    target,
                     began: at,
                     whole: true,
                 },
                 1 => HealthEvent::Probing {
-                    who,
+                    target,
                     at,
                     until: at.plus_ms(30_000),
                     holder: offset,
                 },
-                _ => failed(who, failure, at.0, wait_ms),
+                _ => failed(target, failure, at.0, wait_ms),
             }
         })
 }
@@ -267,15 +267,15 @@ proptest! {
     #[test]
     fn a_stated_wait_is_never_shortened_by_failures(events in proptest::collection::vec(any_event(), 0..40), wait_ms in 1..86_400_000_u64) {
         let mut health = Health::default();
-        health.apply(&failed(who("c0", "k0", "m0"), Failure::Throttled, T, Some(wait_ms)));
-        let earlier = |event: &&HealthEvent| matches!(event, HealthEvent::Failed { mark, .. } if mark.at.0 <= T + wait_ms);
+        health.apply(&failed(target("c0", "k0", "m0"), Failure::Throttled, T, Some(wait_ms)));
+        let earlier = |event: &&HealthEvent| matches!(event, HealthEvent::Failed { sample, .. } if sample.at.0 <= T + wait_ms);
         for event in events.iter().filter(earlier) {
             health.apply(event);
         }
         let is_cooling = cools(&health, ("c0", "k0", "m0"), T + wait_ms - 1);
         // Another reading of the key by a later answer of the same channel is a failure too, never a cure of the key;
         // only an unknown model shows that a key is accepted.
-        let key_was_accepted = events.iter().any(|event| matches!(event, HealthEvent::Failed { who, failure: Failure::ModelUnknown, .. } if who.key == "k0" && who.channel == "c0"));
+        let key_was_accepted = events.iter().any(|event| matches!(event, HealthEvent::Failed { target, failure: Failure::ModelUnknown, .. } if target.key == "k0" && target.channel == "c0"));
         prop_assert!(is_cooling || key_was_accepted);
     }
 

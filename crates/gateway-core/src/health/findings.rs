@@ -1,28 +1,28 @@
-//! What is known of a channel, a key or a model in the words of the API: how it is, until when, and why. Owns the
-//! words; what is known and what it means for requests is `attempt`'s.
+//! A cooldown as operators see it: the state of a channel, a key or a model, until when, and why. Owns the terms; what
+//! they mean for requests is [`super::cooldown`]'s. Pure.
 
 use serde::Serialize;
 
-use crate::health::cooldown::{Cooldown, CooldownReason, Phase};
-use crate::health::record::ChannelHealth;
+use super::cooldown::{Cooldown, CooldownReason, Phase};
+use super::record::ChannelHealth;
 use crate::time_text;
 use crate::units::Timestamp;
 
-/// How something is, as far as requests are concerned.
+/// Whether requests call something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FindingState {
     /// Nothing speaks against it.
     Ready,
-    /// Its time is over: the next request tries it out, all others wait for what that finds.
+    /// The cooldown is over: the next request probes, all others wait for its result.
     Probing,
-    /// Left alone while there are others.
+    /// Not called while there are other candidates.
     Cooling,
-    /// A key that the upstream refuses; left alone likewise.
+    /// A key that the upstream rejects; not called either.
     Rejected,
 }
 
-/// Whom a finding is about.
+/// What a finding is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum About {
@@ -34,20 +34,20 @@ pub enum About {
     Model,
 }
 
-/// How something is, until when, and why.
+/// The state of a channel, a key or a model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// How it is.
+    /// Whether it is called.
     pub state: FindingState,
-    /// Until when it is left alone.
+    /// When the cooldown ends.
     pub until: Option<String>,
-    /// Whom the reason is about; `null` when there is none.
+    /// What the reason is about; `null` when there is none.
     pub about: Option<About>,
     /// Why.
     pub reason: Option<CooldownReason>,
-    /// The last failure in words: the upstream's status and its message.
+    /// The last failure: the upstream's status and its message.
     pub detail: Option<String>,
-    /// When that was.
+    /// When the last failure was.
     pub failed_at: Option<String>,
 }
 
@@ -89,8 +89,7 @@ impl Finding {
         }
     }
 
-    /// What decides about a candidate at `now`: of its channel, its key and its model the one that is left alone for
-    /// longest.
+    /// What decides about a candidate at `now`: of its channel, its key and its model the one whose cooldown ends last.
     pub fn of_candidate(
         known: Option<&ChannelHealth>,
         key: &str,
@@ -119,5 +118,35 @@ impl Finding {
             .max_by_key(|(_, cooldown)| rank(*cooldown))
             .unwrap_or((About::Channel, None));
         Self::of(about, cooldown, now)
+    }
+}
+
+/// The state of an upstream key in the list of channels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KeyState {
+    /// Nothing speaks against it.
+    Ok,
+    /// Left alone for a while.
+    Cooling,
+    /// A key that the upstream refuses; tried again later.
+    Rejected,
+}
+
+impl KeyState {
+    /// The status at `now`, and until when it stays so.
+    pub fn of(cooldown: Option<&Cooldown>, now: Timestamp) -> (Self, Option<String>) {
+        let Some(cooldown) = cooldown else {
+            return (Self::Ok, None);
+        };
+        let Phase::Cooling { until, .. } = cooldown.phase(now) else {
+            return (Self::Ok, None);
+        };
+        let status = if cooldown.reason == CooldownReason::Refused {
+            Self::Rejected
+        } else {
+            Self::Cooling
+        };
+        (status, Some(time_text::format(until)))
     }
 }

@@ -1,0 +1,142 @@
+//! The configuration of a request: from the instance's memory, and from the store when that is too old. Owns the reads and
+//! how long a request waits for them; the ages are [`super::cache`]'s.
+
+use std::fmt;
+use std::pin::pin;
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures_util::future;
+
+use super::cache::{Cache, Checking, Lookup};
+use super::model::Document;
+use super::seal::MasterKey;
+use super::snapshot::Snapshot;
+use crate::error::{ErrorCode, GatewayError};
+use crate::ports::{Background, Clock, Log, Random, ReadStore, StoreKey};
+use crate::timeout::timeout;
+use crate::units::Timestamp;
+
+/// A store that takes longer is as good as one that fails: requests go on with what is known. A check in the background
+/// that takes longer is not waited for, so that an instance under load never waits at all.
+const MAX_WAIT: Duration = Duration::from_millis(300);
+/// A check in the background gives up after this, and so does a request of an instance without a configuration.
+const MAX_READ: Duration = Duration::from_secs(5);
+
+/// The ports that the service needs.
+pub trait ConfigPorts: Clock + Random + Log + Background + ReadStore + 'static {}
+
+impl<T: Clock + Random + Log + Background + ReadStore + 'static> ConfigPorts for T {}
+
+/// The instance's configuration, and its ports.
+#[derive(Debug)]
+pub struct ConfigService<P> {
+    ports: P,
+    master_key: Result<Option<MasterKey>, String>,
+    cache: Cache,
+}
+
+impl<P: ConfigPorts> ConfigService<P> {
+    /// A service without a configuration yet. With a master key that cannot be read (`Err`, with the reason) there is
+    /// none.
+    pub fn new(ports: P, master_key: Result<Option<MasterKey>, String>) -> Rc<Self> {
+        Rc::new(Self {
+            ports,
+            master_key,
+            cache: Cache::default(),
+        })
+    }
+
+    /// The configuration in force: from memory when it is young enough, else from the store, else, when the store
+    /// fails, the last known one. `alongside` is what else is read whenever the store is read, at the same time: an
+    /// instance that lives for one request waits for the store only here.
+    pub async fn current<F: Future<Output = ()> + 'static>(
+        self: &Rc<Self>,
+        alongside: impl FnOnce() -> F,
+    ) -> Result<Rc<Snapshot>, GatewayError> {
+        match self.cache.lookup(self.ports.now()) {
+            Lookup::Fresh(snapshot) => Ok(snapshot),
+            Lookup::Revalidate(snapshot, checking) => {
+                let (service, alongside) = (Rc::clone(self), alongside());
+                self.ports.spawn(async move {
+                    future::join(service.revalidate(checking), alongside).await;
+                });
+                Ok(snapshot)
+            }
+            Lookup::Load(known) => {
+                let master = self.master()?;
+                let limit = if known.is_some() { MAX_WAIT } else { MAX_READ };
+                let load = self.load_within(limit, master);
+                let (loaded, ()) = future::join(load, alongside()).await;
+                loaded.or_else(|error| known.ok_or(error))
+            }
+        }
+    }
+
+    fn master(&self) -> Result<Option<&MasterKey>, GatewayError> {
+        let master = self.master_key.as_ref().map_err(|reason| {
+            ErrorCode::Misconfigured
+                .error(format!("The gateway's master_key is not usable: {reason}."))
+        })?;
+        Ok(master.as_ref())
+    }
+
+    /// Reads the store beside the requests.
+    async fn revalidate(&self, _checking: Checking) {
+        // Without a usable master key there is no copy to be checked.
+        let Ok(master) = self.master() else { return };
+        let ports = &self.ports;
+        let mut load = pin!(self.load(master));
+        if timeout(ports, MAX_WAIT, load.as_mut()).await.is_some() {
+            return;
+        }
+        // The answer may still come. Until then no request waits for it.
+        let longest_ms = u64::try_from(MAX_READ.as_millis()).unwrap_or(u64::MAX);
+        self.cache.wait(ports.now(), longest_ms);
+        if timeout(ports, MAX_READ, load).await.is_none() {
+            self.cache.keep(ports.now());
+            self.log_not_read(&"no answer in time");
+        }
+    }
+
+    async fn load_within(
+        &self,
+        limit: Duration,
+        master: Option<&MasterKey>,
+    ) -> Result<Rc<Snapshot>, GatewayError> {
+        let outcome = timeout(&self.ports, limit, self.load(master)).await;
+        outcome.unwrap_or_else(|| Err(self.unavailable(&"no answer in time")))
+    }
+
+    async fn load(&self, master: Option<&MasterKey>) -> Result<Rc<Snapshot>, GatewayError> {
+        let began = self.ports.now();
+        let config = self.ports.read(StoreKey::Config).await;
+        let raw = config.map_err(|error| self.unavailable(&error))?;
+        // A slow store would otherwise never give a copy that is young enough.
+        let longest_ms = u64::try_from(MAX_WAIT.as_millis()).unwrap_or(u64::MAX);
+        let soonest = Timestamp(self.ports.now().0.saturating_sub(longest_ms));
+        self.cache
+            .accept(raw, began.max(soonest), |raw| {
+                let document: Document =
+                    raw.map_or_else(|| Ok(Document::default()), serde_json::from_slice)?;
+                let snapshot = Snapshot::build(document, master, || self.ports.next_u64());
+                for problem in snapshot.problems() {
+                    self.ports.line(format_args!("configuration: {problem}"));
+                }
+                Ok::<_, serde_json::Error>(snapshot)
+            })
+            .map_err(|error| self.unavailable(&error))
+    }
+
+    fn unavailable(&self, reason: &dyn fmt::Display) -> GatewayError {
+        self.log_not_read(reason);
+        self.cache.keep(self.ports.now());
+        ErrorCode::StoreUnavailable
+            .error("The gateway cannot read its configuration right now. Try again shortly.")
+    }
+
+    fn log_not_read(&self, reason: &dyn fmt::Display) {
+        self.ports
+            .line(format_args!("configuration not read: {reason}"));
+    }
+}

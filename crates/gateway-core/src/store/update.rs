@@ -1,0 +1,177 @@
+//! The change of one record: read, edit, compare-and-swap, and again after a conflict. Owns attempts, waits and time
+//! limits; what a record holds is the edit's.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+use super::backoff;
+use super::bounded::bounded_call;
+use crate::ports::{Clock, Random, StoreError, StoreKey, Swap, WriteStore};
+use crate::units::Timestamp;
+
+/// Conflicts in which the record had not changed at all, after which an update that confirms its swaps gives up: such a
+/// store does not do its work, and waiting for other writers does not help.
+const MAX_CONFLICTS_WITHOUT_CHANGE: usize = 16;
+
+/// What is to become of a record, and the result of the update if that takes place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Edit<T> {
+    /// The record stays as it is.
+    Keep(T),
+    /// The record is replaced.
+    Replace(Vec<u8>, T),
+    /// What was read is older than what the caller knows: it is read again at once.
+    Reread,
+}
+
+/// How long an update is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetryLimits {
+    /// The most reads of the record, each followed by an edit and a swap.
+    pub attempts: usize,
+    /// The time for all of them, waits included.
+    pub time: Duration,
+}
+
+/// Why a record was not changed.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum UpdateError<E> {
+    /// The store failed; nothing was changed.
+    #[error("{0}")]
+    Store(StoreError),
+    /// The store failed at or after a swap, so that the change may have taken place.
+    #[error("{0}")]
+    Uncertain(StoreError),
+    /// Other writers changed the record each time; nothing was changed.
+    #[error("other writers kept changing the record at the same time")]
+    Conflict,
+    /// The edit failed; nothing was changed.
+    #[error("{0}")]
+    Edit(E),
+}
+
+/// Changes the record `key`. `edit` is given its value (`None`: absent) and called again with the new one after each
+/// conflict.
+pub async fn update<T, E>(
+    ports: &(impl Clock + Random + WriteStore),
+    key: StoreKey,
+    limits: RetryLimits,
+    mut edit: impl FnMut(Option<&[u8]>) -> Result<Edit<T>, E>,
+) -> Result<T, UpdateError<E>> {
+    let update = Update::new(ports, key, limits);
+    for attempt in 0..limits.attempts {
+        let stored = update.read().await.map_err(UpdateError::Store)?;
+        let (new, result) = match edit(stored.as_deref()).map_err(UpdateError::Edit)? {
+            Edit::Keep(result) => return Ok(result),
+            Edit::Replace(new, result) => (new, result),
+            Edit::Reread => continue,
+        };
+        match update.swap(stored.as_deref(), &new).await {
+            Ok(Swap::Done) => return Ok(result),
+            Ok(Swap::Conflict) => update.back_off(attempt).await?,
+            Err(error) => return Err(UpdateError::Uncertain(error)),
+        }
+    }
+    Err(UpdateError::Conflict)
+}
+
+/// The same for records that show which swap wrote them. A swap that reports a conflict or an error may have taken place
+/// all the same: then the record is read again at once, and `landed` is asked which of so many earlier swaps it shows.
+/// `edit` is given the number of earlier swaps, to leave a mark of its own in the record. After a swap that failed, a
+/// record that `edit` keeps is as good as the change.
+pub async fn update_confirmed<T, E>(
+    ports: &(impl Clock + Random + WriteStore),
+    key: StoreKey,
+    limits: RetryLimits,
+    mut edit: impl FnMut(Option<&[u8]>, usize) -> Result<Edit<T>, E>,
+    mut landed: impl FnMut(Option<&[u8]>, usize) -> Result<Option<usize>, E>,
+) -> Result<T, UpdateError<E>> {
+    let update = Update::new(ports, key, limits);
+    // The result of each swap, in case that it turns out to have taken place.
+    let mut results = Vec::new();
+    let mut without_change = 0;
+    for attempt in 0..limits.attempts {
+        let stored = match update.read().await {
+            Ok(stored) => stored,
+            Err(error) if results.is_empty() => return Err(UpdateError::Store(error)),
+            Err(error) => return Err(UpdateError::Uncertain(error)),
+        };
+        let swaps = results.len();
+        if let Some(swap) = landed(stored.as_deref(), swaps).map_err(UpdateError::Edit)? {
+            return Ok(results.swap_remove(swap));
+        }
+        let (new, result) = match edit(stored.as_deref(), swaps).map_err(UpdateError::Edit)? {
+            Edit::Keep(result) => return Ok(result),
+            Edit::Replace(new, result) => (new, result),
+            Edit::Reread => continue,
+        };
+        let swapped = update.swap(stored.as_deref(), &new).await;
+        if swapped == Ok(Swap::Done) {
+            return Ok(result);
+        }
+        results.push(result);
+        // Before any wait: later writers may remove the mark.
+        let now = update.read().await.map_err(UpdateError::Uncertain)?;
+        let swaps = results.len();
+        if let Some(swap) = landed(now.as_deref(), swaps).map_err(UpdateError::Edit)? {
+            return Ok(results.swap_remove(swap));
+        }
+        if let Err(error) = swapped {
+            return match edit(now.as_deref(), swaps) {
+                Ok(Edit::Keep(result)) => Ok(result),
+                _ => Err(UpdateError::Store(error)),
+            };
+        }
+        without_change += usize::from(now == stored);
+        if without_change == MAX_CONFLICTS_WITHOUT_CHANGE {
+            break;
+        }
+        update.back_off(attempt).await?;
+    }
+    Err(UpdateError::Conflict)
+}
+
+/// One update's calls, within its time.
+struct Update<'a, P> {
+    ports: &'a P,
+    key: StoreKey,
+    ends: Timestamp,
+}
+
+impl<'a, P: Clock + Random + WriteStore> Update<'a, P> {
+    fn new(ports: &'a P, key: StoreKey, limits: RetryLimits) -> Self {
+        let time_ms = u64::try_from(limits.time.as_millis()).unwrap_or(u64::MAX);
+        Self {
+            ports,
+            key,
+            ends: ports.now().plus_ms(time_ms),
+        }
+    }
+
+    fn time_left(&self) -> Duration {
+        Duration::from_millis(self.ends.since_ms(self.ports.now()))
+    }
+
+    async fn read(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        bounded_call(self.ports, self.time_left(), self.ports.read(self.key)).await
+    }
+
+    async fn swap(&self, expected: Option<&[u8]>, new: &[u8]) -> Result<Swap, StoreError> {
+        let swap = self.ports.swap(self.key, expected, new);
+        bounded_call(self.ports, self.time_left(), swap).await
+    }
+
+    /// Waits before the next attempt, if there is time for one.
+    async fn back_off<E>(&self, conflict: usize) -> Result<(), UpdateError<E>> {
+        let wait = backoff::wait(self.ports, conflict);
+        if wait >= self.time_left() {
+            return Err(UpdateError::Conflict);
+        }
+        self.ports.sleep(wait).await;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
