@@ -19,12 +19,12 @@ cargo xtask test  [--only STEP]... [--list]
     --list     name the steps and what each one checks
 
 cargo xtask bench [--quick] [--worker]
-    Measures the gateway against its neighbours and prints one Markdown table (docs/BENCHMARKS.md).
+    Measures the gateway against its neighbours and prints one Markdown table (docs/extend/benchmarks.md).
     --quick    shorter rounds, for a look while working; its figures are noisier
     --worker   the Cloudflare Worker in workerd, beside a bare pass-through worker
 
 cargo xtask worker
-    Builds the Cloudflare Worker into cloudflare-worker/build (docs/DEPLOY-CLOUDFLARE.md).
+    Builds the Cloudflare Worker into cloudflare-worker/build (docs/operate/hosts/cloudflare-workers.md).
 ";
 
 /// One command with its options.
