@@ -45,7 +45,10 @@ pub fn agree_with_the_documents() -> Result<()> {
             .iter()
             .find_map(|(known, name)| (known == host).then_some(*name));
         let row = format!("| `{case}` | {} |", name.unwrap_or_default());
-        ensure!(text.contains(&row), "docs/operate/hosts/README.md has no row {row}");
+        ensure!(
+            text.contains(&row),
+            "docs/operate/hosts/README.md has no row {row}"
+        );
     }
     let rows = text.matches("\n| `").count();
     let named: usize = CASES

@@ -9,6 +9,7 @@
 )]
 
 mod arrows;
+mod docs;
 mod manifests;
 mod sizes;
 mod tree;
