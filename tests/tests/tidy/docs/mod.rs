@@ -58,6 +58,26 @@ fn every_link_leads_somewhere() {
 }
 
 #[test]
+fn every_picture_is_shown() {
+    let files = markdown_files();
+    let links = files.iter().flat_map(|file| {
+        let links = Page::parse(&file.text).links();
+        let paths = links
+            .into_iter()
+            .filter_map(|(_, link)| resolved(&file.path, &link));
+        paths.collect::<Vec<_>>()
+    });
+    let shown: BTreeSet<String> = links.collect();
+    let pictures = tree::paths().into_iter();
+    let pictures: BTreeSet<_> = pictures
+        .filter(|path| path.starts_with("docs/images/"))
+        .collect();
+    assert!(pictures.len() > 10);
+    let unused: Vec<_> = pictures.difference(&shown).cloned().collect();
+    expect_none(&unused);
+}
+
+#[test]
 fn every_path_that_is_named_exists() {
     let tree = Tree::new(tree::paths());
     let files = markdown_files();
