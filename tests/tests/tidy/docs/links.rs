@@ -199,11 +199,12 @@ impl Commands {
         if !self.commands.contains(*command) {
             return Some(format!("there is no command {command}"));
         }
-        let mut pairs = words.windows(2);
-        let is_wrong = |pair: &[&str]| pair[0] == "--only" && !self.steps.contains(pair[1]);
-        let wrong = pairs.find(|pair| is_wrong(pair) && *command == "test");
-        if let Some(pair) = wrong {
-            return Some(format!("there is no step {}", pair[1]));
+        for pair in words.windows(2) {
+            if let ["--only", step] = pair
+                && !self.steps.contains(*step)
+            {
+                return Some(format!("there is no step {step}"));
+            }
         }
         // `cargo xtask test e2e` is not understood by the tool.
         let extra = words.get(1).filter(|word| self.steps.contains(**word))?;

@@ -64,7 +64,7 @@ pub fn documented_codes(page: &Page) -> BTreeSet<(String, String)> {
     .collect()
 }
 
-/// Method and path of every operation of an OpenAPI document.
+/// Method and path of every operation of `openapi.json`.
 pub fn operations(document: &Value) -> BTreeSet<(String, String)> {
     let members = |value: &Value| value.as_object().cloned().unwrap_or_default();
     let mut found = BTreeSet::new();
