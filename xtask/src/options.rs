@@ -10,7 +10,7 @@ cargo xtask up    [--listen ADDR:PORT] [--state DIR] [--quiet]
     Builds everything and serves the gateway on this machine until SIGINT or SIGTERM.
     --listen   where to serve (default 127.0.0.1:3000)
     --state    where channels, keys and the admin password are kept (default .gateway in the workspace)
-    --quiet    no progress and no log, only the password (once), the ready line and errors
+    --quiet    no progress and no log; only the password (once), the ready line and errors
     SPIN_VARIABLE_ADMIN_PASSWORD sets the admin password (8 characters or more).
 
 cargo xtask test  [--only STEP]... [--list]
@@ -19,12 +19,12 @@ cargo xtask test  [--only STEP]... [--list]
     --list     name the steps and what each one checks
 
 cargo xtask bench [--quick] [--worker]
-    Measures the gateway against its neighbours and prints one Markdown table (docs/BENCHMARKS.md).
+    Measures the gateway beside comparable servers and prints one Markdown table (docs/extend/benchmarks.md).
     --quick    shorter rounds, for a look while working; its figures are noisier
     --worker   the Cloudflare Worker in workerd, beside a bare pass-through worker
 
 cargo xtask worker
-    Builds the Cloudflare Worker into cloudflare-worker/build (docs/DEPLOY-CLOUDFLARE.md).
+    Builds the Cloudflare Worker into cloudflare-worker/build (docs/operate/hosts/cloudflare-workers.md).
 ";
 
 /// One command with its options.

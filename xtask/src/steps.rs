@@ -46,12 +46,12 @@ pub const ALL: &[Step] = &[
     },
     Step {
         name: "clippy",
-        about: "clippy is silent on the crates of this machine",
+        about: "clippy reports nothing for the native crates",
         run: clippy,
     },
     Step {
         name: "clippy-wasm",
-        about: "clippy is silent on the components",
+        about: "clippy reports nothing for the components",
         run: clippy_wasm,
     },
     Step {
@@ -66,17 +66,17 @@ pub const ALL: &[Step] = &[
     },
     Step {
         name: "fuzz",
-        about: "the parsers of foreign bytes: known inputs, then new ones for some seconds",
+        about: "fuzz programs: the corpus, then new inputs for some seconds",
         run: fuzz::run,
     },
     Step {
         name: "differential",
-        about: "requests mean to the gateway what they mean to parsers of Python, Node.js and Go",
+        about: "the gateway reads requests as parsers of Python, Node.js and Go do",
         run: differential::run,
     },
     Step {
         name: "tidy",
-        about: "the tree keeps its shape: sizes, headers, arrows, manifests",
+        about: "the repository: sizes, headers, arrows, manifests, documentation",
         run: tidy,
     },
     Step {
@@ -101,7 +101,7 @@ pub const ALL: &[Step] = &[
     },
     Step {
         name: "e2e-single",
-        about: "the same with every instance living for one request",
+        about: "the same with one request per instance",
         run: e2e_single,
     },
     Step {
@@ -116,7 +116,7 @@ pub const ALL: &[Step] = &[
     },
     Step {
         name: "sdk-suite",
-        about: "openai-python's own tests, straight and through the gateway",
+        about: "openai-python's own tests, directly and through the gateway",
         run: sdk_suite,
     },
     Step {

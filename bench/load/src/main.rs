@@ -1,6 +1,6 @@
 //! The benchmark: servers beside each other, one load, one table. `cargo xtask bench` builds what it needs and starts it.
 //!
-//! Owns the order of the measurements. docs/BENCHMARKS.md describes the method and how to read the table.
+//! Owns the order of the measurements. docs/extend/benchmarks.md describes the method and how to read the table.
 #![forbid(unsafe_code)]
 
 mod client;

@@ -229,7 +229,7 @@ mod tests {
         let line: serde_json::Value = serde_json::from_str(&line).unwrap();
         let mut members: Vec<&str> = line.as_object().unwrap().keys().map(|key| &**key).collect();
         members.sort_unstable();
-        let documentation = include_str!("../../../docs/CONFIGURATION.md");
+        let documentation = include_str!("../../../docs/operate/logs.md");
         for member in &members {
             assert!(documentation.contains(&format!("`{member}`")), "{member}");
         }

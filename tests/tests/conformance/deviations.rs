@@ -13,7 +13,7 @@ pub struct Deviation {
     pub case: &'static str,
 }
 
-/// All of them; the reasons stand in `docs/HOSTS.md`.
+/// All of them; the reasons are in `docs/operate/hosts/README.md`.
 pub const DEVIATIONS: &[Deviation] = &[
     Deviation {
         host: Host::Fakes,
@@ -35,7 +35,7 @@ pub const DEVIATIONS: &[Deviation] = &[
 
 /// Every deviation has a row with its case and its host in the documents, and a case of that name.
 pub fn agree_with_the_documents() -> Result<()> {
-    let text = std::fs::read_to_string(workspace_root().join("docs/HOSTS.md"))?;
+    let text = std::fs::read_to_string(workspace_root().join("docs/operate/hosts/README.md"))?;
     for Deviation { host, case } in DEVIATIONS {
         ensure!(
             CASES.iter().any(|known| known.name == *case),
@@ -45,7 +45,10 @@ pub fn agree_with_the_documents() -> Result<()> {
             .iter()
             .find_map(|(known, name)| (known == host).then_some(*name));
         let row = format!("| `{case}` | {} |", name.unwrap_or_default());
-        ensure!(text.contains(&row), "docs/HOSTS.md has no row {row}");
+        ensure!(
+            text.contains(&row),
+            "docs/operate/hosts/README.md has no row {row}"
+        );
     }
     let rows = text.matches("\n| `").count();
     let named: usize = CASES
@@ -54,7 +57,7 @@ pub fn agree_with_the_documents() -> Result<()> {
         .sum();
     ensure!(
         named == DEVIATIONS.len(),
-        "docs/HOSTS.md has {named} rows about cases among {rows}, {} are expected",
+        "docs/operate/hosts/README.md has {named} rows about cases among {rows}, {} are expected",
         DEVIATIONS.len()
     );
     Ok(())

@@ -1,5 +1,5 @@
 //! The conformance suite: what the contract promises, over HTTP alone, on every host that runs the core. Owns the table
-//! of hosts and cases, and which host is excused from which case; `docs/HOSTS.md` gives the same reasons.
+//! of hosts and cases, and which host is excused from which case; `docs/operate/hosts/README.md` gives the same reasons.
 //!
 //! A case knows no host. All cases of a host run side by side against one gateway, each with channels, upstream keys and
 //! models of its own. With words on the command line only cases whose names contain one of them run.

@@ -9,6 +9,7 @@
 )]
 
 mod arrows;
+mod docs;
 mod graph;
 mod manifests;
 mod sizes;

@@ -6,7 +6,7 @@ use std::path::Path;
 use gateway_tests::workspace_root;
 
 /// Folders that hold what was made or fetched, not written.
-const MADE: [&str; 8] = [
+pub const MADE: [&str; 8] = [
     "target",
     "generated",
     "node_modules",
@@ -59,14 +59,26 @@ pub fn sample(path: &str, text: impl Into<String>) -> SourceFile {
     }
 }
 
-/// Every text file that somebody wrote.
+/// Every text file of the tree.
 pub fn files() -> Vec<SourceFile> {
+    let root = workspace_root();
+    // What is no UTF-8 is no text: images, fonts.
+    let read = |path: String| {
+        let text = fs::read_to_string(root.join(&path)).ok()?;
+        Some(SourceFile { path, text })
+    };
+    paths().into_iter().filter_map(read).collect()
+}
+
+/// The path of every file that was written by hand, images included; in alphabetical order.
+pub fn paths() -> Vec<String> {
     let mut found = Vec::new();
     collect(&workspace_root(), "", &mut found);
+    found.sort();
     found
 }
 
-fn collect(folder: &Path, prefix: &str, found: &mut Vec<SourceFile>) {
+fn collect(folder: &Path, prefix: &str, found: &mut Vec<String>) {
     for entry in fs::read_dir(folder).expect("the folder can be read") {
         let entry = entry.expect("the entry can be read");
         let name = entry.file_name().to_string_lossy().into_owned();
@@ -76,9 +88,9 @@ fn collect(folder: &Path, prefix: &str, found: &mut Vec<SourceFile>) {
             if !is_hidden && !MADE.contains(&name.as_str()) {
                 collect(&entry.path(), &format!("{path}/"), found);
             }
-        } else if let Ok(text) = fs::read_to_string(entry.path()) {
-            // What is no UTF-8 is no text: images, fonts.
-            found.push(SourceFile { path, text });
+        } else if name != ".git" {
+            // In a worktree `.git` is a file.
+            found.push(path);
         }
     }
 }

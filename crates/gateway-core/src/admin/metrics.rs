@@ -1,5 +1,5 @@
 //! `GET /metrics`: what the ledger has counted since its beginning, over all instances, and how upstreams are now.
-//! Owns which metrics there are and what their labels may be. docs/METRICS.md tells people of each.
+//! Owns which metrics there are and what their labels may be. docs/operate/metrics.md tells people of each.
 //!
 //! Labels are bounded by the configuration: channels that are in it, models that it names; all others together are one
 //! more. Client keys are no labels: the usage API has them.

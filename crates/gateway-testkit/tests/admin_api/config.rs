@@ -473,7 +473,7 @@ fn keys_that_cannot_be_opened_or_sealed_are_told() {
 
 #[test]
 fn the_example_of_the_documentation_can_be_imported() {
-    let text = include_str!("../../../../docs/CONFIGURATION.md");
+    let text = include_str!("../../../../docs/reference/configuration.md");
     let (_, rest) = text.split_once("```json\n").unwrap();
     let (example, _) = rest.split_once("```").unwrap();
     let example: Value = serde_json::from_str(example).unwrap();

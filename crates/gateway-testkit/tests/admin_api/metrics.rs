@@ -14,8 +14,8 @@ use super::ledger::{record, write};
 use super::{Gateway, settings};
 
 const TOKEN: &str = "scraper-token";
-/// What docs/METRICS.md tells people.
-const DOCUMENT: &str = include_str!("../../../../docs/METRICS.md");
+/// What docs/operate/metrics.md tells people.
+const DOCUMENT: &str = include_str!("../../../../docs/operate/metrics.md");
 
 fn with_token() -> Gateway {
     Gateway::with(admin::AdminSettings {

@@ -1,5 +1,6 @@
 //! Many requests of all kinds at once: the ledger's sums are the upstream's own, and every request that was left or
-//! broke is in it. `LEDGER_REQUESTS` sets how many; CI makes 2,000, the figures in docs/USAGE.md come from 100,000.
+//! broke is in it. `LEDGER_REQUESTS` sets how many; CI makes 2,000, the figures in
+//! docs/operate/usage.md come from 100,000.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

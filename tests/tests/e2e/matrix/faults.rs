@@ -92,7 +92,8 @@ impl Fault {
     }
 
     /// Whether the upstream's end of a connection is all that shows: on a connection that was used before, which the cells
-    /// share, that says nothing, so that the call is made once more on a new one (docs/FAILOVER.md, kept connections).
+    /// share, that says nothing, so that the call is made once more on a new one (docs/operate/failover.md,
+    /// kept connections).
     pub fn may_look_stale(&self) -> bool {
         matches!(self.name, "reset" | "close")
     }
