@@ -12,6 +12,7 @@ pub mod body_buffer;
 pub mod config;
 pub mod database;
 pub mod error;
+pub mod flusher;
 pub mod health;
 pub mod ids;
 pub mod ledger;

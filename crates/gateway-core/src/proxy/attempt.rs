@@ -9,7 +9,6 @@ use std::time::Duration;
 use http::StatusCode;
 
 use super::body::Received;
-use super::entry::{AttemptIndex, Entry};
 use super::forward::Call;
 use super::health::Probe;
 use super::payload::Payload;
@@ -19,6 +18,7 @@ use crate::attempt::plan::Candidate;
 use crate::config::snapshot::{Channel, Key};
 use crate::error::ErrorBody;
 use crate::health::record::{HealthEvent, Target};
+use crate::ledger::entry::{AttemptIndex, Entry};
 use crate::ports::{ProxyPorts, SendError, SendErrorKind, Timeouts};
 use crate::reply::Reply;
 use crate::units::Timestamp;

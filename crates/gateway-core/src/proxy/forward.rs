@@ -15,7 +15,6 @@ use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
 use super::attempt::{Attempt, Finished};
 use super::body::Received;
-use super::entry::{AttemptIndex, Entry};
 use super::payload::Payload;
 use super::routes::Operation;
 use super::{Gateway, candidates, model, query};
@@ -25,6 +24,7 @@ use crate::config::model::ClientKey;
 use crate::config::snapshot::{Channel, Snapshot};
 use crate::error::{ErrorStyle, GatewayError};
 use crate::health::cooldown::Phase;
+use crate::ledger::entry::{AttemptIndex, Entry};
 use crate::ledger::reason::Reason;
 use crate::ledger::record::End;
 use crate::ports::{Clock, ProxyPorts, SendErrorKind};

@@ -7,11 +7,11 @@ use http::StatusCode;
 
 use super::Gateway;
 use super::attempt::Attempt;
-use super::entry::Entry;
 use super::routes::Operation;
 use crate::config::snapshot::{Channel, Key};
 use crate::error::ErrorBody;
 use crate::health::record::{HealthEvent, Target};
+use crate::ledger::entry::Entry;
 use crate::ledger::record::End;
 use crate::ports::ProxyPorts;
 use crate::units::Timestamp;

@@ -1,7 +1,6 @@
 //! The client side: one request path, from HTTP request to HTTP response.
 //! Owns the table of client routes. Must not know the admin API.
 
-mod admit;
 mod answer;
 mod anthropic_models;
 mod attempt;
@@ -12,12 +11,10 @@ mod catalog;
 mod configuration;
 mod convert;
 mod cors;
-mod entry;
 mod forward;
 mod headers;
 mod health;
 mod in_flight;
-mod ledger;
 mod loops;
 mod misdirected;
 mod model;
@@ -43,13 +40,15 @@ use crate::config::seal::MasterKey;
 use crate::config::snapshot::Snapshot;
 use crate::error::{ErrorCode, GatewayError};
 use crate::ids;
+use crate::ledger::entry::{Entry, RequestStart};
 use crate::ledger::reason::Reason;
 use crate::ledger::record::End;
+use crate::ledger::service::LedgerService;
+use crate::limits::headers as rate_limit_headers;
+use crate::limits::service::{Admission, LimitsService};
 use crate::memory::{self, Memory};
 use crate::ports::ProxyPorts;
 use crate::reply::{self, Reply};
-use admit::Admission;
-use entry::Entry;
 use routes::{Route, RouteMatch};
 
 /// The gateway as one instance has it: its ports and its copy of the configuration.
@@ -59,8 +58,8 @@ pub struct Gateway<P> {
     master_key: Result<Option<MasterKey>, String>,
     cache: Cache,
     known: health::HealthCache,
-    ledger: ledger::Ledger,
-    admissions: admit::Admissions,
+    ledger: Rc<LedgerService<P>>,
+    limits: Rc<LimitsService<P>>,
     catalog: catalog::Catalog,
     memory: Arc<Memory>,
 }
@@ -70,12 +69,12 @@ impl<P: ProxyPorts> Gateway<P> {
     /// makes every `/v1` call fail with that reason instead of calling upstreams without their keys.
     pub fn new(ports: P, master_key: Result<Option<MasterKey>, String>) -> Self {
         Self {
+            ledger: Rc::new(LedgerService::new(ports.clone())),
+            limits: Rc::new(LimitsService::new(ports.clone())),
             ports,
             master_key,
             cache: Cache::default(),
             known: health::HealthCache::default(),
-            ledger: ledger::Ledger::default(),
-            admissions: admit::Admissions::default(),
             catalog: catalog::Catalog::default(),
             memory: Memory::new(memory::DEFAULT_BYTES),
         }
@@ -165,13 +164,13 @@ where
         },
         Route::Forward(operation) => {
             // 4. From here on the ledger learns what becomes of the request, whatever that is.
-            let entry = Entry::begin(
-                gateway,
-                &snapshot,
+            let start = RequestStart {
+                id: request_id,
                 client,
-                operation.endpoint.into(),
-                request_id,
-            );
+                endpoint: operation.endpoint.into(),
+                is_free: routes::is_free(operation.endpoint),
+            };
+            let entry = Entry::begin(&gateway.ledger, &gateway.limits, &snapshot, start);
             let call = forward::Call {
                 operation,
                 headers: &parts.headers,
@@ -231,17 +230,22 @@ where
     };
     let style = call.operation.errors;
     // 5. Is it within the key's limits? Asked before a byte of the body is read, so that a refusal costs little.
-    match gateway.admit(call.client, call.entry).await {
-        Admission::Unlimited => noted(forward(gateway, snapshot, call, body).await),
-        Admission::Admitted(labels) => {
-            let outcome = noted(forward(gateway, snapshot, call, body).await);
-            Ok(admit::labelled(labels, outcome, style))
+    let (outcome, own_headers) = match gateway.limits.admit(call.client).await {
+        Admission::Unlimited => return noted(forward(gateway, snapshot, call, body).await),
+        Admission::Admitted(headers) => (forward(gateway, snapshot, call, body).await, headers),
+        Admission::Rejected(rejection) => {
+            if !rejection.is_recorded {
+                call.entry.leave_out();
+            }
+            if let Some(exceeded) = rejection.exceeded {
+                call.entry.because(exceeded.into());
+            }
+            (Err(rejection.error), rejection.headers)
         }
-        Admission::Refused(error, labels) => {
-            let outcome = noted(Err(*error));
-            Ok(admit::labelled(labels, outcome, style))
-        }
-    }
+    };
+    let mut reply = noted(outcome).unwrap_or_else(|error| error.into_reply_as(style));
+    rate_limit_headers::replace(reply.headers_mut(), own_headers);
+    Ok(reply)
 }
 
 /// The rest of the path of a call that an upstream answers.
