@@ -17,7 +17,7 @@ use crate::error::GatewayError;
 use crate::health::cooldown::{Cooldown, CooldownReason, Phase};
 use crate::health::record::{ChannelHealth, Health};
 use crate::ledger::batch;
-use crate::ledger::columns::{Latency, Sum};
+use crate::ledger::columns::usage::{Latency, Sum};
 use crate::ledger::histogram::{BOUNDS_MS, Histogram};
 use crate::ledger::port::Ledger as _;
 use crate::ledger::queries::counters::Tally;

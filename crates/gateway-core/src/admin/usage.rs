@@ -11,7 +11,7 @@ use super::ledger_queries::{self, DisplayNames};
 use super::query::{invalid, read, time};
 use crate::error::GatewayError;
 use crate::ledger::batch::HOUR_MS;
-use crate::ledger::columns::{Latency, Sum};
+use crate::ledger::columns::usage::{Latency, Sum};
 use crate::ledger::histogram::Histogram;
 use crate::ledger::port::Ledger as _;
 use crate::ledger::queries::usage::{UsageGroup, UsageQuery, UsageSlice};

@@ -5,7 +5,7 @@
 //! parameters does not matter. A record is written down the moment it comes: a busy instance would otherwise keep a
 //! thousand of them, each with a dozen small allocations, among those of its requests.
 
-use super::columns::RequestRow;
+use super::columns::request::RequestRow;
 use super::ingest;
 use super::record::RequestRecord;
 use super::sums::BatchSums;

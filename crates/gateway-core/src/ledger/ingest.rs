@@ -8,7 +8,9 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use super::columns::{self, ActorRow, Column, REQUEST, TallyRow, UsageRow};
+use super::columns::request::REQUEST;
+use super::columns::usage::{self, UsageRow};
+use super::columns::{ActorRow, Column, TallyRow};
 use super::record::Actor;
 use super::schema;
 use crate::sql::Statement;
@@ -119,12 +121,12 @@ pub fn version_3() -> Vec<Statement> {
     statements
 }
 
-/// Adds to `usage_hour`; its many columns are named by [`columns::summed`].
+/// Adds to `usage_hour`; its many columns are named by [`usage::summed`].
 fn add_usage() -> String {
     let subject = UsageRow::default().subject();
     let (mut sum_names, mut sum_values, mut additions) =
         (String::new(), String::new(), String::new());
-    for (index, column) in columns::summed().enumerate() {
+    for (index, column) in usage::summed().enumerate() {
         let _ = write!(sum_names, ", {column}");
         let _ = write!(sum_values, ", value ->> {}", index + subject.len() + 1);
         let comma = if index == 0 { "" } else { ", " };

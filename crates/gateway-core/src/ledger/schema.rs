@@ -1,7 +1,9 @@
 //! The database's tables and how an older database gets them. Owns the versions; a version, once released, never
 //! changes: what is new is a new version with its own statements.
 
-use super::columns::{self, ActorRow, Column, REQUEST, TallyRow, UsageRow};
+use super::columns::request::REQUEST;
+use super::columns::usage::{self, UsageRow};
+use super::columns::{ActorRow, Column, TallyRow};
 use super::ingest;
 use super::record::Actor;
 use crate::sql::Statement;
@@ -94,7 +96,7 @@ fn create_request() -> String {
 /// Sums per hour, key, channel and model.
 fn create_usage_hour() -> String {
     let subject = UsageRow::default().subject().map(declare);
-    let sums = columns::summed().map(|column| format!("{column} INTEGER NOT NULL"));
+    let sums = usage::summed().map(|column| format!("{column} INTEGER NOT NULL"));
     let primary_key = ["PRIMARY KEY (hour, key, channel, model)".to_owned()];
     let parts = subject.into_iter().chain(sums).chain(primary_key);
     create("usage_hour", parts) + " WITHOUT ROWID"

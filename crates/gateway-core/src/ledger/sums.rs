@@ -6,7 +6,8 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use super::batch::HOUR_MS;
-use super::columns::{ActorRow, TallyRow, UsageRow};
+use super::columns::usage::UsageRow;
+use super::columns::{ActorRow, TallyRow};
 use super::reason::Reason;
 use super::record::{Actor, AttemptOutcome, ModelKnown, RequestRecord};
 use super::schema;

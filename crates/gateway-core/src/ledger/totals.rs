@@ -1,7 +1,7 @@
 //! What requests add up to: sums and latencies. Owns the adding; the columns and what a request adds are
-//! [`super::columns`]'s.
+//! [`usage`](super::columns::usage)'s.
 
-use super::columns::{HISTOGRAMS, Latency, SUMS, Sum};
+use super::columns::usage::{HISTOGRAMS, Latency, SUMS, Sum};
 use super::histogram::Histogram;
 use super::record::{ModelKnown, RequestRecord};
 
@@ -37,13 +37,13 @@ impl UsageTotals {
 
     /// Adds a request.
     pub fn add(&mut self, record: &RequestRecord) {
-        for (sum, _, added) in &SUMS {
-            let sum = self.sum_mut(*sum);
-            *sum = sum.saturating_add(added(record));
+        for column in &SUMS {
+            let sum = self.sum_mut(column.sum);
+            *sum = sum.saturating_add((column.added)(record));
         }
-        for (latency, _, added) in &HISTOGRAMS {
-            if let Some(milliseconds) = added(record) {
-                self.latency_mut(*latency).add(milliseconds);
+        for columns in &HISTOGRAMS {
+            if let Some(milliseconds) = (columns.added)(record) {
+                self.latency_mut(columns.latency).add(milliseconds);
             }
         }
         self.is_named |= record.model_known != ModelKnown::Answered;
@@ -68,12 +68,12 @@ mod tests {
     #[test]
     fn every_sum_and_latency_has_a_place_of_its_own() {
         let mut totals = UsageTotals::default();
-        for (value, (sum, _, _)) in (1..).zip(&SUMS) {
-            *totals.sum_mut(*sum) = value;
+        for (value, column) in (1..).zip(&SUMS) {
+            *totals.sum_mut(column.sum) = value;
         }
         assert_eq!(totals.sums, [1, 2, 3, 4, 5, 6, 7, 8, 9]);
-        for (latency, _, _) in &HISTOGRAMS {
-            totals.latency_mut(*latency).add(1);
+        for columns in &HISTOGRAMS {
+            totals.latency_mut(columns.latency).add(1);
         }
         assert!(totals.latencies.iter().all(|latency| latency.count() == 1));
     }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::ledger::columns;
+use crate::ledger::columns::usage::{read_totals, summed};
 use crate::ledger::schema::ALL_HOURS;
 use crate::ledger::totals::UsageTotals;
 use crate::sql::rows::{NamedRow, Query};
@@ -43,7 +43,7 @@ pub struct Tally {
 /// Asks for [`Counters::usage`].
 pub(in crate::ledger) fn usage() -> Query {
     let subject = ["channel", "model"].map(Cow::Borrowed);
-    let columns = subject.into_iter().chain(columns::summed().map(Cow::Owned));
+    let columns = subject.into_iter().chain(summed().map(Cow::Owned));
     Query::select(
         columns,
         &format!("FROM usage_hour WHERE hour = {ALL_HOURS}"),
@@ -55,7 +55,7 @@ pub(in crate::ledger) fn read_usage(row: &NamedRow<'_>) -> ModelTotals {
     ModelTotals {
         channel: row.text("channel").to_owned(),
         model: row.text("model").to_owned(),
-        totals: columns::read_totals(row),
+        totals: read_totals(row),
     }
 }
 

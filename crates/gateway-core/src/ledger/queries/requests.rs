@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::ledger::columns::{self, REQUEST};
+use crate::ledger::columns::request::{self, REQUEST};
 use crate::ledger::record::End;
 use crate::ledger::stored::StoredRequest;
 use crate::sql::SqlValue;
@@ -171,7 +171,7 @@ impl RequestQuery {
             requests: rows
                 .iter()
                 .take(limit)
-                .map(|row| columns::read_request(&row))
+                .map(|row| request::read(&row))
                 .collect(),
             has_more: rows.iter().len() > limit,
         }

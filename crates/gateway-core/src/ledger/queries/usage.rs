@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use crate::ledger::columns::{self, Sum};
+use crate::ledger::columns::usage::{Sum, read_totals, summed};
 use crate::ledger::schema;
 use crate::ledger::totals::UsageTotals;
 use crate::sql::rows::{NamedRow, Query};
@@ -78,7 +78,7 @@ impl UsageQuery {
             Cow::Owned(format!("hour / {} AS bucket", self.bucket)),
             Cow::Owned(format!("{} AS subject", self.group.column())),
         ];
-        let sums = columns::summed().map(|column| format!("sum({column}) AS {column}").into());
+        let sums = summed().map(|column| format!("sum({column}) AS {column}").into());
         let mut rest = String::from("FROM usage_hour WHERE hour >= ?1 AND hour < ?2");
         let filters = [
             ("model", &self.model),
@@ -130,7 +130,7 @@ impl UsageQuery {
             *totals.sum_mut(Sum::Errors) = row.count("count");
             totals
         } else {
-            columns::read_totals(row)
+            read_totals(row)
         };
         UsageSlice {
             bucket: row.count("bucket"),
