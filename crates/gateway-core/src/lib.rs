@@ -12,6 +12,7 @@ pub mod config;
 pub mod database;
 pub mod dialect;
 pub mod error;
+pub mod flusher;
 pub mod health;
 pub mod ids;
 pub mod ledger;

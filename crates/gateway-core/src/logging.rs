@@ -1,16 +1,12 @@
-//! What the gateway writes into its log, and in which form: the variable `log`. Owns its words, which requests are worth a
-//! line, and the members of lines in JSON, which are stable; writing them is the host's.
+//! What the gateway writes into its log, and in which form: the variable `log`. Owns its words, and lines that are about no
+//! request; those of requests are `ledger::log_line`'s, and writing lines is the host's.
 
 use std::fmt;
 
 use serde::Serialize;
 
-use crate::ledger::record::{End, RequestRecord};
 use crate::time_text;
 use crate::units::Timestamp;
-
-/// An answer that begins later than this after its request is slow, in milliseconds.
-pub const SLOW_MS: u64 = 10_000;
 
 /// Which lines are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -73,25 +69,18 @@ impl LogPolicy {
         Ok(policy)
     }
 
-    /// Whether the request is worth a line: it failed, did not come to its end, or was slow.
-    pub fn wants(&self, record: &RequestRecord) -> bool {
+    /// Whether a request is worth a line, when it is `notable` (it failed, or was slow) and when it is not.
+    pub fn wants_request(&self, notable: bool) -> bool {
         match self.lines {
             Lines::Off => false,
             Lines::All => true,
-            Lines::Errors => {
-                record.end != End::Complete
-                    || record.status >= 400
-                    || record.first_byte_ms.is_some_and(|time| time >= SLOW_MS)
-            }
+            Lines::Errors => notable,
         }
     }
 
-    /// A request's line in JSON; `None`: it is written as text.
-    pub fn json(&self, record: &RequestRecord) -> Option<String> {
-        if !self.is_json {
-            return None;
-        }
-        serde_json::to_string(&RequestLine::of(record)).ok()
+    /// Whether lines are JSON.
+    pub const fn is_json(&self) -> bool {
+        self.is_json
     }
 
     /// A line about anything else, in the form in which it is written; `None`: it is not.
@@ -114,55 +103,9 @@ struct NoteLine {
     message: String,
 }
 
-#[derive(Serialize)]
-struct RequestLine<'a> {
-    time: String,
-    request: &'a str,
-    status: u16,
-    end: &'static str,
-    key: &'a str,
-    channel: Option<&'a str>,
-    upstream_key: Option<&'a str>,
-    model: &'a str,
-    upstream_model: Option<&'a str>,
-    endpoint: &'a str,
-    stream: bool,
-    attempts: usize,
-    first_byte_ms: Option<u64>,
-    total_ms: u64,
-    prompt_tokens: u64,
-    completion_tokens: u64,
-    estimated: bool,
-}
-
-impl<'a> RequestLine<'a> {
-    fn of(record: &'a RequestRecord) -> Self {
-        Self {
-            time: time_text::format(record.time),
-            request: &record.id,
-            status: record.status,
-            end: record.end.word(),
-            key: &record.key.id,
-            channel: record.channel.as_ref().map(|channel| &*channel.id),
-            upstream_key: record.upstream_key.as_deref(),
-            model: &record.model,
-            upstream_model: record.upstream_model.as_deref(),
-            endpoint: &record.endpoint,
-            stream: record.stream,
-            attempts: record.attempts.len(),
-            first_byte_ms: record.first_byte_ms,
-            total_ms: record.total_ms,
-            prompt_tokens: record.usage.prompt_tokens,
-            completion_tokens: record.usage.completion_tokens,
-            estimated: record.estimated,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::record::Actor;
 
     #[test]
     fn words_are_read_in_any_order() {
@@ -182,62 +125,9 @@ mod tests {
         }
     }
 
-    fn record() -> RequestRecord {
-        RequestRecord {
-            id: "req_1".to_owned(),
-            time: Timestamp(1_795_305_600_000),
-            channel: Some(Actor {
-                id: "ch_1".to_owned(),
-                name: "first".to_owned(),
-            }),
-            model: "a \"model\"\n".to_owned(),
-            endpoint: "/v1/chat/completions".into(),
-            status: 200,
-            first_byte_ms: Some(100),
-            total_ms: 900_000,
-            end: End::Complete,
-            ..RequestRecord::default()
-        }
-    }
-
     #[test]
-    fn failures_and_slow_requests_are_worth_a_line() {
-        let with = |change: fn(&mut RequestRecord)| {
-            let mut record = record();
-            change(&mut record);
-            record
-        };
-        let errors = LogPolicy::default();
-        for (record, expected) in [
-            (record(), false),
-            (with(|record| record.first_byte_ms = Some(SLOW_MS)), true),
-            (with(|record| record.status = 429), true),
-            (with(|record| record.end = End::UpstreamBroke), true),
-            (with(|record| record.end = End::ClientGone), true),
-        ] {
-            assert_eq!(errors.wants(&record), expected, "{record:?}");
-            assert!(LogPolicy::ALL.wants(&record));
-            assert!(!LogPolicy::parse("off").unwrap().wants(&record));
-        }
-    }
-
-    #[test]
-    fn lines_in_json_have_the_documented_members() {
+    fn notes_are_text_or_one_line_of_json() {
         let policy = LogPolicy::parse("json").unwrap();
-        let line = policy.json(&record()).unwrap();
-        assert!(!line.contains('\n'));
-        let line: serde_json::Value = serde_json::from_str(&line).unwrap();
-        let mut members: Vec<&str> = line.as_object().unwrap().keys().map(|key| &**key).collect();
-        members.sort_unstable();
-        let documentation = include_str!("../../../docs/operate/logs.md");
-        for member in &members {
-            assert!(documentation.contains(&format!("`{member}`")), "{member}");
-        }
-        assert_eq!(members.len(), 17);
-        assert_eq!(line["model"], "a \"model\"\n");
-        assert_eq!(line["time"], "2026-11-22T00:00:00.000Z");
-        assert_eq!(LogPolicy::ALL.json(&record()), None);
-
         let note = policy.note(Timestamp(1_795_305_600_000), format_args!("a \"b\"\nc"));
         let note: serde_json::Value = serde_json::from_str(&note.unwrap()).unwrap();
         assert_eq!(note["message"], "a \"b\"\nc");

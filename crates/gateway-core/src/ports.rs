@@ -238,3 +238,23 @@ impl<T: Clock + Random + Log + Background + WriteStore + Sql + Upstream + Clone 
 pub trait AdminPorts: Clock + Random + Log + WriteStore + Sql + Upstream {}
 
 impl<T: Clock + Random + Log + WriteStore + Sql + Upstream> AdminPorts for T {}
+
+impl<P: Clock> Clock for &P {
+    fn now(&self) -> Timestamp {
+        (**self).now()
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        (**self).sleep(duration).await;
+    }
+}
+
+impl<P: Sql> Sql for &P {
+    async fn transact(
+        &self,
+        target: SqlTarget<'_>,
+        statements: Vec<Statement>,
+    ) -> Result<Vec<Vec<SqlRow>>, SqlError> {
+        (**self).transact(target, statements).await
+    }
+}

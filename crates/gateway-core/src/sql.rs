@@ -1,6 +1,8 @@
-//! Statements for the host's SQL database, as data. Owns values, statements and their errors; the statements
-//! themselves stand with the things that they keep. The dialect is SQLite's, which Spin, Cloudflare's D1 and
-//! Durable Objects speak.
+//! Statements for the host's SQL database, as data. Owns values, statements and their errors, and in [`rows`] queries
+//! whose columns are read by name; the statements themselves are in `ledger` and `limits`. The dialect is SQLite's, which
+//! Spin, Cloudflare's D1 and Durable Objects share.
+
+pub mod rows;
 
 use std::borrow::Cow;
 use std::fmt;

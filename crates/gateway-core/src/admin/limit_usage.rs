@@ -1,5 +1,5 @@
-//! What a client key has used of its limits: shown, and forgotten with the key. Owns how it looks from outside; the rules
-//! are [`crate::limits`]'s.
+//! What a client key has used of its limits: shown, and forgotten with the key. Owns the view; the rules and counts are
+//! [`crate::limits`]'s.
 
 use std::time::Duration;
 
@@ -7,37 +7,36 @@ use http::StatusCode;
 use serde::Serialize;
 
 use super::document;
-use crate::database;
 use crate::error::{ErrorCode, GatewayError};
-use crate::limits::statements;
+use crate::limits::LimitsEngine;
+use crate::limits::port::Limits as _;
 use crate::limits::usage::{LimitStatus, Measure};
-use crate::ports::{AdminPorts, SqlTarget};
+use crate::ports::AdminPorts;
 use crate::reply::{self, Reply};
-use crate::sql::{SqlError, SqlErrorKind, SqlRow, Statement};
 use crate::time_text;
 
 /// How long an answer waits for the database.
-const PATIENCE: Duration = Duration::from_secs(2);
+const TIME_LIMIT: Duration = Duration::from_secs(2);
 
-/// How a key stands with each of its limits; null where it has none.
+/// What is used of each limit of a key; null where it has none.
 #[derive(Default, Serialize)]
-struct AllowanceView {
-    requests_per_minute: Option<StandingView>,
-    tokens_per_minute: Option<StandingView>,
-    tokens_per_day: Option<StandingView>,
-    daily_budget_micro_usd: Option<StandingView>,
-    monthly_budget_micro_usd: Option<StandingView>,
+struct LimitUsageView {
+    requests_per_minute: Option<LimitStatusView>,
+    tokens_per_minute: Option<LimitStatusView>,
+    tokens_per_day: Option<LimitStatusView>,
+    daily_budget_micro_usd: Option<LimitStatusView>,
+    monthly_budget_micro_usd: Option<LimitStatusView>,
 }
 
 #[derive(Serialize)]
-struct StandingView {
+struct LimitStatusView {
     limit: u64,
     used: u64,
     resets_at: String,
 }
 
-impl AllowanceView {
-    fn place(&mut self, measure: Measure) -> &mut Option<StandingView> {
+impl LimitUsageView {
+    fn limit(&mut self, measure: Measure) -> &mut Option<LimitStatusView> {
         match measure {
             Measure::RequestsPerMinute => &mut self.requests_per_minute,
             Measure::TokensPerMinute => &mut self.tokens_per_minute,
@@ -48,7 +47,7 @@ impl AllowanceView {
     }
 }
 
-impl From<LimitStatus> for StandingView {
+impl From<LimitStatus> for LimitStatusView {
     fn from(status: LimitStatus) -> Self {
         Self {
             limit: status.limit,
@@ -64,18 +63,17 @@ pub async fn show<P: AdminPorts>(ports: &P, id: &str) -> Result<Reply, GatewayEr
     let key = document.keys.iter().find(|key| key.id == id);
     let key =
         key.ok_or_else(|| ErrorCode::NotFound.error("There is no client key with this id."))?;
-    let mut view = AllowanceView::default();
+    let mut view = LimitUsageView::default();
     if !key.limits.is_empty() {
-        let rows = run(ports, id, statements::read(id))
-            .await
-            .map_err(|error| {
-                ports.line(format_args!("admin: {error}"));
-                ErrorCode::StoreUnavailable
-                    .error("The database does not answer as it should; see the gateway's log.")
-            })?;
         let now = ports.now();
-        for status in statements::answer(&rows, now).statuses(&key.limits, now) {
-            *view.place(status.measure) = Some(status.into());
+        let engine = LimitsEngine::new(ports, TIME_LIMIT);
+        let usage = engine.read(id, now).await.map_err(|error| {
+            ports.line(format_args!("admin: {error}"));
+            ErrorCode::StoreUnavailable
+                .error("The database does not answer as it should; see the gateway's log.")
+        })?;
+        for status in usage.statuses(&key.limits, now) {
+            *view.limit(status.measure) = Some(status.into());
         }
     }
     Ok(reply::json(StatusCode::OK, &view))
@@ -84,21 +82,10 @@ pub async fn show<P: AdminPorts>(ports: &P, id: &str) -> Result<Reply, GatewayEr
 /// Forgets what a key has used that is gone. Its requests that are still under way may leave a row behind, which
 /// nobody reads.
 pub async fn forget<P: AdminPorts>(ports: &P, id: &str) {
-    if let Err(error) = run(ports, id, statements::forget(id)).await {
+    let engine = LimitsEngine::new(ports, TIME_LIMIT);
+    if let Err(error) = engine.forget(id).await {
         ports.line(format_args!(
             "admin: what client key {id} has used is not forgotten: {error}"
         ));
-    }
-}
-
-/// The statement's rows; none where nothing was ever counted.
-async fn run<P: AdminPorts>(
-    ports: &P,
-    id: &str,
-    statement: Statement,
-) -> Result<Vec<SqlRow>, SqlError> {
-    match database::query(ports, SqlTarget::Allowance(id), statement, PATIENCE).await {
-        Err(error) if error.kind == SqlErrorKind::NoTable => Ok(Vec::new()),
-        outcome => outcome,
     }
 }

@@ -11,18 +11,20 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
 
 use super::exposition::{Exposition, MetricKind, Millionths, Thousandths};
-use super::{document, ledger_queries, usage};
+use super::{document, ledger_queries};
 use crate::config::model::{ChannelConfig, Document};
 use crate::error::GatewayError;
 use crate::health;
 use crate::health::cooldown::{Cooldown, CooldownReason, Phase};
 use crate::health::record::{ChannelHealth, Health};
 use crate::ledger::batch;
+use crate::ledger::columns::usage::{Latency, Sum};
 use crate::ledger::histogram::{BOUNDS_MS, Histogram};
-use crate::ledger::schema;
+use crate::ledger::port::Ledger as _;
+use crate::ledger::queries::counters::Tally;
+use crate::ledger::totals::UsageTotals;
 use crate::ports::{AdminPorts, StoreKey};
 use crate::reply::{Reply, ReplyBody};
-use crate::sql::{SqlRow, SqlValue, Statement};
 use crate::units::Timestamp;
 
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
@@ -33,25 +35,16 @@ const NONE: &str = "none";
 /// Models that are told apart at most.
 const MAX_MODELS: usize = 500;
 
-const TALLIES: &str = "SELECT kind, channel, word, count FROM tally_hour WHERE hour = -1";
-
 /// What a channel's label says: the id, then the name.
 type ChannelLabel<'d> = (&'d str, &'d str);
 
-/// What was counted of one channel and one model.
-#[derive(Default)]
-struct ModelSums {
-    failed: u64,
-    failovers: u64,
-    /// In the order of [`KINDS`].
-    tokens: [u64; KINDS.len()],
-    cost_micro_usd: u64,
-    total: Histogram,
-    first_byte: Histogram,
-}
-
-/// Kinds of tokens, in the order of their columns.
-const KINDS: [&str; 4] = ["prompt", "completion", "cached", "reasoning"];
+/// Kinds of tokens, with their sums.
+const KINDS: [(&str, Sum); 4] = [
+    ("prompt", Sum::PromptTokens),
+    ("completion", Sum::CompletionTokens),
+    ("cached", Sum::CachedTokens),
+    ("reasoning", Sum::ReasoningTokens),
+];
 
 /// Who may be named.
 struct NameLabels<'d> {
@@ -61,8 +54,8 @@ struct NameLabels<'d> {
 
 /// Everything that the ledger has counted.
 #[derive(Default)]
-struct Counters<'d> {
-    usage: BTreeMap<(ChannelLabel<'d>, &'d str), ModelSums>,
+struct LabelledCounters<'d> {
+    usage: BTreeMap<(ChannelLabel<'d>, &'d str), UsageTotals>,
     /// By `status` or `attempt`, channel and word.
     tallies: BTreeMap<(String, ChannelLabel<'d>, String), u64>,
 }
@@ -72,7 +65,7 @@ pub async fn show<P: AdminPorts>(ports: &P) -> Result<Reply, GatewayError> {
     let document = document::load(ports).await?;
     let health = health::stored::load(ports).await;
     let labels = NameLabels::of(&document);
-    let counted = Counters::read(ports, &labels).await;
+    let counted = LabelledCounters::read(ports, &labels).await;
     let dropped = ports.read(StoreKey::DroppedRecords).await.ok().flatten();
 
     let mut text = Exposition::default();
@@ -140,33 +133,24 @@ impl<'d> NameLabels<'d> {
     }
 }
 
-impl<'d> Counters<'d> {
+impl<'d> LabelledCounters<'d> {
     async fn read<P: AdminPorts>(ports: &P, labels: &NameLabels<'d>) -> Result<Self, GatewayError> {
-        let columns: Vec<String> = schema::summed_columns().collect();
-        let usage = format!(
-            "SELECT channel, model, {} FROM usage_hour WHERE hour = {}",
-            columns.join(", "),
-            schema::ALL_HOURS
-        );
-        let usage = ledger_queries::rows(ports, Statement::new(usage)).await?;
-        let tallies = ledger_queries::rows(ports, Statement::new(TALLIES)).await?;
+        let counters = ledger_queries::ledger(ports).query_counters().await;
+        let counters = counters.map_err(|error| ledger_queries::unavailable(ports, &error))?;
         let mut counted = Self::default();
-        for row in &usage {
-            let text = |column: usize| row.get(column).and_then(SqlValue::text).unwrap_or_default();
-            let labels = (labels.channel(text(0)), labels.model(text(1)));
-            counted.usage.entry(labels).or_default().add(row);
+        for row in &counters.usage {
+            let labels = (labels.channel(&row.channel), labels.model(&row.model));
+            counted.usage.entry(labels).or_default().merge(&row.totals);
         }
-        for row in &tallies {
-            if let [
-                SqlValue::Text(kind),
-                SqlValue::Text(channel),
-                SqlValue::Text(word),
-                count,
-            ] = row.as_slice()
-            {
-                let labels = (kind.clone(), labels.channel(channel), word.clone());
-                *counted.tallies.entry(labels).or_default() += count.count();
-            }
+        for Tally {
+            kind,
+            channel,
+            word,
+            count,
+        } in counters.tallies
+        {
+            let labels = (kind, labels.channel(&channel), word);
+            *counted.tallies.entry(labels).or_default() += count;
         }
         Ok(counted)
     }
@@ -184,37 +168,37 @@ impl<'d> Counters<'d> {
         );
         self.write_tokens(text);
         let by_channel = self.by_channel();
-        let mut counter = |name: &str, help: &str, value: fn(&ModelSums) -> u64| {
+        let mut counter = |name: &str, help: &str, sum: Sum| {
             text.family(name, MetricKind::Counter, help);
-            for (channel, sums) in &by_channel {
-                text.sample(name, &of_channel(*channel), value(sums));
+            for (channel, totals) in &by_channel {
+                text.sample(name, &of_channel(*channel), totals.sum(sum));
             }
         };
         counter(
             "ai_gateway_failed_requests_total",
             "Requests that were refused or whose answer broke off, whatever their status.",
-            |sums| sums.failed,
+            Sum::Errors,
         );
         counter(
             "ai_gateway_failovers_total",
             "Requests that were answered after another attempt had failed or was late.",
-            |sums| sums.failovers,
+            Sum::Failovers,
         );
-        let mut histogram = |name: &str, help: &str, value: fn(&ModelSums) -> &Histogram| {
+        let mut histogram = |name: &str, help: &str, latency: Latency| {
             text.family(name, MetricKind::Histogram, help);
-            for (channel, sums) in &by_channel {
-                write_histogram(text, name, *channel, value(sums));
+            for (channel, totals) in &by_channel {
+                write_histogram(text, name, *channel, totals.latency(latency));
             }
         };
         histogram(
             "ai_gateway_request_duration_seconds",
             "From a request to the end of its answer.",
-            |sums| &sums.total,
+            Latency::Total,
         );
         histogram(
             "ai_gateway_first_byte_duration_seconds",
             "From a request to the first byte of its answer.",
-            |sums| &sums.first_byte,
+            Latency::FirstByte,
         );
     }
 
@@ -240,15 +224,15 @@ impl<'d> Counters<'d> {
             MetricKind::Counter,
             "Tokens; cached ones are among the prompt's, reasoning among the completion's.",
         );
-        for (((id, channel), model), sums) in &self.usage {
-            for (kind, tokens) in KINDS.iter().zip(sums.tokens) {
+        for (((id, channel), model), totals) in &self.usage {
+            for (kind, sum) in KINDS {
                 let labels = [
                     ("channel", *channel),
                     ("channel_id", *id),
                     ("model", *model),
-                    ("kind", *kind),
+                    ("kind", kind),
                 ];
-                text.sample(name, &labels, tokens);
+                text.sample(name, &labels, totals.sum(sum));
             }
         }
         let name = "ai_gateway_cost_usd_total";
@@ -257,53 +241,22 @@ impl<'d> Counters<'d> {
             MetricKind::Counter,
             "Cost by the price tables, in US dollars.",
         );
-        for (((id, channel), model), sums) in &self.usage {
+        for (((id, channel), model), totals) in &self.usage {
             let labels = [
                 ("channel", *channel),
                 ("channel_id", *id),
                 ("model", *model),
             ];
-            text.sample(name, &labels, Millionths(sums.cost_micro_usd));
+            text.sample(name, &labels, Millionths(totals.sum(Sum::CostMicroUsd)));
         }
     }
 
-    fn by_channel(&self) -> BTreeMap<ChannelLabel<'d>, ModelSums> {
-        let mut by_channel: BTreeMap<ChannelLabel<'d>, ModelSums> = BTreeMap::new();
-        for ((channel, _), sums) in &self.usage {
-            by_channel.entry(*channel).or_default().merge(sums);
+    fn by_channel(&self) -> BTreeMap<ChannelLabel<'d>, UsageTotals> {
+        let mut by_channel: BTreeMap<ChannelLabel<'d>, UsageTotals> = BTreeMap::new();
+        for ((channel, _), totals) in &self.usage {
+            by_channel.entry(*channel).or_default().merge(totals);
         }
         by_channel
-    }
-}
-
-impl ModelSums {
-    /// Adds a row whose sums begin at its third column, in the order of [`schema::summed_columns`].
-    fn add(&mut self, row: &SqlRow) {
-        let mut values = row.iter().skip(2).map(SqlValue::count);
-        let mut next = || values.next().unwrap_or_default();
-        // Requests are told by status.
-        next();
-        self.failed += next();
-        self.failovers += next();
-        // Estimates are the usage API's.
-        next();
-        for tokens in &mut self.tokens {
-            *tokens += next();
-        }
-        self.cost_micro_usd += next();
-        self.total.merge(&usage::histogram(&mut next));
-        self.first_byte.merge(&usage::histogram(&mut next));
-    }
-
-    fn merge(&mut self, other: &Self) {
-        self.failed += other.failed;
-        self.failovers += other.failovers;
-        for (mine, theirs) in self.tokens.iter_mut().zip(other.tokens) {
-            *mine += theirs;
-        }
-        self.cost_micro_usd += other.cost_micro_usd;
-        self.total.merge(&other.total);
-        self.first_byte.merge(&other.first_byte);
     }
 }
 

@@ -1,65 +1,28 @@
 //! `GET usage`: what was used in a span of time, by hour or day and by model, channel or client key. Owns the call's
-//! parameters and rows; the sums are the ledger's.
+//! parameters and views; the query is the ledger's.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 
 use http::{StatusCode, Uri};
 use serde::Serialize;
 
+use super::document;
 use super::ledger_queries::{self, DisplayNames};
-use super::{document, query};
+use super::query::{invalid, read, time};
 use crate::error::GatewayError;
 use crate::ledger::batch::HOUR_MS;
-use crate::ledger::histogram::{BUCKETS, Histogram};
-use crate::ledger::schema;
+use crate::ledger::columns::usage::{Latency, Sum};
+use crate::ledger::histogram::Histogram;
+use crate::ledger::port::Ledger as _;
+use crate::ledger::queries::usage::{UsageGroup, UsageQuery, UsageSlice};
 use crate::ports::AdminPorts;
 use crate::reply::{self, Reply};
-use crate::sql::{SqlRow, SqlValue, Statement};
 use crate::time_text;
 use crate::units::Timestamp;
 
 const DAY_MS: u64 = 24 * HOUR_MS;
 /// Rows of one answer; about 4 MB. A month by the hour and by ten models has 7,440.
 const MAX_ROWS: usize = 10_000;
-
-/// What the rows are about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Group {
-    Model,
-    Channel,
-    Key,
-    /// Requests without an answer, by why they have none.
-    Reason,
-    /// Everything together.
-    None,
-}
-
-impl Group {
-    /// The column, or what stands for it.
-    const fn column(self) -> &'static str {
-        match self {
-            Self::Model => "model",
-            Self::Channel => "channel",
-            Self::Key => "key",
-            Self::Reason => "word",
-            Self::None => "''",
-        }
-    }
-}
-
-/// What is asked.
-struct UsageQuery {
-    /// In hours since 1970, inclusive.
-    from: u64,
-    /// In hours since 1970, exclusive.
-    to: u64,
-    /// Hours of a bucket.
-    bucket: u64,
-    group: Group,
-    /// Columns and the values that they must have.
-    filters: [(&'static str, Option<String>); 3],
-}
 
 #[derive(Serialize)]
 struct UsageView<'a> {
@@ -119,163 +82,116 @@ struct Quantiles {
 
 /// Answers the call.
 pub async fn show<P: AdminPorts>(ports: &P, uri: &Uri) -> Result<Reply, GatewayError> {
-    let question = UsageQuery::read(uri, ports.now())?;
+    let query = parse(uri, ports.now())?;
     let document = document::load(ports).await?;
-    let rows = ledger_queries::rows(ports, question.statement()).await?;
+    let ledger = ledger_queries::ledger(ports);
+    let rows = ledger.query_usage(&query).await;
+    let rows = rows.map_err(|error| ledger_queries::unavailable(ports, &error))?;
     if rows.len() > MAX_ROWS {
-        return Err(query::invalid(
+        return Err(invalid(
             "from",
             &format!(
                 "asks for more than {MAX_ROWS} rows: take a shorter time, `bucket=day`, or another group"
             ),
         ));
     }
-    let subjects: BTreeSet<&str> = match question.group {
-        Group::Channel | Group::Key => rows.iter().map(subject).collect(),
-        Group::Model | Group::Reason | Group::None => BTreeSet::new(),
+    let subjects: BTreeSet<&str> = match query.group {
+        UsageGroup::Channel | UsageGroup::Key => {
+            rows.iter().map(|row| row.subject.as_str()).collect()
+        }
+        UsageGroup::Model | UsageGroup::Reason | UsageGroup::None => BTreeSet::new(),
     };
     let names = DisplayNames::of(ports, &document, subjects).await?;
     let view = UsageView {
-        data: rows.iter().map(|row| question.view(row, &names)).collect(),
-        from: hour_text(question.from),
-        to: hour_text(question.to),
+        data: rows
+            .iter()
+            .map(|row| UsageRowView::new(&query, row, &names))
+            .collect(),
+        from: hour_text(query.from),
+        to: hour_text(query.to),
     };
     Ok(reply::json(StatusCode::OK, &view))
 }
 
-impl UsageQuery {
-    fn read(uri: &Uri, now: Timestamp) -> Result<Self, GatewayError> {
-        let known = ["from", "to", "bucket", "group", "model", "channel", "key"];
-        let [from, to, bucket, group, model, channel, key] = query::read(uri, known)?;
-        let to = query::time("to", to.as_deref())?.unwrap_or(now);
-        let from =
-            query::time("from", from.as_deref())?.unwrap_or(Timestamp(to.0.saturating_sub(DAY_MS)));
-        if from > to {
-            return Err(query::invalid("from", "must not be later than `to`"));
-        }
-        let bucket = match bucket.as_deref() {
-            None | Some("hour") => 1,
-            Some("day") => 24,
-            Some(_) => return Err(query::invalid("bucket", "must be hour or day")),
-        };
-        let group = match group.as_deref() {
-            None | Some("model") => Group::Model,
-            Some("channel") => Group::Channel,
-            Some("key") => Group::Key,
-            Some("reason") => Group::Reason,
-            Some("none") => Group::None,
-            Some(_) => {
-                return Err(query::invalid(
-                    "group",
-                    "must be model, channel, key, reason or none",
-                ));
-            }
-        };
-        if group == Group::Reason {
-            let filter = [("model", &model), ("channel", &channel)]
-                .into_iter()
-                .find(|(_, value)| value.is_some());
-            if let Some((name, _)) = filter {
-                return Err(query::invalid(
-                    name,
-                    "cannot be combined with `group=reason`",
-                ));
-            }
-        }
-        // Sums are by the hour, so that the span is that of the hours which it touches.
-        Ok(Self {
-            from: from.0 / HOUR_MS,
-            to: to.0.div_ceil(HOUR_MS),
-            bucket,
-            group,
-            filters: [("model", model), ("channel", channel), ("key", key)],
-        })
+fn parse(uri: &Uri, now: Timestamp) -> Result<UsageQuery, GatewayError> {
+    let known = ["from", "to", "bucket", "group", "model", "channel", "key"];
+    let [from, to, bucket, group, model, channel, key] = read(uri, known)?;
+    let to = time("to", to.as_deref())?.unwrap_or(now);
+    let from = time("from", from.as_deref())?.unwrap_or(Timestamp(to.0.saturating_sub(DAY_MS)));
+    if from > to {
+        return Err(invalid("from", "must not be later than `to`"));
     }
-
-    /// The statement for `group=reason`, whose counts are kept apart from the sums.
-    fn statement_by_reason(&self) -> Statement {
-        let [.., (_, key)] = &self.filters;
-        let key_is_it = if key.is_some() {
-            " AND channel = ?3"
-        } else {
-            ""
-        };
-        let statement = Statement::new(format!(
-            "SELECT hour / {}, word, sum(count), sum(count) FROM tally_hour WHERE kind = '{}' AND hour >= ?1 \
-             AND hour < ?2{key_is_it} GROUP BY 1, 2 ORDER BY 1, 2 LIMIT {}",
-            self.bucket,
-            schema::REASON,
-            MAX_ROWS + 1
-        ));
-        let statement = statement.with(self.from).with(self.to);
-        match key {
-            Some(key) => statement.with(key.as_str()),
-            None => statement,
+    let bucket = match bucket.as_deref() {
+        None | Some("hour") => 1,
+        Some("day") => 24,
+        Some(_) => return Err(invalid("bucket", "must be hour or day")),
+    };
+    let group = match group.as_deref() {
+        None | Some("model") => UsageGroup::Model,
+        Some("channel") => UsageGroup::Channel,
+        Some("key") => UsageGroup::Key,
+        Some("reason") => UsageGroup::Reason,
+        Some("none") => UsageGroup::None,
+        Some(_) => {
+            return Err(invalid(
+                "group",
+                "must be model, channel, key, reason or none",
+            ));
+        }
+    };
+    if group == UsageGroup::Reason {
+        let filter = [("model", &model), ("channel", &channel)]
+            .into_iter()
+            .find(|(_, value)| value.is_some());
+        if let Some((name, _)) = filter {
+            return Err(invalid(name, "cannot be combined with `group=reason`"));
         }
     }
+    // Sums are by the hour, so that the span is that of the hours which it touches.
+    Ok(UsageQuery {
+        from: from.0 / HOUR_MS,
+        to: to.0.div_ceil(HOUR_MS),
+        bucket,
+        group,
+        model,
+        channel,
+        key,
+        limit: MAX_ROWS + 1,
+    })
+}
 
-    fn statement(&self) -> Statement {
-        if self.group == Group::Reason {
-            return self.statement_by_reason();
-        }
-        // In the text, since some hosts know no integers as parameters, and only integers are divided so.
-        let mut text = format!("SELECT hour / {}, {}", self.bucket, self.group.column());
-        for column in schema::summed_columns() {
-            let _ = write!(text, ", sum({column})");
-        }
-        text.push_str(" FROM usage_hour WHERE hour >= ?1 AND hour < ?2");
-        let mut values = Vec::new();
-        for (column, value) in &self.filters {
-            if let Some(value) = value {
-                values.push(value.as_str());
-                let _ = write!(text, " AND {column} = ?{}", values.len() + 2);
-            }
-        }
-        if self.group == Group::Model {
-            // Those are of no model; `group=reason` has them.
-            let _ = write!(text, " AND model <> '{}'", schema::REFUSED);
-        }
-        let _ = write!(text, " GROUP BY 1, 2 ORDER BY 1, 2 LIMIT {}", MAX_ROWS + 1);
-        let mut statement = Statement::new(text).with(self.from).with(self.to);
-        for value in values {
-            statement = statement.with(value);
-        }
-        statement
-    }
-
-    fn view<'a>(&self, row: &'a SqlRow, names: &'a DisplayNames) -> UsageRowView<'a> {
-        let id = subject(row);
+impl<'a> UsageRowView<'a> {
+    fn new(query: &UsageQuery, row: &'a UsageSlice, names: &'a DisplayNames) -> Self {
+        let id = row.subject.as_str();
         let with_name = || Named {
             id,
             name: names.get(id),
         };
         let mut subject = UsageSubject::default();
-        match self.group {
-            Group::Model => subject.model = Some(id),
-            Group::Channel => subject.channel = Some(AskedGroup((!id.is_empty()).then(with_name))),
-            Group::Key => subject.key = Some(with_name()),
-            Group::Reason => subject.reason = Some(id),
-            Group::None => {}
+        match query.group {
+            UsageGroup::Model => subject.model = Some(id),
+            UsageGroup::Channel => {
+                subject.channel = Some(AskedGroup((!id.is_empty()).then(with_name)));
+            }
+            UsageGroup::Key => subject.key = Some(with_name()),
+            UsageGroup::Reason => subject.reason = Some(id),
+            UsageGroup::None => {}
         }
-        let mut counts = row.iter().map(SqlValue::count);
-        let bucket = hour_text(counts.next().unwrap_or_default() * self.bucket);
-        // The subject is no number.
-        let mut sums = counts.skip(1);
-        let mut next = || sums.next().unwrap_or_default();
-        UsageRowView {
-            bucket,
+        let totals = &row.totals;
+        Self {
+            bucket: hour_text(row.bucket * query.bucket),
             subject,
-            requests: next(),
-            errors: next(),
-            failovers: next(),
-            estimated: next(),
-            prompt_tokens: next(),
-            completion_tokens: next(),
-            cached_tokens: next(),
-            reasoning_tokens: next(),
-            cost_micro_usd: next(),
-            total_ms: Quantiles::of(&histogram(&mut next)),
-            first_byte_ms: Quantiles::of(&histogram(&mut next)),
+            requests: totals.sum(Sum::Requests),
+            errors: totals.sum(Sum::Errors),
+            failovers: totals.sum(Sum::Failovers),
+            estimated: totals.sum(Sum::Estimated),
+            prompt_tokens: totals.sum(Sum::PromptTokens),
+            completion_tokens: totals.sum(Sum::CompletionTokens),
+            cached_tokens: totals.sum(Sum::CachedTokens),
+            reasoning_tokens: totals.sum(Sum::ReasoningTokens),
+            cost_micro_usd: totals.sum(Sum::CostMicroUsd),
+            total_ms: Quantiles::of(totals.latency(Latency::Total)),
+            first_byte_ms: Quantiles::of(totals.latency(Latency::FirstByte)),
         }
     }
 }
@@ -288,21 +204,6 @@ impl Quantiles {
             p99: histogram.quantile_ms(99),
         }
     }
-}
-
-/// The next columns of a row, in the order of [`schema::summed_columns`].
-pub fn histogram(next: &mut impl FnMut() -> u64) -> Histogram {
-    let mut buckets = [0; BUCKETS];
-    buckets.fill_with(&mut *next);
-    Histogram {
-        buckets,
-        sum_ms: next(),
-    }
-}
-
-/// Whom the row is about.
-fn subject(row: &SqlRow) -> &str {
-    row.get(1).and_then(SqlValue::text).unwrap_or_default()
 }
 
 fn hour_text(hour: u64) -> String {

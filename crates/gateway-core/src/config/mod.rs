@@ -3,7 +3,7 @@
 //! [`model`] is the stored document, [`snapshot`] its form for routing, [`cache`] the copy in instance
 //! memory, which [`service`] keeps up to date, [`seal`] the encryption of upstream keys at rest. [`import`] makes a document of one that somebody
 //! brings, [`startup`] takes one from a variable. [`network`] is how settings name
-//! IP addresses.
+//! IP addresses, [`prices`] which price counts.
 
 pub mod base_url;
 pub mod cache;
@@ -12,6 +12,7 @@ pub mod identity;
 pub mod import;
 pub mod model;
 pub mod network;
+pub mod prices;
 pub mod seal;
 pub mod service;
 pub mod snapshot;

@@ -11,9 +11,9 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::config::identity;
 use crate::config::model::{self, ClientKey, Document, Price, Prices, Settings};
+use crate::config::prices;
 use crate::config::seal::{self, MasterKey};
 use crate::ids;
-use crate::ledger::price;
 use crate::ports::Timeouts;
 use crate::route::WeightedChannel;
 use crate::secret::{self, Secret};
@@ -235,7 +235,7 @@ impl Snapshot {
 
     /// What a model costs that `channel` answers for, under the client's and the upstream's name for it.
     pub fn price(&self, channel: &Channel, model: &str, upstream_model: &str) -> Option<Price> {
-        price::find(
+        prices::find(
             &channel.prices,
             &self.settings.prices,
             model,

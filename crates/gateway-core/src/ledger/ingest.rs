@@ -5,8 +5,13 @@
 //! several calls an instance that is busy holds the lock from one of its turns to the next: a busy gateway wrote thirty
 //! batches in a second that way, fell behind with its records and let keys with limits wait for the lock.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use super::columns::request::REQUEST;
+use super::columns::usage::{self, UsageRow};
+use super::columns::{ActorRow, Column, TallyRow};
+use super::record::Actor;
 use super::schema;
 use crate::sql::Statement;
 
@@ -25,24 +30,60 @@ pub const HAND_OVER: &str =
 const VIEW: &str = "CREATE VIEW IF NOT EXISTS ledger_batch (requests, usage, tallies, actors) AS \
     SELECT '[]', '[]', '[]', '[]'";
 
-// Each `LIMIT -1` keeps SQLite from folding the list into the statement around it, where it would make the text of a row
-// anew for every column that is taken out of it.
+/// A list of rows in the batch. `LIMIT -1` keeps SQLite from folding the list into the statement around it, where it would
+/// make the text of a row anew for every column that is taken out of it.
+fn rows_of(list: &str) -> String {
+    format!("FROM (SELECT value FROM json_each(NEW.{list}) LIMIT -1) WHERE true")
+}
 
-const INSERT_REQUESTS: &str = "INSERT INTO request (id, time_ms, key, channel, upstream_key, model, \
-    upstream_model, endpoint, stream, status, attempts, first_byte_ms, total_ms, prompt_tokens, completion_tokens, \
-    cached_tokens, reasoning_tokens, estimated, ended, cost_micro_usd, reason) \
-    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, \
-    value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, value ->> 14, value ->> 15, \
-    value ->> 16, value ->> 17, value ->> 18, value ->> 19, value ->> 20 \
-    FROM (SELECT value FROM json_each(NEW.requests) LIMIT -1) WHERE true";
+/// The values of the first `count` columns of a row.
+fn values(count: usize) -> String {
+    let values: Vec<String> = (0..count)
+        .map(|index| format!("value ->> {index}"))
+        .collect();
+    values.join(", ")
+}
 
-const ADD_TALLIES: &str = "INSERT INTO tally_hour (hour, kind, channel, word, count) \
-    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM (SELECT value FROM json_each(NEW.tallies) LIMIT -1) WHERE true \
-    ON CONFLICT (hour, kind, channel, word) DO UPDATE SET count = count + excluded.count";
+fn names(columns: &[Column<'_>]) -> String {
+    let names: Vec<&str> = columns.iter().map(|(name, _, _)| *name).collect();
+    names.join(", ")
+}
 
-const NOTE_ACTORS: &str = "INSERT INTO actor (id, name, last_used_ms) \
-    SELECT value ->> 0, value ->> 1, value ->> 2 FROM (SELECT value FROM json_each(NEW.actors) LIMIT -1) WHERE true \
-    ON CONFLICT (id) DO UPDATE SET name = excluded.name, last_used_ms = max(last_used_ms, excluded.last_used_ms)";
+fn insert_requests() -> String {
+    let names: Vec<&str> = REQUEST.iter().map(|column| column.name).collect();
+    format!(
+        "INSERT INTO request ({}) SELECT {} {}",
+        names.join(", "),
+        values(names.len()),
+        rows_of("requests")
+    )
+}
+
+fn add_tallies() -> String {
+    let columns = TallyRow::default().columns();
+    format!(
+        "INSERT INTO tally_hour ({}) SELECT {} {} \
+         ON CONFLICT (hour, kind, channel, word) DO UPDATE SET count = count + excluded.count",
+        names(&columns),
+        values(columns.len()),
+        rows_of("tallies")
+    )
+}
+
+fn note_actors() -> String {
+    let row = ActorRow {
+        actor: Cow::Owned(Actor::default()),
+        last_used_ms: 0,
+    };
+    let columns = row.columns();
+    format!(
+        "INSERT INTO actor ({}) SELECT {} {} \
+         ON CONFLICT (id) DO UPDATE SET name = excluded.name, last_used_ms = max(last_used_ms, excluded.last_used_ms)",
+        names(&columns),
+        values(columns.len()),
+        rows_of("actors")
+    )
+}
 
 /// What version 2 adds to version 1. Its trigger is left out, since version 3 has another one: a program that is late with
 /// its migration would bring it back beside the new one, and every batch would be filed twice.
@@ -57,38 +98,51 @@ pub fn version_2() -> Vec<Statement> {
 pub fn version_3() -> Vec<Statement> {
     let trigger = format!(
         "CREATE TRIGGER IF NOT EXISTS ledger_batch_filed_3 INSTEAD OF INSERT ON ledger_batch BEGIN \
-         {INSERT_REQUESTS}; {}; {ADD_TALLIES}; {NOTE_ACTORS}; END",
-        add_usage()
+         {}; {}; {}; {}; END",
+        insert_requests(),
+        add_usage(),
+        add_tallies(),
+        note_actors()
     );
-    vec![
-        // Fails where the column is there already, which `database` takes for done: SQLite has no `IF NOT EXISTS` here.
-        Statement::new("ALTER TABLE request ADD COLUMN reason TEXT"),
+    let added = REQUEST.iter().filter(|column| column.since == 3);
+    let alter = added.map(|column| {
+        let (name, definition) = (column.name, column.definition);
+        Statement::new(format!(
+            "ALTER TABLE request ADD COLUMN {name} {definition}"
+        ))
+    });
+    // Fails where the column is there already, which `sql` takes for done: SQLite has no `IF NOT EXISTS` here.
+    let mut statements: Vec<Statement> = alter.collect();
+    statements.extend([
         Statement::new("DROP TRIGGER IF EXISTS ledger_batch_filed"),
         Statement::new(trigger),
         Statement::new("INSERT INTO gateway_schema (version) VALUES (3) ON CONFLICT DO NOTHING"),
-    ]
+    ]);
+    statements
 }
 
-/// Adds to `usage_hour`; its many columns are named by [`schema::summed_columns`].
+/// Adds to `usage_hour`; its many columns are named by [`usage::summed`].
 fn add_usage() -> String {
-    let (mut names, mut values, mut additions) = (String::new(), String::new(), String::new());
-    for (index, column) in schema::summed_columns().enumerate() {
-        let _ = write!(names, ", {column}");
-        let _ = write!(values, ", value ->> {}", index + 5);
+    let subject = UsageRow::default().subject();
+    let (mut sum_names, mut sum_values, mut additions) =
+        (String::new(), String::new(), String::new());
+    for (index, column) in usage::summed().enumerate() {
+        let _ = write!(sum_names, ", {column}");
+        let _ = write!(sum_values, ", value ->> {}", index + subject.len() + 1);
         let comma = if index == 0 { "" } else { ", " };
         let _ = write!(
             additions,
             "{comma}{column} = min({column} + excluded.{column}, {MAX_SUM})"
         );
     }
-    let all_hours = schema::ALL_HOURS;
+    let (subject, rows, all_hours) = (names(&subject), rows_of("usage"), schema::ALL_HOURS);
     format!(
-        "INSERT INTO usage_hour (hour, key, channel, model{names}) \
+        "INSERT INTO usage_hour ({subject}{sum_names}) \
          SELECT value ->> 0, value ->> 1, value ->> 2, \
            CASE WHEN value ->> 4 OR EXISTS (SELECT 1 FROM usage_hour AS known WHERE known.hour = {all_hours} \
                AND known.key = '' AND known.channel = value ->> 2 AND known.model = value ->> 3) \
              OR (SELECT count(*) FROM usage_hour AS known WHERE known.hour = {all_hours}) < {MAX_SUBJECTS} \
-           THEN value ->> 3 ELSE '' END{values} FROM (SELECT value FROM json_each(NEW.usage) LIMIT -1) WHERE true \
+           THEN value ->> 3 ELSE '' END{sum_values} {rows} \
          ON CONFLICT (hour, key, channel, model) DO UPDATE SET {additions}"
     )
 }

@@ -1,12 +1,30 @@
-//! The ledger: who used what, when, through which channel, at what speed. Owns the record of a request, the database's
-//! schema and every statement that writes it. Pure: `proxy` runs the statements, `admin` reads what they kept.
-//! Holds figures and names only; no prompt and no completion ever gets here.
+//! The ledger: which requests there were, what they used, through which channel, at what speed. Owns the record of a request
+//! from its begin to the database, and every question about records. Holds figures and names only; no prompt and no
+//! completion ever gets here.
+//!
+//! A request under way is an [`entry`]; its finished [`record`] goes through [`service`] into a [`batch`]. [`port`] is how
+//! the ledger is written and queried, [`sql`] the engine that keeps it, [`queries`] what can be asked. All else is pure:
+//! [`columns`] declares the tables, [`schema`] and [`ingest`] make them.
 
+pub mod attempts;
 pub mod batch;
+pub mod columns;
+pub mod entry;
 pub mod histogram;
 mod ingest;
+pub mod log_line;
+pub mod port;
 pub mod price;
+pub mod queries;
+pub mod queue;
 pub mod reason;
 pub mod record;
 pub mod schema;
+pub mod service;
+pub mod sql;
+pub mod stored;
 mod sums;
+pub mod totals;
+
+/// The engine that keeps the ledger. The service and the admin API know nothing of it but [`port::Ledger`].
+pub type LedgerEngine<P> = sql::SqlLedger<P>;

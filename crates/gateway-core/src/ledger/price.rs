@@ -1,32 +1,13 @@
-//! What a request costs by the price tables. Owns which table counts and how the sum is rounded; the tables' ranges are
-//! [`crate::config::validate`]'s. Pure integers: no cent is lost to a floating point.
+//! What a request costs. Owns how the sum is rounded; the tables of prices are [`crate::config::prices`]'s. Pure integers: no cent is lost to a floating point.
 
-use crate::config::model::{Price, Prices};
+use crate::config::model::Price;
+use crate::units::MAX_COST_MICRO_USD;
 use crate::wire::usage::Usage;
 
 /// Prices are per so many tokens.
 const PER_TOKENS: u128 = 1_000_000;
-/// No request costs more: a thousand million dollars. An upstream that claims more tokens than that is wrong, and sums
-/// must stay within what a database counts.
-pub const MAX_COST: u64 = 1_000_000_000_000_000;
 
-/// The price of a model: by the client's name for it in the channel's own table, then by the upstream's name, then both in
-/// the settings' table. `None`: nobody has set one.
-pub fn find(
-    channel: &Prices,
-    settings: &Prices,
-    model: &str,
-    upstream_model: &str,
-) -> Option<Price> {
-    [channel, settings]
-        .into_iter()
-        .flat_map(|table| [table.get(model), table.get(upstream_model)])
-        .flatten()
-        .next()
-        .copied()
-}
-
-/// What the tokens cost, in millionths of a dollar: rounded once, to the nearest, a half upwards; at most [`MAX_COST`].
+/// What the tokens cost, in millionths of a dollar: rounded once, to the nearest, a half upwards; at most [`MAX_COST_MICRO_USD`].
 /// Tokens from the cache are a part of the prompt's; more of them than the prompt has do not count.
 pub fn cost_micro_usd(price: Price, usage: Usage) -> u64 {
     let cached = usage.cached_tokens.min(usage.prompt_tokens);
@@ -39,7 +20,9 @@ pub fn cost_micro_usd(price: Price, usage: Usage) -> u64 {
         sum.saturating_add(u128::from(tokens) * u128::from(each))
     });
     let cost = sum.saturating_add(PER_TOKENS / 2) / PER_TOKENS;
-    u64::try_from(cost).unwrap_or(u64::MAX).min(MAX_COST)
+    u64::try_from(cost)
+        .unwrap_or(u64::MAX)
+        .min(MAX_COST_MICRO_USD)
 }
 
 #[cfg(test)]
@@ -66,25 +49,6 @@ mod tests {
     }
 
     #[test]
-    fn the_channels_table_and_the_clients_name_come_first() {
-        let table = |names: &[(&str, u64)]| -> Prices {
-            names
-                .iter()
-                .map(|(name, each)| ((*name).to_owned(), price(*each, None, 0)))
-                .collect()
-        };
-        let found = |channel: &[(&str, u64)], settings: &[(&str, u64)]| {
-            find(&table(channel), &table(settings), "gpt-4o", "llama").map(|price| price.prompt)
-        };
-        let both = [("gpt-4o", 3), ("llama", 4)];
-        assert_eq!(found(&[("gpt-4o", 1), ("llama", 2)], &both), Some(1));
-        assert_eq!(found(&[("llama", 2)], &both), Some(2));
-        assert_eq!(found(&[("other", 9)], &both), Some(3));
-        assert_eq!(found(&[], &[("llama", 4)]), Some(4));
-        assert_eq!(found(&[], &[("other", 9)]), None);
-    }
-
-    #[test]
     fn costs_are_rounded_once_and_a_half_goes_up() {
         let gpt_4o = price(2_500_000, Some(1_250_000), 10_000_000);
         for (price, usage, cost) in [
@@ -102,7 +66,7 @@ mod tests {
             (gpt_4o, usage(10, 1_000, 0), 13),
             (gpt_4o, usage(0, 0, 0), 0),
             (price(0, None, 0), usage(u64::MAX, 0, u64::MAX), 0),
-            (gpt_4o, usage(u64::MAX, 5, u64::MAX), MAX_COST),
+            (gpt_4o, usage(u64::MAX, 5, u64::MAX), MAX_COST_MICRO_USD),
         ] {
             assert_eq!(cost_micro_usd(price, usage), cost, "{price:?} {usage:?}");
         }
@@ -129,7 +93,7 @@ mod tests {
             let prompt = prompt.saturating_add(more.0);
             let completion = completion.saturating_add(more.1);
             prop_assert!(cost_micro_usd(price, usage(prompt, cached.min(tokens.0), completion)) >= less);
-            prop_assert!(less <= MAX_COST);
+            prop_assert!(less <= MAX_COST_MICRO_USD);
         }
 
         /// Within half a millionth of a dollar, whatever the parts are.
@@ -143,7 +107,7 @@ mod tests {
             let exact = u128::from(new) * u128::from(price.prompt)
                 + u128::from(cached) * u128::from(price.cached.unwrap_or(price.prompt))
                 + u128::from(completion) * u128::from(price.completion);
-            prop_assume!(exact < u128::from(MAX_COST) * 1_000_000);
+            prop_assume!(exact < u128::from(MAX_COST_MICRO_USD) * 1_000_000);
             prop_assert!((u128::from(cost) * 1_000_000).abs_diff(exact) <= 500_000);
         }
     }

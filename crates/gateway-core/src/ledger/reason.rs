@@ -3,6 +3,8 @@
 
 use http::StatusCode;
 
+use crate::limits::usage::Measure;
+
 /// Why a request was refused, or could not be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
@@ -48,6 +50,17 @@ pub enum Reason {
     UpstreamTimeout,
     /// Every upstream failed.
     UpstreamFailed,
+}
+
+impl From<Measure> for Reason {
+    fn from(exceeded: Measure) -> Self {
+        match exceeded {
+            Measure::RequestsPerMinute => Self::RateLimitRequests,
+            Measure::TokensPerMinute | Measure::TokensPerDay => Self::RateLimitTokens,
+            Measure::DailyBudget => Self::BudgetDaily,
+            Measure::MonthlyBudget => Self::BudgetMonthly,
+        }
+    }
 }
 
 impl Reason {

@@ -1,29 +1,17 @@
 //! The database's tables and how an older database gets them. Owns the versions; a version, once released, never
 //! changes: what is new is a new version with its own statements.
 
-use std::fmt::Write as _;
-
-use super::histogram::BUCKETS;
+use super::columns::request::REQUEST;
+use super::columns::usage::{self, UsageRow};
+use super::columns::{ActorRow, Column, TallyRow};
 use super::ingest;
-use crate::sql::{SqlRow, SqlValue, Statement};
+use super::record::Actor;
+use crate::sql::Statement;
+use crate::sql::rows::{Query, Rows};
+use std::borrow::Cow;
 
 /// The version that this program reads and writes.
 pub const VERSION: u64 = 3;
-
-const READ_VERSION: &str = "SELECT coalesce(max(version), 0) FROM gateway_schema";
-
-/// The columns of `usage_hour` that are sums, histograms apart.
-pub const SUMS: [&str; 9] = [
-    "requests",
-    "errors",
-    "failovers",
-    "estimated",
-    "prompt_tokens",
-    "completion_tokens",
-    "cached_tokens",
-    "reasoning_tokens",
-    "cost_micro_usd",
-];
 
 /// The `hour` of rows that sum up all hours: with them nobody has to add up years. In such rows of `usage_hour` the key
 /// is empty.
@@ -36,19 +24,15 @@ pub const REFUSED: &str = "\u{1}refused";
 /// The `kind` of tallies that count requests without an answer by reason. Their `channel` is the client key's id.
 pub const REASON: &str = "reason";
 
-/// The prefixes of the columns that are histograms: `total_0`, `total_1`, … and `total_sum_ms`.
-pub const HISTOGRAMS: [&str; 2] = ["total", "first_byte"];
-
 /// Asks for the schema's version; in a new database its table is missing.
-pub fn read_version() -> Statement {
-    Statement::new(READ_VERSION)
+pub fn read_version() -> Query {
+    let version = "coalesce(max(version), 0) AS version";
+    Query::select([version], "FROM gateway_schema")
 }
 
 /// The number in the answer to [`read_version`].
-pub fn answer(rows: &[SqlRow]) -> u64 {
-    rows.first()
-        .and_then(|row| row.first())
-        .map_or(0, SqlValue::count)
+pub fn version(rows: &Rows) -> u64 {
+    rows.first().map_or(0, |row| row.count("version"))
 }
 
 /// What brings a database of version `from` to [`VERSION`], one statement after the other. Any number of programs may do so
@@ -68,34 +52,15 @@ pub fn migration(from: u64) -> Vec<Statement> {
     statements
 }
 
-/// Every column that adds up in `usage_hour`.
-pub fn summed_columns() -> impl Iterator<Item = String> {
-    let histograms = HISTOGRAMS.into_iter().flat_map(|prefix| {
-        let buckets = (0..BUCKETS).map(move |bucket| format!("{prefix}_{bucket}"));
-        buckets.chain([format!("{prefix}_sum_ms")])
-    });
-    SUMS.into_iter().map(str::to_owned).chain(histograms)
-}
-
 fn version_1() -> Vec<Statement> {
-    let mut usage_hour = String::from(
-        "CREATE TABLE IF NOT EXISTS usage_hour (hour INTEGER NOT NULL, key TEXT NOT NULL, \
-         channel TEXT NOT NULL, model TEXT NOT NULL",
-    );
-    for column in summed_columns() {
-        let _ = write!(usage_hour, ", {column} INTEGER NOT NULL");
-    }
-    usage_hour.push_str(", PRIMARY KEY (hour, key, channel, model)) WITHOUT ROWID");
-    let mut statements: Vec<Statement> = [
-        "CREATE TABLE IF NOT EXISTS gateway_schema (version INTEGER PRIMARY KEY)",
-        // The request log. `seq` is the order in which records came here; times are milliseconds since 1970.
-        "CREATE TABLE IF NOT EXISTS request (seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, \
-         time_ms INTEGER NOT NULL, key TEXT NOT NULL, channel TEXT, upstream_key TEXT, model TEXT NOT NULL, \
-         upstream_model TEXT, endpoint TEXT NOT NULL, stream INTEGER NOT NULL, status INTEGER NOT NULL, \
-         attempts TEXT NOT NULL, first_byte_ms INTEGER, total_ms INTEGER NOT NULL, \
-         prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, cached_tokens INTEGER NOT NULL, \
-         reasoning_tokens INTEGER NOT NULL, estimated INTEGER NOT NULL, ended TEXT NOT NULL, \
-         cost_micro_usd INTEGER NOT NULL)",
+    let tables = [
+        // Milliseconds since 1970; `seq` is the order in which records came here.
+        create_request(),
+        create_usage_hour(),
+        create_tally_hour(),
+        create_actor(),
+    ];
+    let indexes = [
         // One index per way to look into the log, each in the order of time, so that newest first needs no sorting.
         "CREATE INDEX IF NOT EXISTS request_by_time ON request (time_ms)",
         "CREATE INDEX IF NOT EXISTS request_by_key ON request (key, time_ms)",
@@ -103,20 +68,61 @@ fn version_1() -> Vec<Statement> {
         "CREATE INDEX IF NOT EXISTS request_by_model ON request (model, time_ms)",
         // Most requests end well, so that this one is short.
         "CREATE INDEX IF NOT EXISTS request_by_failure ON request (time_ms) WHERE ended <> 'complete'",
-        // Counts per hour, channel and word: `attempt` by outcome, `status` by status code.
-        "CREATE TABLE IF NOT EXISTS tally_hour (hour INTEGER NOT NULL, kind TEXT NOT NULL, \
-         channel TEXT NOT NULL, word TEXT NOT NULL, count INTEGER NOT NULL, \
-         PRIMARY KEY (hour, kind, channel, word)) WITHOUT ROWID",
-        // The last known names of client keys and channels, which may be gone from the configuration.
-        "CREATE TABLE IF NOT EXISTS actor (id TEXT PRIMARY KEY, name TEXT NOT NULL, \
-         last_used_ms INTEGER NOT NULL) WITHOUT ROWID",
-    ]
-    .into_iter()
-    .map(Statement::new)
-    .collect();
-    statements.push(Statement::new(usage_hour));
-    statements.push(Statement::new(
         "INSERT INTO gateway_schema (version) VALUES (1) ON CONFLICT DO NOTHING",
-    ));
-    statements
+    ];
+    let versions = "CREATE TABLE IF NOT EXISTS gateway_schema (version INTEGER PRIMARY KEY)";
+    [Cow::Borrowed(versions)]
+        .into_iter()
+        .chain(tables.map(Cow::Owned))
+        .chain(indexes.map(Cow::Borrowed))
+        .map(Statement::new)
+        .collect()
+}
+
+/// The request log.
+fn create_request() -> String {
+    let columns = REQUEST
+        .iter()
+        .filter(|column| column.since == 1)
+        .map(|column| format!("{} {}", column.name, column.definition));
+    create(
+        "request",
+        ["seq INTEGER PRIMARY KEY".to_owned()]
+            .into_iter()
+            .chain(columns),
+    )
+}
+
+/// Sums per hour, key, channel and model.
+fn create_usage_hour() -> String {
+    let subject = UsageRow::default().subject().map(declare);
+    let sums = usage::summed().map(|column| format!("{column} INTEGER NOT NULL"));
+    let primary_key = ["PRIMARY KEY (hour, key, channel, model)".to_owned()];
+    let parts = subject.into_iter().chain(sums).chain(primary_key);
+    create("usage_hour", parts) + " WITHOUT ROWID"
+}
+
+/// Counts per hour, channel and word: `attempt` by outcome, `status` by status code.
+fn create_tally_hour() -> String {
+    let columns = TallyRow::default().columns().map(declare);
+    let primary_key = ["PRIMARY KEY (hour, kind, channel, word)".to_owned()];
+    create("tally_hour", columns.into_iter().chain(primary_key)) + " WITHOUT ROWID"
+}
+
+/// The last known names of client keys and channels, which may be gone from the configuration.
+fn create_actor() -> String {
+    let row = ActorRow {
+        actor: Cow::Owned(Actor::default()),
+        last_used_ms: 0,
+    };
+    create("actor", row.columns().map(declare)) + " WITHOUT ROWID"
+}
+
+fn create(table: &str, parts: impl IntoIterator<Item = String>) -> String {
+    let parts: Vec<String> = parts.into_iter().collect();
+    format!("CREATE TABLE IF NOT EXISTS {table} ({})", parts.join(", "))
+}
+
+fn declare((name, definition, _): Column<'_>) -> String {
+    format!("{name} {definition}")
 }

@@ -1,20 +1,23 @@
-//! What the records of a batch add to the sums: usage per hour and subject, tallies, and who was last seen when. Owns
-//! the adding up and the rows that come of it; the database adds them to what it has.
+//! What the records of a batch add to the tables of sums: usage per hour and subject, tallies, and when keys and channels
+//! were last used. Owns what is added to which row; the database adds the rows to those that it has.
 
-use serde::ser::SerializeSeq as _;
-use serde::{Serialize, Serializer};
+use std::borrow::Cow;
+
+use serde::Serialize;
 
 use super::batch::HOUR_MS;
-use super::histogram::Histogram;
+use super::columns::usage::UsageRow;
+use super::columns::{ActorRow, TallyRow};
 use super::reason::Reason;
 use super::record::{Actor, AttemptOutcome, ModelKnown, RequestRecord};
 use super::schema;
+use super::totals::UsageTotals;
 
 /// Sums of a batch. Its subjects are few: a batch has one or two channels and models as a rule, and no more of anything
 /// than records. So they stand in lists, where a known one is found without building its name.
 #[derive(Debug, Default)]
-pub struct UsageSums {
-    usage: Vec<(SumKey, SumValues)>,
+pub struct BatchSums {
+    usage: Vec<(SumKey, UsageTotals)>,
     tallies: Vec<Tally>,
     /// Client keys and channels, with the time of their last request.
     actors: Vec<(Actor, u64)>,
@@ -27,16 +30,6 @@ struct SumKey {
     key: String,
     channel: String,
     model: String,
-}
-
-#[derive(Clone, Debug, Default)]
-struct SumValues {
-    /// Whether the model's name is bounded by the configuration; otherwise the intake bounds it.
-    is_named: bool,
-    /// In the order of [`schema::SUMS`].
-    sums: [u64; schema::SUMS.len()],
-    /// In the order of [`schema::HISTOGRAMS`].
-    histograms: [Histogram; schema::HISTOGRAMS.len()],
 }
 
 /// How often something came, in an hour, with a channel.
@@ -58,7 +51,7 @@ enum What {
     Reason(Reason),
 }
 
-impl UsageSums {
+impl BatchSums {
     /// Adds a record.
     pub fn add(&mut self, record: &RequestRecord) {
         let hour = i64::try_from(record.time.0 / HOUR_MS).unwrap_or(i64::MAX);
@@ -69,7 +62,7 @@ impl UsageSums {
             ModelKnown::Nowhere => "",
             ModelKnown::Answered | ModelKnown::Named => record.model.as_str(),
         };
-        let is_it = |(subject, _): &(SumKey, SumValues)| {
+        let is_it = |(subject, _): &(SumKey, UsageTotals)| {
             (
                 subject.hour,
                 &*subject.key,
@@ -84,7 +77,7 @@ impl UsageSums {
                 channel: channel.to_owned(),
                 model: model.to_owned(),
             };
-            (subject, SumValues::default())
+            (subject, UsageTotals::default())
         });
         sums.add(record);
         self.tally(hour, channel, What::Status(record.status));
@@ -121,26 +114,26 @@ impl UsageSums {
 
     /// Rows of `usage_hour`: those of the hours, and of all hours together.
     pub fn usage(&self) -> String {
-        let mut all_hours: Vec<((&str, &str), SumValues)> = Vec::new();
+        let mut all_hours: Vec<((&str, &str), UsageTotals)> = Vec::new();
         for (subject, sums) in &self.usage {
             let name = (subject.channel.as_str(), subject.model.as_str());
-            let is_it = |(known, _): &((&str, &str), SumValues)| *known == name;
-            let (_, all) = find_or_add(&mut all_hours, is_it, || (name, SumValues::default()));
+            let is_it = |(known, _): &((&str, &str), UsageTotals)| *known == name;
+            let (_, all) = find_or_add(&mut all_hours, is_it, || (name, UsageTotals::default()));
             all.merge(sums);
         }
-        let hours = self.usage.iter().map(|(subject, sums)| UsageRow {
+        let hours = self.usage.iter().map(|(subject, totals)| UsageRow {
             hour: subject.hour,
             key: &subject.key,
             channel: &subject.channel,
             model: &subject.model,
-            sums,
+            totals: Cow::Borrowed(totals),
         });
-        let all_hours = all_hours.iter().map(|((channel, model), sums)| UsageRow {
+        let all_hours = all_hours.iter().map(|((channel, model), totals)| UsageRow {
             hour: schema::ALL_HOURS,
             key: "",
             channel,
             model,
-            sums,
+            totals: Cow::Borrowed(totals),
         });
         text(&hours.chain(all_hours).collect::<Vec<_>>())
     }
@@ -157,11 +150,17 @@ impl UsageSums {
             })
             .map(|(hour, tally)| {
                 let (kind, word) = match tally.what {
-                    What::Status(status) => ("status", status.to_string()),
-                    What::Attempt(outcome) => ("attempt", outcome.word().to_owned()),
-                    What::Reason(reason) => (schema::REASON, reason.word().to_owned()),
+                    What::Status(status) => ("status", Cow::Owned(status.to_string())),
+                    What::Attempt(outcome) => ("attempt", outcome.word().into()),
+                    What::Reason(reason) => (schema::REASON, reason.word().into()),
                 };
-                (hour, kind, &tally.channel, word, tally.count)
+                TallyRow {
+                    hour,
+                    kind,
+                    channel: &tally.channel,
+                    word,
+                    count: tally.count,
+                }
             })
             .collect();
         text(&rows)
@@ -169,77 +168,11 @@ impl UsageSums {
 
     /// Rows of `actor`.
     pub fn actors(&self) -> String {
-        let rows = self
-            .actors
-            .iter()
-            .map(|(actor, seen)| (&actor.id, &actor.name, seen));
+        let rows = self.actors.iter().map(|(actor, seen)| ActorRow {
+            actor: Cow::Borrowed(actor),
+            last_used_ms: *seen,
+        });
         text(&rows.collect::<Vec<_>>())
-    }
-}
-
-impl SumValues {
-    fn add(&mut self, record: &RequestRecord) {
-        let added = [
-            1,
-            u64::from(record.is_error()),
-            u64::from(record.is_failover()),
-            u64::from(record.estimated),
-            record.usage.prompt_tokens,
-            record.usage.completion_tokens,
-            record.usage.cached_tokens,
-            record.usage.reasoning_tokens,
-            record.cost_micro_usd,
-        ];
-        for (sum, value) in self.sums.iter_mut().zip(added) {
-            *sum = sum.saturating_add(value);
-        }
-        let [total, first_byte] = &mut self.histograms;
-        total.add(record.total_ms);
-        if let Some(milliseconds) = record.first_byte_ms {
-            first_byte.add(milliseconds);
-        }
-        self.is_named |= record.model_known != ModelKnown::Answered;
-    }
-
-    fn merge(&mut self, other: &Self) {
-        for (sum, value) in self.sums.iter_mut().zip(other.sums) {
-            *sum = sum.saturating_add(value);
-        }
-        for (mine, theirs) in self.histograms.iter_mut().zip(&other.histograms) {
-            mine.merge(theirs);
-        }
-        self.is_named |= other.is_named;
-    }
-}
-
-/// A row of `usage_hour`: a list, in the order in which the intake takes its columns.
-struct UsageRow<'a> {
-    hour: i64,
-    key: &'a str,
-    channel: &'a str,
-    model: &'a str,
-    sums: &'a SumValues,
-}
-
-impl Serialize for UsageRow<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut row = serializer.serialize_seq(None)?;
-        row.serialize_element(&self.hour)?;
-        row.serialize_element(self.key)?;
-        row.serialize_element(self.channel)?;
-        row.serialize_element(self.model)?;
-        row.serialize_element(&u8::from(self.sums.is_named))?;
-        // In the order of `schema::summed_columns`.
-        for sum in self.sums.sums {
-            row.serialize_element(&sum)?;
-        }
-        for histogram in &self.sums.histograms {
-            for count in histogram.buckets {
-                row.serialize_element(&count)?;
-            }
-            row.serialize_element(&histogram.sum_ms)?;
-        }
-        row.end()
     }
 }
 

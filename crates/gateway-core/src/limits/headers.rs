@@ -1,9 +1,8 @@
-//! How limits are told: OpenAI's `x-ratelimit-*` headers and the words of a refusal. Owns the spellings, no decision.
+//! How limits are reported: OpenAI's `x-ratelimit-*` headers and the message of a rejection. Owns the spellings, no decision.
 
-use http::{HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::usage::{LimitStatus, Measure};
-use crate::ledger::reason::Reason;
 use crate::time_text;
 use crate::units::Timestamp;
 
@@ -21,8 +20,11 @@ static TOKENS: HeaderNames = [
     HeaderName::from_static("x-ratelimit-reset-tokens"),
 ];
 
-/// The headers of an answer to a key that stands so. Of two limits of tokens the one with less left is told.
-pub fn headers(statuses: &[LimitStatus], now: Timestamp) -> Vec<(HeaderName, HeaderValue)> {
+/// The `x-ratelimit-*` headers of an answer.
+pub type RateLimitHeaders = Vec<(HeaderName, HeaderValue)>;
+
+/// The headers for a key with these limits. Of two limits of tokens the one with less left is reported.
+pub fn headers(statuses: &[LimitStatus], now: Timestamp) -> RateLimitHeaders {
     let requests = statuses
         .iter()
         .find(|status| status.measure == Measure::RequestsPerMinute);
@@ -49,8 +51,24 @@ pub fn headers(statuses: &[LimitStatus], now: Timestamp) -> Vec<(HeaderName, Hea
     headers
 }
 
-/// Why a request is refused, for the person who sees it: the limit, its size and when to come back.
-pub fn refusal(exceeded: &LimitStatus, now: Timestamp) -> String {
+/// Replaces all headers about rate limits by the gateway's own. An upstream's would be about the gateway's account there.
+pub fn replace(headers: &mut HeaderMap, own: RateLimitHeaders) {
+    let foreign: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| {
+            let name = name.as_str();
+            name.starts_with("x-ratelimit-") || name.starts_with("anthropic-ratelimit-")
+        })
+        .cloned()
+        .collect();
+    for name in foreign {
+        headers.remove(name);
+    }
+    headers.extend(own);
+}
+
+/// The message of a rejection: the limit, its size and when to try again.
+pub fn message(exceeded: &LimitStatus, now: Timestamp) -> String {
     let limit = match exceeded.measure {
         Measure::RequestsPerMinute => format!("limit of {} requests per minute", exceeded.limit),
         Measure::TokensPerMinute => format!("limit of {} tokens per minute", exceeded.limit),
@@ -71,7 +89,7 @@ pub fn refusal(exceeded: &LimitStatus, now: Timestamp) -> String {
     )
 }
 
-/// The `type` of a refusal's error: OpenAI's words for what there is too much of.
+/// The `type` of a rejection's error: OpenAI's words for what there is too much of.
 pub const fn kind(measure: Measure) -> &'static str {
     match measure {
         Measure::RequestsPerMinute => "requests",
@@ -80,17 +98,7 @@ pub const fn kind(measure: Measure) -> &'static str {
     }
 }
 
-/// The reason of a refusal, in the request log.
-pub const fn reason(measure: Measure) -> Reason {
-    match measure {
-        Measure::RequestsPerMinute => Reason::RateLimitRequests,
-        Measure::TokensPerMinute | Measure::TokensPerDay => Reason::RateLimitTokens,
-        Measure::DailyBudget => Reason::BudgetDaily,
-        Measure::MonthlyBudget => Reason::BudgetMonthly,
-    }
-}
-
-/// Whole seconds after which a request is let through again, rounded up; at least 1.
+/// Whole seconds after which a request is admitted again, rounded up; at least 1.
 pub fn retry_after_s(exceeded: &LimitStatus, now: Timestamp) -> u64 {
     exceeded.free_at.since_ms(now).div_ceil(1000).max(1)
 }
@@ -175,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_names_the_limit_its_size_and_when_it_ends() {
+    fn a_rejection_names_the_limit_its_size_and_when_it_ends() {
         for (measure, limit, used, text) in [
             (
                 Measure::RequestsPerMinute,
@@ -208,17 +216,17 @@ mod tests {
                 "budget of $0.000001 per month (UTC) is used up ($0.000001 used)",
             ),
         ] {
-            let told = refusal(&status(measure, limit, used, 90_001), NOW);
+            let text_of_rejection = message(&status(measure, limit, used, 90_001), NOW);
             let end = ". Try again in 1m30.001s, at 2026-11-22T00:01:30.001Z.";
-            assert_eq!(told, format!("This key's {text}{end}"));
+            assert_eq!(text_of_rejection, format!("This key's {text}{end}"));
         }
         let seconds = |wait_ms| retry_after_s(&status(Measure::TokensPerDay, 1, 1, wait_ms), NOW);
         assert_eq!([0, 1, 1_000, 1_001].map(seconds), [1, 1, 1, 2]);
     }
 
     #[test]
-    fn headers_tell_what_is_left() {
-        let told = |statuses: &[LimitStatus]| -> Vec<String> {
+    fn headers_report_what_is_left() {
+        let reported = |statuses: &[LimitStatus]| -> Vec<String> {
             let headers = headers(statuses, NOW);
             let text = |(name, value): &(HeaderName, HeaderValue)| {
                 let name = name.as_str().trim_start_matches("x-ratelimit-");
@@ -231,7 +239,7 @@ mod tests {
         let day = status(Measure::TokensPerDay, 9_000, 8_999, 500);
         let budget = status(Measure::DailyBudget, 1, 1, 500);
         assert_eq!(
-            told(&[requests, minute, day, budget]),
+            reported(&[requests, minute, day, budget]),
             [
                 "limit-requests 37",
                 "remaining-requests 30",
@@ -243,9 +251,9 @@ mod tests {
         );
         let minute = status(Measure::TokensPerMinute, 1_000, 0, 0);
         assert_eq!(
-            told(&[minute, day])[..2],
+            reported(&[minute, day])[..2],
             ["limit-tokens 9000", "remaining-tokens 1"]
         );
-        assert!(told(&[budget]).is_empty());
+        assert!(reported(&[budget]).is_empty());
     }
 }

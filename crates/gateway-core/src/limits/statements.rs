@@ -6,68 +6,57 @@
 //! statement finds it missing. Should it ever need other columns, it gets another name: rows are worth a month at most.
 
 use std::fmt::Write as _;
+use std::sync::LazyLock;
 
-use super::window::WINDOW_MS;
-use super::{calendar, usage::LimitUsage};
+use super::calendar;
+use super::usage::{Consumed, LimitUsage};
+use super::window::{Counts, WINDOW_MS};
 use crate::config::model::KeyLimits;
-use crate::sql::{SqlRow, SqlValue, Statement};
-use crate::units::Timestamp;
+use crate::sql::rows::{Query, Rows};
+use crate::sql::{SqlValue, Statement};
+use crate::units::{MAX_COST_MICRO_USD, Timestamp};
 
-/// The columns in the order in which statements give them; the last is whether the last request was within the limits.
-pub const COLUMNS: &str = "window_ms, requests, requests_before, tokens, tokens_before, \
-    day, day_tokens, day_cost, month, month_cost, admitted";
+/// The columns beside the key. The last one is whether the last request was within the limits.
+const COLUMNS: [&str; 11] = [
+    "window_ms",
+    "requests",
+    "requests_before",
+    "tokens",
+    "tokens_before",
+    "day",
+    "day_tokens",
+    "day_cost",
+    "month",
+    "month_cost",
+    "admitted",
+];
 
 /// More tokens of one request are an upstream's mistake; sums must stay within what a database counts.
 const MAX_TOKENS: u64 = 1_000_000_000_000;
 
-/// What a request has taken.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Spent {
-    /// Tokens, of the prompt and of the answer.
-    pub tokens: u64,
-    /// Millionths of a dollar.
-    pub cost_micro_usd: u64,
-}
-
-impl Spent {
-    /// Both together.
-    #[must_use]
-    pub const fn plus(self, other: Self) -> Self {
-        Self {
-            tokens: self.tokens.saturating_add(other.tokens),
-            cost_micro_usd: self.cost_micro_usd.saturating_add(other.cost_micro_usd),
-        }
-    }
-
-    /// Whether it is nothing.
-    pub const fn is_nothing(&self) -> bool {
-        self.tokens == 0 && self.cost_micro_usd == 0
-    }
-}
-
 /// Makes the table where it is missing.
 pub fn create() -> Statement {
     let mut text = String::from("CREATE TABLE IF NOT EXISTS allowance (key TEXT PRIMARY KEY");
-    for column in COLUMNS.split(", ") {
+    for column in COLUMNS {
         let _ = write!(text, ", {column} INTEGER NOT NULL");
     }
     text.push_str(") WITHOUT ROWID");
     Statement::new(text)
 }
 
-/// Reads what a key has used: one row of [`COLUMNS`], or none.
-pub fn read(key: &str) -> Statement {
-    Statement::new(format!("SELECT {COLUMNS} FROM allowance WHERE key = ?1")).with(key)
+/// Reads what a key has used: one row, or none.
+pub fn read(key: &str) -> Query {
+    Query::select(COLUMNS, "FROM allowance WHERE key = ?1").with(key)
 }
 
 /// Counts one request if it is within the limits. Gives the row as it is then; see [`is_admitted`].
-pub fn ask(key: &str, limits: &KeyLimits, now: Timestamp) -> Statement {
-    update(key, limits, now, true, Spent::default())
+pub fn try_acquire(key: &str, limits: &KeyLimits, now: Timestamp) -> Query {
+    update(key, limits, now, true, Consumed::default())
 }
 
-/// Counts what a request has taken, whatever the limits are. Gives the row as it is then.
-pub fn settle(key: &str, spent: Spent, now: Timestamp) -> Statement {
-    update(key, &KeyLimits::default(), now, false, spent)
+/// Adds what a request has consumed, whatever the limits are. Gives the row as it is then.
+pub fn record(key: &str, consumed: Consumed, now: Timestamp) -> Query {
+    update(key, &KeyLimits::default(), now, false, consumed)
 }
 
 /// Forgets a key.
@@ -75,17 +64,33 @@ pub fn forget(key: &str) -> Statement {
     Statement::new("DELETE FROM allowance WHERE key = ?1").with(key)
 }
 
-/// What was answered to [`read`], [`ask`] or [`settle`]; nothing is used where there is no row.
-pub fn answer(rows: &[SqlRow], now: Timestamp) -> LimitUsage {
-    rows.first()
-        .map_or_else(|| LimitUsage::fresh(now), LimitUsage::from_row)
+/// The usage in the answer to [`read`], [`try_acquire`] or [`record`]; nothing is used where there is no row.
+pub fn usage(rows: &Rows, now: Timestamp) -> LimitUsage {
+    let Some(row) = rows.first() else {
+        return LimitUsage::fresh(now);
+    };
+    LimitUsage {
+        window: Timestamp(row.count("window_ms")),
+        requests: Counts {
+            current: row.count("requests"),
+            before: row.count("requests_before"),
+        },
+        tokens: Counts {
+            current: row.count("tokens"),
+            before: row.count("tokens_before"),
+        },
+        day: row.count("day"),
+        day_tokens: row.count("day_tokens"),
+        day_cost: row.count("day_cost"),
+        month: row.count("month"),
+        month_cost: row.count("month_cost"),
+    }
 }
 
-/// Whether the request was let through that [`ask`] asked for.
-pub fn is_admitted(rows: &[SqlRow]) -> bool {
-    rows.first()
-        .and_then(|row| row.last())
-        .is_some_and(|admitted| admitted.integer() == Some(1))
+/// Whether the request of [`try_acquire`] was within the limits.
+pub fn is_admitted(rows: &Rows) -> bool {
+    let row = rows.first();
+    row.is_some_and(|row| row.get("admitted").integer() == Some(1))
 }
 
 fn update(
@@ -93,9 +98,9 @@ fn update(
     limits: &KeyLimits,
     now: Timestamp,
     is_request: bool,
-    spent: Spent,
-) -> Statement {
-    Statement::new(UPDATE)
+    consumed: Consumed,
+) -> Query {
+    let statement = Statement::new(UPDATE.as_str())
         .with(key)
         .with(now.0)
         .with(calendar::day(now))
@@ -106,13 +111,19 @@ fn update(
         .with(limits.daily_budget_micro_usd)
         .with(limits.monthly_budget_micro_usd)
         .with(SqlValue::Integer(i64::from(is_request)))
-        .with(spent.tokens.min(MAX_TOKENS))
-        .with(spent.cost_micro_usd.min(crate::ledger::price::MAX_COST))
+        .with(consumed.tokens.min(MAX_TOKENS))
+        .with(consumed.cost_micro_usd.min(MAX_COST_MICRO_USD));
+    Query::returning(statement, &COLUMNS)
 }
 
 /// The rules of [`LimitUsage`] in SQL. `known` is the row and how old its window is, `current` the row as it is now,
 /// `judged` the same with the decision.
-const UPDATE: &str = "WITH known AS (SELECT \
+static UPDATE: LazyLock<String> = LazyLock::new(|| {
+    let columns = COLUMNS.join(", ");
+    format!("{JUDGE} INSERT OR REPLACE INTO allowance (key, {columns}) {COUNT} RETURNING {columns}")
+});
+
+const JUDGE: &str = "WITH known AS (SELECT \
     CASE WHEN window_ms IS NULL OR ?2 - window_ms >= 120000 OR window_ms - ?2 > 60000 THEN 2 \
       WHEN ?2 - window_ms >= 60000 THEN 1 ELSE 0 END AS age, \
     coalesce(day BETWEEN ?3 AND ?3 + 1, 0) AS is_day, coalesce(month BETWEEN ?4 AND ?4 + 1, 0) AS is_month, \
@@ -133,13 +144,11 @@ const UPDATE: &str = "WITH known AS (SELECT \
     (?5 IS NULL OR requests + requests_before * (59999 - max(?2 - window_ms, 0)) / 60000 < ?5) \
     AND (?6 IS NULL OR tokens + tokens_before * (59999 - max(?2 - window_ms, 0)) / 60000 < ?6) \
     AND (?7 IS NULL OR day_tokens < ?7) AND (?8 IS NULL OR day_cost < ?8) \
-    AND (?9 IS NULL OR month_cost < ?9) AS admitted FROM current) \
-  INSERT OR REPLACE INTO allowance (key, window_ms, requests, requests_before, tokens, tokens_before, \
-    day, day_tokens, day_cost, month, month_cost, admitted) \
-  SELECT ?1, window_ms, requests + (?10 AND admitted), requests_before, tokens + ?11, tokens_before, \
-    day, day_tokens + ?11, day_cost + ?12, month, month_cost + ?12, admitted FROM judged \
-  RETURNING window_ms, requests, requests_before, tokens, tokens_before, day, day_tokens, day_cost, month, \
-    month_cost, admitted";
+    AND (?9 IS NULL OR month_cost < ?9) AS admitted FROM current)";
 
-// The text of the statement has the window's length in it.
+/// The values of the key and of [`COLUMNS`].
+const COUNT: &str = "SELECT ?1, window_ms, requests + (?10 AND admitted), requests_before, tokens + ?11, tokens_before, \
+    day, day_tokens + ?11, day_cost + ?12, month, month_cost + ?12, admitted FROM judged";
+
+// The text has the window's length in it.
 const _: () = assert!(WINDOW_MS == 60_000);

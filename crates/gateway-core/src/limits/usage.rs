@@ -4,7 +4,6 @@
 use super::calendar;
 use super::window::{Counts, WINDOW_MS};
 use crate::config::model::KeyLimits;
-use crate::sql::{SqlRow, SqlValue};
 use crate::units::Timestamp;
 
 /// What a key has used, as of some time.
@@ -12,7 +11,7 @@ use crate::units::Timestamp;
 pub struct LimitUsage {
     /// When the window of a minute began.
     pub window: Timestamp,
-    /// Requests that were let through, by the minute.
+    /// Requests that were admitted, by the minute.
     pub requests: Counts,
     /// Tokens by the minute.
     pub tokens: Counts,
@@ -26,6 +25,31 @@ pub struct LimitUsage {
     pub month: u64,
     /// Cost of that month, in millionths of a dollar.
     pub month_cost: u64,
+}
+
+/// What requests have consumed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Consumed {
+    /// Tokens, of the prompt and of the answer.
+    pub tokens: u64,
+    /// Millionths of a dollar.
+    pub cost_micro_usd: u64,
+}
+
+impl Consumed {
+    /// Both together.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self {
+            tokens: self.tokens.saturating_add(other.tokens),
+            cost_micro_usd: self.cost_micro_usd.saturating_add(other.cost_micro_usd),
+        }
+    }
+
+    /// Whether it is nothing.
+    pub const fn is_zero(&self) -> bool {
+        self.tokens == 0 && self.cost_micro_usd == 0
+    }
 }
 
 /// What is limited.
@@ -43,7 +67,7 @@ pub enum Measure {
     MonthlyBudget,
 }
 
-/// How a key stands with one of its limits.
+/// One limit of a key, and what is used of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LimitStatus {
     /// What is limited.
@@ -64,7 +88,7 @@ impl LimitStatus {
         self.limit.saturating_sub(self.used)
     }
 
-    /// Whether no further request is let through.
+    /// Whether no further request is admitted.
     pub const fn is_used_up(&self) -> bool {
         self.used >= self.limit
     }
@@ -78,25 +102,6 @@ impl LimitUsage {
             day: calendar::day(now),
             month: calendar::month(now),
             ..Self::default()
-        }
-    }
-
-    /// Reads a row of [`super::statements::COLUMNS`].
-    pub fn from_row(row: &SqlRow) -> Self {
-        let count = |index: usize| row.get(index).map_or(0, SqlValue::count);
-        let counts = |index| Counts {
-            current: count(index),
-            before: count(index + 1),
-        };
-        Self {
-            window: Timestamp(count(0)),
-            requests: counts(1),
-            tokens: counts(3),
-            day: count(5),
-            day_tokens: count(6),
-            day_cost: count(7),
-            month: count(8),
-            month_cost: count(9),
         }
     }
 
@@ -128,7 +133,7 @@ impl LimitUsage {
         known
     }
 
-    /// How the key stands with each limit that it has.
+    /// The status of each limit that the key has.
     pub fn statuses(self, limits: &KeyLimits, now: Timestamp) -> Vec<LimitStatus> {
         let known = self.at(now);
         let by_minute = |measure, limit: Option<u64>, counts: Counts| {
@@ -187,7 +192,7 @@ impl LimitUsage {
         .collect()
     }
 
-    /// The limit that stands longest in the way of one more request; `None`: it is within all of them.
+    /// The limit that rejects further requests for the longest time; `None`: one more request is within all of them.
     pub fn exceeded_limit(self, limits: &KeyLimits, now: Timestamp) -> Option<LimitStatus> {
         self.statuses(limits, now)
             .into_iter()

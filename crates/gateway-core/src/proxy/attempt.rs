@@ -11,7 +11,6 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
 use super::context::RequestContext;
-use super::entry::AttemptIndex;
 use super::headers;
 use crate::attempt::plan::Candidate;
 use crate::config::snapshot::{Channel, Key};
@@ -19,6 +18,7 @@ use crate::dialect::Translation;
 use crate::error::ErrorBody;
 use crate::health::record::{HealthEvent, Target};
 use crate::health::service::Probe;
+use crate::ledger::entry::AttemptIndex;
 use crate::memory::Memory;
 use crate::ports::{ProxyPorts, SendError, SendErrorKind, Timeouts};
 use crate::units::Timestamp;

@@ -7,13 +7,13 @@ use http::request::Parts;
 
 use super::Gateway;
 use super::body::Received;
-use super::entry::Entry;
 use super::model::RequestedModel;
 use super::payload::Payload;
 use super::routes::Operation;
 use crate::config::model::ClientKey;
 use crate::config::snapshot::Snapshot;
 use crate::error::{ErrorStyle, GatewayError};
+use crate::ledger::entry::Entry;
 use crate::ledger::reason::Reason;
 use crate::ledger::record::End;
 use crate::ports::ProxyPorts;

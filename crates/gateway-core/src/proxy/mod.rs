@@ -1,7 +1,6 @@
 //! The client side: one request path, from HTTP request to HTTP response.
 //! Owns the table of client routes. Must not know the admin API.
 
-mod admit;
 mod answer;
 mod anthropic_models;
 mod attempt;
@@ -12,11 +11,9 @@ mod catalog;
 mod context;
 mod convert;
 mod cors;
-mod entry;
 mod forward;
 mod headers;
 mod in_flight;
-mod ledger;
 mod loops;
 mod misdirected;
 mod model;
@@ -43,12 +40,14 @@ use crate::config::snapshot::Snapshot;
 use crate::error::{ErrorCode, GatewayError};
 use crate::health::service::HealthService;
 use crate::ids;
+use crate::ledger::entry::{Entry, RequestStart};
+use crate::ledger::service::LedgerService;
+use crate::limits::headers as rate_limit_headers;
+use crate::limits::service::{Admission, LimitsService};
 use crate::memory::{self, Memory};
 use crate::ports::ProxyPorts;
 use crate::reply::{self, Reply};
-use admit::Admission;
 use context::{ClientRequest, noted};
-use entry::Entry;
 use routes::{Route, RouteMatch};
 
 /// The gateway of one instance: its services and their ports.
@@ -57,8 +56,8 @@ pub struct Gateway<P> {
     ports: P,
     config: Rc<ConfigService<P>>,
     health: Rc<HealthService<P>>,
-    ledger: ledger::Ledger,
-    admissions: admit::Admissions,
+    ledger: Rc<LedgerService<P>>,
+    limits: Rc<LimitsService<P>>,
     catalog: catalog::Catalog,
     memory: Arc<Memory>,
 }
@@ -70,9 +69,9 @@ impl<P: ProxyPorts> Gateway<P> {
         Self {
             config: ConfigService::new(ports.clone(), master_key),
             health: HealthService::new(ports.clone()),
+            ledger: Rc::new(LedgerService::new(ports.clone())),
+            limits: Rc::new(LimitsService::new(ports.clone())),
             ports,
-            ledger: ledger::Ledger::default(),
-            admissions: admit::Admissions::default(),
             catalog: catalog::Catalog::default(),
             memory: Memory::new(memory::DEFAULT_BYTES),
         }
@@ -169,13 +168,13 @@ where
         },
         Route::Forward(operation) => {
             // 4. From here on the ledger learns what becomes of the request, whatever that is.
-            let entry = Entry::begin(
-                gateway,
-                &snapshot,
+            let start = RequestStart {
+                id: request_id,
                 client,
-                operation.endpoint.into(),
-                request_id,
-            );
+                endpoint: operation.endpoint.into(),
+                is_free: routes::is_free(operation.endpoint),
+            };
+            let entry = Entry::begin(&gateway.ledger, &gateway.limits, &snapshot, start);
             let request = ClientRequest {
                 operation,
                 head: parts,
@@ -226,17 +225,27 @@ where
     let entry = request.entry;
     let style = request.operation.errors;
     // 5. Is it within the key's limits? Asked before a byte of the body is read, so that a rejection costs little.
-    match gateway.admit(request.client, entry).await {
-        Admission::Unlimited => noted(entry, forward(gateway, snapshot, request, body).await),
-        Admission::Admitted(labels) => {
-            let outcome = noted(entry, forward(gateway, snapshot, request, body).await);
-            Ok(admit::labelled(labels, outcome, style))
+    let (outcome, own_headers) = match gateway.limits.admit(request.client).await {
+        Admission::Unlimited => {
+            return noted(entry, forward(gateway, snapshot, request, body).await);
         }
-        Admission::Refused(error, labels) => {
-            let outcome = noted(entry, Err(*error));
-            Ok(admit::labelled(labels, outcome, style))
+        Admission::Admitted(headers) => {
+            let outcome = forward(gateway, snapshot, request, body).await;
+            (outcome, headers)
         }
-    }
+        Admission::Rejected(rejection) => {
+            if !rejection.is_recorded {
+                entry.leave_out();
+            }
+            if let Some(exceeded) = rejection.exceeded {
+                entry.because(exceeded.into());
+            }
+            (Err(rejection.error), rejection.headers)
+        }
+    };
+    let mut reply = noted(entry, outcome).unwrap_or_else(|error| error.into_reply_as(style));
+    rate_limit_headers::replace(reply.headers_mut(), own_headers);
+    Ok(reply)
 }
 
 /// The rest of the path of a call that an upstream answers.

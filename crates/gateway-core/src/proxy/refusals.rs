@@ -7,9 +7,9 @@ use std::rc::Rc;
 use http::HeaderMap;
 use http::request::Parts;
 
-use super::entry::Entry;
-use super::{Gateway, authenticate};
+use super::{Gateway, authenticate, routes};
 use crate::error::{GatewayError, printable};
+use crate::ledger::entry::{Entry, RequestStart};
 use crate::ledger::reason::Reason;
 use crate::ledger::record::End;
 use crate::ports::ProxyPorts;
@@ -37,8 +37,14 @@ pub async fn noted<P: ProxyPorts>(
     };
     let now = gateway.ports.now();
     if let Ok(client) = authenticate::client(&parts.headers, &snapshot, now) {
-        let endpoint = Cow::Owned(shown(parts.uri.path()));
-        let entry = Entry::begin(gateway, &snapshot, client, endpoint, request_id);
+        let endpoint = shown(parts.uri.path());
+        let start = RequestStart {
+            id: request_id,
+            client,
+            is_free: routes::is_free(&endpoint),
+            endpoint: Cow::Owned(endpoint),
+        };
+        let entry = Entry::begin(&gateway.ledger, &gateway.limits, &snapshot, start);
         if let Some(model) = model {
             entry.asked(printable(&model), false, 0);
         }

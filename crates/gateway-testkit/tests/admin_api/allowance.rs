@@ -1,9 +1,13 @@
 //! What a client key has used of its limits, as the panel shows it.
 
-use gateway_core::limits::statements::{self, Spent};
-use gateway_core::ports::{Clock as _, Sql as _, SqlTarget};
-use gateway_core::sql::Statement;
-use gateway_testkit::fakes::{DatabaseFault, block_on};
+use std::time::Duration;
+
+use gateway_core::config::model::KeyLimits;
+use gateway_core::limits::LimitsEngine;
+use gateway_core::limits::port::Limits as _;
+use gateway_core::limits::usage::Consumed;
+use gateway_core::ports::Clock as _;
+use gateway_testkit::fakes::{DatabaseFault, FakePorts, block_on};
 use serde_json::{Value, json};
 
 use crate::Gateway;
@@ -14,9 +18,19 @@ fn key(gateway: &Gateway, limits: &Value) -> String {
     created["id"].as_str().unwrap().to_owned()
 }
 
-fn run(gateway: &Gateway, id: &str, statement: Statement) {
-    let statements = vec![statements::create(), statement];
-    block_on(gateway.ports.transact(SqlTarget::Allowance(id), statements)).unwrap();
+fn engine(gateway: &Gateway) -> LimitsEngine<&FakePorts> {
+    LimitsEngine::new(&gateway.ports, Duration::from_secs(1))
+}
+
+/// One request of a key whose limits allow it.
+fn acquire(gateway: &Gateway, id: &str) {
+    let limits = KeyLimits {
+        requests_per_minute: Some(1_000),
+        ..KeyLimits::default()
+    };
+    let engine = engine(gateway);
+    let acquired = engine.try_acquire(id, &limits, gateway.ports.now());
+    assert!(block_on(acquired).unwrap().is_admitted);
 }
 
 fn rows(gateway: &Gateway) -> u64 {
@@ -47,14 +61,12 @@ fn every_limit_that_a_key_has_is_shown_with_what_is_used_of_it() {
         "nothing was ever counted"
     );
 
-    let spent = Spent {
+    let consumed = Consumed {
         tokens: 1200,
         cost_micro_usd: 345,
     };
-    let now = gateway.ports.now();
-    let limits = gateway_core::config::model::KeyLimits::default();
-    run(&gateway, &id, statements::ask(&id, &limits, now));
-    run(&gateway, &id, statements::settle(&id, spent, now));
+    acquire(&gateway, &id);
+    block_on(engine(&gateway).record(&id, consumed, gateway.ports.now())).unwrap();
     expected["requests_per_minute"] =
         json!({"limit": 5, "used": 1, "resets_at": "2026-11-22T00:01:00.000Z"});
     expected["tokens_per_day"]["used"] = json!(1200);
@@ -111,10 +123,8 @@ fn a_database_that_does_not_answer_is_told() {
 fn what_a_key_has_used_goes_with_the_key() {
     let gateway = Gateway::new();
     let ids = [json!({}), json!({"requests_per_minute": 1})].map(|limits| key(&gateway, &limits));
-    let now = gateway.ports.now();
     for id in &ids {
-        let limits = gateway_core::config::model::KeyLimits::default();
-        run(&gateway, id, statements::ask(id, &limits, now));
+        acquire(&gateway, id);
     }
     assert_eq!(rows(&gateway), 2);
     for (id, left) in ids.iter().zip([1, 0]) {

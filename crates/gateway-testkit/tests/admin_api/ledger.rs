@@ -1,7 +1,8 @@
 //! What the admin API tells of the past: usage, the request log, when keys were used; and how it looks for it, over a
 //! log of some size.
 
-use gateway_core::database;
+use gateway_core::ledger::LedgerEngine;
+use gateway_core::ledger::port::Ledger as _;
 use gateway_core::ledger::reason::Reason;
 use gateway_core::ledger::record::{
     Actor, AttemptOutcome, AttemptRecord, End, ModelKnown, RequestRecord,
@@ -66,12 +67,12 @@ fn run(gateway: &Gateway, statements: Vec<Statement>) {
 }
 
 pub fn write(gateway: &Gateway, records: &[RequestRecord]) {
-    block_on(database::ready(&gateway.ports, Duration::from_secs(1))).unwrap();
     let mut batch = Batch::default();
     for record in records {
         batch.add(record);
     }
-    run(gateway, vec![batch.statement()]);
+    let ledger = LedgerEngine::new(&gateway.ports, Duration::from_secs(1));
+    block_on(ledger.append(&batch)).unwrap();
 }
 
 /// The ids' numbers of a page.

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use gateway_core::config::model::Settings;
-use gateway_core::ledger::schema;
+use gateway_core::ledger::columns::usage;
 use gateway_core::ports::SendErrorKind;
 use gateway_core::sql::SqlValue;
 use gateway_testkit::fakes::FakeReply;
@@ -177,6 +177,6 @@ fn a_model_that_a_channel_names_is_counted_by_name_whatever_else_there_is() {
 
 /// The columns after the sums, in their order.
 fn histogram_columns() -> String {
-    let columns: Vec<String> = schema::summed_columns().skip(schema::SUMS.len()).collect();
+    let columns: Vec<String> = usage::summed().skip(usage::SUMS.len()).collect();
     columns.join(", ")
 }

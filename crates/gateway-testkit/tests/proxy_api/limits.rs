@@ -247,7 +247,7 @@ fn a_refusal_is_remembered_until_it_ends_or_the_limits_change() {
         let answer = chat(&stage);
         assert_eq!(answer.header("retry-after"), Some("60"));
     }
-    assert_eq!(calls(&stage), before, "asked out of memory");
+    assert_eq!(calls(&stage), before, "rejected from the local cache");
     stage.ports.advance_ms(30_000);
     assert_eq!(chat(&stage).header("retry-after"), Some("30"));
     assert_eq!(calls(&stage), before);
@@ -363,7 +363,7 @@ fn counting_tokens_takes_none() {
         assert_eq!(answer.status, 200);
         stage.ports.run_background();
     }
-    assert_eq!(chat(&stage).status, 200, "nothing of the allowance is used");
+    assert_eq!(chat(&stage).status, 200, "nothing of the limit is used");
     let rows = stage.ports.database().rows(
         "SELECT endpoint, prompt_tokens, completion_tokens, cost_micro_usd, estimated FROM request ORDER BY seq",
     );
@@ -437,7 +437,7 @@ fn client_key_named(name: &str) -> gateway_core::config::model::ClientKey {
 }
 
 #[test]
-fn keys_do_not_share_their_allowance() {
+fn keys_do_not_share_their_limits() {
     let stage = stage(requests(1));
     let mut document = document(requests(1));
     let mut other = client_key_named("other");

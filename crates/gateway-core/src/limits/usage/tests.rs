@@ -19,7 +19,7 @@ const fn per_minute(limit: u64) -> KeyLimits {
 /// A key that makes requests.
 struct Client {
     limits: KeyLimits,
-    allowance: LimitUsage,
+    usage: LimitUsage,
     /// When requests were let through.
     passed: Vec<u64>,
 }
@@ -28,17 +28,17 @@ impl Client {
     fn new(limit: u64) -> Self {
         Self {
             limits: per_minute(limit),
-            allowance: LimitUsage::default(),
+            usage: LimitUsage::default(),
             passed: Vec::new(),
         }
     }
 
     fn ask(&mut self, at_ms: u64) -> bool {
         let now = NOON.plus_ms(at_ms);
-        self.allowance = self.allowance.at(now);
-        let passes = self.allowance.exceeded_limit(&self.limits, now).is_none();
+        self.usage = self.usage.at(now);
+        let passes = self.usage.exceeded_limit(&self.limits, now).is_none();
         if passes {
-            self.allowance.requests.current += 1;
+            self.usage.requests.current += 1;
             self.passed.push(at_ms);
         }
         passes
@@ -63,10 +63,7 @@ fn a_burst_gets_exactly_the_limit_and_then_one_place_after_the_other() {
     let passed = (0..50).filter(|_| client.ask(0)).count();
     assert_eq!(passed, 6);
     assert!(!client.ask(59_999));
-    let told = client
-        .allowance
-        .exceeded_limit(&client.limits, NOON)
-        .unwrap();
+    let told = client.usage.exceeded_limit(&client.limits, NOON).unwrap();
     assert_eq!(told.free_at, NOON.plus_ms(60_000));
     assert_eq!(told.resets_at, NOON.plus_ms(60_000 + 50_000));
     assert!(client.ask(60_000));
@@ -171,9 +168,9 @@ proptest! {
             now += pause;
             if !client.ask(now) {
                 let at = NOON.plus_ms(now);
-                let free_at = client.allowance.exceeded_limit(&client.limits, at).unwrap().free_at;
-                prop_assert!(client.allowance.exceeded_limit(&client.limits, Timestamp(free_at.0 - 1)).is_some());
-                prop_assert!(client.allowance.exceeded_limit(&client.limits, free_at).is_none());
+                let free_at = client.usage.exceeded_limit(&client.limits, at).unwrap().free_at;
+                prop_assert!(client.usage.exceeded_limit(&client.limits, Timestamp(free_at.0 - 1)).is_some());
+                prop_assert!(client.usage.exceeded_limit(&client.limits, free_at).is_none());
             }
         }
         prop_assert!(client.most_in_a_minute() <= 2 * limit);

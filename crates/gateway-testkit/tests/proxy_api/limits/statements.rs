@@ -1,10 +1,15 @@
 //! The statement that counts says the same as the rules in the core, whatever comes in whatever order: the core's rules
 //! are simple and proven by their own tests, the statement is what makes them one step.
 
+use std::time::Duration;
+
 use gateway_core::config::model::KeyLimits;
-use gateway_core::limits::statements::{self, Spent};
-use gateway_core::limits::usage::LimitUsage;
+use gateway_core::limits::LimitsEngine;
+use gateway_core::limits::port::{Acquired, Limits as _};
+use gateway_core::limits::statements;
+use gateway_core::limits::usage::{Consumed, LimitUsage};
 use gateway_core::ports::{Sql as _, SqlTarget};
+use gateway_core::sql::rows::{Query, Rows};
 use gateway_core::sql::{SqlRow, Statement};
 use gateway_core::units::Timestamp;
 use gateway_testkit::fakes::{FakePorts, START, block_on};
@@ -15,8 +20,8 @@ use super::DAY_MS;
 /// What happens to a key.
 #[derive(Clone, Debug)]
 enum Event {
-    Ask(KeyLimits),
-    Settle(Spent),
+    Acquire(KeyLimits),
+    Record(Consumed),
     /// The clock goes on, or is set back.
     Time(i64),
 }
@@ -31,8 +36,8 @@ fn limit() -> impl Strategy<Value = Option<u64>> {
 
 fn event() -> impl Strategy<Value = Event> {
     let limits = (limit(), limit(), limit(), limit(), limit());
-    let ask = limits.prop_map(|(requests, minute, day, daily, monthly)| {
-        Event::Ask(KeyLimits {
+    let acquire = limits.prop_map(|(requests, minute, day, daily, monthly)| {
+        Event::Acquire(KeyLimits {
             requests_per_minute: requests,
             tokens_per_minute: minute,
             tokens_per_day: day,
@@ -40,8 +45,8 @@ fn event() -> impl Strategy<Value = Event> {
             monthly_budget_micro_usd: monthly,
         })
     });
-    let settle = (0..4_u64, 0..4_u64).prop_map(|(tokens, cost)| {
-        Event::Settle(Spent {
+    let record = (0..4_u64, 0..4_u64).prop_map(|(tokens, cost)| {
+        Event::Record(Consumed {
             tokens: tokens * 50,
             cost_micro_usd: cost * 50,
         })
@@ -54,12 +59,21 @@ fn event() -> impl Strategy<Value = Event> {
         1 => 0..40 * day,
         1 => -3 * day..0,
     ];
-    prop_oneof![4 => ask, 2 => settle, 3 => time.prop_map(Event::Time)]
+    prop_oneof![4 => acquire, 2 => record, 3 => time.prop_map(Event::Time)]
+}
+
+fn create(ports: &FakePorts) {
+    run(ports, statements::create());
+}
+
+fn query(ports: &FakePorts, query: Query) -> Rows {
+    let rows = run(ports, query.statement().clone());
+    query.rows(rows)
 }
 
 fn run(ports: &FakePorts, statement: Statement) -> Vec<SqlRow> {
-    let place = SqlTarget::Allowance("ck_1");
-    let mut answers = block_on(ports.transact(place, vec![statement])).unwrap();
+    let target = SqlTarget::Allowance("ck_1");
+    let mut answers = block_on(ports.transact(target, vec![statement])).unwrap();
     answers.pop().unwrap()
 }
 
@@ -69,7 +83,7 @@ proptest! {
     #[test]
     fn the_statement_and_the_rules_agree(events in prop::collection::vec(event(), 1..80)) {
         let ports = FakePorts::default();
-        run(&ports, statements::create());
+        create(&ports);
         let mut row = None;
         let mut now = START;
         for event in events {
@@ -81,27 +95,27 @@ proptest! {
             let mut known = row.unwrap_or_else(|| LimitUsage::fresh(now)).at(now);
             let (expected, statement) = match event {
                 Event::Time(_) => continue,
-                Event::Ask(limits) => {
+                Event::Acquire(limits) => {
                     let is_within = known.exceeded_limit(&limits, now).is_none();
                     known.requests.current += u64::from(is_within);
-                    (Some(is_within), statements::ask("ck_1", &limits, now))
+                    (Some(is_within), statements::try_acquire("ck_1", &limits, now))
                 }
-                Event::Settle(spent) => {
-                    known.tokens.current += spent.tokens;
-                    known.day_tokens += spent.tokens;
-                    known.day_cost += spent.cost_micro_usd;
-                    known.month_cost += spent.cost_micro_usd;
-                    (None, statements::settle("ck_1", spent, now))
+                Event::Record(consumed) => {
+                    known.tokens.current += consumed.tokens;
+                    known.day_tokens += consumed.tokens;
+                    known.day_cost += consumed.cost_micro_usd;
+                    known.month_cost += consumed.cost_micro_usd;
+                    (None, statements::record("ck_1", consumed, now))
                 }
             };
-            let rows = run(&ports, statement);
+            let rows = query(&ports, statement);
             if let Some(expected) = expected {
                 prop_assert_eq!(statements::is_admitted(&rows), expected);
             }
-            prop_assert_eq!(rows.len(), 1);
-            prop_assert_eq!(statements::answer(&rows, now), known);
+            prop_assert_eq!(rows.iter().len(), 1);
+            prop_assert_eq!(statements::usage(&rows, now), known);
             row = Some(known);
-            prop_assert_eq!(statements::answer(&run(&ports, statements::read("ck_1")), now), known);
+            prop_assert_eq!(statements::usage(&query(&ports, statements::read("ck_1")), now), known);
         }
     }
 }
@@ -109,15 +123,15 @@ proptest! {
 #[test]
 fn figures_that_no_request_can_have_spoil_nothing() {
     let ports = FakePorts::default();
-    run(&ports, statements::create());
-    let absurd = Spent {
+    create(&ports);
+    let absurd = Consumed {
         tokens: u64::MAX,
         cost_micro_usd: u64::MAX,
     };
     let mut told = LimitUsage::default();
     for _ in 0..1_000 {
-        let rows = run(&ports, statements::settle("ck_1", absurd, START));
-        told = statements::answer(&rows, START);
+        let rows = query(&ports, statements::record("ck_1", absurd, START));
+        told = statements::usage(&rows, START);
     }
     assert_eq!(told.day_tokens, 1_000_000_000_000_000);
     assert_eq!(told.month_cost, 1_000_000_000_000_000_000);
@@ -126,12 +140,51 @@ fn figures_that_no_request_can_have_spoil_nothing() {
         ..KeyLimits::default()
     };
     let later = START.plus_ms(90_000);
-    let rows = run(&ports, statements::ask("ck_1", &limits, later));
+    let rows = query(&ports, statements::try_acquire("ck_1", &limits, later));
     assert!(!statements::is_admitted(&rows));
     assert_eq!(
-        statements::answer(&rows, later).tokens.before,
+        statements::usage(&rows, later).tokens.before,
         1_000_000_000_000_000
     );
     assert!(run(&ports, statements::forget("ck_1")).is_empty());
-    assert!(run(&ports, statements::read("ck_1")).is_empty());
+    let rows = query(&ports, statements::read("ck_1"));
+    assert!(rows.first().is_none());
+}
+
+/// The verbs, in the order in which a key's life has them; nothing was there before.
+#[test]
+fn the_engine_decides_counts_reads_and_forgets() {
+    let ports = FakePorts::default();
+    let engine = LimitsEngine::new(&ports, Duration::from_secs(1));
+    let read = || block_on(engine.read("ck_1", START)).unwrap();
+    assert_eq!(read(), LimitUsage::fresh(START));
+    block_on(engine.forget("ck_1")).unwrap();
+    let limits = KeyLimits {
+        requests_per_minute: Some(1),
+        ..KeyLimits::default()
+    };
+    let acquire = |limits: &KeyLimits| block_on(engine.try_acquire("ck_1", limits, START)).unwrap();
+    let Acquired { is_admitted, usage } = acquire(&limits);
+    assert_eq!((is_admitted, usage.requests.current), (true, 1));
+    let Acquired { is_admitted, usage } = acquire(&limits);
+    assert_eq!((is_admitted, usage.requests.current), (false, 1));
+    let consumed = Consumed {
+        tokens: 10,
+        cost_micro_usd: 3,
+    };
+    block_on(engine.record("ck_1", consumed, START)).unwrap();
+    assert_eq!((read().day_tokens, read().month_cost), (10, 3));
+    // Without a limit of requests there is nothing to count yet.
+    let of_tokens = |tokens| KeyLimits {
+        tokens_per_day: Some(tokens),
+        ..KeyLimits::default()
+    };
+    let before = read();
+    assert!(acquire(&of_tokens(11)).is_admitted);
+    assert!(!acquire(&of_tokens(10)).is_admitted);
+    assert_eq!(read(), before);
+    for _ in 0..2 {
+        block_on(engine.forget("ck_1")).unwrap();
+        assert_eq!(read(), LimitUsage::fresh(START));
+    }
 }

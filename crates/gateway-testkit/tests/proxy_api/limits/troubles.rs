@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use gateway_core::config::model::KeyLimits;
+use gateway_core::limits::statements;
 use gateway_core::ports::{Clock as _, StoreKey};
 use gateway_testkit::fakes::{DatabaseFault, FakeReply, START};
 
@@ -61,6 +62,8 @@ fn what_could_not_be_counted_at_once_is_counted_later() {
                 .count()
         };
         // The table is there.
+        let table = statements::create();
+        stage.ports.database().rows(&table.text);
         assert_eq!(stage.chat("{").status, 400);
         stage.ports.database().fault_next(DatabaseFault::None, 0);
         assert_eq!(stage.chat(CHAT).status, 200);
@@ -119,7 +122,7 @@ fn refusals_are_in_the_ledger_but_cannot_flood_it() {
     let stage = Stage::with_ledger(&document);
     stage.upstream(|_| FakeReply::json(200, ANSWER));
     assert_eq!(stage.chat(CHAT).status, 200);
-    // From the database, then out of memory.
+    // From the database, then from the local cache.
     for _ in 0..500 {
         assert_eq!(stage.chat(CHAT).status, 429);
     }

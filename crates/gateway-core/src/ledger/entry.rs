@@ -1,21 +1,20 @@
 //! The ledger's record of a request under way. Owns what is gathered while the request is served, and the moment when
-//! the record is finished: when its last holder (the request path, or the answer's body) lets it go, whatever happened.
-//! The line in the log that says how a request ended is written here as well.
+//! the record is finished: when its last holder (the request path, or the answer's body) drops it, whatever happened.
 
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
-use std::fmt;
 use std::rc::Rc;
 
 use http::StatusCode;
 
-use super::{Gateway, routes};
-use crate::config::model::{ClientKey, KeyLimits, Price};
+use super::reason::Reason;
+use super::record::{Actor, AttemptOutcome, AttemptRecord, End, ModelKnown, RequestRecord};
+use super::service::LedgerService;
+use super::{log_line, price};
+use crate::config::model::{ClientKey, Price};
 use crate::config::snapshot::{Channel, Key, Snapshot};
-use crate::ledger::price;
-use crate::ledger::reason::Reason;
-use crate::ledger::record::{Actor, AttemptOutcome, AttemptRecord, End, ModelKnown, RequestRecord};
-use crate::limits::statements::Spent;
+use crate::limits::service::LimitsService;
+use crate::limits::usage::Consumed;
 use crate::ports::{ProxyPorts, SendErrorKind};
 use crate::units::Timestamp;
 use crate::upstream::failure::{FailedAttempt, Failure};
@@ -28,7 +27,8 @@ const BYTES_PER_TOKEN: u64 = 4;
 
 /// A request on its way into the ledger.
 pub struct Entry<P: ProxyPorts> {
-    gateway: Rc<Gateway<P>>,
+    ledger: Rc<LedgerService<P>>,
+    limits: Rc<LimitsService<P>>,
     snapshot: Rc<Snapshot>,
     record: RefCell<RequestRecord>,
     /// When each attempt began, and whether it is still under way.
@@ -39,11 +39,25 @@ pub struct Entry<P: ProxyPorts> {
     prompt_bytes: Cell<u64>,
     /// What tokens cost where the answer comes from.
     price: Cell<Option<Price>>,
-    limits: KeyLimits,
+    /// Whether the client key's limits count tokens or costs.
+    counts_usage: bool,
     /// Whether it takes no tokens, whatever its answer says.
     is_free: bool,
     /// Whether nothing is kept of it.
     is_left_out: Cell<bool>,
+}
+
+/// How a request begins.
+#[derive(Clone, Debug)]
+pub struct RequestStart<'a> {
+    /// Its id.
+    pub id: &'a str,
+    /// The client key.
+    pub client: &'a ClientKey,
+    /// The path, as [`RequestRecord`] keeps it.
+    pub endpoint: Cow<'static, str>,
+    /// Whether it takes no tokens, whatever its answer says.
+    pub is_free: bool,
 }
 
 /// An attempt's place in its request's entry.
@@ -53,36 +67,40 @@ pub struct AttemptIndex(usize);
 impl<P: ProxyPorts> Entry<P> {
     /// Begins when the client is known. Until anything else is, a request that ends was left by its client.
     pub fn begin(
-        gateway: &Rc<Gateway<P>>,
+        ledger: &Rc<LedgerService<P>>,
+        limits: &Rc<LimitsService<P>>,
         snapshot: &Rc<Snapshot>,
-        client: &ClientKey,
-        endpoint: Cow<'static, str>,
-        request_id: &str,
+        request: RequestStart<'_>,
     ) -> Rc<Self> {
-        let is_free = routes::is_free(&endpoint);
+        let client = request.client;
         let record = RequestRecord {
-            id: request_id.to_owned(),
-            time: gateway.ports.now(),
+            id: request.id.to_owned(),
+            time: ledger.ports().now(),
             key: Actor {
                 id: client.id.clone(),
                 name: client.name.clone(),
             },
-            endpoint,
+            endpoint: request.endpoint,
             status: CLIENT_GONE,
             ..RequestRecord::default()
         };
         Rc::new(Self {
-            gateway: Rc::clone(gateway),
+            ledger: Rc::clone(ledger),
+            limits: Rc::clone(limits),
             snapshot: Rc::clone(snapshot),
             record: RefCell::new(record),
             attempts: RefCell::default(),
             content_bytes: Cell::default(),
             prompt_bytes: Cell::default(),
             price: Cell::default(),
-            limits: client.limits,
-            is_free,
+            counts_usage: client.limits.count_usage(),
+            is_free: request.is_free,
             is_left_out: Cell::default(),
         })
+    }
+
+    fn now(&self) -> Timestamp {
+        self.ledger.ports().now()
     }
 
     /// Notes what is asked for, with so many bytes of text.
@@ -109,9 +127,7 @@ impl<P: ProxyPorts> Entry<P> {
         record.channel = Some(actor(channel));
         record.upstream_key = Some(key.id.clone()).filter(|id| !id.is_empty());
         record.upstream_model = Some(model.to_owned()).filter(|model| !model.is_empty());
-        self.attempts
-            .borrow_mut()
-            .push((self.gateway.ports.now(), true));
+        self.attempts.borrow_mut().push((self.now(), true));
         AttemptIndex(record.attempts.len() - 1)
     }
 
@@ -130,7 +146,6 @@ impl<P: ProxyPorts> Entry<P> {
         model: &str,
         status: StatusCode,
     ) {
-        let ports = &self.gateway.ports;
         self.attempt_ends(index.0, AttemptOutcome::Answered, Some(status.as_u16()));
         self.abandon();
         let mut record = self.record.borrow_mut();
@@ -138,14 +153,14 @@ impl<P: ProxyPorts> Entry<P> {
         self.price.set(price);
         record.status = status.as_u16();
         record.model_known = record.model_known.max(ModelKnown::Answered);
-        record.first_byte_ms = Some(ports.now().since_ms(record.time));
+        record.first_byte_ms = Some(self.now().since_ms(record.time));
         record.channel = Some(actor(channel));
         record.upstream_key = Some(key.id.clone()).filter(|id| !id.is_empty());
         record.upstream_model = Some(model.to_owned()).filter(|model| !model.is_empty());
     }
 
     fn attempt_ends(&self, index: usize, outcome: AttemptOutcome, status: Option<u16>) {
-        let now = self.gateway.ports.now();
+        let now = self.now();
         if let Some((began, under_way)) = self.attempts.borrow_mut().get_mut(index)
             && let Some(attempt) = self.record.borrow_mut().attempts.get_mut(index)
         {
@@ -182,7 +197,7 @@ impl<P: ProxyPorts> Entry<P> {
         record.end = end;
     }
 
-    /// Neither the log nor the ledger shall hear of the request.
+    /// Keeps the request out of log and ledger.
     pub fn leave_out(&self) {
         self.is_left_out.set(true);
     }
@@ -203,6 +218,35 @@ impl<P: ProxyPorts> Entry<P> {
     /// Notes that the client is given so many bytes of text.
     pub fn gave(&self, bytes: u64) {
         self.content_bytes.set(self.content_bytes.get() + bytes);
+    }
+
+    /// Ends the record: prices the request, writes its line in the log, and hands it to limits and ledger.
+    fn finish(&self) {
+        if self.is_left_out.get() {
+            return;
+        }
+        self.abandon();
+        let mut record = self.record.take();
+        record.total_ms = self.now().since_ms(record.time);
+        self.estimate(&mut record);
+        let price = self.price.get();
+        record.cost_micro_usd = price.map_or(0, |price| price::cost_micro_usd(price, record.usage));
+        let ports = self.ledger.ports();
+        if let Some(line) = log_line::of(&record, ports.policy()) {
+            ports.finished_line(format_args!("{line}"));
+        }
+        if self.counts_usage {
+            let usage = record.usage;
+            let consumed = Consumed {
+                tokens: usage.prompt_tokens.saturating_add(usage.completion_tokens),
+                cost_micro_usd: record.cost_micro_usd,
+            };
+            self.limits.record(&record.key.id, consumed);
+        }
+        let settings = &self.snapshot.settings;
+        if settings.ledger {
+            self.ledger.record(&record, settings);
+        }
     }
 
     /// Estimates tokens where the upstream did not come to say them, or never does.
@@ -227,71 +271,7 @@ impl<P: ProxyPorts> Entry<P> {
 
 impl<P: ProxyPorts> Drop for Entry<P> {
     fn drop(&mut self) {
-        if self.is_left_out.get() {
-            return;
-        }
-        self.abandon();
-        let ports = &self.gateway.ports;
-        let mut record = self.record.take();
-        record.total_ms = ports.now().since_ms(record.time);
-        self.estimate(&mut record);
-        let price = self.price.get();
-        record.cost_micro_usd = price.map_or(0, |price| price::cost_micro_usd(price, record.usage));
-        let policy = ports.policy();
-        if policy.wants(&record) {
-            match policy.json(&record) {
-                Some(json) => ports.finished_line(format_args!("{json}")),
-                None => ports.finished_line(format_args!("{}", Line(&record))),
-            }
-        }
-        if self.limits.count_usage() {
-            let usage = record.usage;
-            let spent = Spent {
-                tokens: usage.prompt_tokens.saturating_add(usage.completion_tokens),
-                cost_micro_usd: record.cost_micro_usd,
-            };
-            self.gateway.charge(&record.key.id, spent);
-        }
-        let settings = &self.snapshot.settings;
-        if settings.ledger {
-            self.gateway.record(&record, settings);
-        }
-    }
-}
-
-/// One line that says what became of a request.
-struct Line<'a>(&'a RequestRecord);
-
-impl fmt::Display for Line<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let record = self.0;
-        write!(formatter, "{} {}", record.id, record.status)?;
-        if let Some(channel) = &record.channel {
-            let key = record.upstream_key.as_deref().unwrap_or("-");
-            write!(formatter, " from channel {:?} key {key}", channel.name)?;
-        }
-        let model = record.upstream_model.as_ref().unwrap_or(&record.model);
-        write!(
-            formatter,
-            " model {model:?}: {} after {} ms",
-            record.end.word(),
-            record.total_ms
-        )?;
-        if let Some(first_byte_ms) = record.first_byte_ms {
-            let Usage {
-                prompt_tokens,
-                completion_tokens,
-                ..
-            } = record.usage;
-            write!(
-                formatter,
-                ", first byte after {first_byte_ms} ms, {prompt_tokens} + {completion_tokens} tokens"
-            )?;
-            if record.estimated {
-                formatter.write_str(" (estimated)")?;
-            }
-        }
-        Ok(())
+        self.finish();
     }
 }
 

@@ -1,0 +1,194 @@
+//! The columns of `usage_hour`: what usage is added up by, sums, and histograms of latencies.
+
+use std::borrow::Cow;
+
+use serde::ser::SerializeSeq as _;
+use serde::{Serialize, Serializer};
+
+use super::{Column, ColumnValue, INTEGER_NOT_NULL, TEXT_NOT_NULL};
+use crate::ledger::histogram::{BUCKETS, Histogram};
+use crate::ledger::record::RequestRecord;
+use crate::ledger::totals::UsageTotals;
+use crate::sql::SqlValue;
+use crate::sql::rows::NamedRow;
+
+/// A column of `usage_hour` that adds up, histograms apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sum {
+    /// All requests.
+    Requests,
+    /// Requests without a whole answer.
+    Errors,
+    /// Requests that another channel or key than the first answered.
+    Failovers,
+    /// Requests whose tokens are estimated.
+    Estimated,
+    /// Tokens of prompts.
+    PromptTokens,
+    /// Tokens of answers.
+    CompletionTokens,
+    /// Tokens of prompts that came from the upstream's cache.
+    CachedTokens,
+    /// Tokens of answers that were reasoning.
+    ReasoningTokens,
+    /// Cost, in millionths of a dollar.
+    CostMicroUsd,
+}
+
+/// The column of a sum.
+pub struct SumColumn {
+    /// Which one.
+    pub sum: Sum,
+    /// Its name.
+    pub name: &'static str,
+    /// What a request adds to it.
+    pub added: fn(&RequestRecord) -> u64,
+}
+
+const fn sum(sum: Sum, name: &'static str, added: fn(&RequestRecord) -> u64) -> SumColumn {
+    SumColumn { sum, name, added }
+}
+
+/// The sums in the order of their columns.
+pub static SUMS: [SumColumn; 9] = [
+    sum(Sum::Requests, "requests", |_| 1),
+    sum(Sum::Errors, "errors", |record| record.is_error().into()),
+    sum(Sum::Failovers, "failovers", |record| {
+        record.is_failover().into()
+    }),
+    sum(Sum::Estimated, "estimated", |record| {
+        record.estimated.into()
+    }),
+    sum(Sum::PromptTokens, "prompt_tokens", |record| {
+        record.usage.prompt_tokens
+    }),
+    sum(Sum::CompletionTokens, "completion_tokens", |record| {
+        record.usage.completion_tokens
+    }),
+    sum(Sum::CachedTokens, "cached_tokens", |record| {
+        record.usage.cached_tokens
+    }),
+    sum(Sum::ReasoningTokens, "reasoning_tokens", |record| {
+        record.usage.reasoning_tokens
+    }),
+    sum(Sum::CostMicroUsd, "cost_micro_usd", |record| {
+        record.cost_micro_usd
+    }),
+];
+
+/// A histogram of `usage_hour`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Latency {
+    /// To the answer's end.
+    Total,
+    /// To the answer's first byte.
+    FirstByte,
+}
+
+/// The columns of a histogram: `total_0`, `total_1`, … and `total_sum_ms`.
+pub struct HistogramColumns {
+    /// Which one.
+    pub latency: Latency,
+    /// What their names begin with.
+    pub prefix: &'static str,
+    /// What a request adds to it, in milliseconds.
+    pub added: fn(&RequestRecord) -> Option<u64>,
+}
+
+/// The histograms in the order of their columns.
+pub static HISTOGRAMS: [HistogramColumns; 2] = [
+    HistogramColumns {
+        latency: Latency::Total,
+        prefix: "total",
+        added: |record| Some(record.total_ms),
+    },
+    HistogramColumns {
+        latency: Latency::FirstByte,
+        prefix: "first_byte",
+        added: |record| record.first_byte_ms,
+    },
+];
+
+/// Every column of `usage_hour` that adds up.
+pub fn summed() -> impl Iterator<Item = String> {
+    let histograms = HISTOGRAMS
+        .iter()
+        .flat_map(|HistogramColumns { prefix, .. }| {
+            let buckets = (0..BUCKETS).map(move |bucket| bucket_column(prefix, bucket));
+            buckets.chain([format!("{prefix}_sum_ms")])
+        });
+    let sums = SUMS.iter().map(|column| column.name.to_owned());
+    sums.chain(histograms)
+}
+
+fn bucket_column(prefix: &str, bucket: usize) -> String {
+    format!("{prefix}_{bucket}")
+}
+
+/// The totals in a row that has all of [`summed`].
+pub fn read_totals(row: &NamedRow<'_>) -> UsageTotals {
+    let mut totals = UsageTotals::default();
+    for column in &SUMS {
+        *totals.sum_mut(column.sum) = row.count(column.name);
+    }
+    for columns in &HISTOGRAMS {
+        let mut counts = row
+            .from(&bucket_column(columns.prefix, 0))
+            .map(SqlValue::count);
+        let mut histogram = Histogram::default();
+        for bucket in &mut histogram.buckets {
+            *bucket = counts.next().unwrap_or_default();
+        }
+        histogram.sum_ms = counts.next().unwrap_or_default();
+        *totals.latency_mut(columns.latency) = histogram;
+    }
+    totals
+}
+
+/// A row of `usage_hour` in a batch.
+#[derive(Default)]
+pub struct UsageRow<'a> {
+    /// The hour, or [`crate::ledger::schema::ALL_HOURS`].
+    pub hour: i64,
+    /// The client key's id.
+    pub key: &'a str,
+    /// The channel's id.
+    pub channel: &'a str,
+    /// The model.
+    pub model: &'a str,
+    /// What is added.
+    pub totals: Cow<'a, UsageTotals>,
+}
+
+impl<'a> UsageRow<'a> {
+    /// What the sums are by. In a row, the mark whether the model is named comes behind them, before the sums.
+    pub fn subject(&self) -> [Column<'a>; 4] {
+        [
+            ("hour", INTEGER_NOT_NULL, ColumnValue::Integer(self.hour)),
+            ("key", TEXT_NOT_NULL, self.key.into()),
+            ("channel", TEXT_NOT_NULL, self.channel.into()),
+            ("model", TEXT_NOT_NULL, self.model.into()),
+        ]
+    }
+}
+
+impl Serialize for UsageRow<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut row = serializer.serialize_seq(None)?;
+        for (_, _, value) in self.subject() {
+            row.serialize_element(&value)?;
+        }
+        row.serialize_element(&u8::from(self.totals.is_named))?;
+        for column in &SUMS {
+            row.serialize_element(&self.totals.sum(column.sum))?;
+        }
+        for columns in &HISTOGRAMS {
+            let histogram = self.totals.latency(columns.latency);
+            for count in histogram.buckets {
+                row.serialize_element(&count)?;
+            }
+            row.serialize_element(&histogram.sum_ms)?;
+        }
+        row.end()
+    }
+}

@@ -1,0 +1,44 @@
+//! The ledger's store, as the core asks for it. Owns the contract, no behaviour: [`super::sql`] keeps the ledger in the
+//! host's database, and another engine can take its place in [`super::LedgerEngine`].
+#![expect(
+    async_fn_in_trait,
+    reason = "the core is single-threaded by design; no caller may ask for Send futures"
+)]
+
+use std::collections::BTreeMap;
+
+use super::batch::Batch;
+use super::queries::counters::Counters;
+use super::queries::requests::{RequestPage, RequestQuery};
+use super::queries::usage::{UsageQuery, UsageSlice};
+use crate::database::DatabaseError;
+
+/// The records of all instances, and what they add up to. Queries see every batch that was appended before; a ledger that is
+/// new, or was never written, answers with nothing.
+pub trait Ledger {
+    /// Adds a batch to the request log and to all sums: whole or not at all. Idempotent: a batch that was added already,
+    /// although its answer was lost, is not added again.
+    async fn append(&self, batch: &Batch) -> Result<(), DatabaseError>;
+
+    /// Removes requests from the log beyond the newest `rows` and those before `since_ms`, looking at no more than the
+    /// `most` oldest. The sums keep them. Idempotent.
+    async fn prune(&self, rows: u64, since_ms: u64, most: u64) -> Result<(), DatabaseError>;
+
+    /// A page of the request log; `None`: the request before which it should begin is not in the log.
+    async fn query_requests(
+        &self,
+        query: &RequestQuery,
+    ) -> Result<Option<RequestPage>, DatabaseError>;
+
+    /// Usage by bucket and subject.
+    async fn query_usage(&self, query: &UsageQuery) -> Result<Vec<UsageSlice>, DatabaseError>;
+
+    /// Everything that was counted. The two lists may be a batch apart.
+    async fn query_counters(&self) -> Result<Counters, DatabaseError>;
+
+    /// The last known names of client keys and channels, by id.
+    async fn query_names(&self, ids: &[&str]) -> Result<BTreeMap<String, String>, DatabaseError>;
+
+    /// When client keys and channels were last used, by id, in milliseconds since 1970.
+    async fn query_last_uses(&self, ids: &[&str]) -> Result<BTreeMap<String, u64>, DatabaseError>;
+}

@@ -1,0 +1,160 @@
+//! The ledger in the host's database. Owns when a statement runs, and that the schema is up to date before the first write.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::batch::{self, Batch};
+use super::port::Ledger;
+use super::queries::actors;
+use super::queries::counters::{self, Counters};
+use super::queries::requests::{Cursor, RequestPage, RequestQuery};
+use super::queries::usage::{UsageQuery, UsageSlice};
+use super::schema;
+use crate::database::{self, DatabaseError};
+use crate::ports::{Clock, Sql, SqlTarget};
+use crate::sql::rows::{Query, Rows};
+use crate::sql::{SqlError, SqlErrorKind, Statement};
+
+/// [`Ledger`] over the host's SQL.
+#[derive(Debug)]
+pub struct SqlLedger<P> {
+    ports: P,
+    time_limit: Duration,
+    /// Whether the schema is known to be up to date.
+    is_migrated: Cell<bool>,
+}
+
+impl<P: Sql + Clock> SqlLedger<P> {
+    /// Gives each statement up after `time_limit`.
+    pub const fn new(ports: P, time_limit: Duration) -> Self {
+        Self {
+            ports,
+            time_limit,
+            is_migrated: Cell::new(false),
+        }
+    }
+
+    async fn execute(&self, statement: Statement) -> Result<(), SqlError> {
+        let target = SqlTarget::Ledger;
+        database::execute(&self.ports, target, statement, self.time_limit).await?;
+        Ok(())
+    }
+
+    async fn try_query(&self, query: Query) -> Result<Rows, SqlError> {
+        database::query(&self.ports, SqlTarget::Ledger, query, self.time_limit).await
+    }
+
+    async fn query(&self, query: Query) -> Result<Rows, DatabaseError> {
+        let mut answer = self.try_query(query.clone()).await;
+        if matches!(&answer, Err(error) if error.kind == SqlErrorKind::NoColumn) {
+            // Nothing was recorded since the gateway was updated, so that nothing has brought the schema up to date.
+            self.migrate().await?;
+            answer = self.try_query(query).await;
+        }
+        match answer {
+            Err(error) if error.kind == SqlErrorKind::NoTable => Ok(Rows::default()),
+            answer => Ok(answer?),
+        }
+    }
+
+    /// Brings the schema to [`schema::VERSION`]. An instance does so once, before its first write; any number may do it
+    /// at the same time.
+    async fn migrate(&self) -> Result<(), SqlError> {
+        let version = self.version().await?;
+        if version > schema::VERSION {
+            return Err(SqlError {
+                kind: SqlErrorKind::Failed,
+                detail: format!(
+                    "it was written by a newer gateway (schema {version}, this one knows {}): run that one, or move the \
+                     database away",
+                    schema::VERSION
+                ),
+            });
+        }
+        // One by one: many instances find a new database at the same time, and with a transaction each would keep the lock
+        // from one of its turns to the next, and all requests of keys with limits waiting.
+        for statement in schema::migration(version) {
+            match self.execute(statement).await {
+                // Another program has added the column.
+                Err(error) if error.kind != SqlErrorKind::Duplicate => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// One call, since an instance that lives for one request makes it each time.
+    async fn version(&self) -> Result<u64, SqlError> {
+        match self.try_query(schema::read_version()).await {
+            Ok(rows) => Ok(schema::version(&rows)),
+            Err(error) if error.kind == SqlErrorKind::NoTable => Ok(0),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl<P: Sql + Clock> Ledger for SqlLedger<P> {
+    async fn append(&self, batch: &Batch) -> Result<(), DatabaseError> {
+        if !self.is_migrated.get() {
+            self.migrate().await?;
+            self.is_migrated.set(true);
+        }
+        match self.execute(batch.statement()).await {
+            Ok(()) => Ok(()),
+            // An earlier call took effect, although its answer was lost.
+            Err(error) if error.kind == SqlErrorKind::Duplicate => Ok(()),
+            Err(error) => {
+                // Perhaps the database was moved away.
+                self.is_migrated.set(false);
+                Err(error.into())
+            }
+        }
+    }
+
+    async fn prune(&self, rows: u64, since_ms: u64, most: u64) -> Result<(), DatabaseError> {
+        Ok(self.execute(batch::prune(rows, since_ms, most)).await?)
+    }
+
+    async fn query_requests(
+        &self,
+        query: &RequestQuery,
+    ) -> Result<Option<RequestPage>, DatabaseError> {
+        let cursor = match &query.before {
+            None => Cursor::NEWEST,
+            Some(id) => match self.query(Cursor::find(id)).await?.first() {
+                Some(row) => Cursor::read(&row),
+                None => return Ok(None),
+            },
+        };
+        let rows = self.query(query.query(cursor)).await?;
+        Ok(Some(query.read(&rows)))
+    }
+
+    async fn query_usage(&self, query: &UsageQuery) -> Result<Vec<UsageSlice>, DatabaseError> {
+        let rows = self.query(query.query()).await?;
+        Ok(rows.iter().map(|row| query.read(&row)).collect())
+    }
+
+    async fn query_counters(&self) -> Result<Counters, DatabaseError> {
+        let usage = self.query(counters::usage()).await?;
+        let tallies = self.query(counters::tallies()).await?;
+        Ok(Counters {
+            usage: usage.iter().map(|row| counters::read_usage(&row)).collect(),
+            tallies: tallies
+                .iter()
+                .map(|row| counters::read_tally(&row))
+                .collect(),
+        })
+    }
+
+    async fn query_names(&self, ids: &[&str]) -> Result<BTreeMap<String, String>, DatabaseError> {
+        let rows = self.query(actors::names(ids)).await?;
+        Ok(rows.iter().map(|row| actors::read_name(&row)).collect())
+    }
+
+    async fn query_last_uses(&self, ids: &[&str]) -> Result<BTreeMap<String, u64>, DatabaseError> {
+        let rows = self.query(actors::last_uses(ids)).await?;
+        Ok(rows.iter().map(|row| actors::read_last_use(&row)).collect())
+    }
+}

@@ -1,0 +1,124 @@
+//! Requests over a limit. Owns their error, and which keys an instance rejects from its cache: a client over its limit then
+//! costs no call of the database.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+
+use super::headers::{self, RateLimitHeaders};
+use super::usage::{LimitStatus, LimitUsage, Measure};
+use crate::config::model::{ClientKey, KeyLimits};
+use crate::error::{ErrorCode, GatewayError};
+use crate::units::Timestamp;
+
+/// Keys in the cache. When there are more it is emptied, which costs a call each.
+const MAX_KEYS: usize = 1_000;
+/// How long an entry is valid. What is used can become less: a key can be deleted and come back, and a budget lasts a
+/// month.
+const MAX_AGE_MS: u64 = 60_000;
+/// Of the requests that are rejected from the local cache, one in so many milliseconds is recorded for each key: otherwise
+/// a client over its limit would push all other requests out of the log, at no cost to itself.
+const RECORD_EVERY_MS: u64 = 1_000;
+
+/// A request that is not admitted.
+#[derive(Clone, Debug)]
+pub struct Rejection {
+    /// The answer.
+    pub error: GatewayError,
+    /// Its headers.
+    pub headers: RateLimitHeaders,
+    /// The limit that is exceeded; `None`: the limits could not be checked.
+    pub exceeded: Option<Measure>,
+    /// Whether the request is recorded in the ledger.
+    pub is_recorded: bool,
+}
+
+impl Rejection {
+    /// The rejection of a key with this usage, by the limit that lasts longest; `None`: the usage is within all limits.
+    pub fn of(usage: LimitUsage, limits: &KeyLimits, now: Timestamp) -> Option<Self> {
+        let exceeded = usage.exceeded_limit(limits, now)?;
+        Some(Self {
+            error: error(&exceeded, now),
+            headers: headers::headers(&usage.statuses(limits, now), now),
+            exceeded: Some(exceeded.measure),
+            is_recorded: true,
+        })
+    }
+
+    /// The rejection while limits cannot be checked: a limit that admits everything when nothing can be counted would be
+    /// none.
+    pub fn unavailable() -> Self {
+        let error = ErrorCode::StoreUnavailable.error(
+            "The gateway cannot check this key's limits right now, and lets nothing through that it cannot count. Try \
+             again shortly.",
+        );
+        Self {
+            error: error.with_retry_after_s(1),
+            headers: RateLimitHeaders::new(),
+            exceeded: None,
+            is_recorded: true,
+        }
+    }
+}
+
+fn error(exceeded: &LimitStatus, now: Timestamp) -> GatewayError {
+    let mut error = ErrorCode::RateLimited
+        .error(headers::message(exceeded, now))
+        .with_retry_after_s(headers::retry_after_s(exceeded, now));
+    headers::kind(exceeded.measure).clone_into(&mut error.body.kind);
+    // OpenAI's SDKs never wait longer than a minute, and would come back too early.
+    if exceeded.free_at.since_ms(now) > 60_000 {
+        error = error.as_exhausted();
+    }
+    error
+}
+
+/// Keys that are known to be over a limit, in one instance.
+#[derive(Debug, Default)]
+pub struct RejectionCache(RefCell<HashMap<String, CachedRejection>>);
+
+#[derive(Debug)]
+struct CachedRejection {
+    /// The limits at that time; with others the entry is not valid.
+    limits: KeyLimits,
+    usage: LimitUsage,
+    /// When the usage was read.
+    since: Timestamp,
+    /// When a rejected request was last recorded.
+    recorded: Cell<Timestamp>,
+}
+
+impl RejectionCache {
+    /// The rejection of a key that is still over its limit.
+    pub fn get(&self, client: &ClientKey, now: Timestamp) -> Option<Rejection> {
+        let mut cache = self.0.borrow_mut();
+        let cached = cache.get(&client.id)?;
+        let is_valid = cached.limits == client.limits && now.since_ms(cached.since) < MAX_AGE_MS;
+        let rejection = is_valid
+            .then(|| Rejection::of(cached.usage, &client.limits, now))
+            .flatten();
+        let Some(mut rejection) = rejection else {
+            cache.remove(&client.id);
+            return None;
+        };
+        rejection.is_recorded = now.since_ms(cached.recorded.get()) >= RECORD_EVERY_MS;
+        if rejection.is_recorded {
+            cached.recorded.set(now);
+        }
+        Some(rejection)
+    }
+
+    /// Adds a key whose request was rejected, and recorded, just now.
+    pub fn insert(&self, client: &ClientKey, usage: LimitUsage, now: Timestamp) {
+        let mut cache = self.0.borrow_mut();
+        if cache.len() >= MAX_KEYS {
+            cache.clear();
+        }
+        let rejection = CachedRejection {
+            limits: client.limits,
+            usage,
+            since: now,
+            recorded: Cell::new(now),
+        };
+        cache.insert(client.id.clone(), rejection);
+    }
+}

@@ -1,0 +1,96 @@
+//! The counts of client keys in the host's database. Owns when a statement runs and when the table is made.
+
+use std::time::Duration;
+
+use super::port::{Acquired, Limits};
+use super::statements;
+use super::usage::{Consumed, LimitUsage};
+use crate::config::model::KeyLimits;
+use crate::database::{self, DatabaseError};
+use crate::ports::{Clock, Sql, SqlTarget};
+use crate::sql::rows::{Query, Rows};
+use crate::sql::{SqlError, SqlErrorKind};
+use crate::units::Timestamp;
+
+/// [`Limits`] over the host's SQL.
+#[derive(Debug)]
+pub struct SqlLimits<P> {
+    ports: P,
+    time_limit: Duration,
+}
+
+impl<P: Sql + Clock> SqlLimits<P> {
+    /// Gives each statement up after `time_limit`.
+    pub const fn new(ports: P, time_limit: Duration) -> Self {
+        Self { ports, time_limit }
+    }
+
+    async fn query(&self, key: &str, query: Query) -> Result<Rows, SqlError> {
+        let target = SqlTarget::Allowance(key);
+        database::query(&self.ports, target, query, self.time_limit).await
+    }
+
+    /// Runs a query in a table that is made if it is missing.
+    async fn query_or_create(&self, key: &str, query: Query) -> Result<Rows, SqlError> {
+        match self.query(key, query.clone()).await {
+            Err(error) if error.kind == SqlErrorKind::NoTable => {
+                // No transaction, which would keep the lock while the instance is busy with others.
+                let (target, create) = (SqlTarget::Allowance(key), statements::create());
+                database::execute(&self.ports, target, create, self.time_limit).await?;
+                self.query(key, query).await
+            }
+            outcome => outcome,
+        }
+    }
+}
+
+impl<P: Sql + Clock> Limits for SqlLimits<P> {
+    async fn try_acquire(
+        &self,
+        key: &str,
+        limits: &KeyLimits,
+        now: Timestamp,
+    ) -> Result<Acquired, DatabaseError> {
+        if limits.requests_per_minute.is_none() {
+            // Tokens and costs are recorded later, so that there is nothing to write yet.
+            let usage = self.read(key, now).await?;
+            return Ok(Acquired {
+                is_admitted: usage.exceeded_limit(limits, now).is_none(),
+                usage,
+            });
+        }
+        let query = statements::try_acquire(key, limits, now);
+        let rows = self.query_or_create(key, query).await?;
+        Ok(Acquired {
+            is_admitted: statements::is_admitted(&rows),
+            usage: statements::usage(&rows, now),
+        })
+    }
+
+    async fn record(
+        &self,
+        key: &str,
+        consumed: Consumed,
+        now: Timestamp,
+    ) -> Result<(), DatabaseError> {
+        let query = statements::record(key, consumed, now);
+        self.query_or_create(key, query).await?;
+        Ok(())
+    }
+
+    async fn read(&self, key: &str, now: Timestamp) -> Result<LimitUsage, DatabaseError> {
+        match self.query(key, statements::read(key)).await {
+            Ok(rows) => Ok(statements::usage(&rows, now)),
+            Err(error) if error.kind == SqlErrorKind::NoTable => Ok(LimitUsage::fresh(now)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn forget(&self, key: &str) -> Result<(), DatabaseError> {
+        let (target, forget) = (SqlTarget::Allowance(key), statements::forget(key));
+        match database::execute(&self.ports, target, forget, self.time_limit).await {
+            Err(error) if error.kind != SqlErrorKind::NoTable => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+}
