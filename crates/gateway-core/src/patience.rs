@@ -123,16 +123,16 @@ impl<P: Random> Random for Patient<'_, P> {
 }
 
 impl<P: Log> Log for Patient<'_, P> {
-    fn line(&self, text: fmt::Arguments<'_>) {
-        self.ports.line(text);
-    }
-
     fn finished_line(&self, text: fmt::Arguments<'_>) {
         self.ports.finished_line(text);
     }
 
     fn policy(&self) -> LogPolicy {
         self.ports.policy()
+    }
+
+    fn set_policy(&self, policy: LogPolicy) {
+        self.ports.set_policy(policy);
     }
 }
 

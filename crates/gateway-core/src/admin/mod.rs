@@ -81,7 +81,8 @@ impl AdminSettings {
 }
 
 /// Answers one request to `/admin/api/…` or `/metrics`. Needs no particular method, path or body: whatever is wrong with them
-/// becomes an error response.
+/// becomes an error response. HEAD is answered as GET; [`reply::finish`] takes its body. Who sent the request is said by
+/// the [`Peer`](crate::peer::Peer) in its extensions.
 pub async fn handle<P: AdminPorts, B>(
     ports: &P,
     settings: &AdminSettings,
@@ -91,15 +92,11 @@ where
     B: Body<Data = Bytes>,
     B::Error: fmt::Display,
 {
-    let head_only = request.method() == Method::HEAD;
     let ports = &Patient::new(ports, patience::ADMIN);
     let mut reply = match answer(ports, settings, request).await {
         Ok(reply) => reply,
         Err(error) => error.into_reply(),
     };
-    if head_only {
-        reply = reply::without_body(reply);
-    }
     let headers = reply.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
