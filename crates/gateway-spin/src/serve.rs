@@ -2,6 +2,7 @@
 //! bodies have their own files.
 
 use std::future::Future;
+use std::pin::pin;
 
 use gateway_core::peer::Peer;
 use gateway_core::reply::Reply;
@@ -25,7 +26,9 @@ where
     Answer: FnOnce(http::Request<Incoming<Request>>) -> Answering,
     Answering: Future<Output = Reply>,
 {
-    respond(in_turns(answer(incoming(request)?)).await)
+    // Pinned here: a future that is handed on by value would be kept twice.
+    let answering = pin!(answer(incoming(request)?));
+    respond(in_turns(answering).await)
 }
 
 /// The same for an `answer` that asks.
@@ -40,7 +43,8 @@ where
     let authority = request.get_authority();
     let request = incoming(request)?;
     let peer = peer::of(request.headers(), authority.as_deref());
-    respond(in_turns(answer(peer, request)).await)
+    let answering = pin!(answer(peer, request));
+    respond(in_turns(answering).await)
 }
 
 fn incoming(request: Request) -> Result<http::Request<Incoming<Request>>, ErrorCode> {

@@ -74,11 +74,11 @@ impl<T> Started<T> {
             }
             None => true,
         };
-        let made = Rc::new(make(master_key).await?);
+        let value = Rc::new(make(master_key).await?);
         if is_final {
-            Ok(Rc::clone(self.0.get_or_init(|| made)))
+            Ok(Rc::clone(self.0.get_or_init(|| value)))
         } else {
-            Ok(made)
+            Ok(value)
         }
     }
 }
