@@ -6,16 +6,16 @@ use std::net::IpAddr;
 use http::request::Parts;
 use http::uri::{Authority, Scheme};
 
-/// What the host itself knows of a request's connection. Nothing of it may come from a header that a client can set.
+/// What the host knows of a request's connection. Nothing of it may come from a header that a client can set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Peer {
     /// The address that the connection comes from: the client's, or that of the last reverse proxy. Failed logins are
-    /// counted by it. `None` where the host does not know it: then all clients share one count.
+    /// counted per address. `None` where the host does not know it: then all clients share one count.
     pub address: Option<IpAddr>,
     /// The scheme of the connection; cookies of `https` are marked as secure.
     pub scheme: Option<Scheme>,
-    /// The name that the client called, for requests without a `host` header (HTTP/2 has `:authority` in its place).
-    /// Writes are accepted from this origin only.
+    /// The name that the client called, for requests without a `host` header (HTTP/2 has `:authority` instead). Browsers
+    /// may use the admin API from this origin only.
     pub authority: Option<Authority>,
 }
 

@@ -35,32 +35,32 @@ pub trait Random {
 /// A place to write one line of the gateway's own log.
 pub trait Log: Clock {
     /// Writes one line, in the form and only if [`Log::policy`] says so: see [`LogPolicy::note`]. Never called with a
-    /// secret in it. Hosts leave it as it is.
+    /// secret in it. Provided; hosts implement the three below.
     fn line(&self, text: fmt::Arguments<'_>) {
         if let Some(text) = self.policy().note(self.now(), text) {
             self.finished_line(format_args!("{text}"));
         }
     }
-    /// Writes a line whose form is decided already.
+    /// Writes one line as it is.
     fn finished_line(&self, text: fmt::Arguments<'_>);
-    /// Which lines the gateway writes: what the instance was last given, and the default before.
+    /// The policy that was last set; the default before one is.
     fn policy(&self) -> LogPolicy;
-    /// Says which lines the gateway writes, from now on and everywhere in this instance.
+    /// Sets which lines the gateway writes, for the whole instance.
     fn set_policy(&self, policy: LogPolicy);
 }
 
-/// What is set from outside, beside the configuration.
+/// A setting that the operator gives to the host, beside the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Variable {
     /// The password of the panel.
     AdminPassword,
     /// Encrypts upstream keys at rest.
     MasterKey,
-    /// Lets whoever presents it read the metrics.
+    /// Bearer token that reads the metrics.
     MetricsToken,
-    /// A whole configuration, applied at start.
+    /// A whole configuration, applied when an instance starts.
     Config,
-    /// Which lines are written to the log, and how.
+    /// Which lines are written to the log, and in which form.
     Log,
 }
 
@@ -74,7 +74,7 @@ impl Variable {
         Self::Log,
     ];
 
-    /// The variable's name where names are in lower case, as in a manifest of Spin.
+    /// The variable's name in lower case, as in a Spin manifest.
     pub const fn name(self) -> &'static str {
         match self {
             Self::AdminPassword => "admin_password",
@@ -85,7 +85,7 @@ impl Variable {
         }
     }
 
-    /// The same in capitals, as in an environment.
+    /// The same in capitals, as in the environment of a process.
     pub fn upper_name(self) -> String {
         self.name().to_ascii_uppercase()
     }
@@ -106,7 +106,7 @@ impl fmt::Display for VariableError {
 
 impl std::error::Error for VariableError {}
 
-/// Where the host keeps what is set from outside. Values do not change while an instance lives, and each is read once.
+/// The host's variables. Their values do not change while an instance lives; each is read once.
 pub trait Variables {
     /// The variable's value; `None` when it is not set. An empty value means the same.
     async fn get(&self, variable: Variable) -> Result<Option<String>, VariableError>;

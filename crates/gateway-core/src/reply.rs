@@ -108,8 +108,8 @@ pub fn json(status: StatusCode, value: &impl Serialize) -> Reply {
     }
 }
 
-/// Completes a reply: gives it the length of a whole body, and takes the body of an answer to HEAD (RFC 9110, 9.3.2) and
-/// of a status that has none.
+/// Completes a reply: sets the length of a whole body, and removes the body from an answer to HEAD (RFC 9110, 9.3.2) and
+/// from a status that has none.
 pub fn finish(mut reply: Reply, is_head: bool) -> Reply {
     let status = reply.status();
     let has_body = !(status.is_informational()

@@ -1,5 +1,5 @@
-//! Who sent a request, as Spin says it. Owns the headers that Spin adds to every request; it replaces those of the same
-//! names that a client sends.
+//! The peer of a request, as Spin reports it. Owns the names of the headers that Spin adds to every request, replacing
+//! those of the same names that a client has sent.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -10,7 +10,7 @@ use http::{HeaderMap, Uri};
 const FULL_URL: &str = "spin-full-url";
 const CLIENT_ADDRESS: &str = "spin-client-addr";
 
-/// The peer of a request with these headers; `authority` is what the host says of the name that the client called.
+/// The peer of a request with these headers; `authority` is the name that the client called, where the host has it.
 pub fn of(headers: &HeaderMap, authority: Option<&str>) -> Peer {
     let text = |name| Some(headers.get(name)?.to_str().ok()?.trim());
     let url: Option<Uri> = text(FULL_URL).and_then(|url| url.parse().ok());

@@ -15,7 +15,7 @@ use crate::peer;
 use crate::respond::respond;
 use crate::turn::in_turns;
 
-/// Answers one request of the host with `answer`, which does not ask who sent it: to know that costs calls to the host.
+/// Answers one request of the host with `answer`, which does not need its peer: that would take one more call to the host.
 ///
 /// The returned response's body is sent after this function has returned, as part of the same task.
 pub async fn serve<Answer, Answering>(
@@ -31,7 +31,7 @@ where
     respond(in_turns(answering).await)
 }
 
-/// The same for an `answer` that asks.
+/// The same for an `answer` that needs the peer.
 pub async fn serve_with_peer<Answer, Answering>(
     request: Request,
     answer: Answer,

@@ -31,8 +31,8 @@ const CORE: [(&str, &[&str]); 6] = [
     ("attempt", &["ports", "proxy", "admin"]),
     ("wire", &["ports", "proxy", "admin"]),
     ("limit", &["ports", "proxy", "admin"]),
-    ("proxy", &["admin"]),
-    ("admin", &["proxy"]),
+    ("proxy", &["admin", "app"]),
+    ("admin", &["proxy", "app"]),
 ];
 
 /// Plain data that stands beside a port's signature; to name it is not to know the port.

@@ -81,8 +81,8 @@ impl AdminSettings {
 }
 
 /// Answers one request to `/admin/api/…` or `/metrics`. Needs no particular method, path or body: whatever is wrong with them
-/// becomes an error response. HEAD is answered as GET; [`reply::finish`] takes its body. Who sent the request is said by
-/// the [`Peer`](crate::peer::Peer) in its extensions.
+/// becomes an error response. HEAD is answered as GET; [`reply::finish`] removes the body. The request's extensions may
+/// hold its [`Peer`](crate::peer::Peer).
 pub async fn handle<P: AdminPorts, B>(
     ports: &P,
     settings: &AdminSettings,

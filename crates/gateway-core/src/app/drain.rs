@@ -1,4 +1,4 @@
-//! Bodies of requests that were answered before they were read. Owns which of them are read on and how far.
+//! Bodies of requests that were answered before they were read. Owns which of them are drained, and how far.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -8,17 +8,17 @@ use http::request::Parts;
 
 use super::RequestBody;
 
-/// As much of an unread body is read and dropped. Larger bodies are cut off: they are no mistake.
+/// How much of an unread body is read and dropped. Larger bodies are cut off: they are no mistake.
 pub const DRAIN_BYTES: u64 = 64 * 1024 * 1024;
 
-/// Whether the client sends its body without waiting for an answer. Requests that only ask have no body, and those that
-/// wait for `100 Continue` have not sent theirs.
+/// Whether the client sends its body without waiting for an answer. Safe methods have no body, and clients that wait for
+/// `100 Continue` have not sent theirs.
 pub fn is_sending(head: &Parts) -> bool {
     !head.method.is_safe() && !head.headers.contains_key(EXPECT)
 }
 
-/// Whether something is left to read that is worth reading.
-pub fn is_wanted<B: RequestBody>(body: &B) -> bool {
+/// Whether a body has a rest, and one that is small enough to be drained.
+pub fn is_drained<B: RequestBody>(body: &B) -> bool {
     !body.is_end_stream() && body.size_hint().lower() <= DRAIN_BYTES
 }
 

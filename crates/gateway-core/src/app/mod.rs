@@ -10,18 +10,18 @@
 //! 2. Make one [`App`] per instance and keep it as long as the instance lives; it is not `Send`, so that a host with several
 //!    threads has one per thread. Hosts that route paths by themselves use [`ProxyApp`] and [`AdminApp`] instead, which
 //!    share nothing, so that the linker drops what is not used.
-//! 3. For each request: convert its head, give its body as an [`http_body::Body`] that reads only when it is polled, say
-//!    what the connection is ([`Peer`]), and await `handle`. Several requests of one instance may be in flight at the same
+//! 3. For each request: convert its head, wrap its body as an [`http_body::Body`] that reads only when it is polled, fill in
+//!    a [`Peer`] from the connection, and await `handle`. Several requests of one instance may be in flight at the same
 //!    time; dropping the future ends a request.
 //! 4. Send the reply. Its head is complete: the length is set where it is known, and the body of an answer to HEAD, or of a
 //!    status without one, is empty. Left to the host are the headers of the connection (`connection`, `upgrade`), and to cut
 //!    the connection when a body ends with [`BrokenBody`](crate::reply::BrokenBody), so that the client does not take a part
 //!    for the whole. Drop the body as soon as the client has gone: that ends the upstream's request.
 //!
-//! The conformance suite (`cargo xtask test --only conformance`) then shows what is missing. The smallest host is
+//! The conformance suite (`cargo xtask test --only conformance`) then shows what is missing. The smallest example is
 //! `gateway_testkit::core_host`.
 //!
-//! # What a host need not know
+//! # What the kit does
 //!
 //! - **Start.** The first request reads the variables, sets the log's policy, parses the master key and applies the
 //!   configuration in the variable `config`. What fails for a reason that may pass is tried again with the next request.
@@ -56,20 +56,20 @@ pub trait RequestBody: Body<Data = Bytes, Error: Display> + Unpin + 'static {}
 
 impl<B: Body<Data = Bytes, Error: Display> + Unpin + 'static> RequestBody for B {}
 
-/// Answers a request with `answer`, then does what is the same for all of them. `draining` runs what reads the rest of a
-/// body that was not read.
+/// Answers a request with `answer`, then does what is the same for all replies. The rest of a body that was not read is
+/// drained on the ports of `draining`.
 async fn answered<P: Background, B: RequestBody>(
     draining: Option<&P>,
     request: Request<B>,
     answer: impl AsyncFnOnce(Request<&mut B>) -> Reply,
 ) -> Reply {
-    // The body stays here while it is read, so that what is left of it is at hand afterwards.
+    // The body is lent, so that its rest can be drained afterwards.
     let (head, mut body) = request.into_parts();
     let is_head = head.method == Method::HEAD;
     let draining = draining.filter(|_| drain::is_sending(&head));
     let reply = answer(Request::from_parts(head, &mut body)).await;
     if let Some(ports) = draining
-        && drain::is_wanted(&body)
+        && drain::is_drained(&body)
     {
         ports.spawn(drain::drain(body));
     }

@@ -1,5 +1,5 @@
-//! What an instance does before its first request: it reads its variables and applies the configuration in one of them.
-//! Owns when that is repeated; what a variable means is its reader's.
+//! The start of an instance: it reads its variables and applies the configuration in one of them. Owns when that is
+//! repeated; what a variable means is decided where it is used.
 //!
 //! Hosts such as Spin and Workers have no start hook, so that the first request starts the instance.
 
@@ -15,7 +15,7 @@ use crate::ports::{Clock, Log, Random, Variable, VariableError, Variables, Write
 /// The master key of the instance, or why the one that is set cannot be used.
 pub type MasterKeyResult = Result<Option<MasterKey>, String>;
 
-/// A variable could not be read; the next request tries again.
+/// A variable that could not be read; the next request tries again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnreadableVariable {
     variable: Variable,
@@ -35,7 +35,7 @@ impl fmt::Display for UnreadableVariable {
 
 impl std::error::Error for UnreadableVariable {}
 
-/// What an instance keeps from its start on.
+/// The value that an instance keeps from its start on.
 #[derive(Debug)]
 pub struct Started<T>(OnceCell<Rc<T>>);
 
@@ -46,10 +46,10 @@ impl<T> Default for Started<T> {
 }
 
 impl<T> Started<T> {
-    /// What is kept, or else what `make` makes of the master key once the start is done. Requests of one instance must not
-    /// wait for each other, so those that come first and together each start it; the first that is done makes what all of
-    /// them keep. Nothing is kept of a start that failed, or whose configuration could not be applied yet since the store
-    /// did not answer: the next request starts again.
+    /// The value that is kept, or else the one that `make` returns for the master key when the start is done. Requests of one
+    /// instance must not wait for each other, so the first ones may start it at the same time; the value of the first that
+    /// is done is kept for all. A start that failed is repeated with the next request, and so is one whose configuration
+    /// could not be applied since the store did not answer.
     pub async fn get<P, V>(
         &self,
         ports: &P,

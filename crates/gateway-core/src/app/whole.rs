@@ -37,8 +37,8 @@ struct Instance<P> {
 }
 
 impl<P: ProxyPorts, A: AdminPorts, V: Variables> App<P, A, V> {
-    /// The gateway on these ports. Those of the admin API may read the store more exactly than those of the proxy, where
-    /// exactness costs time; everything else of them must be the same. Nothing is read before the first request or
+    /// The gateway on these ports. They may differ in how stale a read of the store is (the admin API needs the newest
+    /// value, the proxy a fast one) and must be the same otherwise. Nothing is read before the first request or
     /// [`App::start`].
     pub fn new(proxy_ports: P, admin_ports: A, variables: V) -> Self {
         Self {
@@ -66,8 +66,8 @@ impl<P: ProxyPorts, A: AdminPorts, V: Variables> App<P, A, V> {
         self
     }
 
-    /// Leaves bodies that were not read to the host, which must then drain them itself: for hosts on which that has to be
-    /// done before the reply is sent. See [`super::DRAIN_BYTES`].
+    /// Leaves the draining of unread bodies to the host, where it has to be done before the reply is sent; see
+    /// [`DRAIN_BYTES`](super::DRAIN_BYTES).
     #[must_use]
     pub const fn drained_by_host(mut self) -> Self {
         self.is_draining = false;
@@ -116,7 +116,7 @@ impl<P: ProxyPorts, A: AdminPorts, V: Variables> App<P, A, V> {
                 settings: admin::settings(&self.variables, master_key).await?,
             })
         };
-        // Changes of the configuration are the admin API's, so that its ports read it.
+        // Applying the configuration is a change, which needs the newest value.
         let started = self.started.get(&self.admin_ports, &self.variables, make);
         started.await
     }

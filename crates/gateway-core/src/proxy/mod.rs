@@ -95,7 +95,7 @@ impl<P: ProxyPorts> Gateway<P> {
 }
 
 /// Answers one client request. Never fails: whatever goes wrong is a response. HEAD is answered as GET; [`reply::finish`]
-/// takes its body.
+/// removes the body.
 pub async fn handle<P, B>(gateway: &Rc<Gateway<P>>, request: Request<B>) -> Reply
 where
     P: ProxyPorts,
