@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use gateway_core::app::DRAIN_BYTES;
 use http_body::{Body, Frame, SizeHint};
 use js_sys::Uint8Array;
 use std::future::Future;
@@ -13,9 +14,6 @@ use crate::io;
 
 /// More of a body whose length nobody has announced is not read: an isolate has 128 MB for all its requests.
 const UNANNOUNCED_BYTES: f64 = 33_554_432.0;
-
-/// What nobody wants to know any more is read and thrown away up to here, as on the other hosts.
-const DRAIN_BYTES: f64 = 67_108_864.0;
 
 /// A request's body, read whole when it is asked for: those who are refused before cost nothing.
 pub enum Incoming {
@@ -37,7 +35,7 @@ impl Body for Incoming {
     ) -> Poll<Option<Result<Frame<Bytes>, String>>> {
         let body = self.get_mut();
         if let Self::Unread(request) = body {
-            let reading = io::body_of(request, UNANNOUNCED_BYTES, DRAIN_BYTES);
+            let reading = io::body_of(request, UNANNOUNCED_BYTES, drain_bytes());
             *body = Self::Reading(JsFuture::from(reading));
         }
         let Self::Reading(reading) = body else {
@@ -65,11 +63,17 @@ impl Body for Incoming {
     }
 }
 
-/// Reads what nobody wanted of the request's body, before its response: the runtime closes the connection under a client
-/// that still sends when its response has ended, and the response is lost with it.
+/// As much of an unread body is read and dropped as on the other hosts.
+#[expect(clippy::cast_precision_loss, reason = "far below 2⁵³")]
+const fn drain_bytes() -> f64 {
+    DRAIN_BYTES as f64
+}
+
+/// Reads what is unread of the request's body, before its response is returned and not beside it: the runtime closes the
+/// connection under a client that still sends when its response has ended, and the response is lost with it.
 pub async fn drain(request: &web_sys::Request) {
     if io::is_unread(request) {
         // A client that breaks off meanwhile has no use for the response either.
-        let _ = JsFuture::from(io::drain(request, DRAIN_BYTES)).await;
+        let _ = JsFuture::from(io::drain(request, drain_bytes())).await;
     }
 }

@@ -18,7 +18,6 @@ use wasm_bindgen_futures::{JsFuture, future_to_promise};
 use worker::Env;
 
 use crate::io;
-use crate::settings::setting;
 
 /// How the configuration is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,14 +43,6 @@ thread_local! {
 /// Notes the bindings, which come with every request.
 pub fn enter(env: Env) {
     ENV.with_borrow_mut(|known| *known = Some(env));
-}
-
-/// Reads the variable `LOG`: which lines this isolate writes, and how.
-pub fn configure_log() {
-    match LogPolicy::parse(&setting("LOG").unwrap_or_default()) {
-        Ok(policy) => LOG_POLICY.set(policy),
-        Err(error) => io::log(&error.to_string()),
-    }
 }
 
 /// A binding; the error says that `wrangler.toml` lacks it.
@@ -117,18 +108,16 @@ impl Random for WorkerPorts {
 }
 
 impl Log for WorkerPorts {
-    fn line(&self, text: fmt::Arguments<'_>) {
-        if let Some(text) = self.policy().note(self.now(), text) {
-            io::log(&text);
-        }
-    }
-
     fn finished_line(&self, text: fmt::Arguments<'_>) {
         io::log(&text.to_string());
     }
 
     fn policy(&self) -> LogPolicy {
         LOG_POLICY.get()
+    }
+
+    fn set_policy(&self, policy: LogPolicy) {
+        LOG_POLICY.set(policy);
     }
 }
 

@@ -1,7 +1,6 @@
 //! The gateway on Cloudflare Workers: the core's ports over KV, D1, Durable Objects and fetch, and the entry point.
 //!
-//! Owns every call to the host and which path belongs to which part, as `spin.toml` does elsewhere. Decides nothing
-//! about requests: that is the core's work.
+//! Owns every call to the host. Decides nothing about requests: that is the core's work.
 //!
 //! One isolate serves many requests, several of them at once. Its state is a cache, never the truth. Streams, timers and
 //! calls belong to the request in which they began: nothing here (or in the core) may wait for work of another request.
@@ -12,10 +11,10 @@ mod instance;
 mod io;
 mod respond;
 mod serve;
-mod settings;
 mod sql;
 mod store;
 mod upstream;
+mod variables;
 
 use futures_channel::oneshot;
 use futures_util::future::{self, Either};

@@ -8,8 +8,9 @@ use admin_ui::serve;
 use bytes::Bytes;
 use futures_util::future::{self, Either};
 use gateway_core::reply::{self, BrokenBody, Pieces, Reply, ReplyBody};
+use http::Response;
 use http::header::{ACCEPT_ENCODING, CONNECTION, UPGRADE};
-use http::{Request, Response};
+use http::request::Parts;
 use js_sys::Uint8Array;
 use wasm_bindgen_futures::JsFuture;
 
@@ -23,16 +24,17 @@ const WRITE_BYTES: usize = 64 * 1024;
 /// How a body ends.
 type Ending = Result<(), BrokenBody>;
 
-/// Hands `reply` to the host. `is_head`: the request's method was HEAD, so that there is no body.
-pub fn respond(reply: Reply, is_head: bool) -> web_sys::Response {
+/// Hands `reply` to the host.
+pub fn respond(reply: Reply) -> web_sys::Response {
     let (mut parts, body) = reply.into_parts();
     // What concerns the connection is the host's.
     parts.headers.remove(CONNECTION);
     parts.headers.remove(UPGRADE);
     match body {
         ReplyBody::Whole(bytes) => {
-            let body = (!is_head && !bytes.is_empty()).then_some(bytes);
-            whole(Response::from_parts(parts, body))
+            let body = (!bytes.is_empty()).then(|| Uint8Array::from(&bytes[..]));
+            io::whole(parts.status.as_u16(), &lines(&parts.headers), body)
+                .unwrap_or_else(|_| nobody())
         }
         ReplyBody::Pieces(pieces) => {
             match io::streamed(parts.status.as_u16(), &lines(&parts.headers)) {
@@ -48,19 +50,11 @@ pub fn respond(reply: Reply, is_head: bool) -> web_sys::Response {
 }
 
 /// A file of the panel that is no static asset: its page, or the error for a path that has none.
-pub fn panel<B>(request: &Request<B>) -> web_sys::Response {
-    let path = request.uri().path();
-    let mut headers = request.headers().clone();
+pub fn panel(head: &Parts) -> Response<Bytes> {
+    let mut headers = head.headers.clone();
     // Cloudflare replaces what the client accepts by what its network does, and compresses on the way out itself.
     headers.remove(ACCEPT_ENCODING);
-    let answer = serve::respond(&[PAGE], request.method(), path, &headers);
-    whole(answer.map(|body| (!body.is_empty()).then_some(body)))
-}
-
-fn whole(response: Response<Option<Bytes>>) -> web_sys::Response {
-    let (parts, body) = response.into_parts();
-    let body = body.map(|bytes| Uint8Array::from(&bytes[..]));
-    io::whole(parts.status.as_u16(), &lines(&parts.headers), body).unwrap_or_else(|_| nobody())
+    serve::respond(&[PAGE], &head.method, head.uri.path(), &headers)
 }
 
 /// The answer to what HTTP does not have, and to somebody who has left.

@@ -1,116 +1,65 @@
-//! One request of the host: in as `http::Request`, out as a response. Owns the conversion of heads, which part of the
-//! gateway a path belongs to, and what an isolate reads before its first request.
+//! One request of the host: in as `http::Request`, out as a response. Owns the conversion of heads and the isolate's
+//! instance of the gateway.
 
-use std::cell::OnceCell;
 use std::rc::Rc;
 
-use gateway_core::admin::{self, AdminSettings};
-use gateway_core::config::seal::MasterKey;
-use gateway_core::config::startup;
-use gateway_core::proxy::{self, Gateway};
-use gateway_core::secret::Secret;
+use gateway_core::app::{App, Peer};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
 use crate::body::{Incoming, drain};
-use crate::instance::{Reads, WorkerPorts, configure_log};
+use crate::instance::{Reads, WorkerPorts};
 use crate::io;
 use crate::respond::{nobody, panel, respond};
-use crate::settings::setting;
+use crate::variables::WorkerVariables;
 
-/// Under these names the core knows what a host says of a request; a client's own fields of these names are not it.
-const FULL_URL: HeaderName = HeaderName::from_static("spin-full-url");
-const CLIENT_ADDRESS: HeaderName = HeaderName::from_static("spin-client-addr");
-/// Where Cloudflare says who called.
+/// Where Cloudflare says who called; a client's own field of this name is replaced.
 const CONNECTING_ADDRESS: HeaderName = HeaderName::from_static("cf-connecting-ip");
 
 /// What bodies may take of an isolate's 128 MB together.
 const BODIES_BYTES: usize = 84 << 20;
 
 thread_local! {
-    /// Variables do not change while an isolate lives, so that each reads them once.
-    static PARTS: OnceCell<Rc<Parts>> = const { OnceCell::new() };
-}
-
-/// What an isolate answers with.
-struct Parts {
-    gateway: Rc<Gateway<WorkerPorts>>,
-    settings: AdminSettings,
+    /// Lives as long as the isolate.
+    static APP: Rc<App<WorkerPorts, WorkerPorts, WorkerVariables>> = Rc::new(
+        App::new(
+            WorkerPorts(Reads::Near),
+            WorkerPorts(Reads::Exact),
+            WorkerVariables,
+        )
+        .with_memory(BODIES_BYTES)
+        .with_panel(panel)
+        .drained_by_host(),
+    );
 }
 
 /// Answers one request.
 pub async fn serve(request: &web_sys::Request) -> web_sys::Response {
-    let response = answer(request).await;
+    let response = match incoming(request) {
+        Some((peer, message)) => {
+            let app = APP.with(Rc::clone);
+            respond(app.handle(peer, message).await)
+        }
+        None => nobody(),
+    };
     drain(request).await;
     response
 }
 
-async fn answer(request: &web_sys::Request) -> web_sys::Response {
-    let Some(request) = incoming(request) else {
-        return nobody();
+/// The request and its sender as the core reads them; `None` if HTTP has no such request.
+fn incoming(request: &web_sys::Request) -> Option<(Peer, http::Request<Incoming>)> {
+    let url = Uri::try_from(request.url()).ok()?;
+    let headers = header_map(&io::request_headers(request))?;
+    let address = headers.get(CONNECTING_ADDRESS);
+    let peer = Peer {
+        address: address.and_then(|address| address.to_str().ok()?.trim().parse().ok()),
+        scheme: url.scheme().cloned(),
+        authority: url.authority().cloned(),
     };
-    let path = request.uri().path();
-    let below = |root: &str| {
-        path.strip_prefix(root)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    };
-    if below("/admin") && !below("/admin/api") {
-        return panel(&request);
-    }
-    let is_head = request.method() == Method::HEAD;
-    let is_admin = below("/admin/api") || path == "/metrics";
-    let parts = parts().await;
-    let reply = if is_admin {
-        admin::handle(&WorkerPorts(Reads::Exact), &parts.settings, request).await
-    } else {
-        proxy::handle(&parts.gateway, request).await
-    };
-    respond(reply, is_head)
-}
-
-/// The isolate's parts. Requests that come first and together each make them; those of the first are kept.
-async fn parts() -> Rc<Parts> {
-    if let Some(parts) = PARTS.with(|cell| cell.get().cloned()) {
-        return parts;
-    }
-    configure_log();
-    let text = setting("MASTER_KEY").unwrap_or_default();
-    let master_key = MasterKey::parse(&text).map_err(|error| error.to_string());
-    let settings = AdminSettings {
-        password: setting("ADMIN_PASSWORD").map(Secret::new),
-        metrics_token: setting("METRICS_TOKEN").map(Secret::new),
-        master_key: master_key.clone().ok().flatten(),
-        master_key_error: master_key.clone().err(),
-    };
-    let is_final = match setting("CONFIG") {
-        Some(text) => {
-            startup::apply(&WorkerPorts(Reads::Exact), &text, settings.protection()).await
-        }
-        None => true,
-    };
-    let gateway = Gateway::new(WorkerPorts(Reads::Near), master_key).with_memory(BODIES_BYTES);
-    let gateway = Rc::new(gateway);
-    let parts = Rc::new(Parts { gateway, settings });
-    if !is_final {
-        // Not kept: the configuration in the variable is tried again with the next request.
-        return parts;
-    }
-    PARTS.with(|cell| Rc::clone(cell.get_or_init(|| parts)))
-}
-
-/// The request as the core reads it; `None` if HTTP has no such request.
-fn incoming(request: &web_sys::Request) -> Option<http::Request<Incoming>> {
-    let url = request.url();
-    let mut headers = header_map(&io::request_headers(request))?;
-    headers.remove(CLIENT_ADDRESS);
-    if let Some(address) = headers.get(CONNECTING_ADDRESS).cloned() {
-        headers.insert(CLIENT_ADDRESS, address);
-    }
-    headers.insert(FULL_URL, HeaderValue::try_from(&url).ok()?);
     let mut incoming = http::Request::new(Incoming::Unread(Clone::clone(request)));
     *incoming.method_mut() = Method::from_bytes(request.method().as_bytes()).ok()?;
-    *incoming.uri_mut() = Uri::try_from(url).ok()?;
+    *incoming.uri_mut() = url;
     *incoming.headers_mut() = headers;
-    Some(incoming)
+    Some((peer, incoming))
 }
 
 /// Header fields from lines of names and values, whose letters are bytes.

@@ -1,11 +1,12 @@
 //! Every decision of the gateway, from HTTP request to HTTP response, behind ports.
 //!
-//! Entry points: [`proxy::handle`] for clients, [`admin::handle`] for the admin API.
+//! Entry points: [`app::App`] for hosts, which calls [`proxy::handle`] for clients and [`admin::handle`] for the admin API.
 //! The core owns no socket, no clock, no store and no source of randomness: hosts give
 //! them through [`ports`]. Nothing here is `Send`, so that single-threaded hosts need no locks.
 #![forbid(unsafe_code)]
 
 pub mod admin;
+pub mod app;
 pub mod attempt;
 pub mod body_buffer;
 pub mod config;
@@ -19,6 +20,7 @@ pub mod ledger;
 pub mod limits;
 pub mod logging;
 pub mod memory;
+pub mod peer;
 pub mod ports;
 pub mod proxy;
 pub mod reply;

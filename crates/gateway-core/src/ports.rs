@@ -33,18 +33,83 @@ pub trait Random {
 }
 
 /// A place to write one line of the gateway's own log.
-pub trait Log {
+pub trait Log: Clock {
     /// Writes one line, in the form and only if [`Log::policy`] says so: see [`LogPolicy::note`]. Never called with a
-    /// secret in it.
-    fn line(&self, text: fmt::Arguments<'_>);
-    /// Writes a line whose form is decided already.
-    fn finished_line(&self, text: fmt::Arguments<'_>) {
-        self.line(text);
+    /// secret in it. Provided; hosts implement the three below.
+    fn line(&self, text: fmt::Arguments<'_>) {
+        if let Some(text) = self.policy().note(self.now(), text) {
+            self.finished_line(format_args!("{text}"));
+        }
     }
-    /// Which lines the gateway writes.
-    fn policy(&self) -> LogPolicy {
-        LogPolicy::ALL
+    /// Writes one line as it is.
+    fn finished_line(&self, text: fmt::Arguments<'_>);
+    /// The policy that was last set; the default before one is.
+    fn policy(&self) -> LogPolicy;
+    /// Sets which lines the gateway writes, for the whole instance.
+    fn set_policy(&self, policy: LogPolicy);
+}
+
+/// A setting that the operator gives to the host, beside the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Variable {
+    /// The password of the panel.
+    AdminPassword,
+    /// Encrypts upstream keys at rest.
+    MasterKey,
+    /// Bearer token that reads the metrics.
+    MetricsToken,
+    /// A whole configuration, applied when an instance starts.
+    Config,
+    /// Which lines are written to the log, and in which form.
+    Log,
+}
+
+impl Variable {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::AdminPassword,
+        Self::MasterKey,
+        Self::MetricsToken,
+        Self::Config,
+        Self::Log,
+    ];
+
+    /// The variable's name in lower case, as in a Spin manifest.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AdminPassword => "admin_password",
+            Self::MasterKey => "master_key",
+            Self::MetricsToken => "metrics_token",
+            Self::Config => "config",
+            Self::Log => "log",
+        }
     }
+
+    /// The same in capitals, as in the environment of a process.
+    pub fn upper_name(self) -> String {
+        self.name().to_ascii_uppercase()
+    }
+}
+
+/// A variable could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VariableError(
+    /// What the host said; holds no value.
+    pub String,
+);
+
+impl fmt::Display for VariableError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for VariableError {}
+
+/// The host's variables. Their values do not change while an instance lives; each is read once.
+pub trait Variables {
+    /// The variable's value; `None` when it is not set. An empty value means the same.
+    async fn get(&self, variable: Variable) -> Result<Option<String>, VariableError>;
 }
 
 /// Work that goes on after the response.

@@ -108,21 +108,28 @@ pub fn json(status: StatusCode, value: &impl Serialize) -> Reply {
     }
 }
 
-/// The answer to a HEAD: the same head, as if the body had been sent (RFC 9110, 9.3.2).
-pub fn without_body(reply: Reply) -> Reply {
-    let (mut parts, body) = reply.into_parts();
-    let has_length = !matches!(
-        parts.status,
-        StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
-    );
-    if let ReplyBody::Whole(bytes) = body
-        && has_length
+/// Completes a reply: sets the length of a whole body, and removes the body from an answer to HEAD (RFC 9110, 9.3.2) and
+/// from a status that has none.
+pub fn finish(mut reply: Reply, is_head: bool) -> Reply {
+    let status = reply.status();
+    let has_body = !(status.is_informational()
+        || status == StatusCode::NO_CONTENT
+        || status == StatusCode::NOT_MODIFIED);
+    if let ReplyBody::Whole(bytes) = reply.body()
+        && has_body
     {
-        parts
-            .headers
-            .insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+        let length = bytes.len();
+        // An answer to HEAD may have the length already that its body would have.
+        let is_set = length == 0 && reply.headers().contains_key(CONTENT_LENGTH);
+        if !is_set {
+            let headers = reply.headers_mut();
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+        }
     }
-    Response::from_parts(parts, ReplyBody::Whole(Bytes::new()))
+    if is_head || !has_body {
+        *reply.body_mut() = ReplyBody::Whole(Bytes::new());
+    }
+    reply
 }
 
 /// A reply without a body.
@@ -171,6 +178,51 @@ mod tests {
         let mut pieces = open(vec![Ok("b".into()), Err(BrokenBody), Ok("c".into())]);
         let broken = Some(Err(BrokenBody));
         assert_eq!(take(&mut pieces, b"a"), (b"ab".to_vec(), broken));
+    }
+
+    #[test]
+    fn lengths_are_given_where_they_mean_something() {
+        let length = |status: u16, length: Option<usize>, body: &'static str, is_head| {
+            let mut reply = json_bytes(status.try_into().unwrap(), body.into());
+            if let Some(length) = length {
+                let headers = reply.headers_mut();
+                headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+            }
+            let reply = finish(reply, is_head);
+            let ReplyBody::Whole(rest) = reply.body() else {
+                panic!("the body was in one piece");
+            };
+            let length = reply.headers().get(CONTENT_LENGTH).cloned();
+            (
+                length.map(|value| value.to_str().unwrap().to_owned()),
+                rest.len(),
+            )
+        };
+        let said = |length: &str| Some(length.to_owned());
+        assert_eq!(length(200, None, "abc", false), (said("3"), 3));
+        assert_eq!(length(200, None, "", false), (said("0"), 0));
+        assert_eq!(length(200, Some(9), "abc", false), (said("3"), 3));
+        assert_eq!(length(200, None, "abc", true), (said("3"), 0));
+        assert_eq!(length(200, Some(3), "", true), (said("3"), 0));
+        for status in [101, 204, 304] {
+            assert_eq!(length(status, None, "", false), (None, 0), "{status}");
+            assert_eq!(length(status, None, "abc", false), (None, 0), "{status}");
+            assert_eq!(length(status, None, "", true), (None, 0), "{status}");
+        }
+    }
+
+    #[test]
+    fn pieces_are_dropped_where_no_body_may_be() {
+        for (is_head, status, is_kept) in
+            [(false, 200, true), (true, 200, false), (false, 204, false)]
+        {
+            let mut reply = Response::new(ReplyBody::Pieces(open(vec![Ok("a".into())])));
+            *reply.status_mut() = StatusCode::from_u16(status).unwrap();
+            let reply = finish(reply, is_head);
+            let is_there = matches!(reply.body(), ReplyBody::Pieces(_));
+            assert_eq!(is_there, is_kept, "{is_head} {status}");
+            assert!(!reply.headers().contains_key(CONTENT_LENGTH));
+        }
     }
 
     #[test]

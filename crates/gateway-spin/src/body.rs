@@ -1,7 +1,7 @@
 //! Bodies that come in, of requests and of upstream responses, as `http_body::Body`.
 //! Owns the reading of the host's byte streams; knows nothing of what the bytes mean.
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -9,15 +9,12 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http::header::CONTENT_LENGTH;
 use http_body::{Body, Frame, SizeHint};
-use spin_sdk::wasip3;
 use spin_sdk::wasip3::http::types::{ErrorCode, Request, Response, Trailers};
 use spin_sdk::wasip3::wit_bindgen::{FutureReader, FutureWriter, StreamReader, StreamResult};
 use spin_sdk::wasip3::wit_future;
 
 /// Room for one read. The host hands over at most what its socket gave it, usually far less.
 const READ_BYTES: usize = 64 * 1024;
-/// As much of an unwanted body is read. Larger bodies are cut off: they are no mistake.
-const DRAIN_BYTES: u64 = 64 * 1024 * 1024;
 /// A piece smaller than this is copied out of the buffer, so that it does not keep the whole buffer alive.
 const COPY_BELOW_BYTES: usize = READ_BYTES / 2;
 
@@ -51,13 +48,11 @@ impl Message for Response {
     }
 }
 
-/// A body on its way in. Dropping it tells the host that nobody reads on, unless it drains.
+/// A body on its way in. Dropping it tells the host that nobody reads on.
 pub struct Incoming<M: Message> {
     state: State<M>,
     /// Bytes that are still to come, where the headers said so.
     remaining: Option<u64>,
-    /// Whether an unread rest is read and thrown away when the body is dropped.
-    drains: bool,
 }
 
 enum State<M> {
@@ -93,15 +88,7 @@ impl<M: Message> Incoming<M> {
                 State::Unread(message)
             },
             remaining,
-            drains: false,
         }
-    }
-
-    /// Reads on after the body was dropped, up to [`DRAIN_BYTES`]: a client that is still sending when it
-    /// is refused would otherwise meet a closed connection and never read why.
-    pub(crate) const fn draining(mut self) -> Self {
-        self.drains = true;
-        self
     }
 
     /// The body of `message` when it has none by the rules of HTTP, whatever its headers say.
@@ -109,7 +96,6 @@ impl<M: Message> Incoming<M> {
         Self {
             state: State::Ended,
             remaining: Some(0),
-            drains: false,
         }
     }
 
@@ -229,35 +215,6 @@ impl<M: Message> Body for Incoming<M> {
             (_, Some(remaining)) => SizeHint::with_exact(remaining),
             (_, None) => SizeHint::default(),
         }
-    }
-}
-
-impl<M: Message> Drop for Incoming<M> {
-    fn drop(&mut self) {
-        let unread = !matches!(self.state, State::Ended);
-        if self.drains
-            && unread
-            && self
-                .remaining
-                .is_none_or(|remaining| remaining <= DRAIN_BYTES)
-        {
-            wasip3::spawn(drain(Self {
-                state: std::mem::replace(&mut self.state, State::Ended),
-                remaining: self.remaining,
-                drains: false,
-            }));
-        }
-    }
-}
-
-async fn drain<M: Message>(mut rest: Incoming<M>) {
-    let mut left = DRAIN_BYTES;
-    while let Some(Ok(frame)) = poll_fn(|context| Pin::new(&mut rest).poll_frame(context)).await {
-        let length = frame.data_ref().map_or(0, Bytes::len) as u64;
-        if length >= left {
-            break;
-        }
-        left -= length;
     }
 }
 

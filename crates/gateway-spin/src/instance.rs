@@ -49,18 +49,16 @@ impl Random for SpinPorts {
 }
 
 impl Log for SpinPorts {
-    fn line(&self, text: fmt::Arguments<'_>) {
-        if let Some(text) = log::policy().note(self.now(), text) {
-            log::line(format_args!("{text}"));
-        }
-    }
-
     fn finished_line(&self, text: fmt::Arguments<'_>) {
         log::line(text);
     }
 
     fn policy(&self) -> LogPolicy {
         log::policy()
+    }
+
+    fn set_policy(&self, policy: LogPolicy) {
+        log::set_policy(policy);
     }
 }
 

@@ -12,19 +12,19 @@ mod body;
 mod failure;
 mod instance;
 mod log;
+mod peer;
 mod respond;
 mod serve;
-mod settings;
 mod sql;
 mod store;
 mod turn;
 mod upstream;
+mod variables;
 
 pub use body::Incoming;
 pub use instance::SpinPorts;
-pub use log::configure as configure_log;
-pub use serve::{Authority, serve};
-pub use settings::{SettingError, setting};
+pub use serve::{serve, serve_with_peer};
 /// The bindings with which a component exports its handler.
 pub use spin_sdk::wasip3;
 pub use upstream::ResponseBody;
+pub use variables::SpinVariables;

@@ -11,7 +11,6 @@ use gateway_core::units::Timestamp;
 use spin_sdk::wasip3;
 use spin_sdk::wasip3::clocks::monotonic_clock;
 
-use crate::settings::{SettingError, setting};
 use crate::turn::{in_turns, now};
 
 /// Lines that come within this time of the last hand-over wait for its end: what an instance that traps may lose.
@@ -26,19 +25,14 @@ thread_local! {
     static POLICY: Cell<LogPolicy> = Cell::new(LogPolicy::default());
 }
 
-/// Reads the variable `log`: which lines this instance writes, and how. An instance does so before anything else.
-pub async fn configure() -> Result<(), SettingError> {
-    let text = setting("log").await?.unwrap_or_default();
-    match LogPolicy::parse(&text) {
-        Ok(policy) => POLICY.set(policy),
-        Err(error) => line(format_args!("{error}")),
-    }
-    Ok(())
-}
-
 /// Which lines this instance writes.
 pub fn policy() -> LogPolicy {
     POLICY.get()
+}
+
+/// Says which lines this instance writes.
+pub fn set_policy(policy: LogPolicy) {
+    POLICY.set(policy);
 }
 
 /// Lines that the host does not have yet.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use gateway_core::reply::{BrokenBody, Pieces, Reply, ReplyBody, take_ready};
-use http::header::{CONNECTION, CONTENT_LENGTH, HeaderValue, UPGRADE};
+use http::header::{CONNECTION, UPGRADE};
 use http::{HeaderMap, StatusCode};
 use spin_sdk::wasip3;
 use spin_sdk::wasip3::clocks::monotonic_clock;
@@ -30,8 +30,8 @@ const WRITE_BYTES: usize = 64 * 1024;
 /// One write of a body that is there as a whole; most are smaller.
 const WHOLE_BYTES: usize = 256 * 1024;
 
-/// Hands `reply` to the host. `is_head`: the request's method was HEAD, so that only the body's length is sent.
-pub fn respond(reply: Reply, is_head: bool) -> Result<Response, ErrorCode> {
+/// Hands `reply` to the host. With the length that it has the host writes head and body in one packet and needs no chunks.
+pub fn respond(reply: Reply) -> Result<Response, ErrorCode> {
     let (mut parts, body) = reply.into_parts();
     let status = parts.status;
     // The host keeps what concerns the connection to itself, and refuses a response that speaks of it.
@@ -39,8 +39,7 @@ pub fn respond(reply: Reply, is_head: bool) -> Result<Response, ErrorCode> {
     parts.headers.remove(UPGRADE);
     match body {
         ReplyBody::Whole(bytes) => {
-            set_length(&mut parts.headers, status, bytes.len());
-            if is_head || bytes.is_empty() {
+            if bytes.is_empty() {
                 let (trailers_writer, trailers) = wit_future::new(|| Ok(None));
                 let response = head(status, &parts.headers, None, trailers);
                 drop(trailers_writer);
@@ -55,18 +54,6 @@ pub fn respond(reply: Reply, is_head: bool) -> Result<Response, ErrorCode> {
             wasip3::spawn(in_turns(body.relay(pieces)));
             Ok(response)
         }
-    }
-}
-
-/// With a length the host writes head and body in one packet and needs no chunks.
-fn set_length(headers: &mut HeaderMap, status: StatusCode, length: usize) {
-    let bodiless = status.is_informational()
-        || status == StatusCode::NO_CONTENT
-        || status == StatusCode::NOT_MODIFIED;
-    // The answer to a HEAD has the length already that its body would have.
-    let is_said = length == 0 && headers.contains_key(CONTENT_LENGTH);
-    if !bodiless && !is_said {
-        headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
 }
 
@@ -186,6 +173,3 @@ fn next_event(
     *timer = None;
     Poll::Ready(Event::TimeToProbe)
 }
-
-#[cfg(test)]
-mod tests;

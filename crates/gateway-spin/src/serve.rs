@@ -2,67 +2,61 @@
 //! bodies have their own files.
 
 use std::future::Future;
+use std::pin::pin;
 
+use gateway_core::peer::Peer;
 use gateway_core::reply::Reply;
-use http::header::{EXPECT, HOST, HeaderName, HeaderValue};
+use http::header::{HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Uri};
 use spin_sdk::wasip3::http::types::{ErrorCode, Fields, HeaderError, Request, Response};
 
 use crate::body::Incoming;
+use crate::peer;
 use crate::respond::respond;
 use crate::turn::in_turns;
 
-/// Whether the handler reads the name under which the client called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Authority {
-    /// It does: it stands in the `host` header.
-    AsHost,
-    /// It does not, which saves a call to the host.
-    Unread,
-}
-
-/// Answers one request of the host with `answer`.
+/// Answers one request of the host with `answer`, which does not need its peer: that would take one more call to the host.
 ///
 /// The returned response's body is sent after this function has returned, as part of the same task.
 pub async fn serve<Answer, Answering>(
     request: Request,
-    authority: Authority,
     answer: Answer,
 ) -> Result<Response, ErrorCode>
 where
     Answer: FnOnce(http::Request<Incoming<Request>>) -> Answering,
     Answering: Future<Output = Reply>,
 {
-    let request = incoming(request, authority)?;
-    let is_head = request.method() == Method::HEAD;
-    respond(in_turns(answer(request)).await, is_head)
+    // Pinned here: a future that is handed on by value would be kept twice.
+    let answering = pin!(answer(incoming(request)?));
+    respond(in_turns(answering).await)
 }
 
-fn incoming(
+/// The same for an `answer` that needs the peer.
+pub async fn serve_with_peer<Answer, Answering>(
     request: Request,
-    authority: Authority,
-) -> Result<http::Request<Incoming<Request>>, ErrorCode> {
+    answer: Answer,
+) -> Result<Response, ErrorCode>
+where
+    Answer: FnOnce(Peer, http::Request<Incoming<Request>>) -> Answering,
+    Answering: Future<Output = Reply>,
+{
+    let authority = request.get_authority();
+    let request = incoming(request)?;
+    let peer = peer::of(request.headers(), authority.as_deref());
+    let answering = pin!(answer(peer, request));
+    respond(in_turns(answering).await)
+}
+
+fn incoming(request: Request) -> Result<http::Request<Incoming<Request>>, ErrorCode> {
     let method =
         Method::try_from(request.get_method()).map_err(|_| ErrorCode::HttpRequestMethodInvalid)?;
     let path = request
         .get_path_with_query()
         .unwrap_or_else(|| "/".to_owned());
     let uri = Uri::try_from(path).map_err(|_| ErrorCode::HttpRequestUriInvalid)?;
-    let mut headers =
+    let headers =
         header_map(request.get_headers().copy_all()).map_err(|()| ErrorCode::HttpProtocolError)?;
-    if authority == Authority::AsHost
-        && !headers.contains_key(HOST)
-        && let Some(host) = request
-            .get_authority()
-            .and_then(|name| HeaderValue::try_from(name).ok())
-    {
-        headers.insert(HOST, host);
-    }
-    let body = Incoming::new(request, &headers);
-    // Requests that only ask have no body; those that wait for a go-ahead have not sent theirs.
-    let is_sending = !method.is_safe() && !headers.contains_key(EXPECT);
-    let body = if is_sending { body.draining() } else { body };
-    let mut incoming = http::Request::new(body);
+    let mut incoming = http::Request::new(Incoming::new(request, &headers));
     *incoming.method_mut() = method;
     *incoming.uri_mut() = uri;
     *incoming.headers_mut() = headers;

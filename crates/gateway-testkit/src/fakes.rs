@@ -15,6 +15,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
+use gateway_core::logging::LogPolicy;
 use gateway_core::ports::{
     Background, Clock, Log, Random, ReadStore, SendError, Sql, SqlTarget, StoreError, StoreKey,
     Swap, Timeouts, Upstream, WriteStore,
@@ -46,6 +47,7 @@ struct Inner {
     now: Cell<Timestamp>,
     random: Cell<u64>,
     log: RefCell<Vec<String>>,
+    log_policy: Cell<LogPolicy>,
     background: RefCell<Vec<Pin<Box<dyn Future<Output = ()>>>>>,
     store: MemoryStore,
     database: MemoryDatabase,
@@ -66,6 +68,7 @@ impl FakePorts {
                 now: Cell::new(START),
                 random: Cell::new(seed),
                 log: RefCell::default(),
+                log_policy: Cell::new(LogPolicy::ALL),
                 background: RefCell::default(),
                 store: MemoryStore::default(),
                 database: MemoryDatabase::default(),
@@ -162,8 +165,16 @@ impl Random for FakePorts {
 }
 
 impl Log for FakePorts {
-    fn line(&self, text: fmt::Arguments<'_>) {
+    fn finished_line(&self, text: fmt::Arguments<'_>) {
         self.inner.log.borrow_mut().push(text.to_string());
+    }
+
+    fn policy(&self) -> LogPolicy {
+        self.inner.log_policy.get()
+    }
+
+    fn set_policy(&self, policy: LogPolicy) {
+        self.inner.log_policy.set(policy);
     }
 }
 

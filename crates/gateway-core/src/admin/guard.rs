@@ -1,11 +1,11 @@
 //! Who may ask: origin, credential and the type of what the cookie sends. Owns the reading of request headers;
 //! the token itself is the session's.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr};
 
 use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, ORIGIN};
 use http::request::Parts;
-use http::uri::Authority;
+use http::uri::{Authority, Scheme};
 use http::{HeaderMap, Uri};
 use sha2::{Digest as _, Sha256};
 
@@ -13,11 +13,9 @@ use super::session::{self, COOKIE_NAME, Session};
 use super::{AdminSettings, forwarded};
 use crate::config::network::Network;
 use crate::error::{ErrorCode, GatewayError};
+use crate::peer::Peer;
 use crate::ports::AdminPorts;
 use crate::secret::Secret;
-
-const FULL_URL: &str = "spin-full-url";
-const CLIENT_ADDRESS: &str = "spin-client-addr";
 
 /// Somebody with a valid session.
 #[derive(Debug)]
@@ -76,22 +74,17 @@ fn host(head: &Parts) -> Option<Authority> {
         .get(HOST)
         .and_then(|host| Authority::try_from(host.as_bytes()).ok());
     from_host
-        .or_else(|| full_url(head)?.authority().cloned())
+        .or_else(|| Peer::of(head)?.authority.clone())
         .or_else(|| head.uri.authority().cloned())
-}
-
-fn full_url(head: &Parts) -> Option<Uri> {
-    text(&head.headers, FULL_URL)?.parse().ok()
 }
 
 /// Whether the request came over TLS, as far as the host or a proxy in front of it says. A client that lies decides only
 /// whether its own cookie is marked as secure, so any peer is believed.
 pub fn is_https(head: &Parts) -> bool {
-    let https = |uri: &Uri| uri.scheme_str() == Some("https");
+    let own = Peer::of(head).and_then(|peer| peer.scheme.as_ref());
     let forwarded =
         text(&head.headers, "x-forwarded-proto").and_then(|list| list.split(',').next());
-    https(&head.uri)
-        || full_url(head).as_ref().is_some_and(https)
+    [own, head.uri.scheme()].contains(&Some(&Scheme::HTTPS))
         || forwarded.is_some_and(|scheme| scheme.trim().eq_ignore_ascii_case("https"))
 }
 
@@ -136,12 +129,9 @@ pub fn cookie_writes_json(caller: &Caller, headers: &HeaderMap) -> Result<(), Ga
 
 /// Whom failed logins are counted for: the client's address without its port, of IPv6 the network, since one
 /// customer has 2^64 addresses. Empty when the host does not say.
-pub fn client_address(headers: &HeaderMap, trusted_proxies: &[Network]) -> String {
-    let peer = text(headers, CLIENT_ADDRESS).and_then(|text| {
-        let socket = text.parse::<SocketAddr>().map(|address| address.ip());
-        socket.or_else(|_| text.parse::<IpAddr>()).ok()
-    });
-    let client = peer.map(|peer| forwarded::client(peer, headers, trusted_proxies));
+pub fn client_address(head: &Parts, trusted_proxies: &[Network]) -> String {
+    let peer = Peer::of(head).and_then(|peer| peer.address);
+    let client = peer.map(|peer| forwarded::client(peer, &head.headers, trusted_proxies));
     match client.map(|address| address.to_canonical()) {
         Some(IpAddr::V4(address)) => address.to_string(),
         Some(IpAddr::V6(address)) => {

@@ -84,7 +84,8 @@ impl AdminSettings {
 }
 
 /// Answers one request to `/admin/api/…` or `/metrics`. Needs no particular method, path or body: whatever is wrong with them
-/// becomes an error response.
+/// becomes an error response. HEAD is answered as GET; [`reply::finish`] removes the body. The request's extensions may
+/// hold its [`Peer`](crate::peer::Peer).
 pub async fn handle<P: AdminPorts, B>(
     ports: &P,
     settings: &AdminSettings,
@@ -94,15 +95,11 @@ where
     B: Body<Data = Bytes>,
     B::Error: fmt::Display,
 {
-    let head_only = request.method() == Method::HEAD;
     let ports = &BoundedStore::new(ports, STORE_TIMEOUT);
     let mut reply = match answer(ports, settings, request).await {
         Ok(reply) => reply,
         Err(error) => error.into_reply(),
     };
-    if head_only {
-        reply = reply::without_body(reply);
-    }
     let headers = reply.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

@@ -156,7 +156,7 @@ impl Client {
             Vec::new()
         };
         Self {
-            address: guard::client_address(&head.headers, &proxies),
+            address: guard::client_address(head, &proxies),
             device: Device::of(&head.headers, secret, ports),
         }
     }

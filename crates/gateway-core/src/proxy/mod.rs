@@ -31,7 +31,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request};
+use http::{HeaderValue, Request};
 use http_body::Body;
 
 use crate::config::seal::MasterKey;
@@ -97,7 +97,8 @@ impl<P: ProxyPorts> Gateway<P> {
     }
 }
 
-/// Answers one client request. Never fails: whatever goes wrong is a response.
+/// Answers one client request. Never fails: whatever goes wrong is a response. HEAD is answered as GET; [`reply::finish`]
+/// removes the body.
 pub async fn handle<P, B>(gateway: &Rc<Gateway<P>>, request: Request<B>) -> Reply
 where
     P: ProxyPorts,
@@ -106,7 +107,6 @@ where
 {
     let request_id = ids::request_id(&gateway.ports);
     let (parts, body) = request.into_parts();
-    let is_head = parts.method == Method::HEAD;
     let cross_origin = cors::Request::of(&parts);
     let mut reply = answer(gateway, &parts, body, &request_id)
         .await
@@ -115,9 +115,6 @@ where
     cross_origin.allow(reply.headers_mut());
     if let Ok(value) = HeaderValue::try_from(request_id) {
         reply.headers_mut().insert(reply::X_REQUEST_ID, value);
-    }
-    if is_head {
-        return reply::without_body(reply);
     }
     reply
 }

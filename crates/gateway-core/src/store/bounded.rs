@@ -108,15 +108,15 @@ impl<P: Random> Random for BoundedStore<'_, P> {
 }
 
 impl<P: Log> Log for BoundedStore<'_, P> {
-    fn line(&self, text: fmt::Arguments<'_>) {
-        self.ports.line(text);
-    }
-
     fn finished_line(&self, text: fmt::Arguments<'_>) {
         self.ports.finished_line(text);
     }
 
     fn policy(&self) -> LogPolicy {
         self.ports.policy()
+    }
+
+    fn set_policy(&self, policy: LogPolicy) {
+        self.ports.set_policy(policy);
     }
 }

@@ -1,6 +1,7 @@
 //! The ports of the served core: store, database and log are the fakes', time is real. Owns where randomness comes from.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::env::VarError;
 use std::fmt;
 use std::fs::File;
 use std::future::Future;
@@ -11,7 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use gateway_core::logging::LogPolicy;
 use gateway_core::ports::{
     Background, Clock, Log, Random, ReadStore, Sql, SqlTarget, StoreError, StoreKey, Swap,
-    WriteStore,
+    Variable, VariableError, Variables, WriteStore,
 };
 use gateway_core::sql::{SqlError, SqlRow, Statement};
 use gateway_core::units::Timestamp;
@@ -24,7 +25,7 @@ use crate::fakes::FakePorts;
 pub struct ServedPorts {
     fakes: FakePorts,
     random: Rc<RefCell<File>>,
-    policy: LogPolicy,
+    policy: Rc<Cell<LogPolicy>>,
 }
 
 impl ServedPorts {
@@ -32,8 +33,7 @@ impl ServedPorts {
     pub fn new() -> io::Result<Self> {
         Ok(Self {
             fakes: FakePorts::default(),
-            policy: LogPolicy::parse(&std::env::var("LOG").unwrap_or_default())
-                .map_err(io::Error::other)?,
+            policy: Rc::default(),
             random: Rc::new(RefCell::new(File::open("/dev/urandom")?)),
         })
     }
@@ -70,18 +70,16 @@ impl Random for ServedPorts {
 }
 
 impl Log for ServedPorts {
-    fn line(&self, text: fmt::Arguments<'_>) {
-        if let Some(text) = self.policy.note(self.now(), text) {
-            eprintln!("{text}");
-        }
-    }
-
     fn finished_line(&self, text: fmt::Arguments<'_>) {
         eprintln!("{text}");
     }
 
     fn policy(&self) -> LogPolicy {
-        self.policy
+        self.policy.get()
+    }
+
+    fn set_policy(&self, policy: LogPolicy) {
+        self.policy.set(policy);
     }
 }
 
@@ -115,5 +113,18 @@ impl Sql for ServedPorts {
         statements: Vec<Statement>,
     ) -> Result<Vec<Vec<SqlRow>>, SqlError> {
         self.fakes.transact(place, statements).await
+    }
+}
+
+/// The variables of the process, under their names in capitals.
+pub struct Environment;
+
+impl Variables for Environment {
+    async fn get(&self, variable: Variable) -> Result<Option<String>, VariableError> {
+        match std::env::var(variable.upper_name()) {
+            Ok(value) => Ok(Some(value)),
+            Err(VarError::NotPresent) => Ok(None),
+            Err(error) => Err(VariableError(error.to_string())),
+        }
     }
 }

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use gateway_core::logging::LogPolicy;
 use gateway_core::ports::{
     Background, Clock, Log, Random, ReadStore, SendError, Sql, SqlTarget, StoreError, StoreKey,
     Swap, Timeouts, Upstream, WriteStore,
@@ -145,13 +146,20 @@ impl Random for SimPorts {
 }
 
 impl Log for SimPorts {
-    fn line(&self, text: fmt::Arguments<'_>) {
+    fn finished_line(&self, text: fmt::Arguments<'_>) {
         let mut log = self.sim.shared.log.borrow_mut();
         if log.len() == MAX_LOG_LINES {
             log.pop_front();
         }
         log.push_back(format!("{} #{} {text}", self.now().0, self.instance.number));
     }
+
+    fn policy(&self) -> LogPolicy {
+        LogPolicy::ALL
+    }
+
+    /// The simulation looks at every line.
+    fn set_policy(&self, _: LogPolicy) {}
 }
 
 impl Background for SimPorts {

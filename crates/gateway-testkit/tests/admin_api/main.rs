@@ -27,12 +27,16 @@ mod trial;
 mod upstream_models;
 mod writers;
 
+use std::net::SocketAddr;
+
 use bytes::Bytes;
 use gateway_core::admin::{self, AdminSettings};
 use gateway_core::config::seal::MasterKey;
+use gateway_core::peer::Peer;
+use gateway_core::reply;
 use gateway_core::secret::Secret;
 use gateway_testkit::fakes::{FakePorts, block_on, read_body};
-use http::{HeaderMap, Request, StatusCode};
+use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use serde_json::{Value, json};
 
@@ -137,6 +141,7 @@ impl Gateway {
             .unwrap()
             .to_bytes();
         let reply = block_on(admin::handle(&self.ports, &self.settings, request));
+        let reply = reply::finish(reply, method == Method::HEAD);
         let (status, headers) = (reply.status(), reply.headers().clone());
         let bytes = block_on(read_body(reply)).unwrap();
         assert!(
@@ -222,6 +227,21 @@ fn request(
         request = request.header(*name, *value);
     }
     request.body(Full::new(body.into())).unwrap()
+}
+
+/// The request as it comes from this peer.
+fn sent_by(peer: Peer, mut request: Request<Full<Bytes>>) -> Request<Full<Bytes>> {
+    request.extensions_mut().insert(peer);
+    request
+}
+
+/// The peer at an address with a port; one that its host does not know, if it is none.
+fn peer_at(address: &str) -> Peer {
+    let address: Option<SocketAddr> = address.parse().ok();
+    Peer {
+        address: address.map(|address| address.ip()),
+        ..Peer::default()
+    }
 }
 
 #[test]

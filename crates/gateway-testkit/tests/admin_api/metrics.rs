@@ -4,6 +4,7 @@ use bytes::Bytes;
 use gateway_core::admin;
 use gateway_core::ledger::record::End;
 use gateway_core::ports::StoreKey;
+use gateway_core::reply;
 use gateway_core::secret::Secret;
 use gateway_testkit::fakes::{DatabaseFault, block_on, read_body};
 use http::{HeaderMap, Request};
@@ -31,6 +32,7 @@ fn ask(gateway: &Gateway, method: &str, headers: &[(&str, &str)]) -> (u16, Heade
     }
     let request = request.body(Full::<Bytes>::default()).unwrap();
     let reply = block_on(admin::handle(&gateway.ports, &gateway.settings, request));
+    let reply = reply::finish(reply, method == "HEAD");
     let (status, headers) = (reply.status().as_u16(), reply.headers().clone());
     let body = block_on(read_body(reply)).unwrap();
     (status, headers, String::from_utf8(body.to_vec()).unwrap())

@@ -1,8 +1,9 @@
 //! Requests that a browser sends for somebody else's page.
 
+use gateway_core::peer::Peer;
 use serde_json::json;
 
-use crate::{Gateway, PASSWORD, request};
+use crate::{Gateway, PASSWORD, request, sent_by};
 
 /// Host, origin, and whether they are one.
 const ORIGINS: [(&str, &str, bool); 16] = [
@@ -34,12 +35,18 @@ const ORIGINS: [(&str, &str, bool); 16] = [
 
 /// Sends a read with the cookie and a login with these headers; both are taken or both refused.
 fn is_taken(gateway: &Gateway, headers: &[(&str, &str)]) -> bool {
+    is_taken_from(&Peer::default(), gateway, headers)
+}
+
+/// The same from a peer.
+fn is_taken_from(peer: &Peer, gateway: &Gateway, headers: &[(&str, &str)]) -> bool {
+    let send = |request| gateway.send(sent_by(peer.clone(), request));
     let cookie = format!("gateway_session={}", gateway.token);
     let mut all = headers.to_vec();
     all.push(("cookie", &cookie));
-    let read = gateway.send(request("GET", "channels", &all, ""));
+    let read = send(request("GET", "channels", &all, ""));
     let body = json!({ "password": PASSWORD }).to_string();
-    let login = gateway.send(request("POST", "login", headers, body));
+    let login = send(request("POST", "login", headers, body));
     let statuses = (read.status.as_u16(), login.status.as_u16());
     if statuses == (200, 200) {
         return true;
@@ -58,14 +65,34 @@ fn only_the_own_origin_is_taken() {
     for (host, origin, taken) in ORIGINS {
         let headers = [("host", host), ("origin", origin)];
         assert_eq!(is_taken(&gateway, &headers), taken, "{headers:?}");
-        let full_url = format!("http://{host}/admin/api/channels");
-        let headers = [("spin-full-url", full_url.as_str()), ("origin", origin)];
-        assert_eq!(is_taken(&gateway, &headers), taken, "{headers:?}");
+        let peer = Peer {
+            authority: host.parse().ok(),
+            ..Peer::default()
+        };
+        let headers = [("origin", origin)];
+        let is_taken = is_taken_from(&peer, &gateway, &headers);
+        assert_eq!(is_taken, taken, "{peer:?} {headers:?}");
     }
     assert!(is_taken(&gateway, &[]));
     assert!(is_taken(&gateway, &[("host", "gateway.example")]));
     let own = "https://gateway.example";
     assert!(!is_taken(&gateway, &[("origin", own)]));
+    // The name in the `host` header is what the browser called.
+    let elsewhere = Peer {
+        authority: Some("evil.example".parse().unwrap()),
+        ..Peer::default()
+    };
+    for (origin, taken) in [(own, true), ("https://evil.example", false)] {
+        let headers = [("host", "gateway.example"), ("origin", origin)];
+        assert_eq!(is_taken_from(&elsewhere, &gateway, &headers), taken);
+    }
+    // A client's own words about the connection are no host's.
+    let full_url = "https://evil.example/admin/api/login";
+    let headers = [
+        ("spin-full-url", full_url),
+        ("origin", "https://evil.example"),
+    ];
+    assert!(!is_taken(&gateway, &headers));
     let two = [
         ("host", "gateway.example"),
         ("origin", own),

@@ -1,12 +1,14 @@
 //! Logging in and out, and what becomes of a token.
 
 use gateway_core::admin::AdminSettings;
+use gateway_core::peer::Peer;
 use gateway_core::ports::StoreKey;
 use gateway_core::secret::Secret;
+use http::uri::Scheme;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::{Gateway, PASSWORD, request, settings};
+use crate::{Gateway, PASSWORD, request, sent_by, settings};
 
 const HOUR_MS: u64 = 3_600_000;
 
@@ -45,19 +47,22 @@ fn a_login_gives_a_token_and_a_cookie_that_both_work() {
 fn the_cookie_is_secure_when_the_request_came_over_tls() {
     let gateway = Gateway::new();
     let body = json!({ "password": PASSWORD }).to_string();
-    for (headers, secure) in [
-        (
-            vec![("spin-full-url", "https://gateway.example/admin/api/login")],
-            true,
-        ),
-        (vec![("x-forwarded-proto", "https, http")], true),
-        (
-            vec![("spin-full-url", "http://gateway.example/admin/api/login")],
-            false,
-        ),
-        (vec![], false),
+    let forwarded = ("x-forwarded-proto", "https, http");
+    let claimed = ("spin-full-url", "https://gateway.example/admin/api/login");
+    for (scheme, headers, secure) in [
+        (Some(Scheme::HTTPS), vec![], true),
+        (None, vec![forwarded], true),
+        (Some(Scheme::HTTP), vec![forwarded], true),
+        (Some(Scheme::HTTP), vec![], false),
+        (None, vec![], false),
+        (None, vec![claimed], false),
     ] {
-        let answer = gateway.send(request("POST", "login", &headers, body.clone()));
+        let peer = Peer {
+            scheme,
+            ..Peer::default()
+        };
+        let request = request("POST", "login", &headers, body.clone());
+        let answer = gateway.send(sent_by(peer, request));
         assert_eq!(
             answer.header("set-cookie").ends_with("; Secure"),
             secure,

@@ -9,7 +9,7 @@ use http::Request;
 use http_body_util::Full;
 use serde_json::json;
 
-use crate::{Answer, Gateway, PASSWORD, request};
+use crate::{Answer, Gateway, PASSWORD, peer_at, request, sent_by};
 
 const MINUTE_MS: u64 = 60_000;
 
@@ -18,12 +18,8 @@ fn login_from(gateway: &Gateway, address: &str, password: &str) -> Answer {
 }
 
 fn login_request(address: &str, password: &str) -> Request<Full<Bytes>> {
-    request(
-        "POST",
-        "login",
-        &[("spin-client-addr", address)],
-        json!({ "password": password }).to_string(),
-    )
+    let body = json!({ "password": password }).to_string();
+    sent_by(peer_at(address), request("POST", "login", &[], body))
 }
 
 #[test]
@@ -90,9 +86,9 @@ fn cookies(answer: &Answer) -> String {
 }
 
 fn login_with(gateway: &Gateway, cookies: &str, password: &str) -> Answer {
-    let headers = [("spin-client-addr", "192.0.2.1:1"), ("cookie", cookies)];
     let body = json!({ "password": password }).to_string();
-    gateway.send(request("POST", "login", &headers, body))
+    let login = request("POST", "login", &[("cookie", cookies)], body);
+    gateway.send(sent_by(peer_at("192.0.2.1:1"), login))
 }
 
 #[test]
@@ -182,12 +178,14 @@ fn trusted_proxies_say_whose_attempts_are_counted() {
     let gateway = Gateway::new();
     let mut config = gateway.get("config").expect(200);
     let login = |forwarded: &str, password: &str| {
+        // A client's own words about the connection are no host's.
         let headers = [
-            ("spin-client-addr", "10.0.0.1:1"),
+            ("spin-client-addr", "192.0.2.250:1"),
             ("x-forwarded-for", forwarded),
         ];
         let body = json!({ "password": password }).to_string();
-        gateway.send(request("POST", "login", &headers, body))
+        let login = request("POST", "login", &headers, body);
+        gateway.send(sent_by(peer_at("10.0.0.1:1"), login))
     };
     // Nobody is trusted: all who come through the proxy are one, whatever they claim.
     for number in 0..5 {

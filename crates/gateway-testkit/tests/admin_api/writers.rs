@@ -6,7 +6,7 @@ use gateway_core::ports::StoreKey;
 use gateway_testkit::fakes::block_on;
 use serde_json::{Value, json};
 
-use crate::{Gateway, PASSWORD, request, settings};
+use crate::{Gateway, PASSWORD, peer_at, request, sent_by, settings};
 
 #[test]
 fn a_write_in_between_is_kept() {
@@ -176,7 +176,7 @@ fn first_logins_at_the_same_moment_agree_on_one_secret() {
     let logins = (0..3).map(|number| {
         let address = format!("192.0.2.{number}:1");
         let body = json!({ "password": PASSWORD }).to_string();
-        let request = request("POST", "login", &[("spin-client-addr", &address)], body);
+        let request = sent_by(peer_at(&address), request("POST", "login", &[], body));
         admin::handle(&fresh.ports, &fresh.settings, request)
     });
     let replies = block_on(join_all(logins));

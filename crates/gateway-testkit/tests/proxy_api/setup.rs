@@ -9,6 +9,7 @@ use gateway_core::upstream::provider::{Azure, Provider};
 use gateway_core::ids;
 use gateway_core::ports::StoreKey;
 use gateway_core::proxy::{self, Gateway};
+use gateway_core::reply;
 use gateway_core::secret::Secret;
 use gateway_core::units::Timestamp;
 use gateway_testkit::fakes::{FakePorts, FakeReply, Recorded, block_on, read_body};
@@ -153,7 +154,9 @@ impl Stage {
     }
 
     pub fn send(&self, request: http::Request<Bytes>) -> Answer {
+        let is_head = request.method() == http::Method::HEAD;
         let reply = block_on(proxy::handle(&self.gateway, request.map(Full::new)));
+        let reply = reply::finish(reply, is_head);
         let (parts, body) = reply.into_parts();
         let whole = block_on(read_body(http::Response::new(body)));
         Answer {

@@ -1,0 +1,17 @@
+//! The worker's variables and secrets. Owns the reading; what a value means is the core's.
+
+use gateway_core::ports::{Variable, VariableError, Variables};
+
+use crate::instance::binding;
+
+/// Variables and secrets, under their names in capitals.
+#[derive(Clone, Copy, Debug)]
+pub struct WorkerVariables;
+
+impl Variables for WorkerVariables {
+    async fn get(&self, variable: Variable) -> Result<Option<String>, VariableError> {
+        // What is not set cannot be told from what cannot be read.
+        let value = binding(|env| env.var(&variable.upper_name())).ok();
+        Ok(value.map(|value| value.to_string()))
+    }
+}

@@ -1,0 +1,85 @@
+//! The admin API alone, for hosts that run the proxy elsewhere. Owns its start; must not know the proxy, so that a
+//! component which uses nothing else does not contain it.
+
+use http::{HeaderValue, Request};
+
+use super::start::{MasterKeyResult, Started, UnreadableVariable, read};
+use super::{RequestBody, answered};
+use crate::admin::{self, AdminSettings};
+use crate::error::ErrorCode;
+use crate::ids;
+use crate::peer::Peer;
+use crate::ports::{AdminPorts, Background, Variable, Variables};
+use crate::reply::{Reply, X_REQUEST_ID};
+use crate::secret::Secret;
+
+/// One instance of the admin API: `/admin/api/…` and `/metrics`.
+#[derive(Debug)]
+pub struct AdminApp<P, V> {
+    ports: P,
+    variables: V,
+    started: Started<AdminSettings>,
+}
+
+impl<P: AdminPorts + Background, V: Variables> AdminApp<P, V> {
+    /// The admin API on these ports. Nothing is read before the first request.
+    pub fn new(ports: P, variables: V) -> Self {
+        Self {
+            ports,
+            variables,
+            started: Started::default(),
+        }
+    }
+
+    /// Answers one request. Never fails: whatever goes wrong is a reply.
+    pub async fn handle<B: RequestBody>(&self, peer: Peer, request: Request<B>) -> Reply {
+        let make = async |master_key| settings(&self.variables, master_key).await;
+        let started = self.started.get(&self.ports, &self.variables, make).await;
+        let answer = async |request: Request<&mut B>| match &started {
+            Ok(settings) => from_peer(&self.ports, settings, peer, request).await,
+            Err(error) => misconfigured(&self.ports, error),
+        };
+        answered(Some(&self.ports), request, answer).await
+    }
+}
+
+/// What the variables say to the admin API.
+pub async fn settings<V: Variables>(
+    variables: &V,
+    master_key: MasterKeyResult,
+) -> Result<AdminSettings, UnreadableVariable> {
+    let password = read(variables, Variable::AdminPassword).await?;
+    let metrics_token = read(variables, Variable::MetricsToken).await?;
+    let (master_key, master_key_error) = match master_key {
+        Ok(key) => (key, None),
+        Err(error) => (None, Some(error)),
+    };
+    Ok(AdminSettings {
+        password: password.map(Secret::new),
+        metrics_token: metrics_token.map(Secret::new),
+        master_key,
+        master_key_error,
+    })
+}
+
+/// Answers a request whose peer the host has named.
+pub async fn from_peer<P: AdminPorts, B: RequestBody>(
+    ports: &P,
+    settings: &AdminSettings,
+    peer: Peer,
+    mut request: Request<&mut B>,
+) -> Reply {
+    request.extensions_mut().insert(peer);
+    admin::handle(ports, settings, request).await
+}
+
+/// The answer of an instance that cannot read its variables.
+pub fn misconfigured<P: AdminPorts>(ports: &P, error: &UnreadableVariable) -> Reply {
+    let mut reply = ErrorCode::Misconfigured
+        .error(error.to_string())
+        .into_reply();
+    if let Ok(id) = HeaderValue::try_from(ids::request_id(ports)) {
+        reply.headers_mut().insert(X_REQUEST_ID, id);
+    }
+    reply
+}
