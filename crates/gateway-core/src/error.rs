@@ -80,7 +80,7 @@ pub struct GatewayError {
     /// Whether the candidates are exhausted, so that a client's own retries would only add load.
     pub exhausted: bool,
     /// `Allow`, for 405.
-    pub allow: Option<&'static str>,
+    pub allow: Option<Cow<'static, str>>,
 }
 
 /// Every case of which the gateway itself speaks, with its status, type and code.
@@ -269,8 +269,8 @@ impl GatewayError {
 
     /// The methods that the path has.
     #[must_use]
-    pub const fn with_allow(mut self, methods: &'static str) -> Self {
-        self.allow = Some(methods);
+    pub fn with_allow(mut self, methods: impl Into<Cow<'static, str>>) -> Self {
+        self.allow = Some(methods.into());
         self
     }
 
@@ -293,8 +293,10 @@ impl GatewayError {
                 HeaderValue::from_static("false"),
             );
         }
-        if let Some(methods) = self.allow {
-            headers.insert(header::ALLOW, HeaderValue::from_static(methods));
+        if let Some(methods) = self.allow
+            && let Ok(methods) = HeaderValue::try_from(methods.as_ref())
+        {
+            headers.insert(header::ALLOW, methods);
         }
         reply
     }
