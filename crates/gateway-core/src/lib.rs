@@ -20,6 +20,7 @@ pub mod logging;
 pub mod memory;
 pub mod patience;
 pub mod ports;
+pub mod problem;
 pub mod proxy;
 pub mod reply;
 pub mod route;
