@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
 
+use crate::problem::Problem;
 use crate::reply::{self, Reply};
 
 /// The body of an error as OpenAI's schema has it: all four members, always.
@@ -23,11 +24,20 @@ pub struct ErrorBody {
     pub code: Option<String>,
 }
 
-/// `{"error": …}`.
+/// Every error.
 #[derive(Serialize)]
 pub struct Envelope<'a> {
-    /// The error itself.
-    pub error: &'a ErrorBody,
+    error: DetailedError<'a>,
+}
+
+/// The error itself. The first four members are always there.
+#[derive(Serialize)]
+struct DetailedError<'a> {
+    #[serde(flatten)]
+    body: &'a ErrorBody,
+    /// Everything that is wrong with the values of the request, if that is what the error is about.
+    #[serde(skip_serializing_if = "<[Problem]>::is_empty")]
+    details: &'a [Problem],
 }
 
 /// In whose manner an error is written.
@@ -43,15 +53,20 @@ pub enum ErrorStyle {
 impl ErrorStyle {
     /// The JSON text of an error in this manner.
     pub fn text(self, status: StatusCode, error: &ErrorBody) -> String {
-        let text = match self {
-            Self::OpenAi => serde_json::to_string(&Envelope { error }),
-            Self::Anthropic => serde_json::to_string(&serde_json::json!({
+        match self {
+            Self::OpenAi => openai_text(error, &[]),
+            Self::Anthropic => serde_json::json!({
                 "type": "error",
                 "error": { "type": anthropic_type(status), "message": error.message, "code": error.code },
-            })),
-        };
-        text.unwrap_or_default()
+            })
+            .to_string(),
+        }
     }
+}
+
+fn openai_text(body: &ErrorBody, details: &[Problem]) -> String {
+    let error = DetailedError { body, details };
+    serde_json::to_string(&Envelope { error }).unwrap_or_default()
 }
 
 /// Anthropic's error types by status (docs.anthropic.com, "Errors").
@@ -80,7 +95,9 @@ pub struct GatewayError {
     /// Whether the candidates are exhausted, so that a client's own retries would only add load.
     pub exhausted: bool,
     /// `Allow`, for 405.
-    pub allow: Option<&'static str>,
+    pub allow: Option<Cow<'static, str>>,
+    /// Everything that is wrong with the values of an admin request.
+    pub details: Vec<Problem>,
 }
 
 /// Every case of which the gateway itself speaks, with its status, type and code.
@@ -241,6 +258,7 @@ impl ErrorCode {
             retry_after_s: matches!(self, Self::StoreUnavailable).then_some(1),
             exhausted: false,
             allow: None,
+            details: Vec::new(),
         }
     }
 }
@@ -267,10 +285,17 @@ impl GatewayError {
         self
     }
 
+    /// Adds what is wrong with each value.
+    #[must_use]
+    pub fn with_details(mut self, details: Vec<Problem>) -> Self {
+        self.details = details;
+        self
+    }
+
     /// The methods that the path has.
     #[must_use]
-    pub const fn with_allow(mut self, methods: &'static str) -> Self {
-        self.allow = Some(methods);
+    pub fn with_allow(mut self, methods: impl Into<Cow<'static, str>>) -> Self {
+        self.allow = Some(methods.into());
         self
     }
 
@@ -281,7 +306,10 @@ impl GatewayError {
 
     /// The response in the envelope that the caller's SDK reads.
     pub fn into_reply_as(self, style: ErrorStyle) -> Reply {
-        let body = Bytes::from(style.text(self.status, &self.body));
+        let body = Bytes::from(match style {
+            ErrorStyle::OpenAi => openai_text(&self.body, &self.details),
+            ErrorStyle::Anthropic => style.text(self.status, &self.body),
+        });
         let mut reply = reply::json_bytes(self.status, body);
         let headers = reply.headers_mut();
         if let Some(seconds) = self.retry_after_s {
@@ -293,8 +321,10 @@ impl GatewayError {
                 HeaderValue::from_static("false"),
             );
         }
-        if let Some(methods) = self.allow {
-            headers.insert(header::ALLOW, HeaderValue::from_static(methods));
+        if let Some(methods) = self.allow
+            && let Ok(methods) = HeaderValue::try_from(methods.as_ref())
+        {
+            headers.insert(header::ALLOW, methods);
         }
         reply
     }

@@ -22,6 +22,7 @@ pub mod logging;
 pub mod memory;
 pub mod peer;
 pub mod ports;
+pub mod problem;
 pub mod proxy;
 pub mod reply;
 pub mod route;

@@ -21,6 +21,7 @@ use crate::health::findings::KeyState;
 use crate::health::record::Health;
 use crate::ids;
 use crate::ports::{AdminPorts, Random};
+use crate::problem::ProblemKind;
 use crate::reply::{self, Reply};
 use crate::secret;
 use crate::units::Timestamp;
@@ -268,7 +269,7 @@ fn plan_keys<'c>(
             KeyChange::New(secret) => match opened.get(secret.expose()) {
                 Some(id) if keeps(id) => {
                     if !duplicates.skip() {
-                        problems.add(path, "is in this channel already");
+                        problems.add(path, ProblemKind::KeyAlreadyInChannel);
                     }
                 }
                 _ => wanted.push(KeyEdit::New(secret.expose())),
@@ -281,10 +282,7 @@ fn plan_keys<'c>(
                         ..key.clone()
                     }));
                 }
-                None => problems.add(
-                    format!("{path}.id"),
-                    "is not the id of a key of this channel",
-                ),
+                None => problems.add(format!("{path}.id"), ProblemKind::UnknownKey),
             },
         }
     }

@@ -40,6 +40,7 @@ use http::header::{CACHE_CONTROL, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use http::request::Parts;
 use http::{Method, Request, StatusCode};
 use http_body::Body;
+use serde_json::Value;
 
 use crate::config::import::Protection;
 use crate::config::seal::MasterKey;
@@ -50,7 +51,7 @@ use crate::reply::{self, Reply};
 use crate::secret::Secret;
 use crate::store::BoundedStore;
 use guard::Caller;
-use routes::{FoundPath, Resource};
+use routes::{BodyKind, Operation, Verb};
 
 /// How long a request waits for a store call.
 const STORE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -124,48 +125,39 @@ where
         return metrics_of(ports, settings, &head).await;
     }
 
-    // 1. Is there such a place, and has it such a method? That needs no secret to be told.
-    let FoundPath { place, id, methods } = routes::find(head.uri.path())
-        .ok_or_else(|| ErrorCode::NotFound.error("There is no such path in the admin API."))?;
-    let method = if head.method == Method::HEAD {
-        Method::GET
-    } else {
-        head.method.clone()
-    };
-    if !methods.split(", ").any(|name| name == method.as_str()) {
-        return Err(ErrorCode::MethodNotAllowed
-            .error(format!("This path has these methods: {methods}."))
-            .with_allow(methods));
-    }
+    // 1. Is there such a path, and does it have the method? The answer depends on no secret.
+    let (operation, id) = routes::find(&head.method, head.uri.path())?;
 
     // 2. A page of another origin may do nothing, not even log in.
     guard::same_origin(&head)?;
 
-    // 3. Logging in is what the others need a session for.
-    if place == Resource::Login {
-        let password = session::read_password(body::object(&head.headers, body).await?)?;
-        return session::login(ports, settings, &head, &password).await;
-    }
+    // 3. Every operation but logging in needs a session. Browsers send cookies unasked, so writes with one must be of a
+    //    content type that no form has.
+    let caller = if operation == Operation::Login {
+        None
+    } else {
+        let caller = guard::authenticate(ports, settings, &head).await?;
+        if operation.verb() != Verb::Get {
+            guard::cookie_writes_json(&caller, &head.headers)?;
+        }
+        Some(caller)
+    };
 
-    // 4. Who asks? A cookie is sent by the browser unasked, so writes with it must be of a type no form has.
-    let caller = guard::authenticate(ports, settings, &head).await?;
-    if method != Method::GET {
-        guard::cookie_writes_json(&caller, &head.headers)?;
-    }
-
-    // 5. The work.
+    // 4. The work.
+    let body = match operation.body() {
+        BodyKind::None => Value::Null,
+        BodyKind::Object => body::object(&head.headers, body).await?,
+        BodyKind::OptionalObject => body::optional_object(&head.headers, body).await?,
+        BodyKind::Configuration => body::configuration(&head.headers, body).await?,
+    };
     let work = Work {
         ports,
         settings,
         head: &head,
-        caller: &caller,
+        caller: caller.as_ref(),
         id,
     };
-    match method {
-        Method::GET => work.read(place).await,
-        Method::POST => work.post(place, body).await,
-        _ => work.change(place, &method, body).await,
-    }
+    work.perform(operation, body).await
 }
 
 /// The only path outside of the API: Prometheus expects it there.
@@ -196,91 +188,54 @@ struct Work<'a, P> {
     ports: &'a P,
     settings: &'a AdminSettings,
     head: &'a Parts,
-    caller: &'a Caller,
+    /// Who asks; `None` only where no session is needed.
+    caller: Option<&'a Caller>,
     /// The id in the path; empty where the path has none.
     id: &'a str,
 }
 
 impl<P: AdminPorts> Work<'_, P> {
-    async fn read(&self, place: Resource) -> Result<Reply, GatewayError> {
-        match place {
-            Resource::Session => Ok(session::describe(self.settings, self.caller)),
-            Resource::Channels => channels::list(self.ports).await,
-            Resource::Channel => channels::show(self.ports, self.id).await,
-            Resource::ChannelModels => {
-                upstream_models::list(self.ports, self.settings, self.id).await
+    fn caller(&self) -> Result<&Caller, GatewayError> {
+        self.caller.ok_or_else(session::not_authenticated)
+    }
+
+    /// Calls the operation's handler. There is no arm for "all others", so that a new operation cannot fall into the
+    /// handler of another one.
+    async fn perform(&self, operation: Operation, body: Value) -> Result<Reply, GatewayError> {
+        let (ports, settings, id) = (self.ports, self.settings, self.id);
+        let (head, headers, uri) = (self.head, &self.head.headers, &self.head.uri);
+        match operation {
+            Operation::Login => {
+                let password = session::read_password(body)?;
+                session::login(ports, settings, head, &password).await
             }
-            Resource::Keys => keys::list(self.ports).await,
-            Resource::Key => keys::show(self.ports, self.id).await,
-            Resource::Allowance => limit_usage::show(self.ports, self.id).await,
-            Resource::Config => config::export(self.ports, self.settings, &self.head.uri).await,
-            Resource::Route => route_preview::run(self.ports, self.settings, &self.head.uri).await,
-            Resource::Status => status::show(self.ports, self.settings).await,
-            Resource::Usage => usage::show(self.ports, &self.head.uri).await,
-            Resource::Requests => requests::list(self.ports, &self.head.uri).await,
-            Resource::OpenApi => {
+            Operation::Logout => session::logout(ports, self.caller()?, head).await,
+            Operation::Session => Ok(session::describe(settings, self.caller()?)),
+            Operation::ListChannels => channels::list(ports).await,
+            Operation::CreateChannel => channels::create(ports, settings, head, body).await,
+            Operation::GetChannel => channels::show(ports, id).await,
+            Operation::ChangeChannel => channels::change(ports, settings, head, id, body).await,
+            Operation::DeleteChannel => channels::delete(ports, head, id).await,
+            Operation::TestChannel => channel_test::run(ports, settings, id, &body).await,
+            Operation::ListUpstreamModels => upstream_models::list(ports, settings, id).await,
+            Operation::PreviewUpstreamModels => {
+                upstream_models::preview(ports, settings, body).await
+            }
+            Operation::ListKeys => keys::list(ports).await,
+            Operation::CreateKey => keys::create(ports, body).await,
+            Operation::GetKey => keys::show(ports, id).await,
+            Operation::ChangeKey => keys::change(ports, headers, id, body).await,
+            Operation::DeleteKey => keys::delete(ports, headers, id).await,
+            Operation::GetKeyAllowance => limit_usage::show(ports, id).await,
+            Operation::ExportConfig => config::export(ports, settings, uri).await,
+            Operation::ImportConfig => config::import(ports, settings, headers, &body).await,
+            Operation::Route => route_preview::run(ports, settings, uri).await,
+            Operation::Status => status::show(ports, settings).await,
+            Operation::Usage => usage::show(ports, uri).await,
+            Operation::Requests => requests::list(ports, uri).await,
+            Operation::Openapi => {
                 let document = Bytes::from_static(OPENAPI.as_bytes());
                 Ok(reply::json_bytes(StatusCode::OK, document))
-            }
-            // They have no GET, which was found out in step 1.
-            Resource::Login | Resource::Logout | Resource::ChannelTest | Resource::Models => {
-                Ok(reply::empty(StatusCode::NO_CONTENT))
-            }
-        }
-    }
-
-    /// Creates, or does. Bodies are read only where there is something to read.
-    async fn post<B>(&self, place: Resource, body: B) -> Result<Reply, GatewayError>
-    where
-        B: Body<Data = Bytes>,
-        B::Error: fmt::Display,
-    {
-        let (ports, settings, headers) = (self.ports, self.settings, &self.head.headers);
-        match place {
-            Resource::Channels => {
-                let body = body::object(headers, body).await?;
-                channels::create(ports, settings, self.head, body).await
-            }
-            Resource::ChannelTest => {
-                let wish = body::optional_object(headers, body).await?;
-                channel_test::run(ports, settings, self.id, &wish).await
-            }
-            Resource::Models => {
-                let channel = body::object(headers, body).await?;
-                upstream_models::preview(ports, settings, channel).await
-            }
-            Resource::Keys => keys::create(ports, body::object(headers, body).await?).await,
-            _ => session::logout(ports, self.caller, self.head).await,
-        }
-    }
-
-    /// Changes or deletes what is there.
-    async fn change<B>(
-        &self,
-        place: Resource,
-        method: &Method,
-        body: B,
-    ) -> Result<Reply, GatewayError>
-    where
-        B: Body<Data = Bytes>,
-        B::Error: fmt::Display,
-    {
-        let (ports, settings, headers) = (self.ports, self.settings, &self.head.headers);
-        let is_delete = method == Method::DELETE;
-        match place {
-            Resource::Config => {
-                let document = body::configuration(headers, body).await?;
-                config::import(ports, settings, headers, &document).await
-            }
-            Resource::Key if is_delete => keys::delete(ports, headers, self.id).await,
-            Resource::Key => {
-                let body = body::object(headers, body).await?;
-                keys::change(ports, headers, self.id, body).await
-            }
-            _ if is_delete => channels::delete(ports, self.head, self.id).await,
-            _ => {
-                let body = body::object(headers, body).await?;
-                channels::change(ports, settings, self.head, self.id, body).await
             }
         }
     }

@@ -5,6 +5,7 @@ use url::form_urlencoded;
 
 use crate::config::validate::short_name;
 use crate::error::{ErrorCode, GatewayError};
+use crate::problem::{ExpectedType, Problem, ProblemKind};
 use crate::time_text;
 use crate::units::Timestamp;
 
@@ -12,7 +13,7 @@ use crate::units::Timestamp;
 /// refused, since it is most often a misspelt one, and so is one that comes twice.
 pub fn read<const N: usize>(
     uri: &Uri,
-    known: [&str; N],
+    known: [&'static str; N],
 ) -> Result<[Option<String>; N], GatewayError> {
     let mut values = [const { None }; N];
     for (name, value) in form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()) {
@@ -20,13 +21,10 @@ pub fn read<const N: usize>(
         let slot = place.and_then(|place| values.get_mut(place));
         match slot {
             Some(slot @ None) => *slot = Some(value.into_owned()),
-            Some(Some(_)) => return Err(invalid(&name, "stands in the URL twice")),
+            Some(Some(_)) => return Err(problem(&name, ProblemKind::RepeatedParameter)),
             None => {
-                let known = known.join("`, `");
-                return Err(invalid(
-                    &name,
-                    &format!("is not known here; this call knows `{known}`"),
-                ));
+                let known = known.to_vec();
+                return Err(problem(&name, ProblemKind::UnknownParameter { known }));
             }
         }
     }
@@ -38,16 +36,25 @@ pub fn boolean(name: &str, value: Option<&str>) -> Result<bool, GatewayError> {
     match value {
         None | Some("false") => Ok(false),
         Some("true") => Ok(true),
-        Some(_) => Err(invalid(name, "must be true or false")),
+        Some(_) => {
+            let expected = ExpectedType::Boolean;
+            Err(problem(name, ProblemKind::WrongType { expected }))
+        }
     }
 }
 
 /// The error of a parameter that cannot be taken.
-pub fn invalid(name: &str, what: &str) -> GatewayError {
+pub fn invalid(name: &str, rule: &str) -> GatewayError {
+    let rule = rule.to_owned();
+    problem(name, ProblemKind::InvalidParameter { rule })
+}
+
+fn problem(name: &str, kind: ProblemKind) -> GatewayError {
     let name = short_name(name);
     ErrorCode::InvalidValue
-        .error(format!("The parameter `{name}` {what}."))
-        .with_param(name)
+        .error(format!("The parameter `{name}` {kind}."))
+        .with_param(name.clone())
+        .with_details(vec![Problem::new(name, kind)])
 }
 
 /// A parameter that is a time, if it is there.

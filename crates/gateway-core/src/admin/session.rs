@@ -19,6 +19,7 @@ use crate::config::stored;
 use crate::config::validate::Problems;
 use crate::error::{ErrorCode, GatewayError};
 use crate::ports::{AdminPorts, StoreKey};
+use crate::problem::{ExpectedType, ProblemKind};
 use crate::reply::{self, Reply};
 use crate::secret::Secret;
 use crate::time_text;
@@ -70,16 +71,21 @@ pub fn read_password(body: Value) -> Result<Secret<String>, GatewayError> {
         for (name, value) in members {
             match (name.as_str(), value) {
                 ("password", Value::String(text)) => password = Some(Secret::new(text)),
-                ("password", _) => problems.add("password", "must be a text"),
+                ("password", _) => problems.add(
+                    "password",
+                    ProblemKind::WrongType {
+                        expected: ExpectedType::String,
+                    },
+                ),
                 _ => problems.add(
                     name.chars().take(100).collect::<String>(),
-                    "is not a known member",
+                    ProblemKind::UnknownField,
                 ),
             }
         }
     }
     if password.is_none() && !problems.touch("password") {
-        problems.add("password", "is required");
+        problems.add("password", ProblemKind::Required);
     }
     problems.check("login")?;
     password.ok_or_else(not_authenticated)

@@ -9,6 +9,7 @@ use super::validate::{DocumentDraft, KeyDraft, Problems};
 use crate::error::{ErrorCode, GatewayError};
 use crate::ids;
 use crate::ports::Random;
+use crate::problem::{ProblemKind, Uniqueness};
 use crate::secret::{self, Secret};
 
 #[cfg(doc)]
@@ -82,13 +83,14 @@ pub fn resolve(
         for (place, key) in wanted.keys.iter().enumerate() {
             let path = format!("channels[{index}].keys[{place}]");
             match vault.key(key, random)? {
-                None => problems.add(
-                    path,
-                    "has no `key`, and this gateway has no key with this id in a channel with this channel's id; \
-                     an export with ?secrets=true has the whole keys",
-                ),
+                None => problems.add(path, ProblemKind::UnknownKeyOfDocument),
                 Some(key) if channel.keys.iter().any(|other| other.id == key.id) => {
-                    problems.add(path, "stands in the list twice");
+                    problems.add(
+                        path,
+                        ProblemKind::Duplicate {
+                            within: Uniqueness::List,
+                        },
+                    );
                 }
                 Some(key) => channel.keys.push(key),
             }

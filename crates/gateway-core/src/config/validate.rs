@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use crate::error::{ErrorCode, GatewayError};
+use crate::problem::{ExpectedType, Problem, ProblemKind, Uniqueness};
 
 pub use channel::{ChannelChange, KeyChange};
 pub use client_key::ClientKeyChange;
@@ -34,17 +35,10 @@ pub const MAX_MODEL_CHARS: usize = 256;
 pub const MAX_MODELS: usize = 5000;
 /// Problems that are told in words; a hostile document could have a hundred thousand.
 const MAX_TOLD: usize = 20;
+/// Problems that are given in the error's `details`.
+pub const MAX_DETAILS: usize = 100;
 /// Characters of a member's name in a path: names come from the client and may be megabytes.
 const MAX_PATH_CHARS: usize = 100;
-
-/// One thing that is wrong.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// The member at fault, such as `keys[1].id`; empty: the whole document.
-    pub path: String,
-    /// What it must be; a sentence's end. Never holds a value of the document, which could be a secret.
-    pub message: String,
-}
 
 /// Everything that is wrong with a document, in the order in which it was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -54,11 +48,8 @@ pub struct Problems {
 
 impl Problems {
     /// Adds one.
-    pub fn add(&mut self, path: impl Into<String>, message: impl Into<String>) {
-        self.list.push(Problem {
-            path: path.into(),
-            message: message.into(),
-        });
+    pub fn add(&mut self, path: impl Into<String>, kind: ProblemKind) {
+        self.list.push(Problem::new(path, kind));
     }
 
     /// What was found so far.
@@ -81,17 +72,13 @@ impl Problems {
         let Some(first) = self.list.first() else {
             return Ok(());
         };
-        let mut told: Vec<String> = self
-            .list
-            .iter()
-            .take(MAX_TOLD)
-            .map(Problem::sentence)
-            .collect();
+        let mut told: Vec<String> = self.list.iter().take(MAX_TOLD).map(sentence).collect();
         if self.list.len() > MAX_TOLD {
             told.push(format!("and {} more", self.list.len() - MAX_TOLD));
         }
         let error =
             ErrorCode::InvalidValue.error(format!("The {what} is not valid: {}.", told.join("; ")));
+        let error = error.with_details(self.list.iter().take(MAX_DETAILS).cloned().collect());
         Err(if first.path.is_empty() {
             error
         } else {
@@ -108,7 +95,7 @@ impl Problems {
                     Some('[') => format!("{place}{}", problem.path),
                     Some(_) => format!("{place}.{}", problem.path),
                 },
-                message: problem.message,
+                ..problem
             }));
     }
 
@@ -120,20 +107,30 @@ impl Problems {
     ) -> Option<&'v Map<String, Value>> {
         let object = value.as_object();
         if object.is_none() {
-            self.add(path, "must be an object");
+            self.add(
+                path,
+                ProblemKind::WrongType {
+                    expected: ExpectedType::Object,
+                },
+            );
         }
         object
     }
 
     /// A member that nobody knows; most often a misspelling, so it is never dropped silently.
     pub(crate) fn unknown(&mut self, parent: &str, name: &str) {
-        self.add(join(parent, name), "is not a known member");
+        self.add(join(parent, name), ProblemKind::UnknownField);
     }
 
     pub(crate) fn boolean(&mut self, path: &str, value: &Value) -> Option<bool> {
         let boolean = value.as_bool();
         if boolean.is_none() {
-            self.add(path, "must be true or false");
+            self.add(
+                path,
+                ProblemKind::WrongType {
+                    expected: ExpectedType::Boolean,
+                },
+            );
         }
         boolean
     }
@@ -146,7 +143,11 @@ impl Problems {
         if number.is_none() {
             self.add(
                 path,
-                format!("must be a whole number from {least} to {most}"),
+                ProblemKind::OutOfRange {
+                    min: least,
+                    max: most,
+                    nullable: false,
+                },
             );
         }
         number
@@ -159,10 +160,7 @@ impl Problems {
             .map(str::trim)
             .filter(|text| is_text(text, most));
         if text.is_none() {
-            self.add(
-                path,
-                format!("must be a text of 1 to {most} characters without control characters"),
-            );
+            self.add(path, ProblemKind::InvalidText { max: most });
         }
         text.map(str::to_owned)
     }
@@ -186,7 +184,12 @@ impl Problems {
             if seen.insert(text.clone()) {
                 texts.push(text);
             } else {
-                self.add(place, "stands in the list twice");
+                self.add(
+                    place,
+                    ProblemKind::Duplicate {
+                        within: Uniqueness::List,
+                    },
+                );
             }
         }
         Some(texts)
@@ -196,11 +199,16 @@ impl Problems {
         match value {
             Value::Array(items) if items.len() <= most => Some(items),
             Value::Array(_) => {
-                self.add(path, format!("must have at most {most} entries"));
+                self.add(path, ProblemKind::TooMany { max: most });
                 None
             }
             _ => {
-                self.add(path, "must be an array");
+                self.add(
+                    path,
+                    ProblemKind::WrongType {
+                        expected: ExpectedType::Array,
+                    },
+                );
                 None
             }
         }
@@ -216,7 +224,7 @@ impl Problems {
     ) -> Option<BTreeMap<String, T>> {
         let members = self.object(path, value)?;
         if members.len() > most {
-            self.add(path, format!("must have at most {most} entries"));
+            self.add(path, ProblemKind::TooMany { max: most });
             return None;
         }
         let mut map = BTreeMap::new();
@@ -226,7 +234,9 @@ impl Problems {
             if !is_text(model, MAX_MODEL_CHARS) {
                 self.add(
                     place,
-                    format!("must be named by a model of 1 to {MAX_MODEL_CHARS} characters"),
+                    ProblemKind::InvalidModelName {
+                        max: MAX_MODEL_CHARS,
+                    },
                 );
                 continue;
             }
@@ -234,20 +244,24 @@ impl Problems {
                 continue;
             };
             if map.insert(model.to_owned(), target).is_some() {
-                self.add(place, "stands in the map twice");
+                self.add(
+                    place,
+                    ProblemKind::Duplicate {
+                        within: Uniqueness::Map,
+                    },
+                );
             }
         }
         Some(map)
     }
 }
 
-impl Problem {
-    fn sentence(&self) -> String {
-        if self.path.is_empty() {
-            format!("it {}", self.message)
-        } else {
-            format!("`{}` {}", self.path, self.message)
-        }
+/// A problem as a part of the error's message.
+fn sentence(problem: &Problem) -> String {
+    if problem.path.is_empty() {
+        format!("it {}", problem.message)
+    } else {
+        format!("`{}` {}", problem.path, problem.message)
     }
 }
 

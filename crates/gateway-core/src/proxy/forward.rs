@@ -349,6 +349,7 @@ fn refused(failure: FailedAttempt, style: ErrorStyle) -> Reply {
         retry_after_s: None,
         exhausted: false,
         allow: None,
+        details: Vec::new(),
     };
     let mut reply = error.into_reply_as(style);
     // The error's own content type stays: it is our JSON, whatever the upstream's was.

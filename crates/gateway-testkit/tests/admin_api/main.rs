@@ -90,7 +90,21 @@ impl Answer {
             self.body
         );
         let error = self.body["error"].as_object().unwrap();
-        assert_eq!(error.len(), 4, "all four members, always: {error:?}");
+        for member in ["message", "type", "param", "code"] {
+            assert!(
+                error.contains_key(member),
+                "{member} is always there: {error:?}"
+            );
+        }
+        if let Some(first) = error.get("details") {
+            assert_eq!(error["type"], "invalid_request_error");
+            let path = first[0]["path"].as_str().unwrap();
+            assert_eq!(error["param"].as_str().unwrap_or_default(), path);
+            assert!(
+                self.message()
+                    .contains(first[0]["message"].as_str().unwrap())
+            );
+        }
         self
     }
 }

@@ -13,6 +13,7 @@ use url::Url;
 use super::{MAX_MODEL_CHARS, MAX_MODELS, MAX_NAME_CHARS, Problems, join, price, upstream_key};
 use crate::config::base_url;
 use crate::config::model::{ChannelConfig, Prices};
+use crate::problem::{ExpectedType, ProblemKind, Uniqueness, UrlProblem};
 use crate::secret::Secret;
 use crate::units::Timestamp;
 use crate::upstream::provider::{Azure, Provider};
@@ -139,7 +140,7 @@ impl ChannelChange {
             ("keys", self.keys.is_none()),
         ] {
             if missing && !problems.touch(name) {
-                problems.add(name, "is required");
+                problems.add(name, ProblemKind::Required);
             }
         }
     }
@@ -183,10 +184,10 @@ impl ChannelChange {
         }
         match (channel.provider, &channel.azure) {
             (Provider::Azure, None) => {
-                problems.add("azure", "is required when `provider` is \"azure\"");
+                problems.add("azure", ProblemKind::AzureRequired);
             }
             (Provider::Azure, Some(_)) | (_, None) => {}
-            (_, Some(_)) => problems.add("azure", "must be null unless `provider` is \"azure\""),
+            (_, Some(_)) => problems.add("azure", ProblemKind::AzureForbidden),
         }
     }
 }
@@ -229,33 +230,44 @@ fn set<T: Clone>(place: &mut T, value: Option<&T>) {
 fn provider(value: &Value, problems: &mut Problems) -> Option<Provider> {
     let provider = value.as_str().and_then(Provider::from_name);
     if provider.is_none() {
-        problems.add("provider", "must be \"openai\", \"azure\" or \"anthropic\"");
+        let choices = Provider::ALL.iter().map(|(name, _)| *name).collect();
+        problems.add("provider", ProblemKind::InvalidChoice { choices });
     }
     provider
 }
 
 fn base_url(value: &Value, problems: &mut Problems) -> Option<String> {
     let Some(text) = value.as_str() else {
-        problems.add("base_url", "must be a text");
+        problems.add(
+            "base_url",
+            ProblemKind::WrongType {
+                expected: ExpectedType::String,
+            },
+        );
         return None;
     };
     match parse_base_url(text.trim()) {
         Ok(url) => Some(url),
-        Err(message) => {
+        Err(reason) => {
             // The suggestion has neither credentials nor a query, so that no secret is repeated.
-            match base_url::suggestion(Provider::OpenAi, text) {
-                Some(url) => problems.add("base_url", format!("{message}; use {url}")),
-                None => problems.add("base_url", message),
-            }
+            let suggestion = base_url::suggestion(Provider::OpenAi, text);
+            let max = MAX_URL_BYTES;
+            problems.add(
+                "base_url",
+                ProblemKind::InvalidUrl {
+                    reason,
+                    max,
+                    suggestion,
+                },
+            );
             None
         }
     }
 }
 
-fn parse_base_url(text: &str) -> Result<String, &'static str> {
-    const ABSOLUTE: &str = "must be an absolute URL that begins with https:// or http://";
+fn parse_base_url(text: &str) -> Result<String, UrlProblem> {
     if text.len() > MAX_URL_BYTES {
-        return Err("must have at most 2048 bytes");
+        return Err(UrlProblem::TooLong);
     }
     // The URL parser also takes `https:host`, `https:///host`, line breaks and backslashes, which in a setting
     // are mistakes.
@@ -270,17 +282,17 @@ fn parse_base_url(text: &str) -> Result<String, &'static str> {
         })
         .map(|(_, rest)| rest);
     if after_scheme.is_none_or(|rest| rest.starts_with('/')) || text.contains(odd) {
-        return Err(ABSOLUTE);
+        return Err(UrlProblem::NotAbsolute);
     }
-    let url = Url::parse(text).map_err(|_| ABSOLUTE)?;
+    let url = Url::parse(text).map_err(|_| UrlProblem::NotAbsolute)?;
     if !url.has_host() {
-        return Err(ABSOLUTE);
+        return Err(UrlProblem::NotAbsolute);
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("must not contain credentials; keys belong in `keys`");
+        return Err(UrlProblem::Credentials);
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err("must not contain a query or a fragment");
+        return Err(UrlProblem::Query);
     }
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }
@@ -301,7 +313,12 @@ fn keys(value: &Value, problems: &mut Problems) -> Option<Vec<KeyChange>> {
         if fresh {
             keys.push(key);
         } else {
-            problems.add(path, "stands in the list twice");
+            problems.add(
+                path,
+                ProblemKind::Duplicate {
+                    within: Uniqueness::List,
+                },
+            );
         }
     }
     Some(keys)
@@ -322,14 +339,16 @@ fn key(path: &str, value: &Value, problems: &mut Problems) -> Option<KeyChange> 
                 }
             }
             if id.is_none() && problems.list().len() == before {
-                problems.add(path, "must have the `id` of a key of this channel");
+                problems.add(path, ProblemKind::KeyIdRequired);
             }
             id.map(|id| KeyChange::Kept { id, enabled })
         }
         _ => {
             problems.add(
                 path,
-                "must be a text (a new key) or an object with `id` (a kept key)",
+                ProblemKind::WrongType {
+                    expected: ExpectedType::ChannelKey,
+                },
             );
             None
         }
@@ -339,8 +358,9 @@ fn key(path: &str, value: &Value, problems: &mut Problems) -> Option<KeyChange> 
 /// A whole upstream key.
 pub(super) fn secret(path: &str, text: &str, problems: &mut Problems) -> Option<Secret<String>> {
     let text = text.trim();
-    if let Some(message) = upstream_key::problem(text) {
-        problems.add(path, message);
+    if let Some(reason) = upstream_key::problem(text) {
+        let max = upstream_key::MAX_KEY_BYTES;
+        problems.add(path, ProblemKind::InvalidKey { reason, max });
         return None;
     }
     Some(Secret::new(text.to_owned()))
@@ -359,21 +379,18 @@ fn timeout(path: &str, value: &Value, problems: &mut Problems) -> Option<u64> {
 fn headers(value: &Value, problems: &mut Problems) -> Option<BTreeMap<String, String>> {
     let members = problems.object("headers", value)?;
     if members.len() > MAX_HEADERS {
-        problems.add(
-            "headers",
-            format!("must have at most {MAX_HEADERS} entries"),
-        );
+        problems.add("headers", ProblemKind::TooMany { max: MAX_HEADERS });
         return None;
     }
     let mut headers = BTreeMap::new();
     for (name, value) in members {
         let path = join("headers", name);
         let Ok(parsed) = HeaderName::from_bytes(name.as_bytes()) else {
-            problems.add(path, "is not a valid header name");
+            problems.add(path, ProblemKind::InvalidHeaderName);
             continue;
         };
         if RESERVED_HEADERS.contains(&parsed.as_str()) {
-            problems.add(path, "is set by the gateway itself and cannot be changed");
+            problems.add(path, ProblemKind::ReservedHeader);
             continue;
         }
         let text = value.as_str().map(str::trim);
@@ -383,7 +400,9 @@ fn headers(value: &Value, problems: &mut Problems) -> Option<BTreeMap<String, St
         let Some(text) = text else {
             problems.add(
                 path,
-                "must be a header value: at most 8192 visible ASCII characters",
+                ProblemKind::InvalidHeaderValue {
+                    max: MAX_HEADER_BYTES,
+                },
             );
             continue;
         };
@@ -391,7 +410,12 @@ fn headers(value: &Value, problems: &mut Problems) -> Option<BTreeMap<String, St
             .insert(parsed.as_str().to_owned(), text.to_owned())
             .is_some()
         {
-            problems.add(path, "stands in the map twice; header names ignore case");
+            problems.add(
+                path,
+                ProblemKind::Duplicate {
+                    within: Uniqueness::Headers,
+                },
+            );
         }
     }
     Some(headers)
@@ -403,10 +427,7 @@ fn drop_params(value: &Value, problems: &mut Problems) -> Option<Vec<String>> {
         .iter()
         .any(|param| KEPT_PARAMS.contains(&param.as_str()))
     {
-        problems.add(
-            "drop_params",
-            "must not contain `model` or `stream`, which decide what a request is",
-        );
+        problems.add("drop_params", ProblemKind::ReservedParameter);
     }
     Some(params)
 }
@@ -447,10 +468,7 @@ fn url_part(problems: &mut Problems, path: &str, value: &Value, most: usize) -> 
             && text.bytes().any(|byte| byte != b'.')
     });
     if text.is_none() {
-        problems.add(
-            path,
-            format!("must be 1 to {most} letters, digits, dashes, dots or underscores"),
-        );
+        problems.add(path, ProblemKind::InvalidUrlPart { max: most });
     }
     text.map(str::to_owned)
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::{MAX_MODEL_CHARS, MAX_MODELS, MAX_NAME_CHARS, Problems, join};
 use crate::config::model::{ClientKey, KeyLimits};
+use crate::problem::ProblemKind;
 use crate::time_text;
 use crate::units::Timestamp;
 
@@ -75,7 +76,7 @@ impl ClientKeyChange {
     /// Adds what a new key must say and this one does not.
     pub fn require_all(&self, problems: &mut Problems) {
         if self.name.is_none() && !problems.touch("name") {
-            problems.add("name", "is required");
+            problems.add("name", ProblemKind::Required);
         }
     }
 
@@ -111,10 +112,7 @@ fn time(path: &str, value: &Value, problems: &mut Problems) -> Option<Option<Tim
     }
     let time = value.as_str().and_then(time_text::parse);
     if time.is_none() {
-        problems.add(
-            path,
-            "must be null or an RFC 3339 time such as \"2027-01-31T00:00:00Z\"",
-        );
+        problems.add(path, ProblemKind::InvalidTime { nullable: true });
     }
     time.map(Some)
 }
@@ -128,7 +126,11 @@ fn limit(path: &str, value: &Value, most: u64, problems: &mut Problems) -> Optio
     if number.is_none() {
         problems.add(
             path,
-            format!("must be null (no limit) or a whole number from 1 to {most}"),
+            ProblemKind::OutOfRange {
+                min: 1,
+                max: most,
+                nullable: true,
+            },
         );
     }
     number.map(Some)

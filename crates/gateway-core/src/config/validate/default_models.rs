@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{MAX_MODEL_CHARS, Problems, join, short_name};
+use crate::problem::ProblemKind;
 
 /// Operations, by their paths below `/v1/`, whose requests may leave the model out.
 pub const OPERATIONS: [&str; 14] = [
@@ -33,11 +34,10 @@ pub fn read(path: &str, value: &Value, problems: &mut Problems) -> BTreeMap<Stri
         if !OPERATIONS.contains(&operation.as_str()) {
             problems.add(
                 place,
-                format!(
-                    "is not a known operation: `{}` is none of {}",
-                    short_name(operation),
-                    OPERATIONS.join(", ")
-                ),
+                ProblemKind::UnknownOperation {
+                    operation: short_name(operation),
+                    choices: OPERATIONS.to_vec(),
+                },
             );
             continue;
         }

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::config::model::{ChannelConfig, ClientKey, DOCUMENT_VERSION, KeyLimits, Settings};
 use crate::ids;
+use crate::problem::{ExpectedType, ProblemKind, Uniqueness};
 use crate::secret::Secret;
 use crate::time_text;
 use crate::units::Timestamp;
@@ -65,7 +66,9 @@ impl DocumentDraft {
         if members.get("version").and_then(Value::as_u64) != Some(u64::from(DOCUMENT_VERSION)) {
             problems.add(
                 "version",
-                format!("must be {DOCUMENT_VERSION}, the only version that this gateway knows"),
+                ProblemKind::UnsupportedVersion {
+                    supported: DOCUMENT_VERSION,
+                },
             );
             return draft;
         }
@@ -81,7 +84,7 @@ impl DocumentDraft {
         // A document without them would remove them all, which somebody who means it can say.
         for name in ["channels", "keys"] {
             if !members.contains_key(name) {
-                problems.add(name, "is required; an empty list stands for none");
+                problems.add(name, ProblemKind::ListRequired);
             }
         }
         draft
@@ -98,7 +101,12 @@ impl Seen {
         if self.0.insert(value.clone()) {
             Some(value)
         } else {
-            problems.add(path, "stands in the document twice");
+            problems.add(
+                path,
+                ProblemKind::Duplicate {
+                    within: Uniqueness::Document,
+                },
+            );
             None
         }
     }
@@ -165,7 +173,12 @@ fn upstream_keys(value: &Value, ids: &mut Seen, problems: &mut Problems) -> Vec<
         if is_new {
             keys.push(key);
         } else {
-            problems.add(path, "stands in the list twice");
+            problems.add(
+                path,
+                ProblemKind::Duplicate {
+                    within: Uniqueness::List,
+                },
+            );
         }
     }
     keys
@@ -190,7 +203,9 @@ fn upstream_key(
     let Some(members) = value.as_object() else {
         problems.add(
             path,
-            "must be a text (the key) or an object with `id`, `key` or both",
+            ProblemKind::WrongType {
+                expected: ExpectedType::DocumentKey,
+            },
         );
         return None;
     };
@@ -201,20 +216,22 @@ fn upstream_key(
             "id" => key.id = id(&path, value, ids, problems),
             "key" => match value.as_str() {
                 Some(text) => key.secret = secret(&path, text, problems),
-                None => problems.add(path, "must be a text, the whole key"),
+                None => problems.add(
+                    path,
+                    ProblemKind::WrongType {
+                        expected: ExpectedType::WholeKey,
+                    },
+                ),
             },
             "enabled" => key.enabled = problems.boolean(&path, value).unwrap_or_default(),
             // What the gateway itself says of a key: ignored, so that it can be sent back as it was read.
             "hint" | "status" | "until" => {}
-            _ => problems.add(path, "is not a known member"),
+            _ => problems.add(path, ProblemKind::UnknownField),
         }
     }
     let is_whole = key.id.is_some() || key.secret.is_some();
     if !is_whole && problems.list().len() == before {
-        problems.add(
-            path,
-            "must have `key` (the whole key) or the `id` of a key that this gateway has",
-        );
+        problems.add(path, ProblemKind::KeyOrIdRequired);
     }
     is_whole.then_some(key)
 }
@@ -261,10 +278,7 @@ fn client_key(
                 }
             }
             "created_at" => key.created_at = time(name, value, problems).unwrap_or(now),
-            "key" => problems.add(
-                name,
-                "must not be here: a client key travels as `hash`, the SHA-256 of the key",
-            ),
+            "key" => problems.add(name, ProblemKind::ClientKeyForbidden),
             _ => {
                 rest.insert(name.clone(), value.clone());
             }
@@ -272,7 +286,7 @@ fn client_key(
     }
     require_id(members, problems);
     if !members.contains_key("hash") {
-        problems.add("hash", "is required");
+        problems.add("hash", ProblemKind::Required);
     }
     let change = ClientKeyChange::read(&Value::Object(rest), problems);
     change.require_all(problems);
@@ -282,7 +296,7 @@ fn client_key(
 
 fn require_id(members: &Map<String, Value>, problems: &mut Problems) {
     if !members.contains_key("id") {
-        problems.add("id", "is required");
+        problems.add("id", ProblemKind::Required);
     }
 }
 
@@ -294,10 +308,7 @@ fn id(path: &str, value: &Value, seen: &mut Seen, problems: &mut Problems) -> Op
                 .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
     });
     let Some(id) = id else {
-        problems.add(
-            path,
-            format!("must be an id of 1 to {MAX_ID_CHARS} letters, digits or underscores"),
-        );
+        problems.add(path, ProblemKind::InvalidId { max: MAX_ID_CHARS });
         return None;
     };
     seen.first(path, id.to_owned(), problems)
@@ -309,10 +320,7 @@ fn hash(path: &str, value: &Value, seen: &mut Seen, problems: &mut Problems) -> 
         .filter(|text| text.len() <= MAX_NAME_CHARS)
         .and_then(ids::parse_hash);
     let Some(hash) = hash else {
-        problems.add(
-            path,
-            "must be the SHA-256 of the client key in 64 hexadecimal digits",
-        );
+        problems.add(path, ProblemKind::InvalidHash);
         return None;
     };
     seen.first(path, ids::hex(&hash), problems)
@@ -321,10 +329,7 @@ fn hash(path: &str, value: &Value, seen: &mut Seen, problems: &mut Problems) -> 
 fn time(path: &str, value: &Value, problems: &mut Problems) -> Option<Timestamp> {
     let time = value.as_str().and_then(time_text::parse);
     if time.is_none() {
-        problems.add(
-            path,
-            "must be an RFC 3339 time such as \"2027-01-31T00:00:00Z\"",
-        );
+        problems.add(path, ProblemKind::InvalidTime { nullable: false });
     }
     time
 }

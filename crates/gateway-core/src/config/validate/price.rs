@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::{Problems, join};
 use crate::config::model::{Price, Prices};
+use crate::problem::ProblemKind;
 
 /// Models of one table: several times what any provider offers.
 const MAX_PRICES: usize = 2000;
@@ -31,7 +32,7 @@ fn price(problems: &mut Problems, path: &str, value: &Value) -> Option<Price> {
     }
     for name in ["prompt", "completion"] {
         if !members.contains_key(name) {
-            problems.add(join(path, name), "is required");
+            problems.add(join(path, name), ProblemKind::Required);
         }
     }
     Some(Price {

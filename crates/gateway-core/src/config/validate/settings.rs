@@ -6,6 +6,7 @@ use super::channel::MAX_TIMEOUT_MS;
 use super::{Problems, default_models, join, price};
 use crate::config::model::Settings;
 use crate::config::network::Network;
+use crate::problem::ProblemKind;
 use crate::units::MIB;
 
 const MAX_ATTEMPTS: u64 = 100;
@@ -86,10 +87,7 @@ fn proxies(path: &str, value: &Value, problems: &mut Problems) -> Vec<Network> {
         match network {
             Some(network) if networks.contains(&network) => {}
             Some(network) => networks.push(network),
-            None => problems.add(
-                format!("{path}[{index}]"),
-                "must be an IP address such as \"10.0.0.1\", or a network such as \"10.0.0.0/8\" or \"fd00::/8\"",
-            ),
+            None => problems.add(format!("{path}[{index}]"), ProblemKind::InvalidNetwork),
         }
     }
     networks

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::{ChannelChange, ClientKeyChange, Problems};
 use crate::config::model::ChannelConfig;
+use crate::problem::ProblemKind;
 use crate::units::Timestamp;
 use crate::upstream::provider::Provider;
 
@@ -299,16 +300,47 @@ fn texts_and_models_are_bounded() {
 fn an_error_names_the_first_member_and_tells_all() {
     let mut problems = Problems::default();
     assert!(problems.check("channel").is_ok());
-    problems.add("keys[1].id", "is unknown");
-    problems.add("", "is odd");
+    problems.add("keys[1].id", ProblemKind::UnknownKey);
+    problems.add("", ProblemKind::Required);
     assert!(problems.touch("keys") && problems.touch("keys[1]") && problems.touch("keys[1].id"));
     assert!(!problems.touch("key") && !problems.touch("id"));
-    let error = problems.check("channel").unwrap_err().body;
+    let error = problems.check("channel").unwrap_err();
     assert_eq!(
-        error.message,
-        "The channel is not valid: `keys[1].id` is unknown; it is odd."
+        error.body.message,
+        "The channel is not valid: `keys[1].id` is not the id of a key of this channel; it is required."
     );
-    assert_eq!(error.param.as_deref(), Some("keys[1].id"));
+    assert_eq!(error.body.param.as_deref(), Some("keys[1].id"));
+    assert_eq!(
+        serde_json::to_value(&error.details).unwrap(),
+        json!([
+            {"path": "keys[1].id", "code": "unknown_key", "message": "is not the id of a key of this channel"},
+            {"path": "", "code": "required", "message": "is required"},
+        ])
+    );
+}
+
+#[test]
+fn the_values_of_a_rule_are_beside_its_code() {
+    let mut problems = Problems::default();
+    let body = json!({"weight": 1001, "base_url": "https://u:p@h/v1"});
+    ChannelChange::read(&body, &mut problems);
+    assert_eq!(
+        serde_json::to_value(problems.list()).unwrap(),
+        json!([
+            {
+                "path": "base_url",
+                "code": "invalid_url",
+                "values": {"reason": "credentials", "max": 2048, "suggestion": "https://h/v1"},
+                "message": "must not contain credentials; keys belong in `keys`; use https://h/v1",
+            },
+            {
+                "path": "weight",
+                "code": "out_of_range",
+                "values": {"min": 0, "max": 1000, "nullable": false},
+                "message": "must be a whole number from 0 to 1000",
+            },
+        ])
+    );
 }
 
 proptest! {

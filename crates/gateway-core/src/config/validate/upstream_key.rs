@@ -1,32 +1,31 @@
 //! What is wrong with a text that is given as an upstream key. Owns the words for what people paste by mistake; says
 //! nothing of the text itself, which may be a secret.
 
+use crate::problem::KeyProblem;
+
 /// Bytes of one upstream key; JSON web tokens are the longest that are used as keys.
-const MAX_KEY_BYTES: usize = 4096;
+pub const MAX_KEY_BYTES: usize = 4096;
 
 /// What a text that is no key must be instead; `None` for a key.
-pub fn problem(text: &str) -> Option<&'static str> {
-    const SHAPE: &str = "must be a key of 1 to 4096 visible ASCII characters without spaces";
+pub fn problem(text: &str) -> Option<KeyProblem> {
     if text.contains([',', ';', '\n', '\r']) {
-        return Some(
-            "must be one key without commas, semicolons and line breaks; give each key as an entry of its own",
-        );
+        return Some(KeyProblem::Several);
     }
     if text
         .get(..7)
         .is_some_and(|start| start.eq_ignore_ascii_case("bearer "))
     {
-        return Some("must be the key alone, without `Bearer`");
+        return Some(KeyProblem::Bearer);
     }
     if text.starts_with(QUOTES) || text.ends_with(QUOTES) {
-        return Some("must be the key alone, without quotes");
+        return Some(KeyProblem::Quotes);
     }
     if has_name(text) {
-        return Some("must be the key alone, without a name and `=` before it");
+        return Some(KeyProblem::Assignment);
     }
     let is_key = (1..=MAX_KEY_BYTES).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_graphic());
-    (!is_key).then_some(SHAPE)
+    (!is_key).then_some(KeyProblem::Characters)
 }
 
 const QUOTES: [char; 7] = ['"', '\'', '`', '“', '”', '‘', '’'];
@@ -61,20 +60,20 @@ mod tests {
         ] {
             assert_eq!(problem(key), None, "{key}");
         }
-        for (text, word) in [
-            ("", "visible ASCII"),
-            ("sk 1", "without spaces"),
-            ("schlüssel", "visible ASCII"),
-            ("sk-1,sk-2", "entry of its own"),
-            ("sk-1;sk-2", "entry of its own"),
-            ("sk-1\nsk-2", "entry of its own"),
-            ("Bearer sk-1", "`Bearer`"),
-            ("bearer sk-1", "`Bearer`"),
-            ("\"sk-1\"", "quotes"),
-            ("“sk-1”", "quotes"),
-            ("OPENAI_API_KEY=sk-1", "a name"),
+        for (text, reason) in [
+            ("", KeyProblem::Characters),
+            ("sk 1", KeyProblem::Characters),
+            ("schlüssel", KeyProblem::Characters),
+            ("sk-1,sk-2", KeyProblem::Several),
+            ("sk-1;sk-2", KeyProblem::Several),
+            ("sk-1\nsk-2", KeyProblem::Several),
+            ("Bearer sk-1", KeyProblem::Bearer),
+            ("bearer sk-1", KeyProblem::Bearer),
+            ("\"sk-1\"", KeyProblem::Quotes),
+            ("“sk-1”", KeyProblem::Quotes),
+            ("OPENAI_API_KEY=sk-1", KeyProblem::Assignment),
         ] {
-            assert!(problem(text).unwrap().contains(word), "{text}");
+            assert_eq!(problem(text), Some(reason), "{text}");
         }
         assert!(problem(&"k".repeat(4096)).is_none());
         assert!(problem(&"k".repeat(4097)).is_some());
