@@ -8,8 +8,8 @@
 use http::HeaderMap;
 
 use super::guard;
-use super::session::{self, NONCE_BYTES, Session};
 use super::session_secret::{SessionSecret, derive};
+use super::session_token::{self, NONCE_BYTES, Session};
 use crate::ids;
 use crate::ports::{Clock, Random};
 use crate::secret::Secret;
@@ -37,7 +37,7 @@ impl Device {
     /// The one whose valid cookie came with the request.
     pub fn of(headers: &HeaderMap, secret: &SessionSecret, clock: &impl Clock) -> Option<Self> {
         let token = guard::cookie(headers, COOKIE_NAME)?;
-        let session = session::open(&key(secret), token)?;
+        let session = session_token::open(&key(secret), token)?;
         let is_valid = session.expires_at > clock.now();
         is_valid.then_some(Self {
             nonce: session.nonce,
@@ -55,7 +55,7 @@ impl Device {
             expires_at: now.plus_ms(LIFETIME_S * 1000),
             nonce: self.nonce,
         };
-        session::sign(&key(secret), &signed)
+        session_token::sign(&key(secret), &signed)
     }
 }
 

@@ -9,7 +9,8 @@ use http::uri::{Authority, Scheme};
 use http::{HeaderMap, Uri};
 use sha2::{Digest as _, Sha256};
 
-use super::session::{self, COOKIE_NAME, Session};
+use super::session_check::{self, COOKIE_NAME};
+use super::session_token::Session;
 use super::{AdminSettings, forwarded};
 use crate::config::network::Network;
 use crate::error::{ErrorCode, GatewayError};
@@ -98,9 +99,9 @@ pub async fn authenticate<P: AdminPorts>(
     let (token, by_cookie) = match (bearer, cookie(&head.headers, COOKIE_NAME)) {
         (Some(token), _) => (token, false),
         (None, Some(token)) => (token, true),
-        (None, None) => return Err(session::not_authenticated()),
+        (None, None) => return Err(session_check::not_authenticated()),
     };
-    let session = session::verify(ports, settings, token).await?;
+    let session = session_check::verify(ports, settings, token).await?;
     Ok(Caller { session, by_cookie })
 }
 

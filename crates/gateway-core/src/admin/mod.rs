@@ -26,7 +26,9 @@ mod revoked;
 mod route_preview;
 mod routes;
 mod session;
+mod session_check;
 mod session_secret;
+mod session_token;
 mod status;
 mod throttle;
 mod upstream_models;
@@ -196,7 +198,7 @@ struct Work<'a, P> {
 
 impl<P: AdminPorts> Work<'_, P> {
     fn caller(&self) -> Result<&Caller, GatewayError> {
-        self.caller.ok_or_else(session::not_authenticated)
+        self.caller.ok_or_else(session_check::not_authenticated)
     }
 
     /// Calls the operation's handler. There is no arm for "all others", so that a new operation cannot fall into the

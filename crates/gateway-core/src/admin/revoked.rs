@@ -6,8 +6,8 @@ use std::convert::Infallible;
 use serde::{Deserialize, Serialize};
 
 use super::document::{RETRIES, unavailable};
-use super::session::Session;
 use super::session_secret;
+use super::session_token::Session;
 use crate::error::{ErrorCode, GatewayError};
 use crate::ids;
 use crate::ports::{AdminPorts, Log, StoreKey};

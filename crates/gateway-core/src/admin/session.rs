@@ -1,8 +1,6 @@
-//! Sessions: logging in and out, and the token in between. Owns the token's form and its keys. Nothing is stored
-//! per session but the end of those that were ended early.
+//! Logging in and out. Owns who gets a session and for how long, and its cookie. Nothing is stored per session but the end
+//! of those that were ended early.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::Mac as _;
 use http::StatusCode;
 use http::header::{HeaderValue, SET_COOKIE};
@@ -12,7 +10,9 @@ use serde_json::Value;
 
 use super::device::{self, Device};
 use super::guard::{self, Caller};
+use super::session_check::{self, COOKIE_NAME, signing_key, usable_password};
 use super::session_secret::{self, SessionSecret, derive, keyed};
+use super::session_token::{self, NONCE_BYTES, Session};
 use super::throttle::{self, Stranger};
 use super::{AdminSettings, forwarded, revoked};
 use crate::config::stored;
@@ -23,33 +23,13 @@ use crate::problem::{ExpectedType, ProblemKind};
 use crate::reply::{self, Reply};
 use crate::secret::Secret;
 use crate::time_text;
-use crate::units::Timestamp;
 
-/// The cookie that carries the token.
-pub const COOKIE_NAME: &str = "gateway_session";
 /// How long a session lasts, in seconds: a working day, so that nobody logs in twice a day.
 const LIFETIME_S: u64 = 12 * 60 * 60;
-/// Shorter passwords are refused altogether: they can be guessed in spite of the throttle.
-const MIN_PASSWORD_CHARS: usize = 8;
 /// Longer passwords than this are not even hashed.
 const MAX_PASSWORD_BYTES: usize = 1024;
 /// For how long the draw of who gets one of too few appointments stands.
 const RANKED_FOR_MS: u64 = 10 * 60_000;
-/// Random bytes that tell a token from all others.
-pub const NONCE_BYTES: usize = 16;
-const VERSION: u8 = 1;
-/// Version, expiry, nonce.
-const PAYLOAD_BYTES: usize = 1 + 8 + NONCE_BYTES;
-
-/// What a valid token says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Session {
-    /// When the session ends by itself.
-    pub expires_at: Timestamp,
-    /// Tells the session from all others.
-    pub nonce: [u8; NONCE_BYTES],
-}
-
 #[derive(Serialize)]
 struct LoginView<'a> {
     token: &'a str,
@@ -88,7 +68,7 @@ pub fn read_password(body: Value) -> Result<Secret<String>, GatewayError> {
         problems.add("password", ProblemKind::Required);
     }
     problems.check("login")?;
-    password.ok_or_else(not_authenticated)
+    password.ok_or_else(session_check::not_authenticated)
 }
 
 /// Begins a session, if the password is right and the throttle allows the attempt at all.
@@ -116,7 +96,7 @@ pub async fn login<P: AdminPorts>(
     let expires_at = now.plus_ms(LIFETIME_S * 1000);
     let mut nonce = [0_u8; NONCE_BYTES];
     ports.fill_secure(&mut nonce);
-    let token = sign(
+    let token = session_token::sign(
         &signing_key(&secret, password),
         &Session { expires_at, nonce },
     );
@@ -227,53 +207,6 @@ pub fn describe(settings: &AdminSettings, caller: &Caller) -> Reply {
     reply::json(StatusCode::OK, &view)
 }
 
-/// The session of `token`, or 401: forged, over, ended, or from before the password was changed.
-pub async fn verify<P: AdminPorts>(
-    ports: &P,
-    settings: &AdminSettings,
-    token: &str,
-) -> Result<Session, GatewayError> {
-    let password = usable_password(settings).map_err(|_| not_authenticated())?;
-    let secret = session_secret::load(ports, password).await?;
-    let session = open(&signing_key(&secret, password), token)
-        .filter(|session| session.expires_at > ports.now())
-        .ok_or_else(not_authenticated)?;
-    if revoked::contains(ports, &session).await? {
-        return Err(not_authenticated());
-    }
-    Ok(session)
-}
-
-/// 401 for everything that is no valid session; which of the reasons it is helps only an attacker.
-pub fn not_authenticated() -> GatewayError {
-    ErrorCode::NotAuthenticated.error("There is no valid session; log in first.")
-}
-
-fn usable_password(settings: &AdminSettings) -> Result<&str, GatewayError> {
-    const HOW: &str = "Set the variable `admin_password` (SPIN_VARIABLE_ADMIN_PASSWORD=… for spin and cargo xtask up) \
-                       and start the gateway again.";
-    let password = settings
-        .password
-        .as_ref()
-        .map_or("", |password| password.expose().as_str());
-    if password.is_empty() {
-        return Err(ErrorCode::AdminDisabled.error(format!(
-            "No admin password is set, so nobody can log in. {HOW}"
-        )));
-    }
-    if password.chars().count() < MIN_PASSWORD_CHARS {
-        return Err(ErrorCode::AdminDisabled.error(format!(
-            "The admin password has fewer than {MIN_PASSWORD_CHARS} characters, so nobody can log in. {HOW}"
-        )));
-    }
-    Ok(password)
-}
-
-/// The password is part of the key, so that changing it ends all sessions.
-fn signing_key(secret: &SessionSecret, password: &str) -> Secret<[u8; 32]> {
-    Secret::new(derive(secret, "session token", password.as_bytes()))
-}
-
 /// Compares MACs instead of the texts, so that the time taken says nothing about the password or its length.
 fn is_same(secret: &SessionSecret, password: &str, given: &str) -> bool {
     let mac = |text: &str| {
@@ -285,44 +218,6 @@ fn is_same(secret: &SessionSecret, password: &str, given: &str) -> bool {
         && mac(given)
             .verify_slice(&mac(password).finalize().into_bytes())
             .is_ok()
-}
-
-/// A token that says this.
-pub fn sign(key: &Secret<[u8; 32]>, session: &Session) -> String {
-    let mut payload = [0_u8; PAYLOAD_BYTES];
-    payload[0] = VERSION;
-    payload[1..9].copy_from_slice(&session.expires_at.0.to_be_bytes());
-    payload[9..].copy_from_slice(&session.nonce);
-    let tag = keyed(key.expose())
-        .chain_update(payload)
-        .finalize()
-        .into_bytes();
-    format!(
-        "{}.{}",
-        URL_SAFE_NO_PAD.encode(payload),
-        URL_SAFE_NO_PAD.encode(tag)
-    )
-}
-
-/// What a token says, if it was signed with `key`; whether it is still valid is another question.
-pub fn open(key: &Secret<[u8; 32]>, token: &str) -> Option<Session> {
-    let (payload, tag) = token.split_once('.')?;
-    // Both parts have fixed lengths, so a megabyte of token costs nothing.
-    if payload.len() > 2 * PAYLOAD_BYTES || tag.len() > 64 {
-        return None;
-    }
-    let payload = <[u8; PAYLOAD_BYTES]>::try_from(URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
-    let tag = URL_SAFE_NO_PAD.decode(tag).ok()?;
-    keyed(key.expose())
-        .chain_update(payload)
-        .verify_slice(&tag)
-        .ok()?;
-    let (version, rest) = payload.split_first()?;
-    let (expiry, nonce) = rest.split_first_chunk::<8>()?;
-    (*version == VERSION).then_some(Session {
-        expires_at: Timestamp(u64::from_be_bytes(*expiry)),
-        nonce: nonce.try_into().ok()?,
-    })
 }
 
 fn set_cookie(reply: &mut Reply, head: &Parts, name: &str, token: &str, max_age_s: u64) {
