@@ -25,7 +25,7 @@ impl Sql for WorkerPorts {
                 });
                 io::ledger(&database.map_err(failed)?, &statements)
             }
-            SqlTarget::Allowance(key) => {
+            SqlTarget::Limits(key) => {
                 let stub = binding(|env| env.durable_object("ALLOWANCES")?.get_by_name(key));
                 let object: Allowance = stub.map_err(failed)?.into_rpc();
                 object

@@ -204,8 +204,8 @@ pub enum SqlTarget<'a> {
     /// The ledger: what requests took.
     Ledger,
     /// What the client key with this id has used of its limits. Transactions of one key take effect one after the
-    /// other, also between instances; on Workers each key has a Durable Object of its own.
-    Allowance(&'a str),
+    /// other, also between instances; on Workers each key has its own Durable Object.
+    Limits(&'a str),
 }
 
 /// The host's SQL database.
@@ -216,7 +216,7 @@ pub trait Sql {
     /// effect whole or not at all.
     async fn transact(
         &self,
-        place: SqlTarget<'_>,
+        target: SqlTarget<'_>,
         statements: Vec<Statement>,
     ) -> Result<Vec<Vec<SqlRow>>, SqlError>;
 }

@@ -113,7 +113,7 @@ impl Statement {
 /// The columns of one row, in the order in which the statement names them.
 pub type SqlRow = Vec<SqlValue>;
 
-/// Why a transaction did not take place.
+/// Why a transaction did not take effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SqlErrorKind {
     /// A row with this unique value is there already, or a column with this name.
@@ -126,7 +126,7 @@ pub enum SqlErrorKind {
     Failed,
 }
 
-/// A transaction that did not take place.
+/// A transaction that did not take effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SqlError {
     /// What it means.

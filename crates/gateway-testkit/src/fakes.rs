@@ -120,6 +120,19 @@ impl FakePorts {
             count += 1;
         }
     }
+
+    /// Polls each piece of background work so many times and then drops it, as a host does whose request takes too long.
+    pub fn abort_background(&self, polls: usize) {
+        let pieces = self.inner.background.take();
+        let mut context = Context::from_waker(Waker::noop());
+        for mut work in pieces {
+            for _ in 0..polls {
+                if work.as_mut().poll(&mut context).is_ready() {
+                    break;
+                }
+            }
+        }
+    }
 }
 
 impl fmt::Debug for FakePorts {

@@ -35,7 +35,7 @@ pub async fn last_uses<P: AdminPorts>(ports: &P, ids: &[&str]) -> BTreeMap<Strin
     ledger.query_last_uses(ids).await.unwrap_or_default()
 }
 
-/// What people call channels and client keys.
+/// Names of channels and client keys.
 #[derive(Debug, Default)]
 pub struct DisplayNames(BTreeMap<String, String>);
 

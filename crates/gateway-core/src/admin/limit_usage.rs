@@ -80,7 +80,7 @@ pub async fn show<P: AdminPorts>(ports: &P, id: &str) -> Result<Reply, GatewayEr
 }
 
 /// Forgets what a key has used that is gone. Its requests that are still under way may leave a row behind, which
-/// nobody reads.
+/// is never read.
 pub async fn forget<P: AdminPorts>(ports: &P, id: &str) {
     let engine = LimitsEngine::new(ports, TIME_LIMIT);
     if let Err(error) = engine.forget(id).await {

@@ -32,7 +32,7 @@ const TEXT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; c
 const OTHER: &str = "other";
 /// In place of the channel of requests for which none was asked.
 const NONE: &str = "none";
-/// Models that are told apart at most.
+/// Models with a label of their own, at most.
 const MAX_MODELS: usize = 500;
 
 /// What a channel's label says: the id, then the name.
@@ -46,7 +46,7 @@ const KINDS: [(&str, Sum); 4] = [
     ("reasoning", Sum::ReasoningTokens),
 ];
 
-/// Who may be named.
+/// Channels and models that have labels of their own.
 struct NameLabels<'d> {
     channels: BTreeMap<&'d str, &'d str>,
     models: BTreeSet<&'d str>,

@@ -11,7 +11,7 @@ use super::record::RequestRecord;
 use super::sums::BatchSums;
 use crate::sql::Statement;
 
-/// Records in one statement, so that nobody else waits long for the database.
+/// Records in one statement, so that other writers do not wait long for the database.
 pub const MAX_RECORDS: usize = 1_000;
 
 /// Bytes of a statement's parameters: D1 takes 2 MB.
@@ -64,7 +64,7 @@ impl Batch {
         self.sums.add(record);
     }
 
-    /// The statement that writes it, which fails as a duplicate when it has taken place already: a request's id is unique.
+    /// The statement that writes it, which fails as a duplicate when it has taken effect already: a request's id is unique.
     pub fn statement(&self) -> Statement {
         let rows = String::from_utf8_lossy(&self.rows);
         let open = if self.is_empty() { "[" } else { "" };
@@ -76,7 +76,7 @@ impl Batch {
     }
 }
 
-/// No parameter grows by more bytes with a record. A character of a name can take six, and the model's name stands in a
+/// No parameter grows by more bytes with a record. A character of a name can take six, and the model's name is in a
 /// row of the log and in two of the sums.
 fn most_bytes(record: &RequestRecord) -> usize {
     let sent = record.upstream_model.as_ref().map_or(0, String::len);
@@ -96,7 +96,7 @@ pub fn dropped(stored: Option<&[u8]>) -> u64 {
 }
 
 /// The statement that shortens the request log to `rows` rows and to what came since `since_ms`. It looks at
-/// `most` rows, so that it holds nobody up.
+/// `most` rows, so that no other call waits long.
 pub fn prune(rows: u64, since_ms: u64, most: u64) -> Statement {
     Statement::new(PRUNE).with(rows).with(since_ms).with(most)
 }

@@ -171,7 +171,7 @@ impl<P: ProxyPorts> Entry<P> {
         }
     }
 
-    /// Attempts that are still under way are wanted no more.
+    /// Ends attempts that are still under way.
     fn abandon(&self) {
         let under_way: Vec<usize> = self
             .attempts
@@ -207,7 +207,7 @@ impl<P: ProxyPorts> Entry<P> {
         self.record.borrow_mut().end = end;
     }
 
-    /// Takes in tokens that the upstream states.
+    /// Adds tokens that the upstream states.
     pub fn take_in(&self, usage: Usage) {
         if self.is_free {
             return;
@@ -215,7 +215,7 @@ impl<P: ProxyPorts> Entry<P> {
         self.record.borrow_mut().usage.take_in(usage);
     }
 
-    /// Notes that the client is given so many bytes of text.
+    /// Adds bytes of text that the client is given.
     pub fn gave(&self, bytes: u64) {
         self.content_bytes.set(self.content_bytes.get() + bytes);
     }
@@ -249,7 +249,7 @@ impl<P: ProxyPorts> Entry<P> {
         }
     }
 
-    /// Estimates tokens where the upstream did not come to say them, or never does.
+    /// Estimates tokens that the upstream did not state.
     fn estimate(&self, record: &mut RequestRecord) {
         let is_whole = record.end == End::Complete && record.usage != Usage::default();
         if record.first_byte_ms.is_none() || is_whole || self.is_free {

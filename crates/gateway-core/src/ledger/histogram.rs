@@ -45,7 +45,7 @@ impl Histogram {
     }
 
     /// The value that `percent` of all values do not exceed, in milliseconds, taken as evenly spread within its
-    /// bucket; above the last bound that bound, since nobody knows more. `None` without values.
+    /// bucket; above the last bound that bound, since no more is known. `None` without values.
     pub fn quantile_ms(&self, percent: u64) -> Option<u64> {
         let count = self.count();
         if count == 0 {

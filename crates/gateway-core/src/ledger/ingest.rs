@@ -1,7 +1,7 @@
 //! What the database does with a batch of records: a view takes it, whose trigger files it in all tables. Owns versions 2
 //! and 3 of the schema; what is in a batch is `batch`'s.
 //!
-//! So a batch is one statement, which takes place whole or not at all, and one call of the host. With a transaction of
+//! So a batch is one statement, which takes effect whole or not at all, and one call of the host. With a transaction of
 //! several calls an instance that is busy holds the lock from one of its turns to the next: a busy gateway wrote thirty
 //! batches in a second that way, fell behind with its records and let keys with limits wait for the lock.
 

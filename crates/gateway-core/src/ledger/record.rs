@@ -13,7 +13,7 @@ pub struct RequestRecord {
     pub id: String,
     /// When the request came.
     pub time: Timestamp,
-    /// Who called.
+    /// The client key.
     pub key: Actor,
     /// The channel that answered, or the last one that was tried; `None` when none was.
     pub channel: Option<Actor>,
@@ -21,7 +21,7 @@ pub struct RequestRecord {
     pub upstream_key: Option<String>,
     /// The model that the client asked for; empty when the request named none.
     pub model: String,
-    /// Who knows the model, which decides whether it is counted by name.
+    /// Where the model is known, which decides whether it is counted by name.
     pub model_known: ModelKnown,
     /// The model's name at the upstream; `None` when none was asked.
     pub upstream_model: Option<String>,
@@ -70,18 +70,18 @@ impl RequestRecord {
 pub struct Actor {
     /// `ck_…` or `ch_…`
     pub id: String,
-    /// What people call it.
+    /// Its name.
     pub name: String,
 }
 
-/// Who knows the model that a client asked for.
+/// Where the model is known that a client asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ModelKnown {
-    /// Nobody. It is not counted by name, so that made-up names cannot fill the sums.
+    /// Nowhere. It is not counted by name, so that made-up names cannot fill the sums.
     #[default]
     Nowhere,
     /// A channel without a list of models has answered for it. It may be made up all the same, since some upstreams
-    /// answer to any name: the sums tell only so many of them apart.
+    /// answer to any name: the sums keep only so many of them apart.
     Answered,
     /// Some channel names it.
     Named,
@@ -139,7 +139,7 @@ pub struct AttemptRecord {
 /// What became of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AttemptOutcome {
-    /// The upstream answered. The answer may still have broken off later, which the request's end tells.
+    /// The upstream answered. The answer may still have broken off later, which the request's end says.
     Answered,
     /// No connection, or it broke.
     Unreachable,

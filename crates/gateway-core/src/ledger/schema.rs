@@ -13,12 +13,12 @@ use std::borrow::Cow;
 /// The version that this program reads and writes.
 pub const VERSION: u64 = 3;
 
-/// The `hour` of rows that sum up all hours: with them nobody has to add up years. In such rows of `usage_hour` the key
+/// The `hour` of rows that sum up all hours: no query has to add up years. In such rows of `usage_hour` the key
 /// is empty.
 pub const ALL_HOURS: i64 = -1;
 
-/// Stands for the model of requests that were refused before any upstream was asked, where no channel names the model:
-/// they are told apart by reason instead. No model can be called so.
+/// In place of the model of requests that were rejected before any upstream was called, where no channel names the model:
+/// they are counted by reason instead. No model can have this name.
 pub const REFUSED: &str = "\u{1}refused";
 
 /// The `kind` of tallies that count requests without an answer by reason. Their `channel` is the client key's id.

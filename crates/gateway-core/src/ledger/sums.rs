@@ -14,7 +14,7 @@ use super::schema;
 use super::totals::UsageTotals;
 
 /// Sums of a batch. Its subjects are few: a batch has one or two channels and models as a rule, and no more of anything
-/// than records. So they stand in lists, where a known one is found without building its name.
+/// than records. So they are in lists, where a known one is found without building its name.
 #[derive(Debug, Default)]
 pub struct BatchSums {
     usage: Vec<(SumKey, UsageTotals)>,
@@ -47,7 +47,7 @@ enum What {
     Status(u16),
     /// Attempts that ended so.
     Attempt(AttemptOutcome),
-    /// Requests without an answer, for this reason. Of these the client key is kept in the channel's place.
+    /// Requests without an answer, for this reason. These have the client key in place of the channel.
     Reason(Reason),
 }
 

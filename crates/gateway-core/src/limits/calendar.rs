@@ -17,7 +17,7 @@ pub const fn day_end(day: u64) -> Timestamp {
     Timestamp(day.saturating_add(1).saturating_mul(DAY_MS))
 }
 
-/// Months since the year 0. Times past the year 9999 are in January 1970, as if nobody had set the clock.
+/// Months since the year 0. Times past the year 9999 are in January 1970, as if the clock was never set.
 pub fn month(time: Timestamp) -> u64 {
     let seconds = i64::try_from(time.unix_seconds()).unwrap_or_default();
     let moment = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);

@@ -26,7 +26,7 @@ impl<P: Sql + Clock> SqlLimits<P> {
     }
 
     async fn query(&self, key: &str, query: Query) -> Result<Rows, SqlError> {
-        let target = SqlTarget::Allowance(key);
+        let target = SqlTarget::Limits(key);
         database::query(&self.ports, target, query, self.time_limit).await
     }
 
@@ -35,7 +35,7 @@ impl<P: Sql + Clock> SqlLimits<P> {
         match self.query(key, query.clone()).await {
             Err(error) if error.kind == SqlErrorKind::NoTable => {
                 // No transaction, which would keep the lock while the instance is busy with others.
-                let (target, create) = (SqlTarget::Allowance(key), statements::create());
+                let (target, create) = (SqlTarget::Limits(key), statements::create());
                 database::execute(&self.ports, target, create, self.time_limit).await?;
                 self.query(key, query).await
             }
@@ -87,7 +87,7 @@ impl<P: Sql + Clock> Limits for SqlLimits<P> {
     }
 
     async fn forget(&self, key: &str) -> Result<(), DatabaseError> {
-        let (target, forget) = (SqlTarget::Allowance(key), statements::forget(key));
+        let (target, forget) = (SqlTarget::Limits(key), statements::forget(key));
         match database::execute(&self.ports, target, forget, self.time_limit).await {
             Err(error) if error.kind != SqlErrorKind::NoTable => Err(error.into()),
             _ => Ok(()),

@@ -1,8 +1,8 @@
 //! What keys have used, in the database: one row per key. Owns the table and the one statement that counts: it looks at
 //! what was used, decides and counts in a single step, so that of any number of requests at the same time, in whichever
-//! instances, exactly as many are let through as the limit says.
+//! instances, exactly as many are admitted as the limit says.
 //!
-//! The table is not a part of the ledger's schema: on Workers each key has a database of its own. It is made when a
+//! The table is not a part of the ledger's schema: on Workers each key has its own database. It is made when a
 //! statement finds it missing. Should it ever need other columns, it gets another name: rows are worth a month at most.
 
 use std::fmt::Write as _;

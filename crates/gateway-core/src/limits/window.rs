@@ -3,11 +3,11 @@
 //! A window of a minute begins with a key's first use. What is used within it is counted; of the window before, as much
 //! counts as of it would still lie within the last minute if it had been spread evenly. So:
 //!
-//! - within one window never more than the limit is let through, so that of any number of requests at the same time
+//! - within one window never more than the limit is admitted, so that of any number of requests at the same time
 //!   exactly as many pass as the limit says;
 //! - within any minute, which can lie in two windows, never more than twice the limit, and over many minutes never more
 //!   than the limit per minute and once more;
-//! - who spreads requests evenly, as many as the limit says, is never refused;
+//! - a client that spreads requests evenly, as many as the limit says, is never rejected;
 //! - after a burst that took all of it at once, places become free from the end of the window on, one after the other.
 //!   A count of all requests with their times would free them all at once; it would cost a row for each.
 
@@ -95,9 +95,9 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-        /// The time that is told is the first at which it is true.
+        /// The time that is given is the first at which it is true.
         #[test]
-        fn the_time_that_is_told_is_exact(
+        fn the_time_that_is_given_is_exact(
             current in 0..200_u64,
             before in 0..200_u64,
             elapsed in 0..WINDOW_MS,

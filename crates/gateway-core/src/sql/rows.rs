@@ -105,8 +105,8 @@ impl<'a> NamedRow<'a> {
 
     /// The values of the named column and of those after it, for columns that are written as one run.
     pub fn from(&self, name: &str) -> impl Iterator<Item = &'a SqlValue> + use<'a> {
-        let place = self.columns.iter().position(|column| column == name);
-        let values = place.and_then(|place| self.values.get(place..));
+        let index = self.columns.iter().position(|column| column == name);
+        let values = index.and_then(|index| self.values.get(index..));
         values.unwrap_or_default().iter()
     }
 

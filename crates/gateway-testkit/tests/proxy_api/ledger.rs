@@ -240,6 +240,30 @@ fn a_short_trouble_loses_nothing() {
 }
 
 #[test]
+fn a_batch_whose_task_the_host_ends_is_written_by_a_later_one_and_once() {
+    // The first write is under way, or it took effect and its answer was lost.
+    for fault in [DatabaseFault::Hang, DatabaseFault::FailAfterCommit] {
+        let stage = stage();
+        stage.chat(CHAT);
+        stage.ports.run_background();
+        assert_eq!(stage.chat(CHAT).status, 200);
+        stage.ports.advance_ms(1_000);
+        stage.ports.database().fault_next(fault, 1);
+        stage.ports.abort_background(20);
+        let written = u64::from(fault == DatabaseFault::FailAfterCommit);
+        let requests = "SELECT count(*) FROM request";
+        assert_eq!(count(&stage, requests), 1 + written, "{fault:?}");
+        // A record that comes now must not become a part of a batch that may have been written.
+        assert_eq!(stage.chat(CHAT).status, 200);
+        stage.ports.run_background();
+        assert_eq!(count(&stage, requests), 3, "{fault:?}");
+        let sums = "SELECT sum(requests) FROM usage_hour WHERE hour >= 0";
+        assert_eq!(count(&stage, sums), 3, "{fault:?}");
+        assert_eq!(dropped(&stage), "", "{fault:?}");
+    }
+}
+
+#[test]
 fn a_database_that_is_down_fails_no_request_and_its_losses_are_counted() {
     for fault in [DatabaseFault::Refuse, DatabaseFault::Hang] {
         let stage = stage();

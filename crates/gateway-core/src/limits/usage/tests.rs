@@ -1,4 +1,4 @@
-//! What is let through, by the rules alone: bounds over any minute, fairness, and what time does to the counts.
+//! What is admitted, by the rules alone: bounds over any minute, fairness, and what time does to the counts.
 
 use proptest::prelude::*;
 
@@ -20,7 +20,7 @@ const fn per_minute(limit: u64) -> KeyLimits {
 struct Client {
     limits: KeyLimits,
     usage: LimitUsage,
-    /// When requests were let through.
+    /// When requests were admitted.
     passed: Vec<u64>,
 }
 
@@ -36,12 +36,12 @@ impl Client {
     fn ask(&mut self, at_ms: u64) -> bool {
         let now = NOON.plus_ms(at_ms);
         self.usage = self.usage.at(now);
-        let passes = self.usage.exceeded_limit(&self.limits, now).is_none();
-        if passes {
+        let is_admitted = self.usage.exceeded_limit(&self.limits, now).is_none();
+        if is_admitted {
             self.usage.requests.current += 1;
             self.passed.push(at_ms);
         }
-        passes
+        is_admitted
     }
 
     /// The most that passed within any minute.
@@ -63,9 +63,9 @@ fn a_burst_gets_exactly_the_limit_and_then_one_place_after_the_other() {
     let passed = (0..50).filter(|_| client.ask(0)).count();
     assert_eq!(passed, 6);
     assert!(!client.ask(59_999));
-    let told = client.usage.exceeded_limit(&client.limits, NOON).unwrap();
-    assert_eq!(told.free_at, NOON.plus_ms(60_000));
-    assert_eq!(told.resets_at, NOON.plus_ms(60_000 + 50_000));
+    let status = client.usage.exceeded_limit(&client.limits, NOON).unwrap();
+    assert_eq!(status.free_at, NOON.plus_ms(60_000));
+    assert_eq!(status.resets_at, NOON.plus_ms(60_000 + 50_000));
     assert!(client.ask(60_000));
     assert!(!client.ask(60_000));
     assert!(!client.ask(69_999));
@@ -129,7 +129,7 @@ fn days_and_months_begin_anew_and_clocks_may_differ() {
 }
 
 #[test]
-fn the_limit_that_lasts_longest_is_told() {
+fn the_limit_that_lasts_longest_is_reported() {
     let limits = KeyLimits {
         requests_per_minute: Some(5),
         tokens_per_minute: Some(10),
@@ -146,20 +146,20 @@ fn the_limit_that_lasts_longest_is_told() {
         },
         ..LimitUsage::fresh(NOON)
     };
-    let told = used.exceeded_limit(&limits, NOON).unwrap();
+    let status = used.exceeded_limit(&limits, NOON).unwrap();
     assert_eq!(
-        (told.measure, told.limit, told.used),
+        (status.measure, status.limit, status.used),
         (Measure::TokensPerMinute, 10, 30)
     );
-    assert_eq!((told.remaining(), told.is_used_up()), (0, true));
-    assert!(told.free_at > NOON.plus_ms(WINDOW_MS));
+    assert_eq!((status.remaining(), status.is_used_up()), (0, true));
+    assert!(status.free_at > NOON.plus_ms(WINDOW_MS));
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Whatever comes when: never more than twice the limit in any minute, nor more than the limit per minute and
-    /// once more in the long run; and who is refused is told the first moment that is free.
+    /// once more in the long run; and a rejection names the first moment that is free.
     #[test]
     fn never_more_than_the_bounds_say(limit in 1..20_u64, pauses in prop::collection::vec(0..15_000_u64, 1..400)) {
         let mut client = Client::new(limit);
@@ -181,7 +181,7 @@ proptest! {
 
     /// Requests that are spread as the limit allows always pass, whenever they begin.
     #[test]
-    fn an_even_pace_is_never_refused(limit in 1..600_u64, late in prop::collection::vec(0..50_u64, 200)) {
+    fn an_even_pace_is_never_rejected(limit in 1..600_u64, late in prop::collection::vec(0..50_u64, 200)) {
         let mut client = Client::new(limit);
         let mut now = 0;
         for late in late {

@@ -72,7 +72,7 @@ fn query(ports: &FakePorts, query: Query) -> Rows {
 }
 
 fn run(ports: &FakePorts, statement: Statement) -> Vec<SqlRow> {
-    let target = SqlTarget::Allowance("ck_1");
+    let target = SqlTarget::Limits("ck_1");
     let mut answers = block_on(ports.transact(target, vec![statement])).unwrap();
     answers.pop().unwrap()
 }

@@ -98,6 +98,22 @@ fn a_task_that_does_not_come_back_is_relieved_and_nothing_is_counted_twice() {
 }
 
 #[test]
+fn what_a_task_had_not_counted_when_the_host_ended_it_is_counted_by_the_next() {
+    let stage = stage(KeyLimits {
+        tokens_per_day: Some(1_000),
+        ..NONE
+    });
+    assert_eq!(stage.chat(CHAT).status, 200);
+    stage.ports.database().fault_next(DatabaseFault::Hang, 1);
+    stage.ports.abort_background(20);
+    stage.ports.database().set_fault(DatabaseFault::None);
+    assert_eq!(stage.chat(CHAT).status, 200);
+    assert_eq!(stage.ports.run_background(), 1, "the lease was given back");
+    let used = "SELECT day_tokens FROM allowance";
+    assert_eq!(stage.ports.database().rows(used)[0][0].count(), 200);
+}
+
+#[test]
 fn a_key_that_was_deleted_and_comes_back_is_not_refused_for_what_it_had_used() {
     let stage = stage(KeyLimits {
         monthly_budget_micro_usd: Some(1_000_000),
