@@ -150,3 +150,6 @@ impl KeyState {
         (status, Some(time_text::format(until)))
     }
 }
+
+#[cfg(test)]
+mod tests;
