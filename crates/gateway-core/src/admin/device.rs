@@ -1,9 +1,9 @@
 //! The device cookie: a client that has logged in before is known again. Owns the cookie's form; how often a device may
 //! fail is the throttle's.
 //!
-//! It is OWASP's device cookie: it opens nothing, it only gives its holder a count of failed logins of its own, so that
+//! It is OWASP's device cookie: it grants no access, it only gives its holder a separate count of failed logins, so that
 //! what strangers do cannot lock the holder out. It is signed with a key that is made of the session secret, so that
-//! nobody can invent one, and it ends with that secret when the password changes.
+//! it cannot be forged, and it ends with that secret when the password changes.
 
 use http::HeaderMap;
 

@@ -22,7 +22,7 @@ const CONFIG_RETRIES: RetryLimits = RetryLimits {
     time: Duration::from_secs(30),
 };
 
-/// The configuration as it stands in the store now; the default one when nothing was ever stored.
+/// The configuration as it is in the store now; the default one when nothing was ever stored.
 pub async fn load<P: ReadStore + Log>(ports: &P) -> Result<Document, GatewayError> {
     load_with_revision(ports)
         .await
@@ -41,8 +41,8 @@ pub async fn load_with_revision<P: ReadStore + Log>(
     Ok((document, stored::revision(stored.as_deref())))
 }
 
-/// Changes the configuration: reads it, lets `edit` change it, and writes it if nobody else wrote in between;
-/// otherwise begins again with what the other one wrote. When `edit` fails nothing is written.
+/// Changes the configuration: reads it, lets `edit` change it, and writes it unless another writer came first;
+/// then it begins again with what that one wrote. When `edit` fails nothing is written.
 pub async fn change<P: AdminPorts, T>(
     ports: &P,
     mut edit: impl FnMut(&mut Document) -> Result<T, GatewayError>,
@@ -113,7 +113,7 @@ pub fn unavailable(log: &impl Log, error: &StoreError) -> GatewayError {
     )
 }
 
-/// A document that cannot be understood is never replaced: somebody may still be able to repair it.
+/// A document that cannot be understood is never replaced: an operator may still be able to repair it.
 fn parse(log: &impl Log, stored: Option<&[u8]>) -> Result<Document, GatewayError> {
     stored::parse(stored).map_err(|reason| unavailable(log, &StoreError(reason)))
 }

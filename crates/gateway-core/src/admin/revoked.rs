@@ -76,7 +76,7 @@ async fn try_to_add<P: AdminPorts>(
     })
 }
 
-/// A damaged list counts as empty: refusing every session instead would leave nobody able to log in.
+/// A damaged list counts as empty: to reject every session instead would lock every admin out.
 fn parse(log: &impl Log, stored: Option<&[u8]>) -> Vec<RevokedSession> {
     let Some(bytes) = stored else {
         return Vec::new();

@@ -1,40 +1,40 @@
-//! The login throttle. Owns how many passwords are checked, and who waits for how long. How the counting works stands
-//! in [`table`]; this file holds the record in the shared store.
+//! The login throttle. Owns how many passwords are checked, and how long the others wait. [`table`] has the
+//! arithmetic; this file holds the record in the shared store.
 //!
 //! # What is guaranteed
 //!
-//! 1. **A known device** (it has logged in before, see [`super::device`]) has five attempts of its own, and one more
+//! 1. **A known device** (it has logged in before, see [`super::device`]) has five separate attempts, and one more
 //!    every three minutes. Nothing that strangers do counts there: its counts are in a record that only a signed cookie
 //!    can change. A device over its count is treated as a stranger.
 //! 2. **Strangers** have five attempts per address and a hundred together. After that passwords are still checked, but
 //!    slowly: one per address every 10 seconds, one every 2 seconds for all addresses together. So an attacker checks
 //!    at most 8,645 passwords in a day from one address, and 43,300 from any number of addresses.
-//! 3. **Who must wait gets an appointment**: the answer is 429, `Retry-After` is exact, and the place is kept for a
-//!    minute for the same password from the same address. The right password is never refused at its appointment. With
-//!    no attack on the address itself the wait is at most 10 seconds, plus 4 seconds for each address that attacks at
-//!    the same time.
+//! 3. **An attempt that must wait gets an appointment**: the answer is 429, `Retry-After` is exact, and the place is
+//!    kept for a minute for the same password from the same address. The right password is never refused at its
+//!    appointment. With no attack on the address itself the wait is at most 10 seconds, plus 4 seconds for each address
+//!    that attacks at the same time.
 //!
 //! # Why appointments
 //!
-//! With a plain rate limit, whoever asks most often takes every free slot: one attempt of the owner does not win
-//! against thousands per second. Drawing lots among the attempts has the same fault. An appointment is given once per
-//! password and address, so asking more often gains nothing:
+//! With a plain rate limit, the client that asks most often takes every free slot: one attempt of the owner does not
+//! win against thousands per second. Drawing lots among the attempts has the same fault. An appointment is given once
+//! per password and address, so asking more often gains nothing:
 //!
 //! - From *other addresses* a flood gets two places per address. When more than [`table::MAX_PLACES`] places are taken,
-//!   the addresses with the lowest rank have them. The rank is a keyed hash of address and time, which nobody can
-//!   choose; so with *n* attacking addresses a stranger is served within about 8·*n* seconds on average, however fast
+//!   the addresses with the lowest rank have them. The rank is a keyed hash of address and time, which cannot be
+//!   chosen; so with *n* attacking addresses a stranger is served within about 8·*n* seconds on average, however fast
 //!   they ask.
 //! - From *the same address* (a reverse proxy that is not among `trusted_proxies`), a flood that repeats fewer than
 //!   six passwords leaves a place for the right one, within 70 seconds.
-//! - Against a flood of ever new passwords from the very same address there is no rule that helps: what tells the owner
-//!   from the attacker would have to be the password itself, and any rate at which the owner's is sure to be checked is
+//! - Against a flood of ever new passwords from the very same address there is no rule that helps: only the password
+//!   itself could distinguish the owner from the attacker, and any rate at which the owner's is sure to be checked is
 //!   the rate of guesses that the attacker has. Known devices still get in, and naming the proxy in `trusted_proxies`
-//!   gives every client an address of its own again.
+//!   gives every client a separate address again.
 //!
 //! # What a flood costs
 //!
 //! Only attempts that are checked or that get a place change the record: at most one per 2 seconds for long. All others
-//! are answered after one read, so they neither write nor come in the way of those who do.
+//! are answered after one read, so they neither write nor conflict with those that do.
 
 mod table;
 #[cfg(test)]
@@ -48,12 +48,12 @@ use crate::ports::{AdminPorts, StoreKey};
 use crate::store::{self, Edit, UpdateError};
 use table::{Devices, FailureTable, LoginAttempt, Verdict};
 
-/// Who attempts to log in, and with what.
+/// An attempt to log in.
 #[derive(Clone, Copy, Debug)]
 pub struct Stranger<'a> {
     /// The client's address; empty when the host does not say.
     pub address: &'a str,
-    /// A few bits of a keyed hash of the password: tells attempts apart, but not passwords.
+    /// A few bits of a keyed hash of the password: distinguishes attempts, but not passwords.
     pub guess: u16,
     /// A keyed hash of the address that changes with time.
     pub rank: u32,
@@ -78,7 +78,7 @@ pub async fn admit<P: AdminPorts>(ports: &P, stranger: &Stranger<'_>) -> Result<
     match update.await {
         Ok(outcome) => outcome,
         Err(UpdateError::Edit(refusal)) => Err(refusal),
-        // So many attempts at this very moment are no person's.
+        // So many attempts at the same moment are not made by a person.
         Err(UpdateError::Conflict) => Err(too_many(1_000)),
         Err(UpdateError::Store(error) | UpdateError::Uncertain(error)) => {
             Err(unavailable(ports, &error))

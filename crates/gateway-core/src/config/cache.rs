@@ -61,7 +61,7 @@ impl Cache {
         let snapshot = Rc::clone(&held.snapshot);
         let checked_at = self.checked_at.get();
         match now.since_ms(checked_at) {
-            // The clock was set back: nobody knows how old the copy is.
+            // The clock was set back: the copy's age is unknown.
             _ if now < checked_at => Lookup::Load(Some(snapshot)),
             _ if self.checking.get() && now < self.waits_until.get() => Lookup::Fresh(snapshot),
             age if age >= STALE_AFTER_MS => Lookup::Load(Some(snapshot)),

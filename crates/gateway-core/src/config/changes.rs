@@ -1,6 +1,6 @@
 //! Which of the latest changes the stored configuration holds. A compare-and-swap can report failure although it took
-//! place (Spin's Redis store does so after every swap), so each try to change the document adds an id of its own, and
-//! whoever reads the document again finds out by that id. Owns the list and its bound; reads and writes no store.
+//! place (Spin's Redis store does so after every swap), so each attempt to change the document adds a new id, which shows
+//! whether it took place when the document is read again. Owns the list and its bound; reads and writes no store.
 
 use super::model::Document;
 use crate::ids;
@@ -8,10 +8,10 @@ use crate::ports::Random;
 
 /// Ids that are kept: far more than there can be writers between a swap and the read that checks it.
 pub const MAX_RECENT: usize = 64;
-/// Random bytes of an id. It needs only differ from the others in the list.
+/// Random bytes of an id. It only needs to differ from the others in the list.
 const ID_BYTES: usize = 8;
 
-/// One change of the document, which may take several tries.
+/// One change of the document, which may take several attempts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChangeId(String);
 
@@ -23,7 +23,7 @@ impl ChangeId {
         Self(ids::hex(&bytes))
     }
 
-    /// Notes in `document` that it is the result of try number `turn`, after the changes in `before`.
+    /// Adds to `document` that it is the result of attempt number `turn`, after the changes in `before`.
     pub fn record(&self, document: &mut Document, before: Vec<String>, turn: usize) {
         document.recent_changes = before;
         document.recent_changes.push(self.of_turn(turn));
@@ -31,7 +31,7 @@ impl ChangeId {
         document.recent_changes.drain(..surplus);
     }
 
-    /// Which of the tries before `turns` took place.
+    /// Which of the first `turns` attempts took place.
     pub fn landed(&self, document: &Document, turns: usize) -> Option<usize> {
         (0..turns).find(|turn| {
             let id = self.of_turn(*turn);

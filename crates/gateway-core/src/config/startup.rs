@@ -107,7 +107,7 @@ async fn try_apply<P: Clock + Random + Log + WriteStore>(
 }
 
 fn read(clock: &impl Clock, text: &str) -> Result<DocumentDraft, String> {
-    // Where the mistake is, but not what stands there: it could be a key.
+    // The position of the mistake, but not the text there: it could be a key.
     let value = serde_json::from_str(text).map_err(|error| {
         format!(
             "it is not valid JSON: line {}, column {}",

@@ -10,12 +10,12 @@ use crate::ids;
 
 /// Reads what the store holds; the default configuration when nothing was ever stored. The error says what is
 /// wrong, for the log, without a word of the document: a damaged one must never be replaced by what came of
-/// misreading it, since somebody may still be able to repair it.
+/// misreading it, since an operator may still be able to repair it.
 pub fn parse(stored: Option<&[u8]>) -> Result<Document, String> {
     let Some(bytes) = stored else {
         return Ok(Document::default());
     };
-    // serde_json's own words can hold a part of the document, so only the place is told.
+    // serde_json's own words can hold a part of the document, so only the position is logged.
     let document: Document = serde_json::from_slice(bytes).map_err(|error| {
         format!(
             "the configuration is damaged at line {}, column {}",
@@ -61,7 +61,7 @@ pub fn trusted_proxies(stored: Option<&[u8]>) -> Vec<Network> {
         .map_or_else(Vec::new, |stored| stored.settings.trusted_proxies)
 }
 
-/// A name for this state of the document: the same bytes have the same, others another one.
+/// A name for this state of the document: the same bytes have the same name, and different bytes a different one.
 pub fn revision(stored: Option<&[u8]>) -> String {
     let digest = Sha256::digest(stored.unwrap_or_default());
     ids::hex(digest.get(..16).unwrap_or_default())

@@ -94,3 +94,6 @@ impl HealthCache {
         health
     }
 }
+
+#[cfg(test)]
+mod tests;

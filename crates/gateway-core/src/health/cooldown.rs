@@ -1,4 +1,4 @@
-//! What is known of one key, channel or model that failed: for how long it is left alone, and who tries it again.
+//! The cooldown of one key, channel or model that failed: how long it is not called, and which request probes it.
 //! Owns the times and their growth. Pure: the time is an argument. Knows nothing of stores or requests.
 //!
 //! The shape is a circuit breaker's: closed (nothing known, or failures that are only counted), open (cooling),
@@ -20,8 +20,8 @@ const ROW_GAP_MS: u64 = MINUTE_MS;
 
 /// Waits from here on are rounded up to a whole second: that is less than a tenth more.
 const ROUNDED_FROM_MS: u64 = 10 * SECOND_MS;
-/// "Retry at once" from somebody who has just refused means soon.
-const MIN_STATED_MS: u64 = SECOND_MS;
+/// A `Retry-After` of 0 from an upstream that has just refused means soon.
+const MIN_RETRY_AFTER_MS: u64 = SECOND_MS;
 /// Clocks of instances differ by no more than this; a failure that lies further ahead comes from a clock that was set
 /// back.
 const MAX_SKEW_MS: u64 = MINUTE_MS;
@@ -82,7 +82,7 @@ pub struct FailureSample {
     pub wait_ms: Option<u64>,
     /// The upstream's status; `None`: there was no response.
     pub status: Option<u16>,
-    /// The upstream's words, shortened and without secrets.
+    /// The upstream's message, shortened and without secrets.
     pub message: String,
 }
 
@@ -102,15 +102,15 @@ impl FailureSample {
 /// Whether something may be called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// Nothing speaks against it.
+    /// No cooldown.
     Ready,
     /// The cooldown is over; one request shall find out.
     HalfOpen,
-    /// Not now, while there are others.
+    /// Not called while there are other candidates.
     Cooling {
         /// When that ends, or when the probe that is under way counts as lost.
         until: Timestamp,
-        /// Whether the upstream itself asked to be left alone until after now.
+        /// Whether a `Retry-After` of the upstream is still running.
         has_retry_after: bool,
     },
 }
@@ -128,8 +128,9 @@ pub struct Cooldown {
     pub at: Timestamp,
     /// When the cooldown ends.
     pub until: Timestamp,
-    /// Until when the upstream itself asked to be left alone; 0: it did not.
-    pub stated_until: Timestamp,
+    /// When the upstream's own `Retry-After` ends; 0: it sent none.
+    #[serde(rename = "stated_until")]
+    pub retry_after_until: Timestamp,
     /// Until when the request that probes has the right to.
     pub lease: Option<Timestamp>,
     /// Which request has that right: a number by chance, since two may claim it in the same millisecond.
@@ -137,7 +138,7 @@ pub struct Cooldown {
     pub holder: u64,
     /// The last failure's status.
     pub status: Option<u16>,
-    /// The last failure's words.
+    /// The last failure's message.
     pub message: String,
 }
 
@@ -150,7 +151,7 @@ impl Cooldown {
             failures: 0,
             at: sample.at,
             until: Timestamp(0),
-            stated_until: Timestamp(0),
+            retry_after_until: Timestamp(0),
             lease: None,
             holder: 0,
             status: sample.status,
@@ -160,7 +161,7 @@ impl Cooldown {
         cooldown
     }
 
-    /// Whether the subject may be called at `now`. An end further away than any wait that is believed comes from a
+    /// Whether the subject may be called at `now`. An end beyond the longest accepted wait comes from a
     /// clock that was set back, and does not count.
     pub fn phase(&self, now: Timestamp) -> Phase {
         let is_ahead = |end: &Timestamp| now < *end && !is_of_another_clock(*end, now);
@@ -169,7 +170,7 @@ impl Cooldown {
         } else if is_ahead(&self.until) && self.at.since_ms(now) <= MAX_SKEW_MS {
             Phase::Cooling {
                 until: self.until,
-                has_retry_after: now < self.stated_until,
+                has_retry_after: now < self.retry_after_until,
             }
         } else {
             match self.lease.filter(is_ahead) {
@@ -182,10 +183,10 @@ impl Cooldown {
         }
     }
 
-    /// Takes in a further failure; whether anything changed that others should know. Taking in the same failure
+    /// Adds a further failure; whether anything changed that other instances should know. To add the same failure
     /// twice is the same as once.
     pub fn fail(&mut self, sample: &FailureSample) -> bool {
-        // What is heard late of an earlier failure begins nothing anew, unless a day would be late.
+        // An earlier failure that arrives late does not start over, unless the difference is more than clocks explain.
         let is_late = sample.at < self.at && !is_of_another_clock(self.at, sample.at);
         if !is_late && self.is_forgotten(sample.at) {
             *self = Self::new(sample);
@@ -209,7 +210,7 @@ impl Cooldown {
         began >= self.at && (whole || self.strikes > 0)
     }
 
-    /// Whether all of this is too old to matter: a subject that nobody asked for begins anew. So does one of which
+    /// Whether all of this is too old to matter: a subject without requests starts over. So does one of which
     /// a clock that was set back says that it will fail: no answer could cure it until that time has come.
     pub fn is_forgotten(&self, now: Timestamp) -> bool {
         let quiet_since = self.until.max(self.at).max(self.lease.unwrap_or_default());
@@ -240,23 +241,25 @@ impl Cooldown {
     /// Moves the end further away, never nearer.
     fn extend(&mut self, sample: &FailureSample, is_new_period: bool) -> bool {
         let period_ms = sample.reason.period_ms(self.strikes);
-        // What a key is told is exact. A channel in trouble asks for guesses, which ours bound.
+        // The wait for a rate limit is exact. A failing channel can only guess, so our bounds apply.
         let (wait_ms, has_retry_after) = match (sample.reason, sample.wait_ms) {
             (_, None) => (period_ms, false),
-            (CooldownReason::Throttled | CooldownReason::Refused, Some(0)) => (MIN_STATED_MS, true),
+            (CooldownReason::Throttled | CooldownReason::Refused, Some(0)) => {
+                (MIN_RETRY_AFTER_MS, true)
+            }
             (CooldownReason::Throttled | CooldownReason::Refused, Some(wait_ms)) => (wait_ms, true),
             (_, Some(wait_ms)) => (wait_ms.clamp(period_ms, sample.reason.cap_ms()), false),
         };
         let until = sample.end(wait_ms, has_retry_after);
         self.at = self.at.max(sample.at);
-        let extends_stated = has_retry_after && until > self.stated_until;
+        let extends_retry_after = has_retry_after && until > self.retry_after_until;
         // While everything cools, every request extends: a little more is not worth a write each time.
         let extends = until > self.until.plus_ms(period_ms / 8);
-        if !is_new_period && !extends && !extends_stated {
+        if !is_new_period && !extends && !extends_retry_after {
             return false;
         }
         if has_retry_after {
-            self.stated_until = self.stated_until.max(until);
+            self.retry_after_until = self.retry_after_until.max(until);
         }
         self.reason = sample.reason;
         self.until = self.until.max(until);
@@ -270,7 +273,7 @@ impl Cooldown {
     }
 }
 
-/// Whether a time is further ahead than the end of the longest wait that is believed: that end is rounded up to a whole
+/// Whether a time is further ahead than the end of the longest accepted wait: that end is rounded up to a whole
 /// second, and may have been written by an instance whose clock is ahead.
 const fn is_of_another_clock(time: Timestamp, now: Timestamp) -> bool {
     time.since_ms(now) > retry_after::MAX_MS + SECOND_MS + MAX_SKEW_MS

@@ -12,7 +12,7 @@ use crate::units::Timestamp;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FindingState {
-    /// Nothing speaks against it.
+    /// No cooldown.
     Ready,
     /// The cooldown is over: the next request probes, all others wait for its result.
     Probing,
@@ -125,11 +125,11 @@ impl Finding {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum KeyState {
-    /// Nothing speaks against it.
+    /// No cooldown.
     Ok,
-    /// Left alone for a while.
+    /// In a cooldown.
     Cooling,
-    /// A key that the upstream refuses; tried again later.
+    /// A key that the upstream rejects; tried again later.
     Rejected,
 }
 
@@ -150,3 +150,6 @@ impl KeyState {
         (status, Some(time_text::format(until)))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,5 @@
-//! What is known of all keys, channels and models that failed: the state that instances share. Owns which outcome
-//! says what about whom, the document's shape, and its bounds. Pure: the state is the sum of its events, so that
+//! What is known of all keys, channels and models that failed: the state that instances share. Owns what each outcome
+//! means for which of them, the document's shape, and its bounds. Pure: the state is the sum of its events, so that
 //! instances which write at the same time lose nothing. Knows nothing of stores or requests.
 
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ const MAX_MODEL_BYTES: usize = 256;
 /// As much of an upstream's message is kept, in characters.
 const MAX_MESSAGE_CHARS: usize = 200;
 
-/// Whom an attempt was about.
+/// What an attempt called.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Target {
     /// The channel's id.
@@ -33,25 +33,25 @@ pub struct Target {
 pub enum HealthEvent {
     /// An attempt failed.
     Failed {
-        /// Whom it was about.
+        /// What was called.
         target: Target,
-        /// By whom it failed.
+        /// What failed.
         failure: Failure,
-        /// How and when.
+        /// Why and when.
         sample: FailureSample,
     },
     /// An attempt was answered, or refused for the request's own fault.
     Answered {
-        /// Whom it was about.
+        /// What was called.
         target: Target,
         /// When the attempt began.
         began: Timestamp,
         /// Whether the answer was seen to its end.
         whole: bool,
     },
-    /// A request tries out those of the three that are half-open.
+    /// A request probes those of the three that are half-open.
     Probing {
-        /// Whom it tries.
+        /// What it calls.
         target: Target,
         /// When it began.
         at: Timestamp,
@@ -60,9 +60,9 @@ pub enum HealthEvent {
         /// Which request it is.
         holder: u64,
     },
-    /// The request that tried out found nothing out.
+    /// The probe ended without a result.
     Released {
-        /// Whom it tried.
+        /// What it called.
         target: Target,
         /// Which request it was.
         holder: u64,
@@ -193,7 +193,7 @@ impl ChannelHealth {
                     true
                 }
             },
-            // Whoever refuses a key or a model is there: what is said of the channel is out of date.
+            // An upstream that refuses a key or a model is up: the channel's cooldown is out of date.
             Failure::Throttled | Failure::KeyRefused => {
                 let cured = self.cure(target, sample.began, true, (false, false));
                 cured | fail_one(&mut self.keys, &target.key, sample)
@@ -216,7 +216,7 @@ impl ChannelHealth {
             return false;
         }
         if self.models.len() >= MAX_MODELS && !self.models.contains_key(model) {
-            // Made-up names must not push out what is left alone for a reason.
+            // Made-up names must not replace a cooldown that is running.
             let over = self
                 .models
                 .iter()
@@ -240,7 +240,7 @@ fn fail_one(known: &mut BTreeMap<String, Cooldown>, name: &str, sample: &Failure
 }
 
 impl Health {
-    /// Whether nothing bad is known of anybody.
+    /// Whether no failure is known.
     pub fn is_empty(&self) -> bool {
         self.channels.is_empty()
     }
@@ -268,7 +268,7 @@ impl Health {
             .fold(Phase::Ready, worse)
     }
 
-    /// Whether the request `holder` is the one that tries out what is half-open of `target`.
+    /// Whether the request `holder` is the one that probes what is half-open of `target`.
     pub fn is_probed_by(&self, target: &Target, holder: u64) -> bool {
         let known = self.channels.get(&target.channel);
         let three = known.map(|known| {
@@ -285,7 +285,7 @@ impl Health {
             .any(|cooldown| cooldown.lease.is_some() && cooldown.holder == holder)
     }
 
-    /// Takes an event in; whether anything changed. Taking in the same event twice is the same as once.
+    /// Applies an event; whether anything changed. To apply the same event twice is the same as once.
     pub fn apply(&mut self, event: &HealthEvent) -> bool {
         let changed = match event {
             HealthEvent::Failed {
@@ -351,7 +351,7 @@ impl Health {
     }
 }
 
-/// The worse of two: whoever cools longest decides, and a wait that an upstream stated stays one.
+/// The worse of two: the later end decides, and a `Retry-After` stays one.
 fn worse(one: Phase, other: Phase) -> Phase {
     match (one, other) {
         (

@@ -1,7 +1,7 @@
-//! The counts of failed logins and the appointments of those who wait. Owns the arithmetic; pure.
+//! The counts of failed logins and the appointments of the attempts that wait. Owns the arithmetic; pure.
 //!
 //! Both rates, of an address and of all together, are token buckets in the form of the generic cell rate algorithm: one
-//! time per bucket, at which it will be full again. Whoever is checked, or gets an appointment, moves it on.
+//! time per bucket, at which it will be full again. Each attempt that is checked or gets an appointment moves it on.
 
 use std::collections::BTreeMap;
 
@@ -26,12 +26,12 @@ const DEVICE: Bucket = Bucket {
 };
 /// Places of all addresses together. Keeps the record small.
 pub const MAX_PLACES: usize = 256;
-/// Places of one address while it alone is over its rate: it shares them with nobody else.
+/// Places of one address while it alone is over its rate: it shares them with no other.
 const MAX_PLACES_OF_ADDRESS: usize = 6;
 /// Places of one address while all together are over their rate: two, so that one password that is tried again and
 /// again leaves the other one free.
 const MAX_PLACES_UNDER_ATTACK: usize = 2;
-/// For how long a place is kept for who comes late.
+/// For how long a place is kept for an attempt that is late.
 const KEPT_MS: u64 = 60_000;
 /// The latest appointment there is; a later one means that the clock was set back.
 const MAX_WAIT_MS: u64 = (MAX_PLACES as u64 + 1) * OVERALL.interval_ms;
@@ -71,9 +71,9 @@ impl Bucket {
 pub struct LoginAttempt<'a> {
     /// From where.
     pub address: &'a str,
-    /// With what: tells passwords apart, mostly.
+    /// A few bits of the password's hash, which mostly distinguish passwords.
     pub guess: u16,
-    /// Who has a place when there are not enough: the lower the better.
+    /// The lowest ranks have the places when there are not enough.
     pub rank: u32,
 }
 

@@ -184,7 +184,7 @@ fn a_lease_keeps_others_away_and_runs_out() {
 }
 
 #[test]
-fn what_nobody_asked_for_begins_anew() {
+fn what_has_no_requests_starts_over() {
     let mut cooldown = Cooldown::new(&at(CooldownReason::Unreachable, START));
     let end = START + 5_000;
     cooldown.fail(&sample(CooldownReason::Unreachable, end, end, None));
@@ -210,7 +210,7 @@ fn a_channels_own_wait_is_bounded_by_ours() {
 }
 
 #[test]
-fn the_longest_wait_that_is_believed_is_kept_to_its_end() {
+fn the_longest_accepted_wait_is_kept_to_its_end() {
     for wait_ms in [retry_after::MAX_MS - 1, retry_after::MAX_MS] {
         // Not on a whole second, so that the end is rounded up.
         let now = START + 123;

@@ -1,4 +1,4 @@
-//! What each outcome says about whom, how it is shared, and that the document stays small.
+//! What each outcome means, how it is shared, and that the document stays small.
 
 use super::*;
 use crate::error::ErrorBody;
