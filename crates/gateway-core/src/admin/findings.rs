@@ -3,6 +3,8 @@
 
 use serde::Serialize;
 
+#[cfg(feature = "schema")]
+use crate::config::shapes::Time;
 use crate::health::cooldown::{Cooldown, CooldownReason, Phase};
 use crate::health::record::ChannelHealth;
 use crate::time_text;
@@ -11,6 +13,7 @@ use crate::units::Timestamp;
 /// How something is, as far as requests are concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum FindingState {
     /// Nothing speaks against it.
     Ready,
@@ -25,6 +28,7 @@ pub enum FindingState {
 /// Whom a finding is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum About {
     /// The channel as a whole.
     Channel,
@@ -36,18 +40,21 @@ pub enum About {
 
 /// How something is, until when, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Finding {
     /// How it is.
     pub state: FindingState,
     /// Until when it is left alone.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Time>"))]
     pub until: Option<String>,
-    /// Whom the reason is about; `null` when there is none.
+    /// Whom the reason is about; null when nothing bad is known.
     pub about: Option<About>,
-    /// Why.
+    /// Why; null when nothing bad is known.
     pub reason: Option<CooldownReason>,
-    /// The last failure in words: the upstream's status and its message.
+    /// The last failure: the upstream's status, if there was one, and its words.
     pub detail: Option<String>,
     /// When that was.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Time>"))]
     pub failed_at: Option<String>,
 }
 

@@ -13,6 +13,7 @@ use crate::units::Timestamp;
 /// How an upstream key, channel or model is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum HealthStatus {
     /// Nothing speaks against it.
     Ok,

@@ -7,6 +7,8 @@ use http::StatusCode;
 use serde::Serialize;
 
 use super::document;
+#[cfg(feature = "schema")]
+use crate::config::shapes::Time;
 use crate::database;
 use crate::error::{ErrorCode, GatewayError};
 use crate::limits::statements;
@@ -19,20 +21,41 @@ use crate::time_text;
 /// How long an answer waits for the database.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// How a key stands with each of its limits; null where it has none.
+/// What a client key has used; null where it has no limit.
 #[derive(Default, Serialize)]
-struct AllowanceView {
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Allowance")
+)]
+pub struct AllowanceView {
+    /// Of its requests per minute.
     requests_per_minute: Option<StandingView>,
+    /// Of its tokens per minute.
     tokens_per_minute: Option<StandingView>,
+    /// Of its tokens per UTC day.
     tokens_per_day: Option<StandingView>,
+    /// Of its budget per UTC day, in millionths of a dollar.
     daily_budget_micro_usd: Option<StandingView>,
+    /// Of its budget per UTC month, in millionths of a dollar.
     monthly_budget_micro_usd: Option<StandingView>,
 }
 
+/// How much a client key has used of one of its limits, in the limit's unit.
 #[derive(Serialize)]
-struct StandingView {
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Standing")
+)]
+pub struct StandingView {
+    /// How much there is.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     limit: u64,
+    /// How much of it is used; more than there is when the last requests took more than was left.
     used: u64,
+    /// When nothing of it counts as used any more, if nothing else is used until then.
+    #[cfg_attr(feature = "schema", schemars(with = "Time"))]
     resets_at: String,
 }
 

@@ -15,6 +15,8 @@ use super::guard::{self, Caller};
 use super::session_secret::{self, SessionSecret, derive, keyed};
 use super::throttle::{self, Stranger};
 use super::{AdminSettings, forwarded, revoked};
+#[cfg(feature = "schema")]
+use crate::config::shapes::Time;
 use crate::config::stored;
 use crate::config::validate::Problems;
 use crate::error::{ErrorCode, GatewayError};
@@ -50,16 +52,35 @@ pub struct Session {
     pub nonce: [u8; NONCE_BYTES],
 }
 
+/// A session.
 #[derive(Serialize)]
-struct LoginView<'a> {
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "LoggedIn")
+)]
+pub struct LoginView<'a> {
+    /// For `Authorization: Bearer`; browsers use the cookie instead.
     token: &'a str,
+    /// When the session ends by itself.
+    #[cfg_attr(feature = "schema", schemars(with = "Time"))]
     expires_at: String,
 }
 
+/// The session of the request.
 #[derive(Serialize)]
-struct SessionView<'a> {
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Session")
+)]
+pub struct SessionView<'a> {
+    /// When the session ends by itself.
+    #[cfg_attr(feature = "schema", schemars(with = "Time"))]
     expires_at: String,
+    /// Whether upstream keys are encrypted at rest, with the variable `master_key`.
     upstream_keys_encrypted: bool,
+    /// Why the `master_key` that is set cannot be used. Then no upstream key can be stored.
     master_key_error: Option<&'a str>,
 }
 

@@ -12,6 +12,8 @@ use super::base_url_advice::advise;
 use super::outbound::{CallBounds, Outbound};
 use super::{AdminSettings, channels, document};
 use crate::config::model::{ChannelConfig, Provider};
+#[cfg(feature = "schema")]
+use crate::config::shapes::ModelName;
 use crate::config::validate::MAX_MODELS;
 use crate::error::{ErrorCode, GatewayError};
 use crate::ports::AdminPorts;
@@ -32,15 +34,30 @@ const WHOLE_LIST: &str = "models?limit=1000";
 /// Keys that are tried: all of them refused means that the next one would be as well.
 const MAX_KEYS_ASKED: usize = 3;
 
+/// The upstream's own models.
 #[derive(Serialize)]
-struct UpstreamModelsView {
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "UpstreamModels")
+)]
+pub struct UpstreamModelsView {
+    /// Sorted, each once.
     data: Vec<UpstreamModelView>,
-    /// Whether the upstream has more models than a channel can name.
+    /// Whether there are more than a channel can name.
     truncated: bool,
 }
 
+/// A model of an upstream.
 #[derive(Serialize)]
-struct UpstreamModelView {
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "UpstreamModel")
+)]
+pub struct UpstreamModelView {
+    /// As the upstream names it.
+    #[cfg_attr(feature = "schema", schemars(with = "ModelName"))]
     id: String,
 }
 

@@ -6,6 +6,7 @@
 //! IP addresses.
 
 pub mod base_url;
+pub mod bounds;
 pub mod cache;
 pub mod changes;
 pub mod identity;
@@ -13,6 +14,8 @@ pub mod import;
 pub mod model;
 pub mod network;
 pub mod seal;
+#[cfg(feature = "schema")]
+pub mod shapes;
 pub mod snapshot;
 pub mod startup;
 pub mod stored;
