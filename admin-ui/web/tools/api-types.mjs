@@ -1,15 +1,17 @@
-//! Writes generated/schema.ts: the types of the admin API's OpenAPI document. Every build and type check
-//! makes it anew, so that a panel that has drifted from the API does not compile.
+//! Writes generated/: what the panel knows of the admin API, made from its OpenAPI document. `schema.ts` has the types,
+//! the calls and the defaults and limits of settings; `readers.ts` checks what comes over the wire. Every build and type
+//! check makes both anew, so that a panel that has drifted from the API does not compile.
 //!
-//! Not openapi-typescript: its version 7 needs TypeScript 5 beside the panel's 7, and the document is
-//! plain enough.
+//! Not openapi-typescript: its version 7 needs TypeScript 5 beside the panel's 7, it makes no readers, and the document
+//! is plain enough.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { fieldsOf, textOf } from "./api-fields.mjs";
+import { readerOf, referencesOf } from "./api-readers.mjs";
 
 const DOCUMENT = new URL("../../../crates/gateway-core/src/admin/openapi.json", import.meta.url);
-const TYPES = new URL("../generated/schema.ts", import.meta.url);
-const HEAD = `//! The admin API's types. Made from its OpenAPI document by \`npm run types\`; neither edited nor committed.
-
-`;
+const OUT = new URL("../generated/", import.meta.url);
+const HEAD =
+  "Made from the admin API's OpenAPI document by `npm run types`; neither edited nor committed.";
 
 const document = JSON.parse(readFileSync(DOCUMENT, "utf8"));
 const schemas = document.components.schemas;
@@ -22,7 +24,7 @@ function named(reference) {
   return name;
 }
 
-/** The members of an object with those of everything that it takes over. */
+/** The members of an object with those of everything that it extends. */
 function whole(schema) {
   if (schema.$ref) {
     return whole(schemas[named(schema.$ref)]);
@@ -58,7 +60,12 @@ function type(schema, indent = "") {
   }
   const either = schema.oneOf ?? schema.anyOf;
   if (either) {
-    return either.map((one) => type(one, indent)).join(" | ");
+    const union = either.map((one) => type(one, indent)).join(" | ");
+    // Alternatives beside members: an object that has both.
+    return schema.properties ? `${object(schema, indent)} & (${union})` : union;
+  }
+  if (schema.const !== undefined) {
+    return JSON.stringify(schema.const);
   }
   if (schema.enum) {
     return schema.enum.map((value) => JSON.stringify(value)).join(" | ");
@@ -85,15 +92,56 @@ function type(schema, indent = "") {
   }
 }
 
-const parts = Object.entries(schemas).map(([name, schema]) => {
-  return `export type ${name} = ${type(schema)};\n`;
-});
-const calls = Object.entries(document.paths).flatMap(([path, item]) =>
-  Object.keys(item)
-    .filter((method) => ["get", "post", "put", "patch", "delete"].includes(method))
-    .map((method) => `  | "${method.toUpperCase()} ${path}"`),
-);
-const made = `${HEAD}${parts.join("\n")}\n/** Every call that there is. */\nexport type Calls =\n${calls.join("\n")};\n`;
+/** Every call as "METHOD /path". */
+function calls() {
+  return Object.entries(document.paths).flatMap(([path, item]) =>
+    Object.keys(item)
+      .filter((method) => ["get", "post", "put", "patch", "delete"].includes(method))
+      .map((method) => `  | "${method.toUpperCase()} ${path}"`),
+  );
+}
 
-mkdirSync(new URL(".", TYPES), { recursive: true });
-writeFileSync(TYPES, made);
+/** The schemas of all responses, each after those that it refers to. */
+function sent() {
+  const ordered = new Set();
+  function add(name) {
+    if (!ordered.has(name)) {
+      referencesOf(schemas[name]).map(named).forEach(add);
+      ordered.add(name);
+    }
+  }
+  for (const item of Object.values(document.paths)) {
+    for (const { responses } of Object.values(item)) {
+      Object.values(responses ?? {})
+        .flatMap(referencesOf)
+        .filter(isSchema)
+        .map(named)
+        .forEach(add);
+    }
+  }
+  return [...ordered];
+}
+
+const isSchema = (reference) => reference.startsWith("#/components/schemas/");
+
+function schemaModule() {
+  const types = Object.entries(schemas).map(
+    ([name, schema]) => `export type ${name} = ${type(schema)};\n`,
+  );
+  const fields = Object.entries(schemas).flatMap(([name, schema]) => [
+    ...fieldsOf(name, whole(schema)),
+    ...textOf(name, schema),
+  ]);
+  const union = `/** Every call that there is. */\nexport type Calls =\n${calls().join("\n")};\n`;
+  return [`//! The admin API's types. ${HEAD}\n`, ...types, ...fields, union].join("\n");
+}
+
+function readersModule() {
+  const readers = sent().map((name) => readerOf(name, schemas[name]));
+  const imports = 'import * as read from "../src/api/read";\n';
+  return [`//! Readers of the admin API's responses. ${HEAD}\n${imports}`, ...readers].join("\n");
+}
+
+mkdirSync(OUT, { recursive: true });
+writeFileSync(new URL("schema.ts", OUT), schemaModule());
+writeFileSync(new URL("readers.ts", OUT), readersModule());

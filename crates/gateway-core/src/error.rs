@@ -7,11 +7,14 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "schema")]
+use crate::config::validate::MAX_DETAILS;
 use crate::problem::Problem;
 use crate::reply::{self, Reply};
 
 /// The body of an error as OpenAI's schema has it: all four members, always.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ErrorBody {
     /// What happened and what to do, for a person.
     pub message: String,
@@ -26,17 +29,24 @@ pub struct ErrorBody {
 
 /// Every error.
 #[derive(Serialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Error")
+)]
 pub struct Envelope<'a> {
     error: DetailedError<'a>,
 }
 
 /// The error itself. The first four members are always there.
 #[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 struct DetailedError<'a> {
     #[serde(flatten)]
     body: &'a ErrorBody,
     /// Everything that is wrong with the values of the request, if that is what the error is about.
     #[serde(skip_serializing_if = "<[Problem]>::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(length(max = MAX_DETAILS)))]
     details: &'a [Problem],
 }
 

@@ -1,5 +1,6 @@
 //! Times as the API spells them: RFC 3339, UTC, milliseconds. Owns the spelling, no clock.
 
+use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -7,6 +8,27 @@ use crate::units::Timestamp;
 
 /// The last millisecond of the year 9999, beyond which RFC 3339 has no spelling.
 const LATEST_MS: u64 = 253_402_300_799_999;
+
+/// A time that is written in this form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(inline, with = "crate::config::shapes::Time")
+)]
+pub struct TimeText(Timestamp);
+
+impl From<Timestamp> for TimeText {
+    fn from(time: Timestamp) -> Self {
+        Self(time)
+    }
+}
+
+impl Serialize for TimeText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&format(self.0))
+    }
+}
 
 /// `2026-11-22T00:00:00.000Z`. A time past the year 9999 is shown as that year's end.
 pub fn format(time: Timestamp) -> String {

@@ -1,5 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { fieldProblems, parseRefusal, parseRetryAfter } from "./failure";
+import { textOf } from "../i18n/problem-texts";
+import { problemsEn } from "../i18n/problems.en";
+import { problemsZh } from "../i18n/problems.zh";
+import { type Problem, parseRefusal, parseRetryAfter, problemsOf } from "./failure";
 import { ShapeError } from "./read";
 import { parseChannels, parseSession, servedModels } from "./types";
 
@@ -43,6 +46,7 @@ describe("parseRefusal", () => {
       status: 502,
       code: null,
       message: "HTTP 502",
+      problems: [],
       retryAfter: 3,
     });
   });
@@ -59,6 +63,8 @@ describe("parseChannels", () => {
     models: ["a"],
     priority: 0,
     weight: 1,
+    created_at: "2026-11-22T12:00:00Z",
+    updated_at: "2026-11-22T12:00:00Z",
     a_newer_field: {},
   };
 
@@ -109,38 +115,60 @@ describe("parseSession", () => {
   });
 });
 
-describe("fieldProblems", () => {
-  const refused = (message: string, status = 400) =>
-    ({ kind: "refused", status, code: "invalid_value", message, retryAfter: null }) as const;
+describe("problemsOf", () => {
+  const refused = (...details: unknown[]) =>
+    parseRefusal(400, null, { error: { message: "No.", code: "invalid_value", details } });
+  const required = (path: string): Problem => ({ path, code: "required", message: "is required" });
 
-  it("finds the field of every sentence", () => {
-    const told =
-      "The channel is not valid: `name` is required; `keys[1]` is empty; or blank; `model_map.a` must be text.";
-    expect(fieldProblems(refused(told))).toEqual({
-      name: ["is required"],
-      keys: ["keys[1] is empty; or blank"],
-      model_map: ["model_map.a must be text"],
+  it("finds the field of every problem", () => {
+    const problems = [required("name"), required("keys[1]"), required("model_map.a")];
+    expect(problemsOf(refused(...problems))).toEqual({
+      name: [problems[0]],
+      keys: [problems[1]],
+      model_map: [problems[2]],
     });
   });
 
   it("finds what is wrong inside the settings", () => {
-    const told =
-      "The configuration is not valid: `settings.default_models.moderations` must not be empty; `settings.trusted_proxies[1]` must be an IP address.";
-    expect(fieldProblems(refused(told))).toEqual({
-      settings: [
-        "settings.default_models.moderations must not be empty",
-        "settings.trusted_proxies[1] must be an IP address",
-      ],
+    const [models, proxies] = [
+      required("settings.default_models.moderations"),
+      required("settings.trusted_proxies[1]"),
+    ];
+    const failure = refused(models, proxies, required("settings"), required("settings_x.y"));
+    expect(problemsOf(failure, "settings")).toEqual({
+      default_models: [models],
+      trusted_proxies: [proxies],
     });
   });
 
   it.each([
     null,
     { kind: "network" as const },
-    refused("Something else."),
-    refused("The channel is not valid: it must be an object."),
-    refused("The channel is not valid: `name` is required.", 502),
+    refused(),
+    refused(required("")),
+    refused(null, 1, { path: "name" }, { path: 1, code: "required", message: "" }),
+    parseRefusal(502, null, { error: { details: "name" } }),
   ])("finds none in %j", (failure) => {
-    expect(fieldProblems(failure)).toEqual({});
+    expect(problemsOf(failure)).toEqual({});
+  });
+
+  it("are said in the reader's language, with their values", () => {
+    const problem: Problem = {
+      path: "weight",
+      code: "out_of_range",
+      values: { min: 0, max: 1000, nullable: false },
+      message: "must be a whole number from 0 to 1000",
+    };
+    expect(textOf(problemsEn, problem)).toBe("must be a whole number from 0 to 1000");
+    expect(textOf(problemsZh, problem)).toBe("必须是 0 到 1000 的整数");
+    const url: Problem = {
+      path: "base_url",
+      code: "invalid_url",
+      values: { reason: "too_long", max: 2048, suggestion: "https://h/v1" },
+      message: "…",
+    };
+    expect(textOf(problemsEn, url)).toBe("must have at most 2048 bytes; use https://h/v1");
+    const newer = { ...problem, code: "from_the_future" } as unknown as Problem;
+    expect(textOf(problemsZh, newer)).toBe(problem.message);
   });
 });

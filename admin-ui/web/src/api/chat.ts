@@ -1,7 +1,7 @@
 //! The client API as the playground uses it: with a client key, like any other client. Owns reading
 //! the stream; draws nothing.
 import { parseRefusal } from "./failure";
-import { data, nullable, number, record, text } from "./read";
+import { list, nullable, number, record, text } from "./read";
 
 export interface Message {
   role: "system" | "user" | "assistant";
@@ -25,7 +25,7 @@ export interface Progress {
 
 export type ChatFailure = { kind: "network" } | { kind: "stopped" } | { kind: "told" };
 
-const modelList = data(record({ id: text }));
+const modelList = record({ data: list(record({ id: text })) });
 const usage = record({ prompt_tokens: nullable(number), completion_tokens: nullable(number) });
 
 /** The names of the models that the key may use; `null` and a sentence when there is no list. */
@@ -39,7 +39,7 @@ export async function clientModels(key: string): Promise<string[] | string | nul
     });
     const body: unknown = await response.json();
     return response.ok
-      ? modelList(body).map((model) => model.id)
+      ? modelList(body, "models").data.map((model) => model.id)
       : parseRefusal(response.status, null, body).message;
   } catch {
     return null;

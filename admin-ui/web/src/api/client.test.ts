@@ -97,6 +97,7 @@ describe("a change", () => {
         name: "a",
         hint: "…",
         enabled: true,
+        models: [],
         limits: {},
         created_at: "",
       });

@@ -1,4 +1,7 @@
 //! What can go wrong with a call, as data: the pages decide how to say it.
+import type { Problem } from "../../generated/schema";
+
+export type { Problem };
 
 export type Failure =
   /** No answer came. */
@@ -11,6 +14,8 @@ export type Failure =
       status: number;
       code: string | null;
       message: string;
+      /** What is wrong with single values, if that is why. */
+      problems: Problem[];
       /** Seconds, at least 1, from `Retry-After`. */
       retryAfter: number | null;
     };
@@ -37,32 +42,33 @@ export function parseRefusal(
   const error = (typeof envelope === "object" ? envelope : null) as {
     code?: unknown;
     message?: unknown;
+    details?: unknown;
   } | null;
   return {
     kind: "refused",
     status,
     code: typeof error?.code === "string" ? error.code : null,
     message: typeof error?.message === "string" ? error.message : `HTTP ${status}`,
+    problems: Array.isArray(error?.details) ? error.details.filter(isProblem) : [],
     retryAfter,
   };
 }
 
-/** What is wrong with single fields: field to sentences. The gateway names the path of each,
- * "`keys[1]` must …; `name` …"; what it names no path for is not here. */
-export function fieldProblems(failure: Failure | null): Record<string, string[]> {
-  const problems: Record<string, string[]> = {};
-  if (failure?.kind !== "refused" || (failure.status !== 400 && failure.status !== 422)) {
-    return problems;
-  }
-  const [, told] = failure.message.split(/ is not valid: /, 2);
-  for (const sentence of (told ?? "").replace(/\.$/, "").split(/; (?=`)/)) {
-    const [, path, rest] = /^`([^`]+)` (.*)$/s.exec(sentence) ?? [];
-    const field = path?.split(/[.[]/)[0];
-    if (path === undefined || rest === undefined || field === undefined) {
-      continue;
+/** Codes and values that only a newer gateway has are kept: there is the message for them. */
+function isProblem(value: unknown): value is Problem {
+  const { path, code, message } = (value ?? {}) as Record<string, unknown>;
+  return [path, code, message].every((member) => typeof member === "string");
+}
+
+/** The problems of each member of `parent` by its name; without `parent`, of the whole body. */
+export function problemsOf(failure: Failure | null, parent = ""): Record<string, Problem[]> {
+  const found: Record<string, Problem[]> = {};
+  const prefix = parent === "" ? "" : `${parent}.`;
+  for (const problem of failure?.kind === "refused" ? failure.problems : []) {
+    const [member = ""] = problem.path.slice(prefix.length).split(/[.[]/);
+    if (problem.path.startsWith(prefix) && member !== "") {
+      found[member] = [...(found[member] ?? []), problem];
     }
-    const shown = path === field ? rest : `${path} ${rest}`;
-    problems[field] = [...(problems[field] ?? []), shown];
   }
-  return problems;
+  return found;
 }

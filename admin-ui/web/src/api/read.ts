@@ -1,4 +1,4 @@
-//! Checks at the edge: what comes out of a reader has the type it says, whatever came in.
+//! What the generated readers are made of. What comes out of a reader has the type it says, whatever came in.
 
 /** The answer does not have the agreed shape. */
 export class ShapeError extends Error {}
@@ -24,6 +24,9 @@ const members = of(
   (value): value is Record<string, unknown> =>
     typeof value === "object" && value !== null && !Array.isArray(value),
 );
+
+/** A value of which nothing is known. */
+export const anything: Reader<unknown> = (value) => value;
 
 /** Absent counts as null. */
 export function nullable<T>(read: Reader<T>): Reader<T | null> {
@@ -61,10 +64,4 @@ export function record<S extends Record<string, Reader<unknown>>>(
     }
     return result as { [name in keyof S]: Read<S[name]> };
   };
-}
-
-/** Unwraps `{"data":[…]}`. */
-export function data<T>(read: Reader<T>): (value: unknown) => T[] {
-  const whole = record({ data: list(read) });
-  return (value) => whole(value, "answer").data;
 }

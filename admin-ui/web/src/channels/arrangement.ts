@@ -1,4 +1,5 @@
 //! Moving channels between priorities, and what has to be sent for it. Pure.
+import { ChannelChangeFields } from "../../generated/schema";
 import type { Channel } from "../api/types";
 
 /** A channel's place. */
@@ -19,7 +20,7 @@ export interface Lane {
 }
 
 /** The API's largest priority and weight. */
-export const MOST = 1000;
+export const MOST = ChannelChangeFields.weight.maximum;
 
 export function slotsOf(channels: readonly Channel[]): Slot[] {
   return channels.map(({ id, name, enabled, keys, priority, weight, revision }) => ({

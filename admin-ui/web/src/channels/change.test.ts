@@ -18,6 +18,8 @@ function channel(change: Record<string, unknown> = {}): Channel {
     priority: 0,
     weight: 1,
     prices: { m: { prompt: 1_000_000, completion: 2_000_000 } },
+    created_at: "2026-11-22T12:00:00Z",
+    updated_at: "2026-11-22T12:00:00Z",
     revision: "r1",
     ...change,
   });

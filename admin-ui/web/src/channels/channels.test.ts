@@ -25,6 +25,8 @@ function channel(change: Record<string, unknown> = {}) {
         headers: { "x-a": "1" },
         drop_params: ["seed"],
         hedge_after_ms: 900,
+        created_at: "2026-11-22T12:00:00Z",
+        updated_at: "2026-11-22T12:00:00Z",
         prices: { m: { prompt: 2_500_000, completion: 10_000_000 } },
         ...change,
       },
@@ -110,10 +112,19 @@ describe("editors", () => {
 });
 
 describe("health", () => {
-  const ready = { state: "ready", until: null, reason: null, detail: null };
+  const ready = {
+    state: "ready",
+    until: null,
+    about: null,
+    reason: null,
+    detail: null,
+    failed_at: null,
+  };
   const cooling = { ...ready, state: "cooling", detail: "429: slow down" };
   const status = (change: object) => ({
     id: "ch_1",
+    name: "One",
+    enabled: true,
     ...ready,
     keys: [
       { id: "uk_1", hint: "a…b", enabled: true, ...ready },

@@ -1,16 +1,24 @@
 //! A channel as it is being typed, and what of it is sent. Judges nothing: the gateway does.
+import { ChannelCreateFields, type Provider } from "../../generated/schema";
 import type { Channel, UpstreamKey } from "../api/types";
 import { mapOf, type Pair, pairsOf } from "../components/pairs";
 import { type PriceRow, pricesOf, rowsOf } from "../settings/prices";
+import {
+  defaultNumbers,
+  numberOf,
+  sentNumbers,
+  type TypedNumbers,
+  typedNumbers,
+} from "./number-settings";
 import { pastedKeys } from "./pasted-keys";
 import { PRESETS, type Preset } from "./presets";
 
 export type KeptKey = UpstreamKey & { removed: boolean };
 
-export interface Draft {
+export interface Draft extends TypedNumbers {
   name: string;
   enabled: boolean;
-  provider: "openai" | "azure" | "anthropic";
+  provider: Provider;
   base_url: string;
   keys: KeptKey[];
   /** As they are pasted. */
@@ -22,10 +30,6 @@ export interface Draft {
   headers: Pair[];
   drop_params: string[];
   stream_usage: boolean;
-  connect_timeout_ms: string;
-  first_byte_timeout_ms: string;
-  idle_timeout_ms: string;
-  hedge_after_ms: string;
   api_version: string;
   deployments: Pair[];
   prices: PriceRow[];
@@ -34,22 +38,19 @@ export interface Draft {
 export function emptyDraft(): Draft {
   return {
     name: "",
-    enabled: true,
-    provider: "openai",
+    enabled: ChannelCreateFields.enabled.default,
+    provider: ChannelCreateFields.provider.default,
     base_url: "",
     keys: [],
     newKeys: "",
     models: [],
     model_map: [],
-    priority: "0",
-    weight: "1",
+    priority: String(ChannelCreateFields.priority.default),
+    weight: String(ChannelCreateFields.weight.default),
     headers: [],
     drop_params: [],
-    stream_usage: true,
-    connect_timeout_ms: "5000",
-    first_byte_timeout_ms: "60000",
-    idle_timeout_ms: "60000",
-    hedge_after_ms: "",
+    stream_usage: ChannelCreateFields.stream_usage.default,
+    ...defaultNumbers(),
     api_version: "",
     deployments: [],
     prices: [],
@@ -71,10 +72,7 @@ export function draftOf(channel: Channel): Draft {
     headers: pairsOf(channel.headers),
     drop_params: channel.drop_params,
     stream_usage: channel.stream_usage,
-    connect_timeout_ms: String(channel.connect_timeout_ms),
-    first_byte_timeout_ms: String(channel.first_byte_timeout_ms),
-    idle_timeout_ms: String(channel.idle_timeout_ms),
-    hedge_after_ms: channel.hedge_after_ms === null ? "" : String(channel.hedge_after_ms),
+    ...typedNumbers(channel),
     api_version: channel.azure?.api_version ?? "",
     deployments: pairsOf(channel.azure?.deployments ?? {}),
     prices: rowsOf(channel.prices),
@@ -114,10 +112,7 @@ export function bodyOf(draft: Draft): Record<string, unknown> {
     headers: mapOf(draft.headers),
     drop_params: draft.drop_params,
     stream_usage: draft.stream_usage,
-    connect_timeout_ms: numberOf(draft.connect_timeout_ms),
-    first_byte_timeout_ms: numberOf(draft.first_byte_timeout_ms),
-    idle_timeout_ms: numberOf(draft.idle_timeout_ms),
-    hedge_after_ms: draft.hedge_after_ms.trim() === "" ? null : numberOf(draft.hedge_after_ms),
+    ...sentNumbers(draft),
     azure:
       draft.provider === "azure"
         ? {
@@ -135,12 +130,6 @@ export function modelsQuestion(draft: Draft, storedId: string | null): Record<st
   const { provider, base_url, keys, headers, azure, connect_timeout_ms } = bodyOf(draft);
   const question = { provider, base_url, keys, headers, azure, connect_timeout_ms };
   return storedId === null ? question : { ...question, channel_id: storedId };
-}
-
-/** What is no number is sent as it is: the gateway says what it wants there. */
-export function numberOf(text: string): number | string {
-  const trimmed = text.trim();
-  return /^-?\d+$/.test(trimmed) ? Number(trimmed) : trimmed;
 }
 
 function providerOf(name: string): Draft["provider"] {

@@ -2,15 +2,17 @@
 //! tells of changes; keeps nothing.
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
+import { ChannelCreateFields } from "../../generated/schema";
 import type { Channel } from "../api/types";
 import { ListEditor, MapEditor } from "../components/editors";
 import { SelectField, Switch, TextField } from "../components/fields";
 import { Icon } from "../components/icons";
 import { PricesEditor } from "../components/prices-editor";
-import { t } from "../i18n";
+import { language, t } from "../i18n";
 import { suggestedBaseUrl } from "./base-url";
 import { type Draft, modelsQuestion, withPreset } from "./draft";
 import { KeysEditor } from "./keys-editor";
+import { NUMBER_SETTINGS, wordsOf } from "./number-settings";
 import { PickModels } from "./pick-models";
 import { PRESETS } from "./presets";
 
@@ -20,10 +22,7 @@ const ADVANCED = [
   "headers",
   "drop_params",
   "stream_usage",
-  "connect_timeout_ms",
-  "first_byte_timeout_ms",
-  "idle_timeout_ms",
-  "hedge_after_ms",
+  ...NUMBER_SETTINGS,
   "prices",
 ];
 
@@ -196,7 +195,7 @@ function Traffic({ draft, problems, onChange }: FormProps) {
       <div class="columns">
         <TextField
           label={m["form.priority"]}
-          hint={m["form.priorityHint"]}
+          hint={m["form.priorityHint"](ChannelCreateFields.priority.maximum)}
           type="number"
           value={draft.priority}
           errors={problems["priority"]}
@@ -204,7 +203,7 @@ function Traffic({ draft, problems, onChange }: FormProps) {
         />
         <TextField
           label={m["form.weight"]}
-          hint={m["form.weightHint"]}
+          hint={m["form.weightHint"](ChannelCreateFields.weight.maximum)}
           type="number"
           value={draft.weight}
           errors={problems["weight"]}
@@ -219,13 +218,6 @@ function Traffic({ draft, problems, onChange }: FormProps) {
     </section>
   );
 }
-
-const TIMES = [
-  "connect_timeout_ms",
-  "first_byte_timeout_ms",
-  "idle_timeout_ms",
-  "hedge_after_ms",
-] as const;
 
 function Advanced({ draft, problems, onChange }: FormProps) {
   const m = t.value;
@@ -281,11 +273,10 @@ function Advanced({ draft, problems, onChange }: FormProps) {
           onChange={(stream_usage) => onChange({ stream_usage })}
         />
         <div class="columns">
-          {TIMES.map((name) => (
+          {NUMBER_SETTINGS.map((name) => (
             <TextField
               key={name}
-              label={m[`form.${name}`]}
-              hint={m[`form.${name}.hint`]}
+              {...wordsOf(name, language.value)}
               type="number"
               value={draft[name]}
               errors={problems[name]}

@@ -1,5 +1,6 @@
 //! Upstream keys as people paste them: from files of variables, tables, JSON, chats. Pure. What is kept
 //! here the gateway judges again.
+import { KeyChangeText } from "../../generated/schema";
 
 export interface PastedKeys {
   /** Each once, in the order of the text. */
@@ -18,7 +19,6 @@ const VARIABLE =
   /^(?:export\s+|set\s+|\$env:)?(?:[A-Z][A-Z0-9]*_[A-Z0-9_]*|[A-Za-z_-]*(?:key|token|secret))\s*[:=]\s*(?=[^\s=])/i;
 const SCHEME = /^(?:authorization\s*[:=]\s*)?bearer\s+/i;
 const HEADER = /^(?:x-api-key|api-key|x-goog-api-key|authorization)\s*:\s*/i;
-const MAX_LENGTH = 4096;
 
 export function pastedKeys(text: string): PastedKeys {
   const result: PastedKeys = { keys: [], duplicates: 0, others: [] };
@@ -58,7 +58,7 @@ function partsOf(entry: string): string[] {
 
 function isKey(word: string): boolean {
   return (
-    word.length <= MAX_LENGTH &&
+    word.length <= KeyChangeText.maxLength &&
     /^[\x21-\x7e]+$/.test(word) &&
     // A URL, an address, a hint of a key, and what stands in for one.
     !/^[a-z]+:\/\//i.test(word) &&

@@ -1,8 +1,10 @@
 //! Upstreams that people have, with what is known of them, so that only a key is left to fill in.
+import type { Provider } from "../../generated/schema";
+
 export interface Preset {
   id: string;
   name: string;
-  provider: "openai" | "azure" | "anthropic";
+  provider: Provider;
   baseUrl: string;
   /** Runs on one's own machine and needs no key. */
   keyless?: boolean;

@@ -2,6 +2,7 @@
 import type { ComponentChildren } from "preact";
 import type { Failure } from "../api/failure";
 import { t } from "../i18n";
+import { problemText } from "../i18n/problems";
 import { Icon } from "./icons";
 
 interface NoticeProps {
@@ -56,6 +57,13 @@ export function failureText(failure: Failure): string {
     case "unexpected":
       return t.value["error.unexpected"];
     case "refused":
-      return t.value["error.status"](failure.status, failure.message);
+      return t.value["error.status"](failure.status, refusal(failure));
   }
+}
+
+/** What is wrong with single values in the reader's language, else the gateway's sentence. */
+function refusal({ problems, message }: Failure & { kind: "refused" }): string {
+  return problems.length === 0
+    ? message
+    : problems.map((problem) => `${problem.path} ${problemText(problem)}`.trim()).join("; ");
 }

@@ -181,9 +181,10 @@ export const usageEn = {
   "ledger.on": "Record requests",
   "ledger.onHint": "Without it there are no usage figures, and budgets count nothing.",
   "ledger.request_log_rows": "Requests kept",
-  "ledger.request_log_rows.hint": "1,000 to 10,000,000.",
+  "ledger.request_log_rows.hint": (min: string, max: string) => `${min} to ${max}.`,
   "ledger.request_log_days": "Days kept",
-  "ledger.request_log_days.hint": "1 to 3,650. Sums per hour stay for good.",
+  "ledger.request_log_days.hint": (min: string, max: string) =>
+    `${min} to ${max}. Sums per hour stay for good.`,
 
   "prices.title": "Prices",
   "prices.text": "US dollars per million tokens. What has no price costs nothing here.",

@@ -177,9 +177,10 @@ export const usageZh: typeof usageEn = {
   "ledger.on": "记录请求",
   "ledger.onHint": "关闭后没有用量数据，预算也不计数。",
   "ledger.request_log_rows": "保留的请求数",
-  "ledger.request_log_rows.hint": "1,000 至 10,000,000。",
+  "ledger.request_log_rows.hint": (min: string, max: string) => `${min} 至 ${max}。`,
   "ledger.request_log_days": "保留天数",
-  "ledger.request_log_days.hint": "1 至 3,650。每小时汇总永久保留。",
+  "ledger.request_log_days.hint": (min: string, max: string) =>
+    `${min} 至 ${max}。每小时汇总永久保留。`,
 
   "prices.title": "价格",
   "prices.text": "每百万 token 的美元价格。没有价格的不计费用。",

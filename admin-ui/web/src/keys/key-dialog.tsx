@@ -1,10 +1,10 @@
 //! A client key, new or stored, as a form in a dialog. What is typed stays until the gateway has it.
 import { type Signal, useSignal } from "@preact/signals";
 import { changeKey, createKey, showKey } from "../api/client";
-import { type Failure, fieldProblems } from "../api/failure";
+import type { Failure } from "../api/failure";
 import { LIMITS, type LimitName } from "../api/ledger";
 import type { ClientKey, CreatedKey } from "../api/types";
-import { numberOf } from "../channels/draft";
+import { numberOf } from "../channels/number-settings";
 import { Dialog } from "../components/dialog";
 import { ListEditor } from "../components/editors";
 import { TextField } from "../components/fields";
@@ -13,6 +13,7 @@ import { type Body, differences } from "../conflict/changes";
 import { ConflictDialog } from "../conflict/conflict-dialog";
 import { type Now, now } from "../conflict/stale";
 import { t } from "../i18n";
+import { fieldProblems } from "../i18n/problems";
 import { dollarsOf, microOf } from "../settings/prices";
 import { flat, keyChange, seenKey } from "./change";
 
@@ -24,6 +25,11 @@ interface KeyDialogProps {
   onSaved: (created: CreatedKey | null) => void;
   /** What was typed is given up for the key as it is now. */
   onReload: (of: ClientKey) => void;
+}
+
+/** The answer to a creation, which has the whole key. */
+function createdOf(saved: ClientKey | CreatedKey): CreatedKey | null {
+  return "key" in saved && typeof saved.key === "string" ? { ...saved, key: saved.key } : null;
 }
 
 /** Typed in dollars. */
@@ -94,7 +100,7 @@ export function KeyDialog({ of, onClose, onSaved, onReload }: KeyDialogProps) {
       ? createKey(keyChange({}, typed()))
       : changeKey(of.id, keyChange(seenKey(of), { ...seenKey(of), ...typed() }), revision));
     if (result.ok) {
-      onSaved("key" in result.value ? result.value : null);
+      onSaved(createdOf(result.value));
       return;
     }
     const meanwhile = of === null ? result : await now(result.failure, () => showKey(of.id));
@@ -151,7 +157,11 @@ export function KeyDialog({ of, onClose, onSaved, onReload }: KeyDialogProps) {
         noValidate
       >
         <FailureNotice failure={failure.value} title={m["form.notSaved"]} />
-        <KeyFields fields={fields} problems={fieldProblems(failure.value)} />
+        <KeyFields
+          fields={fields}
+          problems={fieldProblems(failure.value)}
+          limitProblems={fieldProblems(failure.value, "limits")}
+        />
         <div class="actions actions--end">
           <button type="button" class="button" onClick={onClose}>
             {m["app.cancel"]}
@@ -165,7 +175,13 @@ export function KeyDialog({ of, onClose, onSaved, onReload }: KeyDialogProps) {
   );
 }
 
-function KeyFields({ fields, problems }: { fields: Fields; problems: Record<string, string[]> }) {
+interface KeyFieldsProps {
+  fields: Fields;
+  problems: Record<string, string[]>;
+  limitProblems: Record<string, string[]>;
+}
+
+function KeyFields({ fields, problems, limitProblems }: KeyFieldsProps) {
   const m = t.value;
   return (
     <>
@@ -198,18 +214,18 @@ function KeyFields({ fields, problems }: { fields: Fields; problems: Record<stri
           fields.expires.value = value;
         }}
       />
-      <LimitFields limits={fields.limits} errors={problems["limits"]} />
+      <LimitFields limits={fields.limits} problems={limitProblems} />
     </>
   );
 }
 
 function LimitFields({
   limits,
-  errors,
+  problems,
 }: {
   /** In the order of `LIMITS`, as typed. */
   limits: Signal<string[]>;
-  errors: string[] | undefined;
+  problems: Record<string, string[]>;
 }) {
   const m = t.value;
   return (
@@ -221,7 +237,7 @@ function LimitFields({
             label={m[`limit.${limit}`]}
             type="number"
             value={limits.value[index] ?? ""}
-            errors={errors?.filter((one) => one.includes(limit))}
+            errors={problems[limit]}
             onChange={(value) => {
               limits.value = limits.value.with(index, value);
             }}

@@ -26,9 +26,12 @@ function row(change: Partial<UsageRow>): UsageRow {
     reason: null,
     requests: 1,
     errors: 0,
+    failovers: 0,
+    estimated: 0,
     prompt_tokens: 0,
     completion_tokens: 0,
     cached_tokens: 0,
+    reasoning_tokens: 0,
     cost_micro_usd: 0,
     total_ms: NONE,
     first_byte_ms: NONE,
@@ -136,9 +139,18 @@ const CHANNEL = {
   enabled: true,
   keys: [{ id: "uk_1", hint: "a…b", enabled: true, status: "ok", until: null }],
 } as Channel;
-const READY = { state: "ready", until: null, reason: null, detail: null };
+const READY = {
+  state: "ready",
+  until: null,
+  about: null,
+  reason: null,
+  detail: null,
+  failed_at: null,
+};
 const STATUS: ChannelStatus = {
   id: "ch_1",
+  name: "One",
+  enabled: true,
   ...READY,
   keys: [{ id: "uk_1", hint: "a…b", enabled: true, ...READY }],
   models: [],
@@ -211,7 +223,13 @@ describe("concernsOf", () => {
     const used = (value: number) =>
       concerns({
         allowances: new Map([
-          ["ck_1", { ...UNUSED, tokens_per_day: { limit: 100, used: value, resets_at: null } }],
+          [
+            "ck_1",
+            {
+              ...UNUSED,
+              tokens_per_day: { limit: 100, used: value, resets_at: "2026-11-24T00:00:00Z" },
+            },
+          ],
         ]),
       });
     expect(used(79)).toEqual([]);

@@ -3,7 +3,7 @@
 import { signal, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { changeChannel, createChannel, listChannels, showChannel } from "../api/client";
-import { type Failure, fieldProblems } from "../api/failure";
+import type { Failure } from "../api/failure";
 import type { Channel } from "../api/types";
 import { changeOf, conflictOf } from "../channels/change";
 import { bodyOf, type Draft, draftOf, emptyDraft } from "../channels/draft";
@@ -17,6 +17,7 @@ import { PageHead } from "../components/page-head";
 import { ConflictDialog } from "../conflict/conflict-dialog";
 import { type Now, now } from "../conflict/stale";
 import { t } from "../i18n";
+import { fieldProblems } from "../i18n/problems";
 import { go, guardLeaving } from "../router";
 import { deleteLater, isDeleted } from "../undo";
 

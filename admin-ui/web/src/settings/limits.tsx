@@ -2,18 +2,19 @@
 //! is saved by itself.
 import { type Signal, useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
-import { numberOf } from "../channels/draft";
+import { SettingsFields } from "../../generated/schema";
+import { numberOf } from "../channels/number-settings";
 import { MapEditor } from "../components/editors";
 import { Field, Switch, TextField } from "../components/fields";
 import { FailureNotice, Notice } from "../components/notice";
 import { linesOf, mapOf, pairsOf } from "../components/pairs";
 import { PricesEditor } from "../components/prices-editor";
 import { ConflictDialog } from "../conflict/conflict-dialog";
-import { t } from "../i18n";
+import { formatCount, t } from "../i18n";
 import { useResource } from "../resource";
-import { OPERATIONS } from "./operations";
 import { pricesOf, rowsOf } from "./prices";
-import { type Loaded, loadSettings, useSaving } from "./save";
+import { type Loaded, loadSettings } from "./save";
+import { useSaving } from "./use-saving";
 
 const REQUEST_NUMBERS = ["max_attempts", "total_timeout_ms", "max_request_bytes"] as const;
 const LEDGER_NUMBERS = ["request_log_rows", "request_log_days"] as const;
@@ -70,7 +71,7 @@ function LimitsForm({ loaded, onSaved, onReload }: FormProps) {
           <TextField
             key={name}
             label={m[`limits.${name}`]}
-            hint={m[`limits.${name}.hint`]}
+            hint={m[`limits.${name}.hint`](...rangeOf(name))}
             type="number"
             value={typed.value[index] ?? ""}
             errors={saving.problemsOf(name)}
@@ -108,7 +109,7 @@ function DefaultModelsForm({ loaded, onSaved, onReload }: FormProps) {
         label={m["defaults.models"]}
         nameLabel={m["defaults.operation"]}
         valueLabel={m["usage.model"]}
-        names={OPERATIONS}
+        names={SettingsFields.default_models.names}
         pairs={pairs.value}
         errors={saving.problemsOf("default_models")}
         onChange={(next) => {
@@ -186,7 +187,7 @@ function LedgerForm({ loaded, onSaved, onReload }: FormProps) {
           <TextField
             key={name}
             label={m[`ledger.${name}`]}
-            hint={m[`ledger.${name}.hint`]}
+            hint={m[`ledger.${name}.hint`](...rangeOf(name))}
             type="number"
             value={typed.value[index] ?? ""}
             errors={saving.problemsOf(name)}
@@ -287,4 +288,10 @@ function useTyped(names: readonly NumberName[], { settings }: Loaded): Signal<st
 
 function numbersOf(names: readonly NumberName[], typed: Signal<string[]>): object {
   return Object.fromEntries(names.map((name, index) => [name, numberOf(typed.value[index] ?? "")]));
+}
+
+/** The smallest and the largest value. */
+function rangeOf(name: NumberName): [min: string, max: string] {
+  const { minimum, maximum } = SettingsFields[name];
+  return [formatCount(minimum), formatCount(maximum)];
 }

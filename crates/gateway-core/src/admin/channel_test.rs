@@ -11,6 +11,8 @@ use serde_json::{Map, Value, json};
 use super::base_url_advice::advise;
 use super::outbound::Outbound;
 use super::{AdminSettings, document};
+#[cfg(feature = "schema")]
+use crate::config::shapes::{ModelName, Name, never_null};
 use crate::config::validate::{MAX_MODEL_CHARS, MAX_NAME_CHARS, Problems};
 use crate::error::{ErrorCode, GatewayError};
 use crate::ports::AdminPorts;
@@ -36,23 +38,41 @@ const MAX_THINKING_TOKENS: u32 = 1024;
 
 /// How a test ended.
 #[derive(Serialize)]
-struct TestResult {
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "TestOutcome")
+)]
+pub struct TestResult {
+    /// Whether the upstream gave a whole answer.
     ok: bool,
-    /// The upstream's status; `null` when there was no response.
+    /// The upstream's status; null: there was no response.
+    #[cfg_attr(feature = "schema", schemars(range(min = 100, max = 999)))]
     status: Option<u16>,
     /// From the call to the end of the answer.
     latency_ms: u64,
-    /// From the call to the first event with content; `null` unless it was streamed.
+    /// From the call to the first event with content; null unless it was streamed.
     first_token_ms: Option<u64>,
-    /// What went wrong, in the upstream's own words where it has some.
+    /// What went wrong, in the upstream's own words where it has some; null when it is ok.
     error: Option<String>,
 }
 
 /// What an admin wants to be tested.
 #[derive(Default)]
-struct Wish {
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "TestRequest", transform = never_null)
+)]
+pub struct Wish {
+    /// A client's model name. Absent: the first of the channel's models, else of its map or its deployments.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<ModelName>"))]
     model: Option<String>,
+    /// Whether the answer shall be streamed.
+    #[cfg_attr(feature = "schema", schemars(default))]
     stream: bool,
+    /// The id of the key to use, also of one that is switched off. Absent: the first that can be used.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Name>"))]
     key: Option<String>,
 }
 

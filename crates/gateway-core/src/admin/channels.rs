@@ -14,6 +14,8 @@ use super::{AdminSettings, document, precondition};
 use crate::config::import::{self, Refused};
 use crate::config::model::{ChannelConfig, Document, StoredSecret, UpstreamKey};
 use crate::config::seal;
+#[cfg(feature = "schema")]
+use crate::config::shapes::{Id, Time};
 use crate::config::validate::{ChannelChange, KeyChange, MAX_CHANNELS, Problems};
 use crate::error::{ErrorCode, GatewayError};
 use crate::health;
@@ -26,20 +28,44 @@ use crate::reply::{self, Reply};
 use crate::secret;
 use crate::units::Timestamp;
 
-/// An upstream key as the API shows it.
+/// A key of a channel. The key itself is never shown.
 #[derive(Serialize)]
-struct UpstreamKeyView<'a> {
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "UpstreamKey")
+)]
+pub struct UpstreamKeyView<'a> {
+    /// `uk_…`
+    #[cfg_attr(feature = "schema", schemars(with = "Id"))]
     id: &'a str,
+    /// Its ends, by which people know it.
     hint: &'a str,
+    /// Whether it is used.
+    #[cfg_attr(feature = "schema", schemars(extend("default" = true)))]
     enabled: bool,
+    /// Its health.
+    #[cfg_attr(feature = "schema", schemars(extend("default" = "ok")))]
     status: KeyState,
+    /// Until when it is left alone.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Time>"))]
     until: Option<String>,
 }
 
+/// All channels.
 #[derive(Serialize)]
-struct ChannelsView<'a> {
-    data: Vec<ChannelView<'a, UpstreamKeyView<'a>>>,
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "ChannelList")
+)]
+pub struct ChannelsView<'a> {
+    /// In the order of their creation.
+    data: Vec<SingleChannel<'a>>,
 }
+
+/// A channel by itself.
+pub type SingleChannel<'a> = ChannelView<UpstreamKeyView<'a>>;
 
 impl<'a> UpstreamKeyView<'a> {
     fn of(channel: &'a ChannelConfig, health: &Health, now: Timestamp) -> Vec<Self> {
@@ -59,11 +85,7 @@ impl<'a> UpstreamKeyView<'a> {
     }
 }
 
-fn view<'a>(
-    channel: &'a ChannelConfig,
-    health: &Health,
-    now: Timestamp,
-) -> ChannelView<'a, UpstreamKeyView<'a>> {
+fn view<'a>(channel: &'a ChannelConfig, health: &Health, now: Timestamp) -> SingleChannel<'a> {
     ChannelView::new(channel, UpstreamKeyView::of(channel, health, now))
 }
 

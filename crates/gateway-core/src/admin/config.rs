@@ -10,51 +10,97 @@ use http::{HeaderMap, StatusCode, Uri};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::channel_view::ChannelView;
 use super::{AdminSettings, document, precondition, query};
+#[cfg(feature = "schema")]
+use crate::config::bounds::{MAX_HINT_CHARS, MAX_MODELS, MAX_NAME_CHARS};
 use crate::config::import::{self, Refused};
 use crate::config::model::{
-    ClientKey, DOCUMENT_VERSION, Document, KeyLimits, Settings, UpstreamKey,
+    ChannelConfig, ClientKey, DOCUMENT_VERSION, Document, KeyLimits, Settings, UpstreamKey,
 };
 use crate::config::seal;
+#[cfg(feature = "schema")]
+use crate::config::shapes::{Hash, Id, ModelName, Time, never_null};
 use crate::config::validate::{DocumentDraft, Problems};
 use crate::error::{ErrorCode, GatewayError};
 use crate::health;
 use crate::ports::AdminPorts;
 use crate::reply::{self, Reply};
 use crate::secret::Secret;
-use crate::time_text;
+use crate::time_text::{self, TimeText};
 
-/// The document as it travels.
+/// The whole configuration.
 #[derive(Serialize)]
-struct DocumentView<'a> {
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Config")
+)]
+pub struct DocumentView<'a> {
+    /// The version of the document's form.
+    #[cfg_attr(feature = "schema", schemars(range(min = DOCUMENT_VERSION, max = DOCUMENT_VERSION)))]
     version: u32,
-    channels: Vec<ChannelView<'a, UpstreamKeyView<'a>>>,
-    keys: Vec<ClientKeyView<'a>>,
+    /// Channels in the order of their creation.
+    channels: Vec<ChannelConfig<ExportedKey<'a>, TimeText>>,
+    /// Client keys in the order of their creation.
+    keys: Vec<ExportedClientKey<'a>>,
+    /// Limits of the whole gateway.
     settings: &'a Settings,
 }
 
-/// An upstream key as it travels; whole only when that was asked for.
+/// An upstream key as it is exported.
 #[derive(Serialize)]
-struct UpstreamKeyView<'a> {
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "ConfigUpstreamKey", transform = never_null)
+)]
+pub struct ExportedKey<'a> {
+    /// `uk_…`
+    #[cfg_attr(feature = "schema", schemars(with = "Id"))]
     id: &'a str,
+    /// Its ends, by which people know it.
     hint: &'a str,
+    /// Whether it is used.
     enabled: bool,
+    /// The whole key; only with `?secrets=true`.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<Secret<String>>,
 }
 
-/// A client key as it travels: its hash stands for it.
+/// A client key as it is exported.
 #[derive(Serialize)]
-struct ClientKeyView<'a> {
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "ConfigClientKey")
+)]
+pub struct ExportedClientKey<'a> {
+    /// `ck_…`
+    #[cfg_attr(feature = "schema", schemars(with = "Id"))]
     id: &'a str,
+    /// What people call it.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = MAX_NAME_CHARS)))]
     name: &'a str,
+    /// SHA-256 of the key, in hexadecimal digits.
+    #[cfg_attr(feature = "schema", schemars(with = "Hash"))]
     hash: &'a str,
+    /// Its ends, by which people know it.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = MAX_HINT_CHARS)))]
     hint: &'a str,
+    /// Whether it is accepted.
+    #[cfg_attr(feature = "schema", schemars(extend("default" = true)))]
     enabled: bool,
+    /// Models that it may use; none: all.
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<ModelName>", length(max = MAX_MODELS)))]
     models: &'a [String],
+    /// When it stops being accepted; null: never.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Time>"))]
     expires_at: Option<String>,
+    /// How much it may use.
     limits: KeyLimits,
+    /// When it was made.
+    #[cfg_attr(feature = "schema", schemars(with = "Time"))]
     created_at: String,
 }
 
@@ -130,19 +176,19 @@ fn view(
     for channel in &document.channels {
         let mut keys = Vec::with_capacity(channel.keys.len());
         for key in &channel.keys {
-            keys.push(UpstreamKeyView {
+            keys.push(ExportedKey {
                 id: &key.id,
                 hint: &key.hint,
                 enabled: key.enabled,
                 key: whole_key(key)?,
             });
         }
-        channels.push(ChannelView::new(channel, keys));
+        channels.push(channel.with_keys(keys, TimeText::from));
     }
     Ok(DocumentView {
         version: DOCUMENT_VERSION,
         channels,
-        keys: document.keys.iter().map(ClientKeyView::new).collect(),
+        keys: document.keys.iter().map(ExportedClientKey::new).collect(),
         settings: &document.settings,
     })
 }
@@ -160,7 +206,7 @@ fn open(settings: &AdminSettings, key: &UpstreamKey) -> Result<Secret<String>, G
     })
 }
 
-impl<'a> ClientKeyView<'a> {
+impl<'a> ExportedClientKey<'a> {
     fn new(key: &'a ClientKey) -> Self {
         Self {
             id: &key.id,

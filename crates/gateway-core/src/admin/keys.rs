@@ -8,7 +8,11 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{document, ledger_queries, limit_usage, precondition};
+#[cfg(feature = "schema")]
+use crate::config::bounds::{MAX_MODELS, MAX_NAME_CHARS};
 use crate::config::model::{ClientKey, Document, KeyLimits};
+#[cfg(feature = "schema")]
+use crate::config::shapes::{Id, ModelName, Time, never_null};
 use crate::config::stored::object_revision;
 use crate::config::validate::{ClientKeyChange, MAX_CLIENT_KEYS, Problems};
 use crate::error::{ErrorCode, GatewayError};
@@ -19,28 +23,68 @@ use crate::secret::{self, Secret};
 use crate::time_text;
 use crate::units::Timestamp;
 
-/// A client key as the API shows it: neither the key nor its hash.
+/// A client key. The key itself is shown once, when it is made.
 #[derive(Serialize)]
-struct ClientKeyView<'a> {
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "ClientKey", transform = never_null)
+)]
+pub struct ClientKeyView<'a> {
+    /// `ck_…`
+    #[cfg_attr(feature = "schema", schemars(with = "Id"))]
     id: &'a str,
+    /// What people call it.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = MAX_NAME_CHARS)))]
     name: &'a str,
+    /// Its ends, by which people know it.
     hint: &'a str,
+    /// Whether it is accepted.
+    #[cfg_attr(feature = "schema", schemars(extend("default" = true)))]
     enabled: bool,
+    /// Models that it may use; none: all.
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<ModelName>", length(max = MAX_MODELS)))]
     models: &'a [String],
+    /// When it stops being accepted; null: never.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Time>"))]
     expires_at: Option<String>,
+    /// How much it may use.
     limits: KeyLimits,
+    /// When it was made.
+    #[cfg_attr(feature = "schema", schemars(with = "Time"))]
     created_at: String,
+    /// When a request last used it.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Time>"))]
     last_used_at: Option<String>,
-    /// Names this state of the key, in lists; of a single one `ETag` says it.
+    /// Only in lists: names this state of the object, as the `ETag` of its own `GET` does, for `If-Match`.
     #[serde(skip_serializing_if = "Option::is_none")]
     revision: Option<String>,
-    /// The key itself, in the answer to its creation only.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    key: Option<&'a Secret<String>>,
 }
 
+/// A new client key, with the key itself: the only time it is shown.
 #[derive(Serialize)]
-struct ClientKeysView<'a> {
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "ClientKeyCreated")
+)]
+pub struct CreatedKeyView<'a> {
+    #[serde(flatten)]
+    view: ClientKeyView<'a>,
+    /// `sk-…`
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    key: &'a Secret<String>,
+}
+
+/// All client keys.
+#[derive(Serialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "ClientKeyList")
+)]
+pub struct ClientKeysView<'a> {
+    /// In the order of their creation.
     data: Vec<ClientKeyView<'a>>,
 }
 
@@ -57,7 +101,6 @@ impl<'a> ClientKeyView<'a> {
             created_at: time_text::format(key.created_at),
             last_used_at: None,
             revision: None,
-            key: None,
         }
     }
 
@@ -69,7 +112,7 @@ impl<'a> ClientKeyView<'a> {
     }
 }
 
-fn reply(status: StatusCode, key: &ClientKey, view: &ClientKeyView<'_>) -> Reply {
+fn reply(status: StatusCode, key: &ClientKey, view: &impl Serialize) -> Reply {
     precondition::tag(reply::json(status, view), &object_revision(key))
 }
 
@@ -128,9 +171,9 @@ pub async fn create<P: AdminPorts>(ports: &P, body: Value) -> Result<Reply, Gate
     })
     .await?;
     ports.line(format_args!("admin: client key {} created", key.id));
-    let view = ClientKeyView {
-        key: Some(&plain),
-        ..ClientKeyView::new(&key)
+    let view = CreatedKeyView {
+        view: ClientKeyView::new(&key),
+        key: &plain,
     };
     Ok(reply(StatusCode::CREATED, &key, &view))
 }

@@ -7,6 +7,8 @@ use http::StatusCode;
 use serde::Serialize;
 
 use super::document;
+#[cfg(feature = "schema")]
+use crate::config::shapes::Time;
 use crate::error::{ErrorCode, GatewayError};
 use crate::limits::LimitsEngine;
 use crate::limits::port::Limits as _;
@@ -18,20 +20,41 @@ use crate::time_text;
 /// How long an answer waits for the database.
 const TIME_LIMIT: Duration = Duration::from_secs(2);
 
-/// What is used of each limit of a key; null where it has none.
+/// What a client key has used; null where it has no limit.
 #[derive(Default, Serialize)]
-struct LimitUsageView {
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Allowance")
+)]
+pub struct LimitUsageView {
+    /// Of its requests per minute.
     requests_per_minute: Option<LimitStatusView>,
+    /// Of its tokens per minute.
     tokens_per_minute: Option<LimitStatusView>,
+    /// Of its tokens per UTC day.
     tokens_per_day: Option<LimitStatusView>,
+    /// Of its budget per UTC day, in millionths of a dollar.
     daily_budget_micro_usd: Option<LimitStatusView>,
+    /// Of its budget per UTC month, in millionths of a dollar.
     monthly_budget_micro_usd: Option<LimitStatusView>,
 }
 
+/// How much a client key has used of one of its limits, in the limit's unit.
 #[derive(Serialize)]
-struct LimitStatusView {
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Standing")
+)]
+pub struct LimitStatusView {
+    /// How much there is.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     limit: u64,
+    /// How much of it is used; more than there is when the last requests took more than was left.
     used: u64,
+    /// When nothing of it counts as used any more, if nothing else is used until then.
+    #[cfg_attr(feature = "schema", schemars(with = "Time"))]
     resets_at: String,
 }
 

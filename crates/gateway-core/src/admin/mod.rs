@@ -17,6 +17,8 @@ mod keys;
 mod ledger_queries;
 mod limit_usage;
 mod metrics;
+#[cfg(feature = "schema")]
+pub mod openapi;
 mod outbound;
 mod ports;
 mod precondition;

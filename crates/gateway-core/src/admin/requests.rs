@@ -8,7 +8,11 @@ use serde::Serialize;
 
 use super::document;
 use super::ledger_queries::{self, DisplayNames};
+#[cfg(feature = "schema")]
+use super::openapi::{AttemptEnd, ReasonCode, RequestEnd};
 use super::query::{invalid, read, time};
+#[cfg(feature = "schema")]
+use crate::config::shapes::Time;
 use crate::error::GatewayError;
 use crate::ledger::attempts::StoredAttempt;
 use crate::ledger::port::Ledger as _;
@@ -24,49 +28,104 @@ use crate::units::Timestamp;
 const PARAMETERS: [&str; 10] = [
     "limit", "before", "status", "model", "key", "channel", "end", "reason", "from", "to",
 ];
-const DEFAULT_LIMIT: u64 = 50;
-const MAX_LIMIT: u64 = 200;
+/// Rows of a page unless a number is asked for.
+pub const DEFAULT_LIMIT: u64 = 50;
+/// The most rows of a page.
+pub const MAX_LIMIT: u64 = 200;
 
+/// One page of the request log.
 #[derive(Serialize)]
-struct PageView<'a> {
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "RequestPage")
+)]
+pub struct PageView<'a> {
+    /// Newest first.
     data: Vec<RequestView<'a>>,
+    /// Whether there are older ones.
     has_more: bool,
 }
 
+/// A request.
 #[derive(Serialize)]
-struct RequestView<'a> {
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "RequestRow")
+)]
+pub struct RequestView<'a> {
+    /// As the client got it in `x-request-id`.
     id: &'a str,
+    /// When the request came.
+    #[cfg_attr(feature = "schema", schemars(with = "Time"))]
     time: String,
+    /// The client key's id.
     key: &'a str,
+    /// The last name of the client key that is known.
     key_name: &'a str,
+    /// The id of the channel that answered or was tried last; null when none was.
     channel: Option<&'a str>,
+    /// Its last name that is known.
     channel_name: Option<&'a str>,
+    /// The id of the channel's key.
     upstream_key: Option<&'a str>,
+    /// As the client asked; empty when it named none.
     model: &'a str,
+    /// The upstream's name for it.
     upstream_model: Option<&'a str>,
+    /// The path, such as `/v1/chat/completions`; shortened where the gateway has no such path.
     endpoint: &'a str,
+    /// Whether a stream was asked for.
     stream: bool,
+    /// 499 when the client left before there was one.
     status: u64,
+    /// In the order in which they began.
     attempts: Vec<AttemptView<'a>>,
+    /// To the first byte of the answer; null when there was none.
     first_byte_ms: Option<u64>,
+    /// To the end of the answer.
     total_ms: u64,
+    /// Tokens that were read.
     prompt_tokens: u64,
+    /// Tokens that were written.
     completion_tokens: u64,
+    /// Of the prompt tokens.
     cached_tokens: u64,
+    /// Of the completion tokens.
     reasoning_tokens: u64,
+    /// Whether the tokens are the gateway's estimate.
     estimated: bool,
+    /// How it ended.
+    #[cfg_attr(feature = "schema", schemars(with = "RequestEnd"))]
     end: &'a str,
+    /// Why the request has no answer; null when it has one, or when the client left before.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<ReasonCode>"))]
     reason: Option<&'a str>,
+    /// In millionths of a dollar.
     cost_micro_usd: u64,
 }
 
+/// An attempt of a request.
 #[derive(Serialize)]
-struct AttemptView<'a> {
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "RequestAttempt")
+)]
+pub struct AttemptView<'a> {
+    /// The channel's id.
     channel: &'a str,
+    /// Its last name that is known.
     channel_name: &'a str,
+    /// The upstream key's id; empty for a channel without keys.
     key: &'a str,
+    /// What became of it.
+    #[cfg_attr(feature = "schema", schemars(with = "AttemptEnd"))]
     outcome: &'a str,
+    /// The upstream's; null without a response.
     status: Option<u16>,
+    /// From its beginning until it was answered or had failed.
     ms: u64,
 }
 

@@ -11,7 +11,11 @@ use serde::Serialize;
 
 use super::{AdminSettings, document, query};
 use crate::attempt::plan::{Candidate, KeyOrder, Plan, PlannedChannel};
+#[cfg(feature = "schema")]
+use crate::config::bounds::MAX_RANK;
 use crate::config::model::{self, Document};
+#[cfg(feature = "schema")]
+use crate::config::shapes::Id;
 use crate::config::snapshot::{Channel, Key, Snapshot};
 use crate::config::validate::{MAX_MODEL_CHARS, is_text};
 use crate::error::GatewayError;
@@ -25,34 +29,66 @@ use crate::route::{self, WeightedChannel};
 use crate::units::Timestamp;
 use crate::upstream::failure::Failure;
 
+/// Who would answer a request.
 #[derive(Serialize)]
-struct RouteView<'a> {
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Route")
+)]
+pub struct RouteView<'a> {
+    /// The client's name of the model.
     model: &'a str,
+    /// In the order in which a request tries them when each one fails. Within a priority the order is by chance; here the greatest weight stands first.
     data: Vec<CandidateView<'a>>,
+    /// All others.
     excluded: Vec<ExcludedView<'a>>,
 }
 
+/// A channel.
 #[derive(Clone, Copy, Serialize)]
-struct ChannelName<'a> {
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ChannelName<'a> {
+    /// `ch_…`
+    #[cfg_attr(feature = "schema", schemars(with = "Id"))]
     id: &'a str,
+    /// What people call it.
     name: &'a str,
 }
 
+/// An upstream key.
 #[derive(Clone, Copy, Serialize)]
-struct KeyName<'a> {
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct KeyName<'a> {
+    /// `uk_…`
+    #[cfg_attr(feature = "schema", schemars(with = "Id"))]
     id: &'a str,
+    /// Its ends, by which people know it.
     hint: &'a str,
 }
 
+/// One (channel, key) pair that a request may try.
 #[derive(Serialize)]
-struct CandidateView<'a> {
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "RouteCandidate")
+)]
+pub struct CandidateView<'a> {
+    /// The channel.
     channel: ChannelName<'a>,
-    /// `null` for a channel that needs no key.
+    /// The key; null for a channel that needs no key.
     key: Option<KeyName<'a>>,
+    /// 0 is tried first.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0, max = MAX_RANK)))]
     priority: u16,
+    /// Share within its priority.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0, max = MAX_RANK)))]
     weight: u16,
-    /// The chance that the channel comes first within its priority, among those that may be called now.
+    /// The chance that the channel comes first within its priority, among those that may be called now; the same for all keys of the channel, which take turns.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0, max = 1)))]
     share: f64,
+    /// The name that the upstream knows the model by.
     upstream_model: &'a str,
     #[serde(flatten)]
     finding: Finding,
@@ -61,7 +97,8 @@ struct CandidateView<'a> {
 /// Why a channel, or a key of it, is no candidate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Exclusion {
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum Exclusion {
     Disabled,
     ModelNotServed,
     NoUsableKey,
@@ -92,12 +129,21 @@ impl Exclusion {
     }
 }
 
+/// A channel or a key that a request does not try.
 #[derive(Serialize)]
-struct ExcludedView<'a> {
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "RouteExcluded")
+)]
+pub struct ExcludedView<'a> {
+    /// The channel.
     channel: ChannelName<'a>,
-    /// `null`: the channel as a whole.
+    /// The key; null: the channel as a whole.
     key: Option<KeyName<'a>>,
+    /// Why.
     reason: Exclusion,
+    /// The reason in words.
     detail: &'static str,
 }
 

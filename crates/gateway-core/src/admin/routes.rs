@@ -2,6 +2,13 @@
 
 use http::Method;
 
+#[cfg(feature = "schema")]
+use super::openapi::{self, Description};
+#[cfg(feature = "schema")]
+use super::{
+    channel_test, channels, config, keys, limit_usage, requests, route_preview, session, status,
+    upstream_models, usage,
+};
 use crate::error::{ErrorCode, GatewayError};
 
 /// Where the API lives.
@@ -35,9 +42,10 @@ pub enum BodyKind {
     Configuration,
 }
 
-/// Makes the enum of operations and its table out of one list, so that neither can lack an entry of the other.
+/// Makes the enum of operations and its table out of one list, so that neither can lack an entry of the other. What is
+/// said of each operation is for the API's document only.
 macro_rules! routes {
-    ($($operation:ident: $verb:ident $path:literal, $body:ident;)*) => {
+    ($($operation:ident: $verb:ident $path:literal, $body:ident => $description:expr;)*) => {
         /// What a request asks for: one for each pair of path and method.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Operation {
@@ -68,35 +76,132 @@ macro_rules! routes {
                     $(Self::$operation => BodyKind::$body,)*
                 }
             }
+
+            /// What the document says of it.
+            #[cfg(feature = "schema")]
+            pub fn description(self) -> Description {
+                match self {
+                    $(Self::$operation => $description,)*
+                }
+            }
+
+            /// Its name in the document.
+            #[cfg(feature = "schema")]
+            pub fn id(self) -> String {
+                let name = match self {
+                    $(Self::$operation => stringify!($operation),)*
+                };
+                let mut id = name.to_owned();
+                id.get_mut(..1).map(str::make_ascii_lowercase);
+                id
+            }
         }
     };
 }
 
 routes! {
-    Login: Post "login", Object;
-    Logout: Post "logout", None;
-    Session: Get "session", None;
-    ListChannels: Get "channels", None;
-    CreateChannel: Post "channels", Object;
-    GetChannel: Get "channels/{id}", None;
-    ChangeChannel: Patch "channels/{id}", Object;
-    DeleteChannel: Delete "channels/{id}", None;
-    TestChannel: Post "channels/{id}/test", OptionalObject;
-    ListUpstreamModels: Get "channels/{id}/models", None;
-    PreviewUpstreamModels: Post "models", Object;
-    ListKeys: Get "keys", None;
-    CreateKey: Post "keys", Object;
-    GetKey: Get "keys/{id}", None;
-    ChangeKey: Patch "keys/{id}", Object;
-    DeleteKey: Delete "keys/{id}", None;
-    GetKeyAllowance: Get "keys/{id}/allowance", None;
-    ExportConfig: Get "config", None;
-    ImportConfig: Put "config", Configuration;
-    Route: Get "route", None;
-    Status: Get "status", None;
-    Usage: Get "usage", None;
-    Requests: Get "requests", None;
-    Openapi: Get "openapi.json", None;
+    Login: Post "login", Object =>
+        Description::new("session", "Log in", 200, "A session.")
+            .takes::<openapi::LoginBody>().gives::<session::LoginView<'_>>()
+            .sets_cookies("Two cookies, HttpOnly and SameSite=Strict: the session's, and that of a known device.")
+            .fails(&["TooManyLogins"]);
+    Logout: Post "logout", None =>
+        Description::new("session", "End the session", 204, "It has ended.");
+    Session: Get "session", None =>
+        Description::new("session", "Show the session", 200, "The session of this request.")
+            .gives::<session::SessionView<'_>>();
+    ListChannels: Get "channels", None =>
+        Description::new("channels", "List channels", 200, "In the order of their creation.")
+            .gives::<channels::ChannelsView<'_>>();
+    CreateChannel: Post "channels", Object =>
+        Description::new("channels", "Create a channel", 201, "The new channel.")
+            .asks::<openapi::CreationParameters>().takes::<openapi::ChannelCreateBody>()
+            .gives::<channels::SingleChannel<'_>>().names_state().fails(&["Misconfigured"]);
+    GetChannel: Get "channels/{id}", None =>
+        Description::new("channels", "Show a channel", 200, "The channel.")
+            .gives::<channels::SingleChannel<'_>>().names_state();
+    ChangeChannel: Patch "channels/{id}", Object =>
+        Description::new("channels", "Change a channel", 200, sentences::CHANNEL_CHANGED)
+            .asks::<openapi::CreationParameters>().takes::<openapi::ChannelChangeBody>()
+            .gives::<channels::SingleChannel<'_>>().names_state().checks_state().fails(&["Misconfigured"]);
+    DeleteChannel: Delete "channels/{id}", None =>
+        Description::new("channels", "Delete a channel", 204, "It is gone.").checks_state();
+    TestChannel: Post "channels/{id}/test", OptionalObject =>
+        Description::new("channels", "Test a channel with one real call", 200, sentences::TESTED).details(sentences::TEST)
+            .takes::<channel_test::Wish>().gives::<channel_test::TestResult>().fails(&["Misconfigured"]);
+    ListUpstreamModels: Get "channels/{id}/models", None =>
+        Description::new("channels", "List the upstream's own models", 200, "The models.").details(sentences::AZURE_MODELS)
+            .gives::<upstream_models::UpstreamModelsView>()
+            .fails(&["BadRequest", "Misconfigured", "UpstreamFailed"]);
+    PreviewUpstreamModels: Post "models", Object =>
+        Description::new("channels", sentences::MODELS_OF_DRAFT, 200, "The models.").details(sentences::MODELS_WITHOUT_STORING)
+            .takes::<openapi::ModelsBody>().gives::<upstream_models::UpstreamModelsView>()
+            .fails(&["NotFound", "Misconfigured", "UpstreamFailed"]);
+    ListKeys: Get "keys", None =>
+        Description::new("keys", "List client keys", 200, "In the order of their creation.")
+            .gives::<keys::ClientKeysView<'_>>();
+    CreateKey: Post "keys", Object =>
+        Description::new("keys", "Make a client key", 201, "The new key; it is never shown again.")
+            .takes::<openapi::ClientKeyCreateBody>().gives::<keys::CreatedKeyView<'_>>().names_state();
+    GetKey: Get "keys/{id}", None =>
+        Description::new("keys", "Show a client key", 200, "The client key.")
+            .gives::<keys::ClientKeyView<'_>>().names_state();
+    ChangeKey: Patch "keys/{id}", Object =>
+        Description::new("keys", "Change a client key", 200, "The client key as it is now.")
+            .takes::<openapi::ClientKeyChangeBody>().gives::<keys::ClientKeyView<'_>>()
+            .names_state().checks_state();
+    DeleteKey: Delete "keys/{id}", None =>
+        Description::new("keys", "Delete a client key", 204, "It is gone.").checks_state();
+    GetKeyAllowance: Get "keys/{id}/allowance", None =>
+        Description::new("keys", "Show what a client key has used of its limits", 200, "The use of each limit that it has.")
+            .gives::<limit_usage::LimitUsageView>();
+    ExportConfig: Get "config", None =>
+        Description::new("config", "Export the whole configuration", 200, "The configuration.")
+            .asks::<openapi::ExportParameters>().gives::<config::DocumentView<'_>>()
+            .names_state().fails(&["Misconfigured"]);
+    ImportConfig: Put "config", Configuration =>
+        Description::new("config", "Import a whole configuration", 200, sentences::CONFIG_IMPORTED).details(sentences::IMPORT)
+            .takes::<openapi::ConfigBody>().gives::<config::DocumentView<'_>>()
+            .names_state().checks_state().fails(&["Misconfigured"]);
+    Route: Get "route", None =>
+        Description::new("health", "Dry run: who would answer a request", 200, sentences::ROUTE)
+            .asks::<openapi::RouteParameters>().gives::<route_preview::RouteView<'_>>();
+    Status: Get "status", None =>
+        Description::new("health", "Health of every channel, key and model", 200, "What the proxies have found out so far.")
+            .gives::<status::StatusView<'_>>();
+    Usage: Get "usage", None =>
+        Description::new("ledger", "What was used, by hour or day", 200, "Rows by bucket and subject.").details(sentences::USAGE)
+            .asks::<openapi::UsageParameters>().gives::<usage::UsageView<'_>>();
+    Requests: Get "requests", None =>
+        Description::new("ledger", "The request log, newest first", 200, "One page.").details(sentences::REQUESTS)
+            .asks::<openapi::RequestsParameters>().gives::<requests::PageView<'_>>();
+    Openapi: Get "openapi.json", None =>
+        Description::new("health", "This document", 200, "An OpenAPI 3.1 document.")
+            .gives::<std::collections::BTreeMap<String, serde_json::Value>>();
+}
+
+/// Sentences of the document that are too long for the table.
+#[cfg(feature = "schema")]
+mod sentences {
+    pub const CHANNEL_CHANGED: &str =
+        "The channel as it is now. What was known of its health is forgotten.";
+    pub const TEST: &str = "Sends the smallest possible prompt, within two minutes. A model that refuses `max_tokens` is \
+        asked once more with `max_completion_tokens`. Models with `embed` in their name, or in the upstream's name for \
+        them, get an embedding instead of a chat. A channel that is switched off can be tested.";
+    pub const TESTED: &str =
+        "What the upstream did; a failure of the upstream is a result, not an error.";
+    pub const AZURE_MODELS: &str = "Azure does not tell its deployments: for a channel of the provider `azure` the \
+        answer is 400.";
+    pub const MODELS_OF_DRAFT: &str = "List an upstream's own models before the channel is stored";
+    pub const MODELS_WITHOUT_STORING: &str = "Takes a channel as it would be created or changed, calls its upstream, \
+        stores nothing. At least `base_url` or `channel_id` must be there.";
+    pub const IMPORT: &str = "Replaces everything, or nothing when anything is wrong. At most 8 MiB. Of two imports at \
+        the same time the later one wins as a whole.";
+    pub const CONFIG_IMPORTED: &str = "The configuration as it is now, without whole keys.";
+    pub const ROUTE: &str = "The candidates in order, and why others are left out.";
+    pub const USAGE: &str = "Sums are kept by the hour, so that `from` and `to` stand for the hours they lie in. Buckets \
+        with nothing in them are left out. At most 10,000 rows.";
+    pub const REQUESTS: &str = "Metadata only. How many rows and days are kept is a setting.";
 }
 
 impl Verb {

@@ -15,6 +15,8 @@ use super::session_secret::{self, SessionSecret, derive, keyed};
 use super::session_token::{self, NONCE_BYTES, Session};
 use super::throttle::{self, Stranger};
 use super::{AdminSettings, forwarded, revoked};
+#[cfg(feature = "schema")]
+use crate::config::shapes::Time;
 use crate::config::stored;
 use crate::config::validate::Problems;
 use crate::error::{ErrorCode, GatewayError};
@@ -30,16 +32,35 @@ const LIFETIME_S: u64 = 12 * 60 * 60;
 const MAX_PASSWORD_BYTES: usize = 1024;
 /// For how long the draw of who gets one of too few appointments stands.
 const RANKED_FOR_MS: u64 = 10 * 60_000;
+/// A session.
 #[derive(Serialize)]
-struct LoginView<'a> {
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "LoggedIn")
+)]
+pub struct LoginView<'a> {
+    /// For `Authorization: Bearer`; browsers use the cookie instead.
     token: &'a str,
+    /// When the session ends by itself.
+    #[cfg_attr(feature = "schema", schemars(with = "Time"))]
     expires_at: String,
 }
 
+/// The session of the request.
 #[derive(Serialize)]
-struct SessionView<'a> {
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Session")
+)]
+pub struct SessionView<'a> {
+    /// When the session ends by itself.
+    #[cfg_attr(feature = "schema", schemars(with = "Time"))]
     expires_at: String,
+    /// Whether upstream keys are encrypted at rest, with the variable `master_key`.
     upstream_keys_encrypted: bool,
+    /// Why the `master_key` that is set cannot be used. Then no upstream key can be stored.
     master_key_error: Option<&'a str>,
 }
 

@@ -6,6 +6,8 @@ use serde::Serialize;
 
 use super::{AdminSettings, document};
 use crate::config::model::{ChannelConfig, UpstreamKey};
+#[cfg(feature = "schema")]
+use crate::config::shapes::{Id, Time};
 use crate::config::snapshot::Snapshot;
 use crate::error::GatewayError;
 use crate::health;
@@ -17,40 +19,75 @@ use crate::reply::{self, Reply};
 use crate::time_text;
 use crate::units::Timestamp;
 
+/// The health of all upstreams.
 #[derive(Serialize)]
-struct StatusView<'a> {
-    /// By this clock "until" is to be read.
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Status")
+)]
+pub struct StatusView<'a> {
+    /// The gateway's clock, by which `until` is to be read.
+    #[cfg_attr(feature = "schema", schemars(with = "Time"))]
     now: String,
+    /// All channels.
     data: Vec<ChannelStatusView<'a>>,
-    /// What of the configuration cannot be used, such as keys that cannot be decrypted.
+    /// What of the configuration cannot be used, such as keys that cannot be decrypted; one sentence each.
     problems: &'a [String],
-    /// Records that the ledger lost since it began. Nothing is said of it where the store does not answer.
+    /// Records of requests that the ledger lost since it began, since its database did not take them in time.
     dropped_records: u64,
 }
 
+/// The health of a channel.
 #[derive(Serialize)]
-struct ChannelStatusView<'a> {
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "StatusChannel")
+)]
+pub struct ChannelStatusView<'a> {
+    /// `ch_…`
+    #[cfg_attr(feature = "schema", schemars(with = "Id"))]
     id: &'a str,
+    /// What people call it.
     name: &'a str,
+    /// Whether it takes requests.
     enabled: bool,
     #[serde(flatten)]
     finding: Finding,
+    /// Its keys.
     keys: Vec<KeyStatusView<'a>>,
     /// Models of which something bad is known.
     models: Vec<ModelStatusView<'a>>,
 }
 
+/// The health of an upstream key.
 #[derive(Serialize)]
-struct KeyStatusView<'a> {
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "StatusKey")
+)]
+pub struct KeyStatusView<'a> {
+    /// `uk_…`
+    #[cfg_attr(feature = "schema", schemars(with = "Id"))]
     id: &'a str,
+    /// Its ends, by which people know it.
     hint: &'a str,
+    /// Whether it is used.
     enabled: bool,
     #[serde(flatten)]
     finding: Finding,
 }
 
+/// The health of a model of a channel.
 #[derive(Serialize)]
-struct ModelStatusView<'a> {
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "StatusModel")
+)]
+pub struct ModelStatusView<'a> {
     /// By the upstream's name.
     model: &'a str,
     #[serde(flatten)]

@@ -11,6 +11,8 @@ use super::base_url_advice::advise;
 use super::outbound::Outbound;
 use super::{AdminSettings, channels, document};
 use crate::config::model::{ChannelConfig, Document};
+#[cfg(feature = "schema")]
+use crate::config::shapes::ModelName;
 use crate::error::{ErrorCode, GatewayError};
 use crate::ports::AdminPorts;
 use crate::reply::{self, Reply};
@@ -26,15 +28,30 @@ const BOUNDS: CallBounds = CallBounds {
 /// Keys that are tried: all of them refused means that the next one would be as well.
 const MAX_KEYS_ASKED: usize = 3;
 
+/// The upstream's own models.
 #[derive(Serialize)]
-struct UpstreamModelsView {
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "UpstreamModels")
+)]
+pub struct UpstreamModelsView {
+    /// Sorted, each once.
     data: Vec<UpstreamModelView>,
-    /// Whether the upstream has more models than a channel can name.
+    /// Whether there are more than a channel can name.
     truncated: bool,
 }
 
+/// A model of an upstream.
 #[derive(Serialize)]
-struct UpstreamModelView {
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "UpstreamModel")
+)]
+pub struct UpstreamModelView {
+    /// As the upstream names it.
+    #[cfg_attr(feature = "schema", schemars(with = "ModelName"))]
     id: String,
 }
 

@@ -8,7 +8,11 @@ use serde::Serialize;
 
 use super::document;
 use super::ledger_queries::{self, DisplayNames};
+#[cfg(feature = "schema")]
+use super::openapi::ReasonCode;
 use super::query::{invalid, read, time};
+#[cfg(feature = "schema")]
+use crate::config::shapes::Time;
 use crate::error::GatewayError;
 use crate::ledger::batch::HOUR_MS;
 use crate::ledger::columns::usage::{Latency, Sum};
@@ -24,40 +28,78 @@ const DAY_MS: u64 = 24 * HOUR_MS;
 /// Rows of one answer; about 4 MB. A month by the hour and by ten models has 7,440.
 const MAX_ROWS: usize = 10_000;
 
+/// What was used.
 #[derive(Serialize)]
-struct UsageView<'a> {
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Usage")
+)]
+pub struct UsageView<'a> {
+    /// Rows by bucket and subject.
     data: Vec<UsageRowView<'a>>,
+    /// The beginning of the first hour.
+    #[cfg_attr(feature = "schema", schemars(with = "Time"))]
     from: String,
+    /// The end of the last hour.
+    #[cfg_attr(feature = "schema", schemars(with = "Time"))]
     to: String,
 }
 
+/// Has one of `model`, `channel`, `key` and `reason`, as asked; none of them for `group=none`.
 #[derive(Serialize)]
-struct UsageRowView<'a> {
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "UsageRow")
+)]
+pub struct UsageRowView<'a> {
+    /// Its beginning.
+    #[cfg_attr(feature = "schema", schemars(with = "Time"))]
     bucket: String,
     #[serde(flatten)]
     subject: UsageSubject<'a>,
+    /// All requests.
     requests: u64,
+    /// Requests that were refused or broke off.
     errors: u64,
+    /// Requests that were answered after another attempt.
     failovers: u64,
+    /// Requests whose tokens are the gateway's estimate.
     estimated: u64,
+    /// Tokens that were read.
     prompt_tokens: u64,
+    /// Tokens that were written.
     completion_tokens: u64,
+    /// Of the prompt tokens.
     cached_tokens: u64,
+    /// Of the completion tokens.
     reasoning_tokens: u64,
+    /// In millionths of a dollar.
     cost_micro_usd: u64,
+    /// To the end of the answer.
     total_ms: Quantiles,
+    /// To the first byte of the answer.
     first_byte_ms: Quantiles,
 }
 
 /// One of these members, or none.
 #[derive(Default, Serialize)]
-struct UsageSubject<'a> {
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct UsageSubject<'a> {
+    /// By the client's name; empty for all names that nobody serves. Requests that were refused before any upstream was asked are under `group=reason` unless a channel names their model.
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<&'a str>,
+    /// The channel that answered or was tried last; null when none was asked.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Named<'_>>"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     channel: Option<AskedGroup<'a>>,
+    /// The client key.
+    #[cfg_attr(feature = "schema", schemars(with = "Named<'_>"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<Named<'a>>,
+    /// Why the requests have no answer.
+    #[cfg_attr(feature = "schema", schemars(with = "ReasonCode"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
 }
@@ -67,16 +109,25 @@ struct UsageSubject<'a> {
 #[serde(transparent)]
 struct AskedGroup<'a>(Option<Named<'a>>);
 
+/// A channel or a client key.
 #[derive(Serialize)]
-struct Named<'a> {
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Named<'a> {
+    /// Its id.
     id: &'a str,
+    /// The last one that is known; the id where none is.
     name: &'a str,
 }
 
+/// Milliseconds that so many percent of the requests did not exceed, estimated within fixed buckets; null without any.
 #[derive(Serialize)]
-struct Quantiles {
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Quantiles {
+    /// 50 %.
     p50: Option<u64>,
+    /// 95 %.
     p95: Option<u64>,
+    /// 99 %.
     p99: Option<u64>,
 }
 

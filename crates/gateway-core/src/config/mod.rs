@@ -6,6 +6,7 @@
 //! IP addresses, [`prices`] which price counts.
 
 pub mod base_url;
+pub mod bounds;
 pub mod cache;
 pub mod changes;
 pub mod identity;
@@ -15,6 +16,8 @@ pub mod network;
 pub mod prices;
 pub mod seal;
 pub mod service;
+#[cfg(feature = "schema")]
+pub mod shapes;
 pub mod snapshot;
 pub mod startup;
 pub mod stored;

@@ -1,13 +1,25 @@
-//! The stored configuration document. Owns its shape and its defaults; checking what an admin sends is
-//! the admin API's work, so every document in the store is valid already.
+//! The stored configuration document. Owns its shape and its defaults; [`super::bounds`] has the bounds. Checking what an
+//! admin sends is the admin API's work, so every document in the store is valid already.
+//!
+//! Comments of members are also their descriptions in the API's document.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::network::Network;
+#[cfg(feature = "schema")]
+use super::shapes::{Id, ModelName, Name, channel_defaults, settings_defaults};
+#[cfg(feature = "schema")]
+use super::validate::OPERATIONS_WITH_DEFAULTS;
+#[cfg(feature = "schema")]
+use crate::config::bounds::{
+    MAX_ATTEMPTS, MAX_BUDGET, MAX_DROPPED, MAX_HEADERS, MAX_KEYS, MAX_LIMIT, MAX_LOG_DAYS,
+    MAX_LOG_ROWS, MAX_MODELS, MAX_NAME_CHARS, MAX_PRICE, MAX_PRICES, MAX_PROXIES, MAX_RANK,
+    MAX_REQUEST_BYTES, MAX_TIMEOUT_MS, MAX_URL_BYTES, MIN_LOG_ROWS, MIN_REQUEST_BYTES,
+};
 use crate::secret::Secret;
-use crate::units::Timestamp;
+use crate::units::{MIB, Timestamp};
 use crate::upstream::provider::{Azure, Provider};
 
 /// The version of the document's shape.
@@ -56,44 +68,57 @@ impl Default for Document {
 
 /// Limits of the whole gateway.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(transform = settings_defaults))]
 #[serde(default)]
 pub struct Settings {
-    /// Attempts per request, over all channels and keys; 1 to 100.
+    /// Attempts per request, over all channels and keys.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = MAX_ATTEMPTS)))]
     pub max_attempts: u32,
-    /// From the request to the first byte of its response, over all attempts; milliseconds.
+    /// To the first byte of a response, over all attempts.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = MAX_TIMEOUT_MS)))]
     pub total_timeout_ms: u64,
-    /// The largest request body, in bytes.
+    /// The largest body of a request.
+    #[cfg_attr(feature = "schema", schemars(range(min = MIN_REQUEST_BYTES, max = MAX_REQUEST_BYTES)))]
     pub max_request_bytes: usize,
-    /// Whether requests of one session go to the same channel as long as it is there, so that the provider's
-    /// prompt cache stays warm.
+    /// Whether requests of one session stay with one channel, so that the provider's prompt cache stays warm.
     pub session_affinity: bool,
-    /// Whether requests are recorded in the ledger.
+    /// Whether requests are recorded: usage, request log, metrics.
     pub ledger: bool,
-    /// Rows that the request log keeps; 1,000 to 10,000,000.
+    /// Rows that the request log keeps. Usage by the hour is kept for good.
+    #[cfg_attr(feature = "schema", schemars(range(min = MIN_LOG_ROWS, max = MAX_LOG_ROWS)))]
     pub request_log_rows: u64,
-    /// Days for which the request log keeps its rows; 1 to 3,650.
+    /// Days for which the request log keeps its rows.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = MAX_LOG_DAYS)))]
     pub request_log_days: u64,
-    /// What models cost, by the client's or the upstream's name for them; a channel's own prices come first.
+    /// What models cost, by the client's name for them or the upstream's; a channel's own prices come first.
+    #[cfg_attr(feature = "schema", schemars(extend("maxProperties" = MAX_PRICES)))]
     pub prices: Prices,
-    /// The models of requests that name none, by the operation's path below `/v1/`, such as `moderations`.
+    /// The models of requests that name none, by the operation's path below /v1/, such as `moderations`,
+    /// `images/generations` or `responses`.
+    #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, ModelName>", extend("propertyNames" = {"enum": OPERATIONS_WITH_DEFAULTS})))]
     pub default_models: BTreeMap<String, String>,
-    /// Reverse proxies whose `Forwarded` and `X-Forwarded-For` say who called; see [`crate::admin`]. At most 100.
+    /// Reverse proxies, as IP addresses or networks in CIDR notation, whose `Forwarded` and `X-Forwarded-For` say from
+    /// which address a login comes.
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<String>", length(max = MAX_PROXIES)))]
     pub trusted_proxies: Vec<Network>,
 }
 
 /// What models cost, by name.
 pub type Prices = BTreeMap<String, Price>;
 
-/// What tokens of a model cost, in millionths of a dollar per million tokens: 2,500,000 is $2.50 per million.
-/// 0 to 10¹² each.
+/// What tokens of a model cost, in millionths of a dollar per million tokens: 2500000 is $2.50 per million.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Price {
     /// Tokens that are read.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0, max = MAX_PRICE)))]
     pub prompt: u64,
-    /// Those of them that came from the provider's cache; `None`: as the others.
+    /// Those of them that came from the provider's cache; null: as the others.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0, max = MAX_PRICE)))]
     #[serde(default)]
     pub cached: Option<u64>,
     /// Tokens that are written.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0, max = MAX_PRICE)))]
     pub completion: u64,
 }
 
@@ -102,7 +127,7 @@ impl Default for Settings {
         Self {
             max_attempts: 10,
             total_timeout_ms: 120_000,
-            max_request_bytes: 32 * crate::units::MIB,
+            max_request_bytes: 32 * MIB,
             session_affinity: false,
             ledger: true,
             request_log_rows: 100_000,
@@ -114,57 +139,139 @@ impl Default for Settings {
     }
 }
 
-/// One upstream service with its keys.
+/// One upstream service with its keys. In the store its keys are [`UpstreamKey`]s and its times milliseconds; the API
+/// shows both in other forms, `K` and `T`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ChannelConfig {
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schema",
+    schemars(rename = "ConfigChannel", description = "A channel as it is exported.", transform = channel_defaults)
+)]
+pub struct ChannelConfig<K = UpstreamKey, T = Timestamp> {
     /// `ch_…`
+    #[cfg_attr(feature = "schema", schemars(with = "Id"))]
     pub id: String,
-    /// What people call it; 1 to 100 characters.
+    /// What people call it.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = MAX_NAME_CHARS)))]
     pub name: String,
-    /// Whether it takes requests at all.
+    /// Whether it takes requests.
     pub enabled: bool,
     /// The kind of upstream.
     pub provider: Provider,
-    /// Absolute `http` or `https` URL without credentials, query or fragment, and without a trailing slash.
+    /// What an OpenAI SDK would be given, usually ending in `/v1`; for Azure the resource's root. No credentials, query
+    /// or fragment. Redirects are not followed.
+    #[cfg_attr(feature = "schema", schemars(length(max = MAX_URL_BYTES)))]
     pub base_url: String,
     /// Its keys; a channel without any sends no credential.
-    pub keys: Vec<UpstreamKey>,
-    /// Models that it serves by their own names; empty (and no map): every model.
+    #[cfg_attr(feature = "schema", schemars(length(max = MAX_KEYS)))]
+    pub keys: Vec<K>,
+    /// Models that it serves by their own names. Without any (and without a map) it serves every model.
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<ModelName>", length(max = MAX_MODELS)))]
     pub models: Vec<String>,
-    /// Models that it serves under another name: client's name to upstream's name.
+    /// Models that it serves under another name: the client's name to the upstream's.
+    #[cfg_attr(feature = "schema", schemars(extend("maxProperties" = MAX_MODELS)))]
     pub model_map: BTreeMap<String, String>,
-    /// 0 (first) to 1000.
+    /// 0 is tried first.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0, max = MAX_RANK)))]
     pub priority: u16,
-    /// Share within its priority, 0 to 1000; 0: only when nothing else of its group is left.
+    /// Share within its priority; 0: only when nothing else of its priority is left.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0, max = MAX_RANK)))]
     pub weight: u16,
     /// Headers of its own, sent with every request.
+    #[cfg_attr(feature = "schema", schemars(extend("maxProperties" = MAX_HEADERS)))]
     pub headers: BTreeMap<String, String>,
     /// Top-level members that are removed from request bodies, since the upstream refuses them.
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<Name>", length(max = MAX_DROPPED)))]
     pub drop_params: Vec<String>,
-    /// Whether it understands `stream_options.include_usage`.
+    /// Whether the upstream understands `stream_options.include_usage`.
     pub stream_usage: bool,
-    /// Milliseconds to a connection.
+    /// To an established connection.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = MAX_TIMEOUT_MS)))]
     pub connect_timeout_ms: u64,
-    /// Milliseconds from the sent request to the response's head.
+    /// From the sent request to the response's head.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = MAX_TIMEOUT_MS)))]
     pub first_byte_timeout_ms: u64,
-    /// Milliseconds between two pieces of a response.
+    /// Between two pieces of a response.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = MAX_TIMEOUT_MS)))]
     pub idle_timeout_ms: u64,
-    /// Milliseconds without the beginning of an answer after which the next candidate is tried beside this one;
-    /// `None`: never.
-    #[serde(default)]
+    /// Without the beginning of an answer for so long, the next candidate is started beside this one; absent or null:
+    /// never.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = MAX_TIMEOUT_MS)))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hedge_after_ms: Option<u64>,
-    /// What only Azure needs.
+    /// Required for the provider `azure`, null for all others.
     pub azure: Option<Azure>,
-    /// What models cost here, by the client's or the upstream's name for them; others cost what the settings say.
+    /// What models cost here, by the client's name for them or the upstream's; absent: nothing of its own. Others cost
+    /// what the settings say.
+    #[cfg_attr(feature = "schema", schemars(extend("maxProperties" = MAX_PRICES)))]
     #[serde(default, skip_serializing_if = "Prices::is_empty")]
     pub prices: Prices,
     /// When it was made.
-    pub created_at: Timestamp,
+    pub created_at: T,
     /// When it was last changed.
-    pub updated_at: Timestamp,
+    pub updated_at: T,
 }
 
 impl ChannelConfig {
+    /// A channel with every default, made now; its name, URL and id are still empty.
+    pub const fn blank(now: Timestamp) -> Self {
+        Self {
+            id: String::new(),
+            name: String::new(),
+            enabled: true,
+            provider: Provider::OpenAi,
+            base_url: String::new(),
+            keys: Vec::new(),
+            models: Vec::new(),
+            model_map: BTreeMap::new(),
+            priority: 0,
+            weight: 1,
+            headers: BTreeMap::new(),
+            drop_params: Vec::new(),
+            stream_usage: true,
+            connect_timeout_ms: 5000,
+            first_byte_timeout_ms: 60_000,
+            idle_timeout_ms: 60_000,
+            hedge_after_ms: None,
+            azure: None,
+            prices: Prices::new(),
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
+    /// The channel with its keys and times in another form.
+    pub fn with_keys<K, T>(
+        &self,
+        keys: Vec<K>,
+        time: impl Fn(Timestamp) -> T,
+    ) -> ChannelConfig<K, T> {
+        let stored = self.clone();
+        ChannelConfig {
+            id: stored.id,
+            name: stored.name,
+            enabled: stored.enabled,
+            provider: stored.provider,
+            base_url: stored.base_url,
+            keys,
+            models: stored.models,
+            model_map: stored.model_map,
+            priority: stored.priority,
+            weight: stored.weight,
+            headers: stored.headers,
+            drop_params: stored.drop_params,
+            stream_usage: stored.stream_usage,
+            connect_timeout_ms: stored.connect_timeout_ms,
+            first_byte_timeout_ms: stored.first_byte_timeout_ms,
+            idle_timeout_ms: stored.idle_timeout_ms,
+            hedge_after_ms: stored.hedge_after_ms,
+            azure: stored.azure,
+            prices: stored.prices,
+            created_at: time(stored.created_at),
+            updated_at: time(stored.updated_at),
+        }
+    }
+
     /// The names by which clients ask for its models; none where it serves every model.
     pub fn served_models(&self) -> impl Iterator<Item = &str> {
         let deployments = self.azure.iter().flat_map(|azure| azure.deployments.keys());
@@ -222,20 +329,30 @@ pub struct ClientKey {
     pub created_at: Timestamp,
 }
 
-/// How much a client key may use; `None`: no limit.
+/// How much a client key may use; null: no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Limits")
+)]
 #[serde(default, deny_unknown_fields)]
 pub struct KeyLimits {
-    /// Requests within a minute, as [`crate::limits::window`] counts it.
+    /// Requests within a minute.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = MAX_LIMIT)))]
     pub requests_per_minute: Option<u64>,
-    /// Tokens within a minute, likewise.
+    /// Tokens within a minute.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = MAX_LIMIT)))]
     pub tokens_per_minute: Option<u64>,
     /// Tokens within a UTC day.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = MAX_LIMIT)))]
     pub tokens_per_day: Option<u64>,
-    /// Millionths of a dollar within a UTC day.
+    /// Cost within a UTC day, in millionths of a dollar; absent: no limit.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = MAX_BUDGET)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub daily_budget_micro_usd: Option<u64>,
-    /// Millionths of a dollar within a UTC month.
+    /// Cost within a UTC month, in millionths of a dollar; absent: no limit.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = MAX_BUDGET)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub monthly_budget_micro_usd: Option<u64>,
 }

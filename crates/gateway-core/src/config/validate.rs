@@ -18,21 +18,14 @@ use serde_json::{Map, Value};
 use crate::error::{ErrorCode, GatewayError};
 use crate::problem::{ExpectedType, Problem, ProblemKind, Uniqueness};
 
+pub use super::bounds::{
+    MAX_CHANNELS, MAX_CLIENT_KEYS, MAX_MODEL_CHARS, MAX_MODELS, MAX_NAME_CHARS,
+};
 pub use channel::{ChannelChange, KeyChange};
 pub use client_key::ClientKeyChange;
 pub use default_models::OPERATIONS as OPERATIONS_WITH_DEFAULTS;
 pub use document::{ChannelDraft, DocumentDraft, KeyDraft};
 
-/// Channels of one gateway: far more than anybody has, few enough for one document.
-pub const MAX_CHANNELS: usize = 1000;
-/// Client keys of one gateway; every one is in the document that each instance keeps in memory.
-pub const MAX_CLIENT_KEYS: usize = 10_000;
-/// Characters of a name for people.
-pub const MAX_NAME_CHARS: usize = 100;
-/// Characters of a model's name.
-pub const MAX_MODEL_CHARS: usize = 256;
-/// Entries of any list or map of models.
-pub const MAX_MODELS: usize = 5000;
 /// Problems that are told in words; a hostile document could have a hundred thousand.
 const MAX_TOLD: usize = 20;
 /// Problems that are given in the error's `details`.
@@ -232,12 +225,8 @@ impl Problems {
             let place = join(path, name);
             let model = name.trim();
             if !is_text(model, MAX_MODEL_CHARS) {
-                self.add(
-                    place,
-                    ProblemKind::InvalidModelName {
-                        max: MAX_MODEL_CHARS,
-                    },
-                );
+                let max = MAX_MODEL_CHARS;
+                self.add(place, ProblemKind::InvalidModelName { max });
                 continue;
             }
             let Some(target) = read(self, &place, value) else {

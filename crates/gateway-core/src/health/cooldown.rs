@@ -29,6 +29,7 @@ const MAX_SKEW_MS: u64 = MINUTE_MS;
 /// Why something cools.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum CooldownReason {
     /// A key: over its rate limit or quota.
     Throttled,

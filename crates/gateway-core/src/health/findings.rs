@@ -5,12 +5,15 @@ use serde::Serialize;
 
 use super::cooldown::{Cooldown, CooldownReason, Phase};
 use super::record::ChannelHealth;
+#[cfg(feature = "schema")]
+use crate::config::shapes::Time;
 use crate::time_text;
 use crate::units::Timestamp;
 
 /// Whether requests call something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum FindingState {
     /// No cooldown.
     Ready,
@@ -25,6 +28,7 @@ pub enum FindingState {
 /// What a finding is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum About {
     /// The channel as a whole.
     Channel,
@@ -36,18 +40,21 @@ pub enum About {
 
 /// The state of a channel, a key or a model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Finding {
     /// Whether it is called.
     pub state: FindingState,
     /// When the cooldown ends.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Time>"))]
     pub until: Option<String>,
-    /// What the reason is about; `null` when there is none.
+    /// What the reason is about; null when there is none.
     pub about: Option<About>,
-    /// Why.
+    /// Why; null when nothing bad is known.
     pub reason: Option<CooldownReason>,
-    /// The last failure: the upstream's status and its message.
+    /// The last failure: the upstream's status, if there was one, and its message.
     pub detail: Option<String>,
     /// When the last failure was.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Time>"))]
     pub failed_at: Option<String>,
 }
 
@@ -124,6 +131,11 @@ impl Finding {
 /// The state of an upstream key in the list of channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "HealthStatus")
+)]
 pub enum KeyState {
     /// No cooldown.
     Ok,

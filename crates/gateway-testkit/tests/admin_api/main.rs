@@ -10,6 +10,7 @@ mod base_urls;
 mod channels;
 mod client_keys;
 mod config;
+mod described;
 mod health;
 mod hostile;
 mod ledger;

@@ -1,32 +1,23 @@
 //! The rules of a channel. Owns ranges, defaults and what belongs together; makes no ids and no secrets.
-#![expect(
-    clippy::option_option,
-    reason = "a member of a change can be absent, null or a value, and JSON knows all three"
-)]
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use http::{HeaderName, HeaderValue};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 use url::Url;
 
-use super::{MAX_MODEL_CHARS, MAX_MODELS, MAX_NAME_CHARS, Problems, join, price, upstream_key};
+use super::{Problems, join, price, upstream_key};
 use crate::config::base_url;
-use crate::config::model::{ChannelConfig, Prices};
+use crate::config::bounds::{
+    MAX_API_VERSION_CHARS, MAX_DEPLOYMENT_CHARS, MAX_DROPPED, MAX_HEADER_BYTES, MAX_HEADERS,
+    MAX_KEY_BYTES, MAX_KEYS, MAX_MODEL_CHARS, MAX_MODELS, MAX_NAME_CHARS, MAX_RANK, MAX_TIMEOUT_MS,
+    MAX_URL_BYTES,
+};
+use crate::config::model::ChannelConfig;
 use crate::problem::{ExpectedType, ProblemKind, Uniqueness, UrlProblem};
 use crate::secret::Secret;
-use crate::units::Timestamp;
 use crate::upstream::provider::{Azure, Provider};
 
-/// Keys of one channel.
-pub(super) const MAX_KEYS: usize = 500;
-const MAX_URL_BYTES: usize = 2048;
-const MAX_HEADERS: usize = 64;
-const MAX_HEADER_BYTES: usize = 8192;
-const MAX_DROPPED: usize = 100;
-const MAX_RANK: u64 = 1000;
-/// One hour: longer than any model thinks, shorter than a mistyped number of microseconds.
-pub(super) const MAX_TIMEOUT_MS: u64 = 3_600_000;
 /// Headers that the gateway sets itself, or that belong to one connection only.
 const RESERVED_HEADERS: [&str; 17] = [
     "api-key",
@@ -50,27 +41,12 @@ const RESERVED_HEADERS: [&str; 17] = [
 /// Members without which a request means something else.
 const KEPT_PARAMS: [&str; 2] = ["model", "stream"];
 
-/// What an admin wants of a channel; `None`: as it is.
+/// What an admin wants of a channel: the members that were named, in the form in which they are stored.
 #[derive(Clone, Debug, Default)]
 pub struct ChannelChange {
-    name: Option<String>,
-    enabled: Option<bool>,
-    provider: Option<Provider>,
-    base_url: Option<String>,
+    members: Map<String, Value>,
+    /// `None`: as they are.
     keys: Option<Vec<KeyChange>>,
-    models: Option<Vec<String>>,
-    model_map: Option<BTreeMap<String, String>>,
-    priority: Option<u16>,
-    weight: Option<u16>,
-    headers: Option<BTreeMap<String, String>>,
-    drop_params: Option<Vec<String>>,
-    stream_usage: Option<bool>,
-    connect_timeout_ms: Option<u64>,
-    first_byte_timeout_ms: Option<u64>,
-    idle_timeout_ms: Option<u64>,
-    hedge_after_ms: Option<Option<u64>>,
-    azure: Option<Option<Azure>>,
-    prices: Option<Prices>,
 }
 
 /// One entry of a channel's `keys`.
@@ -101,42 +77,52 @@ impl ChannelChange {
     }
 
     fn read_member(&mut self, name: &str, value: &Value, problems: &mut Problems) {
-        match name {
-            "name" => self.name = problems.text(name, value, MAX_NAME_CHARS),
-            "enabled" => self.enabled = problems.boolean(name, value),
-            "provider" => self.provider = provider(value, problems),
-            "base_url" => self.base_url = base_url(value, problems),
-            "keys" => self.keys = keys(value, problems),
-            "models" => self.models = problems.texts(name, value, MAX_MODEL_CHARS, MAX_MODELS),
-            "model_map" => {
-                self.model_map =
-                    problems.model_map(name, value, MAX_MODELS, |problems, path, value| {
-                        problems.text(path, value, MAX_MODEL_CHARS)
-                    });
+        let valid = match name {
+            "name" => problems.text(name, value, MAX_NAME_CHARS).map(Value::from),
+            "enabled" | "stream_usage" => problems.boolean(name, value).map(Value::from),
+            "provider" => provider(value, problems).map(|provider| json!(provider)),
+            "base_url" => base_url(value, problems).map(Value::from),
+            "keys" => {
+                self.keys = keys(value, problems);
+                None
             }
-            "priority" => self.priority = rank(name, value, problems),
-            "weight" => self.weight = rank(name, value, problems),
-            "headers" => self.headers = headers(value, problems),
-            "drop_params" => self.drop_params = drop_params(value, problems),
-            "stream_usage" => self.stream_usage = problems.boolean(name, value),
-            "connect_timeout_ms" => self.connect_timeout_ms = timeout(name, value, problems),
-            "first_byte_timeout_ms" => self.first_byte_timeout_ms = timeout(name, value, problems),
-            "idle_timeout_ms" => self.idle_timeout_ms = timeout(name, value, problems),
-            "hedge_after_ms" if value.is_null() => self.hedge_after_ms = Some(None),
-            "hedge_after_ms" => self.hedge_after_ms = timeout(name, value, problems).map(Some),
-            "azure" => self.azure = azure(value, problems),
-            "prices" => self.prices = price::table(name, value, problems),
+            "models" => problems
+                .texts(name, value, MAX_MODEL_CHARS, MAX_MODELS)
+                .map(Value::from),
+            "model_map" => problems
+                .model_map(name, value, MAX_MODELS, |problems, path, value| {
+                    problems.text(path, value, MAX_MODEL_CHARS)
+                })
+                .map(|map| json!(map)),
+            "priority" | "weight" => problems.integer(name, value, 0, MAX_RANK).map(Value::from),
+            "headers" => headers(value, problems).map(|headers| json!(headers)),
+            "drop_params" => drop_params(value, problems).map(Value::from),
+            "hedge_after_ms" if value.is_null() => Some(Value::Null),
+            "connect_timeout_ms"
+            | "first_byte_timeout_ms"
+            | "idle_timeout_ms"
+            | "hedge_after_ms" => problems
+                .integer(name, value, 1, MAX_TIMEOUT_MS)
+                .map(Value::from),
+            "azure" => azure(value, problems),
+            "prices" => price::table(name, value, problems).map(|prices| json!(prices)),
             // What the gateway itself says of a channel: ignored, so that a channel can be sent back as it was read.
-            "id" | "created_at" | "updated_at" | "revision" => {}
-            _ => problems.unknown("", name),
+            "id" | "created_at" | "updated_at" | "revision" => None,
+            _ => {
+                problems.unknown("", name);
+                None
+            }
+        };
+        if let Some(valid) = valid {
+            self.members.insert(name.to_owned(), valid);
         }
     }
 
     /// Adds what a new channel must say and this one does not.
     pub fn require_all(&self, problems: &mut Problems) {
         for (name, missing) in [
-            ("name", self.name.is_none()),
-            ("base_url", self.base_url.is_none()),
+            ("name", !self.members.contains_key("name")),
+            ("base_url", !self.members.contains_key("base_url")),
             ("keys", self.keys.is_none()),
         ] {
             if missing && !problems.touch(name) {
@@ -152,29 +138,18 @@ impl ChannelChange {
 
     /// Changes `channel`, but for its keys, and adds to `problems` what does not fit together in the result.
     pub fn apply(&self, channel: &mut ChannelConfig, problems: &mut Problems) {
-        set(&mut channel.name, self.name.as_ref());
-        set(&mut channel.enabled, self.enabled.as_ref());
-        set(&mut channel.provider, self.provider.as_ref());
-        set(&mut channel.base_url, self.base_url.as_ref());
-        set(&mut channel.models, self.models.as_ref());
-        set(&mut channel.model_map, self.model_map.as_ref());
-        set(&mut channel.priority, self.priority.as_ref());
-        set(&mut channel.weight, self.weight.as_ref());
-        set(&mut channel.headers, self.headers.as_ref());
-        set(&mut channel.drop_params, self.drop_params.as_ref());
-        set(&mut channel.stream_usage, self.stream_usage.as_ref());
-        set(
-            &mut channel.connect_timeout_ms,
-            self.connect_timeout_ms.as_ref(),
-        );
-        set(
-            &mut channel.first_byte_timeout_ms,
-            self.first_byte_timeout_ms.as_ref(),
-        );
-        set(&mut channel.idle_timeout_ms, self.idle_timeout_ms.as_ref());
-        set(&mut channel.hedge_after_ms, self.hedge_after_ms.as_ref());
-        set(&mut channel.azure, self.azure.as_ref());
-        set(&mut channel.prices, self.prices.as_ref());
+        let keys = std::mem::take(&mut channel.keys);
+        match self.applied_to(channel) {
+            Ok(changed) => *channel = changed,
+            // Every member was checked, so that this does not happen.
+            Err(_) => problems.add(
+                "",
+                ProblemKind::WrongType {
+                    expected: ExpectedType::Object,
+                },
+            ),
+        }
+        channel.keys = keys;
         // Users paste more than the root.
         let kind = channel.provider.kind(channel.azure.as_ref());
         let root = kind.root(&channel.base_url).trim_end_matches('/').len();
@@ -183,47 +158,18 @@ impl ChannelChange {
             return;
         }
         match (channel.provider, &channel.azure) {
-            (Provider::Azure, None) => {
-                problems.add("azure", ProblemKind::AzureRequired);
-            }
+            (Provider::Azure, None) => problems.add("azure", ProblemKind::AzureRequired),
             (Provider::Azure, Some(_)) | (_, None) => {}
             (_, Some(_)) => problems.add("azure", ProblemKind::AzureForbidden),
         }
     }
-}
 
-impl ChannelConfig {
-    /// A channel with every default, made now; its name, URL and id are still empty.
-    pub const fn blank(now: Timestamp) -> Self {
-        Self {
-            id: String::new(),
-            name: String::new(),
-            enabled: true,
-            provider: Provider::OpenAi,
-            base_url: String::new(),
-            keys: Vec::new(),
-            models: Vec::new(),
-            model_map: BTreeMap::new(),
-            priority: 0,
-            weight: 1,
-            headers: BTreeMap::new(),
-            drop_params: Vec::new(),
-            stream_usage: true,
-            connect_timeout_ms: 5000,
-            first_byte_timeout_ms: 60_000,
-            idle_timeout_ms: 60_000,
-            hedge_after_ms: None,
-            azure: None,
-            prices: Prices::new(),
-            created_at: now,
-            updated_at: now,
+    fn applied_to(&self, channel: &ChannelConfig) -> serde_json::Result<ChannelConfig> {
+        let mut stored = serde_json::to_value(channel)?;
+        if let Value::Object(stored) = &mut stored {
+            stored.extend(self.members.clone());
         }
-    }
-}
-
-fn set<T: Clone>(place: &mut T, value: Option<&T>) {
-    if let Some(value) = value {
-        place.clone_from(value);
+        serde_json::from_value(stored)
     }
 }
 
@@ -359,21 +305,11 @@ fn key(path: &str, value: &Value, problems: &mut Problems) -> Option<KeyChange> 
 pub(super) fn secret(path: &str, text: &str, problems: &mut Problems) -> Option<Secret<String>> {
     let text = text.trim();
     if let Some(reason) = upstream_key::problem(text) {
-        let max = upstream_key::MAX_KEY_BYTES;
+        let max = MAX_KEY_BYTES;
         problems.add(path, ProblemKind::InvalidKey { reason, max });
         return None;
     }
     Some(Secret::new(text.to_owned()))
-}
-
-fn rank(path: &str, value: &Value, problems: &mut Problems) -> Option<u16> {
-    problems
-        .integer(path, value, 0, MAX_RANK)
-        .and_then(|number| u16::try_from(number).ok())
-}
-
-fn timeout(path: &str, value: &Value, problems: &mut Problems) -> Option<u64> {
-    problems.integer(path, value, 1, MAX_TIMEOUT_MS)
 }
 
 fn headers(value: &Value, problems: &mut Problems) -> Option<BTreeMap<String, String>> {
@@ -432,10 +368,9 @@ fn drop_params(value: &Value, problems: &mut Problems) -> Option<Vec<String>> {
     Some(params)
 }
 
-/// The outer `None`: not acceptable; the inner one: null.
-fn azure(value: &Value, problems: &mut Problems) -> Option<Option<Azure>> {
+fn azure(value: &Value, problems: &mut Problems) -> Option<Value> {
     if value.is_null() {
-        return Some(None);
+        return Some(Value::Null);
     }
     let members = problems.object("azure", value)?;
     let mut azure = Azure::default();
@@ -443,7 +378,9 @@ fn azure(value: &Value, problems: &mut Problems) -> Option<Option<Azure>> {
         let path = join("azure", name);
         match name.as_str() {
             "api_version" if value.is_null() => {}
-            "api_version" => azure.api_version = url_part(problems, &path, value, 40),
+            "api_version" => {
+                azure.api_version = url_part(problems, &path, value, MAX_API_VERSION_CHARS);
+            }
             "deployments" => {
                 azure.deployments = problems
                     .model_map(&path, value, MAX_MODELS, deployment)
@@ -452,11 +389,11 @@ fn azure(value: &Value, problems: &mut Problems) -> Option<Option<Azure>> {
             _ => problems.unknown("azure", name),
         }
     }
-    Some(Some(azure))
+    Some(json!(azure))
 }
 
 fn deployment(problems: &mut Problems, path: &str, value: &Value) -> Option<String> {
-    url_part(problems, path, value, 128)
+    url_part(problems, path, value, MAX_DEPLOYMENT_CHARS)
 }
 
 /// A text that becomes part of a URL, so it must not be able to change the URL's meaning.

@@ -7,15 +7,11 @@
 use serde_json::Value;
 
 use super::{MAX_MODEL_CHARS, MAX_MODELS, MAX_NAME_CHARS, Problems, join};
+use crate::config::bounds::{MAX_BUDGET, MAX_LIMIT};
 use crate::config::model::{ClientKey, KeyLimits};
 use crate::problem::ProblemKind;
 use crate::time_text;
 use crate::units::Timestamp;
-
-/// The largest number that every JSON reader keeps exactly.
-const MAX_LIMIT: u64 = (1 << 53) - 1;
-/// A thousand million dollars, in millionths of one.
-const MAX_BUDGET: u64 = 1_000_000_000_000_000;
 
 /// What an admin wants of a client key; `None`: as it is.
 #[derive(Clone, Debug, Default)]

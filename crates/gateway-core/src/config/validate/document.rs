@@ -5,22 +5,18 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::channel::{MAX_KEYS, secret};
+use super::channel::secret;
 use super::{
     ChannelChange, ClientKeyChange, MAX_CHANNELS, MAX_CLIENT_KEYS, MAX_NAME_CHARS, Problems, join,
     settings,
 };
+use crate::config::bounds::{MAX_HINT_CHARS, MAX_ID_CHARS, MAX_KEYS};
 use crate::config::model::{ChannelConfig, ClientKey, DOCUMENT_VERSION, KeyLimits, Settings};
 use crate::ids;
 use crate::problem::{ExpectedType, ProblemKind, Uniqueness};
 use crate::secret::Secret;
 use crate::time_text;
 use crate::units::Timestamp;
-
-/// Characters of an id. Ids stand in paths of the admin API and in logs.
-const MAX_ID_CHARS: usize = 64;
-/// Characters of a client key's hint: too few for a key.
-const MAX_HINT_CHARS: usize = 20;
 
 /// A document whose parts are valid. Its upstream keys are still what was brought: a whole key, or the id of one
 /// that the gateway has.

@@ -3,13 +3,9 @@
 use serde_json::Value;
 
 use super::{Problems, join};
+use crate::config::bounds::{MAX_PRICE, MAX_PRICES};
 use crate::config::model::{Price, Prices};
 use crate::problem::ProblemKind;
-
-/// Models of one table: several times what any provider offers.
-const MAX_PRICES: usize = 2000;
-/// A million dollars per million tokens: a thousand times the dearest model there is, and few enough for sums.
-const MAX_PRICE: u64 = 1_000_000_000_000;
 
 /// Reads a table of prices by model.
 pub fn table(path: &str, value: &Value, problems: &mut Problems) -> Option<Prices> {

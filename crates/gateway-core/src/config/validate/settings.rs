@@ -1,82 +1,53 @@
 //! The rules of the gateway's own settings. Owns their ranges; a setting that is left out has its default.
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
-use super::channel::MAX_TIMEOUT_MS;
 use super::{Problems, default_models, join, price};
+use crate::config::bounds::{
+    MAX_ATTEMPTS, MAX_LOG_DAYS, MAX_LOG_ROWS, MAX_PROXIES, MAX_REQUEST_BYTES, MAX_TIMEOUT_MS,
+    MIN_LOG_ROWS, MIN_REQUEST_BYTES,
+};
 use crate::config::model::Settings;
 use crate::config::network::Network;
-use crate::problem::ProblemKind;
-use crate::units::MIB;
-
-const MAX_ATTEMPTS: u64 = 100;
-const MIN_REQUEST_BYTES: usize = 1024;
-/// A body is held twice, as it came and as it goes; `memory` has room for one of this size.
-const MAX_REQUEST_BYTES: usize = 64 * MIB;
-/// A log that is shorter shows nothing; a longer one takes gigabytes.
-const LOG_ROWS: (u64, u64) = (1_000, 10_000_000);
-/// Networks of proxies: far more than stand in front of one gateway.
-const MAX_PROXIES: usize = 100;
-/// Ten years.
-const MAX_LOG_DAYS: u64 = 3_650;
+use crate::problem::{ExpectedType, ProblemKind};
 
 /// Reads the settings of a document. What cannot be taken is added to `problems` and has its default.
 pub fn read(value: &Value, problems: &mut Problems) -> Settings {
-    let mut settings = Settings::default();
-    let Some(members) = problems.object("settings", value) else {
-        return settings;
+    let members = problems.object("settings", value).into_iter().flatten();
+    let valid: Map<String, Value> = members
+        .filter_map(|(name, value)| Some((name.clone(), member(name, value, problems)?)))
+        .collect();
+    // Every member was checked, so that this can only succeed.
+    serde_json::from_value(Value::Object(valid)).unwrap_or_else(|_| {
+        let expected = ExpectedType::Object;
+        problems.add("settings", ProblemKind::WrongType { expected });
+        Settings::default()
+    })
+}
+
+/// The value in the form in which it is stored, if it is valid.
+fn member(name: &str, value: &Value, problems: &mut Problems) -> Option<Value> {
+    const BYTES: (u64, u64) = (MIN_REQUEST_BYTES as u64, MAX_REQUEST_BYTES as u64);
+    let path = join("settings", name);
+    let mut integer = |least, most| {
+        let number = problems.integer(&path, value, least, most);
+        number.map(Value::from)
     };
-    for (name, value) in members {
-        let path = join("settings", name);
-        if name == "prices" {
-            settings.prices = price::table(&path, value, problems).unwrap_or_default();
-            continue;
-        }
-        if name == "default_models" {
-            settings.default_models = default_models::read(&path, value, problems);
-            continue;
-        }
-        if name == "trusted_proxies" {
-            settings.trusted_proxies = proxies(&path, value, problems);
-            continue;
-        }
-        let mut integer = |least, most| problems.integer(&path, value, least, most);
-        match name.as_str() {
-            "max_attempts" => {
-                if let Some(count) = integer(1, MAX_ATTEMPTS) {
-                    settings.max_attempts = u32::try_from(count).unwrap_or(settings.max_attempts);
-                }
-            }
-            "total_timeout_ms" => {
-                let time = integer(1, MAX_TIMEOUT_MS);
-                settings.total_timeout_ms = time.unwrap_or(settings.total_timeout_ms);
-            }
-            "max_request_bytes" => {
-                if let Some(bytes) = integer(MIN_REQUEST_BYTES as u64, MAX_REQUEST_BYTES as u64) {
-                    settings.max_request_bytes =
-                        usize::try_from(bytes).unwrap_or(settings.max_request_bytes);
-                }
-            }
-            "session_affinity" => {
-                let is_on = problems.boolean(&path, value);
-                settings.session_affinity = is_on.unwrap_or(settings.session_affinity);
-            }
-            "ledger" => {
-                let is_on = problems.boolean(&path, value);
-                settings.ledger = is_on.unwrap_or(settings.ledger);
-            }
-            "request_log_rows" => {
-                let rows = integer(LOG_ROWS.0, LOG_ROWS.1);
-                settings.request_log_rows = rows.unwrap_or(settings.request_log_rows);
-            }
-            "request_log_days" => {
-                let days = integer(1, MAX_LOG_DAYS);
-                settings.request_log_days = days.unwrap_or(settings.request_log_days);
-            }
-            _ => problems.unknown("settings", name),
+    match name {
+        "max_attempts" => integer(1, MAX_ATTEMPTS),
+        "total_timeout_ms" => integer(1, MAX_TIMEOUT_MS),
+        "max_request_bytes" => integer(BYTES.0, BYTES.1),
+        "request_log_rows" => integer(MIN_LOG_ROWS, MAX_LOG_ROWS),
+        "request_log_days" => integer(1, MAX_LOG_DAYS),
+        "session_affinity" | "ledger" => problems.boolean(&path, value).map(Value::from),
+        "prices" => Some(json!(price::table(&path, value, problems)?)),
+        "default_models" => Some(json!(default_models::read(&path, value, problems))),
+        "trusted_proxies" => Some(json!(proxies(&path, value, problems))),
+        _ => {
+            problems.unknown("settings", name);
+            None
         }
     }
-    settings
 }
 
 fn proxies(path: &str, value: &Value, problems: &mut Problems) -> Vec<Network> {

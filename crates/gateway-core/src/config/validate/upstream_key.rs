@@ -1,10 +1,8 @@
 //! What is wrong with a text that is given as an upstream key. Owns the words for what people paste by mistake; says
 //! nothing of the text itself, which may be a secret.
 
+use crate::config::bounds::MAX_KEY_BYTES;
 use crate::problem::KeyProblem;
-
-/// Bytes of one upstream key; JSON web tokens are the longest that are used as keys.
-pub const MAX_KEY_BYTES: usize = 4096;
 
 /// What a text that is no key must be instead; `None` for a key.
 pub fn problem(text: &str) -> Option<KeyProblem> {

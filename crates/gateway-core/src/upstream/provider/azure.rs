@@ -6,6 +6,8 @@ use http::header::HeaderName;
 use serde::{Deserialize, Serialize};
 
 use super::Kind;
+#[cfg(feature = "schema")]
+use crate::config::bounds::{MAX_API_VERSION_CHARS, MAX_MODELS};
 
 /// The operations that classic Azure serves below a deployment; all others stand beside it
 /// (openai-python, `src/openai/lib/azure.py`, `_deployments_endpoints`).
@@ -22,10 +24,14 @@ const DEPLOYMENT_OPERATIONS: &[&str] = &[
 
 /// Azure's part of a channel.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default)]
 pub struct Azure {
-    /// `api-version` of the classic API; `None`: Azure's v1 API.
+    /// Of the classic API, such as `2024-10-21`; null: the v1 API.
+    #[cfg_attr(feature = "schema", schemars(length(max = MAX_API_VERSION_CHARS)))]
     pub api_version: Option<String>,
-    /// Client's model name to deployment name.
+    /// The client's model to the deployment's name. The models count as served.
+    #[cfg_attr(feature = "schema", schemars(extend("maxProperties" = MAX_MODELS)))]
     pub deployments: BTreeMap<String, String>,
 }
 

@@ -19,6 +19,7 @@ pub use azure::Azure;
 
 /// The kind of an upstream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Provider {
     /// Anything with OpenAI's paths and a bearer key.

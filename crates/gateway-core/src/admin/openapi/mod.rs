@@ -1,0 +1,401 @@
+//! The description of the admin API as an `OpenAPI` 3.1 document, made of the table of routes and of the types of
+//! requests and responses. Owns the document's frame; what is said of an operation is in [`super::routes`], what is said
+//! of a value is at its type. Only tests need it: what is served is the stored document, which a test holds to this one.
+
+mod layout;
+mod parameters;
+mod requests;
+mod schemas;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde_json::{Map, Value, json};
+
+use super::routes::{BodyKind, Operation, ROOT, Verb};
+use crate::error::Envelope;
+pub use parameters::{
+    CreationParameters, ExportParameters, RequestsParameters, RouteParameters, UsageParameters,
+};
+pub use requests::{
+    ChannelChangeBody, ChannelCreateBody, ClientKeyChangeBody, ClientKeyCreateBody, ConfigBody,
+    LoginBody, ModelsBody,
+};
+pub use schemas::{AttemptEnd, ReasonCode, RequestEnd};
+
+const TITLE: &str = "AI gateway: admin API";
+const ABOUT: &str = "What the panel uses. Times are RFC 3339 in UTC, durations carry their unit in the name, every error \
+    has the same envelope. Every `GET` can also be asked with `HEAD`. A path with a wrong method answers 405 with \
+    `Allow`. Members of a request that nobody knows are refused. A change is in force on every instance within 2 seconds.";
+const TAGS: [(&str, &str); 6] = [
+    ("session", "Logging in and out"),
+    ("channels", "Upstream services and their keys"),
+    ("keys", "What clients authenticate with"),
+    ("config", "Everything at once"),
+    ("health", "Who would answer, and how all are"),
+    ("ledger", "What was used"),
+];
+const CONFIG: &str = "config";
+
+/// The schema of a type, as a function so that a table can hold it.
+type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
+
+/// What the document says of an operation beside its path and method.
+#[derive(Clone, Debug)]
+pub struct Description {
+    tag: &'static str,
+    summary: &'static str,
+    details: &'static str,
+    status: u16,
+    answer: &'static str,
+    response: Option<SchemaOf>,
+    request: Option<SchemaOf>,
+    query: Option<SchemaOf>,
+    names_state: bool,
+    checks_state: bool,
+    cookies: Option<&'static str>,
+    errors: Vec<&'static str>,
+}
+
+impl Description {
+    /// An operation that answers with `status` and no body, and what that means.
+    pub fn new(
+        tag: &'static str,
+        summary: &'static str,
+        status: u16,
+        answer: &'static str,
+    ) -> Self {
+        Self {
+            tag,
+            summary,
+            details: "",
+            status,
+            answer,
+            response: None,
+            request: None,
+            query: None,
+            names_state: false,
+            checks_state: false,
+            cookies: None,
+            errors: Vec::new(),
+        }
+    }
+
+    /// More than the summary says.
+    #[must_use]
+    pub fn details(mut self, details: &'static str) -> Self {
+        self.details = details;
+        self
+    }
+
+    /// The type of the response's body.
+    #[must_use]
+    pub fn gives<T: JsonSchema>(mut self) -> Self {
+        self.response = Some(SchemaGenerator::subschema_for::<T>);
+        self
+    }
+
+    /// The type of the request's body.
+    #[must_use]
+    pub fn takes<T: JsonSchema>(mut self) -> Self {
+        self.request = Some(SchemaGenerator::subschema_for::<T>);
+        self
+    }
+
+    /// The type whose members are the parameters of the query.
+    #[must_use]
+    pub fn asks<T: JsonSchema>(mut self) -> Self {
+        self.query = Some(T::json_schema);
+        self
+    }
+
+    /// The response names the state of the object in `ETag`.
+    #[must_use]
+    pub fn names_state(mut self) -> Self {
+        self.names_state = true;
+        self
+    }
+
+    /// `If-Match` binds the write to a state of the object.
+    #[must_use]
+    pub fn checks_state(mut self) -> Self {
+        self.checks_state = true;
+        self
+    }
+
+    /// The response sets cookies.
+    #[must_use]
+    pub fn sets_cookies(mut self, what: &'static str) -> Self {
+        self.cookies = Some(what);
+        self
+    }
+
+    /// Errors beside those that follow from the operation's form; names of [`ERRORS`].
+    #[must_use]
+    pub fn fails(mut self, errors: &[&'static str]) -> Self {
+        self.errors.extend(errors);
+        self
+    }
+
+    /// The errors that follow from the form of the operation, and its own.
+    fn errors(&self, operation: Operation) -> Vec<&'static str> {
+        let mut errors = vec!["Unauthorized", "Forbidden", "Conflict", "Unavailable"];
+        let has_body = operation.body() != BodyKind::None;
+        if has_body {
+            errors.extend(["BadRequest", "TooLarge"]);
+        }
+        if self.query.is_some() {
+            errors.push("BadRequest");
+        }
+        if operation.verb() != Verb::Get && operation != Operation::Login {
+            errors.push("UnsupportedMediaType");
+        }
+        if operation.path().contains("{id}") {
+            errors.push("NotFound");
+        }
+        if self.checks_state {
+            errors.push("ChangedMeanwhile");
+        }
+        errors.extend(&self.errors);
+        errors
+    }
+}
+
+/// The error responses: name, status, what it means.
+const ERRORS: [(&str, u16, &str); 12] = [
+    (
+        "BadRequest",
+        400,
+        "The body is no JSON object (`invalid_json`), or a value is not acceptable (`invalid_value`); `param` names the \
+         first member at fault, the message names all, and `details` has a code for each.",
+    ),
+    (
+        "Unauthorized",
+        401,
+        "There is no valid session (`not_authenticated`), or the password is wrong (`wrong_password`).",
+    ),
+    (
+        "Forbidden",
+        403,
+        "The request comes from a page of another origin (`cross_origin`).",
+    ),
+    (
+        "NotFound",
+        404,
+        "There is nothing with this id (`not_found`).",
+    ),
+    (
+        "Conflict",
+        409,
+        "Others kept changing the same thing (`conflict`). Nothing was changed.",
+    ),
+    (
+        "ChangedMeanwhile",
+        412,
+        "The object is not the one that `If-Match` names any more (`changed_meanwhile`). Nothing was changed.",
+    ),
+    (
+        "TooLarge",
+        413,
+        "The body is too large (`request_too_large`).",
+    ),
+    (
+        "UnsupportedMediaType",
+        415,
+        "A write that carries the cookie is not `application/json` (`unsupported_media_type`).",
+    ),
+    (
+        "TooManyLogins",
+        429,
+        "Too many failed logins (`rate_limit_exceeded`). The same password is checked when it is sent again after \
+         `Retry-After`.",
+    ),
+    (
+        "Misconfigured",
+        500,
+        "A variable of the gateway is wrong, mostly `master_key` (`misconfigured`).",
+    ),
+    (
+        "UpstreamFailed",
+        502,
+        "The upstream failed (`upstream_failed`); the message has its own words.",
+    ),
+    (
+        "Unavailable",
+        503,
+        "The store does not answer (`store_unavailable`), or no admin password is set (`admin_disabled`).",
+    ),
+];
+
+/// The document as it is stored.
+pub fn document() -> String {
+    let mut schemas = schemas::Schemas::new();
+    let mut paths: Map<String, Value> = Map::new();
+    for operation in Operation::ALL.iter().copied() {
+        let path = format!("/{}", operation.path());
+        let item = paths.entry(path).or_insert_with(|| {
+            if operation.path().contains("{id}") {
+                json!({"parameters": [{"$ref": "#/components/parameters/Id"}]})
+            } else {
+                json!({})
+            }
+        });
+        let method = operation.verb().name().to_lowercase();
+        item[method] = described(operation, &operation.description(), &mut schemas);
+    }
+    let error = schemas.of_responses(SchemaGenerator::subschema_for::<Envelope<'_>>);
+    let tags = TAGS.map(|(name, about)| json!({"name": name, "description": about}));
+    let document = json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": TITLE,
+            "version": env!("CARGO_PKG_VERSION"),
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+            "description": ABOUT,
+        },
+        "servers": [{"url": ROOT.trim_end_matches('/')}],
+        "security": [{"bearer": []}, {"cookie": []}],
+        "tags": tags,
+        "paths": paths,
+        "components": {
+            "securitySchemes": security(),
+            "headers": {
+                "ETag": {
+                    "description": "Names this state of the object, for `If-Match`.",
+                    "schema": {"type": "string"},
+                },
+            },
+            "parameters": shared_parameters(),
+            "responses": error_responses(&error),
+            "schemas": schemas.finish(),
+        },
+    });
+    layout::text(&document)
+}
+
+fn described(
+    operation: Operation,
+    description: &Description,
+    schemas: &mut schemas::Schemas,
+) -> Value {
+    let mut described = json!({
+        "operationId": operation.id(),
+        "tags": [description.tag],
+        "summary": description.summary,
+    });
+    if !description.details.is_empty() {
+        described["description"] = description.details.into();
+    }
+    if operation == Operation::Login {
+        described["security"] = json!([]);
+    }
+    let mut parameters = Vec::new();
+    if description.checks_state {
+        parameters.push(if_match(description.tag));
+    }
+    if let Some(query) = description.query {
+        parameters.extend(parameters::of(&schemas.of_requests(query)));
+    }
+    if !parameters.is_empty() {
+        described["parameters"] = parameters.into();
+    }
+    if let Some(request) = description.request {
+        described["requestBody"] = json!({
+            "required": operation.body() != BodyKind::OptionalObject,
+            "content": {"application/json": {"schema": schemas.of_requests(request)}},
+        });
+    }
+    let mut success = json!({"description": description.answer});
+    if description.names_state {
+        success["headers"] = json!({"ETag": etag(description.tag)});
+    }
+    if let Some(cookies) = description.cookies {
+        success["headers"] =
+            json!({"Set-Cookie": {"description": cookies, "schema": {"type": "string"}}});
+    }
+    if let Some(response) = description.response {
+        success["content"] =
+            json!({"application/json": {"schema": schemas.of_responses(response)}});
+    }
+    let mut responses = Map::new();
+    responses.insert(description.status.to_string(), success);
+    let errors = description.errors(operation);
+    for (name, status, _) in ERRORS.iter().filter(|(name, ..)| errors.contains(name)) {
+        let response = json!({"$ref": format!("#/components/responses/{name}")});
+        responses.insert(status.to_string(), response);
+    }
+    described["responses"] = responses.into();
+    described
+}
+
+/// The parameter `If-Match`: the configuration says of it that nothing is imported.
+fn if_match(tag: &str) -> Value {
+    if tag != CONFIG {
+        return json!({"$ref": "#/components/parameters/IfMatch"});
+    }
+    json!({
+        "name": "If-Match",
+        "in": "header",
+        "description": "The `ETag` of an export: when anything has changed since, nothing is imported.",
+        "schema": {"type": "string"},
+    })
+}
+
+/// The header `ETag`.
+fn etag(tag: &str) -> Value {
+    if tag != CONFIG {
+        return json!({"$ref": "#/components/headers/ETag"});
+    }
+    json!({
+        "description": "Names this state of the configuration, for `If-Match`.",
+        "schema": {"type": "string"},
+    })
+}
+
+fn error_responses(error: &Value) -> Map<String, Value> {
+    let response = |(name, _, meaning): &(&str, u16, &str)| {
+        let mut response = json!({
+            "description": meaning,
+            "content": {"application/json": {"schema": error}},
+        });
+        if *name == "TooManyLogins" {
+            let seconds = json!({"description": "Seconds to wait.", "schema": {"type": "integer"}});
+            response["headers"] = json!({"Retry-After": seconds});
+        }
+        ((*name).to_owned(), response)
+    };
+    ERRORS.iter().map(response).collect()
+}
+
+fn security() -> Value {
+    json!({
+        "bearer": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "The token that logging in answers with.",
+        },
+        "cookie": {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": super::session_check::COOKIE_NAME,
+            "description": "The cookie that logging in sets. Writes with it need `content-type: application/json`.",
+        },
+    })
+}
+
+fn shared_parameters() -> Value {
+    json!({
+        "Id": {
+            "name": "id",
+            "in": "path",
+            "required": true,
+            "description": "The object's id.",
+            "schema": {"type": "string", "pattern": "^[A-Za-z0-9_]+$"},
+        },
+        "IfMatch": {
+            "name": "If-Match",
+            "in": "header",
+            "description": "The `ETag` or `revision` of the object as it was read: when it has changed since, the answer \
+                is 412 and nothing is written.",
+            "schema": {"type": "string"},
+        },
+    })
+}

@@ -1,0 +1,260 @@
+//! The bodies of requests. Most of them are what the gateway shows, with other members required: their schemas are made of
+//! the stored types and of the views. The readers are written by hand, so that they can report all mistakes at once;
+//! tests hold them to what is described here.
+#![expect(
+    dead_code,
+    reason = "members of types that are only described and never made"
+)]
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde_json::{Map, Value, json};
+
+use crate::admin::config::ExportedClientKey;
+use crate::config::bounds::{MAX_CHANNELS, MAX_CLIENT_KEYS};
+use crate::config::model::{ChannelConfig, DOCUMENT_VERSION, Settings};
+use crate::config::shapes::{Id, WholeKey, never_null};
+use crate::time_text::TimeText;
+
+/// `POST login`
+#[derive(JsonSchema)]
+#[schemars(rename = "Login")]
+pub struct LoginBody {
+    /// The variable `admin_password`.
+    password: String,
+}
+
+/// A key of a channel that is written: a text is a new key, an object one that stays. Kept keys that are left out are
+/// removed.
+#[derive(JsonSchema)]
+#[schemars(untagged, rename = "KeyChange")]
+enum KeyBody {
+    /// A new key, whole.
+    New(#[schemars(with = "WholeKey")] String),
+    /// A key that stays.
+    Kept(KeptKeyBody),
+}
+
+/// A key that stays.
+#[derive(JsonSchema)]
+#[schemars(inline, transform = never_null)]
+struct KeptKeyBody {
+    /// `uk_…`
+    #[schemars(with = "Id")]
+    id: String,
+    /// Whether it is used; absent: as it is.
+    enabled: Option<bool>,
+    /// Its ends, by which people know it; ignored.
+    #[schemars(extend("readOnly" = true))]
+    hint: Option<Value>,
+    /// Its health; ignored.
+    #[schemars(extend("readOnly" = true))]
+    status: Option<Value>,
+    /// Until when it is left alone; ignored.
+    #[schemars(extend("readOnly" = true))]
+    until: Option<Value>,
+}
+
+/// An upstream key as it is imported: the whole key, or an object with `id`, `key` or both.
+#[derive(JsonSchema)]
+#[schemars(untagged, rename = "ConfigKeyInput")]
+enum ImportedKeyBody {
+    /// The whole key. It keeps the id that the same key of this channel has.
+    Whole(#[schemars(with = "WholeKey")] String),
+    /// `id`, `key` or both.
+    Named(NamedKeyBody),
+}
+
+/// `id`, `key` or both.
+#[derive(JsonSchema)]
+#[schemars(inline, transform = never_null)]
+struct NamedKeyBody {
+    /// `uk_…`
+    id: Option<Id>,
+    /// The whole key. Absent: the gateway has it, under this id in the channel with the same id.
+    key: Option<WholeKey>,
+    /// Whether it is used.
+    #[schemars(default = "yes")]
+    enabled: bool,
+    /// Its ends, by which people know it; ignored.
+    #[schemars(extend("readOnly" = true))]
+    hint: Option<Value>,
+    /// Its health; ignored.
+    #[schemars(extend("readOnly" = true))]
+    status: Option<Value>,
+    /// Until when it is left alone; ignored.
+    #[schemars(extend("readOnly" = true))]
+    until: Option<Value>,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// A whole configuration, in place of everything that is there.
+#[derive(JsonSchema)]
+#[schemars(rename = "ConfigInput")]
+pub struct ConfigBody {
+    /// The version of the document's form.
+    #[schemars(range(min = DOCUMENT_VERSION, max = DOCUMENT_VERSION))]
+    version: u32,
+    /// All channels.
+    #[schemars(length(max = MAX_CHANNELS))]
+    channels: Vec<ImportedChannelBody>,
+    /// All client keys.
+    #[schemars(length(max = MAX_CLIENT_KEYS))]
+    keys: Vec<ImportedClientKeyBody>,
+    /// Limits of the whole gateway. What is left out has its default.
+    #[schemars(default)]
+    settings: Settings,
+}
+
+/// Makes a type that only has a schema: that of another type, changed.
+macro_rules! bodies {
+    ($($(#[$doc:meta])* $type:ident as $name:literal: $description:literal, $schema:expr;)*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Copy, Debug)]
+            pub struct $type;
+
+            impl JsonSchema for $type {
+                fn schema_name() -> Cow<'static, str> {
+                    $name.into()
+                }
+
+                fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+                    let body: Body = $schema(generator);
+                    body.described($description)
+                }
+            }
+        )*
+    };
+}
+
+bodies! {
+    /// `POST channels`
+    ChannelCreateBody as "ChannelCreate": "A new channel. What is left out has its default.",
+        |generator: &mut SchemaGenerator| Body::like::<ChannelChangeBody>(generator)
+            .required(&["name", "base_url", "keys"]);
+    /// `PATCH channels/{id}`
+    ChannelChangeBody as "ChannelChange":
+        "What shall change of a channel; members that are left out stay. What the gateway itself says of a channel is \
+         ignored, so that a channel can be sent back as it was read. The defaults are those of a new channel.",
+        |generator: &mut SchemaGenerator| channel::<KeyBody>(generator)
+            .read_only(&["id", "created_at", "updated_at", "revision"]);
+    /// `POST models`
+    ModelsBody as "ModelsRequest": "A channel as it would be created or changed.",
+        |generator: &mut SchemaGenerator| Body::like::<ChannelChangeBody>(generator)
+            .with(
+                "channel_id",
+                "The channel that is being changed: what is left out is as it is there, and its keys can be named by \
+                 their ids.",
+                Id::json_schema(generator),
+            );
+    /// A channel of `PUT config`
+    ImportedChannelBody as "ConfigChannelInput": "A channel as it is imported. What is left out has its default.",
+        |generator: &mut SchemaGenerator| channel::<ImportedKeyBody>(generator)
+            .read_only(&["revision"])
+            .required(&["id", "name", "base_url", "keys"]);
+    /// `POST keys`
+    ClientKeyCreateBody as "ClientKeyCreate": "A new client key. The gateway makes the key itself.",
+        |generator: &mut SchemaGenerator| Body::like::<ClientKeyChangeBody>(generator).required(&["name"]);
+    /// `PATCH keys/{id}`
+    ClientKeyChangeBody as "ClientKeyChange":
+        "What shall change of a client key; members (also limits) that are left out stay. The defaults are those of a \
+         new key.",
+        |generator: &mut SchemaGenerator| client_key(generator)
+            .without(&["hash"])
+            .read_only(&["id", "hint", "created_at", "last_used_at", "revision"]);
+    /// A client key of `PUT config`
+    ImportedClientKeyBody as "ConfigClientKeyInput":
+        "A client key as it is imported. What is left out has its default.",
+        |generator: &mut SchemaGenerator| client_key(generator)
+            .read_only(&["last_used_at", "revision"])
+            .required(&["id", "name", "hash"]);
+}
+
+fn channel<K: JsonSchema>(generator: &mut SchemaGenerator) -> Body {
+    Body::of(&ChannelConfig::<K, TimeText>::json_schema(generator))
+}
+
+fn client_key(generator: &mut SchemaGenerator) -> Body {
+    Body::of(&ExportedClientKey::json_schema(generator))
+}
+
+/// The schema of an object that is being changed.
+#[derive(Default)]
+struct Body {
+    /// The schema whose members it has as well.
+    like: Option<Value>,
+    members: Map<String, Value>,
+    required: Vec<&'static str>,
+}
+
+impl Body {
+    fn of(schema: &Schema) -> Self {
+        let members = schema
+            .as_object()
+            .and_then(|schema| schema.get("properties")?.as_object().cloned())
+            .unwrap_or_default();
+        Self {
+            members,
+            ..Self::default()
+        }
+    }
+
+    fn like<T: JsonSchema>(generator: &mut SchemaGenerator) -> Self {
+        Self {
+            like: Some(generator.subschema_for::<T>().to_value()),
+            ..Self::default()
+        }
+    }
+
+    fn with(mut self, name: &str, description: &str, schema: Schema) -> Self {
+        let mut schema = schema.to_value();
+        schema["description"] = description.into();
+        self.members.insert(name.to_owned(), schema);
+        self
+    }
+
+    fn without(mut self, names: &[&str]) -> Self {
+        self.members
+            .retain(|name, _| !names.contains(&name.as_str()));
+        self
+    }
+
+    /// What the gateway says of the object and ignores in requests.
+    fn read_only(mut self, names: &[&str]) -> Self {
+        for name in names {
+            let shown = json!({
+                "type": ["string", "null"],
+                "readOnly": true,
+                "description": "As the gateway shows it; ignored.",
+            });
+            self.members.insert((*name).to_owned(), shown);
+        }
+        self
+    }
+
+    fn required(mut self, names: &[&'static str]) -> Self {
+        self.required.extend(names);
+        self
+    }
+
+    fn described(self, description: &str) -> Schema {
+        let mut schema = Map::new();
+        schema.insert("type".to_owned(), "object".into());
+        schema.insert("description".to_owned(), description.into());
+        if let Some(like) = self.like {
+            schema.insert("allOf".to_owned(), json!([like]));
+        }
+        if !self.members.is_empty() {
+            schema.insert("properties".to_owned(), self.members.into());
+        }
+        if !self.required.is_empty() {
+            schema.insert("required".to_owned(), self.required.into());
+        }
+        schema.into()
+    }
+}

@@ -1,0 +1,61 @@
+//! The bounds of everything that an admin can set: the validation, the description of the API and, through that, the
+//! panel take them from here. Defaults are in [`super::model`].
+
+use crate::units::MIB;
+
+/// Channels of one gateway: far more than anybody has, few enough for one document.
+pub const MAX_CHANNELS: usize = 1000;
+/// Client keys of one gateway; every one is in the document that each instance keeps in memory.
+pub const MAX_CLIENT_KEYS: usize = 10_000;
+/// Keys of one channel.
+pub const MAX_KEYS: usize = 500;
+/// Bytes of one upstream key; JSON web tokens are the longest that are used as keys.
+pub const MAX_KEY_BYTES: usize = 4096;
+/// Characters of a display name.
+pub const MAX_NAME_CHARS: usize = 100;
+/// Characters of an id. Ids are part of paths of the admin API and of log lines.
+pub const MAX_ID_CHARS: usize = 64;
+/// Characters of a client key's hint: too few for a key.
+pub const MAX_HINT_CHARS: usize = 20;
+/// Characters of a model's name.
+pub const MAX_MODEL_CHARS: usize = 256;
+/// Entries of any list or map of models.
+pub const MAX_MODELS: usize = 5000;
+/// Bytes of a base URL.
+pub const MAX_URL_BYTES: usize = 2048;
+/// Headers of a channel.
+pub const MAX_HEADERS: usize = 64;
+/// Bytes of a header's value.
+pub const MAX_HEADER_BYTES: usize = 8192;
+/// Parameters that a channel drops.
+pub const MAX_DROPPED: usize = 100;
+/// The largest priority and the largest weight.
+pub const MAX_RANK: u64 = 1000;
+/// One hour: longer than any model thinks, shorter than a mistyped number of microseconds.
+pub const MAX_TIMEOUT_MS: u64 = 3_600_000;
+/// Characters of Azure's `api-version`.
+pub const MAX_API_VERSION_CHARS: usize = 40;
+/// Characters of the name of a deployment.
+pub const MAX_DEPLOYMENT_CHARS: usize = 128;
+/// The largest number that every JSON reader keeps exactly.
+pub const MAX_LIMIT: u64 = (1 << 53) - 1;
+/// A thousand million dollars, in millionths of one.
+pub const MAX_BUDGET: u64 = 1_000_000_000_000_000;
+/// Models of one table of prices: several times what any provider offers.
+pub const MAX_PRICES: usize = 2000;
+/// A million dollars per million tokens: a thousand times the dearest model there is, and few enough for sums.
+pub const MAX_PRICE: u64 = 1_000_000_000_000;
+/// Attempts per request.
+pub const MAX_ATTEMPTS: u64 = 100;
+/// The smallest bound of a request's body.
+pub const MIN_REQUEST_BYTES: usize = 1024;
+/// A body is held twice, as it came and as it goes; `memory` has room for one of this size.
+pub const MAX_REQUEST_BYTES: usize = 64 * MIB;
+/// A log that is shorter shows nothing.
+pub const MIN_LOG_ROWS: u64 = 1_000;
+/// A longer log takes gigabytes.
+pub const MAX_LOG_ROWS: u64 = 10_000_000;
+/// Ten years.
+pub const MAX_LOG_DAYS: u64 = 3_650;
+/// Networks of trusted proxies: far more than any gateway has in front of it.
+pub const MAX_PROXIES: usize = 100;

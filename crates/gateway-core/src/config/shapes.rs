@@ -1,0 +1,115 @@
+//! Forms of strings that several types of the API share, as schemas. Only the description of the API needs them.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde_json::{Value, json};
+
+use super::bounds::{MAX_ID_CHARS, MAX_KEY_BYTES, MAX_MODEL_CHARS, MAX_NAME_CHARS};
+use super::model::{ChannelConfig, Settings};
+use crate::units::Timestamp;
+
+/// Makes a type that stands for a form of strings and is written out wherever it is used.
+macro_rules! shapes {
+    ($($(#[$doc:meta])* $shape:ident: { $($name:literal: $value:expr),* $(,)? };)*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Copy, Debug)]
+            pub struct $shape;
+
+            impl JsonSchema for $shape {
+                fn inline_schema() -> bool {
+                    true
+                }
+
+                fn schema_name() -> Cow<'static, str> {
+                    stringify!($shape).into()
+                }
+
+                fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                    json_schema!({ "type": "string", $($name: $value),* })
+                }
+            }
+        )*
+    };
+}
+
+shapes! {
+    /// The id of an object.
+    Id: { "pattern": format!("^[A-Za-z0-9_]{{1,{MAX_ID_CHARS}}}$") };
+    /// A time of RFC 3339.
+    Time: { "format": "date-time" };
+    /// The name of a model.
+    ModelName: { "minLength": 1, "maxLength": MAX_MODEL_CHARS };
+    /// A display name, or the name of a parameter.
+    Name: { "minLength": 1, "maxLength": MAX_NAME_CHARS };
+    /// A whole upstream key.
+    WholeKey: { "minLength": 1, "maxLength": MAX_KEY_BYTES };
+    /// A SHA-256.
+    Hash: { "pattern": "^[0-9a-fA-F]{64}$" };
+}
+
+/// Adds the defaults of a channel's settings; what has none is said when the channel is made.
+pub fn channel_defaults(schema: &mut Schema) {
+    let mut defaults = json!(ChannelConfig::blank(Timestamp(0)));
+    if let Some(defaults) = defaults.as_object_mut() {
+        for said in ["id", "name", "base_url", "keys", "created_at", "updated_at"] {
+            defaults.remove(said);
+        }
+        // Neither is written when it has its default.
+        defaults.insert("hedge_after_ms".to_owned(), Value::Null);
+        defaults.insert("prices".to_owned(), json!({}));
+    }
+    insert_defaults(schema, &defaults);
+}
+
+/// Adds the defaults of the gateway's settings.
+pub fn settings_defaults(schema: &mut Schema) {
+    insert_defaults(schema, &json!(Settings::default()));
+}
+
+fn insert_defaults(schema: &mut Schema, defaults: &Value) {
+    let members = schema
+        .get_mut("properties")
+        .and_then(Value::as_object_mut)
+        .into_iter()
+        .flatten();
+    for (name, member) in members {
+        if let (Some(default), Some(member)) = (defaults.get(name), member.as_object_mut()) {
+            member.insert("default".to_owned(), default.clone());
+        }
+    }
+}
+
+/// Takes null from the members of an object that may be left out: their types are `Option`s, but they are never null.
+pub fn never_null(schema: &mut Schema) {
+    let required = schema
+        .get("required")
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
+    let members = schema
+        .get_mut("properties")
+        .and_then(Value::as_object_mut)
+        .into_iter()
+        .flatten();
+    let optional = members.filter(|(name, _)| !required.contains(&Value::from(name.as_str())));
+    for member in optional.filter_map(|(_, member)| member.as_object_mut()) {
+        member.retain(|name, value| name != "default" || !value.is_null());
+        if let Some(Value::Array(types)) = member.get_mut("type") {
+            types.retain(|name| name != "null");
+            if let [only] = types.as_slice() {
+                let only = only.clone();
+                member.insert("type".to_owned(), only);
+            }
+        }
+        if let Some(Value::Array(parts)) = member.get_mut("anyOf") {
+            parts.retain(|part| part["type"] != "null");
+            if let [Value::Object(only)] = parts.as_slice() {
+                let only = only.clone();
+                member.remove("anyOf");
+                member.extend(only);
+            }
+        }
+    }
+}
