@@ -8,7 +8,7 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "schema")]
-use crate::config::validate::MAX_DETAILS;
+use crate::problem::MAX_DETAILS;
 use crate::problem::Problem;
 use crate::reply::{self, Reply};
 

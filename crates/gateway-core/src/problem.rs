@@ -5,6 +5,9 @@ use std::fmt;
 
 use serde::Serialize;
 
+/// Problems that are given in the error's `details`.
+pub const MAX_DETAILS: usize = 100;
+
 /// One thing that is wrong with a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -28,8 +28,6 @@ pub use document::{ChannelDraft, DocumentDraft, KeyDraft};
 
 /// Problems that are told in words; a hostile document could have a hundred thousand.
 const MAX_TOLD: usize = 20;
-/// Problems that are given in the error's `details`.
-pub const MAX_DETAILS: usize = 100;
 /// Characters of a member's name in a path: names come from the client and may be megabytes.
 const MAX_PATH_CHARS: usize = 100;
 
@@ -71,7 +69,7 @@ impl Problems {
         }
         let error =
             ErrorCode::InvalidValue.error(format!("The {what} is not valid: {}.", told.join("; ")));
-        let error = error.with_details(self.list.iter().take(MAX_DETAILS).cloned().collect());
+        let error = error.with_details(self.list.iter().take(crate::problem::MAX_DETAILS).cloned().collect());
         Err(if first.path.is_empty() {
             error
         } else {

@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use thiserror::Error;
 
 use super::call::{CallError, Caller};
-use crate::config::validate::MAX_MODELS;
+use crate::config::bounds::{MAX_MODEL_CHARS, MAX_MODELS};
+use crate::config::validate::is_text;
 use crate::ports::{Clock, Upstream};
 use crate::wire::model_list::{self, MAX_PAGES, ModelPage};
 
@@ -87,5 +88,5 @@ async fn page<P: Upstream + Clock>(
     }
     let body = response.whole().await?;
     let value = serde_json::from_slice(&body).map_err(|_| ModelListError::NotAList)?;
-    model_list::read(&value).ok_or(ModelListError::NotAList)
+    model_list::read(&value, |name| is_text(name, MAX_MODEL_CHARS)).ok_or(ModelListError::NotAList)
 }

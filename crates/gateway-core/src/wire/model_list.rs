@@ -5,8 +5,6 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use url::form_urlencoded;
 
-use crate::config::validate::{MAX_MODEL_CHARS, is_text};
-
 /// Pages of one list that are asked for at most.
 pub const MAX_PAGES: usize = 20;
 /// A longer mark of the next page is not sent back.
@@ -23,8 +21,8 @@ pub struct ModelPage {
 
 /// Reads a page. OpenAI, OpenRouter, NIM, Anthropic and most others have `data`, Gemini and Ollama have `models`,
 /// Together a bare array. Entries are texts, or objects with an `id`, a `model` or a `name`; Gemini's stand below
-/// `models/`. Names that a channel could not have are left out. `None` when there is no list at all.
-pub fn read(value: &Value) -> Option<ModelPage> {
+/// `models/`. Names that are not `accepted` are left out. `None` when there is no list at all.
+pub fn read(value: &Value, accepted: impl Fn(&str) -> bool) -> Option<ModelPage> {
     let list = match value {
         Value::Array(list) => list,
         _ => ["data", "models"]
@@ -32,7 +30,11 @@ pub fn read(value: &Value) -> Option<ModelPage> {
             .find_map(|member| value.get(member)?.as_array())?,
     };
     Some(ModelPage {
-        names: list.iter().filter_map(name).collect(),
+        names: list
+            .iter()
+            .filter_map(name)
+            .filter(|it| accepted(it))
+            .collect(),
         next: next(value, list),
     })
 }
@@ -48,7 +50,7 @@ fn name(entry: &Value) -> Option<String> {
     };
     let name = text.trim();
     let name = name.strip_prefix("models/").unwrap_or(name);
-    is_text(name, MAX_MODEL_CHARS).then(|| name.to_owned())
+    Some(name.to_owned())
 }
 
 fn next(value: &Value, list: &[Value]) -> Option<String> {
@@ -91,6 +93,10 @@ mod tests {
 
     use super::*;
 
+    fn accepted(name: &str) -> bool {
+        !name.is_empty() && name.len() <= 256 && !name.contains(char::is_control)
+    }
+
     #[test]
     fn lists_have_many_shapes() {
         for (list, expected) in [
@@ -128,7 +134,7 @@ mod tests {
             (json!({"error": "no"}), None),
             (json!("text"), None),
         ] {
-            let found = read(&list).map(|page| page.names);
+            let found = read(&list, accepted).map(|page| page.names);
             let found = found
                 .as_ref()
                 .map(|names| names.iter().map(String::as_str).collect::<Vec<_>>());
@@ -165,7 +171,11 @@ mod tests {
             ),
             (json!(["a"]), None),
         ] {
-            assert_eq!(read(&page).unwrap().next.as_deref(), expected, "{page}");
+            assert_eq!(
+                read(&page, accepted).unwrap().next.as_deref(),
+                expected,
+                "{page}"
+            );
         }
         assert_eq!(operation("models", None), "models");
         assert_eq!(operation("models", Some("a=1")), "models?a=1");
