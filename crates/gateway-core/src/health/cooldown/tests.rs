@@ -260,3 +260,57 @@ fn a_failure_of_the_future_is_forgotten() {
     assert!(cooldown.fail(&at(CooldownReason::Unreachable, START)));
     assert_eq!(cooldown.until, Timestamp(START + 5_000));
 }
+
+#[test]
+fn long_waits_end_with_a_whole_second_and_short_ones_exactly() {
+    let now = START + 123;
+    let until = |wait_ms| {
+        let reason = CooldownReason::Throttled;
+        Cooldown::new(&sample(reason, now, now, Some(wait_ms))).until
+    };
+    assert_eq!(until(9_999), Timestamp(now + 9_999));
+    assert_eq!(until(10_000), Timestamp(START + 11_000));
+}
+
+#[test]
+fn a_clock_that_is_behind_by_a_minute_is_accepted() {
+    let cooldown = Cooldown::new(&at(CooldownReason::Refused, START));
+    let behind = |ms| cooldown.phase(Timestamp(START - ms));
+    assert_eq!(behind(60_000), cooling(START + 30_000, false));
+    assert_eq!(behind(60_001), Phase::HalfOpen);
+}
+
+#[test]
+fn a_success_that_began_with_the_failure_counts() {
+    let cooldown = Cooldown::new(&at(CooldownReason::Refused, START));
+    assert!(cooldown.is_cured_by(Timestamp(START), false));
+    assert!(!cooldown.is_cured_by(Timestamp(START - 1), true));
+}
+
+#[test]
+fn a_cooldown_is_kept_for_its_longest_period() {
+    let cooldown = Cooldown::new(&at(CooldownReason::Refused, START));
+    let last = START + 30_000 + CooldownReason::Refused.cap_ms();
+    assert!(!cooldown.is_forgotten(Timestamp(last)));
+    assert!(cooldown.is_forgotten(Timestamp(last + 1)));
+}
+
+#[test]
+fn a_retry_after_of_zero_is_a_second_that_the_upstream_asked_for() {
+    let reason = CooldownReason::Throttled;
+    let cooldown = Cooldown::new(&sample(reason, START, START, Some(0)));
+    assert_eq!(
+        cooldown.phase(Timestamp(START)),
+        cooling(START + 1_000, true)
+    );
+}
+
+#[test]
+fn failures_beside_a_cooldown_extend_it_by_an_eighth_or_not_at_all() {
+    let mut cooldown = Cooldown::new(&at(CooldownReason::Unreachable, START));
+    assert!(!cooldown.fail(&at(CooldownReason::Unreachable, START + 625)));
+    assert_eq!(cooldown.until, Timestamp(START + 5_000));
+    assert!(cooldown.fail(&at(CooldownReason::Unreachable, START + 626)));
+    assert_eq!(cooldown.until, Timestamp(START + 5_626));
+    assert_eq!(cooldown.at, Timestamp(START + 626), "the latest failure");
+}

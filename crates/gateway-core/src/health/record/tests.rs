@@ -289,3 +289,35 @@ proptest! {
         prop_assert_eq!(serde_json::from_slice::<Health>(&bytes).unwrap(), health);
     }
 }
+
+#[test]
+fn an_answer_of_any_kind_ends_what_it_shows_to_work() {
+    let refusals = [
+        Failure::Throttled,
+        Failure::KeyRefused,
+        Failure::OperationUnsupported,
+        Failure::ModelUnknown,
+        Failure::RequestRefused,
+    ];
+    for refusal in refusals {
+        let mut health = Health::default();
+        // A server error that is only counted, which an answer ends only when it is seen whole.
+        health.apply(&failed(
+            target("c", "k", "m"),
+            Failure::ServerError,
+            T,
+            None,
+        ));
+        let later = failed(target("c", "k", "m"), refusal, T + 100, None);
+        assert!(health.apply(&later), "{refusal:?}");
+        let channel = health.channel("c").and_then(|known| known.channel.clone());
+        assert_eq!(channel, None, "{refusal:?}");
+    }
+    let mut health = Health::default();
+    health.apply(&failed(target("c", "k", "m"), Failure::Throttled, T, None));
+    let unknown = failed(target("c", "k", "n"), Failure::ModelUnknown, T + 100, None);
+    assert!(health.apply(&unknown));
+    let known = health.channel("c").unwrap();
+    assert!(known.keys.is_empty(), "the key works");
+    assert!(known.models.contains_key("n"), "the model is unknown");
+}
