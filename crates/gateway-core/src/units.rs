@@ -33,3 +33,6 @@ pub const MIB: usize = 1024 * 1024;
 /// No request costs more, in millionths of a US dollar: a thousand million dollars. An upstream that claims more tokens
 /// than that is wrong, and sums must stay within what a database counts.
 pub const MAX_COST_MICRO_USD: u64 = 1_000_000_000_000_000;
+
+/// Milliseconds of an hour.
+pub const HOUR_MS: u64 = 3_600_000;

@@ -236,7 +236,6 @@ impl Reader {
             UseTree::Name(name) => self.leaf(name.ident.to_string(), before),
             UseTree::Rename(rename) => self.leaf(rename.ident.to_string(), before),
             UseTree::Glob(_) => self.note(before),
-            _ => {}
         }
     }
 

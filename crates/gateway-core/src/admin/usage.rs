@@ -14,7 +14,6 @@ use super::query::{invalid, read, time};
 #[cfg(feature = "schema")]
 use crate::config::shapes::Time;
 use crate::error::GatewayError;
-use crate::ledger::batch::HOUR_MS;
 use crate::ledger::columns::usage::{Latency, Sum};
 use crate::ledger::histogram::Histogram;
 use crate::ledger::port::Ledger as _;
@@ -22,6 +21,7 @@ use crate::ledger::queries::usage::{UsageGroup, UsageQuery, UsageSlice};
 use crate::ports::AdminPorts;
 use crate::reply::{self, Reply};
 use crate::time_text;
+use crate::units::HOUR_MS;
 use crate::units::Timestamp;
 
 const DAY_MS: u64 = 24 * HOUR_MS;

@@ -69,7 +69,13 @@ impl Problems {
         }
         let error =
             ErrorCode::InvalidValue.error(format!("The {what} is not valid: {}.", told.join("; ")));
-        let error = error.with_details(self.list.iter().take(crate::problem::MAX_DETAILS).cloned().collect());
+        let error = error.with_details(
+            self.list
+                .iter()
+                .take(crate::problem::MAX_DETAILS)
+                .cloned()
+                .collect(),
+        );
         Err(if first.path.is_empty() {
             error
         } else {

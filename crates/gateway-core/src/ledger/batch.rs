@@ -17,9 +17,6 @@ pub const MAX_RECORDS: usize = 1_000;
 /// Bytes of a statement's parameters: D1 takes 2 MB.
 const MAX_BYTES: usize = 1_800_000;
 
-/// Milliseconds of an hour.
-pub const HOUR_MS: u64 = 3_600_000;
-
 /// Removes what is older than the newest `?1` rows or came before `?2`, looking at no more than the `?3` oldest rows.
 const PRUNE: &str = "DELETE FROM request WHERE seq IN (\
     SELECT seq FROM (SELECT seq, time_ms FROM request ORDER BY seq LIMIT ?3) \

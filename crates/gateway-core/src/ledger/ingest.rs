@@ -8,14 +8,15 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use super::columns;
 use super::columns::request::REQUEST;
-use super::columns::usage::{self, UsageRow};
+use super::columns::usage;
 use super::columns::{ActorRow, Column, TallyRow};
 use super::record::Actor;
-use super::schema;
+use super::totals::UsageRow;
 use crate::sql::Statement;
 
-/// Rows of [`schema::ALL_HOURS`] from which on a model that no channel names, and that was never counted yet, is counted
+/// Rows of [`columns::ALL_HOURS`] from which on a model that no channel names, and that was never counted yet, is counted
 /// without its name. Some upstreams answer to any name; a client could fill the sums, which are kept for good.
 const MAX_SUBJECTS: usize = 2_000;
 
@@ -135,7 +136,7 @@ fn add_usage() -> String {
             "{comma}{column} = min({column} + excluded.{column}, {MAX_SUM})"
         );
     }
-    let (subject, rows, all_hours) = (names(&subject), rows_of("usage"), schema::ALL_HOURS);
+    let (subject, rows, all_hours) = (names(&subject), rows_of("usage"), columns::ALL_HOURS);
     format!(
         "INSERT INTO usage_hour ({subject}{sum_names}) \
          SELECT value ->> 0, value ->> 1, value ->> 2, \

@@ -2,20 +2,17 @@
 //! changes: what is new is a new version with its own statements.
 
 use super::columns::request::REQUEST;
-use super::columns::usage::{self, UsageRow};
+use super::columns::usage;
 use super::columns::{ActorRow, Column, TallyRow};
 use super::ingest;
 use super::record::Actor;
+use super::totals::UsageRow;
 use crate::sql::Statement;
 use crate::sql::rows::{Query, Rows};
 use std::borrow::Cow;
 
 /// The version that this program reads and writes.
 pub const VERSION: u64 = 3;
-
-/// The `hour` of rows that sum up all hours: no query has to add up years. In such rows of `usage_hour` the key
-/// is empty.
-pub const ALL_HOURS: i64 = -1;
 
 /// In place of the model of requests that were rejected before any upstream was called, where no channel names the model:
 /// they are counted by reason instead. No model can have this name.

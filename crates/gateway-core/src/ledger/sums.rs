@@ -5,13 +5,14 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use super::batch::HOUR_MS;
-use super::columns::usage::UsageRow;
+use super::columns;
 use super::columns::{ActorRow, TallyRow};
 use super::reason::Reason;
 use super::record::{Actor, AttemptOutcome, ModelKnown, RequestRecord};
 use super::schema;
+use super::totals::UsageRow;
 use super::totals::UsageTotals;
+use crate::units::HOUR_MS;
 
 /// Sums of a batch. Its subjects are few: a batch has one or two channels and models as a rule, and no more of anything
 /// than records. So they are in lists, where a known one is found without building its name.
@@ -129,7 +130,7 @@ impl BatchSums {
             totals: Cow::Borrowed(totals),
         });
         let all_hours = all_hours.iter().map(|((channel, model), totals)| UsageRow {
-            hour: schema::ALL_HOURS,
+            hour: columns::ALL_HOURS,
             key: "",
             channel,
             model,
@@ -145,7 +146,7 @@ impl BatchSums {
             .iter()
             .flat_map(|tally| {
                 let is_summed = !matches!(tally.what, What::Reason(_));
-                let all_hours = is_summed.then_some((schema::ALL_HOURS, tally));
+                let all_hours = is_summed.then_some((columns::ALL_HOURS, tally));
                 [(tally.hour, tally)].into_iter().chain(all_hours)
             })
             .map(|(hour, tally)| {

@@ -15,6 +15,10 @@ use serde::{Serialize, Serializer};
 use super::attempts::StoredAttempts;
 use super::record::Actor;
 
+/// The `hour` of rows that sum up all hours: no query has to add up years. In such rows of `usage_hour` the key
+/// is empty.
+pub const ALL_HOURS: i64 = -1;
+
 /// A value in a row of a batch.
 #[derive(Serialize)]
 #[serde(untagged)]
@@ -51,14 +55,14 @@ impl From<u64> for ColumnValue<'_> {
 pub type Column<'a> = (&'static str, &'static str, ColumnValue<'a>);
 
 const TEXT: &str = "TEXT";
-const TEXT_NOT_NULL: &str = "TEXT NOT NULL";
+pub(super) const TEXT_NOT_NULL: &str = "TEXT NOT NULL";
 const INTEGER: &str = "INTEGER";
-const INTEGER_NOT_NULL: &str = "INTEGER NOT NULL";
+pub(super) const INTEGER_NOT_NULL: &str = "INTEGER NOT NULL";
 
 /// A row of `tally_hour`: how often something happened, in an hour, with a channel.
 #[derive(Default)]
 pub struct TallyRow<'a> {
-    /// The hour, or [`super::schema::ALL_HOURS`].
+    /// The hour, or [`ALL_HOURS`].
     pub hour: i64,
     /// What `word` is.
     pub kind: &'static str,

@@ -1,16 +1,7 @@
-//! The columns of `usage_hour`: what usage is added up by, sums, and histograms of latencies.
+//! The columns of `usage_hour` that add up: sums, and histograms of latencies.
 
-use std::borrow::Cow;
-
-use serde::ser::SerializeSeq as _;
-use serde::{Serialize, Serializer};
-
-use super::{Column, ColumnValue, INTEGER_NOT_NULL, TEXT_NOT_NULL};
-use crate::ledger::histogram::{BUCKETS, Histogram};
+use crate::ledger::histogram::BUCKETS;
 use crate::ledger::record::RequestRecord;
-use crate::ledger::totals::UsageTotals;
-use crate::sql::SqlValue;
-use crate::sql::rows::NamedRow;
 
 /// A column of `usage_hour` that adds up, histograms apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,74 +112,7 @@ pub fn summed() -> impl Iterator<Item = String> {
     sums.chain(histograms)
 }
 
-fn bucket_column(prefix: &str, bucket: usize) -> String {
+/// The column of a histogram's bucket.
+pub fn bucket_column(prefix: &str, bucket: usize) -> String {
     format!("{prefix}_{bucket}")
-}
-
-/// The totals in a row that has all of [`summed`].
-pub fn read_totals(row: &NamedRow<'_>) -> UsageTotals {
-    let mut totals = UsageTotals::default();
-    for column in &SUMS {
-        *totals.sum_mut(column.sum) = row.count(column.name);
-    }
-    for columns in &HISTOGRAMS {
-        let mut counts = row
-            .from(&bucket_column(columns.prefix, 0))
-            .map(SqlValue::count);
-        let mut histogram = Histogram::default();
-        for bucket in &mut histogram.buckets {
-            *bucket = counts.next().unwrap_or_default();
-        }
-        histogram.sum_ms = counts.next().unwrap_or_default();
-        *totals.latency_mut(columns.latency) = histogram;
-    }
-    totals
-}
-
-/// A row of `usage_hour` in a batch.
-#[derive(Default)]
-pub struct UsageRow<'a> {
-    /// The hour, or [`crate::ledger::schema::ALL_HOURS`].
-    pub hour: i64,
-    /// The client key's id.
-    pub key: &'a str,
-    /// The channel's id.
-    pub channel: &'a str,
-    /// The model.
-    pub model: &'a str,
-    /// What is added.
-    pub totals: Cow<'a, UsageTotals>,
-}
-
-impl<'a> UsageRow<'a> {
-    /// What the sums are by. In a row, the mark whether the model is named comes behind them, before the sums.
-    pub fn subject(&self) -> [Column<'a>; 4] {
-        [
-            ("hour", INTEGER_NOT_NULL, ColumnValue::Integer(self.hour)),
-            ("key", TEXT_NOT_NULL, self.key.into()),
-            ("channel", TEXT_NOT_NULL, self.channel.into()),
-            ("model", TEXT_NOT_NULL, self.model.into()),
-        ]
-    }
-}
-
-impl Serialize for UsageRow<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut row = serializer.serialize_seq(None)?;
-        for (_, _, value) in self.subject() {
-            row.serialize_element(&value)?;
-        }
-        row.serialize_element(&u8::from(self.totals.is_named))?;
-        for column in &SUMS {
-            row.serialize_element(&self.totals.sum(column.sum))?;
-        }
-        for columns in &HISTOGRAMS {
-            let histogram = self.totals.latency(columns.latency);
-            for count in histogram.buckets {
-                row.serialize_element(&count)?;
-            }
-            row.serialize_element(&histogram.sum_ms)?;
-        }
-        row.end()
-    }
 }

@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
-use crate::ledger::columns::usage::{read_totals, summed};
-use crate::ledger::schema::ALL_HOURS;
+use crate::ledger::columns::ALL_HOURS;
+use crate::ledger::columns::usage::summed;
 use crate::ledger::totals::UsageTotals;
+use crate::ledger::totals::read_totals;
 use crate::sql::rows::{NamedRow, Query};
 
 /// The counters, in no order.

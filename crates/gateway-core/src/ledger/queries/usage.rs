@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use crate::ledger::columns::usage::{Sum, read_totals, summed};
+use crate::ledger::columns::usage::{Sum, summed};
 use crate::ledger::schema;
 use crate::ledger::totals::UsageTotals;
+use crate::ledger::totals::read_totals;
 use crate::sql::rows::{NamedRow, Query};
 
 /// What the rows are about.
