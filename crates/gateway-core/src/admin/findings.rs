@@ -25,7 +25,7 @@ pub enum FindingState {
     Rejected,
 }
 
-/// Whom a finding is about.
+/// What a finding is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -44,12 +44,12 @@ pub enum About {
 pub struct Finding {
     /// How it is.
     pub state: FindingState,
-    /// Until when it is left alone.
+    /// When its cooldown ends.
     #[cfg_attr(feature = "schema", schemars(with = "Option<Time>"))]
     pub until: Option<String>,
-    /// Whom the reason is about; null when nothing bad is known.
+    /// What the reason is about; null when nothing is wrong.
     pub about: Option<About>,
-    /// Why; null when nothing bad is known.
+    /// Why; null when nothing is wrong.
     pub reason: Option<CooldownReason>,
     /// The last failure: the upstream's status, if there was one, and its words.
     pub detail: Option<String>,

@@ -89,7 +89,7 @@ pub struct Settings {
     /// Days for which the request log keeps its rows.
     #[cfg_attr(feature = "schema", schemars(range(min = 1, max = MAX_LOG_DAYS)))]
     pub request_log_days: u64,
-    /// What models cost, by the client's name for them or the upstream's; a channel's own prices come first.
+    /// Prices of models, by the client's name for them or the upstream's; a channel's own prices come first.
     #[cfg_attr(feature = "schema", schemars(extend("maxProperties" = MAX_PRICES)))]
     pub prices: Prices,
     /// The models of requests that name none, by the operation's path below /v1/, such as `moderations`,
@@ -102,10 +102,10 @@ pub struct Settings {
     pub trusted_proxies: Vec<Network>,
 }
 
-/// What models cost, by name.
+/// Prices of models by name.
 pub type Prices = BTreeMap<String, Price>;
 
-/// What tokens of a model cost, in millionths of a dollar per million tokens: 2500000 is $2.50 per million.
+/// The price of a model's tokens, in millionths of a dollar per million tokens: 2500000 is $2.50 per million.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Price {
@@ -164,7 +164,7 @@ pub struct ChannelConfig<K = UpstreamKey, T = Timestamp> {
     /// `ch_…`
     #[cfg_attr(feature = "schema", schemars(with = "Id"))]
     pub id: String,
-    /// What people call it.
+    /// Its display name.
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = MAX_NAME_CHARS)))]
     pub name: String,
     /// Whether it takes requests.
@@ -190,7 +190,7 @@ pub struct ChannelConfig<K = UpstreamKey, T = Timestamp> {
     /// Share within its priority; 0: only when nothing else of its priority is left.
     #[cfg_attr(feature = "schema", schemars(range(min = 0, max = MAX_RANK)))]
     pub weight: u16,
-    /// Headers of its own, sent with every request.
+    /// Additional headers, sent with every request.
     #[cfg_attr(feature = "schema", schemars(extend("maxProperties" = MAX_HEADERS)))]
     pub headers: BTreeMap<String, String>,
     /// Top-level members that are removed from request bodies, since the upstream refuses them.
@@ -214,7 +214,7 @@ pub struct ChannelConfig<K = UpstreamKey, T = Timestamp> {
     pub hedge_after_ms: Option<u64>,
     /// Required for the provider `azure`, null for all others.
     pub azure: Option<Azure>,
-    /// What models cost here, by the client's name for them or the upstream's; absent: nothing of its own. Others cost
+    /// Prices of models here, by the client's name for them or the upstream's; absent: nothing of its own. Others cost
     /// what the settings say.
     #[cfg_attr(feature = "schema", schemars(extend("maxProperties" = MAX_PRICES)))]
     #[serde(default, skip_serializing_if = "Prices::is_empty")]

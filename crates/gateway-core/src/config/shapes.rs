@@ -49,34 +49,34 @@ shapes! {
     Hash: { "pattern": "^[0-9a-fA-F]{64}$" };
 }
 
-/// Adds the defaults of a channel's settings; what has none is said when the channel is made.
+/// Adds the defaults of a channel's settings. Some are not written when they have theirs: null, or an empty map.
 pub fn channel_defaults(schema: &mut Schema) {
-    let mut defaults = json!(ChannelConfig::blank(Timestamp(0)));
-    if let Some(defaults) = defaults.as_object_mut() {
-        for said in ["id", "name", "base_url", "keys", "created_at", "updated_at"] {
-            defaults.remove(said);
-        }
-        // Neither is written when it has its default.
-        defaults.insert("hedge_after_ms".to_owned(), Value::Null);
-        defaults.insert("prices".to_owned(), json!({}));
-    }
-    insert_defaults(schema, &defaults);
+    const GIVEN: [&str; 6] = ["id", "name", "base_url", "keys", "created_at", "updated_at"];
+    let written = json!(ChannelConfig::blank(Timestamp(0)));
+    let default = |name: &str, member: &Value| match written.get(name) {
+        _ if GIVEN.contains(&name) => None,
+        Some(default) => Some(default.clone()),
+        None if member["type"] == "object" => Some(json!({})),
+        None => Some(Value::Null),
+    };
+    insert_defaults(schema, default);
 }
 
 /// Adds the defaults of the gateway's settings.
 pub fn settings_defaults(schema: &mut Schema) {
-    insert_defaults(schema, &json!(Settings::default()));
+    let defaults = json!(Settings::default());
+    insert_defaults(schema, |name, _| defaults.get(name).cloned());
 }
 
-fn insert_defaults(schema: &mut Schema, defaults: &Value) {
+fn insert_defaults(schema: &mut Schema, default: impl Fn(&str, &Value) -> Option<Value>) {
     let members = schema
         .get_mut("properties")
         .and_then(Value::as_object_mut)
         .into_iter()
         .flatten();
     for (name, member) in members {
-        if let (Some(default), Some(member)) = (defaults.get(name), member.as_object_mut()) {
-            member.insert("default".to_owned(), default.clone());
+        if let Some(default) = default(name, member) {
+            member["default"] = default;
         }
     }
 }
