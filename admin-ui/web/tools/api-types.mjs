@@ -9,7 +9,8 @@ import { fieldsOf, textOf } from "./api-fields.mjs";
 import { readerOf, referencesOf } from "./api-readers.mjs";
 
 const DOCUMENT = new URL("../../../crates/gateway-core/src/admin/openapi.json", import.meta.url);
-const OUT = new URL("../generated/", import.meta.url);
+const TYPES = new URL("../generated/schema.ts", import.meta.url);
+const READERS = new URL("../generated/readers.ts", import.meta.url);
 const HEAD =
   "Made from the admin API's OpenAPI document by `npm run types`; neither edited nor committed.";
 
@@ -142,6 +143,6 @@ function readersModule() {
   return [`//! Readers of the admin API's responses. ${HEAD}\n${imports}`, ...readers].join("\n");
 }
 
-mkdirSync(OUT, { recursive: true });
-writeFileSync(new URL("schema.ts", OUT), schemaModule());
-writeFileSync(new URL("readers.ts", OUT), readersModule());
+mkdirSync(new URL(".", TYPES), { recursive: true });
+writeFileSync(TYPES, schemaModule());
+writeFileSync(READERS, readersModule());

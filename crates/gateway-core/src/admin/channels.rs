@@ -39,7 +39,7 @@ pub struct UpstreamKeyView<'a> {
     /// `uk_…`
     #[cfg_attr(feature = "schema", schemars(with = "Id"))]
     id: &'a str,
-    /// Its ends, by which people know it.
+    /// The first and last characters of the key.
     hint: &'a str,
     /// Whether it is used.
     #[cfg_attr(feature = "schema", schemars(extend("default" = true)))]
@@ -47,7 +47,7 @@ pub struct UpstreamKeyView<'a> {
     /// Its health.
     #[cfg_attr(feature = "schema", schemars(extend("default" = "ok")))]
     status: KeyState,
-    /// Until when it is left alone.
+    /// When its cooldown ends.
     #[cfg_attr(feature = "schema", schemars(with = "Option<Time>"))]
     until: Option<String>,
 }

@@ -58,7 +58,7 @@ pub struct ExportedKey<'a> {
     /// `uk_…`
     #[cfg_attr(feature = "schema", schemars(with = "Id"))]
     id: &'a str,
-    /// Its ends, by which people know it.
+    /// The first and last characters of the key.
     hint: &'a str,
     /// Whether it is used.
     enabled: bool,
@@ -79,13 +79,13 @@ pub struct ExportedClientKey<'a> {
     /// `ck_…`
     #[cfg_attr(feature = "schema", schemars(with = "Id"))]
     id: &'a str,
-    /// What people call it.
+    /// Its display name.
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = MAX_NAME_CHARS)))]
     name: &'a str,
     /// SHA-256 of the key, in hexadecimal digits.
     #[cfg_attr(feature = "schema", schemars(with = "Hash"))]
     hash: &'a str,
-    /// Its ends, by which people know it.
+    /// The first and last characters of the key.
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = MAX_HINT_CHARS)))]
     hint: &'a str,
     /// Whether it is accepted.

@@ -34,10 +34,10 @@ pub struct ClientKeyView<'a> {
     /// `ck_…`
     #[cfg_attr(feature = "schema", schemars(with = "Id"))]
     id: &'a str,
-    /// What people call it.
+    /// Its display name.
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = MAX_NAME_CHARS)))]
     name: &'a str,
-    /// Its ends, by which people know it.
+    /// The first and last characters of the key.
     hint: &'a str,
     /// Whether it is accepted.
     #[cfg_attr(feature = "schema", schemars(extend("default" = true)))]

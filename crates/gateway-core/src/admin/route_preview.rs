@@ -29,7 +29,7 @@ use crate::route::{self, WeightedChannel};
 use crate::units::Timestamp;
 use crate::upstream::failure::Failure;
 
-/// Who would answer a request.
+/// The candidates of a request for a model.
 #[derive(Serialize)]
 #[cfg_attr(
     feature = "schema",
@@ -52,7 +52,7 @@ pub struct ChannelName<'a> {
     /// `ch_…`
     #[cfg_attr(feature = "schema", schemars(with = "Id"))]
     id: &'a str,
-    /// What people call it.
+    /// Its display name.
     name: &'a str,
 }
 
@@ -63,7 +63,7 @@ pub struct KeyName<'a> {
     /// `uk_…`
     #[cfg_attr(feature = "schema", schemars(with = "Id"))]
     id: &'a str,
-    /// Its ends, by which people know it.
+    /// The first and last characters of the key.
     hint: &'a str,
 }
 

@@ -3,7 +3,7 @@
 use http::Method;
 
 #[cfg(feature = "schema")]
-use super::openapi::{self, Description};
+use super::openapi::{self, Description, ErrorResponse};
 #[cfg(feature = "schema")]
 use super::{
     channel_test, channels, config, keys, limit_usage, requests, route_preview, session, status,
@@ -104,7 +104,7 @@ routes! {
         Description::new("session", "Log in", 200, "A session.")
             .takes::<openapi::LoginBody>().gives::<session::LoginView<'_>>()
             .sets_cookies("Two cookies, HttpOnly and SameSite=Strict: the session's, and that of a known device.")
-            .fails(&["TooManyLogins"]);
+            .fails(&[ErrorResponse::TooManyLogins]);
     Logout: Post "logout", None =>
         Description::new("session", "End the session", 204, "It has ended.");
     Session: Get "session", None =>
@@ -116,32 +116,32 @@ routes! {
     CreateChannel: Post "channels", Object =>
         Description::new("channels", "Create a channel", 201, "The new channel.")
             .asks::<openapi::CreationParameters>().takes::<openapi::ChannelCreateBody>()
-            .gives::<channels::SingleChannel<'_>>().names_state().fails(&["Misconfigured"]);
+            .gives::<channels::SingleChannel<'_>>().names_state().fails(&[ErrorResponse::Misconfigured]);
     GetChannel: Get "channels/{id}", None =>
         Description::new("channels", "Show a channel", 200, "The channel.")
             .gives::<channels::SingleChannel<'_>>().names_state();
     ChangeChannel: Patch "channels/{id}", Object =>
         Description::new("channels", "Change a channel", 200, sentences::CHANNEL_CHANGED)
             .asks::<openapi::CreationParameters>().takes::<openapi::ChannelChangeBody>()
-            .gives::<channels::SingleChannel<'_>>().names_state().checks_state().fails(&["Misconfigured"]);
+            .gives::<channels::SingleChannel<'_>>().names_state().checks_state().fails(&[ErrorResponse::Misconfigured]);
     DeleteChannel: Delete "channels/{id}", None =>
         Description::new("channels", "Delete a channel", 204, "It is gone.").checks_state();
     TestChannel: Post "channels/{id}/test", OptionalObject =>
         Description::new("channels", "Test a channel with one real call", 200, sentences::TESTED).details(sentences::TEST)
-            .takes::<channel_test::Wish>().gives::<channel_test::TestResult>().fails(&["Misconfigured"]);
+            .takes::<channel_test::Wish>().gives::<channel_test::TestResult>().fails(&[ErrorResponse::Misconfigured]);
     ListUpstreamModels: Get "channels/{id}/models", None =>
-        Description::new("channels", "List the upstream's own models", 200, "The models.").details(sentences::AZURE_MODELS)
+        Description::new("channels", "List the upstream's models", 200, "The models.").details(sentences::AZURE_MODELS)
             .gives::<upstream_models::UpstreamModelsView>()
-            .fails(&["BadRequest", "Misconfigured", "UpstreamFailed"]);
+            .fails(&[ErrorResponse::BadRequest, ErrorResponse::Misconfigured, ErrorResponse::UpstreamFailed]);
     PreviewUpstreamModels: Post "models", Object =>
         Description::new("channels", sentences::MODELS_OF_DRAFT, 200, "The models.").details(sentences::MODELS_WITHOUT_STORING)
             .takes::<openapi::ModelsBody>().gives::<upstream_models::UpstreamModelsView>()
-            .fails(&["NotFound", "Misconfigured", "UpstreamFailed"]);
+            .fails(&[ErrorResponse::NotFound, ErrorResponse::Misconfigured, ErrorResponse::UpstreamFailed]);
     ListKeys: Get "keys", None =>
         Description::new("keys", "List client keys", 200, "In the order of their creation.")
             .gives::<keys::ClientKeysView<'_>>();
     CreateKey: Post "keys", Object =>
-        Description::new("keys", "Make a client key", 201, "The new key; it is never shown again.")
+        Description::new("keys", "Create a client key", 201, "The new key; it is never shown again.")
             .takes::<openapi::ClientKeyCreateBody>().gives::<keys::CreatedKeyView<'_>>().names_state();
     GetKey: Get "keys/{id}", None =>
         Description::new("keys", "Show a client key", 200, "The client key.")
@@ -158,19 +158,19 @@ routes! {
     ExportConfig: Get "config", None =>
         Description::new("config", "Export the whole configuration", 200, "The configuration.")
             .asks::<openapi::ExportParameters>().gives::<config::DocumentView<'_>>()
-            .names_state().fails(&["Misconfigured"]);
+            .names_state().fails(&[ErrorResponse::Misconfigured]);
     ImportConfig: Put "config", Configuration =>
         Description::new("config", "Import a whole configuration", 200, sentences::CONFIG_IMPORTED).details(sentences::IMPORT)
             .takes::<openapi::ConfigBody>().gives::<config::DocumentView<'_>>()
-            .names_state().checks_state().fails(&["Misconfigured"]);
+            .names_state().checks_state().fails(&[ErrorResponse::Misconfigured]);
     Route: Get "route", None =>
-        Description::new("health", "Dry run: who would answer a request", 200, sentences::ROUTE)
+        Description::new("health", "Preview the routing of a request", 200, sentences::ROUTE)
             .asks::<openapi::RouteParameters>().gives::<route_preview::RouteView<'_>>();
     Status: Get "status", None =>
-        Description::new("health", "Health of every channel, key and model", 200, "What the proxies have found out so far.")
+        Description::new("health", "Health of every channel, key and model", 200, "The state that the proxies have observed.")
             .gives::<status::StatusView<'_>>();
     Usage: Get "usage", None =>
-        Description::new("ledger", "What was used, by hour or day", 200, "Rows by bucket and subject.").details(sentences::USAGE)
+        Description::new("ledger", "Usage by hour or day", 200, "Rows by bucket and subject.").details(sentences::USAGE)
             .asks::<openapi::UsageParameters>().gives::<usage::UsageView<'_>>();
     Requests: Get "requests", None =>
         Description::new("ledger", "The request log, newest first", 200, "One page.").details(sentences::REQUESTS)
@@ -190,15 +190,15 @@ mod sentences {
         them, get an embedding instead of a chat. A channel that is switched off can be tested.";
     pub const TESTED: &str =
         "What the upstream did; a failure of the upstream is a result, not an error.";
-    pub const AZURE_MODELS: &str = "Azure does not tell its deployments: for a channel of the provider `azure` the \
+    pub const AZURE_MODELS: &str = "Azure does not list its deployments: for a channel of the provider `azure` the \
         answer is 400.";
-    pub const MODELS_OF_DRAFT: &str = "List an upstream's own models before the channel is stored";
+    pub const MODELS_OF_DRAFT: &str = "List an upstream's models before the channel is stored";
     pub const MODELS_WITHOUT_STORING: &str = "Takes a channel as it would be created or changed, calls its upstream, \
         stores nothing. At least `base_url` or `channel_id` must be there.";
     pub const IMPORT: &str = "Replaces everything, or nothing when anything is wrong. At most 8 MiB. Of two imports at \
         the same time the later one wins as a whole.";
     pub const CONFIG_IMPORTED: &str = "The configuration as it is now, without whole keys.";
-    pub const ROUTE: &str = "The candidates in order, and why others are left out.";
+    pub const ROUTE: &str = "The candidates in order, and why the others are excluded.";
     pub const USAGE: &str = "Sums are kept by the hour, so that `from` and `to` stand for the hours they lie in. Buckets \
         with nothing in them are left out. At most 10,000 rows.";
     pub const REQUESTS: &str = "Metadata only. How many rows and days are kept is a setting.";

@@ -32,7 +32,7 @@ pub struct StatusView<'a> {
     now: String,
     /// All channels.
     data: Vec<ChannelStatusView<'a>>,
-    /// What of the configuration cannot be used, such as keys that cannot be decrypted; one sentence each.
+    /// Parts of the configuration that cannot be used, such as keys that cannot be decrypted; one sentence each.
     problems: &'a [String],
     /// Records of requests that the ledger lost since it began, since its database did not take them in time.
     dropped_records: u64,
@@ -49,7 +49,7 @@ pub struct ChannelStatusView<'a> {
     /// `ch_…`
     #[cfg_attr(feature = "schema", schemars(with = "Id"))]
     id: &'a str,
-    /// What people call it.
+    /// Its display name.
     name: &'a str,
     /// Whether it takes requests.
     enabled: bool,
@@ -57,7 +57,7 @@ pub struct ChannelStatusView<'a> {
     finding: Finding,
     /// Its keys.
     keys: Vec<KeyStatusView<'a>>,
-    /// Models of which something bad is known.
+    /// Models in cooldown or being probed.
     models: Vec<ModelStatusView<'a>>,
 }
 
@@ -72,7 +72,7 @@ pub struct KeyStatusView<'a> {
     /// `uk_…`
     #[cfg_attr(feature = "schema", schemars(with = "Id"))]
     id: &'a str,
-    /// Its ends, by which people know it.
+    /// The first and last characters of the key.
     hint: &'a str,
     /// Whether it is used.
     enabled: bool,

@@ -28,7 +28,7 @@ const DAY_MS: u64 = 24 * HOUR_MS;
 /// Rows of one answer; about 4 MB. A month by the hour and by ten models has 7,440.
 const MAX_ROWS: usize = 10_000;
 
-/// What was used.
+/// Usage by bucket and subject.
 #[derive(Serialize)]
 #[cfg_attr(
     feature = "schema",
@@ -87,7 +87,7 @@ pub struct UsageRowView<'a> {
 #[derive(Default, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UsageSubject<'a> {
-    /// By the client's name; empty for all names that nobody serves. Requests that were refused before any upstream was asked are under `group=reason` unless a channel names their model.
+    /// By the client's name; empty for all models that no channel serves. Requests that were rejected before any upstream was asked are under `group=reason` unless a channel names their model.
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<&'a str>,
     /// The channel that answered or was tried last; null when none was asked.

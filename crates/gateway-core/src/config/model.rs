@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::network::Network;
 #[cfg(feature = "schema")]
-use super::shapes::{Id, ModelName, Name, channel_defaults, settings_defaults};
+use super::shapes::{Id, ModelName, Name, insert_defaults};
 #[cfg(feature = "schema")]
 use super::validate::OPERATIONS_WITH_DEFAULTS;
 #[cfg(feature = "schema")]
@@ -90,7 +90,7 @@ pub struct Settings {
     /// Days for which the request log keeps its rows.
     #[cfg_attr(feature = "schema", schemars(range(min = 1, max = MAX_LOG_DAYS)))]
     pub request_log_days: u64,
-    /// What models cost, by the client's name for them or the upstream's; a channel's own prices come first.
+    /// Prices of models, by the client's name for them or the upstream's; a channel's own prices come first.
     #[cfg_attr(feature = "schema", schemars(extend("maxProperties" = MAX_PRICES)))]
     pub prices: Prices,
     /// The models of requests that name none, by the operation's path below /v1/, such as `moderations`,
@@ -103,10 +103,10 @@ pub struct Settings {
     pub trusted_proxies: Vec<Network>,
 }
 
-/// What models cost, by name.
+/// Prices of models by name.
 pub type Prices = BTreeMap<String, Price>;
 
-/// What tokens of a model cost, in millionths of a dollar per million tokens: 2500000 is $2.50 per million.
+/// The price of a model's tokens, in millionths of a dollar per million tokens: 2500000 is $2.50 per million.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Price {
@@ -151,7 +151,7 @@ pub struct ChannelConfig<K = UpstreamKey, T = Timestamp> {
     /// `ch_…`
     #[cfg_attr(feature = "schema", schemars(with = "Id"))]
     pub id: String,
-    /// What people call it.
+    /// Its display name.
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = MAX_NAME_CHARS)))]
     pub name: String,
     /// Whether it takes requests.
@@ -177,7 +177,7 @@ pub struct ChannelConfig<K = UpstreamKey, T = Timestamp> {
     /// Share within its priority; 0: only when nothing else of its priority is left.
     #[cfg_attr(feature = "schema", schemars(range(min = 0, max = MAX_RANK)))]
     pub weight: u16,
-    /// Headers of its own, sent with every request.
+    /// Additional headers, sent with every request.
     #[cfg_attr(feature = "schema", schemars(extend("maxProperties" = MAX_HEADERS)))]
     pub headers: BTreeMap<String, String>,
     /// Top-level members that are removed from request bodies, since the upstream refuses them.
@@ -201,7 +201,7 @@ pub struct ChannelConfig<K = UpstreamKey, T = Timestamp> {
     pub hedge_after_ms: Option<u64>,
     /// Required for the provider `azure`, null for all others.
     pub azure: Option<Azure>,
-    /// What models cost here, by the client's name for them or the upstream's; absent: nothing of its own. Others cost
+    /// Prices of models here, by the client's name for them or the upstream's; absent: nothing of its own. Others cost
     /// what the settings say.
     #[cfg_attr(feature = "schema", schemars(extend("maxProperties" = MAX_PRICES)))]
     #[serde(default, skip_serializing_if = "Prices::is_empty")]
@@ -370,4 +370,27 @@ impl KeyLimits {
             || self.daily_budget_micro_usd.is_some()
             || self.monthly_budget_micro_usd.is_some()
     }
+}
+
+/// Adds the defaults of a channel's settings. Some are not written when they have theirs: null, or an empty map.
+#[cfg(feature = "schema")]
+fn channel_defaults(schema: &mut schemars::Schema) {
+    use serde_json::{Value, json};
+
+    const GIVEN: [&str; 6] = ["id", "name", "base_url", "keys", "created_at", "updated_at"];
+    let written = json!(ChannelConfig::blank(Timestamp(0)));
+    let default = |name: &str, member: &Value| match written.get(name) {
+        _ if GIVEN.contains(&name) => None,
+        Some(default) => Some(default.clone()),
+        None if member["type"] == "object" => Some(json!({})),
+        None => Some(Value::Null),
+    };
+    insert_defaults(schema, default);
+}
+
+/// Adds the defaults of the gateway's settings.
+#[cfg(feature = "schema")]
+fn settings_defaults(schema: &mut schemars::Schema) {
+    let defaults = serde_json::json!(Settings::default());
+    insert_defaults(schema, |name, _| defaults.get(name).cloned());
 }

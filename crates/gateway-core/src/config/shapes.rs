@@ -3,11 +3,9 @@
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::bounds::{MAX_ID_CHARS, MAX_KEY_BYTES, MAX_MODEL_CHARS, MAX_NAME_CHARS};
-use super::model::{ChannelConfig, Settings};
-use crate::units::Timestamp;
 
 /// Makes a type that stands for a form of strings and is written out wherever it is used.
 macro_rules! shapes {
@@ -49,34 +47,16 @@ shapes! {
     Hash: { "pattern": "^[0-9a-fA-F]{64}$" };
 }
 
-/// Adds the defaults of a channel's settings; what has none is said when the channel is made.
-pub fn channel_defaults(schema: &mut Schema) {
-    let mut defaults = json!(ChannelConfig::blank(Timestamp(0)));
-    if let Some(defaults) = defaults.as_object_mut() {
-        for said in ["id", "name", "base_url", "keys", "created_at", "updated_at"] {
-            defaults.remove(said);
-        }
-        // Neither is written when it has its default.
-        defaults.insert("hedge_after_ms".to_owned(), Value::Null);
-        defaults.insert("prices".to_owned(), json!({}));
-    }
-    insert_defaults(schema, &defaults);
-}
-
-/// Adds the defaults of the gateway's settings.
-pub fn settings_defaults(schema: &mut Schema) {
-    insert_defaults(schema, &json!(Settings::default()));
-}
-
-fn insert_defaults(schema: &mut Schema, defaults: &Value) {
+/// Adds the default of each member that `default` has one for.
+pub fn insert_defaults(schema: &mut Schema, default: impl Fn(&str, &Value) -> Option<Value>) {
     let members = schema
         .get_mut("properties")
         .and_then(Value::as_object_mut)
         .into_iter()
         .flatten();
     for (name, member) in members {
-        if let (Some(default), Some(member)) = (defaults.get(name), member.as_object_mut()) {
-            member.insert("default".to_owned(), default.clone());
+        if let Some(default) = default(name, member) {
+            member["default"] = default;
         }
     }
 }

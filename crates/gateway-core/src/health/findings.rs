@@ -49,7 +49,7 @@ pub struct Finding {
     pub until: Option<String>,
     /// What the reason is about; null when there is none.
     pub about: Option<About>,
-    /// Why; null when nothing bad is known.
+    /// Why; null when nothing is wrong.
     pub reason: Option<CooldownReason>,
     /// The last failure: the upstream's status, if there was one, and its message.
     pub detail: Option<String>,

@@ -202,37 +202,13 @@ fn check_parts(schema: &Value, value: &Value, place: &str, found: &mut Vec<Strin
                 }
                 true
             }
-            "minimum" => value
-                .as_f64()
-                .is_none_or(|number| number >= rule.as_f64().unwrap()),
-            "maximum" => value
-                .as_f64()
-                .is_none_or(|number| number <= rule.as_f64().unwrap()),
-            "minLength" => value
-                .as_str()
-                .is_none_or(|text| text.chars().count() >= count(rule)),
-            "maxLength" => value
-                .as_str()
-                .is_none_or(|text| text.chars().count() <= count(rule)),
             "propertyNames" => value.as_object().is_none_or(|members| {
                 let names = members.keys().map(|name| json!(name));
                 names
                     .into_iter()
                     .all(|name| mistakes(rule, &name).is_empty())
             }),
-            "maxProperties" => value
-                .as_object()
-                .is_none_or(|members| members.len() <= count(rule)),
-            "maxItems" => value
-                .as_array()
-                .is_none_or(|list| list.len() <= count(rule)),
-            "pattern" => value
-                .as_str()
-                .is_none_or(|text| matches(rule.as_str().unwrap(), text)),
-            remark => {
-                assert!(REMARKS.contains(&remark), "{remark} is not checked");
-                true
-            }
+            bound => is_within(bound, rule, value),
         };
         if !is_right {
             let rule = rule.to_string();
@@ -249,6 +225,37 @@ fn check_parts(schema: &Value, value: &Value, place: &str, found: &mut Vec<Strin
             .is_some_and(|text| time_text::parse(text).is_none())
     {
         found.push(format!("{place} is no time"));
+    }
+}
+
+/// Whether a value keeps a bound: a keyword that is about the value alone.
+fn is_within(keyword: &str, rule: &Value, value: &Value) -> bool {
+    match keyword {
+        "minimum" => value
+            .as_f64()
+            .is_none_or(|number| number >= rule.as_f64().unwrap()),
+        "maximum" => value
+            .as_f64()
+            .is_none_or(|number| number <= rule.as_f64().unwrap()),
+        "minLength" => value
+            .as_str()
+            .is_none_or(|text| text.chars().count() >= count(rule)),
+        "maxLength" => value
+            .as_str()
+            .is_none_or(|text| text.chars().count() <= count(rule)),
+        "maxProperties" => value
+            .as_object()
+            .is_none_or(|members| members.len() <= count(rule)),
+        "maxItems" => value
+            .as_array()
+            .is_none_or(|list| list.len() <= count(rule)),
+        "pattern" => value
+            .as_str()
+            .is_none_or(|text| matches(rule.as_str().unwrap(), text)),
+        remark => {
+            assert!(REMARKS.contains(&remark), "{remark} is not checked");
+            true
+        }
     }
 }
 

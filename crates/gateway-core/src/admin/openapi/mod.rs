@@ -2,6 +2,7 @@
 //! requests and responses. Owns the document's frame; what is said of an operation is in [`super::routes`], what is said
 //! of a value is at its type. Only tests need it: what is served is the stored document, which a test holds to this one.
 
+mod errors;
 mod layout;
 mod parameters;
 mod requests;
@@ -12,6 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::routes::{BodyKind, Operation, ROOT, Verb};
 use crate::error::Envelope;
+pub use errors::ErrorResponse;
 pub use parameters::{
     CreationParameters, ExportParameters, RequestsParameters, RouteParameters, UsageParameters,
 };
@@ -24,14 +26,14 @@ pub use schemas::{AttemptEnd, ReasonCode, RequestEnd};
 const TITLE: &str = "AI gateway: admin API";
 const ABOUT: &str = "What the panel uses. Times are RFC 3339 in UTC, durations carry their unit in the name, every error \
     has the same envelope. Every `GET` can also be asked with `HEAD`. A path with a wrong method answers 405 with \
-    `Allow`. Members of a request that nobody knows are refused. A change is in force on every instance within 2 seconds.";
+    `Allow`. Unknown members of a request are rejected. A change is in force on every instance within 2 seconds.";
 const TAGS: [(&str, &str); 6] = [
     ("session", "Logging in and out"),
     ("channels", "Upstream services and their keys"),
     ("keys", "What clients authenticate with"),
-    ("config", "Everything at once"),
-    ("health", "Who would answer, and how all are"),
-    ("ledger", "What was used"),
+    ("config", "The whole configuration"),
+    ("health", "Routing preview and upstream health"),
+    ("ledger", "Usage and the request log"),
 ];
 const CONFIG: &str = "config";
 
@@ -52,7 +54,7 @@ pub struct Description {
     names_state: bool,
     checks_state: bool,
     cookies: Option<&'static str>,
-    errors: Vec<&'static str>,
+    errors: Vec<ErrorResponse>,
 }
 
 impl Description {
@@ -128,102 +130,39 @@ impl Description {
         self
     }
 
-    /// Errors beside those that follow from the operation's form; names of [`ERRORS`].
+    /// Errors beside those that follow from the operation's form.
     #[must_use]
-    pub fn fails(mut self, errors: &[&'static str]) -> Self {
+    pub fn fails(mut self, errors: &[ErrorResponse]) -> Self {
         self.errors.extend(errors);
         self
     }
 
     /// The errors that follow from the form of the operation, and its own.
-    fn errors(&self, operation: Operation) -> Vec<&'static str> {
-        let mut errors = vec!["Unauthorized", "Forbidden", "Conflict", "Unavailable"];
-        let has_body = operation.body() != BodyKind::None;
-        if has_body {
-            errors.extend(["BadRequest", "TooLarge"]);
+    fn errors(&self, operation: Operation) -> Vec<ErrorResponse> {
+        use ErrorResponse::{
+            BadRequest, ChangedMeanwhile, Conflict, Forbidden, NotFound, TooLarge, Unauthorized,
+            Unavailable, UnsupportedMediaType,
+        };
+        let mut errors = vec![Unauthorized, Forbidden, Conflict, Unavailable];
+        if operation.body() != BodyKind::None {
+            errors.extend([BadRequest, TooLarge]);
         }
         if self.query.is_some() {
-            errors.push("BadRequest");
+            errors.push(BadRequest);
         }
         if operation.verb() != Verb::Get && operation != Operation::Login {
-            errors.push("UnsupportedMediaType");
+            errors.push(UnsupportedMediaType);
         }
         if operation.path().contains("{id}") {
-            errors.push("NotFound");
+            errors.push(NotFound);
         }
         if self.checks_state {
-            errors.push("ChangedMeanwhile");
+            errors.push(ChangedMeanwhile);
         }
         errors.extend(&self.errors);
         errors
     }
 }
-
-/// The error responses: name, status, what it means.
-const ERRORS: [(&str, u16, &str); 12] = [
-    (
-        "BadRequest",
-        400,
-        "The body is no JSON object (`invalid_json`), or a value is not acceptable (`invalid_value`); `param` names the \
-         first member at fault, the message names all, and `details` has a code for each.",
-    ),
-    (
-        "Unauthorized",
-        401,
-        "There is no valid session (`not_authenticated`), or the password is wrong (`wrong_password`).",
-    ),
-    (
-        "Forbidden",
-        403,
-        "The request comes from a page of another origin (`cross_origin`).",
-    ),
-    (
-        "NotFound",
-        404,
-        "There is nothing with this id (`not_found`).",
-    ),
-    (
-        "Conflict",
-        409,
-        "Others kept changing the same thing (`conflict`). Nothing was changed.",
-    ),
-    (
-        "ChangedMeanwhile",
-        412,
-        "The object is not the one that `If-Match` names any more (`changed_meanwhile`). Nothing was changed.",
-    ),
-    (
-        "TooLarge",
-        413,
-        "The body is too large (`request_too_large`).",
-    ),
-    (
-        "UnsupportedMediaType",
-        415,
-        "A write that carries the cookie is not `application/json` (`unsupported_media_type`).",
-    ),
-    (
-        "TooManyLogins",
-        429,
-        "Too many failed logins (`rate_limit_exceeded`). The same password is checked when it is sent again after \
-         `Retry-After`.",
-    ),
-    (
-        "Misconfigured",
-        500,
-        "A variable of the gateway is wrong, mostly `master_key` (`misconfigured`).",
-    ),
-    (
-        "UpstreamFailed",
-        502,
-        "The upstream failed (`upstream_failed`); the message has its own words.",
-    ),
-    (
-        "Unavailable",
-        503,
-        "The store does not answer (`store_unavailable`), or no admin password is set (`admin_disabled`).",
-    ),
-];
 
 /// The document as it is stored.
 pub fn document() -> String {
@@ -264,7 +203,7 @@ pub fn document() -> String {
                 },
             },
             "parameters": shared_parameters(),
-            "responses": error_responses(&error),
+            "responses": errors::responses(&error),
             "schemas": schemas.finish(),
         },
     });
@@ -317,10 +256,9 @@ fn described(
     }
     let mut responses = Map::new();
     responses.insert(description.status.to_string(), success);
-    let errors = description.errors(operation);
-    for (name, status, _) in ERRORS.iter().filter(|(name, ..)| errors.contains(name)) {
-        let response = json!({"$ref": format!("#/components/responses/{name}")});
-        responses.insert(status.to_string(), response);
+    for error in description.errors(operation) {
+        let reference = format!("#/components/responses/{}", error.name());
+        responses.insert(error.status().to_string(), json!({"$ref": reference}));
     }
     described["responses"] = responses.into();
     described
@@ -348,21 +286,6 @@ fn etag(tag: &str) -> Value {
         "description": "Names this state of the configuration, for `If-Match`.",
         "schema": {"type": "string"},
     })
-}
-
-fn error_responses(error: &Value) -> Map<String, Value> {
-    let response = |(name, _, meaning): &(&str, u16, &str)| {
-        let mut response = json!({
-            "description": meaning,
-            "content": {"application/json": {"schema": error}},
-        });
-        if *name == "TooManyLogins" {
-            let seconds = json!({"description": "Seconds to wait.", "schema": {"type": "integer"}});
-            response["headers"] = json!({"Retry-After": seconds});
-        }
-        ((*name).to_owned(), response)
-    };
-    ERRORS.iter().map(response).collect()
 }
 
 fn security() -> Value {

@@ -45,13 +45,13 @@ struct KeptKeyBody {
     id: String,
     /// Whether it is used; absent: as it is.
     enabled: Option<bool>,
-    /// Its ends, by which people know it; ignored.
+    /// The first and last characters of the key; ignored.
     #[schemars(extend("readOnly" = true))]
     hint: Option<Value>,
     /// Its health; ignored.
     #[schemars(extend("readOnly" = true))]
     status: Option<Value>,
-    /// Until when it is left alone; ignored.
+    /// When its cooldown ends; ignored.
     #[schemars(extend("readOnly" = true))]
     until: Option<Value>,
 }
@@ -77,13 +77,13 @@ struct NamedKeyBody {
     /// Whether it is used.
     #[schemars(default = "yes")]
     enabled: bool,
-    /// Its ends, by which people know it; ignored.
+    /// The first and last characters of the key; ignored.
     #[schemars(extend("readOnly" = true))]
     hint: Option<Value>,
     /// Its health; ignored.
     #[schemars(extend("readOnly" = true))]
     status: Option<Value>,
-    /// Until when it is left alone; ignored.
+    /// When its cooldown ends; ignored.
     #[schemars(extend("readOnly" = true))]
     until: Option<Value>,
 }
