@@ -59,3 +59,21 @@ pub const MAX_LOG_ROWS: u64 = 10_000_000;
 pub const MAX_LOG_DAYS: u64 = 3_650;
 /// Networks of trusted proxies: far more than any gateway has in front of it.
 pub const MAX_PROXIES: usize = 100;
+
+/// Operations, by their paths below `/v1/`, whose requests may leave the model out.
+pub const OPERATIONS_WITH_DEFAULTS: [&str; 14] = [
+    "audio/speech",
+    "audio/transcriptions",
+    "audio/translations",
+    "chat/completions",
+    "completions",
+    "embeddings",
+    "images/edits",
+    "images/generations",
+    "images/variations",
+    "messages",
+    "messages/count_tokens",
+    "moderations",
+    "rerank",
+    "responses",
+];

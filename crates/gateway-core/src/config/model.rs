@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "schema")]
+use super::bounds::OPERATIONS_WITH_DEFAULTS;
 use super::network::Network;
 #[cfg(feature = "schema")]
 use super::shapes::{Id, ModelName, Name, insert_defaults};
-#[cfg(feature = "schema")]
-use super::validate::OPERATIONS_WITH_DEFAULTS;
 #[cfg(feature = "schema")]
 use crate::config::bounds::{
     MAX_ATTEMPTS, MAX_BUDGET, MAX_DROPPED, MAX_HEADERS, MAX_KEYS, MAX_LIMIT, MAX_LOG_DAYS,

@@ -23,7 +23,6 @@ pub use super::bounds::{
 };
 pub use channel::{ChannelChange, KeyChange};
 pub use client_key::ClientKeyChange;
-pub use default_models::OPERATIONS as OPERATIONS_WITH_DEFAULTS;
 pub use document::{ChannelDraft, DocumentDraft, KeyDraft};
 
 /// Problems that are told in words; a hostile document could have a hundred thousand.

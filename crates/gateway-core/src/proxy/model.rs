@@ -91,7 +91,7 @@ pub fn check(
 mod tests {
     use super::super::routes::{self, Route, RouteMatch};
     use super::*;
-    use crate::config::validate::OPERATIONS_WITH_DEFAULTS;
+    use crate::config::bounds::OPERATIONS_WITH_DEFAULTS;
 
     #[test]
     fn every_name_of_an_operation_is_one() {

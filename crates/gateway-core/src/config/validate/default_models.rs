@@ -6,37 +6,20 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{MAX_MODEL_CHARS, Problems, join, short_name};
+use crate::config::bounds::OPERATIONS_WITH_DEFAULTS;
 use crate::problem::ProblemKind;
-
-/// Operations, by their paths below `/v1/`, whose requests may leave the model out.
-pub const OPERATIONS: [&str; 14] = [
-    "audio/speech",
-    "audio/transcriptions",
-    "audio/translations",
-    "chat/completions",
-    "completions",
-    "embeddings",
-    "images/edits",
-    "images/generations",
-    "images/variations",
-    "messages",
-    "messages/count_tokens",
-    "moderations",
-    "rerank",
-    "responses",
-];
 
 /// Reads the map from operations to models.
 pub fn read(path: &str, value: &Value, problems: &mut Problems) -> BTreeMap<String, String> {
     let mut models = BTreeMap::new();
     for (operation, value) in problems.object(path, value).into_iter().flatten() {
         let place = join(path, operation);
-        if !OPERATIONS.contains(&operation.as_str()) {
+        if !OPERATIONS_WITH_DEFAULTS.contains(&operation.as_str()) {
             problems.add(
                 place,
                 ProblemKind::UnknownOperation {
                     operation: short_name(operation),
-                    choices: OPERATIONS.to_vec(),
+                    choices: OPERATIONS_WITH_DEFAULTS.to_vec(),
                 },
             );
             continue;

@@ -1,32 +1,18 @@
 //! The module graph of the core, drawn from its paths. Owns which folder may use which, that no modules use each other in a
 //! ring, and that pure files know no port.
 
+mod rows;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use syn::visit::{self, Visit};
 use syn::{Attribute, Item, ItemUse, Path, UseTree};
 
 use super::tree::SourceFile;
+use rows::{DATA, EVERYWHERE, PURE, ROWS, SERVICES};
 
 /// Where the core is.
 const ROOT: &str = "crates/gateway-core/src/";
-
-/// Modules with plain data that everything may use, and nothing else.
-const EVERYWHERE: [&str; 3] = ["error", "reply", "units"];
-
-/// Every folder and file of the core's root with what it may use. An entry with `::` allows that module alone.
-const ROWS: &[(&str, &[&str])] = &[];
-
-/// Folders whose files make decisions only. Their services, which hold ports, are in [`SERVICES`].
-const PURE: [&str; 7] = [
-    "attempt", "dialect", "health", "ledger", "limits", "route", "wire",
-];
-
-/// The files of pure folders that hold ports.
-const SERVICES: &[&str] = &[];
-
-/// Plain data beside a port's signature; to name it is not to know the port.
-const DATA: [&str; 2] = ["ports::SendErrorKind", "ports::Timeouts"];
 
 /// What each module of the core uses.
 #[derive(Debug)]
