@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::document;
 use super::ledger_queries::{self, DisplayNames};
 #[cfg(feature = "schema")]
-use super::openapi::{AttemptEnd, ReasonCode, RequestEnd};
+use super::openapi::schemas::{AttemptEnd, ReasonCode, RequestEnd};
 use super::query::{invalid, read, time};
 #[cfg(feature = "schema")]
 use crate::config::shapes::Time;

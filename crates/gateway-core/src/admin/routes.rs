@@ -3,7 +3,11 @@
 use http::Method;
 
 #[cfg(feature = "schema")]
-use super::openapi::{self, Description, ErrorResponse};
+use super::openapi::description::Description;
+#[cfg(feature = "schema")]
+use super::openapi::errors::ErrorResponse;
+#[cfg(feature = "schema")]
+use super::openapi::{parameters, requests as bodies};
 #[cfg(feature = "schema")]
 use super::{
     channel_test, channels, config, keys, limit_usage, requests, route_preview, session, status,
@@ -102,7 +106,7 @@ macro_rules! routes {
 routes! {
     Login: Post "login", Object =>
         Description::new("session", "Log in", 200, "A session.")
-            .takes::<openapi::LoginBody>().gives::<session::LoginView<'_>>()
+            .takes::<bodies::LoginBody>().gives::<session::LoginView<'_>>()
             .sets_cookies("Two cookies, HttpOnly and SameSite=Strict: the session's, and that of a known device.")
             .fails(&[ErrorResponse::TooManyLogins]);
     Logout: Post "logout", None =>
@@ -115,14 +119,14 @@ routes! {
             .gives::<channels::ChannelsView<'_>>();
     CreateChannel: Post "channels", Object =>
         Description::new("channels", "Create a channel", 201, "The new channel.")
-            .asks::<openapi::CreationParameters>().takes::<openapi::ChannelCreateBody>()
+            .asks::<parameters::CreationParameters>().takes::<bodies::ChannelCreateBody>()
             .gives::<channels::SingleChannel<'_>>().names_state().fails(&[ErrorResponse::Misconfigured]);
     GetChannel: Get "channels/{id}", None =>
         Description::new("channels", "Show a channel", 200, "The channel.")
             .gives::<channels::SingleChannel<'_>>().names_state();
     ChangeChannel: Patch "channels/{id}", Object =>
         Description::new("channels", "Change a channel", 200, sentences::CHANNEL_CHANGED)
-            .asks::<openapi::CreationParameters>().takes::<openapi::ChannelChangeBody>()
+            .asks::<parameters::CreationParameters>().takes::<bodies::ChannelChangeBody>()
             .gives::<channels::SingleChannel<'_>>().names_state().checks_state().fails(&[ErrorResponse::Misconfigured]);
     DeleteChannel: Delete "channels/{id}", None =>
         Description::new("channels", "Delete a channel", 204, "It is gone.").checks_state();
@@ -135,20 +139,20 @@ routes! {
             .fails(&[ErrorResponse::BadRequest, ErrorResponse::Misconfigured, ErrorResponse::UpstreamFailed]);
     PreviewUpstreamModels: Post "models", Object =>
         Description::new("channels", sentences::MODELS_OF_DRAFT, 200, "The models.").details(sentences::MODELS_WITHOUT_STORING)
-            .takes::<openapi::ModelsBody>().gives::<upstream_models::UpstreamModelsView>()
+            .takes::<bodies::ModelsBody>().gives::<upstream_models::UpstreamModelsView>()
             .fails(&[ErrorResponse::NotFound, ErrorResponse::Misconfigured, ErrorResponse::UpstreamFailed]);
     ListKeys: Get "keys", None =>
         Description::new("keys", "List client keys", 200, "In the order of their creation.")
             .gives::<keys::ClientKeysView<'_>>();
     CreateKey: Post "keys", Object =>
         Description::new("keys", "Create a client key", 201, "The new key; it is never shown again.")
-            .takes::<openapi::ClientKeyCreateBody>().gives::<keys::CreatedKeyView<'_>>().names_state();
+            .takes::<bodies::ClientKeyCreateBody>().gives::<keys::CreatedKeyView<'_>>().names_state();
     GetKey: Get "keys/{id}", None =>
         Description::new("keys", "Show a client key", 200, "The client key.")
             .gives::<keys::ClientKeyView<'_>>().names_state();
     ChangeKey: Patch "keys/{id}", Object =>
         Description::new("keys", "Change a client key", 200, "The client key as it is now.")
-            .takes::<openapi::ClientKeyChangeBody>().gives::<keys::ClientKeyView<'_>>()
+            .takes::<bodies::ClientKeyChangeBody>().gives::<keys::ClientKeyView<'_>>()
             .names_state().checks_state();
     DeleteKey: Delete "keys/{id}", None =>
         Description::new("keys", "Delete a client key", 204, "It is gone.").checks_state();
@@ -157,24 +161,24 @@ routes! {
             .gives::<limit_usage::LimitUsageView>();
     ExportConfig: Get "config", None =>
         Description::new("config", "Export the whole configuration", 200, "The configuration.")
-            .asks::<openapi::ExportParameters>().gives::<config::DocumentView<'_>>()
+            .asks::<parameters::ExportParameters>().gives::<config::DocumentView<'_>>()
             .names_state().fails(&[ErrorResponse::Misconfigured]);
     ImportConfig: Put "config", Configuration =>
         Description::new("config", "Import a whole configuration", 200, sentences::CONFIG_IMPORTED).details(sentences::IMPORT)
-            .takes::<openapi::ConfigBody>().gives::<config::DocumentView<'_>>()
+            .takes::<bodies::ConfigBody>().gives::<config::DocumentView<'_>>()
             .names_state().checks_state().fails(&[ErrorResponse::Misconfigured]);
     Route: Get "route", None =>
         Description::new("health", "Preview the routing of a request", 200, sentences::ROUTE)
-            .asks::<openapi::RouteParameters>().gives::<route_preview::RouteView<'_>>();
+            .asks::<parameters::RouteParameters>().gives::<route_preview::RouteView<'_>>();
     Status: Get "status", None =>
         Description::new("health", "Health of every channel, key and model", 200, "The state that the proxies have observed.")
             .gives::<status::StatusView<'_>>();
     Usage: Get "usage", None =>
         Description::new("ledger", "Usage by hour or day", 200, "Rows by bucket and subject.").details(sentences::USAGE)
-            .asks::<openapi::UsageParameters>().gives::<usage::UsageView<'_>>();
+            .asks::<parameters::UsageParameters>().gives::<usage::UsageView<'_>>();
     Requests: Get "requests", None =>
         Description::new("ledger", "The request log, newest first", 200, "One page.").details(sentences::REQUESTS)
-            .asks::<openapi::RequestsParameters>().gives::<requests::PageView<'_>>();
+            .asks::<parameters::RequestsParameters>().gives::<requests::PageView<'_>>();
     Openapi: Get "openapi.json", None =>
         Description::new("health", "This document", 200, "An OpenAPI 3.1 document.")
             .gives::<std::collections::BTreeMap<String, serde_json::Value>>();

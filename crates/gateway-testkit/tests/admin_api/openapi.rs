@@ -307,7 +307,7 @@ fn matches(pattern: &str, text: &str) -> bool {
 /// `UPDATE_OPENAPI=1 cargo test -p gateway-testkit --test admin_api the_stored_document` writes the document anew.
 #[test]
 fn the_stored_document_is_what_the_routes_and_types_say() {
-    let made = openapi::document();
+    let made = openapi::document::document();
     if std::env::var_os("UPDATE_OPENAPI").is_some() {
         let path = concat!(
             env!("CARGO_MANIFEST_DIR"),

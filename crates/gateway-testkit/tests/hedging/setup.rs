@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use gateway_core::config::model::{ChannelConfig, ClientKey, Document, KeyLimits, StoredSecret, UpstreamKey};
-use gateway_core::upstream::provider::Provider;
+use gateway_core::config::model::{
+    ChannelConfig, ClientKey, Document, KeyLimits, StoredSecret, UpstreamKey,
+};
 use gateway_core::ids;
 use gateway_core::ports::StoreKey;
 use gateway_core::proxy::{self, Gateway};
@@ -55,25 +56,15 @@ pub fn channel(name: &str, keys: usize, hedge_after_ms: Option<u64>) -> ChannelC
     ChannelConfig {
         id: format!("ch_{name}"),
         name: name.to_owned(),
-        enabled: true,
-        provider: Provider::OpenAi,
         base_url: format!("https://{name}.example/v1"),
         keys: (1..=keys).map(key).collect(),
-        models: Vec::new(),
-        model_map: BTreeMap::new(),
         priority: u16::from(name.as_bytes()[0]),
-        weight: 1,
-        headers: BTreeMap::new(),
-        drop_params: Vec::new(),
         stream_usage: false,
         connect_timeout_ms: 2_000,
         first_byte_timeout_ms: 20_000,
         idle_timeout_ms: 10_000,
         hedge_after_ms,
-        azure: None,
-        prices: BTreeMap::new(),
-        created_at: Timestamp(0),
-        updated_at: Timestamp(0),
+        ..ChannelConfig::blank(Timestamp(0))
     }
 }
 

@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use gateway_core::config::model::{ChannelConfig, ClientKey, Document, KeyLimits, StoredSecret, UpstreamKey};
-use gateway_core::upstream::provider::{Azure, Provider};
+use gateway_core::config::model::{
+    ChannelConfig, ClientKey, Document, KeyLimits, StoredSecret, UpstreamKey,
+};
 use gateway_core::ids;
 use gateway_core::ports::StoreKey;
 use gateway_core::proxy::{self, Gateway};
 use gateway_core::reply;
 use gateway_core::secret::Secret;
 use gateway_core::units::Timestamp;
+use gateway_core::upstream::provider::{Azure, Provider};
 use gateway_testkit::fakes::{FakePorts, FakeReply, Recorded, block_on, read_body};
 use http_body_util::Full;
 use serde_json::Value;
@@ -44,25 +46,10 @@ pub fn channel(name: &str, keys: usize) -> ChannelConfig {
     ChannelConfig {
         id: format!("ch_{name}"),
         name: name.to_owned(),
-        enabled: true,
-        provider: Provider::OpenAi,
         base_url: format!("https://{name}.example/v1"),
         keys: (1..=keys).map(key).collect(),
-        models: Vec::new(),
-        model_map: BTreeMap::new(),
-        priority: 0,
-        weight: 1,
-        headers: BTreeMap::new(),
-        drop_params: Vec::new(),
-        stream_usage: true,
-        connect_timeout_ms: 5_000,
-        first_byte_timeout_ms: 60_000,
         idle_timeout_ms: 30_000,
-        hedge_after_ms: None,
-        azure: None,
-        prices: BTreeMap::new(),
-        created_at: Timestamp(1_700_000_000_000),
-        updated_at: Timestamp(1_700_000_000_000),
+        ..ChannelConfig::blank(Timestamp(1_700_000_000_000))
     }
 }
 

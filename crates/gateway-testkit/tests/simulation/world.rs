@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use gateway_core::config::model::{ChannelConfig, ClientKey, Document, KeyLimits, Settings, StoredSecret, UpstreamKey};
-use gateway_core::upstream::provider::Provider;
+use gateway_core::config::model::{
+    ChannelConfig, ClientKey, Document, KeyLimits, Settings, StoredSecret, UpstreamKey,
+};
 use gateway_core::ids;
 use gateway_core::secret::Secret;
 use gateway_core::units::Timestamp;
@@ -234,25 +235,18 @@ impl World {
         ChannelConfig {
             id: format!("ch_{number}"),
             name: format!("c{number}"),
-            enabled: true,
-            provider: Provider::OpenAi,
             base_url: format!("https://c{number}.example/v1"),
             keys,
             models,
             model_map,
             priority: channel.priority,
             weight: channel.weight,
-            headers: BTreeMap::new(),
-            drop_params: Vec::new(),
             stream_usage: false,
             connect_timeout_ms: CONNECT_MS,
             first_byte_timeout_ms: FIRST_BYTE_MS,
             idle_timeout_ms: IDLE_MS,
             hedge_after_ms: channel.hedge_after_ms,
-            azure: None,
-            prices: BTreeMap::new(),
-            created_at: Timestamp(0),
-            updated_at: Timestamp(0),
+            ..ChannelConfig::blank(Timestamp(0))
         }
     }
 }

@@ -1,11 +1,9 @@
 //! Requests of clients.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use bytes::Bytes;
 use gateway_core::config::model::{ChannelConfig, ClientKey, Document, KeyLimits};
-use gateway_core::upstream::provider::Provider;
 use gateway_core::config::startup;
 use gateway_core::ids;
 use gateway_core::ports::{SendErrorKind, StoreKey};
@@ -38,25 +36,12 @@ fn document() -> Document {
     let channel = ChannelConfig {
         id: "ch_a".to_owned(),
         name: "a".to_owned(),
-        enabled: true,
-        provider: Provider::OpenAi,
         base_url: "https://a.example/v1".to_owned(),
-        keys: Vec::new(),
-        models: Vec::new(),
-        model_map: BTreeMap::new(),
-        priority: 0,
-        weight: 1,
-        headers: BTreeMap::new(),
-        drop_params: Vec::new(),
         stream_usage: false,
         connect_timeout_ms: 1_000,
         first_byte_timeout_ms: 1_000,
         idle_timeout_ms: 1_000,
-        hedge_after_ms: None,
-        azure: None,
-        prices: BTreeMap::new(),
-        created_at: Timestamp(0),
-        updated_at: Timestamp(0),
+        ..ChannelConfig::blank(Timestamp(0))
     };
     let client = ClientKey {
         id: "ck_test".to_owned(),

@@ -20,6 +20,7 @@ pub struct Schemas {
 }
 
 impl Schemas {
+    /// No schema yet.
     pub fn new() -> Self {
         let settings = || {
             SchemaSettings::draft2020_12().with(|settings| {

@@ -18,25 +18,9 @@ pub fn channel(name: &str) -> model::ChannelConfig {
     model::ChannelConfig {
         id: format!("ch_{name}"),
         name: name.to_owned(),
-        enabled: true,
-        provider: Provider::OpenAi,
         base_url: "https://up.example/v1".to_owned(),
         keys: vec![key(1), key(2)],
-        models: Vec::new(),
-        model_map: BTreeMap::new(),
-        priority: 0,
-        weight: 1,
-        headers: BTreeMap::new(),
-        drop_params: Vec::new(),
-        stream_usage: true,
-        connect_timeout_ms: 5_000,
-        first_byte_timeout_ms: 60_000,
-        idle_timeout_ms: 60_000,
-        hedge_after_ms: None,
-        azure: None,
-        prices: BTreeMap::new(),
-        created_at: Timestamp(1_700_000_000_000),
-        updated_at: Timestamp(1_700_000_000_000),
+        ..model::ChannelConfig::blank(Timestamp(1_700_000_000_000))
     }
 }
 
