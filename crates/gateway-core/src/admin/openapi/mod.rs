@@ -2,10 +2,10 @@
 //! requests and responses. What is said of an operation is in [`super::routes`], what is said of a value is at its type.
 //! Only tests need it: what is served is the stored document, which a test holds to this one.
 
-pub mod description;
+pub(super) mod description;
 pub mod document;
-pub mod errors;
+pub(super) mod errors;
 mod layout;
-pub mod parameters;
-pub mod requests;
-pub mod schemas;
+pub(super) mod parameters;
+pub(super) mod requests;
+pub(super) mod schemas;
