@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use gateway_core::config::model::{ChannelConfig, ClientKey, Document, KeyLimits, StoredSecret, UpstreamKey};
-use gateway_core::upstream::provider::Provider;
+use gateway_core::config::model::{
+    ChannelConfig, ClientKey, Document, KeyLimits, StoredSecret, UpstreamKey,
+};
 use gateway_core::ids;
 use gateway_core::ports::StoreKey;
 use gateway_core::proxy::{self, Gateway};
 use gateway_core::secret::Secret;
 use gateway_core::units::Timestamp;
+use gateway_core::upstream::provider::Provider;
 use gateway_testkit::fakes::{START, read_body};
 use gateway_testkit::sim::{CallEnd, Sim, SimCall, SimPorts, SimReply, Task};
 use http_body_util::Full;

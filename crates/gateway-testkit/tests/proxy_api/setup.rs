@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use gateway_core::config::model::{ChannelConfig, ClientKey, Document, KeyLimits, StoredSecret, UpstreamKey};
-use gateway_core::upstream::provider::{Azure, Provider};
+use gateway_core::config::model::{
+    ChannelConfig, ClientKey, Document, KeyLimits, StoredSecret, UpstreamKey,
+};
 use gateway_core::ids;
 use gateway_core::ports::StoreKey;
 use gateway_core::proxy::{self, Gateway};
 use gateway_core::reply;
 use gateway_core::secret::Secret;
 use gateway_core::units::Timestamp;
+use gateway_core::upstream::provider::{Azure, Provider};
 use gateway_testkit::fakes::{FakePorts, FakeReply, Recorded, block_on, read_body};
 use http_body_util::Full;
 use serde_json::Value;

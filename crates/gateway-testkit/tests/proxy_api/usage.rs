@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use gateway_core::config::model::ChannelConfig;
-use gateway_core::upstream::provider::Provider;
 use gateway_core::ports::SendErrorKind;
+use gateway_core::upstream::provider::Provider;
 use gateway_testkit::fakes::{FakeReply, block_on};
 use http_body_util::{BodyExt as _, Full};
 

@@ -3,11 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use gateway_core::config::model::{ChannelConfig, ClientKey, Document, KeyLimits, Settings, StoredSecret, UpstreamKey};
-use gateway_core::upstream::provider::Provider;
+use gateway_core::config::model::{
+    ChannelConfig, ClientKey, Document, KeyLimits, Settings, StoredSecret, UpstreamKey,
+};
 use gateway_core::ids;
 use gateway_core::secret::Secret;
 use gateway_core::units::Timestamp;
+use gateway_core::upstream::provider::Provider;
 use gateway_testkit::sim::{Chance, Fault};
 
 use super::timeline::{Episode, Timeline};
