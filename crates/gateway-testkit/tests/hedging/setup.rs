@@ -37,7 +37,7 @@ pub struct Answer {
     pub text: String,
 }
 
-/// A call of an upstream: by whom it was answered, when it began and ended, in milliseconds since [`START`].
+/// A call of an upstream: which one answered, when it began and ended, in milliseconds since [`START`].
 #[derive(Debug, PartialEq, Eq)]
 pub struct Seen {
     pub who: String,
