@@ -12,10 +12,10 @@ use wasm_bindgen_futures::JsFuture;
 
 use crate::io;
 
-/// More of a body whose length nobody has announced is not read: an isolate has 128 MB for all its requests.
+/// More of a body without an announced length is not read: an isolate has 128 MB for all its requests.
 const UNANNOUNCED_BYTES: f64 = 33_554_432.0;
 
-/// A request's body, read whole when it is asked for: those who are refused before cost nothing.
+/// A request's body, read whole on demand: requests rejected before that cost nothing.
 pub enum Incoming {
     /// Not asked for yet.
     Unread(web_sys::Request),

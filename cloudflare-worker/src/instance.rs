@@ -1,5 +1,5 @@
-//! The ports that need no call of their own kind: time, randomness, log lines, work after the response.
-//! Owns the isolate's bindings and its random generator; store, database and upstream calls have their own files.
+//! The ports without a separate file: time, randomness, log lines, work after the response. Owns the isolate's bindings
+//! and its random generator; store, database and upstream calls have their own files.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -68,7 +68,7 @@ impl Clock for WorkerPorts {
     }
 }
 
-/// A timer that is cleared when nobody waits for it any more.
+/// A timer that is cleared when it is dropped.
 pub struct Sleep {
     timer: io::Timer,
     rings: JsFuture,

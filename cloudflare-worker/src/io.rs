@@ -1,4 +1,4 @@
-//! The functions of `js/io.mjs`, as Rust sees them. Owns names and types only; what they promise stands there.
+//! The functions of `js/io.mjs`, as Rust sees them. Owns names and types only; their contract is documented there.
 
 use js_sys::{Promise, Uint8Array};
 use wasm_bindgen::prelude::*;

@@ -37,10 +37,10 @@ async fn fetch(
         let answering = Box::pin(serve::serve(&request));
         let response = match future::select(answering, left).await {
             Either::Left((response, _)) => response,
-            // Nobody will read it.
+            // The client has disconnected and will not read it.
             Either::Right(_) => respond::nobody(),
         };
-        // The event is over already when nobody waits for this.
+        // Fails only if the receiver is gone, when the event is already over.
         let _ = sender.send(response);
     });
     receiver

@@ -57,7 +57,7 @@ pub fn panel(head: &Parts) -> Response<Bytes> {
     serve::respond(&[PAGE], &head.method, head.uri.path(), &headers)
 }
 
-/// The answer to what HTTP does not have, and to somebody who has left.
+/// The answer to a request that is not valid HTTP, and to a client that has disconnected.
 pub fn nobody() -> web_sys::Response {
     io::whole(400, "", None).unwrap_or_else(|_| web_sys::Response::error())
 }

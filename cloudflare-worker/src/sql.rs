@@ -1,5 +1,5 @@
-//! The databases: D1 for the ledger, one Durable Object with SQLite of its own per client key. Owns how values travel
-//! to JavaScript and back; knows no statement of the core's.
+//! The databases: D1 for the ledger, one Durable Object with its own SQLite per client key. Owns how values travel to
+//! JavaScript and back; knows no statement of the core's.
 
 use gateway_core::ports::{Sql, SqlTarget};
 use gateway_core::sql::{SqlError, SqlErrorKind, SqlRow, SqlValue, Statement};

@@ -1,4 +1,4 @@
-//! The records over a Durable Object and KV. Owns which of the two is asked.
+//! The records over a Durable Object and KV. Owns which of the two is used.
 //!
 //! The object `Records` has every record, and compares and swaps. It also brings the configuration to KV, from where the
 //! proxy reads it: KV is near every location, has no compare-and-swap and may be up to a minute behind.

@@ -22,7 +22,7 @@ use crate::instance::{Sleep, WorkerPorts};
 use crate::io;
 use crate::serve::{header_map, lines};
 
-/// A call that is aborted when nobody wants its answer any more.
+/// A call that is aborted when it is dropped.
 struct Call(io::Call);
 
 impl Drop for Call {

@@ -10,7 +10,7 @@ pub struct WorkerVariables;
 
 impl Variables for WorkerVariables {
     async fn get(&self, variable: Variable) -> Result<Option<String>, VariableError> {
-        // What is not set cannot be told from what cannot be read.
+        // An unset variable cannot be distinguished from an unreadable one.
         let value = binding(|env| env.var(&variable.upper_name())).ok();
         Ok(value.map(|value| value.to_string()))
     }

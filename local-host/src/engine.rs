@@ -18,7 +18,7 @@ use wasmtime::{
 
 use crate::{logs, manifest, options::Limits, precompiled};
 
-/// How often a running component is asked to let others run.
+/// How often a running component yields to others.
 pub const TICK: Duration = Duration::from_millis(10);
 
 /// An engine whose instances come from a pool big enough for `components` under `limits`.

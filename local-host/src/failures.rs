@@ -1,5 +1,5 @@
-//! Responses of the host itself, where no component has answered. They have the form that clients of the gateway read: JSON
-//! with the four members of an error, and a request id that stands in the log as well.
+//! Responses of the host itself, where no component has answered. They have the form that clients of the gateway read:
+//! JSON with the four members of an error, and a request id that is logged as well.
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 
@@ -41,7 +41,7 @@ pub const COMPONENT_FAILED: Failure = Failure {
 
 /// A new request id.
 pub fn request_id() -> String {
-    // Each of these hashers has random keys of its own.
+    // Each of these hashers has its own random keys.
     let part = || RandomState::new().build_hasher().finish();
     format!("req_{:016x}", part())
 }

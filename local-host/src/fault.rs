@@ -17,7 +17,7 @@ const LOOK: Duration = Duration::from_millis(10);
 pub enum Fault {
     /// The same always.
     Always(Behaviour),
-    /// Whatever stands in this file at the time; nothing when there is no such file or nothing in it.
+    /// The content of this file at the time; no fault when the file is missing or empty.
     AsIn(PathBuf),
 }
 

@@ -79,7 +79,7 @@ impl Entry {
             !rest.contains('/'),
             "a path or an address range is not supported"
         );
-        // A bracketed IPv6 address has colons of its own.
+        // A bracketed IPv6 address contains colons.
         let (host, port) = match rest.rsplit_once(':') {
             Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
             _ => (rest, None),

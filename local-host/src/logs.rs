@@ -27,19 +27,19 @@ pub fn set_quiet(quiet: bool) {
     QUIET.store(quiet, Ordering::Relaxed);
 }
 
-/// Tells what happens, unless quiet.
+/// Logs an event, unless quiet.
 pub fn info(message: &str) {
     if !QUIET.load(Ordering::Relaxed) {
         write_line(message);
     }
 }
 
-/// Tells what went wrong.
+/// Logs an error.
 pub fn error(message: &str) {
     write_line(&format!("error: {message}"));
 }
 
-/// A closed stderr is nobody's problem.
+/// A closed stderr is ignored.
 fn write_line(message: &str) {
     let _ = writeln!(io::stderr().lock(), "{message}");
 }

@@ -71,7 +71,7 @@ fn start(options: &Options) -> Result<()> {
     }
     let runtime = builder.enable_all().build()?;
     let result = runtime.block_on(run(options));
-    // The process ends here: instances that still work are not worth the time to take them down one by one.
+    // The process ends here: instances that still work are not shut down one by one.
     std::mem::forget(runtime);
     result
 }

@@ -45,7 +45,7 @@ pub struct Options {
     pub state: PathBuf,
     /// Only errors go to stderr.
     pub quiet: bool,
-    /// Line for stdout once the socket accepts; `{addr}` stands for the bound address.
+    /// Line for stdout once the socket accepts; `{addr}` is replaced by the bound address.
     pub ready_message: String,
     /// Threads of the executor; `None` means one per core.
     pub workers: Option<usize>,
@@ -101,7 +101,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Reads the arguments that follow the program's name; `None` means that help was asked for.
+    /// Reads the arguments that follow the program's name; `None` means that help was requested.
     pub fn parse(mut args: Parser) -> Result<Option<Self>> {
         let mut options = Self::default();
         while let Some(arg) = args.next()? {

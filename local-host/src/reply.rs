@@ -1,4 +1,4 @@
-//! The body of a response on its way to the client: tells the component's side when the client leaves early.
+//! The body of a response to the client: signals the component's side when the client disconnects early.
 
 use std::{
     pin::Pin,

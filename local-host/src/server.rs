@@ -49,7 +49,7 @@ impl Site {
     /// Puts routes and components together; `handlers` are indexed by the router's component numbers.
     ///
     /// # Errors
-    /// A route that cannot be told to a component in a header.
+    /// A route that cannot be passed to a component in a header.
     pub fn new(router: Router, handlers: Vec<Handler>, local: SocketAddr) -> Result<Self> {
         let route_headers = router
             .routes()

@@ -23,8 +23,8 @@ const UPDATE_IF_EQUAL: &str =
     "UPDATE spin_key_value SET value=?3 WHERE store=?1 AND key=?2 AND value=?4";
 const DELETE: &str = "DELETE FROM spin_key_value WHERE store=?1 AND key=?2";
 
-/// How long a call waits for another program that has locked the file. Calls of components block all requests of
-/// their instance, so it is short: whoever writes tries again later, and requests need no write.
+/// How long a call waits for another program that has locked the file. Calls of components block all requests of their
+/// instance, so it is short: writers retry later, and requests need no write.
 const BUSY_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// All stores of an application. Clones share the connections.
@@ -236,7 +236,7 @@ impl Store {
         })
     }
 
-    /// Sets `key` to `new` if its value is still `old` (`None`: if it is still missing); tells whether it did.
+    /// Sets `key` to `new` if its value is still `old` (`None`: if it is still missing); returns whether it did.
     pub fn swap(&self, key: &str, old: Option<&[u8]>, new: &[u8]) -> rusqlite::Result<bool> {
         self.write(|c| {
             let changed = match old {

@@ -1,4 +1,5 @@
-//! Templates of the manifest: `{{ name }}` stands for a variable. Owns their grammar; knows no file and no environment.
+//! Templates of the manifest: `{{ name }}` is replaced by a variable. Owns their grammar; knows no file and no
+//! environment.
 
 use std::collections::BTreeMap;
 

@@ -229,7 +229,7 @@ impl Gateway {
 
 impl Drop for Gateway {
     fn drop(&mut self) {
-        // A host with a process of its own below it ends that when nobody holds its input any more.
+        // A host with a child process ends it when its input is closed.
         if self.child.stdin.take().is_some() {
             drop(wait(&mut self.child, STOP_LIMIT));
         }
@@ -266,7 +266,7 @@ fn command(setup: &Setup, state: &Path) -> Result<Command> {
     Ok(command)
 }
 
-/// The worker as `cargo xtask worker` builds it. It ends when nobody holds its standard input any more.
+/// The worker as `cargo xtask worker` builds it. It ends when its standard input is closed.
 fn workerd(setup: &Setup, state: &Path) -> Result<Command> {
     let folder = workspace_root().join("cloudflare-worker");
     for made in ["build/worker.mjs", "node_modules/miniflare"] {
@@ -335,7 +335,7 @@ fn local_host(setup: &Setup, state: &Path) -> Result<Command> {
     Ok(command)
 }
 
-/// Copies a stream into the log, line by line, and to `lines` as long as somebody listens.
+/// Copies a stream into the log, line by line, and to `lines` as long as there is a receiver.
 fn follow(
     stream: impl Read + Send + 'static,
     log: Arc<Mutex<String>>,
@@ -351,7 +351,7 @@ fn follow(
             log.push('\n');
             drop(log);
             if let Some(lines) = &lines {
-                // Nobody listens once the address is known.
+                // The receiver is gone once the address is known.
                 drop(lines.send(line));
             }
         }

@@ -1,5 +1,5 @@
-//! What the end-to-end tests share: a gateway process, an admin, a stage with a scripted upstream.
-//! Owns no assertion about the gateway; those stand in `tests/`.
+//! What the end-to-end tests share: a gateway process, an admin, a stage with a scripted upstream. Owns no assertion
+//! about the gateway; those are in `tests/`.
 #![forbid(unsafe_code)]
 
 mod admin;

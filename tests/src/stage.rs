@@ -30,7 +30,7 @@ impl Stage {
         Self::start_with(&Setup::default()).await
     }
 
-    /// The same with a setup of its own, which must have the usual password.
+    /// The same with a custom setup, which must have the usual password.
     pub async fn start_with(setup: &Setup) -> Result<Self> {
         let upstream = Upstream::start()?;
         let gateway = Gateway::start(setup)?;

@@ -1,5 +1,5 @@
-//! The panel in a real browser, on the hosts that serve it. Owns the gateways that the tests run against; what they do
-//! stands in `admin-ui/web/e2e`.
+//! The panel in a real browser, on the hosts that serve it. Owns the gateways that the tests run against; the tests are
+//! in `admin-ui/web/e2e`.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
@@ -42,7 +42,7 @@ pub fn run(workspace: &Workspace, progress: &Progress) -> Result<()> {
     tests("e2e:journey", &Gateway::on_workerd(workspace)?)
 }
 
-/// A running gateway on a state directory of its own; both are gone when this is dropped.
+/// A running gateway with its own state directory; both are removed when this is dropped.
 struct Gateway {
     host: Child,
     state: PathBuf,

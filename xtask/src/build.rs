@@ -7,7 +7,7 @@ use crate::panel;
 use crate::tools;
 use crate::workspace::{COMPONENTS, WASM_TARGET, Workspace};
 
-/// The profile of components that lie on the path of requests, and the one of those that nobody waits for.
+/// The profile of components on the request path, and the one of all others.
 pub const FAST: &str = "component";
 const SMALL: &str = "component-small";
 

@@ -1,5 +1,6 @@
-//! Requests as the gateway reads them, and as servers in Python, Node.js and Go do. Owns the readers' installation and the
-//! start; the comparison is the testkit's, the readers and the requests written by hand stand in `tests/differential`.
+//! Requests as the gateway reads them, and as servers in Python, Node.js and Go do. Owns the readers' installation and
+//! the start; the comparison is the testkit's, the readers and the requests written by hand are in
+//! `tests/differential`.
 
 use std::fs;
 use std::path::{Path, PathBuf};

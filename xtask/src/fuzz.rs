@@ -24,7 +24,7 @@ const TARGETS: [&str; 7] = [
     "health",
 ];
 
-/// How long each looks for something new, in seconds. Long hunts are for whoever changes a parser.
+/// How long each looks for something new, in seconds. Run it for longer after changing a parser.
 const SECONDS: u32 = 5;
 
 /// What `cargo fuzz` would pass as well, so that libFuzzer sees branches and comparisons.

@@ -15,14 +15,14 @@ use anyhow::{Context as _, Result, bail};
 
 /// How often a terminal's line is drawn anew.
 const REDRAW: Duration = Duration::from_millis(200);
-/// How often somebody who reads a log is told that it goes on.
+/// How often a progress line is written to a log.
 const HEARTBEAT: Duration = Duration::from_secs(20);
 
 /// Shows the progress of jobs that run side by side on stderr.
 pub struct Progress {
     quiet: bool,
     running: Mutex<Vec<Running>>,
-    /// When a log was last told that it goes on; jobs inside jobs share it.
+    /// When a progress line was last written; nested jobs share it.
     shown: Mutex<Instant>,
     /// Tests that passed, as the runners said.
     passed: AtomicUsize,
@@ -56,7 +56,7 @@ impl Progress {
             let started = Instant::now();
             let mut threads = Vec::new();
             for (name, job) in jobs {
-                // The thread's name tells `run` whose progress a line of output is.
+                // The thread's name shows `run` to which job a line of output belongs.
                 let thread = thread::Builder::new().name(name.to_owned());
                 threads.push(thread.spawn_scoped(scope, move || self.one(name, job))?);
             }

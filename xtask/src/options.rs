@@ -152,7 +152,7 @@ impl<I: Iterator<Item = String>> Words<I> {
     }
 
     fn next_option(&mut self) -> Option<String> {
-        // A value that the last option did not take is an unknown option of its own.
+        // A value that the last option did not take is itself an unknown option.
         if let Some(value) = self.split.take() {
             return Some(format!("={value}"));
         }

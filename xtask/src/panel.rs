@@ -1,6 +1,6 @@
 //! Builds the panel's web files with npm, unless nothing changed since the last time.
 //!
-//! Owns the decision whether to build. What a build is stands in `admin-ui/web/package.json`.
+//! Owns the decision whether to build. The build itself is defined in `admin-ui/web/package.json`.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, bail};
 /// The variable by which Spin and the local host learn the password.
 pub const VARIABLE: &str = "SPIN_VARIABLE_ADMIN_PASSWORD";
 
-/// Fewer characters than this are refused here and by the gateway.
+/// Fewer characters than this are rejected here and by the gateway.
 const SHORTEST: usize = 8;
 
 /// Letters and digits that are not mistaken for each other; 32 of them, so that one byte gives one evenly.

@@ -190,7 +190,7 @@ fn clippy_wasm(workspace: &Workspace, progress: &Progress) -> Result<()> {
     progress.run(command)
 }
 
-/// Without the network: advisories are asked for elsewhere, a build must not fail because of yesterday's news.
+/// Without the network: advisories are checked elsewhere, a build must not fail because of a new advisory.
 fn deny(workspace: &Workspace, progress: &Progress) -> Result<()> {
     let program = tools::cargo_deny(workspace, progress)?;
     // It needs the sources of every dependency, also of those that no build on this machine compiles.

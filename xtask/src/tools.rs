@@ -104,7 +104,7 @@ pub fn wasm_bindgen(workspace: &Workspace, progress: &Progress) -> Result<PathBu
     built(workspace, progress, "wasm-bindgen", WASM_BINDGEN, &words)
 }
 
-/// A program of a registry, in one version. `words`: its package, and what else the installation is told.
+/// A program of a registry, in one version. `words`: its package, and further arguments of the installation.
 fn built(
     workspace: &Workspace,
     progress: &Progress,
@@ -120,7 +120,7 @@ fn built(
     }
     let mut install = workspace.cargo(&["install", "--locked", "--version", version]);
     install.args(words).arg("--root").arg(&root);
-    // Both run for seconds: building them fast is worth more than having them fast.
+    // Both run for seconds: a fast build matters more than fast programs.
     for (setting, value) in [
         ("OPT_LEVEL", "0"),
         ("LTO", "off"),

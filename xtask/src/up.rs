@@ -18,7 +18,7 @@ use crate::workspace::Workspace;
 /// Returns only if something went wrong: otherwise this process has become the host.
 pub fn run(workspace: &Workspace, options: &Up) -> Result<()> {
     let state = state_directory(workspace, options)?;
-    // Before the build, which may take minutes: a password that is refused should be refused at once.
+    // Before the build, which may take minutes: an invalid password should be rejected at once.
     let given = password::given(env::var(password::VARIABLE).ok())?;
     build::everything(workspace, &Progress::new(options.quiet))?;
     // After it: a password that is shown only once must not be made by a start that fails.

@@ -104,7 +104,7 @@ fn folder(workspace: &Workspace) -> PathBuf {
     workspace.path(FOLDER)
 }
 
-/// A folder of its own: another lockfile's builds would only push out the workspace's.
+/// A separate folder: another lockfile's builds would only evict the workspace's.
 fn target(workspace: &Workspace) -> PathBuf {
     workspace.target().join("worker")
 }

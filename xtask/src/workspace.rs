@@ -40,7 +40,7 @@ impl Workspace {
         &self.root
     }
 
-    /// Where cargo puts its results, whatever the caller's environment says: `spin.toml` looks for them there.
+    /// Where cargo puts its results, regardless of the caller's environment: `spin.toml` looks for them there.
     pub fn target(&self) -> PathBuf {
         self.root.join("target")
     }

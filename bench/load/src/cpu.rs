@@ -4,7 +4,7 @@ use std::fs;
 
 use anyhow::{Context as _, Result};
 
-/// Linux counts in hundredths of a second towards programs, whatever the kernel's own clock is.
+/// Linux counts in hundredths of a second towards programs, whatever the kernel's clock rate is.
 const TICKS_PER_SECOND: f64 = 100.0;
 
 /// Seconds of processor time that a process and its living and ended children have used so far.

@@ -105,11 +105,11 @@ async fn run(arguments: &Arguments) -> Result<()> {
         CONNECTIONS,
     );
 
-    // 1. In turns, so that whatever slows the machine down for a while slows all of them down.
+    // 1. Interleaved, so that a temporary slowdown of the machine affects all of them.
     for round in 0..plan.rounds {
         for (row, connections) in CONNECTIONS.into_iter().enumerate() {
             for turn in 0..targets.len() {
-                // A different one first each time: nobody always runs after the heaviest.
+                // A different one first each time: none always runs after the heaviest.
                 let index = (turn + round) % targets.len();
                 let target = targets[index];
                 eprintln!(

@@ -1,5 +1,6 @@
-//! The mixed load: chats, streams, clients that leave, upstreams that break, throttle and refuse, all at once. Owns its
-//! kinds, what the upstream does for each, and how each must end; it is for the gateways with and without a ledger.
+//! The mixed load: chats, streams, clients that disconnect, upstreams that break, throttle and reject, all at once.
+//! Owns its kinds, what the upstream does for each, and how each must end; it is for the gateways with and without a
+//! ledger.
 
 use std::time::{Duration, Instant};
 
@@ -26,7 +27,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 const PIECE_DELAY_MS: u64 = 5;
 const PIECES: usize = 40;
 
-/// The kinds of requests, each with a model of its own, and how many of a hundred they are.
+/// The kinds of requests, each with its own model, and their share in percent.
 const KINDS: [(&str, usize); 6] = [
     ("chat", 45),
     ("stream", 30),
@@ -41,7 +42,7 @@ const EVENT: &str = "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"
 const LAST: &str = "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\
     \"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":80,\"total_tokens\":89}}\n\ndata: [DONE]\n\n";
 
-/// Tells the upstream what to do for each kind. Keys that end in 1 are the first channel's.
+/// Scripts the upstream for each kind. Keys that end in 1 are the first channel's.
 pub async fn script(upstream: &mut Connection) -> Result<()> {
     let pieces = |last: Option<&str>| {
         let mut pieces = vec![json!({"text": EVENT, "delay_ms": PIECE_DELAY_MS}); PIECES];

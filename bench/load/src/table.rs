@@ -58,7 +58,7 @@ impl<const ROWS: usize> Results<ROWS> {
             let rate = |target: usize| self.median(target, row, |cell| cell.per_second);
             for (target, name) in self.names.iter().enumerate() {
                 let of = |figure: fn(&Cell) -> f64| self.median(target, row, figure);
-                // Streams are measured one at a time, so their time stands with one connection.
+                // Streams are measured one at a time, so their time is listed under one connection.
                 let added = if *connections == 1 && target != DIRECT {
                     format!("{:.2}", self.first_token(target) - self.first_token(DIRECT))
                 } else {

@@ -14,7 +14,7 @@ pub struct BodyBuffer {
     more: BytesMut,
 }
 
-/// A piece does not fit any more; it is not taken in, what came before stays.
+/// A piece does not fit any more; it is not added, what came before stays.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TooLong(
     /// The piece.
@@ -22,7 +22,7 @@ pub struct TooLong(
 );
 
 impl BodyBuffer {
-    /// Takes in at most `limit` bytes.
+    /// Accepts at most `limit` bytes.
     pub fn new(limit: usize) -> Self {
         Self {
             limit,
@@ -32,15 +32,15 @@ impl BodyBuffer {
         }
     }
 
-    /// Gets room for `bytes` at once when a second piece comes, instead of growing by and by. What was only announced
-    /// is not trusted with more than a mebibyte: more memory than that is earned by sending.
+    /// Gets room for `bytes` at once when a second piece comes, instead of growing step by step. An announced length
+    /// reserves at most a mebibyte: more is allocated only as data arrives.
     #[must_use]
     pub fn expecting(mut self, bytes: usize) -> Self {
         self.expected = bytes.min(self.limit).min(MIB);
         self
     }
 
-    /// Takes in the next piece.
+    /// Adds the next piece.
     pub fn push(&mut self, piece: Bytes) -> Result<(), TooLong> {
         if piece.len() > self.limit - self.bytes().len() {
             return Err(TooLong(piece));

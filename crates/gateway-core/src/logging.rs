@@ -69,7 +69,7 @@ impl LogPolicy {
         Ok(policy)
     }
 
-    /// Whether a request is worth a line, when it is `notable` (it failed, or was slow) and when it is not.
+    /// Whether a request gets a line, when it is `notable` (it failed, or was slow) and when it is not.
     pub fn wants_request(&self, notable: bool) -> bool {
         match self.lines {
             Lines::Off => false,

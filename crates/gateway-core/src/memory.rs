@@ -52,8 +52,8 @@ pub struct Share {
     bytes: usize,
 }
 
-/// The share of a request whose body is being read. The oldest of them can always be read to its end, whatever the others
-/// hold, so that requests that wait for each other never all wait.
+/// The share of a request whose body is being read. The oldest of them can always be read to its end, regardless of the
+/// others, so that requests waiting for each other cannot deadlock.
 #[derive(Debug)]
 pub struct Upload {
     share: Share,

@@ -18,7 +18,7 @@ use crate::units::Timestamp;
 
 /// Time, as the host sees it.
 pub trait Clock {
-    /// Now, in UTC. May stand still while no I/O happens (Workers); never panics.
+    /// Now, in UTC. May not advance while no I/O happens (Workers); never panics.
     fn now(&self) -> Timestamp;
     /// Returns after `duration`, or a little later.
     async fn sleep(&self, duration: Duration);
@@ -114,11 +114,11 @@ pub trait Variables {
 
 /// Work that goes on after the response.
 pub trait Background {
-    /// Runs `work` to its end, after the response where the host can, and never in its way.
+    /// Runs `work` to its end, after the response where the host can, and never delays the response.
     fn spawn(&self, work: impl Future<Output = ()> + 'static);
 }
 
-/// The store did not do what was asked.
+/// The store did not perform the operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreError(
     /// What the host said, for the log; never sent to a client.
@@ -182,7 +182,7 @@ pub trait ReadStore {
 pub enum Swap {
     /// The new value is in the store.
     Done,
-    /// Somebody else wrote in between; nothing was changed. Read again and repeat.
+    /// Another writer came in between; nothing was changed. Read again and repeat.
     Conflict,
 }
 
@@ -244,7 +244,8 @@ pub enum SendErrorKind {
     /// The connection broke, or the peer spoke no HTTP.
     Reset,
     /// The same before anything of the response, on a connection that the host may have kept from an earlier call: its
-    /// peer may just have closed it for being idle. Only from [`Upstream::send`], by hosts that cannot tell.
+    /// peer may just have closed it for being idle. Only from [`Upstream::send`], by hosts that cannot distinguish the
+    /// two.
     MaybeStale,
     /// The response's head, or a further piece of its body, did not arrive in time.
     Timeout,

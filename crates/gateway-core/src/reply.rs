@@ -90,7 +90,7 @@ impl Body for ReplyBody {
     }
 }
 
-/// A reply with a JSON body that stands already in `body`.
+/// A reply with the JSON body `body`, already serialized.
 pub fn json_bytes(status: StatusCode, body: Bytes) -> Reply {
     let mut reply = Response::new(ReplyBody::Whole(body));
     *reply.status_mut() = status;

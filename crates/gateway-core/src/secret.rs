@@ -27,8 +27,8 @@ impl<T> fmt::Debug for Secret<T> {
     }
 }
 
-/// What a person may see of a key to tell it from others: its first and last four characters.
-/// Keys of fewer than 16 characters show nothing but an ellipsis, since eight shown would be half of them.
+/// The part of a key that may be shown to distinguish it from others: its first and last four characters. Keys of fewer
+/// than 16 characters show nothing but an ellipsis, since eight shown would be half of them.
 pub fn hint(key: &str) -> String {
     let characters: Vec<char> = key.chars().collect();
     if characters.len() < 16 {

@@ -37,7 +37,7 @@ impl SegmentedBuffer {
         self.length
     }
 
-    /// Takes in the next piece.
+    /// Adds the next piece.
     pub fn push(&mut self, piece: Bytes) {
         if piece.is_empty() {
             return;

@@ -84,7 +84,7 @@ impl<T: Into<Self>> From<Option<T>> for SqlValue {
     }
 }
 
-/// One statement with its parameters. Whatever comes from outside is a parameter, never part of the text.
+/// One statement with its parameters. All external input is a parameter, never part of the text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Statement {
     /// SQL with the placeholders `?1`, `?2`, … Texts are few and repeat, so that hosts can keep them prepared.

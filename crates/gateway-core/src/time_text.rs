@@ -47,7 +47,7 @@ pub fn format(time: Timestamp) -> String {
     )
 }
 
-/// `2026-11-22T00:00:00Z`, for times that stand for a whole hour or day.
+/// `2026-11-22T00:00:00Z`, for times that denote a whole hour or day.
 pub fn format_second(time: Timestamp) -> String {
     let mut text = format(time);
     text.truncate("2026-11-22T00:00:00".len());
@@ -55,7 +55,7 @@ pub fn format_second(time: Timestamp) -> String {
     text
 }
 
-/// Reads any RFC 3339 time, in whatever offset; `None` when it is none or lies before 1970.
+/// Reads any RFC 3339 time, with any offset; `None` when it is none or lies before 1970.
 pub fn parse(text: &str) -> Option<Timestamp> {
     let moment = OffsetDateTime::parse(text, &Rfc3339).ok()?;
     let milliseconds = moment.unix_timestamp_nanos() / 1_000_000;

@@ -48,7 +48,7 @@ impl Message for Response {
     }
 }
 
-/// A body on its way in. Dropping it tells the host that nobody reads on.
+/// An incoming body. Dropping it tells the host that reading has ended.
 pub struct Incoming<M: Message> {
     state: State<M>,
     /// Bytes that are still to come, where the headers said so.
@@ -56,7 +56,7 @@ pub struct Incoming<M: Message> {
 }
 
 enum State<M> {
-    /// Nothing was read; a message whose body nobody wants costs no call.
+    /// Nothing was read; a message whose body is not needed costs no call.
     Unread(M),
     Ready(Source),
     Reading(Pin<Box<dyn Future<Output = Read>>>),
@@ -66,7 +66,7 @@ enum State<M> {
 struct Source {
     stream: StreamReader<u8>,
     trailers: FutureReader<TrailersResult>,
-    /// Its end tells the host that the body was handled.
+    /// Its end signals the host that the body was handled.
     done: FutureWriter<Result<(), ErrorCode>>,
     buffer: Vec<u8>,
 }
@@ -91,7 +91,7 @@ impl<M: Message> Incoming<M> {
         }
     }
 
-    /// The body of `message` when it has none by the rules of HTTP, whatever its headers say.
+    /// The body of `message` when it has none by the rules of HTTP, regardless of its headers.
     pub(crate) const fn empty() -> Self {
         Self {
             state: State::Ended,
@@ -150,7 +150,7 @@ async fn read(mut source: Source, room: usize) -> Read {
                 done,
                 ..
             } = source;
-            // Whether the stream ended or broke stands in the trailers' result only.
+            // Only the trailers' result shows whether the stream ended or broke.
             let result = trailers.await.map(drop);
             drop((stream, done));
             Read::End(result)

@@ -4,7 +4,7 @@
 use gateway_core::ports::{SendError, SendErrorKind};
 use spin_sdk::wasip3::http::types::{ErrorCode, HeaderError};
 
-/// How the local host says that it ended a call because the client has left; WASI has no code of its own for that.
+/// How the local host reports that it ended a call because the client disconnected; WASI has no code for that.
 const CLIENT_GONE: &str = "the client has gone";
 
 /// A failed call or a broken body, as the core knows it.
@@ -27,7 +27,7 @@ pub fn broken_body(code: &ErrorCode) -> SendError {
     }
 }
 
-/// A request that never left, since the host refused to build it.
+/// A request that was never sent, since the host refused to build it.
 pub fn refused(detail: impl Into<String>) -> SendError {
     SendError {
         kind: SendErrorKind::Denied,
@@ -64,7 +64,7 @@ fn kind(code: &ErrorCode) -> SendErrorKind {
         ErrorCode::ConnectionReadTimeout
         | ErrorCode::ConnectionWriteTimeout
         | ErrorCode::HttpResponseTimeout => SendErrorKind::Timeout,
-        // The host refused what we asked for; the upstream never saw it.
+        // The host rejected the request; the upstream never saw it.
         ErrorCode::DestinationIpProhibited
         | ErrorCode::HttpRequestDenied
         | ErrorCode::HttpRequestLengthRequired

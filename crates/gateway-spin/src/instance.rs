@@ -1,5 +1,5 @@
-//! The ports that need no call of their own kind: time, randomness, log lines, work after the response.
-//! Owns the instance's random generator; store and upstream calls have their own files.
+//! The ports without a separate file: time, randomness, log lines, work after the response. Owns the instance's random
+//! generator; store and upstream calls have their own files.
 
 use std::cell::RefCell;
 use std::fmt;

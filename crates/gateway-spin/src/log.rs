@@ -55,7 +55,7 @@ impl Waiting {
     fn hand_over(&mut self, now: Timestamp) {
         self.handed_over = now;
         if !self.text.is_empty() {
-            // A log that nobody takes is no reason to fail.
+            // A log that cannot be written is no reason to fail.
             let _ = io::stderr().write_all(&self.text);
             self.text.clear();
         }

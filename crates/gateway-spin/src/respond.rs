@@ -22,8 +22,8 @@ use crate::failure::header_error;
 use crate::serve::fields;
 use crate::turn::in_turns;
 
-/// How often a relayed body that is silent looks whether the client is still there. The host tells a
-/// component that the client has gone only when it writes; the contract allows a second.
+/// How often a silent relayed body checks whether the client is still connected. The host reports a disconnected client
+/// to a component only when it writes; the contract allows a second.
 const PROBE_INTERVAL: Duration = Duration::from_millis(500);
 /// Pieces that are ready together go out in one write up to this size.
 const WRITE_BYTES: usize = 64 * 1024;
@@ -34,7 +34,7 @@ const WHOLE_BYTES: usize = 256 * 1024;
 pub fn respond(reply: Reply) -> Result<Response, ErrorCode> {
     let (mut parts, body) = reply.into_parts();
     let status = parts.status;
-    // The host keeps what concerns the connection to itself, and refuses a response that speaks of it.
+    // The host owns the headers of the connection, and rejects a response that sets them.
     parts.headers.remove(CONNECTION);
     parts.headers.remove(UPGRADE);
     match body {
@@ -141,7 +141,7 @@ impl Outgoing {
         self.end(Ok(None)).await;
     }
 
-    /// An empty write is answered once the host takes bytes again, or at once when nobody reads any more.
+    /// An empty write is answered once the host takes bytes again, or at once when the reader is gone.
     async fn reader_is_there(&mut self) -> bool {
         let (result, _) = self.bytes.write(Vec::new()).await;
         result != StreamResult::Dropped

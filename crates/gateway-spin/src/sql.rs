@@ -1,8 +1,8 @@
 //! The SQL database over Spin's `sqlite` interface. Owns the instance's connections and how several statements become
 //! one transaction; knows no statement of the core's.
 //!
-//! Every connection of Spin is a connection of SQLite with statements prepared of its own, so that connections are kept
-//! and nobody shares one: another request's statement would take part in the transaction.
+//! Every connection of Spin is a connection of SQLite with its own prepared statements, so connections are kept. They
+//! are not shared: another request's statement would take part in the transaction.
 
 use std::cell::RefCell;
 
@@ -22,8 +22,8 @@ const LOOK_NANOSECONDS: u64 = 2_000_000;
 /// Looks for a free connection before giving up; about as long as SQLite itself waits for a lock.
 const LOOKS: u32 = 2_500;
 
-/// What a new connection is told. A host may refuse it, and works without: the write-ahead log lets readers and a writer
-/// go on beside each other, and saves most waits for the disk. That locks are waited for is Spin's default.
+/// The settings of a new connection. A host may reject them, and works without: the write-ahead log lets readers and a
+/// writer go on beside each other, and saves most waits for the disk. That locks are waited for is Spin's default.
 const PREPARATION: [&str; 2] = ["PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL"];
 
 thread_local! {
@@ -34,11 +34,11 @@ thread_local! {
 struct Pool {
     /// Open, prepared, outside of any transaction.
     idle: Vec<Connection>,
-    /// Connections that somebody works with.
+    /// Connections in use.
     lent: usize,
 }
 
-/// A connection that nobody else uses. Dropped, it is closed, which rolls back what was not committed.
+/// A connection with one user. Dropped, it is closed, which rolls back what was not committed.
 struct Lease(Option<Connection>);
 
 impl Drop for Lease {
@@ -90,7 +90,7 @@ impl Lease {
         let is_alone = statements.len() < 2;
         let mut answers = Vec::with_capacity(statements.len());
         if !is_alone {
-            // Takes the lock for writing at once: a lock that is asked for in the middle can be refused without waiting.
+            // Takes the write lock at once: a lock requested in the middle can be denied without waiting.
             self.run(Statement::new("BEGIN IMMEDIATE")).await?;
         }
         for statement in statements {
@@ -148,7 +148,7 @@ async fn run(connection: &Connection, statement: Statement) -> Result<Vec<SqlRow
     rows(answer).await
 }
 
-/// All rows; only the end of the stream tells whether there was an error.
+/// All rows; only the end of the stream shows whether there was an error.
 async fn rows(answer: QueryResult) -> Result<Vec<SqlRow>, SqlError> {
     if answer.columns().is_empty() {
         // No rows can follow, so that their stream needs no look.

@@ -85,7 +85,7 @@ async fn create(
             return Ok(Swap::Conflict);
         }
     }
-    // Whoever claimed the record has not made it: it died in between, or the record was removed by hand.
+    // The claimant of the record has not created it: it died in between, or the record was removed by hand.
     let (cas, current) = look(bucket, record)?;
     if current.is_some() {
         Ok(Swap::Conflict)

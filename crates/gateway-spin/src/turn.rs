@@ -14,7 +14,7 @@ use gateway_core::units::Timestamp;
 enum Time {
     /// No turn is under way, and nothing says when the host was last asked for something.
     Unbound,
-    /// Nobody has wanted to know it in this turn.
+    /// Not read yet in this turn.
     Unread,
     /// The time of this turn.
     Read(Timestamp),

@@ -89,7 +89,7 @@ fn outgoing(
     timeouts: Timeouts,
 ) -> Result<(Request, Option<Upload>), SendError> {
     let headers: Fields = fields(&parts.headers).map_err(|error| refused(header_error(&error)))?;
-    // Nothing follows the body; the default says so as well, when there is no body or nobody wants it.
+    // Nothing follows the body; the default means the same, when there is no body or it is not read.
     let (after_body, trailers) = wit_future::new(|| Ok(None));
     let (contents, upload) = contents(body, after_body);
     let (request, _sent) = Request::new(headers, contents, trailers, options(timeouts));
@@ -147,7 +147,7 @@ fn options(timeouts: Timeouts) -> Option<RequestOptions> {
             return Some(options.clone());
         }
         let options = RequestOptions::new();
-        // A host that knows no such timeout answers `not-supported` and has limits of its own.
+        // A host without such a timeout answers `not-supported` and has its own limits.
         let _ = options.set_connect_timeout(Some(nanoseconds(timeouts.connect)));
         let _ = options.set_first_byte_timeout(Some(nanoseconds(timeouts.first_byte)));
         let _ = options.set_between_bytes_timeout(Some(nanoseconds(timeouts.idle)));

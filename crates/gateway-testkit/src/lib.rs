@@ -1,5 +1,5 @@
-//! What tests and benchmarks of the gateway share. Owns stand-ins for the outside world; holds no
-//! assertion and no knowledge of how the gateway works inside.
+//! What tests and benchmarks of the gateway share. Owns fakes for the outside world; holds no assertion and no
+//! knowledge of the gateway's internals.
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "fakes")]

@@ -27,7 +27,7 @@ use wasmtime_wasi_http::{
 use super::{Instance, Shared};
 use crate::outbound::{Outbound, Reply};
 
-/// What the client's side and the instance's side of a request tell each other.
+/// The state shared by the client's side and the instance's side of a request.
 #[derive(Clone, Default)]
 pub struct Ticket {
     gone: CancellationToken,
@@ -95,7 +95,7 @@ impl Calls {
         self.requests.insert(task, ticket);
     }
 
-    /// Tells the clients of this instance that it broke down.
+    /// Reports to the clients of this instance that it failed.
     pub fn break_down(&self) {
         for ticket in self.requests.values() {
             ticket.broken.store(true, Ordering::Release);
@@ -112,7 +112,7 @@ fn current_request(
     Ok(root.and_then(|task| Some(requests.get(&task)?.gone.clone())))
 }
 
-/// Defines `wasi:http/client` as upstream does, with the request noted before the hooks are asked to send.
+/// Defines `wasi:http/client` as upstream does, with the request noted before the hooks send it.
 pub fn add_to_linker(linker: &mut Linker<Instance>) -> Result<()> {
     linker
         .instance("wasi:http/client@0.3.0")?

@@ -144,7 +144,7 @@ pub fn add_to_linker(linker: &mut Linker<Instance>) -> Result<()> {
     Ok(())
 }
 
-/// What a component is told of a failure in SQLite; the detail goes to the log.
+/// The error that a component gets for a failure in SQLite; the detail is logged.
 fn sqlite_failed(error: &SqliteError) -> String {
     logs::error(&format!("the key-value store failed: {error}"));
     format!("the store failed: {error}")

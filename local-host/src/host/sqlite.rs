@@ -103,7 +103,7 @@ impl<T: Send> spin::HostConnectionWithStore<T> for Host {
     ) -> Outcome<Rows> {
         let connection = Self::connection(accessor, &connection)?;
         let answer = connection.execute(statement, values(parameters)).await;
-        // As in Spin, a statement that fails tells so where its rows end.
+        // As in Spin, a statement that fails reports it where its rows end.
         let (Answer { columns, rows: all }, end) = match answer {
             Ok(answer) => (answer, Ok(())),
             Err(error) => (Answer::default(), Err(Error::from(error))),

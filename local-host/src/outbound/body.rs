@@ -1,4 +1,4 @@
-//! The body of a response from outside: passed on frame by frame, bounded in silence, ended when nobody wants it.
+//! The body of a response from outside: passed on frame by frame, limited in idle time, ended when it is dropped.
 
 use std::{
     pin::Pin,

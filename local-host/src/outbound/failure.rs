@@ -7,8 +7,8 @@ use wasmtime_wasi_http::Error;
 
 use super::connect::{DnsFailed, TimedOut};
 
-/// The end of a call whose client has left. WASI has no code for that; a component that knows these words (they stand
-/// in docs/extend/write-a-host.md) does not blame the upstream.
+/// The end of a call whose client disconnected. WASI has no code for that; a component that knows this message
+/// (documented in docs/extend/write-a-host.md) does not count it as an upstream failure.
 pub fn client_gone() -> Error {
     Error::InternalError(Some("the client has gone".to_owned()))
 }

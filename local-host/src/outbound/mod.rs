@@ -1,5 +1,5 @@
-//! HTTP requests of components to the world: one pool of connections for all of them. Owns timeouts and the mapping of
-//! failures; who may call whom is decided before.
+//! Outbound HTTP requests of components: one pool of connections for all of them. Owns timeouts and the mapping of
+//! failures; allowed hosts are checked before.
 
 use std::{
     pin::pin,
@@ -84,7 +84,7 @@ impl Outbound {
             .between_bytes_timeout
             .unwrap_or(DEFAULT_BETWEEN_BYTES);
         let response = tokio::select! {
-            // Looked at first: a component that fails over for a client that is gone must not call anybody.
+            // Checked first: a component that fails over for a disconnected client must not call another upstream.
             biased;
             () = gone.cancelled() => return Err(failure::client_gone()),
             response = self.head(request, options) => response?,

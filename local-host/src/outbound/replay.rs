@@ -63,7 +63,7 @@ impl Replay {
 
 impl Drop for Replay {
     fn drop(&mut self) {
-        // What is under way goes on; nobody will ask for it again.
+        // The call in progress continues; it will not be replayed.
         lock(&self.0).is_on = false;
     }
 }

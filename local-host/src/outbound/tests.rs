@@ -100,7 +100,7 @@ async fn a_server_that_says_nothing_times_out() {
     };
     let (error, accepted) = tokio::join!(failure(&url, options), listener.accept());
     assert!(matches!(error, Error::HttpResponseTimeout), "{error:?}");
-    // The request that nobody waits for ends with its connection.
+    // The dropped request ends with its connection.
     let (mut stream, _) = accepted.unwrap();
     read_head(&mut stream).await;
     assert_eq!(stream.read(&mut [0]).await.unwrap_or(0), 0);

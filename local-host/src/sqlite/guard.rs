@@ -71,7 +71,7 @@ fn authorize(action: AuthAction<'_>) -> Authorization {
         AuthAction::Attach {
             filename: "" | ":memory:",
         } => Authorization::Allow,
-        // A file's name that is an expression comes as unknown; so does whatever a newer SQLite adds.
+        // A file name that is an expression is reported as unknown; so is any action that a newer SQLite adds.
         AuthAction::Attach { .. } | AuthAction::Unknown { .. } => Authorization::Deny,
         AuthAction::Function { function_name }
             if function_name.eq_ignore_ascii_case("load_extension") =>

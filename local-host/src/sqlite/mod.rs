@@ -2,12 +2,12 @@
 //! whose turn it is and where the work runs; knows no WIT. How a statement runs is in `session`, what it may do in
 //! `guard`, faults for tests in `crate::fault`.
 //!
-//! A statement may take milliseconds (a commit that folds the log into the file) or seconds (somebody else holds the
-//! lock), so that all of it runs on threads that may block, a bounded number of them.
+//! A statement may take milliseconds (a commit that folds the log into the file) or seconds (another process holds the
+//! lock), so all of it runs on threads that may block, a bounded number of them.
 //!
-//! SQLite has one writer at a time, and its own way of waiting is to sleep and try again. So connections of this process
-//! take turns before they ask it: first come, first served, without a thread, and whoever has the turn never waits for a
-//! thread behind those who want it.
+//! SQLite has one writer at a time, and its own way of waiting is to sleep and try again. So connections of this
+//! process take turns before they use it: first come, first served, without a thread, and the one that has the turn
+//! never waits for a thread behind those waiting for it.
 
 use std::{
     path::Path,
@@ -180,7 +180,7 @@ impl Connection {
         self.databases.work(ask).await
     }
 
-    /// One after the other, and nobody holds a thread while waiting.
+    /// One after the other, and none holds a thread while waiting.
     async fn lock(&self) -> Result<OwnedMutexGuard<Session>, Error> {
         match &self.inner {
             Some(inner) => Ok(Arc::clone(inner).lock_owned().await),

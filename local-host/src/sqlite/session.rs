@@ -21,7 +21,7 @@ use super::{Answer, BUSY_TIMEOUT, Error, guard};
 const PREPARED: usize = 64;
 /// Largest result of one statement, in bytes of memory.
 const MAX_RESULT_BYTES: usize = 32 << 20;
-/// Connections that nobody uses and that are kept.
+/// Idle connections that are kept.
 const MAX_IDLE: usize = 32;
 
 /// What a statement needs to run.
@@ -36,14 +36,14 @@ pub struct Wish {
 pub enum Run {
     /// It ran.
     Done(Result<Answer, Error>),
-    /// It writes, and somebody else has the turn.
+    /// It writes, and another connection has the turn.
     NeedsTurn(Wish),
 }
 
 /// What is to be known of a connection while a statement runs on it.
 #[derive(Default)]
 pub struct Flags {
-    /// Nobody waits for the statement any more.
+    /// The statement's caller is gone.
     pub is_closed: AtomicBool,
     /// A statement may have changed the connection itself, for instance made a temporary table.
     pub is_altered: AtomicBool,
@@ -52,7 +52,7 @@ pub struct Flags {
 /// The file behind a path, which may be another one later.
 type Identity = (u64, u64);
 
-/// Connections to one database that nobody uses.
+/// Idle connections to one database.
 pub struct Idle {
     path: PathBuf,
     kept: Mutex<Vec<Bare>>,
@@ -107,7 +107,7 @@ impl Idle {
     fn take(&self) -> Option<Bare> {
         let file = identity(&self.path)?;
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        // Whoever moved the file away does not want it to be written any more.
+        // A file that was moved away must not be written any more.
         kept.retain(|bare| bare.file == file);
         kept.pop()
     }
@@ -133,7 +133,7 @@ impl Idle {
 }
 
 impl Session {
-    /// What its user and its statements tell each other.
+    /// The state shared by its user and its statements.
     pub fn flags(&self) -> Arc<Flags> {
         self.bare
             .as_ref()

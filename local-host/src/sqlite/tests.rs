@@ -217,7 +217,7 @@ async fn writers_take_turns_without_waiting_for_threads() {
         });
     }
     tokio::time::sleep(Duration::from_millis(50)).await;
-    // Readers do not wait, and whoever has the turn goes on.
+    // Readers do not wait, and the one that has the turn continues.
     let reader = folder.open().await;
     assert!(ask(&reader, "SELECT count(*) FROM t").await.is_ok());
     let start = Instant::now();

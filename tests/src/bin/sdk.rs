@@ -1,5 +1,5 @@
-//! Runs the SDK suites: the official OpenAI packages for Python and Node.js against a gateway with a
-//! scripted upstream. Owns the stage and the packages' installation; the tests stand in `sdk/`.
+//! Runs the SDK suites: the official OpenAI packages for Python and Node.js against a gateway with a scripted upstream.
+//! Owns the stage and the packages' installation; the tests are in `sdk/`.
 #![forbid(unsafe_code)]
 
 use std::path::{Path, PathBuf};
@@ -90,7 +90,7 @@ async fn stage() -> Result<Stage> {
     ] {
         stage.upstream.rule(Rule::always(action).key(key));
     }
-    // Each answers in the other shape than it is asked for.
+    // Each answers in the shape that was not requested.
     for (name, action) in [
         ("never-streams", Action::json(200, &whole_chat())),
         ("always-streams", Action::sse([Chunk::new(STREAMED_CHAT)])),
@@ -128,7 +128,7 @@ async fn first_fails(stage: &Stage, model: &str, action: Action) -> Result<()> {
     Ok(())
 }
 
-/// pytest in a virtual environment of its own.
+/// pytest in its own virtual environment.
 fn python(tests: &Path) -> Result<Command> {
     let suite = tests.join("sdk/python");
     let venv = tests.join(".venv");

@@ -1,5 +1,5 @@
-//! Runs openai-python's own tests through a gateway of its own. Owns the gateway; what is run and what may fail stands
-//! in `sdk/openai-python/run.py`.
+//! Runs openai-python's own tests through a separate gateway. Owns the gateway; what is run and what may fail is
+//! defined in `sdk/openai-python/run.py`.
 #![forbid(unsafe_code)]
 
 use std::process::{Command, ExitCode};

@@ -1,8 +1,8 @@
-//! The conformance suite: what the contract promises, over HTTP alone, on every host that runs the core. Owns the table
-//! of hosts and cases, and which host is excused from which case; `docs/operate/hosts/README.md` gives the same reasons.
+//! The conformance suite: the contract, over HTTP alone, on every host that runs the core. Owns the table of hosts and
+//! cases, and which host is excused from which case; `docs/operate/hosts/README.md` gives the same reasons.
 //!
-//! A case knows no host. All cases of a host run side by side against one gateway, each with channels, upstream keys and
-//! models of its own. With words on the command line only cases whose names contain one of them run.
+//! A case knows no host. All cases of a host run side by side against one gateway, each with its own channels, upstream
+//! keys and models. With words on the command line only cases whose names contain one of them run.
 
 mod cases;
 mod deviations;
@@ -32,7 +32,7 @@ const LIMIT: Duration = Duration::from_mins(1);
 enum Verdict {
     Passed(Duration),
     Failed(String),
-    /// It does not run there, for a reason that stands in the documents.
+    /// It does not run there, for a documented reason.
     Excused,
 }
 

@@ -103,7 +103,7 @@ async fn a_channel_that_fails_is_told_why() -> Outcome {
         assert_eq!(stage.upstream.records().len(), 1, "one call: {outcome}");
     }
     assert!(!stage.gateway.log().contains(KEY));
-    // Nobody listens, and a name that nobody has.
+    // A closed port, and a host name that does not exist.
     for base_url in ["http://127.0.0.1:1/v1", "https://nothing.invalid/v1"] {
         let members = json!({"keys": [KEY], "models": ["m"], "base_url": base_url});
         let channel = stage.channel("nobody", &members).await?;

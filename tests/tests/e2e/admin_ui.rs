@@ -61,7 +61,7 @@ async fn the_page_is_html_and_may_do_little() -> Outcome {
         !text.contains("<script>") && !text.contains("<style"),
         "nothing inline: {text}"
     );
-    // The page names the hashed files, so it must be asked for again.
+    // The page names the hashed files, so it must be requested again.
     assert!(
         reply
             .header("cache-control")

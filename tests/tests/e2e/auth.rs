@@ -1,4 +1,4 @@
-//! Client keys on the client API: where they may stand, and what a bad one gets.
+//! Client keys on the client API: where they may be sent, and the response to a bad one.
 
 use gateway_tests::{Reply, Stage};
 use serde_json::json;

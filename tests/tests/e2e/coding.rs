@@ -1,4 +1,4 @@
-//! Compressed bodies: answers that nobody asked to be compressed, and requests of clients that compress.
+//! Compressed bodies: answers compressed without being asked to, and requests of clients that compress.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Clients that go: the upstream's request must end with them, whatever it is that they wait for.
+//! Clients that disconnect: the upstream's request must end with them, at any stage.
 
 use std::time::{Duration, Instant};
 

@@ -25,7 +25,7 @@ fn sse(pieces: &[&str]) -> Action {
     )
 }
 
-/// For each row a channel of its own, named like its model, and behind it one with the key `spare`.
+/// For each row a separate channel, named like its model, and behind it one with the key `spare`.
 async fn stage(rows: &[(&str, Action)]) -> anyhow::Result<Stage> {
     let stage = Stage::start().await?;
     for (name, action) in rows {

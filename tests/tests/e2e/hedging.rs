@@ -261,7 +261,7 @@ async fn a_key_that_has_to_wait_is_no_hedge() -> Outcome {
         Ok(String::from_utf8_lossy(&known).contains("429"))
     })
     .await?;
-    // Late, but nobody better is there: the other one has said when it may be asked again.
+    // Late, but there is no better one: the other one has said when it may be called again.
     script(
         &stage,
         "a",

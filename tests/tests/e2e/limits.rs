@@ -81,7 +81,7 @@ async fn of_200_requests_at_once_exactly_37_pass() -> Outcome {
 
     let shown = standing(&stage, &id, "requests_per_minute").await?;
     assert_eq!((&shown["limit"], &shown["used"]), (&json!(37), &json!(37)));
-    // The other key has no limits, and hears what the upstream says of its own: nothing.
+    // The other key has no limits, and gets what the upstream says of its limits: nothing.
     let reply = stage.chat("m").await?;
     assert_eq!(reply.status, 200);
     assert_eq!(reply.header("x-ratelimit-limit-requests"), None);
@@ -114,7 +114,7 @@ async fn tokens_of_a_day_are_counted_also_those_of_streams() -> Outcome {
     Ok(())
 }
 
-/// The ledger and the limits share a database, which has one writer at a time: whoever holds it from one call to the next
+/// The ledger and the limits share a database, which has one writer at a time: a lock held from one call to the next
 /// keeps all others waiting while the gateway is busy.
 #[tokio::test]
 async fn a_busy_ledger_lets_keys_with_limits_through() -> Outcome {

@@ -1,5 +1,5 @@
-//! End-to-end tests: the shipped components on the local host, against a scripted upstream. One binary,
-//! so that it links once; every test has a gateway of its own and runs beside the others.
+//! End-to-end tests: the shipped components on the local host, against a scripted upstream. One binary, so that it
+//! links once; every test has its own gateway and runs in parallel to the others.
 
 mod admin_channels;
 mod admin_config;

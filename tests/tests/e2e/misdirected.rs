@@ -1,4 +1,4 @@
-//! Clients with a wrong base URL, upstreams without an operation, and the rows that refused requests leave.
+//! Clients with a wrong base URL, upstreams without an operation, and the rows of rejected requests.
 
 use std::time::{Duration, Instant};
 
@@ -187,7 +187,7 @@ async fn refusals_are_in_the_log_and_in_the_sums_by_their_reason() -> Outcome {
     sums_agree(&stage, &expected).await
 }
 
-/// Each reason of the rows is in the sums, and none of them is counted for models that nobody serves.
+/// Each reason of the rows is in the sums, and none of them is counted for models that no channel serves.
 async fn sums_agree(stage: &Stage, rows: &[String]) -> Outcome {
     let by_reason = stage.admin.get("/usage?group=reason&bucket=day").await?;
     let reasons: Vec<&str> = by_reason["data"]

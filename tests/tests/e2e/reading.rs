@@ -10,7 +10,7 @@ use crate::Outcome;
 const CHAT: &str = "/v1/chat/completions";
 const FORM: &str = "/v1/audio/transcriptions";
 
-/// An upstream that answers whatever it is asked, also what the scripted one has no answer of its own for.
+/// An upstream that answers every request, also those for which the scripted one has no answer.
 async fn stage() -> Result<Stage> {
     let stage = Stage::start().await?;
     let answer = json!({

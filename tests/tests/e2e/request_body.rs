@@ -1,4 +1,4 @@
-//! What happens to a request's body: nothing but the model's name, and what is refused.
+//! What happens to a request's body: nothing but the model's name changes, and what is rejected.
 
 use gateway_testkit::upstream::Upstream;
 use gateway_tests::{Reply, Stage};

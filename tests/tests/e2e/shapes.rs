@@ -1,4 +1,4 @@
-//! Answers in another shape than was asked for, and under labels that are wrong.
+//! Answers in another shape than requested, and with wrong content types.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! A gateway that is told to stop: what it has answered is in the ledger, whole or not.
+//! A gateway that is stopped: what it has answered is in the ledger, whole or not.
 
 use std::path::Path;
 

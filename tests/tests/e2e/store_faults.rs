@@ -1,4 +1,4 @@
-//! A store that hangs or refuses: who waits how long, and that all heals.
+//! A store that hangs or fails: which requests wait how long, and that everything recovers.
 
 use std::time::{Duration, Instant};
 

@@ -114,7 +114,7 @@ async fn an_answer_that_stops_halfway_ends_the_call() -> Outcome {
         assert!(!reply.text().contains("error"), "{}", reply.text());
         assert_ended(&stage, 0).await?;
     }
-    // After it the client is told.
+    // After it the client gets an error.
     let stage = Stage::start().await?;
     pair(&stage, &json!({"idle_timeout_ms": TIMEOUT_MS})).await?;
     let pause = Duration::from_millis(200);

@@ -1,4 +1,4 @@
-//! Streams that break after their first event: the client must be able to tell.
+//! Streams that break after their first event: the client must be able to detect it.
 
 use std::time::{Duration, Instant};
 

@@ -14,7 +14,7 @@ use crate::Outcome;
 /// What is added to a body, and nothing else.
 const ASKED: &str = r#","stream_options":{"include_usage":true}"#;
 
-/// Sends `body` as it stands; gives the client's stream and what the upstream got.
+/// Sends `body` unchanged; returns the client's stream and what the upstream got.
 async fn send(stage: &Stage, path: &str, body: &str) -> anyhow::Result<(String, String)> {
     let reply = Reply::of(stage.request(path).body(body.to_owned())).await?;
     assert_eq!(reply.status, 200, "{body}: {}", reply.text());

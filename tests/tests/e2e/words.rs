@@ -1,4 +1,4 @@
-//! No word of a prompt or of an answer stands in the log, the status, the ledger or the metrics, whatever an upstream
+//! No word of a prompt or of an answer appears in the log, the status, the ledger or the metrics, whatever an upstream
 //! answers.
 
 use gateway_testkit::upstream::{Action, Chunk, End, Rule};

@@ -1,7 +1,7 @@
 //! The tidy test: the tree keeps its shape. Owns what can be checked by reading files; runs nothing.
 //!
-//! Each check is a function from text to complaints, with a test that shows it a bad sample: a check that
-//! cannot fail is worth nothing.
+//! Each check is a function from text to complaints, with a test that shows it a bad sample: a check that cannot fail
+//! is useless.
 #![forbid(unsafe_code)]
 #![expect(
     clippy::expect_used,
@@ -20,7 +20,7 @@ mod words;
 use graph::Graph;
 use tree::{SourceFile, files};
 
-/// Fails with all complaints at once, so that one run shows everything there is to mend.
+/// Fails with all complaints at once, so that one run shows everything there is to fix.
 fn expect_none(complaints: &[String]) {
     assert!(
         complaints.is_empty(),

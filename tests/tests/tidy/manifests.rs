@@ -13,7 +13,7 @@ const COMPONENTS: [(&str, &[&str], &str, bool); 3] = [
         "component-small/admin_component.wasm",
         true,
     ),
-    // The panel's files are static: whoever breaks into it finds nothing to read and nobody to call.
+    // The panel's files are static: a compromised panel can read nothing and call no host.
     (
         "admin-ui",
         &["/admin/..."],
@@ -118,7 +118,7 @@ pub fn spin(text: &str) -> Vec<String> {
         expect("its databases are others", databases == data);
         let hosts = strings(component, "allowed_outbound_hosts");
         let reaches_all = OUTBOUND.iter().all(|host| hosts.contains(host));
-        // A variable may add one more origin; nothing else may stand there.
+        // A variable may add one more origin; nothing else is allowed there.
         let others = hosts
             .iter()
             .filter(|host| !OUTBOUND.contains(host) && !host.starts_with("{{"));

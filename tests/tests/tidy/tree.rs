@@ -17,7 +17,7 @@ pub const MADE: [&str; 8] = [
     "__pycache__",
 ];
 
-/// Folders that begin with a dot and are written by hand all the same.
+/// Folders that begin with a dot and are written by hand anyway.
 const DOTTED: [&str; 2] = [".cargo", ".ci"];
 
 /// A text file of the tree.

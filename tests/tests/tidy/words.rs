@@ -56,7 +56,7 @@ pub fn forbidden(file: &SourceFile) -> Vec<String> {
                 complaints.push(format!("{}:{}: {word}: {advice}", file.path, index + 1));
             }
         }
-        // As a word of its own: in a sample key it means nothing.
+        // As a separate word: in a sample key it means nothing.
         let marks = line.split(|letter: char| !letter.is_alphanumeric());
         if marks.into_iter().any(|word| word == concat!("XX", "X")) {
             complaints.push(format!(

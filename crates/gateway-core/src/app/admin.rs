@@ -31,7 +31,7 @@ impl<P: AdminPorts + Background, V: Variables> AdminApp<P, V> {
         }
     }
 
-    /// Answers one request. Never fails: whatever goes wrong is a reply.
+    /// Answers one request. Never fails: every error is a reply.
     pub async fn handle<B: RequestBody>(&self, peer: Peer, request: Request<B>) -> Reply {
         let make = async |master_key| settings(&self.variables, master_key).await;
         let started = self.started.get(&self.ports, &self.variables, make).await;

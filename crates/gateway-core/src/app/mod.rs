@@ -5,18 +5,18 @@
 //! # Writing a host
 //!
 //! 1. Implement the ports of [`ports`](crate::ports) for one type that is cheap to clone: `Clock`, `Random`, `Log`,
-//!    `Background`, `ReadStore`, `WriteStore`, `Sql` and `Upstream`; and [`Variables`](crate::ports::Variables) for where the
-//!    host keeps its settings. Each port says what it promises; the core is built on those promises alone.
+//!    `Background`, `ReadStore`, `WriteStore`, `Sql` and `Upstream`; and [`Variables`](crate::ports::Variables) for
+//!    where the host keeps its settings. Each port documents its contract; the core relies on nothing else.
 //! 2. Make one [`App`] per instance and keep it as long as the instance lives; it is not `Send`, so that a host with several
 //!    threads has one per thread. Hosts that route paths by themselves use [`ProxyApp`] and [`AdminApp`] instead, which
 //!    share nothing, so that the linker drops what is not used.
 //! 3. For each request: convert its head, wrap its body as an [`http_body::Body`] that reads only when it is polled, fill in
 //!    a [`Peer`] from the connection, and await `handle`. Several requests of one instance may be in flight at the same
 //!    time; dropping the future ends a request.
-//! 4. Send the reply. Its head is complete: the length is set where it is known, and the body of an answer to HEAD, or of a
-//!    status without one, is empty. Left to the host are the headers of the connection (`connection`, `upgrade`), and to cut
-//!    the connection when a body ends with [`BrokenBody`](crate::reply::BrokenBody), so that the client does not take a part
-//!    for the whole. Drop the body as soon as the client has gone: that ends the upstream's request.
+//! 4. Send the reply. Its head is complete: the length is set where it is known, and the body of an answer to HEAD, or
+//!    of a status without one, is empty. Left to the host are the headers of the connection (`connection`, `upgrade`),
+//!    and to cut the connection when a body ends with [`BrokenBody`](crate::reply::BrokenBody), so that the client does
+//!    not take a part for the whole. Drop the body as soon as the client disconnects: that ends the upstream's request.
 //!
 //! The conformance suite (`cargo xtask test --only conformance`) then shows what is missing. The smallest example is
 //! `gateway_testkit::core_host`.
@@ -24,9 +24,9 @@
 //! # What the kit does
 //!
 //! - **Start.** The first request reads the variables, sets the log's policy, parses the master key and applies the
-//!   configuration in the variable `config`. What fails for a reason that may pass is tried again with the next request.
-//! - **Unread bodies.** A client that still sends when it is refused would meet a closed connection and never read why, so
-//!   the rest of its body is read in the background, up to [`DRAIN_BYTES`].
+//!   configuration in the variable `config`. Temporary failures are retried with the next request.
+//! - **Unread bodies.** A client that is still sending when it is rejected would see a closed connection and never read
+//!   the reason, so the rest of its body is read in the background, up to [`DRAIN_BYTES`].
 //! - **HEAD**, and 1xx, 204 and 304.
 
 mod admin;

@@ -29,7 +29,7 @@ impl<P: ProxyPorts, V: Variables> ProxyApp<P, V> {
         }
     }
 
-    /// Answers one request. Never fails: whatever goes wrong is a reply.
+    /// Answers one request. Never fails: every error is a reply.
     pub async fn handle<B: RequestBody>(&self, request: Request<B>) -> Reply {
         let gateway = self.gateway().await;
         let answer = async |request: Request<&mut B>| proxy::handle(&gateway, request).await;

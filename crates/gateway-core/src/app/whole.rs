@@ -80,7 +80,7 @@ impl<P: ProxyPorts, A: AdminPorts, V: Variables> App<P, A, V> {
         self.instance().await.map(drop)
     }
 
-    /// Answers one request. Never fails: whatever goes wrong is a reply.
+    /// Answers one request. Never fails: every error is a reply.
     pub async fn handle<B: RequestBody>(&self, peer: Peer, request: Request<B>) -> Reply {
         let draining = self.is_draining.then_some(&self.proxy_ports);
         let answer = async |request: Request<&mut B>| match (self.panel, part(request.uri().path()))

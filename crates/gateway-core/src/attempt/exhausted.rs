@@ -1,5 +1,5 @@
-//! What the client hears when every candidate failed. Owns the choice among the contract's four answers
-//! and the message that names each attempt.
+//! The response when every candidate failed. Owns the choice among the contract's four answers and the message that
+//! names each attempt.
 
 use std::fmt::Write as _;
 

@@ -1,5 +1,5 @@
-//! Which candidate is tried next ([`plan`]), and what the client hears when none is left ([`exhausted`]). Pure and
-//! synchronous; one async function in `proxy` drives it.
+//! Which candidate is tried next ([`plan`]), and the response when none is left ([`exhausted`]). Pure and synchronous;
+//! one async function in `proxy` drives it.
 
 pub mod exhausted;
 pub mod plan;

@@ -84,7 +84,7 @@ pub struct Candidate {
 /// What comes next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Next {
-    /// Whom to try.
+    /// The next candidate.
     pub candidate: Candidate,
     /// Whether its cooldown has just ended, so that only one request may try it: the caller gets that right first,
     /// or gives the candidate back with [`Plan::postpone`].
@@ -165,7 +165,7 @@ impl Plan {
         match failure {
             // The key, or perhaps the channel: its other keys come next.
             Failure::ServerError | Failure::Throttled | Failure::KeyRefused => {}
-            // The client hears what is wrong with its request, or nobody waits for an answer any more.
+            // The error is returned to the client, or the client has disconnected.
             Failure::RequestRefused | Failure::Unreachable(SendErrorKind::ClientGone) => {
                 self.attempts_left = 0;
             }
@@ -228,8 +228,8 @@ impl Plan {
         None
     }
 
-    /// The one that ends first. A key whose upstream has said for how long it will refuse it comes after those of
-    /// which nobody knows.
+    /// The one that ends first. A key whose upstream stated how long it will be rejected comes after those without a
+    /// stated time.
     fn next_waiting(&mut self, phase: &impl Fn(Candidate) -> Phase) -> Option<Next> {
         let phases = self
             .waiting

@@ -1,5 +1,5 @@
-//! Upstreams without the operation that was asked for. Owns how that is told from a model that an upstream does not
-//! know, and what the client hears when no candidate has the operation. Pure.
+//! Upstreams without the requested operation. Owns how that is distinguished from a model that an upstream does not
+//! know, and the response when no candidate has the operation. Pure.
 
 use super::exhausted::tell;
 use crate::error::{ErrorBody, ErrorCode, GatewayError, printable};
@@ -14,8 +14,8 @@ const MODEL_WORDS: [&str; 5] = [
     "no endpoints found",
 ];
 
-/// Whether the attempt failed since the upstream has no such path or method, as far as can be told: a 404, 405 or 501 that
-/// does not speak of the model. `names`: what the client and the upstream call the model.
+/// Whether the attempt failed because the upstream has no such path or method, as far as can be determined: a 404, 405
+/// or 501 that does not mention the model. `names`: the model's names at the client and at the upstream.
 pub fn lacks_operation(failed: &FailedAttempt, names: [&str; 2]) -> bool {
     let status = failed.status.map(|status| status.as_u16());
     matches!(status, Some(404 | 405 | 501)) && !speaks_of_the_model(&failed.error, names)
@@ -35,7 +35,7 @@ fn speaks_of_the_model(error: &ErrorBody, names: [&str; 2]) -> bool {
     })
 }
 
-/// Whether `name` stands in `text`, not as a part of a longer word.
+/// Whether `text` contains `name`, not as a part of a longer word.
 fn has_word(text: &str, name: &str) -> bool {
     !name.is_empty()
         && text.match_indices(name).any(|(start, found)| {

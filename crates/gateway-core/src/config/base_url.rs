@@ -54,7 +54,7 @@ const AZURE: [&str; 3] = [
     ".cognitiveservices.azure.com",
     ".services.ai.azure.com",
 ];
-/// What stands after a base URL in the URL of an operation; longer ones first.
+/// What follows a base URL in the URL of an operation; longer ones first.
 const OPERATIONS: [&[&str]; 15] = [
     &["chat", "completions"],
     &["messages", "count_tokens"],

@@ -3,7 +3,7 @@
 
 use crate::units::MIB;
 
-/// Channels of one gateway: far more than anybody has, few enough for one document.
+/// Channels of one gateway: far more than any deployment has, few enough for one document.
 pub const MAX_CHANNELS: usize = 1000;
 /// Client keys of one gateway; every one is in the document that each instance keeps in memory.
 pub const MAX_CLIENT_KEYS: usize = 10_000;

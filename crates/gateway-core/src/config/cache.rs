@@ -9,8 +9,8 @@ use crate::units::Timestamp;
 
 /// Younger copies are served without asking.
 const CHECK_AFTER_MS: u64 = 800;
-/// Older copies are not served before the store was asked, since the contract puts a change in force
-/// within 2 s; the rest of the 2 s is for the reading itself.
+/// Older copies are not served before the store was queried, since the contract puts a change in force within 2 s; the
+/// rest of the 2 s is for the reading itself.
 const STALE_AFTER_MS: u64 = 1_800;
 
 /// What to do about the configuration of one request.
@@ -103,7 +103,7 @@ impl Cache {
     }
 
     /// Notes that the check under way takes long: until it ends, or for `longest_ms`, the copy is served without a
-    /// further one, whatever its age.
+    /// further one, regardless of its age.
     pub fn wait(&self, now: Timestamp, longest_ms: u64) {
         self.keep(now);
         self.waits_until.set(now.plus_ms(longest_ms));

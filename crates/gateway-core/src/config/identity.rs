@@ -16,8 +16,8 @@ pub fn assign(document: &mut Document, random: &impl Random) {
     }
 }
 
-/// The name of the gateway with this document. One that was stored before gateways had names is called after its
-/// oldest channel, so that all instances agree; without a channel there is nobody to call.
+/// The name of the gateway with this document. One that was stored before gateways had names is named after its oldest
+/// channel, so that all instances agree; without a channel no upstream is called.
 pub fn pseudonym(document: &Document) -> Option<String> {
     let id = if let Some(id) = &document.gateway_id {
         id.clone()

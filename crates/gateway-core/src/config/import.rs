@@ -15,8 +15,8 @@ use crate::secret::{self, Secret};
 #[cfg(doc)]
 use super::validate;
 
-/// What upstream keys are encrypted with at rest: `Ok(None)`: nothing; `Err`: why the master key that is set cannot
-/// be used. Then no new key is stored, since storing it in clear is not what was asked for.
+/// What upstream keys are encrypted with at rest: `Ok(None)`: nothing; `Err`: why the master key that is set cannot be
+/// used. Then no new key is stored, since it must not be stored in clear.
 pub type Protection<'a> = Result<Option<&'a MasterKey>, &'a str>;
 
 /// Why a document cannot take the place of another one.
@@ -29,7 +29,7 @@ pub enum Refused {
 }
 
 impl Refused {
-    /// What an admin hears of it.
+    /// The message for an admin.
     pub fn into_error(self) -> GatewayError {
         match self {
             Self::Invalid(problems) => match problems.check("configuration") {
@@ -64,7 +64,7 @@ pub fn protect(
     })
 }
 
-/// The document that a draft stands for, where `current` is in force: its keys by id are looked up there.
+/// The document that a draft describes, where `current` is in force: its keys by id are looked up there.
 pub fn resolve(
     draft: &DocumentDraft,
     current: &Document,
@@ -129,7 +129,7 @@ impl<'a> Vault<'a> {
         }
     }
 
-    /// The key that a draft stands for; `None` when it is given by an id that is not here.
+    /// The key that a draft describes; `None` when it is given by an id that is not here.
     fn key(&self, draft: &KeyDraft, random: &impl Random) -> Result<Option<UpstreamKey>, Refused> {
         let is_it = |(key, opened): &&(&UpstreamKey, Option<Secret<String>>)| {
             draft.id.as_ref().is_none_or(|id| *id == key.id)

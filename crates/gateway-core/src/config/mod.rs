@@ -1,9 +1,9 @@
-//! The configuration: what is stored, and what the proxy makes of it.
+//! The configuration: what is stored, and the form that the proxy uses.
 //!
-//! [`model`] is the stored document, [`snapshot`] its form for routing, [`cache`] the copy in instance
-//! memory, which [`service`] keeps up to date, [`seal`] the encryption of upstream keys at rest. [`import`] makes a document of one that somebody
-//! brings, [`startup`] takes one from a variable. [`network`] is how settings name
-//! IP addresses, [`prices`] which price counts.
+//! [`model`] is the stored document, [`snapshot`] its form for routing, [`cache`] the copy in instance memory, which
+//! [`service`] keeps up to date, [`seal`] the encryption of upstream keys at rest. [`import`] makes a document of an
+//! imported one, [`startup`] takes one from a variable. [`network`] is how settings name IP addresses, [`prices`] which
+//! price counts.
 
 pub mod base_url;
 pub mod bounds;

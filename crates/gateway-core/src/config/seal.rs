@@ -18,7 +18,7 @@ use crate::secret::Secret;
 const KEY_BYTES: usize = 32;
 /// Bytes of a nonce: 192 random bits never meet again, so no counter has to be kept.
 const NONCE_BYTES: usize = 24;
-/// Names the sealed form, so that a later one can stand beside it.
+/// Names the sealed form, so that a later one can coexist with it.
 const FORM: &str = "v1.";
 
 /// Takes base64 with and without padding: `openssl rand -base64 32` pads, `basenc --base64url` users may not.
@@ -83,8 +83,8 @@ impl MasterKey {
         Ok(Some(Self(Secret::new(key))))
     }
 
-    /// Encrypts `plaintext` for the object `key_id`: the id is authenticated with it, so that nobody who can
-    /// write the store can make one channel send another channel's key.
+    /// Encrypts `plaintext` for the object `key_id`: the id is authenticated with it, so that write access to the store
+    /// is not enough to make one channel send another channel's key.
     pub fn seal(
         &self,
         random: &impl Random,
@@ -168,7 +168,7 @@ mod tests {
 
     use super::*;
 
-    /// Counts up; enough to tell nonces apart.
+    /// Counts up; enough to make nonces distinct.
     struct Counter(Cell<u8>);
 
     impl Random for Counter {

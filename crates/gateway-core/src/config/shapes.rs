@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::bounds::{MAX_ID_CHARS, MAX_KEY_BYTES, MAX_MODEL_CHARS, MAX_NAME_CHARS};
 
-/// Makes a type that stands for a form of strings and is written out wherever it is used.
+/// Makes a type that describes a form of strings and is written out wherever it is used.
 macro_rules! shapes {
     ($($(#[$doc:meta])* $shape:ident: { $($name:literal: $value:expr),* $(,)? };)*) => {
         $(

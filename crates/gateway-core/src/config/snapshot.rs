@@ -63,7 +63,7 @@ pub struct Channel {
     pub timeouts: Timeouts,
     /// How long an attempt may go without the beginning of an answer before the next one starts beside it.
     pub hedge_after: Option<Duration>,
-    /// Whether it can be asked for the usage of streams.
+    /// Whether the usage of streams can be requested from it.
     pub stream_usage: bool,
     model_map: BTreeMap<String, String>,
     prices: Prices,
@@ -97,13 +97,13 @@ pub struct Key {
 }
 
 impl Key {
-    /// Its id, or what stands for it in a channel that needs no key.
+    /// Its id, or a placeholder in a channel that needs no key.
     pub fn name(&self) -> &str {
         if self.id.is_empty() { "none" } else { &self.id }
     }
 
-    /// `text` without this key: some upstreams repeat the key that they refuse in their error.
-    /// Words such as `none` or `ollama`, which stand for a key where none is needed, are no secrets and stay.
+    /// `text` without this key: some upstreams repeat the key that they reject in their error. Words such as `none` or
+    /// `ollama`, which replace a key where none is needed, are not secrets and stay.
     pub fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
         match self.secret.as_ref().map(Secret::expose) {
             Some(key) if key.len() >= MIN_SECRET_BYTES && text.contains(key.as_str()) => {

@@ -47,7 +47,7 @@ pub async fn apply<P: Clock + Random + Log + WriteStore>(
             document.channels.len(),
             document.keys.len()
         )),
-        // Escaped, since the names of unknown members stand in it.
+        // Escaped, since it contains the names of unknown members.
         Err(reason) => ports.line(format_args!(
             "configuration: the variable `config` was not applied, what is stored stays in force: {reason:?}"
         )),

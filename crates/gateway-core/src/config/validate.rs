@@ -25,7 +25,7 @@ pub use channel::{ChannelChange, KeyChange};
 pub use client_key::ClientKeyChange;
 pub use document::{ChannelDraft, DocumentDraft, KeyDraft};
 
-/// Problems that are told in words; a hostile document could have a hundred thousand.
+/// Problems that are listed in the message; a hostile document could have a hundred thousand.
 const MAX_TOLD: usize = 20;
 /// Characters of a member's name in a path: names come from the client and may be megabytes.
 const MAX_PATH_CHARS: usize = 100;
@@ -57,7 +57,7 @@ impl Problems {
         })
     }
 
-    /// `Ok` when nothing is wrong; else one error that tells all problems and names the first one's member.
+    /// `Ok` when nothing is wrong; else one error that lists all problems and names the first one's member.
     pub fn check(&self, what: &str) -> Result<(), GatewayError> {
         let Some(first) = self.list.first() else {
             return Ok(());
@@ -82,7 +82,7 @@ impl Problems {
         })
     }
 
-    /// Adds what was found in one part of a document, which stands at `place` in the whole.
+    /// Adds what was found in one part of a document, which is at `place` in the whole.
     pub fn absorb(&mut self, place: &str, part: Self) {
         self.list
             .extend(part.list.into_iter().map(|problem| Problem {
@@ -113,7 +113,7 @@ impl Problems {
         object
     }
 
-    /// A member that nobody knows; most often a misspelling, so it is never dropped silently.
+    /// An unknown member; most often a misspelling, so it is never dropped silently.
     pub(crate) fn unknown(&mut self, parent: &str, name: &str) {
         self.add(join(parent, name), ProblemKind::UnknownField);
     }
@@ -210,7 +210,7 @@ impl Problems {
         }
     }
 
-    /// An object that maps model names to what `read` makes of its values.
+    /// An object that maps model names to the results of `read` for its values.
     fn model_map<T>(
         &mut self,
         path: &str,

@@ -1,6 +1,6 @@
-//! The usage of a stream that the client did not ask for: `stream_options.include_usage`. Owns all of it: whether the
-//! upstream is asked, what the request then says, and that the client sees nothing of it: neither the extra chunk nor the
-//! `"usage": null` of the others.
+//! The usage of a stream where the client did not request it: `stream_options.include_usage`. Owns whether it is
+//! requested from the upstream, how the request is changed, and that the client does not see it: neither the extra
+//! chunk nor the `"usage": null` of the others.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -62,8 +62,8 @@ impl StreamTranslator for RemoveUsage {
 /// Prepared once: in a short event that takes longer than the search.
 static USAGE: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"\"usage\""));
 
-/// An event of a stream without the `"usage": null` that upstreams put into every chunk when the usage is asked for; `None`
-/// when there is nothing to take out.
+/// An event of a stream without the `"usage": null` that upstreams put into every chunk when the usage is requested;
+/// `None` when there is nothing to remove.
 fn without_null_usage(event: &[u8]) -> Option<Vec<u8>> {
     let is_null = |place: usize| {
         let after = event.get(place + USAGE.needle().len()..)?;

@@ -24,7 +24,7 @@ pub struct Translation {
     pub operation: &'static str,
     /// The dialect of the upstream's answers; `None` where they have no common form.
     pub dialect: Option<Dialect>,
-    /// The request's `stream_options`, where the upstream is asked for a usage that the client did not ask for.
+    /// The request's `stream_options`, where the gateway requests a usage that the client did not.
     stream_options: Option<Cow<'static, str>>,
 }
 

@@ -1,5 +1,5 @@
-//! What an upstream's response is worth: an answer for the client, or a failed attempt.
-//! Owns the decision whether a response counts; nothing of it reaches the client before that.
+//! Judges an upstream's response: an answer for the client, or a failed attempt. Owns the decision whether a response
+//! counts; nothing of it reaches the client before that.
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
@@ -187,8 +187,8 @@ async fn events<P: ProxyPorts>(
         if has_ended && !is_committed {
             return Err(ended_early(attempt, status, headers, &rest));
         }
-        // Frames without data are nobody's, and a chunk that completes no event gives an empty block: held, either could
-        // fill the memory before the first event comes.
+        // Frames without data, and the empty block of a chunk that completes no event, are dropped: held, either could
+        // fill the memory before the first event arrives.
         if held_events > before {
             held_bytes += block.bytes.len();
             held.push(block);

@@ -181,7 +181,7 @@ impl<'a, P: ProxyPorts> Attempt<'a, P> {
         self.failed(Failure::ServerError, StatusCode::BAD_GATEWAY, error)
     }
 
-    /// A failed attempt from an upstream's error, wherever it stood.
+    /// A failed attempt from an upstream's error, in the status or in the body.
     pub fn rejected(&self, status: StatusCode, headers: &HeaderMap, text: &[u8]) -> FailedAttempt {
         let found = error_shape::normalise(status, text);
         let outcome = classify::outcome(status, &found, headers, self.ports().now());

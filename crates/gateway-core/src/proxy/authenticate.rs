@@ -1,4 +1,4 @@
-//! Who calls? Owns the places where a client key may stand and the rules of its validity.
+//! Authenticates the caller. Owns where a client key may be sent and the rules of its validity.
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;

@@ -1,5 +1,5 @@
-//! Reads a request's body: decoded, bounded, and within the memory that the instance has for bodies. Owns the waiting for
-//! that memory, and who is refused; how much there is and who comes first is `memory`'s.
+//! Reads a request's body: decoded, bounded, and within the memory that the instance has for bodies. Owns the waiting
+//! for that memory, and which requests are rejected; how much there is and which request comes first is `memory`'s.
 
 use std::fmt::Display;
 use std::future::poll_fn;
@@ -20,11 +20,11 @@ use crate::wire::coding::{CodingError, Decoder};
 
 /// Time between two looks for memory: a request cannot be woken by another one of its instance.
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
-/// Looks until a request is refused: 20 s in all.
+/// Checks until a request is rejected: 20 s in all.
 const MOST_LOOKS: u32 = 1_000;
 /// Looks until an attempt does without one more copy of its request: 2 s.
 const MOST_LOOKS_OF_COPY: u32 = 100;
-/// When a client that was refused may come again, in seconds.
+/// When a rejected client may retry, in seconds.
 const RETRY_AFTER_S: u64 = 5;
 
 /// A body that was read, and its share of the instance's memory.
@@ -72,8 +72,8 @@ impl Received {
     }
 }
 
-/// The whole body, at most `limit` bytes when it is decoded. A length that is announced above the limit is refused unread;
-/// a body in one piece is not copied.
+/// The whole body, at most `limit` bytes when decoded. An announced length above the limit is rejected unread; a body
+/// in one piece is not copied.
 pub async fn read<B>(
     clock: &impl Clock,
     memory: &Arc<Memory>,

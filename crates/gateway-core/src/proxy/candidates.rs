@@ -108,7 +108,7 @@ pub fn session<'a>(
         .or_else(|| payload.text_in("metadata", "user_id"))
 }
 
-/// The channel and the key that a candidate stands for.
+/// The channel and the key of a candidate.
 pub fn resolve(snapshot: &Snapshot, candidate: Candidate) -> Option<(&Rc<Channel>, &Rc<Key>)> {
     let channel = snapshot.channel(candidate.channel)?;
     Some((channel, channel.keys.get(candidate.key)?))

@@ -1,6 +1,6 @@
-//! What upstreams say they have, of channels that serve every model. Owns the instance's copy of their lists and the
-//! tasks that refresh it. No request waits for an upstream: a list that is missing or old is asked for beside the request
-//! that noticed, and is there for the next one, also of another instance: they share the lists in the store.
+//! The model lists of upstreams, for channels that serve every model. Owns the instance's copy of their lists and the
+//! tasks that refresh it. No request waits for an upstream: a missing or old list is fetched in the background of the
+//! request that noticed, and is there for the next one, also in another instance: they share the lists in the store.
 
 mod shared;
 
@@ -22,7 +22,7 @@ use crate::upstream::call::{CallBounds, Caller};
 use crate::upstream::model_list;
 use shared::{SharedList, SharedLists};
 
-/// The age from which on a list is asked for again.
+/// The age from which a list is fetched again.
 const MAX_AGE_MS: u64 = 5 * 60_000;
 /// The same for an upstream that gave none.
 const RETRY_AFTER_MS: u64 = 60_000;
@@ -32,7 +32,7 @@ const CALL: CallBounds = CallBounds {
     time: Duration::from_secs(15),
     bytes: MIB,
 };
-/// Lists that are asked for at once; others wait for the next request.
+/// Lists that are fetched at once; others wait for the next request.
 const MAX_AT_ONCE: usize = 3;
 /// Channels whose lists are kept.
 const MAX_CHANNELS: usize = 50;
@@ -65,7 +65,7 @@ struct UpstreamList {
 }
 
 impl UpstreamList {
-    /// Takes in what was read from the upstream, here or elsewhere. Names that are known stay where there are no new ones.
+    /// Records what was read from the upstream, here or elsewhere. Known names stay when there are no new ones.
     fn take_in(&self, news: Option<&SharedList>) {
         let Some(news) = news else {
             return;

@@ -22,7 +22,7 @@ use crate::units::Timestamp;
 
 /// A request whose client and operation are known; its body is not read yet.
 pub struct ClientRequest<'a, P: ProxyPorts> {
-    /// What is asked for.
+    /// What is requested.
     pub operation: Operation,
     /// Headers and URI.
     pub head: &'a Parts,
@@ -59,7 +59,7 @@ pub struct RequestContext<P: ProxyPorts> {
     pub gateway: Rc<Gateway<P>>,
     /// The configuration that the request began with.
     pub snapshot: Rc<Snapshot>,
-    /// What is asked for.
+    /// What is requested.
     pub operation: Operation,
     /// The request's id, for the log.
     pub request_id: String,
@@ -73,7 +73,7 @@ pub struct RequestContext<P: ProxyPorts> {
     pub deadline: Timestamp,
     /// Whether the client wants a stream.
     pub wants_stream: bool,
-    /// Whether it wants the stream's usage, in a chunk of its own.
+    /// Whether it requests the stream's usage, in a separate chunk.
     pub wants_usage: bool,
 }
 

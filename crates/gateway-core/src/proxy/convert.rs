@@ -61,8 +61,8 @@ pub fn to_events<P: ProxyPorts>(
     Ok(labelled(status, headers, body, "text/event-stream"))
 }
 
-/// The whole answer of a stream. The client has seen nothing of it before its end, so whatever goes wrong until then is
-/// a failed attempt.
+/// The whole answer of a stream. The client has seen nothing of it before its end, so any error until then is a failed
+/// attempt.
 pub async fn to_whole<P: ProxyPorts>(
     attempt: &Attempt<'_, P>,
     status: StatusCode,

@@ -21,7 +21,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// Only browsers send `Origin`; nobody else gets the headers.
+    /// Only browsers send `Origin`; other clients do not get the headers.
     pub fn of(parts: &http::request::Parts) -> Self {
         Self {
             is_cross_origin: parts.headers.contains_key(ORIGIN),
@@ -40,8 +40,8 @@ impl Request {
     }
 }
 
-/// The answer to a preflight: the headers that are asked for are allowed as they are, since SDKs send
-/// many of their own (`x-stainless-…`).
+/// The answer to a preflight: the requested headers are allowed as they are, since SDKs send many custom ones
+/// (`x-stainless-…`).
 pub fn preflight(headers: &HeaderMap, methods: &'static str) -> Reply {
     let mut reply = reply::empty(StatusCode::NO_CONTENT);
     let out = reply.headers_mut();

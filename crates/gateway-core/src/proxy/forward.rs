@@ -1,6 +1,6 @@
 //! One request, over as many attempts as it needs. Owns the loop that takes candidates from the [`Plan`], one after the
-//! other or, where the channel asks for it, one beside the other. What an attempt makes of it is `send`'s; what an answer
-//! is worth is decided in `answer`, what a failure means in `upstream::classify`.
+//! other or, where the channel enables hedging, in parallel. The single attempt is `send`'s; whether a response counts
+//! is decided in `answer`, what a failure means in `upstream::classify`.
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -44,7 +44,7 @@ pub async fn run<P: ProxyPorts>(
     request: &ClientRequest<'_, P>,
     body: Received,
 ) -> Result<Reply, GatewayError> {
-    // 1. Find the model: it decides which channels may be asked.
+    // 1. Find the model: it decides which channels are candidates.
     let (head, entry, operation) = (request.head, request.entry, request.operation);
     let payload = Payload::parse(&head.headers, &body.bytes, &snapshot.acted_on)?;
     let wanted = model::wanted(&payload, operation, snapshot)?;
@@ -352,7 +352,7 @@ fn refused(failure: FailedAttempt, style: ErrorStyle) -> Reply {
         details: Vec::new(),
     };
     let mut reply = error.into_reply_as(style);
-    // The error's own content type stays: it is our JSON, whatever the upstream's was.
+    // The error's own content type stays: the body is our JSON, not the upstream's.
     failure.headers.into_iter().for_each(|(name, value)| {
         if let Some(name) = name.filter(|name| *name != CONTENT_TYPE) {
             reply.headers_mut().append(name, value);

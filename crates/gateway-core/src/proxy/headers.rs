@@ -33,7 +33,7 @@ pub fn to_upstream(client: &HeaderMap) -> HeaderMap {
         }
     }
     headers.insert(CONTENT_TYPE, media::for_upstream(client));
-    // A gateway has nothing to gain from compression; what comes all the same is decoded.
+    // The gateway gains nothing from compression; what is compressed anyway is decoded.
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     headers
 }

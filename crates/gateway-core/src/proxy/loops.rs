@@ -1,4 +1,4 @@
-//! Requests that have been here before. Owns what their client hears.
+//! Requests that have already passed through this gateway. Owns the response to their client.
 
 use http::HeaderMap;
 
@@ -6,7 +6,7 @@ use crate::config::snapshot::Snapshot;
 use crate::error::{ErrorCode, GatewayError};
 use crate::wire::via::{self, Way};
 
-/// Refuses a request that this gateway has sent itself, directly or through others.
+/// Rejects a request that this gateway sent itself, directly or through others.
 pub fn check(headers: &HeaderMap, snapshot: &Snapshot) -> Result<(), GatewayError> {
     let Some(own) = &snapshot.via else {
         return Ok(());

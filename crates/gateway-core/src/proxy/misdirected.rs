@@ -1,5 +1,6 @@
-//! Requests whose client has a wrong base URL, or wants a WebSocket. Owns what is recognised of them and the words
-//! that say what to change. Such requests are never served all the same: a wrong base URL that half works is found later.
+//! Requests whose client has a wrong base URL, or requests a WebSocket. Owns which of them are recognised and the
+//! messages that say what to change. Such requests are never served anyway: a wrong base URL that half works is found
+//! later.
 
 use http::header::{CONNECTION, HeaderValue, UPGRADE};
 use http::request::Parts;
@@ -32,7 +33,7 @@ fn meant(path: &str) -> Option<String> {
     (meant != path && routes::is_path(&meant)).then_some(meant)
 }
 
-/// What to tell a client that asks for `path`, where nothing is.
+/// The message for a client that requests `path`, which does not exist.
 pub fn nothing_at(path: &str) -> GatewayError {
     let shown = printable(path);
     ErrorCode::NotFound.error(match meant(path) {
@@ -73,7 +74,8 @@ pub fn error_style(parts: &Parts) -> ErrorStyle {
     routes::error_style(path)
 }
 
-/// Refuses a request for a WebSocket, which the gateway does not have: clients that prefer it go on with plain HTTP.
+/// Rejects a request for a WebSocket, which the gateway does not support: clients that prefer it fall back to plain
+/// HTTP.
 pub fn refuse_upgrade(parts: &Parts) -> Result<(), GatewayError> {
     if !is_upgrade(parts) {
         return Ok(());

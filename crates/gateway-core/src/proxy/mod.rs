@@ -97,7 +97,7 @@ impl<P: ProxyPorts> Gateway<P> {
     }
 }
 
-/// Answers one client request. Never fails: whatever goes wrong is a response. HEAD is answered as GET; [`reply::finish`]
+/// Answers one client request. Never fails: every error is a response. HEAD is answered as GET; [`reply::finish`]
 /// removes the body.
 pub async fn handle<P, B>(gateway: &Rc<Gateway<P>>, request: Request<B>) -> Reply
 where
@@ -164,7 +164,7 @@ where
             Err(error) => Err(rejected(Some(id), error).await),
         },
         Route::Forward(operation) => {
-            // 4. From here on the ledger learns what becomes of the request, whatever that is.
+            // 4. From here on the outcome of the request is always recorded in the ledger.
             let start = RequestStart {
                 id: request_id,
                 client,

@@ -10,8 +10,8 @@ use crate::config::model::ClientKey;
 use crate::config::snapshot::Snapshot;
 use crate::error::{ErrorCode, GatewayError};
 
-/// The operations whose `model` is optional in OpenAI's API. Responses are among them when a stored prompt, which has a
-/// model of its own, is part of the request.
+/// The operations whose `model` is optional in OpenAI's API. Responses are among them when a stored prompt, which has
+/// its own model, is part of the request.
 const OPTIONAL: [&str; 4] = [
     "moderations",
     "images/generations",
@@ -22,7 +22,8 @@ const OPTIONAL: [&str; 4] = [
 /// The model that a request is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestedModel<'a> {
-    /// Its name; empty: none, so that a channel is asked that serves every model, and picks one itself.
+    /// Its name; empty: none, so that the request goes to a channel that serves every model, and whose upstream picks
+    /// one.
     pub name: Cow<'a, str>,
     /// Whether the body itself names it.
     pub is_in_body: bool,

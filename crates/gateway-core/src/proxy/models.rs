@@ -11,7 +11,7 @@ use crate::config::snapshot::{ListedModel, Snapshot};
 use crate::error::{ErrorCode, ErrorStyle, GatewayError, printable};
 use crate::reply::{self, Reply};
 
-/// How a list is asked for.
+/// How a list is requested.
 #[derive(Clone, Copy, Debug)]
 pub struct ListRequest<'a> {
     /// In whose manner.
@@ -101,8 +101,8 @@ pub fn one(
     })
 }
 
-/// Nobody serves this model to this key; the same words in both cases, so that a key cannot find out
-/// what others may use.
+/// No channel serves this model, or this key may not use it; the same message in both cases, so that a key cannot find
+/// out what others may use.
 pub fn not_found(id: &str) -> GatewayError {
     let shown = printable(id);
     ErrorCode::ModelNotFound

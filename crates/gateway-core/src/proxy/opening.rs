@@ -1,5 +1,5 @@
-//! What kind of answer a response is: judged by what was asked for and by the body's first bytes, since labels are
-//! often wrong. Owns the choice, and the label that the client gets with it.
+//! What kind of answer a response is: judged by the request and by the body's first bytes, since content types are
+//! often wrong. Owns the choice, and the content type that the client gets with it.
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
@@ -100,7 +100,7 @@ fn kind(label: Label, looks: Looks, is_strict: bool, wants_stream: bool) -> Answ
         (Looks::Page, Label::Events | Label::Json | Label::Page) => AnswerKind::Page,
         (Looks::Page, _) if is_strict => AnswerKind::Page,
         (_, Label::Page) => AnswerKind::Page,
-        // Somebody's own events, or none at all.
+        // Events of another format, or none at all.
         (_, Label::Events) => AnswerKind::Events,
         (_, Label::Json) => AnswerKind::Json,
         _ if is_strict => AnswerKind::Useless,

@@ -24,7 +24,7 @@ const NO: [&str; 5] = ["false", "False", "FALSE", "0", ""];
 pub struct Changes<'a> {
     /// The upstream's name of the model, where it differs.
     pub model: Option<&'a str>,
-    /// Members that the upstream refuses.
+    /// Members that the upstream rejects.
     pub dropped: &'a [String],
     /// A member that the body needs beside the client's, with its value in JSON; forms have none.
     pub added: Option<(&'a str, &'a str)>,
@@ -39,8 +39,8 @@ pub enum Payload<'a> {
 }
 
 impl<'a> Payload<'a> {
-    /// Parses the body once, by its content type. A body that another parser could read in another way is refused:
-    /// of what the gateway acts on, the upstream must not see something else.
+    /// Parses the body once, by its content type. A body that another parser could read differently is rejected: the
+    /// upstream must see the same values that the gateway acts on.
     pub fn parse(
         headers: &HeaderMap,
         body: &'a [u8],
@@ -63,7 +63,7 @@ impl<'a> Payload<'a> {
         Ok(payload)
     }
 
-    /// The model that is asked for; `None` where none is named.
+    /// The requested model; `None` where none is named.
     pub fn model(&self) -> Result<Option<Cow<'a, str>>, GatewayError> {
         let model = match self {
             Self::Json(members) => match members.raw("model") {
@@ -135,7 +135,7 @@ impl<'a> Payload<'a> {
         }
     }
 
-    /// Whether a stream is asked for.
+    /// Whether a stream is requested.
     pub fn is_stream(&self) -> bool {
         match self {
             Self::Json(members) => members.raw("stream") == Some("true"),

@@ -6,7 +6,7 @@ use url::form_urlencoded;
 
 use crate::error::{ErrorCode, GatewayError};
 
-/// A longer query string is refused.
+/// A longer query string is rejected.
 const MAX_BYTES: usize = 2_048;
 
 /// Parameters that carry a credential somewhere, in lower case and without `-` and `_`. The client's own is the gateway's.
@@ -27,10 +27,10 @@ const CREDENTIALS: [&str; 14] = [
     "signature",
 ];
 
-/// Parameters that stand in the body where the gateway acts on them: an upstream must not read them from somewhere else.
+/// Parameters that the gateway reads from the body and acts on: an upstream must not read them from the query string.
 const IN_BODY: [&str; 2] = ["model", "stream"];
 
-/// Refuses a query string that is too long to be passed on.
+/// Rejects a query string that is too long to be passed on.
 pub fn check(client: &Uri) -> Result<(), GatewayError> {
     if client.query().is_some_and(|query| query.len() > MAX_BYTES) {
         return Err(ErrorCode::InvalidValue.error(format!(

@@ -1,5 +1,5 @@
-//! Requests that are refused before any operation is known: an unknown path, a wrong method, a loop. Owns their rows in
-//! the ledger. Only requests with a valid key get one: anybody could fill the log with others.
+//! Requests that are rejected before any operation is known: an unknown path, a wrong method, a loop. Owns their rows
+//! in the ledger. Only requests with a valid key get one: without that, anyone could fill the log.
 
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -14,7 +14,7 @@ use crate::ledger::reason::Reason;
 use crate::ledger::record::End;
 use crate::ports::ProxyPorts;
 
-/// Where a client key may stand.
+/// Where a client key may be sent.
 const KEY_HEADERS: [&str; 4] = ["authorization", "x-api-key", "api-key", "x-goog-api-key"];
 /// As much of a path is kept, in characters.
 const MAX_PATH_CHARS: usize = 100;
@@ -58,7 +58,7 @@ fn presents_key(headers: &HeaderMap) -> bool {
     KEY_HEADERS.iter().any(|name| headers.contains_key(*name))
 }
 
-/// A path as it may stand in the log.
+/// A path as it is logged.
 fn shown(path: &str) -> String {
     let parts: Vec<Cow<'_, str>> = path
         .split('/')

@@ -191,7 +191,7 @@ impl<P: ProxyPorts> Relay<P> {
                 self.broke("the stream ended without a finish reason or its end mark");
             }
             RelayProgress::Open | RelayProgress::Finished => {
-                // Where no mark tells whether the stream is whole, its end is passed on whatever it is.
+                // Where no marker shows whether the stream is complete, its end is passed on unchanged.
                 let is_left = !is_whole && !sse::is_without_data(&rest);
                 if is_left && !self.has_end_mark {
                     self.ready.push_back(rest);
@@ -215,8 +215,8 @@ impl<P: ProxyPorts> Relay<P> {
         self.fail(&error.body.message, Some(status), failure);
     }
 
-    /// Says to the client that its stream is not whole, unless it has everything already, and tells all other
-    /// requests of the failure.
+    /// Reports to the client that its stream is incomplete, unless it has everything already, and records the failure
+    /// for all other requests.
     fn fail(&mut self, reason: &str, status: Option<StatusCode>, failure: Failure) {
         if !matches!(self.progress, RelayProgress::Done | RelayProgress::Closed) {
             let reason = self.answer.broke(reason, status, failure);
@@ -299,7 +299,7 @@ fn describe(error: &SendError) -> String {
     }
 }
 
-/// The one event that tells a client that its stream is not whole. The official SDKs raise on it.
+/// The one event that reports an incomplete stream. The official SDKs raise on it.
 fn incomplete_event(style: ErrorStyle, channel: &str, reason: &str) -> Bytes {
     let error = ErrorBody {
         message: format!("The stream of {channel} broke off: {reason}"),

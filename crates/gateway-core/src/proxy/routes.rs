@@ -54,7 +54,7 @@ pub fn is_free(endpoint: &str) -> bool {
     endpoint == "/v1/messages/count_tokens"
 }
 
-/// What stands after `/v1/`.
+/// The part after `/v1/`.
 const fn below(endpoint: &'static str) -> &'static str {
     endpoint.split_at("/v1/".len()).1
 }
@@ -102,7 +102,7 @@ const OPERATIONS: &[Operation] = &[
     Operation::new("/v1/audio/translations", ErrorStyle::OpenAi),
 ];
 
-/// Whether a path of `/v1` has a route, whatever its method.
+/// Whether a path of `/v1` has a route, for any method.
 pub fn is_path(path: &str) -> bool {
     path.starts_with("/v1/") && find(&Method::OPTIONS, path) != RouteMatch::Nothing
 }

@@ -36,8 +36,7 @@ impl<P: ProxyPorts> Finished<'_, P> {
     }
 }
 
-/// Calls the upstream and reads its response as far as it takes to know what it is worth. Dropped before its end, the call
-/// ends as well.
+/// Calls the upstream and reads its response until it can be judged. Dropping it early ends the call as well.
 pub async fn make<'a, P: ProxyPorts>(attempt: Attempt<'a, P>, sent: &Sent<'_>) -> Finished<'a, P> {
     let outcome = call(&attempt, sent).await;
     Finished { attempt, outcome }

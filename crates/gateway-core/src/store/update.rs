@@ -76,10 +76,10 @@ pub async fn update<T, E>(
     Err(UpdateError::Conflict)
 }
 
-/// The same for records that show which swap wrote them. A swap that reports a conflict or an error may have taken place
-/// all the same: then the record is read again at once, and `landed` is asked which of so many earlier swaps it shows.
-/// `edit` is given the number of earlier swaps, to leave a mark of its own in the record. After a swap that failed, a
-/// record that `edit` keeps is as good as the change.
+/// The same for records that show which swap wrote them. A swap that reports a conflict or an error may have taken
+/// place anyway: then the record is read again at once, and `landed` returns which of the earlier swaps it shows.
+/// `edit` is given the number of earlier swaps, to leave a distinct mark in the record. After a failed swap, a record
+/// that `edit` leaves unchanged counts as success.
 pub async fn update_confirmed<T, E>(
     ports: &(impl Clock + Random + WriteStore),
     key: StoreKey,

@@ -56,7 +56,8 @@ where
     piece.ok_or_else(out_of_time).and_then(Option::transpose)
 }
 
-/// The first bytes of a body, `most` at most. One that breaks off, or is not there by `end`, is still worth its beginning.
+/// The first bytes of a body, `most` at most. Of one that breaks off, or is not there by `end`, the beginning is
+/// returned.
 pub async fn beginning<B>(
     clock: &impl Clock,
     body: &mut B,

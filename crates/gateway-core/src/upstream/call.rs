@@ -1,5 +1,5 @@
-//! Calls that the gateway makes for itself: tests of channels, lists of models. Owns their bounds of time and size, and how
-//! a call that failed is described; what is asked and what an answer means is for the caller to decide.
+//! Calls that the gateway makes for itself: tests of channels, lists of models. Owns their bounds of time and size, and
+//! how a call that failed is described; what is requested and what an answer means is for the caller to decide.
 //!
 //! The channel is the one that clients' requests use, so what works here works there.
 
@@ -159,7 +159,7 @@ pub struct CallResponse<'a, P: Upstream> {
 }
 
 impl<P: Upstream + Clock> CallResponse<'_, P> {
-    /// Whether the content type is this one, whatever its parameters.
+    /// Whether the content type is this one, ignoring its parameters.
     pub fn is(&self, content_type: &str) -> bool {
         let value = self.headers.get(CONTENT_TYPE);
         let essence = value

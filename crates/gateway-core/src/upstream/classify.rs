@@ -1,12 +1,12 @@
 //! From an upstream's status and error to a [`Failure`]. One table; the words in it were seen in the wild, and
 //! `fixtures/upstream` holds a payload for each of them.
 //!
-//! The status decides. The request is at fault only with 400, 413, 415 and 422; all other statuses are a matter of the
-//! key, the model, or of what stands between the gateway and the upstream. In five cases the status names the wrong
-//! culprit: input that a filter refused (also a 403), a model that is unknown or down (also a 400 or 403), a key that is
-//! invalid or without credit (also a 400), a rate limit (also a 413), and errors inside a good status. What a client
-//! wrote can be echoed in an error's message: words count only where nothing says that another member of the request is
-//! at fault, so that nobody can talk a good key into a cooldown.
+//! The status decides. The request is at fault only with 400, 413, 415 and 422; all other statuses are caused by the
+//! key, the model, or whatever is between the gateway and the upstream. In five cases the status alone is misleading:
+//! input that a filter rejected (also a 403), a model that is unknown or down (also a 400 or 403), a key that is
+//! invalid or without credit (also a 400), a rate limit (also a 413), and errors inside a good status. A client's input
+//! can be echoed in an error's message: words count only where nothing says that another member of the request is at
+//! fault, so that no client can cause a cooldown of a working key.
 
 use http::{HeaderMap, StatusCode};
 
@@ -16,7 +16,7 @@ use crate::error::ErrorBody;
 use crate::units::Timestamp;
 use crate::wire::error_shape::UpstreamError;
 
-/// Codes and types with which an upstream says that a filter refused the request.
+/// Codes and types with which an upstream reports that a filter rejected the request.
 const FILTER_CODES: &[&str] = &[
     "content_filter",
     "content_policy_violation",
@@ -114,7 +114,7 @@ const MODEL_PHRASES: &[&str] = &[
     "the model name is invalid",
 ];
 
-/// Codes and types with which an upstream refuses a key under another status than 401 to 403.
+/// Codes and types with which an upstream rejects a key under a status other than 401 to 403.
 const KEY_CODES: &[&str] = &[
     "invalid_api_key",
     "API_KEY_INVALID",
@@ -153,11 +153,11 @@ const TOO_LARGE_BEGINNING: &str = "request too large";
 /// What is made of an upstream's error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Classification {
-    /// The status that it stands for.
+    /// The status that it corresponds to.
     pub status: StatusCode,
     /// What it means.
     pub failure: Failure,
-    /// When the upstream wants to be asked again, in milliseconds.
+    /// How long the upstream asks to wait before a retry, in milliseconds.
     pub retry_after_ms: Option<u64>,
 }
 
@@ -186,8 +186,8 @@ pub fn outcome(
     }
 }
 
-/// The error with a type that fits its failure: of an error inside a good status that names no type, only its code tells
-/// that the request is at fault.
+/// The error with a type that fits its failure: of an error inside a good status that names no type, only its code
+/// shows that the request is at fault.
 pub fn typed(failure: Failure, mut error: ErrorBody) -> ErrorBody {
     if failure == Failure::RequestRefused && error.kind == "server_error" {
         "invalid_request_error".clone_into(&mut error.kind);
@@ -221,7 +221,7 @@ pub fn failure(status: StatusCode, error: &ErrorBody) -> Failure {
         404 if has_code(error, REQUEST_CODES) => Failure::RequestRefused,
         400 | 403 if is_one_of(error, MODEL_CODES) => Failure::ModelUnknown,
         403 if speaks_of_the_model(error) => Failure::ModelUnknown,
-        // Out of credit is the key's matter like any other refusal, whatever Retry-After says.
+        // Out of credit concerns the key like any other rejection; Retry-After does not matter.
         401..=403 => Failure::KeyRefused,
         // 410: the model was retired. 508: the channel leads back to a gateway that the request has passed; other models
         // of the channel may have another way.
@@ -232,9 +232,9 @@ pub fn failure(status: StatusCode, error: &ErrorBody) -> Failure {
         413 if is_one_of(error, RATE_CODES) => Failure::Throttled,
         429 => Failure::Throttled,
         400 | 413 | 415 | 422 => Failure::RequestRefused,
-        // Also 406 to 409, 411, 412, 414, 416 to 421, 423 to 428, 431, 444, 451, 460, 494 to 499 and whatever servers and
-        // proxies make up: a try again, a proxy's own login, a length, a version or a condition of the protocol. The client
-        // takes no part in it.
+        // Also 406 to 409, 411, 412, 414, 416 to 421, 423 to 428, 431, 444, 451, 460, 494 to 499 and any that servers
+        // and proxies make up: a request to retry, a proxy's own login, a length, a version or a condition of the
+        // protocol. None is caused by the client.
         _ => Failure::ServerError,
     }
 }
@@ -273,7 +273,7 @@ fn says_model_is_unknown(error: &ErrorBody) -> bool {
     names_a_missing_model || MODEL_PHRASES.iter().any(|phrase| message.contains(phrase))
 }
 
-/// The status of an error that came inside a 200: its own, or the one its words stand for.
+/// The status of an error that came inside a 200: its own, or the one derived from its words.
 pub fn status_inside_success(own: Option<StatusCode>, error: &ErrorBody) -> StatusCode {
     let of_words = || {
         let code = of_word(error.code.as_deref().unwrap_or_default());

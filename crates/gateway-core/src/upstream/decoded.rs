@@ -1,4 +1,4 @@
-//! An upstream's body without its compression, which was not asked for and comes all the same. Owns what it means when a
+//! An upstream's body without its compression, which some upstreams use without being asked. Owns what it means when a
 //! body cannot be decoded; the codings are `wire::coding`'s.
 
 use std::pin::Pin;

@@ -6,12 +6,12 @@ use http::{HeaderMap, StatusCode};
 use crate::error::ErrorBody;
 use crate::ports::SendErrorKind;
 
-/// Why an attempt failed, by whom it concerns. Each kind goes on in its own way; see [`plan`](crate::attempt::plan).
+/// Why an attempt failed, by what it concerns. Each kind is handled differently; see [`plan`](crate::attempt::plan).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Failure {
     /// No whole response head: connect, DNS or TLS error, reset, first-byte timeout. Concerns the channel.
     Unreachable(SendErrorKind),
-    /// 5xx, 408, 409 and 425 (try again), and whatever makes no sense as an answer. Concerns the channel, once it repeats.
+    /// 5xx, 408, 409 and 425 (try again), and any invalid response. Concerns the channel, once it repeats.
     ServerError,
     /// 429. Concerns the key.
     Throttled,
@@ -22,7 +22,7 @@ pub enum Failure {
     ModelUnknown,
     /// 405, 501: the channel has no such operation. Concerns the channel together with this kind of call.
     OperationUnsupported,
-    /// 400, 413, 422, content filter: the request itself. Concerns nobody else; returned to the client.
+    /// 400, 413, 422, content filter: the request itself. Concerns no channel or key; returned to the client.
     RequestRefused,
 }
 
@@ -39,7 +39,7 @@ pub struct FailedAttempt {
     pub status: Option<StatusCode>,
     /// The upstream's words in OpenAI's members, or the host's.
     pub error: Box<ErrorBody>,
-    /// When the upstream wants to be asked again, in milliseconds.
+    /// How long the upstream asks to wait before a retry, in milliseconds.
     pub retry_after_ms: Option<u64>,
     /// Headers of the upstream's response that a client may see; they go with an error that is returned.
     pub headers: Box<HeaderMap>,

@@ -1,5 +1,5 @@
-//! When an upstream wants to be asked again. Owns the spellings in use: `retry-after-ms`, and `Retry-After` in seconds
-//! (also with a fraction or a unit), as an HTTP date or as a time since 1970; and the words that some use instead.
+//! When an upstream may be called again. Owns the formats in use: `retry-after-ms`, and `Retry-After` in seconds (also
+//! with a fraction or a unit), as an HTTP date or as a time since 1970; and the words that some use instead.
 
 use http::HeaderMap;
 use http::header::RETRY_AFTER;

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use super::members::Members;
 use super::multipart::{Charset, Field, Form};
 
-/// A name that looks like one that is acted on, cut to a length that may stand in a message.
+/// A name that looks like one that is acted on, cut to a length that fits in a message.
 const MAX_SHOWN_CHARS: usize = 60;
 
 /// Names that are acted on.
@@ -48,7 +48,7 @@ impl ActedOn {
         }
     }
 
-    /// Checks that each of the names stands at most once among the members, and none in another spelling.
+    /// Checks that each of the names occurs at most once among the members, and none in another spelling.
     pub fn check(&self, members: &Members<'_>) -> Result<(), Ambiguity> {
         let mut seen = HashSet::new();
         for name in members.names() {

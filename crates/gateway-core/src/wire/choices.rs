@@ -54,7 +54,7 @@ impl Choices {
         self.any() && self.seen == self.ended
     }
 
-    /// Takes in what a later event of the same stream says.
+    /// Adds a later event of the same stream.
     pub fn take_in(&mut self, later: Self) {
         self.seen.0 |= later.seen.0;
         self.ended.0 |= later.ended.0;
@@ -132,7 +132,7 @@ fn index(raw: &RawValue) -> u32 {
     raw.get().trim_matches('"').parse().unwrap_or(0)
 }
 
-/// Words that stand where a reason would, and are none: other languages' ways to write that there is no value.
+/// Words in the place of a reason that are none: how other languages write that there is no value.
 const NO_REASONS: &[&str] = &[
     "",
     "null",

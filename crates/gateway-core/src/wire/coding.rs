@@ -148,7 +148,7 @@ impl Decoder {
         self.output.capacity() + stages.sum::<usize>()
     }
 
-    /// Takes in the next piece. What comes out is to be pulled before the next push.
+    /// Adds the next piece. The output must be pulled before the next push.
     pub fn push(&mut self, piece: Bytes) {
         self.read = self.read.saturating_add(piece.len());
         if let Some(first) = self.codings.first_mut() {

@@ -1,5 +1,5 @@
-//! How much text an answer holds, for estimates of tokens where no upstream states them. Owns the members in which
-//! text stands: contents, reasoning, arguments of tools. Copies nothing.
+//! How much text an answer holds, for estimates of tokens where no upstream states them. Owns the members that contain
+//! text: contents, reasoning, tool arguments. Copies nothing.
 
 use std::fmt;
 

@@ -14,7 +14,7 @@ pub enum Dialect {
     Responses,
     /// Anthropic's `/v1/messages`.
     Messages,
-    /// `/v1/audio/transcriptions`; some of its models ignore that a stream was asked for.
+    /// `/v1/audio/transcriptions`; some of its models ignore that a stream was requested.
     Transcript,
 }
 
@@ -46,7 +46,7 @@ impl Dialect {
         !matches!(self, Self::Transcript)
     }
 
-    /// Whether its streams take `stream_options`, with which the usage is asked for.
+    /// Whether its streams accept `stream_options`, with which the usage is requested.
     pub const fn has_stream_options(self) -> bool {
         matches!(self, Self::Chat | Self::Completions)
     }

@@ -12,7 +12,7 @@ use super::signals::{self, Signal};
 use super::sse::{self, EventScanner};
 use crate::error::ErrorBody;
 
-/// The longest message that is passed on, in characters; an upstream's HTML error page helps nobody.
+/// The longest message that is passed on, in characters; an upstream's HTML error page is useless to the client.
 const MAX_MESSAGE_CHARS: usize = 2_000;
 
 /// The longest type, param or code; they are words for programs.
@@ -128,7 +128,7 @@ fn from_error(error: &Value) -> Parts {
         Some(raw) if !raw.is_empty() && !message.contains(raw) => format!("{message}: {raw}"),
         _ => message,
     });
-    // OpenRouter's moderation answers 403, as for a key without rights; only this member tells them apart.
+    // OpenRouter's moderation answers 403, as for a key without rights; only this member distinguishes them.
     let is_flagged = metadata.is_some_and(|metadata| metadata.get("flagged_input").is_some());
     Parts {
         message,
@@ -224,8 +224,8 @@ fn text(value: Option<&Value>) -> Option<String> {
     }
 }
 
-/// A body that is an error's text and nothing else. JSON is none, also where it is cut off: without a message it may be an
-/// answer, or hold what the client sent, and neither may be passed on as a message or stand in the log.
+/// A body that is only an error's text. JSON does not count, even when cut off: without a message it may be an answer,
+/// or contain the client's input, and neither may be passed on as a message or logged.
 fn plain_text(body: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(body);
     let text = text.trim_start_matches('\u{feff}').trim();
@@ -271,7 +271,7 @@ fn default_message(status: StatusCode, body: &[u8]) -> String {
     format!("The upstream answered {code} ({reason}) without a message.")
 }
 
-/// What a proxy's error page is about; the rest of it helps nobody.
+/// The subject of a proxy's error page; the rest is useless to the client.
 fn page_title(body: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(body);
     let (_, rest) = text.split_once("<title>")?;

@@ -1,5 +1,5 @@
-//! The top-level members of a JSON object, found without re-serialising it, and edits of them in place.
-//! Owns spans, not meanings: whatever is not edited keeps its bytes, its order and its number spelling.
+//! The top-level members of a JSON object, found without re-serialising it, and edits of them in place. Owns spans, not
+//! meanings: everything that is not edited keeps its bytes, its order and its number spelling.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -17,7 +17,7 @@ const MAX_DECODED_BYTES: usize = 16 * 1024;
 pub enum Unreadable {
     /// It is no JSON object: what is wrong, and where.
     NoObject(String),
-    /// It is one, but parsers differ in what they make of it.
+    /// It is one, but parsers read it differently.
     Ambiguous(String),
 }
 
@@ -30,7 +30,7 @@ impl Unreadable {
     }
 }
 
-/// Where one top-level member stands: its name without the quotes, and its value.
+/// The position of one top-level member: its name without the quotes, and its value.
 #[derive(Clone, Copy, Debug)]
 struct Member {
     name: Span,
@@ -160,7 +160,7 @@ impl<'a> Members<'a> {
                 Some(Edit::Set(_, value)) => Some(value.as_bytes()),
                 None => None,
             };
-            // What stands between two members stays as it is, comma included, while its neighbours stay.
+            // The text between two members stays as it is, comma included, while its neighbours stay.
             match (is_first, place) {
                 (true, 1..) => output.extend_from_slice(after_comma(lead).as_bytes()),
                 _ => output.extend_from_slice(lead.as_bytes()),
@@ -231,8 +231,8 @@ pub fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// What separates two members, without the comma: white space, the name and the colon. Only white
-/// space can stand before the comma, so the first comma is the separator.
+/// What separates two members, without the comma: white space, the name and the colon. Only white space can come before
+/// the comma, so the first comma is the separator.
 fn after_comma(lead: &str) -> &str {
     let trimmed = lead.trim_start_matches([' ', '\t', '\n', '\r']);
     trimmed.strip_prefix(',').unwrap_or(lead)

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use url::form_urlencoded;
 
-/// Pages of one list that are asked for at most.
+/// The maximum number of pages requested of one list.
 pub const MAX_PAGES: usize = 20;
 /// A longer mark of the next page is not sent back.
 const MAX_MARK_BYTES: usize = 1_000;
@@ -20,7 +20,7 @@ pub struct ModelPage {
 }
 
 /// Reads a page. OpenAI, OpenRouter, NIM, Anthropic and most others have `data`, Gemini and Ollama have `models`,
-/// Together a bare array. Entries are texts, or objects with an `id`, a `model` or a `name`; Gemini's stand below
+/// Together a bare array. Entries are texts, or objects with an `id`, a `model` or a `name`; Gemini's are prefixed with
 /// `models/`. Names that are not `accepted` are left out. `None` when there is no list at all.
 pub fn read(value: &Value, accepted: impl Fn(&str) -> bool) -> Option<ModelPage> {
     let list = match value {
@@ -42,7 +42,7 @@ pub fn read(value: &Value, accepted: impl Fn(&str) -> bool) -> Option<ModelPage>
 fn name(entry: &Value) -> Option<String> {
     let text = match entry {
         Value::String(text) => text,
-        // One that is there but no text is no name, and neither is what stands beside it.
+        // One that is present but not a text is not a name, and neither is any other member beside it.
         _ => ["id", "model", "name"]
             .iter()
             .find_map(|member| entry.get(member))?

@@ -1,5 +1,5 @@
-//! The fields of a `multipart/form-data` body (RFC 7578), found where they stand, and edits of them in place. Owns the
-//! framing, and takes only what all parsers read alike; files in the body are skipped, never copied unless something
+//! The fields of a `multipart/form-data` body (RFC 7578), found without copying, and edits of them in place. Owns the
+//! framing, and accepts only what all parsers read alike; files in the body are skipped, never copied unless something
 //! before them changes.
 
 use std::borrow::Cow;
@@ -68,7 +68,7 @@ impl<'a> Form<'a> {
     /// Finds the parts of `body`. `boundary` is the content type's parameter.
     pub fn parse(boundary: &str, body: &'a [u8]) -> Result<Self, NotAForm> {
         let delimiter = format!("--{boundary}");
-        // Some clients begin with the line end that stands before every other boundary.
+        // Some clients begin with the line end that precedes every other boundary.
         let lines = body.strip_prefix(b"\r\n").unwrap_or(body);
         if !lines.starts_with(delimiter.as_bytes()) {
             return Err(NotAForm("it does not begin with its boundary"));

@@ -1,5 +1,5 @@
-//! What a response's body is, by its first bytes: labels are often wrong. Owns how little is kept of the padding that
-//! stands in front of the first real byte; what padding is, `padding` knows.
+//! What a response's body is, by its first bytes: content types are often wrong. Owns how little is kept of the padding
+//! before the first real byte; what padding is, `padding` decides.
 
 use bytes::{Bytes, BytesMut};
 
@@ -53,7 +53,7 @@ pub struct Opening {
 }
 
 impl Opening {
-    /// Takes in the next piece. Once it is known what the body is, gives that and what came so far.
+    /// Adds the next piece. Once it is known what the body is, returns that and what came so far.
     pub fn push(&mut self, piece: Bytes) -> Option<Begun> {
         if self.held.is_empty() {
             // Most bodies show in their first piece what they are, and are not copied.

@@ -1,4 +1,4 @@
-//! What may stand in front of the first real byte of an answer: a byte order mark, white space and `: …` comment lines, as
+//! What may precede the first real byte of an answer: a byte order mark, white space and `: …` comment lines, as
 //! OpenRouter sends to keep connections open. Owns where it ends, however it is cut; what follows is for others.
 
 /// The byte order mark.

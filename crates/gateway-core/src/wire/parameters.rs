@@ -8,7 +8,7 @@ pub struct Parameter<'t> {
     pub name: &'t [u8],
     /// The value without its quotes.
     pub value: &'t [u8],
-    /// Whether it stood between quotes.
+    /// Whether it was quoted.
     pub is_quoted: bool,
 }
 

@@ -1,5 +1,5 @@
-//! JSON text (RFC 8259), walked without recursion and without memory of its own. Owns the grammar and how deeply values
-//! may be nested; what a member means is decided elsewhere.
+//! JSON text (RFC 8259), walked without recursion and without allocating. Owns the grammar and how deeply values may be
+//! nested; what a member means is decided elsewhere.
 
 use std::ops::Range;
 use std::str::Chars;
@@ -15,7 +15,7 @@ pub const MAX_NUMBER_BYTES: usize = 1_000;
 pub enum Fault {
     /// The text is over, but not its value.
     EndsTooEarly,
-    /// This byte cannot stand here.
+    /// This byte is not allowed here.
     Unexpected(usize),
     /// Values are nested deeper than [`MAX_DEPTH`].
     TooDeep,
@@ -25,7 +25,7 @@ pub enum Fault {
     Stopped,
 }
 
-/// Where one member of an object stands.
+/// The position of one member of an object.
 #[derive(Clone, Debug)]
 pub struct MemberSpan {
     /// The name, between its quotes and as it is spelled.
@@ -291,7 +291,7 @@ impl JsonScanner<'_> {
 }
 
 /// The characters of a string as it is spelled between its quotes; `None` for half of a surrogate pair, which parsers
-/// keep, replace or refuse.
+/// keep, replace or reject.
 #[derive(Clone, Debug)]
 pub struct Unescaped<'a>(Chars<'a>);
 

@@ -61,7 +61,7 @@ pub struct Ending {
 }
 
 impl Ending {
-    /// Takes in the next event.
+    /// Adds the next event.
     pub fn take_in(&mut self, event: &EventSignal) {
         self.choices.take_in(event.choices);
         self.has_final_event |= event.signal == Signal::Finish && !event.choices.any();
@@ -165,7 +165,7 @@ impl SignalPayload<'_> {
         is_given(self.error) || self.is_failed_response() || is_problem() || self.is_bare_error()
     }
 
-    /// A whole answer of `/v1/responses` that failed, whatever it says about why.
+    /// A whole answer of `/v1/responses` that failed, with any reason.
     fn is_failed_response(&self) -> bool {
         let is = |member: Option<&RawValue>, word| member.is_some_and(|raw| raw.get() == word);
         is(self.status, "\"failed\"") && is(self.object, "\"response\"")
@@ -216,7 +216,7 @@ impl SignalPayload<'_> {
 /// Reads one event of a stream, once.
 pub fn of(event: &[u8]) -> EventSignal {
     let meaning = read(sse::data(event).as_deref());
-    // Whatever its data looks like.
+    // Regardless of its data.
     if meaning.signal != Signal::Done && sse::is_named(event, b"error") {
         return EventSignal::of(Signal::Error);
     }
@@ -230,7 +230,7 @@ pub fn is_whole(rest: &[u8]) -> bool {
     data == b"[DONE]" || data.starts_with(b"{") && serde_json::from_slice::<&RawValue>(data).is_ok()
 }
 
-/// Reads the data of one event, once; `None` stands for an event without data.
+/// Reads the data of one event, once; `None` means an event without data.
 pub fn read(data: Option<&[u8]>) -> EventSignal {
     let data = data.unwrap_or_default().trim_ascii();
     if data.is_empty() {
@@ -240,7 +240,7 @@ pub fn read(data: Option<&[u8]>) -> EventSignal {
         return EventSignal::of(Signal::Done);
     }
     let Ok(payload) = serde_json::from_slice::<SignalPayload<'_>>(data) else {
-        // Not our shape: somebody's own payload, passed on as content.
+        // Not a known format: passed on as content.
         return EventSignal::of(Signal::Content);
     };
     let signal = signal(&payload);
@@ -338,10 +338,10 @@ fn has_stop_reason(delta: &RawValue) -> bool {
 static SUSPECTS: LazyLock<[Finder<'_>; 4]> =
     LazyLock::new(|| ["error", "\"title\"", "\"failed\"", "\"code\""].map(Finder::new));
 
-/// Whether a whole JSON answer with a good status is an error all the same: a top-level `error` that is
-/// set, a response that failed, or a choice that ended with an error.
+/// Whether a whole JSON answer with a good status is an error anyway: a top-level `error` that is set, a response that
+/// failed, or a choice that ended with an error.
 pub fn body_is_error(body: &[u8]) -> bool {
-    // Only objects that mention an error or a problem at all are worth parsing.
+    // Only objects that mention an error or a problem are parsed.
     let is_suspect = || SUSPECTS.iter().any(|suspect| suspect.find(body).is_some());
     if body.first() == Some(&b'{') && is_suspect() {
         return serde_json::from_slice::<SignalPayload<'_>>(body).is_ok_and(|payload| {

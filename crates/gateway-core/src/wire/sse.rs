@@ -1,6 +1,6 @@
-//! Finds whole events in a server-sent event stream, whatever the chunk boundaries.
-//! Owns the framing of the HTML standard's "event stream" format (LF, CRLF and CR line ends, comments,
-//! multi-line data, a leading byte order mark); knows nothing of what events mean.
+//! Finds whole events in a server-sent event stream, independent of chunk boundaries. Owns the framing of the HTML
+//! standard's "event stream" format (LF, CRLF and CR line ends, comments, multi-line data, a leading byte order mark);
+//! knows nothing of what events mean.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -14,7 +14,7 @@ use crate::memory::{FREE_BYTES, Share};
 /// The contract allows lines of 16 MiB, so an event may have some room beside its longest line.
 pub const MAX_EVENT_BYTES: usize = 17 * 1024 * 1024;
 
-/// The byte order mark, which may stand in front of a stream.
+/// The byte order mark, which may precede a stream.
 const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A run of whole events, in the bytes they came in.

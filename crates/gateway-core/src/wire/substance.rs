@@ -29,7 +29,7 @@ fn due(path: &str) -> Option<Due> {
     }
 }
 
-/// Whether the answer is none: what is due is null or has nothing in it, or an empty error stands in its place.
+/// Whether the answer is none: the required member is null or empty, or replaced by an empty error.
 pub fn is_missing(path: &str, body: &[u8]) -> bool {
     let Some(due) = due(path) else {
         return false;
@@ -56,7 +56,7 @@ pub fn is_missing(path: &str, body: &[u8]) -> bool {
     }
 }
 
-/// Whether the body is worth parsing: the member is nowhere, or null or an empty list somewhere.
+/// Whether the body must be parsed: the member is nowhere, or null or an empty list somewhere.
 fn is_suspect(name: &str, body: &[u8]) -> bool {
     let mut is_there = false;
     for start in memmem::find_iter(body, name.as_bytes()) {

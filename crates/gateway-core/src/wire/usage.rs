@@ -21,9 +21,9 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// Takes in later figures of the same answer: streams tell some of them at their beginning, and all that
-    /// changed once more at their end. Figures are sums that only grow, so the larger one is the later one; and a
-    /// later report that leaves some out takes nothing away.
+    /// Adds later figures of the same answer: streams report some of them at their beginning, and all that changed once
+    /// more at their end. Figures are sums that only grow, so the larger one is the later one; and a later report that
+    /// leaves some out takes nothing away.
     pub fn take_in(&mut self, later: Self) {
         self.prompt_tokens = self.prompt_tokens.max(later.prompt_tokens);
         self.completion_tokens = self.completion_tokens.max(later.completion_tokens);

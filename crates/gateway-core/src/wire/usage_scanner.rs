@@ -6,9 +6,9 @@ use serde_json::value::RawValue;
 
 use super::usage::{self, Usage};
 
-/// Stands in JSON only as the name of a member, or as a whole string: within a string its quotes are escaped.
+/// Occurs in JSON only as the name of a member, or as a whole string: within a string its quotes are escaped.
 const NAME: &[u8] = b"\"usage\"";
-/// Longer objects are none that tells of tokens.
+/// Longer objects are not token reports.
 const MAX_OBJECT: usize = 4096;
 
 /// What was found so far.
@@ -56,7 +56,7 @@ enum Value {
     Whole(Usage),
     /// It goes on in the next piece.
     Begun,
-    /// Nothing that tells of tokens.
+    /// No token report.
     Other,
 }
 
@@ -173,7 +173,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-        /// What is found does not depend on the cuts, whatever the bytes are.
+        /// What is found does not depend on the cuts, for any bytes.
         #[test]
         fn cuts_change_nothing(
             bytes in prop_oneof![scraps(), prop::collection::vec(any::<u8>(), 0..300)],

@@ -45,7 +45,7 @@ pub fn way(headers: &HeaderMap, own: &HeaderValue) -> Way {
     Way::New
 }
 
-/// Adds the client's values and this gateway's own to an outgoing request, in place of what stands there.
+/// Adds the client's values and this gateway's own to an outgoing request, replacing what is there.
 pub fn pass_on(client: &HeaderMap, own: Option<&HeaderValue>, outgoing: &mut HeaderMap) {
     outgoing.remove(VIA);
     for line in client.get_all(VIA).iter().chain(own) {

@@ -1,5 +1,5 @@
-//! One walk over the members of a JSON object or the elements of a list, each given as the text that stands there.
-//! Keeps and copies nothing, so that millions of members cost no memory; owns no meaning.
+//! One walk over the members of a JSON object or the elements of a list, each returned as its JSON text. Keeps and
+//! copies nothing, so that millions of members cost no memory; owns no meaning.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -35,7 +35,7 @@ pub fn elements<'a>(json: &'a str, visit: impl FnMut(&'a str) -> WalkStep) -> Wa
         .map_err(|_| Unfit)
 }
 
-/// What stands between the quotes of a JSON string, as JSON spells it; `None` for other values.
+/// The text between the quotes of a JSON string, still escaped; `None` for other values.
 pub fn inside(json: &str) -> Option<&str> {
     json.strip_prefix('"')?.strip_suffix('"')
 }

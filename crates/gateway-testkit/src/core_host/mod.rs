@@ -20,7 +20,7 @@ use tokio::task::{LocalSet, spawn_local};
 
 pub use ports::{Environment, ServedPorts};
 
-/// Instances of the gateway, each on an address of its own; they share store and database, and nothing else.
+/// Instances of the gateway, each with its own address; they share only store and database.
 const INSTANCES: usize = 2;
 
 /// One instance of the gateway.

@@ -104,7 +104,7 @@ async fn connect(uri: &Uri) -> Result<(SendRequest<Full<Bytes>>, Connection), Se
         .await
         .map_err(|error| broken(&error))?;
     let driving = spawn_local(async move {
-        // How it ended is told to whoever waits for the answer.
+        // The result is sent to the caller waiting for the answer.
         let _ = connection.await;
     });
     Ok((sender, Connection(driving.abort_handle())))

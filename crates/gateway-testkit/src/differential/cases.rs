@@ -28,7 +28,7 @@ pub struct Case {
 }
 
 impl Case {
-    /// What the upstream would get if nobody looked at it.
+    /// What the upstream would get if the gateway changed nothing.
     pub fn as_it_came(&self) -> Forwarded {
         Forwarded {
             content_type: self.types.join(", ").into_bytes(),

@@ -33,7 +33,7 @@ pub struct Forwarded {
     pub wants_stream: bool,
 }
 
-/// Sends all cases through one gateway; `None` for those that it refuses.
+/// Sends all cases through one gateway; `None` for those that it rejects.
 pub fn pass(cases: &[Case]) -> io::Result<Vec<Option<Forwarded>>> {
     let ports = FakePorts::default();
     let document = serde_json::to_vec(&document()?)?;
@@ -72,7 +72,7 @@ pub fn pass(cases: &[Case]) -> io::Result<Vec<Option<Forwarded>>> {
     Ok(passed)
 }
 
-/// The ledger knows whether a stream was asked for.
+/// The ledger knows whether a stream was requested.
 fn note_streams(ports: &FakePorts, passed: &mut [Option<Forwarded>]) -> io::Result<()> {
     let rows = ports
         .database()

@@ -14,9 +14,9 @@ use gateway::{ALLOWED, Forwarded};
 use readers::{Reader, Reading};
 use serde_json::Value;
 
-/// Findings that are told; one cause often has hundreds.
+/// The maximum number of findings reported; one cause often has hundreds.
 const MAX_TOLD: usize = 20;
-/// Of so many requests one must pass: a gateway that refuses everything would prove nothing.
+/// One in this many requests must pass: a gateway that rejects everything would prove nothing.
 const MIN_PASSING: usize = 10;
 
 /// Runs the test: a file of cases, how many more are made up, and the readers' commands. Gives a summary.
@@ -41,7 +41,7 @@ pub fn run(mut arguments: impl Iterator<Item = String>) -> io::Result<String> {
             findings.add(case, format_args!("passed on: {}", forwarded.is_some()));
         }
     }
-    // What differs goes to the readers as it came: they must be able to tell.
+    // Requests that differ go to the readers unchanged: they must be able to detect it.
     let sent: Vec<(&Case, Forwarded, bool)> = cases
         .iter()
         .zip(passed)

@@ -1,5 +1,5 @@
-//! Programs in other languages that read requests with their own parsers. Owns how they are asked: requests go to their
-//! standard input from a file, one line per request comes back.
+//! Programs in other languages that read requests with their own parsers. Owns how they are run: requests go to their
+//! standard input from a file, they return one line per request.
 
 use std::fs::File;
 use std::io::{self, Seek as _, Write as _};
@@ -15,7 +15,7 @@ pub struct Reader {
     command: Vec<String>,
 }
 
-/// What one parser makes of a request.
+/// How one parser reads a request.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Reading {
     /// The parser.
@@ -27,7 +27,7 @@ pub struct Reading {
     /// Every value of `stream`.
     #[serde(default)]
     pub stream: Vec<Value>,
-    /// Why it refuses the request.
+    /// Why it rejects the request.
     #[serde(default)]
     pub error: Option<String>,
 }
@@ -45,7 +45,7 @@ impl Reader {
         self.command.last().map_or("", String::as_str)
     }
 
-    /// What its parsers make of each request.
+    /// How its parsers read each request.
     pub fn read<'a>(
         &self,
         requests: impl Iterator<Item = &'a Forwarded>,

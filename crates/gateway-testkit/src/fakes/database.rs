@@ -31,7 +31,7 @@ pub struct MemoryDatabase {
     /// Transactions to which the fault still happens; `None`: all.
     faults_left: Cell<Option<usize>>,
     calls: Cell<usize>,
-    /// What was asked for since it was last forgotten, newest last.
+    /// The operations requested since they were last cleared, newest last.
     statements: RefCell<Vec<Statement>>,
 }
 
@@ -61,12 +61,12 @@ impl MemoryDatabase {
         self.faults_left.set(Some(count));
     }
 
-    /// How many transactions were asked for.
+    /// How many transactions were requested.
     pub fn calls(&self) -> usize {
         self.calls.get()
     }
 
-    /// The statements that were asked for since they were last forgotten, oldest first.
+    /// The statements requested since they were last cleared, oldest first.
     pub fn statements(&self) -> Vec<Statement> {
         self.statements.borrow().clone()
     }
@@ -76,7 +76,7 @@ impl MemoryDatabase {
         self.statements.borrow_mut().clear();
     }
 
-    /// The rows of a statement of a test, whatever fault is set.
+    /// The rows of a statement of a test, regardless of the fault that is set.
     ///
     /// # Panics
     /// When the statement fails.

@@ -60,7 +60,7 @@ impl MemoryStore {
         self.broken_writes.set(broken);
     }
 
-    /// Lets the next `count` writes meet a conflict, whatever they expect.
+    /// Lets the next `count` writes meet a conflict, regardless of what they expect.
     pub fn conflict_next(&self, count: usize) {
         self.conflicts.set(count);
     }

@@ -122,7 +122,7 @@ fn error(kind: SendErrorKind) -> SendError {
     }
 }
 
-/// The upstream: what it was sent, and what it answers. Without a script every call is refused.
+/// The upstream: what it was sent, and what it answers. Without a script the connection of every call is refused.
 #[derive(Default)]
 pub struct FakeUpstream {
     requests: RefCell<Vec<Recorded>>,

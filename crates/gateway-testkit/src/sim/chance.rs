@@ -12,7 +12,7 @@ impl Chance {
         Self(Cell::new(seed))
     }
 
-    /// A stream of its own, which follows from where this one stands.
+    /// A separate stream, derived from this one's current state.
     #[must_use]
     pub fn fork(&self) -> Self {
         Self::seeded(self.next_u64())

@@ -1,5 +1,5 @@
-//! Tasks in virtual time. Owns the order in which they run, which is always the same, and the clock: it stands still
-//! while anything can run and jumps to the next deadline when nothing can.
+//! Tasks in virtual time. Owns the order in which they run, which is always the same, and the clock: it does not
+//! advance while anything can run and jumps to the next deadline when nothing can.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
@@ -122,7 +122,7 @@ impl fmt::Display for Stuck {
 impl std::error::Error for Stuck {}
 
 impl Executor {
-    /// An executor without tasks whose clock stands at `start`.
+    /// An executor without tasks whose clock is at `start`.
     pub fn starting_at(start: Timestamp) -> Self {
         Self {
             inner: Rc::new(Inner {

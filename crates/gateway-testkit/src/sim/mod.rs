@@ -2,7 +2,7 @@
 //! take their time and fail on command. Owns no assertion and no model of the world; that is the tests'.
 //!
 //! One [`Sim`] is one world. Each of its [`SimPorts`] is one instance of the gateway in it: instances share the time,
-//! the store and the upstreams, and have a randomness of their own. Everything follows from the seed.
+//! the store and the upstreams, and have their own randomness. Everything follows from the seed.
 
 mod chance;
 mod executor;

@@ -22,7 +22,7 @@ use super::store::SimStore;
 use super::upstream::{SimBody, SimUpstream};
 use crate::fakes::MemoryDatabase;
 
-/// The newest lines of the log that are kept; a day of trouble writes more than anybody reads.
+/// The newest lines of the log that are kept; a day with many failures writes more than can be read.
 const MAX_LOG_LINES: usize = 2_000;
 
 /// One world: its time, its store, its upstreams. Clones are the same world.
@@ -57,8 +57,8 @@ impl Sim {
         }
     }
 
-    /// The ports of a further instance, with a randomness of its own. `number` names it in what is recorded; one
-    /// number may be given to several.
+    /// The ports of a further instance, with its own randomness. `number` names it in the records; several may share
+    /// one number.
     pub fn instance(&self, number: usize) -> SimPorts {
         SimPorts {
             instance: Rc::new(Instance {

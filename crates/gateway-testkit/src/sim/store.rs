@@ -23,7 +23,7 @@ pub enum Fault {
     None,
     /// Every call fails, and does nothing.
     Fails,
-    /// Every call does what it was asked, and says that it failed: the answer was lost on its way.
+    /// Every call succeeds but reports a failure: its answer was lost.
     LosesAnswers,
     /// Every call takes so many milliseconds longer.
     Slow(u64),
@@ -31,10 +31,10 @@ pub enum Fault {
     Hangs,
 }
 
-/// One compare-and-swap that was asked for.
+/// One requested compare-and-swap.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Write {
-    /// When it was asked for.
+    /// When it was requested.
     pub began: Timestamp,
     /// The instance that asked.
     pub instance: usize,

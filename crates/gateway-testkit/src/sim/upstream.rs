@@ -59,7 +59,7 @@ impl SimCall {
 pub enum CallEnd {
     /// Its body was read to the end.
     Whole,
-    /// The caller let go of it.
+    /// The caller dropped it.
     Dropped,
     /// It failed, on its way to the head or within the body.
     Failed(SendErrorKind),
@@ -85,7 +85,7 @@ pub struct CallRecord {
 type Script = Box<dyn FnMut(&SimCall) -> SimReply>;
 type Records = Rc<RefCell<Vec<CallRecord>>>;
 
-/// Everything that is called. Without a script every call is refused.
+/// All upstreams. Without a script the connection of every call is refused.
 pub struct SimUpstream {
     executor: Executor,
     script: RefCell<Option<Script>>,
@@ -213,7 +213,7 @@ impl fmt::Debug for SimUpstream {
     }
 }
 
-/// A call on its way: dropped before its end, it was let go.
+/// A call in progress: dropping it early records that its caller dropped it.
 struct OpenCall {
     executor: Executor,
     records: Records,
@@ -240,7 +240,7 @@ impl Drop for OpenCall {
     }
 }
 
-/// The body of a simulated response; its pieces come at their own times, whether or not anybody reads.
+/// The body of a simulated response; its pieces come at their own times, whether or not they are read.
 pub struct SimBody {
     executor: Executor,
     /// Milliseconds after the piece before, and the piece.
@@ -261,7 +261,7 @@ enum Awaited {
 }
 
 impl SimBody {
-    /// The wait for whatever comes first: the next piece, or the end of the patience.
+    /// The wait for the first of two: the next piece, or the end of the patience.
     fn wait(&self) -> Option<(Sleep, Awaited)> {
         let give_up = self.executor.now().plus_ms(milliseconds(self.idle));
         match self.pieces.front() {

@@ -97,7 +97,7 @@ impl<'a> Asked<'a> {
         options.is_some_and(|options| options.include_usage)
     }
 
-    /// How many texts an embedding was asked of.
+    /// The number of texts to embed.
     fn inputs(&self) -> usize {
         let input = self
             .fields

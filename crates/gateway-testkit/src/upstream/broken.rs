@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
-/// A port that refuses connections. It is bound, so that nobody else gets it, but does not listen.
+/// A port that refuses connections. It is bound, so that no other process gets it, but does not listen.
 pub struct Refusing {
     address: SocketAddr,
     _socket: Socket,
@@ -27,7 +27,7 @@ impl Refusing {
     }
 }
 
-/// A port on which connections are neither refused nor established: its queue is full and nobody accepts.
+/// A port on which connections are neither refused nor established: its queue is full and never emptied.
 pub struct Unaccepting {
     address: SocketAddr,
     _sockets: Vec<Socket>,

@@ -1,4 +1,4 @@
-//! The record of what the upstream was asked. Owns the entries; decides nothing.
+//! The record of the upstream's requests. Owns the entries; decides nothing.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -97,8 +97,8 @@ impl Log {
     }
 }
 
-/// One request that is being answered. Dropped before its end, it records that the client has gone:
-/// hyper drops a response that nobody waits for.
+/// One request that is being answered. Dropped before its end, it records that the client disconnected: hyper then
+/// drops the response.
 pub(super) struct Exchange {
     open: Option<(Arc<Shared>, u64)>,
 }

@@ -1,5 +1,5 @@
-//! A scripted upstream: a real HTTP/1.1 server on the loopback that speaks the `OpenAI` API and breaks
-//! on command. Owns listening, the script and the record of what it was asked; knows nothing of the gateway.
+//! A scripted upstream: a real HTTP/1.1 server on the loopback that speaks the `OpenAI` API and breaks on command. Owns
+//! listening, the script and the record of its requests; knows nothing of the gateway.
 //!
 //! Without a script it answers every request sensibly, echoing the model. Rules change that per path,
 //! API key and model, from Rust ([`Upstream::rule`]) or over HTTP:
@@ -82,8 +82,7 @@ impl Upstream {
         Self::start_with(Options::default())
     }
 
-    /// Starts one on a free port of 127.0.0.1, on a thread of its own, so that a busy test never disturbs
-    /// its timing.
+    /// Starts one on a free port of 127.0.0.1, on its own thread, so that a busy test never disturbs its timing.
     pub fn start_with(options: Options) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         listener.set_nonblocking(true)?;
@@ -127,7 +126,7 @@ impl Upstream {
         format!("http://{}", self.address)
     }
 
-    /// Adds a rule. Rules with a number of times come first, oldest first; then standing ones, newest first.
+    /// Adds a rule. Rules with a limited number of uses come first, oldest first; then permanent ones, newest first.
     pub fn rule(&self, rule: Rule) {
         self.shared.script.add(rule);
     }
@@ -138,7 +137,7 @@ impl Upstream {
         self.shared.log.clear();
     }
 
-    /// What it was asked so far, oldest first.
+    /// The requests so far, oldest first.
     pub fn records(&self) -> Vec<Record> {
         self.shared.log.records()
     }

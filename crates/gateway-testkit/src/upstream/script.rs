@@ -26,7 +26,7 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// A standing rule for every request.
+    /// A permanent rule for every request.
     pub fn always(action: Action) -> Self {
         Self {
             action,

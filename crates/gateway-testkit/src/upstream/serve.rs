@@ -1,5 +1,5 @@
-//! The server: from a socket to the scripted answer. Owns the path of one request; the content of the
-//! usual answers stands in `answers`.
+//! The server: from a socket to the scripted answer. Owns the path of one request; the content of the usual answers is
+//! in `answers`.
 
 use std::convert::Infallible;
 use std::io;

@@ -1,4 +1,5 @@
-//! Base URLs as people paste them: what the test of a channel, the list of its models and a refused value say.
+//! Base URLs as users paste them: the results of the channel's test, the list of its models and the rejection of a
+//! value.
 
 use bytes::Bytes;
 use gateway_testkit::fakes::FakeReply;

@@ -1,4 +1,4 @@
-//! The whole configuration: what an export holds, and what an import takes, refuses and leaves alone.
+//! The whole configuration: what an export contains, and what an import accepts, rejects and leaves unchanged.
 
 use gateway_core::admin::AdminSettings;
 use gateway_core::ports::StoreKey;
@@ -307,7 +307,7 @@ fn everything_that_is_wrong_is_told_with_its_path_and_nothing_changes() {
         "settings.trusted_proxies[1]",
         "settings.trusted_proxies[2]",
     ];
-    // More than are told in words, so one part after the other is mended.
+    // More than the message lists, so one part after the other is fixed.
     let told = |body: &Value| {
         let answer = gateway
             .call("PUT", "config", body)
@@ -400,7 +400,7 @@ fn an_import_larger_than_other_bodies_is_taken() {
 fn a_change_in_between_is_replaced_whole_unless_the_client_wants_to_know() {
     let gateway = furnished(settings(PASSWORD));
     let body = document(&json!({}));
-    // Somebody else creates a channel between the import's read and its write.
+    // Another admin creates a channel between the import's read and its write.
     gateway.ports.store().after_read(StoreKey::Config, |store| {
         store.put(StoreKey::Config, br#"{"version":1,"keys":[]}"#);
     });

@@ -1,4 +1,4 @@
-//! Inputs that nobody sends by accident.
+//! Inputs that are not sent by accident.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -215,7 +215,7 @@ const MEMBERS: [&str; 18] = [
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever is sent: it is taken or refused with 400, and what was taken can be read and sent back.
+    /// Any input is accepted or rejected with 400, and what was accepted can be read and sent back.
     #[test]
     fn any_change_is_taken_whole_or_refused(
         members in prop::collection::btree_map(prop::sample::select(&MEMBERS[..]), any_json(), 0..3),

@@ -1,5 +1,5 @@
-//! What the admin API tells of the past: usage, the request log, when keys were used; and how it looks for it, over a
-//! log of some size.
+//! What the admin API reports of the past: usage, the request log, when keys were used; and how it searches a log of
+//! some size.
 
 use gateway_core::ledger::LedgerEngine;
 use gateway_core::ledger::port::Ledger as _;
@@ -82,7 +82,7 @@ fn numbers(page: &Value) -> Vec<u64> {
     rows.iter().map(number).collect()
 }
 
-/// Requests of two keys, channels and models, one of which nobody serves; some broke, some were refused.
+/// Requests of two keys, channels and models, one of which no channel serves; some broke, some were rejected.
 fn mixed() -> Vec<RequestRecord> {
     let mut records: Vec<RequestRecord> = (0..6).map(record).collect();
     records[1].key = actor("ck_b");

@@ -45,7 +45,7 @@ const PASSWORD: &str = "correct horse";
 /// A key that must never be seen again, with a recognisable middle.
 const UPSTREAM_KEY: &str = "nvapi-MIDDLE-OF-THE-SECRET-wxyz";
 
-/// A gateway with its own store, and somebody who is logged in.
+/// A gateway with its own store, and a logged-in admin.
 struct Gateway {
     ports: FakePorts,
     settings: AdminSettings,
@@ -187,7 +187,7 @@ impl Gateway {
         }
     }
 
-    /// A request of somebody who is logged in, as a program sends it.
+    /// A request of a logged-in admin, as a program sends it.
     fn call(&self, method: &str, path: &str, body: &Value) -> Answer {
         let body = if body.is_null() {
             String::new()

@@ -15,7 +15,7 @@ use super::ledger::{record, write};
 use super::{Gateway, settings};
 
 const TOKEN: &str = "scraper-token";
-/// What docs/operate/metrics.md tells people.
+/// The text of docs/operate/metrics.md.
 const DOCUMENT: &str = include_str!("../../../../docs/operate/metrics.md");
 
 fn with_token() -> Gateway {
@@ -73,7 +73,7 @@ fn the_token_or_a_session_is_needed() {
     );
     let (status, _, body) = ask(&gateway, "HEAD", &[("authorization", &bearer(TOKEN))]);
     assert_eq!((status, body.as_str()), (200, ""));
-    // Without a token nobody has it, not even who sends none.
+    // Without a configured token no request is authorized, not even one that sends none.
     let closed = Gateway::new();
     assert_eq!(ask(&closed, "GET", &[("authorization", "Bearer ")]).0, 401);
     let empty = Gateway::with(admin::AdminSettings {

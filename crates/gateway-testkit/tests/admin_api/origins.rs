@@ -1,4 +1,4 @@
-//! Requests that a browser sends for somebody else's page.
+//! Requests that a browser sends for another site's page.
 
 use gateway_core::peer::Peer;
 use serde_json::json;
@@ -33,7 +33,7 @@ const ORIGINS: [(&str, &str, bool); 16] = [
     ("not a host", "https://gateway.example", false),
 ];
 
-/// Sends a read with the cookie and a login with these headers; both are taken or both refused.
+/// Sends a read with the cookie and a login with these headers; both are accepted or both rejected.
 fn is_taken(gateway: &Gateway, headers: &[(&str, &str)]) -> bool {
     is_taken_from(&Peer::default(), gateway, headers)
 }

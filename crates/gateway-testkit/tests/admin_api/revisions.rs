@@ -108,7 +108,7 @@ fn a_stale_tab_changes_and_deletes_nothing() {
                 .call_if_match(method, &path, &weak, body)
                 .expect_error(412, "changed_meanwhile");
         }
-        // What is wrong with a change that is refused anyway is not worth saying.
+        // The errors of a change that is rejected anyway are not reported.
         gateway
             .call_if_match("PATCH", &path, &tag, &json!({"name": 5}))
             .expect_error(412, "changed_meanwhile");

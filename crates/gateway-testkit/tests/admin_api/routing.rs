@@ -1,4 +1,4 @@
-//! The dry run and the overview of all upstreams: who would be asked, who would not, and why.
+//! The dry run and the overview of all upstreams: which would be called, which would not, and why.
 
 use std::rc::Rc;
 
@@ -275,7 +275,7 @@ fn what_cools_comes_last_and_says_until_when_and_why() {
     );
     assert_eq!(answer["data"][5]["detail"], "why");
     assert_eq!(answer["data"][5]["failed_at"], "2026-11-22T00:00:00.000Z");
-    // Its time is over: it is due, and stands where it belongs.
+    // Its time is over: it is due, and in its regular place.
     gateway.ports.advance_ms(15_000);
     let answer = dry_run(&gateway, "m");
     assert_eq!(order(&answer)[0], "a el-a");

@@ -214,7 +214,7 @@ fn a_changed_password_ends_all_sessions_for_good() {
         .expect_error(401, "not_authenticated");
     gateway.log_in();
     gateway.get("session").expect(200);
-    // Also when nobody logged in meanwhile.
+    // Also without a login in between.
     gateway.settings = settings("another password");
     gateway
         .get("session")

@@ -49,7 +49,7 @@ fn a_variable_is_applied_once_and_again_when_it_changes() {
         "{line}"
     );
 
-    // What an admin changes stays, whatever starts, also after an import.
+    // An admin's changes stay, whichever instance starts, also after an import.
     gateway
         .call("PATCH", "channels/ch_code", &json!({"name": "by hand"}))
         .expect(200);
@@ -101,7 +101,7 @@ fn a_variable_that_is_not_valid_changes_nothing_and_says_why() {
         assert!(!line.contains('\n') && !line.contains("SECRET"), "{line}");
         assert_eq!(gateway.ports.store().dump(), stored);
     }
-    // Mended, it is applied.
+    // Fixed, it is applied.
     gateway.start_with(&document("mended").to_string());
     assert_eq!(gateway.name(), "mended");
 }

@@ -187,7 +187,7 @@ fn trusted_proxies_say_whose_attempts_are_counted() {
         let login = request("POST", "login", &headers, body);
         gateway.send(sent_by(peer_at("10.0.0.1:1"), login))
     };
-    // Nobody is trusted: all who come through the proxy are one, whatever they claim.
+    // No proxy is trusted: all clients behind the proxy count as one, whatever address they claim.
     for number in 0..5 {
         login(&format!("192.0.2.{number}"), "wrong one").expect_error(401, "wrong_password");
     }
@@ -199,7 +199,7 @@ fn trusted_proxies_say_whose_attempts_are_counted() {
     }
     login("6.6.6.7, 192.0.2.1", PASSWORD).expect_error(429, "rate_limit_exceeded");
     login("192.0.2.1, 192.0.2.2", PASSWORD).expect(200);
-    // A damaged configuration trusts nobody, and stops nobody.
+    // A damaged configuration trusts no proxy, and blocks no client.
     gateway.ports.store().put(StoreKey::Config, b"{damaged");
     gateway.ports.advance_ms(MINUTE_MS);
     login("192.0.2.3", PASSWORD).expect(200);

@@ -1,4 +1,4 @@
-//! Testing a channel: what the upstream is asked, and what an admin hears of its answer.
+//! Testing a channel: the request to the upstream, and what an admin sees of its answer.
 
 use bytes::Bytes;
 use gateway_core::ports::SendErrorKind;

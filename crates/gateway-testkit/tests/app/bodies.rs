@@ -66,7 +66,7 @@ impl Body for Upload {
     }
 }
 
-/// A call without a key, which is refused before its body is read.
+/// A call without a key, which is rejected before its body is read.
 fn refused(method: Method, body: Upload) -> Request<Upload> {
     let mut request = Request::new(body);
     *request.method_mut() = method;
@@ -74,7 +74,7 @@ fn refused(method: Method, body: Upload) -> Request<Upload> {
     request
 }
 
-/// How much is read in the background of a body that is refused.
+/// How much is read in the background of a rejected request's body.
 fn read_of(request: Request<Upload>, read: &Cell<u64>) -> u64 {
     let ports = FakePorts::default();
     let app = ProxyApp::new(ports.clone(), FakeVariables::default());

@@ -34,7 +34,7 @@ struct FakeValues {
     values: BTreeMap<&'static str, String>,
     /// The one that cannot be read.
     broken: Option<Variable>,
-    /// Those that were asked for.
+    /// The requested ones.
     asked: Vec<&'static str>,
 }
 
@@ -50,7 +50,7 @@ impl FakeVariables {
         self.0.borrow_mut().broken = variable;
     }
 
-    /// What was asked for since the last time.
+    /// What was requested since the last time.
     fn take_asked(&self) -> Vec<&'static str> {
         let mut asked = std::mem::take(&mut self.0.borrow_mut().asked);
         asked.sort_unstable();

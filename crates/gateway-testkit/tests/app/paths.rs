@@ -28,7 +28,7 @@ fn ask(app: &Whole, peer: Peer, request: Request<Full<Bytes>>) -> Answer {
     Answer::of(block_on(app.handle(peer, request)))
 }
 
-/// A panel whose page says where it was asked for.
+/// A panel whose page contains the path of its request.
 fn panel(head: &Parts) -> Response<Bytes> {
     let mut page = Response::new(Bytes::from(PAGE));
     page.headers_mut()

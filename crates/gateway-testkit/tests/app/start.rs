@@ -59,7 +59,7 @@ fn a_host_with_a_start_starts_the_instance_itself() {
     variables.take_asked();
     assert_eq!(ask(&app, chat()).status, 200);
     assert!(variables.take_asked().is_empty());
-    // What cannot be read is told to the host, and read again with the first request.
+    // A failed read is reported to the host, and repeated with the first request.
     let variables = configured();
     variables.break_one(Some(Variable::MasterKey));
     let app = whole(&FakePorts::default(), &variables);

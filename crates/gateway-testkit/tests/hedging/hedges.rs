@@ -18,8 +18,8 @@ fn three() -> Stage {
     )
 }
 
-/// Whose answer it was, after how many attempts and milliseconds. The store takes a few milliseconds at the beginning,
-/// so times are told by the upstreams' records.
+/// Which channel answered, after how many attempts and milliseconds. The store takes a few milliseconds at the
+/// beginning, so times are taken from the upstreams' records.
 fn told(answer: &Answer) -> (u16, &str, &str) {
     (answer.status, &answer.channel, &answer.attempts)
 }

@@ -1,11 +1,11 @@
-//! Probes: after a cooldown one request in all instances finds out, and whoever finds nothing out lets the next one try.
+//! Probes: after a cooldown one request in all instances probes, and after an inconclusive probe the next one may try.
 
 use gateway_core::ports::SendErrorKind;
 use gateway_testkit::sim::{Fault, SimReply};
 
 use super::setup::*;
 
-/// As many instances, with channels a and b of one key each, of which a has just been refused and cools.
+/// `count` instances, with channels a and b of one key each, of which a has just been rejected and cools.
 fn a_cools(instances: usize, hedge_after_ms: Option<u64>) -> Stage {
     let stage = stage(
         instances,
@@ -160,7 +160,7 @@ fn what_a_store_missed_is_written_when_it_works_again() {
     assert_eq!(stage.ask(false).attempts, "2");
     stage.wait_ms(3_000);
     stage.sim.store().set_write_fault(Fault::None);
-    // The instance keeps to what it knows, and tells it at its next check.
+    // The instance uses its own state, and writes it at its next check.
     assert_eq!(stage.ask(false).attempts, "1");
     stage.wait_ms(3_000);
     let task = stage.start(1, false);

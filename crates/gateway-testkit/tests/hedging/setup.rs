@@ -12,6 +12,7 @@ use gateway_core::ports::StoreKey;
 use gateway_core::proxy::{self, Gateway};
 use gateway_core::secret::Secret;
 use gateway_core::units::Timestamp;
+use gateway_core::upstream::provider::Provider;
 use gateway_testkit::fakes::{START, read_body};
 use gateway_testkit::sim::{CallEnd, Sim, SimCall, SimPorts, SimReply, Task};
 use http_body_util::Full;
@@ -36,7 +37,7 @@ pub struct Answer {
     pub text: String,
 }
 
-/// A call of an upstream: by whom it was answered, when it began and ended, in milliseconds since [`START`].
+/// A call of an upstream: which one answered, when it began and ended, in milliseconds since [`START`].
 #[derive(Debug, PartialEq, Eq)]
 pub struct Seen {
     pub who: String,

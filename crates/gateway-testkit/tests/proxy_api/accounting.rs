@@ -13,7 +13,8 @@ use super::setup::*;
 
 #[test]
 fn answers_that_are_too_long_to_be_held_are_accounted_for_as_well() {
-    // Embeddings of many texts, and images, are often longer than 2 MiB; the figures stand in front or at the end.
+    // Embeddings of many texts, and images, are often longer than 2 MiB; the figures are at the beginning or at the
+    // end.
     let data = format!(r#""data":[{}0]"#, "0.125,".repeat(500_000));
     let figures = r#""usage":{"prompt_tokens":31,"total_tokens":31}"#;
     let stage = stage();

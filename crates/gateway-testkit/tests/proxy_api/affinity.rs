@@ -24,7 +24,7 @@ fn stage(session_affinity: bool) -> Stage {
     stage
 }
 
-/// Whom `count` of the same requests reach, in instances that know nothing of each other.
+/// Which channels `count` identical requests reach, in instances that share no state.
 fn reached(
     stage: &Stage,
     count: usize,

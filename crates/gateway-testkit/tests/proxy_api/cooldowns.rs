@@ -231,7 +231,7 @@ fn a_probe_that_another_instance_began_is_waited_for() {
     assert_eq!(calls_of(&stage, chat), ["b-1"]);
     stage.ports.advance_ms(9_999);
     assert_eq!(calls_of(&stage, chat), ["b-1"]);
-    // It never told what it found: this one's turn.
+    // It never reported its result: this one's turn.
     stage.ports.advance_ms(1);
     assert_eq!(calls_of(&stage, chat), ["a-1"]);
 }

@@ -1,4 +1,4 @@
-//! Which candidates are tried, in which order, and what the client hears in the end.
+//! Which candidates are tried, in which order, and the client's response in the end.
 
 use std::collections::HashMap;
 

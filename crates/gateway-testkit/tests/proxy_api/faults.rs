@@ -14,7 +14,7 @@ const WHOLE: &str = r#"{"model":"m"}"#;
 
 /// What a second channel answers.
 const SPARE: &str = r#"{"spare":true}"#;
-/// The same as a stream, in whatever grammar was asked for.
+/// The same as a stream, in the requested dialect.
 const SPARE_STREAM: &str = "data: {\"spare\":true}\n\ndata: [DONE]\n\n";
 
 /// A stream of events with these data.
@@ -342,7 +342,7 @@ fn the_clients_own_error_is_returned_wherever_it_stands_and_marks_nothing() {
             }
         }
     }
-    // The same places, but somebody else's fault.
+    // The same places, but not the upstream's fault.
     for (code, status) in [("server_error", 502), ("rate_limit_exceeded", 429)] {
         for (reply, body) in ways(RESPONSES, code).into_iter().skip(1) {
             let shown = format!("{reply:?}");

@@ -1,4 +1,4 @@
-//! What clients and upstreams send that must harm nobody else: every case was found by a review and failed before.
+//! What clients and upstreams send that must not harm others: every case was found by a review and failed before.
 
 use bytes::Bytes;
 use gateway_core::ports::{Clock as _, SendErrorKind};

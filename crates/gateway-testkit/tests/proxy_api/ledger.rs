@@ -122,9 +122,9 @@ fn what_people_and_models_say_is_nowhere_in_the_database() {
 #[test]
 fn every_way_in_which_a_request_ends_is_recorded() {
     let stage = stage();
-    // Refused by the gateway, before any upstream is asked.
+    // Rejected by the gateway, before any upstream is called.
     assert_eq!(stage.chat("{").status, 400);
-    // Refused by the upstream.
+    // Rejected by the upstream.
     stage.upstream(|_| FakeReply::json(422, "{}"));
     assert_eq!(stage.chat(CHAT).status, 422);
     // Broken off in the middle.

@@ -1,4 +1,4 @@
-//! Limits of client keys: who is let through, what refusals say and cost, and what the database's troubles mean.
+//! Limits of client keys: which requests pass, what rejections say and cost, and the effect of database failures.
 
 mod statements;
 mod troubles;
@@ -251,7 +251,7 @@ fn a_refusal_is_remembered_until_it_ends_or_the_limits_change() {
     stage.ports.advance_ms(30_000);
     assert_eq!(chat(&stage).header("retry-after"), Some("30"));
     assert_eq!(calls(&stage), before);
-    // Another instance knows nothing yet, and hears the same.
+    // Another instance has no state yet, and gets the same result.
     assert_eq!(stage.another_instance().chat(CHAT).status, 429);
     assert_eq!(calls(&stage), before + 1);
 
@@ -326,7 +326,7 @@ fn tokens_and_money_count_when_they_are_spent() {
         let answer = chat(&stage);
         let seconds = u64::div_ceil(wait_ms, 1000).to_string();
         assert_refused(&answer, kind, words, &seconds);
-        // SDKs wait a minute at most, so they are told not to come back by themselves.
+        // SDKs wait a minute at most, so they are told not to retry by themselves.
         assert_eq!(answer.header("x-should-retry"), Some("false"), "{words}");
         stage.ports.advance_ms(wait_ms - 1);
         assert_eq!(chat(&stage).status, 429, "{words}");

@@ -1,5 +1,5 @@
-//! Channels that lead back to the gateway, directly or through another one: the client hears of it at once, and every
-//! gateway on the way is called once.
+//! Channels that lead back to the gateway, directly or through another one: the client gets the error at once, and
+//! every gateway on the way is called once.
 
 use std::cell::RefCell;
 use std::rc::Rc;

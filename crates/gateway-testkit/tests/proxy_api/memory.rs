@@ -1,4 +1,4 @@
-//! The memory that bodies take in an instance: who waits, who is refused, and that all of it is given back.
+//! The memory that bodies take in an instance: which requests wait, which are rejected, and that all of it is released.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ fn stage(bytes: usize) -> Stage {
     stage
 }
 
-/// Whether nothing is taken any more, when the upstream has let go of what it was sent.
+/// Whether all memory is free, once the upstream has dropped what it was sent.
 fn gives_all_back(stage: Stage) -> bool {
     let memory = Arc::clone(stage.gateway.memory());
     drop(stage);
@@ -41,7 +41,7 @@ fn a_request_without_memory_is_told_to_come_again() {
     let answer = stage.chat(&body(MIB));
     assert_eq!(answer.error(), (503, "instance_busy".to_owned()));
     assert_eq!(answer.header("retry-after"), Some("5"));
-    // Small ones pass all the same.
+    // Small ones pass anyway.
     assert_eq!(stage.chat(&body(1000)).status, 200);
     drop(others);
     assert_eq!(stage.chat(&body(MIB)).status, 200);

@@ -179,7 +179,7 @@ fn refusals_are_in_the_log_with_their_reason_and_model() {
         stage.send(request);
         expected.push(row);
     }
-    // Nobody without a valid key fills the log.
+    // Clients without a valid key cannot fill the log.
     stage.send(
         http::Request::post("/v1/nothing")
             .body(Bytes::new())

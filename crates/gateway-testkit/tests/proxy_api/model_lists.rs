@@ -128,7 +128,7 @@ fn upstreams_of_channels_for_every_model_say_what_they_have() {
         (owner("gemini"), owner("own")),
         (json!("all"), json!("listed"))
     );
-    // It is asked again after some minutes, and what it said stays when it says nothing.
+    // It is queried again after some minutes, and its old list stays when the new one is empty.
     stage.ports.run_background();
     assert_eq!(stage.calls().len(), 3);
     stage.ports.advance_ms(6 * 60_000);

@@ -1,5 +1,5 @@
-//! Answers in another shape than was asked for, or under a wrong label: clients get the shape that they asked for,
-//! with the label that says so, and everything else is as if the upstream had answered right.
+//! Answers in another shape than requested, or with a wrong content type: clients get the shape that they requested,
+//! with the matching content type, and everything else is as if the upstream had answered correctly.
 
 use bytes::Bytes;
 use gateway_core::config::model::Settings;
@@ -235,7 +235,7 @@ fn errors_and_cut_streams_inside_the_other_shape_fail_over() {
 
 #[test]
 fn a_transcript_becomes_a_stream_and_back() {
-    // Some models ignore that a stream was asked for.
+    // Some models ignore that a stream was requested.
     let whole = r#"{"text":"hi there","usage":{"type":"duration","seconds":3}}"#;
     let stage = stage_of(FakeReply::json(200, whole));
     let path = "/v1/audio/transcriptions";

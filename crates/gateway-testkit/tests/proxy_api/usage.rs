@@ -1,4 +1,4 @@
-//! Usage: asked for where the client did not, kept back from those who did not ask, told to the log.
+//! Usage: requested where the client did not, withheld from clients that did not request it, logged.
 
 use bytes::Bytes;
 use gateway_core::config::model::ChannelConfig;

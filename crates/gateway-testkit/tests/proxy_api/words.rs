@@ -1,4 +1,4 @@
-//! No word of a prompt or of an answer stands in the log, the knowledge of upstreams or the ledger, whatever an upstream
+//! No word of a prompt or of an answer appears in the log, the health record or the ledger, whatever an upstream
 //! answers.
 
 use bytes::Bytes;

@@ -1,5 +1,5 @@
-//! What a gateway owes its clients and its upstreams over a day, checked on the record alone: nothing in here knows how
-//! the gateway works. Owns the invariants; a rule that is broken names itself, the time and the parties.
+//! The gateway's guarantees to its clients and its upstreams over a day, checked on the record alone: nothing in here
+//! knows how the gateway works. Owns the invariants; a rule that is broken names itself, the time and the parties.
 
 mod fairness;
 mod requests;
@@ -16,7 +16,7 @@ use super::world::{MINUTE_MS, SECOND_MS, World};
 const SHARED_MS: u64 = 3 * SECOND_MS;
 /// The longest that a call takes to fail, all its timeouts together.
 const CALL_MS: u64 = 16 * SECOND_MS;
-/// The longest time without a probe after the last failure that named no time itself, by whom it concerns.
+/// The longest time without a probe after the last failure that named no time itself, by what it concerns.
 const CHANNEL_CAP_MS: u64 = MINUTE_MS;
 const MODEL_CAP_MS: u64 = 5 * MINUTE_MS;
 const KEY_CAP_MS: u64 = 10 * MINUTE_MS;
@@ -37,11 +37,11 @@ pub enum Rule {
     CutShort,
     /// A request ends within its total time.
     TooSlow,
-    /// What the client is told about attempts and waits is true.
+    /// What the response says about attempts and waits is true.
     ToldWrong,
     /// Each candidate at most once per request.
     TriedTwice,
-    /// No call goes on when nobody wants it any more.
+    /// No call goes on when its result is no longer needed.
     LeftOpen,
     /// No key is called inside its `Retry-After` while anything else is left, and at most one per request.
     CalledInsideRetryAfter,
@@ -61,12 +61,12 @@ pub struct Figures {
     pub requests: usize,
     pub calls: usize,
     pub failed_calls: usize,
-    /// Requests that got an error because nobody could have served them.
+    /// Requests that got an error because no upstream could have served them.
     pub failed_requests: usize,
     pub health_writes: usize,
     /// Calls inside a `Retry-After`, each the last resort of its request.
     pub last_resorts: usize,
-    /// Calls of somebody whose cooldown had just ended.
+    /// Calls of a channel or key whose cooldown had just ended.
     pub probes: usize,
 }
 

@@ -1,4 +1,4 @@
-//! What happened on a day, as seen from outside the gateway. Owns the record and its telling; judges nothing.
+//! What happened on a day, as seen from outside the gateway. Owns the record and its output; judges nothing.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -17,9 +17,9 @@ pub struct History {
     pub health_writes: Vec<u64>,
     /// Writes of anything else.
     pub other_writes: usize,
-    /// Upstream connections that were open when everybody had gone.
+    /// Upstream connections that were open when all clients had disconnected.
     pub left_open: usize,
-    /// By key: when it said that it will refuse, and the latest end of all it had said by then.
+    /// By key: when it announced a wait, and the latest end of all announced by then.
     pub said: BTreeMap<Candidate, Vec<(u64, u64)>>,
 }
 
@@ -31,7 +31,7 @@ pub struct Request {
     pub arrived: u64,
     pub model: usize,
     pub is_stream: bool,
-    /// The client asks for something that every upstream refuses.
+    /// The client sends a request that every upstream rejects.
     pub is_invalid: bool,
     pub end: End,
 }
@@ -89,12 +89,12 @@ pub struct Call {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Meant {
     Good,
-    /// A refusal for the request's own fault.
+    /// A rejection caused by the request itself.
     OwnFault,
     Trouble(Trouble),
 }
 
-/// Whom a failure concerns.
+/// What a failure concerns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scope {
     Channel,
@@ -113,9 +113,9 @@ pub struct Trouble {
     pub is_certain: bool,
     /// Whether the answer begins well, so that the client gets it.
     pub begins_well: bool,
-    /// For how long the upstream said it will refuse.
+    /// For how long the upstream said it will reject requests.
     pub wait: Option<Wait>,
-    /// Until when it will, whatever the gateway heard of it.
+    /// Until when it will, whether or not the gateway saw it.
     pub refuses_until: u64,
 }
 
@@ -126,7 +126,8 @@ pub enum Wait {
 }
 
 impl History {
-    /// Until when a key refuses by what it said in calls that began before `at`, in its own or the gateway's reckoning.
+    /// Until when a key rejects requests by what it said in calls that began before `at`, by its own or the gateway's
+    /// clock.
     pub fn asked_until(&self, who: Candidate, at: u64) -> u64 {
         let Some(said) = self.said.get(&who) else {
             return 0;
@@ -188,10 +189,10 @@ impl Call {
         }
     }
 
-    /// The failure that the gateway heard of to its end; not one of a call that it let go of before it could know.
+    /// The failure that the gateway saw to its end; not one of a call that it dropped before that.
     pub fn known_trouble(&self, history: &History) -> Option<&Trouble> {
         let request = &history.requests[self.request];
-        // Where everybody failed nobody was let go of for the sake of another one.
+        // Where all failed, no call was dropped in favour of another.
         let was_exhausted = request
             .answer()
             .is_some_and(|answer| answer.status >= 400 && !request.is_invalid);
@@ -200,7 +201,7 @@ impl Call {
         self.trouble().filter(|_| !let_go)
     }
 
-    /// Until when the upstream said that it will refuse, by the gateway's reckoning at most.
+    /// Until when the upstream said that it will reject requests, at most by the gateway's clock.
     pub fn stated_until(&self) -> Option<u64> {
         Some(match self.trouble()?.wait? {
             Wait::For(wait_ms) => self.ended + wait_ms,

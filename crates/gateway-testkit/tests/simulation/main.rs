@@ -1,5 +1,5 @@
-//! Days of a gateway in virtual time: upstreams fail, throttle and recover at random, and what the gateway owes its
-//! clients and upstreams is checked on the record of every day.
+//! Days of a gateway in virtual time: upstreams fail, throttle and recover at random, and the gateway's guarantees to
+//! its clients and upstreams are checked on the record of every day.
 //!
 //! `SIM_SEEDS` says how many days (by default so many that the test takes seconds), `SIM_FIRST` where they begin:
 //! `SIM_SEEDS=3000 cargo test --release -p gateway-testkit --test simulation -- --nocapture`.
@@ -23,7 +23,7 @@ use check::Figures;
 use history::History;
 use world::World;
 
-/// Days of an ordinary run: some seconds' worth, and without optimisation a day takes eight times as long.
+/// Days of an ordinary run: some seconds; without optimisation a day takes eight times as long.
 const SEEDS: u64 = if cfg!(debug_assertions) { 20 } else { 300 };
 
 /// More broken days than these say nothing new.

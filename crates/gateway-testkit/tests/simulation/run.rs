@@ -170,7 +170,7 @@ async fn client(day: Rc<Day>, number: usize) {
         Some(gateway) => Rc::clone(gateway),
         None => Rc::new(Gateway::new(day.sim.instance(number), Ok(None))),
     };
-    // Few leave early, but anybody's patience is over some time after the gateway's own.
+    // Few disconnect early, but every client does some time after the gateway's own timeout.
     let patience_ms = if day.chance.percent(4) {
         day.chance.magnitude(10, 30 * SECOND_MS)
     } else {

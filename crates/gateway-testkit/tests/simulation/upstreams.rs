@@ -1,5 +1,5 @@
-//! The upstreams of a world: what each of them answers to a call, by the trouble it is in at that time. Knows the
-//! wire's shapes; remembers only until when throttled keys said they will refuse.
+//! The upstreams of a world: what each of them answers to a call, by its fault at that time. Knows the wire's shapes;
+//! remembers only until when throttled keys said they will be rejected.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -15,17 +15,17 @@ use super::world::{
     Candidate, ChannelFault, HOUR_MS, KeyFault, MINUTE_MS, ModelFault, SECOND_MS, Spelling, World,
 };
 
-/// A member with which a client asks for what every upstream refuses.
+/// A member that every upstream rejects.
 pub const INVALID: &str = "\"temperature\":-9";
 
-/// The first cooldown of a key that is refused.
+/// The first cooldown of a rejected key.
 const THIRTY_SECONDS_MS: u64 = 30 * SECOND_MS;
 
 /// All upstreams of a world.
 pub struct Upstreams {
     world: Rc<World>,
     chance: Chance,
-    /// Until when a key refuses because it said so, and how it said it.
+    /// Until when a key announced that it is rejected, and in which form.
     promises: BTreeMap<Candidate, (u64, KeyFault)>,
 }
 
@@ -82,7 +82,7 @@ impl Upstreams {
         let head_at = now + connect_ms + head_ms;
         let fault = channel.trouble.at(now).map(|episode| episode.fault);
         let (early, late) = match fault {
-            // Whoever begins to answer has found nothing wrong with key and model.
+            // An upstream that begins to answer has accepted key and model.
             Some(fault @ ChannelFault::BreaksMidway) => (None, Some(fault)),
             other => (other, None),
         };

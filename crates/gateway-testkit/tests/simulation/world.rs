@@ -9,6 +9,7 @@ use gateway_core::config::model::{
 use gateway_core::ids;
 use gateway_core::secret::Secret;
 use gateway_core::units::Timestamp;
+use gateway_core::upstream::provider::Provider;
 use gateway_testkit::sim::{Chance, Fault};
 
 use super::timeline::{Episode, Timeline};
@@ -62,7 +63,7 @@ pub enum KeyFault {
     Refused(u16),
 }
 
-/// How an upstream says for how long it will refuse.
+/// How an upstream says how long it will reject requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spelling {
     Nothing,
@@ -155,7 +156,7 @@ impl World {
         }
     }
 
-    /// Everybody who serves a model.
+    /// All that serve a model.
     pub fn serving(&self, model: usize) -> impl Iterator<Item = Candidate> {
         let channels = self.channels.iter().enumerate();
         channels
@@ -221,7 +222,7 @@ impl World {
         } else {
             (0..channel.keys.len()).map(key).collect()
         };
-        // Every other channel knows its models by names of its own.
+        // Every second channel has its own names for its models.
         let names = channel.models.keys().map(|model| format!("m{model}"));
         let models: Vec<String> = names.collect();
         let own = models

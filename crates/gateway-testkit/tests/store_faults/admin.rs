@@ -1,4 +1,4 @@
-//! Requests of admins: each ends within five seconds, whatever it needs of the store.
+//! Requests of admins: each ends within five seconds, whichever store operations it needs.
 
 use bytes::Bytes;
 use gateway_core::admin::{self, AdminSettings};

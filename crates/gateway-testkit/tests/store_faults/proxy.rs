@@ -9,6 +9,7 @@ use gateway_core::ids;
 use gateway_core::ports::{SendErrorKind, StoreKey};
 use gateway_core::proxy::{self, Gateway};
 use gateway_core::units::Timestamp;
+use gateway_core::upstream::provider::Provider;
 use gateway_testkit::fakes::read_body;
 use gateway_testkit::sim::{Fault, Sim, SimPorts, SimReply, Task};
 use http_body_util::Full;
@@ -139,14 +140,14 @@ fn without_a_copy_requests_get_503_after_five_seconds_and_all_heals() {
 fn with_a_copy_requests_wait_once_and_then_not_at_all() {
     let stage = Stage::new();
     assert_eq!(stage.ask().status, 200);
-    // Old enough that the store must be asked first.
+    // Old enough that the store must be queried first.
     stage.wait_ms(10_000);
     stage.hang();
     let tasks: Vec<_> = (0..20).map(|_| stage.start()).collect();
     for task in tasks {
         let answer = stage.sim.executor().block_on(task);
         assert_eq!(answer.status, 200);
-        // Configuration and health are asked together.
+        // Configuration and health are queried together.
         assert!(answer.after_ms <= WITH_COPY_MS + 10, "{}", answer.after_ms);
     }
     // A minute under load: the checks that are due go on beside the requests.

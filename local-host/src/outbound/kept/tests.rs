@@ -1,4 +1,4 @@
-//! Against scripted sockets: which failures of a kept connection are nobody's, and how often a request is sent.
+//! Against scripted sockets: which failures of a kept connection do not count, and how often a request is sent.
 
 use std::sync::Mutex;
 

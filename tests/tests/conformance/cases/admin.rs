@@ -29,7 +29,7 @@ pub async fn sessions(stage: &Stage) -> Result<()> {
     Ok(())
 }
 
-/// A browser that has logged in before has a count of failures of its own: what it fails locks out nobody else.
+/// A browser that has logged in before has its own count of failures: its failures lock out no other.
 pub async fn known_devices(stage: &Stage) -> Result<()> {
     let login = |password: &str, cookie: &str| {
         let login = stage.http.post(stage.gateway.url("/admin/api/login"));
@@ -92,7 +92,7 @@ pub async fn export_and_import(stage: &Stage) -> Result<()> {
         .call(Method::PUT, "/config", Some(&wrong))
         .await?;
     ensure!(reply.status == 400 || reply.status == 422, "{reply:?}");
-    // Nothing else may have gone meanwhile, whatever other cases added.
+    // Nothing else may have been removed meanwhile, whatever other cases added.
     let after = stage.admin.get("/config").await?;
     let known = document["channels"].as_array().context("channels")?;
     let now = after["channels"].as_array().context("channels")?;

@@ -1,5 +1,5 @@
-//! The ledger: what the log and the sums say of requests that went well, of those that were refused or broke, and of
-//! those whose client left.
+//! The ledger: what the log and the sums show of requests that succeeded, of those that were rejected or broke, and of
+//! those whose client disconnected.
 
 use std::time::Duration;
 

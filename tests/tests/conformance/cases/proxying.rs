@@ -64,7 +64,7 @@ pub async fn large_bodies_and_their_limit(stage: &Stage) -> Result<()> {
         let text = "x".repeat(bytes);
         format!(r#"{{"model":"large","messages":[{{"role":"user","content":"{text}"}}]}}"#)
     };
-    // A host may close a connection whose body it has not read; nobody else's requests may be on it then.
+    // A host may close a connection whose body it has not read; no other requests may be on it then.
     let client = gateway_tests::client()?;
     let post = |body: reqwest::Body| {
         let request = client.post(stage.gateway.url("/v1/chat/completions"));

@@ -1,4 +1,4 @@
-//! Upstreams that fail: who is asked next, and what others learn of it.
+//! Upstreams that fail: which one is called next, and what other instances see of it.
 
 use std::time::{Duration, Instant};
 

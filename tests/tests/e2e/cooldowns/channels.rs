@@ -34,7 +34,7 @@ async fn a_dead_channel_is_left_alone_and_comes_back_by_itself() -> Outcome {
     Ok(())
 }
 
-/// On a gateway of its own, so that its requests come one by one, at one instance.
+/// On a separate gateway, so that its requests come one by one, at one instance.
 async fn dies_and_comes_back(model: &str, action: Action) -> Outcome {
     let stage = Stage::start().await?;
     first_and_spare(&stage, model, &json!({"first_byte_timeout_ms": 300})).await?;
@@ -45,7 +45,7 @@ async fn dies_and_comes_back(model: &str, action: Action) -> Outcome {
     let called = called_at(&stage, &key, 0)?;
     until_recorded(&stage, None).await?;
     assert_left_alone(&stage, model, &key, called + COOLDOWN_US).await?;
-    // The upstream recovers; nobody tells the gateway.
+    // The upstream recovers; the gateway is not notified.
     stage.upstream.rule(standing(Action::usual(), &key));
     chat_until_called(&stage, model, &key, 2, Duration::from_secs(5)).await?;
     assert!(

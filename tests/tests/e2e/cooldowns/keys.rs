@@ -1,4 +1,4 @@
-//! Keys that are over their limit or refused.
+//! Keys that are over their limit or rejected.
 
 use std::time::{Duration, SystemTime};
 
@@ -55,7 +55,7 @@ async fn a_throttled_key_is_left_alone_exactly_as_long_as_its_upstream_says() ->
     Ok(())
 }
 
-/// On a gateway of its own, so that its requests come one by one, at one instance.
+/// On a separate gateway, so that its requests come one by one, at one instance.
 async fn left_alone(model: &str, action: Action, stated_ms: Option<u64>) -> Outcome {
     let stage = Stage::start().await?;
     let channel = throttled_once(&stage, model, action).await?;
@@ -139,7 +139,7 @@ async fn later_signals_extend_a_wait_and_never_shorten_it() -> Outcome {
             "{model}: both were under way before the first answer"
         );
         let until = called_at(&stage, &key, 0)? + until_ms * 1_000;
-        // Nobody learns anything more from here on, so that what is recorded is all there is.
+        // Nothing is recorded any more from here on, so that the records are complete.
         let seen = stage.admin.get("/channels").await?;
         let channel = seen["data"]
             .as_array()
@@ -248,7 +248,7 @@ async fn when_every_key_has_to_wait_one_attempt_is_enough_to_say_so() -> Outcome
         let wait: u64 = reply.header("retry-after").unwrap_or_default().parse()?;
         assert!((15..=20).contains(&wait), "the shortest wait: {wait}");
         assert_eq!(reply.header("x-should-retry"), Some("false"));
-        // The one that ends first is asked, so that nobody waits for a limit that was lifted early.
+        // The one that ends first is called, so that no request waits for a limit that was lifted early.
         assert_eq!(calls(&stage, "b"), 1 + number);
         assert_eq!((calls(&stage, "a"), calls(&stage, "c")), (1, 1));
     }

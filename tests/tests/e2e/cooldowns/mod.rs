@@ -130,7 +130,7 @@ async fn until_seen(
     Ok(seen_by_admin(stage, channel, number).await?.1)
 }
 
-/// A channel with one key that is asked first, and one behind it that works. Keys, channels and the model have names
+/// A channel with one key that is called first, and one behind it that works. Keys, channels and the model have names
 /// after `name`: `{name}-first` and `{name}-spare`.
 async fn first_and_spare(stage: &Stage, name: &str, members: &Value) -> Outcome {
     let mut first = json!({"keys": [format!("{name}-first")], "models": [name]});

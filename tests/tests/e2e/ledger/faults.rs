@@ -1,5 +1,5 @@
-//! A ledger that hangs or refuses slows no request and fails none; what it missed meanwhile it gets afterwards, and what
-//! is lost is counted.
+//! A ledger that hangs or fails slows no request and fails none; what it missed is written afterwards, and losses are
+//! counted.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use serde_json::json;
 use super::{number, until_written};
 use crate::Outcome;
 
-/// A call to a locked database comes back after 5 s: whoever waited for one would take as long.
+/// A call to a locked database comes back after 5 s: a request that waited for one would take as long.
 const FAR_BELOW_THE_LOCK: Duration = Duration::from_secs(3);
 
 #[tokio::test]
@@ -84,7 +84,7 @@ async fn a_broken_database_is_noticed_by_nobody() -> Outcome {
         .await?;
         std::fs::remove_file(stage.gateway.state().join("fault"))?;
         assert_eq!(stage.chat("m").await?.status, 200);
-        // All tries are over after some 13 s when the database refuses; until then nothing is lost.
+        // All attempts are over after some 13 s when the database fails; until then nothing is lost.
         eventually(
             Duration::from_secs(20),
             "everything is written",

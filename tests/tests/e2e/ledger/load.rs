@@ -20,7 +20,7 @@ const AT_ONCE: usize = 32;
 /// Without another wish.
 const REQUESTS: u64 = 2_000;
 
-/// The kinds of requests: each has a model of its own, and a share of a hundred.
+/// The kinds of requests: each has its own model, and a share in percent.
 const KINDS: [(&str, u64); 8] = [
     ("chat", 30),
     ("stream", 25),
@@ -72,8 +72,8 @@ async fn the_sums_are_the_upstreams_own() -> Outcome {
 /// Two channels whose upstream misbehaves by the model's name.
 async fn prepare() -> Result<Stage> {
     let stage = Stage::start().await?;
-    // A channel that breaks is looked at by the cooldowns' own tests; here every channel has to stay in use, so each
-    // kind has channels of its own.
+    // The cooldowns' own tests cover channels that break; here every channel has to stay in use, so each kind has its
+    // own channels.
     for (kind, _) in KINDS {
         for (name, key, priority) in [("first", "1", 0), ("second", "2", 1)] {
             let members =
@@ -81,7 +81,7 @@ async fn prepare() -> Result<Stage> {
             stage.channel(&format!("{kind} {name}"), &members).await?;
         }
     }
-    // As many rows as anybody asks for.
+    // The maximum number of rows of one query.
     stage
         .settings(&json!({"request_log_rows": 10_000_000}))
         .await?;
@@ -101,7 +101,7 @@ async fn prepare() -> Result<Stage> {
     Ok(stage)
 }
 
-/// One request of the kind that `number` stands for: its kind, and how it must end.
+/// One request of the kind that `number` selects: its kind, and how it must end.
 async fn one(stage: &Stage, number: u64) -> Result<(String, String)> {
     let kind = kind(number);
     let is_stream = matches!(kind, "stream" | "leave" | "dies");
@@ -135,7 +135,7 @@ async fn one(stage: &Stage, number: u64) -> Result<(String, String)> {
         "dies" if text.contains("stream_incomplete") => "upstream_broke",
         "refused" if status == 400 => "refused",
         _ if status == 200 => "complete",
-        // The channel behind broke too often just now: its cooling is a reason to refuse as well.
+        // The channel behind broke too often just now: its cooldown is a reason to reject as well.
         _ => anyhow::bail!("{kind}: {status} {text}"),
     };
     Ok((kind.to_owned(), end.to_owned()))

@@ -12,8 +12,8 @@ use crate::Outcome;
 
 /// What a killed instance may lose.
 const LOST_AT_MOST: Duration = Duration::from_secs(1);
-/// Clients at a time, and how long each waits from an answer to its next request. Together some 200 requests per second:
-/// also where every request has an instance and a transaction of its own, the database keeps up with that.
+/// Clients at a time, and how long each waits from an answer to its next request. Together some 200 requests per
+/// second: also where every request has its own instance and transaction, the database keeps up with that.
 const CLIENTS: usize = 4;
 const PAUSE: Duration = Duration::from_millis(15);
 

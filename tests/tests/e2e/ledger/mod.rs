@@ -1,5 +1,5 @@
-//! The ledger, read as the database that it is: every request is in it, with the right figures, whatever became of it;
-//! and whatever becomes of the ledger, requests go on.
+//! The ledger, read as the database that it is: every request is in it, with the right figures, whatever its outcome;
+//! and requests go on when the ledger fails.
 
 mod faults;
 mod load;
@@ -22,7 +22,7 @@ fn number(gateway: &Gateway, query: &str) -> Result<i64> {
             .query_row(query, [], |row| row.get::<_, i64>(0))
             .with_context(|| query.to_owned())
     };
-    // The tables are made one by one, and a version is told when all of them are there.
+    // The tables are made one by one, and a version is set when all of them are there.
     let versions = "SELECT count(*) FROM sqlite_master WHERE name = 'gateway_schema'";
     if read(versions)? == 0 || read("SELECT count(*) FROM gateway_schema")? == 0 {
         return Ok(0);

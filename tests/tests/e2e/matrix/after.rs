@@ -1,5 +1,5 @@
 //! The second half of the matrix: every way in which a stream fails after its first event × one or two channels × one
-//! or three keys. The client has seen the event, so nothing is tried again; it must be able to tell.
+//! or three keys. The client has seen the event, so nothing is retried; it must be able to detect the failure.
 
 use std::time::{Duration, Instant};
 

@@ -64,7 +64,7 @@ impl Shape {
 pub enum Answer {
     /// The answer of this channel.
     Of(usize),
-    /// The upstream's refusal of the request itself.
+    /// The upstream's rejection of the request itself.
     Refusal {
         /// The status.
         status: u16,

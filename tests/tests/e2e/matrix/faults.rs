@@ -35,13 +35,13 @@ enum How {
 /// Base URLs at which no HTTP comes about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// Nobody listens.
+    /// The port is closed.
     Refusing,
-    /// Somebody listens, but takes no connection.
+    /// The port listens, but accepts no connection.
     Unaccepting,
     /// No such name.
     Nowhere,
-    /// Somebody who speaks no TLS.
+    /// A server without TLS.
     Plain,
 }
 

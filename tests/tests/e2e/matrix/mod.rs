@@ -2,8 +2,8 @@
 //! three keys × who fails, and every way of failing after a stream's first event. One table of faults (`faults`), one
 //! reading of the contract (`expected`); the order of attempts is asserted from the upstream's own records.
 //!
-//! The cells of one row share a gateway: each has a model, channels and keys of its own, so that what is learned in one
-//! changes nothing in another, and all of them run at once.
+//! The cells of one row share a gateway: each has its own model, channels and keys, so that the state of one changes
+//! nothing in another, and all of them run at once.
 
 mod after;
 mod cell;
@@ -43,8 +43,8 @@ async fn run(is_of_row: impl Fn(Row) -> bool) -> Outcome {
         .filter(|fault| is_of_row(fault.row))
     {
         for shape in SHAPES {
-            // Where no connection comes about, the script cannot tell the first call from others.
-            // One call that may be made again is no certain failure.
+            // Where no connection is established, the script cannot distinguish the first call from others. One call
+            // that may be made again is no certain failure.
             if shape.extent == Extent::FirstCall
                 && (!fault.can_be_counted() || fault.may_look_stale())
             {

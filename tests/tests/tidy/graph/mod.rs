@@ -75,7 +75,7 @@ impl Graph {
                 continue;
             }
             if next == start {
-                // Told once, from its first member.
+                // Reported once, from its first member.
                 if way.iter().min() == Some(&way[0]) {
                     rings.insert(format!("{} -> {start}", way.join(" -> ")));
                 }

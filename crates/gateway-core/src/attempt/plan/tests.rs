@@ -194,7 +194,7 @@ fn what_another_request_learns_meanwhile_counts() {
     let mut plan = Plan::new(turns(&[(0, 3, 0)]), 100);
     let first = plan.next(ready).unwrap();
     assert_eq!(first.candidate.key, 0);
-    // Now key 1 is throttled for somebody else.
+    // Now another request gets key 1 throttled.
     let phase = |candidate: Candidate| {
         if candidate.key == 1 {
             cooling(9, true)
@@ -281,7 +281,7 @@ proptest! {
                 );
             }
         }
-        // Nobody who cools comes before somebody who does not, unless that one was put last by a failure.
+        // No cooling candidate comes before one that is not, unless that one was put last by a failure.
         if !failures.contains(&UNREACHABLE) {
             let places: Vec<bool> = tried.iter().map(|candidate| matches!(phase(*candidate), Phase::Cooling { .. })).collect();
             prop_assert!(places.is_sorted());

@@ -58,7 +58,7 @@ pub enum KeyChange {
     Kept {
         /// Its id.
         id: String,
-        /// Whether it shall be used; `None`: as it is.
+        /// Whether it is enabled; `None`: unchanged.
         enabled: Option<bool>,
     },
 }
@@ -131,7 +131,7 @@ impl ChannelChange {
         }
     }
 
-    /// The keys as they shall be; `None`: as they are.
+    /// The new keys; `None`: unchanged.
     pub fn keys(&self) -> Option<&[KeyChange]> {
         self.keys.as_deref()
     }

@@ -1,5 +1,5 @@
 //! The rules of a whole configuration document, as it is exported and imported. Owns what must be there, what must
-//! differ from what, and where in the document a problem stands; the rules of its parts are their own files'.
+//! differ from what, and where in the document a problem is; the rules of its parts are their own files'.
 
 use std::collections::BTreeSet;
 
@@ -77,7 +77,7 @@ impl DocumentDraft {
                 _ => problems.unknown("", name),
             }
         }
-        // A document without them would remove them all, which somebody who means it can say.
+        // A document without them would remove them all; who intends that can state it explicitly.
         for name in ["channels", "keys"] {
             if !members.contains_key(name) {
                 problems.add(name, ProblemKind::ListRequired);

@@ -357,7 +357,7 @@ proptest! {
         }
     }
 
-    /// No text makes the reader of client keys fail or keep what it refused.
+    /// No text makes the reader of client keys fail or keep what it rejected.
     #[test]
     fn names_are_kept_trimmed_or_refused(name in "\\PC{0,120}|.{0,20}") {
         let mut problems = Problems::default();

@@ -27,7 +27,7 @@ pub struct SharedList {
 }
 
 impl SharedLists {
-    /// Reads the record. A damaged one is as good as none: the upstreams are asked again.
+    /// Reads the record. A damaged one counts as none: the upstreams are queried again.
     pub fn parse(stored: Option<&[u8]>) -> Self {
         stored
             .and_then(|bytes| serde_json::from_slice(bytes).ok())

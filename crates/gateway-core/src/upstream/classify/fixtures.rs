@@ -1,9 +1,9 @@
-//! Every payload of `fixtures/upstream` with what becomes of it. Owns the reading of the folder, and that it covers
+//! Every payload of `fixtures/upstream` with its classification. Owns the reading of the folder, and that it covers
 //! every kind of failure and every provider that was met.
 //!
-//! A fixture names where its payload was seen (`source`), when it came (`phase`: `head`, with a status of its own;
+//! A fixture names where its payload was seen (`source`), when it came (`phase`: `head`, with its own status;
 //! `inside_body`, a whole answer with a good status; `first_event` and `mid_stream` of an event stream), and what is
-//! expected: the failure, whom it concerns, the status that it counts as, the wait, and the four members.
+//! expected: the failure, its scope, the status that it counts as, the wait, and the four members.
 
 use std::collections::BTreeSet;
 use std::fs;

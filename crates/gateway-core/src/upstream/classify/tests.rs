@@ -1,4 +1,4 @@
-//! Rows of the table that no single provider stands for.
+//! Rows of the table that belong to no single provider.
 
 use super::*;
 use crate::wire::error_shape::normalise;

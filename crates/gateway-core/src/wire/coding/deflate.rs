@@ -10,7 +10,7 @@ pub const GZIP: &str = "gzip";
 /// Window and tables.
 const MEMORY: usize = 48 << 10;
 
-/// Runs the decoder once; also tells whether its data has ended.
+/// Runs the decoder once; also returns whether its data has ended.
 fn inflate(
     decoder: &mut Decompress,
     input: &[u8],
@@ -42,7 +42,7 @@ const fn skip(input: &[u8]) -> DecodeStep {
 /// `deflate`, with or without the wrapper that it should have.
 #[derive(Default)]
 pub struct Deflate {
-    /// `None` until the first two bytes tell which it is.
+    /// `None` until the first two bytes show which it is.
     decoder: Option<Decompress>,
     is_whole: bool,
 }
@@ -155,7 +155,7 @@ impl Gzip {
                     GzipPart::Head(4)
                 }
                 (9, _) => self.after_head(),
-                // Padding, or whatever else stands after the last member.
+                // Padding or other data after the last member.
                 _ if self.members > 0 => GzipPart::Ended,
                 _ => return Err(Damaged),
             },

@@ -1,4 +1,4 @@
-//! Each coding gives back what its tools wrote, whatever the pieces; nothing that is damaged panics or grows without bound.
+//! Each coding decodes what its tools wrote, however it is cut; damaged input neither panics nor grows without bound.
 
 use std::io::Write as _;
 

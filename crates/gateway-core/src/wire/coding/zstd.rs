@@ -1,6 +1,6 @@
-//! Zstandard (RFC 8878, with the window of at most 8 MiB that RFC 9659 asks of HTTP). Owns frames and blocks, and the window
-//! of what came out. The decoders on the registry in pure Rust keep a whole window back until a frame has ended, which
-//! would hold up streams; this one gives each block at once. Checksums are skipped, dictionaries refused.
+//! Zstandard (RFC 8878, with the window of at most 8 MiB that RFC 9659 asks of HTTP). Owns frames and blocks, and the
+//! window of the output. The decoders on the registry in pure Rust keep a whole window back until a frame has ended,
+//! which would hold up streams; this one gives each block at once. Checksums are skipped, dictionaries rejected.
 
 mod bits;
 mod block;
@@ -79,7 +79,7 @@ impl Zstd {
         self.needed = needed;
     }
 
-    /// Takes in a part that is complete.
+    /// Reads a part that is complete.
     fn take(&mut self, bytes: &[u8]) -> Result<(), Damaged> {
         match self.part {
             FramePart::Magic => match little_endian(bytes) {
@@ -172,7 +172,7 @@ impl Zstd {
         Ok(())
     }
 
-    /// Lets go of what no further block can refer to. Everything has been given when a block begins.
+    /// Drops what no further block can refer to. All output has been returned when a block begins.
     fn make_room(&mut self) {
         if self.history.len() > self.window + MOVED_BYTES {
             self.history.drain(..self.history.len() - self.window);

@@ -54,7 +54,7 @@ impl Completions {
         }
     }
 
-    /// Takes in one chunk.
+    /// Adds one chunk.
     pub fn push(&mut self, data: &str) -> Result<AssemblyProgress, Unfit> {
         if data.starts_with("[DONE]") {
             self.is_done = true;

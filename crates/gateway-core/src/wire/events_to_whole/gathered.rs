@@ -12,7 +12,7 @@ const ENTRY_BYTES: usize = 64;
 /// Objects inside of fragments are joined member by member down to this depth.
 const MAX_DEPTH: usize = 3;
 
-/// Members whose text comes in fragments, wherever they stand. Other texts of nested objects come whole.
+/// Members whose text comes in fragments, at any depth. Other texts of nested objects come whole.
 const FRAGMENTS: [&str; 9] = [
     "arguments",
     "content",
@@ -62,14 +62,14 @@ pub enum Texts {
 #[derive(Debug)]
 enum Value {
     Null,
-    /// What stands between a string's quotes.
+    /// The text between a string's quotes.
     Text(String),
-    /// What stands between a list's brackets, and a text after it that a list of parts has no element for yet.
+    /// The text between a list's brackets, and a text after it that a list of parts has no element for yet.
     List(String, String),
     Object(GrowingObject),
     /// A list whose elements come in fragments.
     Numbered(Numbered),
-    /// Anything else, as it stands.
+    /// Anything else, unchanged.
     Raw(String),
 }
 
@@ -78,12 +78,12 @@ enum Value {
 pub struct GrowingObject(Vec<(String, Value)>);
 
 impl GrowingObject {
-    /// Takes in one member's next fragment.
+    /// Adds one member's next fragment.
     pub fn join(&mut self, name: &str, raw: &str, texts: Texts, budget: &mut Budget) -> WalkStep {
         self.join_at(name, raw, texts, budget, 0)
     }
 
-    /// Takes in all members of the object `json`.
+    /// Adds all members of the object `json`.
     pub fn join_all(&mut self, json: &str, texts: Texts, budget: &mut Budget) -> WalkStep {
         self.join_all_at(json, texts, budget, 0)
     }
@@ -350,7 +350,7 @@ impl Numbered {
     }
 }
 
-/// What stands between a list's brackets.
+/// The text between a list's brackets.
 fn elements_of(list: &str) -> &str {
     let inside = list
         .strip_prefix('[')

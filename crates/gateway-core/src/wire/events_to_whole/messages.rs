@@ -41,7 +41,7 @@ struct MessagesEvent<'a> {
 }
 
 impl Messages {
-    /// Takes in one event.
+    /// Adds one event.
     pub fn push(&mut self, data: &str) -> Result<AssemblyProgress, Unfit> {
         if data.starts_with("[DONE]") {
             return Ok(AssemblyProgress::Complete);

@@ -47,7 +47,7 @@ impl Assembly {
         }
     }
 
-    /// Takes in the data of the next event. [`Unfit`]: it is none of this dialect, or the answer is too long.
+    /// Adds the data of the next event. [`Unfit`]: it is not of this dialect, or the answer is too long.
     pub fn push(&mut self, data: &[u8]) -> Result<AssemblyProgress, Unfit> {
         let data = std::str::from_utf8(data).map_err(|_| Unfit)?.trim();
         if data.is_empty() {

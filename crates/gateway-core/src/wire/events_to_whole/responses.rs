@@ -30,7 +30,7 @@ struct ResponsesEvent<'a> {
 }
 
 impl Responses {
-    /// Takes in one event.
+    /// Adds one event.
     pub fn push(&mut self, data: &str) -> Result<AssemblyProgress, Unfit> {
         // Some upstreams add OpenAI's mark to all their streams.
         if data.starts_with("[DONE]") {

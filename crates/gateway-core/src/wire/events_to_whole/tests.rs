@@ -361,7 +361,7 @@ proptest! {
         prop_assert_eq!(assembled(dialect, &events.concat(), &sizes), Ok(whole));
     }
 
-    /// No bytes whatever make it panic, or give anything but JSON.
+    /// No input makes it panic, or return anything but JSON.
     #[test]
     fn hostile_events_are_harmless(
         events in prop::collection::vec(prop::collection::vec(select(vec![

@@ -13,7 +13,7 @@ pub struct Transcript {
 }
 
 impl Transcript {
-    /// Takes in one event.
+    /// Adds one event.
     pub fn push(&mut self, data: &str) -> Result<AssemblyProgress, Unfit> {
         if data.starts_with("[DONE]") {
             return Ok(AssemblyProgress::Complete);

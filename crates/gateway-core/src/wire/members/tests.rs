@@ -1,4 +1,4 @@
-//! Edits in place: what changes, what must not, and that hostile bodies are refused.
+//! Edits in place: what changes, what must not, and that hostile bodies are rejected.
 
 use proptest::prelude::*;
 use serde_json::{Map, Value};

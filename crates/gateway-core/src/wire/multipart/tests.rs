@@ -1,4 +1,4 @@
-//! Forms that clients send are read, forms on which parsers differ are refused.
+//! Forms that clients send are read, forms on which parsers differ are rejected.
 
 use proptest::prelude::*;
 

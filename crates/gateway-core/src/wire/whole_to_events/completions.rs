@@ -47,7 +47,7 @@ struct Chunks<'r, 'a> {
     head: String,
     /// What only the first one says.
     once: Vec<(&'r str, &'a str)>,
-    /// Whether chunks say that they have no usage, as those do of which it was asked.
+    /// Whether chunks have `usage: null`, as they do when the usage was requested.
     null_usage: bool,
 }
 

@@ -1,5 +1,5 @@
-//! Events of Anthropic's messages. Owns how each kind of content block is begun, filled and ended; blocks of kinds that
-//! are not known here stand whole in their beginning.
+//! Events of Anthropic's messages. Owns how each kind of content block is begun, filled and ended; blocks of unknown
+//! kinds are sent whole in their start event.
 
 use super::rope::Rope;
 use super::{ShortObject, each};

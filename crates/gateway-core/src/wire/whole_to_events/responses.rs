@@ -43,7 +43,7 @@ struct ResponsesEvents<'r> {
     number: u64,
 }
 
-/// Where in the output something stands: members of an event, each with a comma before it.
+/// The position of something in the output: members of an event, each with a comma before it.
 struct OutputPosition(String);
 
 impl OutputPosition {

@@ -33,14 +33,14 @@ impl Rope {
 
     /// Adds text.
     pub fn text(&mut self, text: &str) {
-        // What is beyond the bound is counted but not kept: the whole is refused in the end.
+        // What exceeds the bound is counted but not kept: the whole is rejected in the end.
         self.made = self.made.saturating_add(text.len());
         if self.made <= MAX_MADE {
             self.open.extend_from_slice(text.as_bytes());
         }
     }
 
-    /// Adds JSON that stands in the whole.
+    /// Adds JSON that is part of the whole.
     pub fn raw(&mut self, raw: &str) {
         let start = raw.as_ptr().addr().checked_sub(self.whole.as_ptr().addr());
         let place = start.map(|start| start..start.saturating_add(raw.len()));

@@ -1,4 +1,4 @@
-//! The statement that counts says the same as the rules in the core, whatever comes in whatever order: the core's rules
+//! The statement that counts says the same as the rules in the core, for any requests in any order: the core's rules
 //! are simple and proven by their own tests, the statement is what makes them one step.
 
 use std::time::Duration;

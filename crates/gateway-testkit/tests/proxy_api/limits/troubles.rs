@@ -50,7 +50,7 @@ fn what_could_not_be_counted_at_once_is_counted_later() {
         (DatabaseFault::Hang, 2, 200),
         // Given up, and kept for the next time.
         (DatabaseFault::Refuse, 3, 200),
-        // Counted, but nobody said so: charged twice rather than not at all.
+        // Counted, but not confirmed: charged twice rather than not at all.
         (DatabaseFault::FailAfterCommit, 1, 300),
     ] {
         let stage = stage(limits);

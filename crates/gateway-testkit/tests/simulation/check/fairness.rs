@@ -1,4 +1,4 @@
-//! The rule that what has recovered is used again, where only chance and rotation decide: nobody who works is passed
+//! The rule that what has recovered is used again, where only chance and rotation decide: no working upstream is passed
 //! over so often that it cannot be chance.
 
 use std::collections::BTreeMap;

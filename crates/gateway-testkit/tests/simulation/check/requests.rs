@@ -1,4 +1,4 @@
-//! Rules about single requests: whether they had to fail, and what their clients were told.
+//! Rules about single requests: whether they had to fail, and what the response said.
 
 use std::collections::BTreeSet;
 
@@ -168,7 +168,7 @@ fn whole(
     broken(Rule::CutShort, answer.at, text)
 }
 
-/// A request that asks for nonsense is refused, and one instance that never read its configuration cannot serve.
+/// An invalid request is rejected, and one instance that never read its configuration cannot serve.
 fn is_excused(world: &World, request: &Request, answer: &Answer) -> bool {
     let has_no_configuration =
         answer.code == "store_unavailable" && !world.store.is_fine(request.arrived, answer.at);

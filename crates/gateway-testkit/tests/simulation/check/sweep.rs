@@ -18,7 +18,7 @@ const MAX_FAILURES: usize = 16;
 
 /// What the pass found beside its rules.
 pub struct Swept {
-    /// Calls that found out whether somebody works again.
+    /// Calls that found out whether a channel or key works again.
     pub probes: usize,
     /// For each call: whether one of those it concerned had failed since it last worked.
     pub is_suspect: Vec<bool>,
@@ -46,7 +46,7 @@ struct Failure {
 struct State {
     /// Since the last answer that showed that it works.
     failures: Vec<Failure>,
-    /// The end of the last failure of any kind, also of one that the gateway may not have heard of.
+    /// The end of the last failure of any kind, also of one that the gateway may not have seen.
     last_failure: Option<u64>,
     /// When a call last proved that it works.
     proved: Option<u64>,
@@ -73,7 +73,7 @@ struct Sweep<'a> {
     served: BTreeMap<(Candidate, usize), u64>,
     calls_of_channel: BTreeMap<usize, Vec<usize>>,
     tried: BTreeMap<usize, Vec<usize>>,
-    /// When clients left before anybody was called for them, in order.
+    /// When clients left before any upstream was called for them, in order.
     left_uncalled: Vec<u64>,
     found: Swept,
 }
@@ -136,7 +136,7 @@ const fn subjects_of(who: Candidate, model: usize) -> [Subject; 3] {
     ]
 }
 
-/// Whom a call's trouble concerns.
+/// What a call's failure concerns.
 fn concerned(call: &Call) -> Option<Subject> {
     let [channel, key, model] = subjects(call);
     Some(match call.trouble()?.scope {
@@ -146,7 +146,7 @@ fn concerned(call: &Call) -> Option<Subject> {
     })
 }
 
-/// Whom a call's failure shows to work: a channel that refuses a key is there.
+/// What a call's failure proves to work: a channel that rejects a key is reachable.
 fn cleared(call: &Call) -> &'static [usize] {
     match call.trouble().map(|trouble| trouble.scope) {
         None => &[0, 1, 2],
@@ -201,10 +201,10 @@ impl Sweep<'_> {
         state.failing -= 1;
         state.last_failure = Some(call.ended);
         // A failure of a call that began before another one proved the contrary may be taken for the older of the two:
-        // instances hear of both in any order.
+        // instances see both in any order.
         let is_disputed = state.proved.is_some_and(|at| call.began <= at);
         if is_known && trouble.is_certain && !is_disputed {
-            // Whoever failed here meanwhile has found out what a probe under way was to find out.
+            // A failure here meanwhile has answered what a probe in progress was to find out.
             state.probe = None;
             if state.failures.len() == MAX_FAILURES {
                 state.failures.remove(1);
@@ -212,7 +212,8 @@ impl Sweep<'_> {
             state.failures.push(Failure {
                 instance: call.instance,
                 at: call.ended,
-                // An eighth of a cooldown is not worth a write; what an upstream asks for is kept to the millisecond.
+                // An eighth of a cooldown does not justify a write; a wait requested by an upstream is kept to the
+                // millisecond.
                 cools_ms: match call.stated_until() {
                     Some(until) => until.saturating_sub(call.ended),
                     None => trouble.first_ms * 7 / 8,
@@ -248,7 +249,7 @@ impl Sweep<'_> {
         Ok(())
     }
 
-    /// Whether somebody else was left who certainly was known to work, so that this call was no last resort.
+    /// Whether another candidate was left that was known to work, so that this call was no last resort.
     fn has_alternative(&self, call: &Call) -> bool {
         let arrived = self.history.requests[call.request].arrived;
         self.others_left(call).any(|other| {
@@ -279,7 +280,7 @@ impl Sweep<'_> {
         })
     }
 
-    /// Checks one of those whom a call concerns, which is no last resort; whether it is a probe.
+    /// Checks one of those that a call concerns, which is no last resort; returns whether it is a probe.
     fn cools(&mut self, number: usize, subject: Subject) -> Result<bool, Violation> {
         let (world, history) = (self.world, self.history);
         let call = &history.calls[number];
@@ -301,7 +302,7 @@ impl Sweep<'_> {
             );
             return broken(Rule::CalledWhileCooling, call.began, text);
         }
-        // What nobody asked for any more is forgotten, and then there is nothing to probe.
+        // Entries that are no longer requested expire, and then there is nothing to probe.
         if call.began > last.at + last.cap_ms {
             return Ok(false);
         }
@@ -323,8 +324,8 @@ impl Sweep<'_> {
         Ok(true)
     }
 
-    /// Nobody of a lower priority is called while one of a higher one has been fine for longer than the time between
-    /// two probes, unless somebody probes it just now.
+    /// No channel of a lower priority is called while one of a higher priority has been working for longer than the
+    /// time between two probes, unless it is being probed.
     fn used_again(&self, call: &Call) -> Result<(), Violation> {
         let world = self.world;
         let priority = world.channels[call.who.channel].priority;
@@ -359,8 +360,8 @@ impl Sweep<'_> {
         })
     }
 
-    /// Whether somebody has called a channel so shortly before that nobody else may probe it: another request, or this
-    /// one, which looked at the channel's other keys for a hedge while its own probe was under way.
+    /// Whether a channel was called so shortly before that no other request may probe it: by another request, or by
+    /// this one, which checked the channel's other keys for a hedge while its own probe was in progress.
     fn is_tried_now(&self, call: &Call, channel: usize, arrived: u64) -> bool {
         let own = || latest_first(self.history, self.tried.get(&call.request)).chain([call]);
         let is_beside = |probe: &Call| {

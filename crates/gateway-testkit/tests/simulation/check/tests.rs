@@ -36,7 +36,7 @@ fn world() -> World {
     }
 }
 
-/// The first channel refuses connections for ever.
+/// The first channel always refuses connections.
 fn half_dead_world() -> World {
     let mut world = world();
     world.channels[0].trouble = Timeline::new(vec![Episode {

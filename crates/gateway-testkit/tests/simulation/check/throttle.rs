@@ -1,4 +1,4 @@
-//! The rule about keys whose upstream said for how long it will refuse: they are let alone, but for one last resort.
+//! The rule about keys whose upstream said how long they will be rejected: they are not used, except as a last resort.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -96,8 +96,8 @@ fn is_kept_by_key_only(world: &World, who: Candidate, call: &Call) -> bool {
         && channel.models[&call.model].is_fine(since, call.began)
 }
 
-/// Why the last resort was not the last: somebody who was not tried yet and had not asked to be let alone, or for less
-/// long.
+/// Why the last resort was not the last: a candidate that was not tried yet and had requested no wait, or a shorter
+/// one.
 fn better_one(
     world: &World,
     history: &History,

@@ -71,7 +71,7 @@ impl<'a> Backward<'a> {
         };
         let there = end - start;
         let value = window >> (start % 8) & ((1_u64 << there) - 1);
-        // Missing bits are the lowest: they would stand before the beginning.
+        // Missing bits are the lowest: they would be before the beginning.
         let missing = i64::from(count) - there;
         u32::try_from(value << missing & u64::from(u32::MAX)).unwrap_or_default()
     }

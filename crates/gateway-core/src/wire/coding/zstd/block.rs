@@ -264,7 +264,7 @@ impl BlockDecoder {
     }
 }
 
-/// Repeats `length` bytes that stand `offset` before the end.
+/// Repeats `length` bytes from `offset` before the end.
 fn repeat(
     history: &mut Vec<u8>,
     offset: usize,
@@ -285,7 +285,7 @@ fn repeat(
     Ok(())
 }
 
-/// The distance that `value` stands for: one of the last three, or a new one.
+/// The distance that `value` encodes: one of the last three, or a new one.
 fn offset(last: &mut [usize; 3], value: usize, literals: usize) -> Result<usize, Damaged> {
     let [first, second, third] = *last;
     let (offset, rest) = match (value + usize::from(literals == 0), value) {

@@ -61,7 +61,7 @@ impl FseTable {
         Ok((Self::build(&counts, log)?, bits.bytes_read()))
     }
 
-    /// A table from the symbols' counts, which add up to `1 << log`; -1 stands for less than one.
+    /// A table from the symbols' counts, which add up to `1 << log`; -1 means less than one.
     pub fn build(counts: &[i16], log: u32) -> Result<Self, Damaged> {
         let size = 1_usize << log;
         let mut entries = vec![FseEntry::default(); size];
