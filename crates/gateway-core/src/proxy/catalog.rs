@@ -8,12 +8,13 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashMap};
 use std::convert::Infallible;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
 
-use super::Gateway;
 use crate::config::snapshot::{Channel, Snapshot};
+use crate::memory::Memory;
 use crate::ports::{ProxyPorts, StoreKey};
 use crate::store::{self, Edit, RetryLimits, UpdateError, bounded_call};
 use crate::timeout::timeout;
@@ -47,8 +48,9 @@ const SHARE_RETRIES: RetryLimits = RetryLimits {
 };
 
 /// The lists, by the channels' ids.
-#[derive(Debug, Default)]
-pub struct Catalog {
+#[derive(Debug)]
+pub struct CatalogService<P> {
+    ports: P,
     lists: RefCell<HashMap<String, Rc<UpstreamList>>>,
     /// When the shared lists were last read.
     read: Cell<Option<Timestamp>>,
@@ -86,9 +88,22 @@ pub struct Contribution {
     pub names: Rc<BTreeSet<String>>,
 }
 
-impl<P: ProxyPorts> Gateway<P> {
+impl<P: ProxyPorts> CatalogService<P> {
+    /// A catalog without lists.
+    pub fn new(ports: P) -> Rc<Self> {
+        Rc::new(Self {
+            ports,
+            lists: RefCell::default(),
+            read: Cell::default(),
+        })
+    }
+
     /// What is known of upstreams whose channels serve every model. Waits for the store alone, and not for long.
-    pub async fn contributions(self: &Rc<Self>, snapshot: &Snapshot) -> Vec<Contribution> {
+    pub async fn contributions(
+        self: &Rc<Self>,
+        snapshot: &Snapshot,
+        memory: &Arc<Memory>,
+    ) -> Vec<Contribution> {
         let channels: Vec<(&Rc<Channel>, String)> = snapshot
             .serving_all()
             .filter(|channel| channel.enabled && channel.endpoint.kind().model_list().is_ok())
@@ -99,7 +114,7 @@ impl<P: ProxyPorts> Gateway<P> {
             return Vec::new();
         }
         let shared = self.shared_lists().await;
-        let mut lists = self.catalog.lists.borrow_mut();
+        let mut lists = self.lists.borrow_mut();
         lists.retain(|id, _| channels.iter().any(|(channel, _)| channel.id == *id));
         let mut contributions = Vec::new();
         let mut refreshed = 0;
@@ -125,7 +140,7 @@ impl<P: ProxyPorts> Gateway<P> {
             if is_old && refreshed < MAX_AT_ONCE {
                 refreshed += 1;
                 list.asked.set(Some(now));
-                self.refresh_list(channel, list, snapshot.via.clone());
+                self.refresh_list(channel, list, snapshot.via.clone(), Arc::clone(memory));
             }
             contributions.push(Contribution {
                 channel: Rc::clone(channel),
@@ -140,13 +155,14 @@ impl<P: ProxyPorts> Gateway<P> {
         channel: &Rc<Channel>,
         list: &Rc<UpstreamList>,
         via: Option<HeaderValue>,
+        memory: Arc<Memory>,
     ) {
-        let (gateway, channel, list) = (Rc::clone(self), Rc::clone(channel), Rc::clone(list));
+        let (catalog, channel, list) = (Rc::clone(self), Rc::clone(channel), Rc::clone(list));
         self.ports.spawn(async move {
-            let work = gateway.whole_list(&channel, via.as_ref());
-            let outcome = timeout(&gateway.ports, CALL.time, work).await.flatten();
+            let work = catalog.whole_list(&channel, via.as_ref(), &memory);
+            let outcome = timeout(&catalog.ports, CALL.time, work).await.flatten();
             if outcome.is_none() {
-                gateway.ports.line(format_args!(
+                catalog.ports.line(format_args!(
                     "the models of channel {} could not be read from its upstream",
                     channel.id
                 ));
@@ -157,8 +173,8 @@ impl<P: ProxyPorts> Gateway<P> {
                 names: outcome,
             };
             list.take_in(Some(&news));
-            if let Err(error) = gateway.share_list(&channel.id, &news).await {
-                gateway.ports.line(format_args!(
+            if let Err(error) = catalog.share_list(&channel.id, &news).await {
+                catalog.ports.line(format_args!(
                     "the models of channel {} could not be shared: {error}",
                     channel.id
                 ));
@@ -169,11 +185,11 @@ impl<P: ProxyPorts> Gateway<P> {
     /// What other instances have learned, unless that was read a moment ago, or the store does not answer.
     async fn shared_lists(&self) -> SharedLists {
         let now = self.ports.now();
-        let read = self.catalog.read.get();
+        let read = self.read.get();
         if read.is_some_and(|read| now.since_ms(read) < SHARED_AFTER_MS) {
             return SharedLists::default();
         }
-        self.catalog.read.set(Some(now));
+        self.read.set(Some(now));
         let read = bounded_call(&self.ports, MAX_READ, self.ports.read(StoreKey::ModelLists)).await;
         SharedLists::parse(read.ok().flatten().as_deref())
     }
@@ -197,6 +213,7 @@ impl<P: ProxyPorts> Gateway<P> {
         &self,
         channel: &Channel,
         via: Option<&HeaderValue>,
+        memory: &Arc<Memory>,
     ) -> Option<BTreeSet<String>> {
         let count = u64::try_from(channel.keys.len()).ok()?;
         let index = usize::try_from(self.ports.next_u64().checked_rem(count)?).ok()?;
@@ -205,7 +222,7 @@ impl<P: ProxyPorts> Gateway<P> {
             channel,
             key: channel.keys.get(index)?,
             via,
-            memory: self.memory(),
+            memory,
             bounds: CALL,
         };
         let list = model_list::read(&caller).await.ok()?;

@@ -47,6 +47,7 @@ use crate::limits::service::{Admission, LimitsService};
 use crate::memory::{self, Memory};
 use crate::ports::ProxyPorts;
 use crate::reply::{self, Reply};
+use catalog::CatalogService;
 use context::{ClientRequest, noted};
 use routes::{Route, RouteMatch};
 
@@ -58,7 +59,7 @@ pub struct Gateway<P> {
     health: Rc<HealthService<P>>,
     ledger: Rc<LedgerService<P>>,
     limits: Rc<LimitsService<P>>,
-    catalog: catalog::Catalog,
+    catalog: Rc<CatalogService<P>>,
     memory: Arc<Memory>,
 }
 
@@ -69,10 +70,10 @@ impl<P: ProxyPorts> Gateway<P> {
         Self {
             config: ConfigService::new(ports.clone(), master_key),
             health: HealthService::new(ports.clone()),
+            catalog: CatalogService::new(ports.clone()),
             ledger: Rc::new(LedgerService::new(ports.clone())),
             limits: Rc::new(LimitsService::new(ports.clone())),
             ports,
-            catalog: catalog::Catalog::default(),
             memory: Memory::new(memory::DEFAULT_BYTES),
         }
     }
@@ -156,7 +157,10 @@ where
     match route {
         Route::Health => Ok(health()),
         Route::Models => {
-            let contributions = gateway.contributions(&snapshot).await;
+            let contributions = gateway
+                .catalog
+                .contributions(&snapshot, &gateway.memory)
+                .await;
             models::list(&snapshot, client, &contributions, asked)
         }
         Route::Model(id) => match models::one(&snapshot, client, &id, asked) {
