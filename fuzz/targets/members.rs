@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use gateway_core::wire::members::{Edit, Members, quoted};
+use gateway_core::wire::members::{MemberEdit, Members, quoted};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Map, Value};
 
@@ -37,7 +37,7 @@ fuzz_target!(|input: &[u8]| {
         return;
     }
     let _ = (members.string(set), members.count(removed));
-    let edits = [Edit::Set(set, VALUE.into()), Edit::Remove(removed)];
+    let edits = [MemberEdit::Set(set, VALUE.into()), MemberEdit::Remove(removed)];
     let edited = members.rewrite(&edits).unwrap_or_else(|| body.to_vec());
     let after = Members::parse(&edited).expect("an edited object is an object");
     assert_eq!(

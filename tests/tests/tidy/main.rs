@@ -12,6 +12,7 @@ mod arrows;
 mod docs;
 mod graph;
 mod manifests;
+mod names;
 mod sizes;
 mod tree;
 mod watch;
@@ -85,6 +86,11 @@ fn folders_of_the_core_use_only_what_their_row_allows() {
 #[test]
 fn no_modules_of_the_core_use_each_other_in_a_ring() {
     expect_none(&Graph::of(&files()).rings());
+}
+
+#[test]
+fn no_two_types_of_the_core_have_the_same_name() {
+    expect_none(&names::repeated(&files()));
 }
 
 #[test]

@@ -18,7 +18,7 @@ use crate::error::{ErrorCode, GatewayError};
 use crate::ports::AdminPorts;
 use crate::reply::{self, Reply};
 use crate::units::{MIB, Timestamp};
-use crate::upstream::call::{CallBounds, CallResponse, Caller};
+use crate::upstream::call::{CallBounds, CallResponse, UpstreamClient};
 use crate::upstream::provider::{TestCall, TestModel};
 use crate::wire::error_shape;
 use crate::wire::padding;
@@ -193,7 +193,7 @@ impl TestRequest {
     }
 }
 
-async fn ask<P: AdminPorts>(caller: &Caller<'_, P>, request: &TestRequest) -> TestResult {
+async fn ask<P: AdminPorts>(caller: &UpstreamClient<'_, P>, request: &TestRequest) -> TestResult {
     let ports = caller.ports;
     let began = ports.now();
     let mut outcome = TestResult {

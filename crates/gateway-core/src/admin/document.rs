@@ -9,7 +9,7 @@ use crate::config::model::Document;
 use crate::config::stored;
 use crate::error::{ErrorCode, GatewayError};
 use crate::ports::{AdminPorts, Log, ReadStore, StoreError, StoreKey};
-use crate::store::{self, Edit, RetryLimits, UpdateError};
+use crate::store::{self, RecordEdit, RetryLimits, UpdateError};
 
 /// How long a change of a record is tried.
 pub const RETRIES: RetryLimits = RetryLimits {
@@ -75,7 +75,7 @@ pub async fn change_at_revision<P: AdminPorts, T>(
                 unavailable(ports, &StoreError(reason))
             })?;
             let revision = stored::revision(Some(&bytes));
-            Ok(Edit::Replace(bytes, (result, revision)))
+            Ok(RecordEdit::Replace(bytes, (result, revision)))
         },
         |stored, attempts| match attempts {
             0 => Ok(None),

@@ -21,7 +21,7 @@ use crate::ledger::batch;
 use crate::ledger::columns::usage::{Latency, Sum};
 use crate::ledger::histogram::{BOUNDS_MS, Histogram};
 use crate::ledger::port::Ledger as _;
-use crate::ledger::queries::counters::Tally;
+use crate::ledger::queries::counters::TallyCount;
 use crate::ledger::totals::UsageTotals;
 use crate::ports::{AdminPorts, StoreKey};
 use crate::reply::{Reply, ReplyBody};
@@ -142,7 +142,7 @@ impl<'d> LabelledCounters<'d> {
             let labels = (labels.channel(&row.channel), labels.model(&row.model));
             counted.usage.entry(labels).or_default().merge(&row.totals);
         }
-        for Tally {
+        for TallyCount {
             kind,
             channel,
             word,

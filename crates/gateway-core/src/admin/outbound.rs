@@ -16,7 +16,7 @@ use crate::error::{ErrorCode, GatewayError};
 use crate::memory::Memory;
 use crate::ports::AdminPorts;
 use crate::units::MIB;
-use crate::upstream::call::{CallBounds, Caller};
+use crate::upstream::call::{CallBounds, UpstreamClient};
 
 /// What the decoder of a compressed answer may take.
 const DECODER_BYTES: usize = 20 * MIB;
@@ -84,8 +84,12 @@ impl Outbound {
     }
 
     /// The calls of this channel with this key.
-    pub fn caller<'a, P: AdminPorts>(&'a self, ports: &'a P, bounds: CallBounds) -> Caller<'a, P> {
-        Caller {
+    pub fn caller<'a, P: AdminPorts>(
+        &'a self,
+        ports: &'a P,
+        bounds: CallBounds,
+    ) -> UpstreamClient<'a, P> {
+        UpstreamClient {
             ports,
             channel: &self.channel,
             key: &self.key,

@@ -11,7 +11,7 @@ use super::session_token::Session;
 use crate::error::{ErrorCode, GatewayError};
 use crate::ids;
 use crate::ports::{AdminPorts, Log, StoreKey};
-use crate::store::{self, Edit, UpdateError};
+use crate::store::{self, RecordEdit, UpdateError};
 use crate::units::Timestamp;
 
 /// Entries of the list. When it is full every session is ended instead, which needs no list.
@@ -57,7 +57,7 @@ async fn try_to_add<P: AdminPorts>(
         entries.retain(|entry| entry.until > now && entry.nonce != nonce);
         if entries.len() >= MAX_ENTRIES {
             if !may_clear {
-                return Ok(Edit::Keep(false));
+                return Ok(RecordEdit::Keep(false));
             }
             entries.clear();
         }
@@ -66,7 +66,7 @@ async fn try_to_add<P: AdminPorts>(
             until: session.expires_at,
         });
         let bytes = serde_json::to_vec(&entries).unwrap_or_default();
-        Ok::<_, Infallible>(Edit::Replace(bytes, true))
+        Ok::<_, Infallible>(RecordEdit::Replace(bytes, true))
     });
     update.await.map_err(|error| match error {
         UpdateError::Store(error) | UpdateError::Uncertain(error) => unavailable(ports, &error),

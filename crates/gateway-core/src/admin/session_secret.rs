@@ -15,7 +15,7 @@ use super::document::{RETRIES, unavailable};
 use crate::error::{ErrorCode, GatewayError};
 use crate::ports::{AdminPorts, StoreKey};
 use crate::secret::Secret;
-use crate::store::{self, Edit, RetryLimits, UpdateError};
+use crate::store::{self, RecordEdit, RetryLimits, UpdateError};
 
 const SECRET_BYTES: usize = 32;
 const MARK_BYTES: usize = 2;
@@ -28,7 +28,7 @@ pub async fn load<P: AdminPorts>(ports: &P, password: &str) -> Result<SessionSec
     let update = store::update(ports, StoreKey::SessionSecret, RETRIES, |stored| {
         let (secret, is_new) = match stored.and_then(parse) {
             Some((secret, Some(known))) if known == mark(&secret, password) => {
-                return Ok(Edit::Keep((secret, false)));
+                return Ok(RecordEdit::Keep((secret, false)));
             }
             // Nothing is known of the password: the secret is younger than any session, or from before there were marks.
             Some((secret, None)) => (secret, false),
@@ -38,7 +38,7 @@ pub async fn load<P: AdminPorts>(ports: &P, password: &str) -> Result<SessionSec
         let mut bytes = secret.expose().to_vec();
         bytes.extend(mark(&secret, password));
         let ends_sessions = is_new && stored.is_some();
-        Ok::<_, Infallible>(Edit::Replace(bytes, (secret, ends_sessions)))
+        Ok::<_, Infallible>(RecordEdit::Replace(bytes, (secret, ends_sessions)))
     });
     match update.await {
         Ok((secret, ends_sessions)) => {
@@ -66,7 +66,7 @@ pub async fn replace<P: AdminPorts>(ports: &P) -> Result<(), GatewayError> {
     };
     let update = store::update(ports, StoreKey::SessionSecret, once, |_| {
         let secret = fresh(ports);
-        Ok::<_, Infallible>(Edit::Replace(secret.expose().to_vec(), ()))
+        Ok::<_, Infallible>(RecordEdit::Replace(secret.expose().to_vec(), ()))
     });
     match update.await {
         // A conflict means that another request has just replaced it, which is as good.

@@ -45,7 +45,7 @@ use std::convert::Infallible;
 use super::document::{RETRIES, unavailable};
 use crate::error::{ErrorCode, GatewayError};
 use crate::ports::{AdminPorts, StoreKey};
-use crate::store::{self, Edit, UpdateError};
+use crate::store::{self, RecordEdit, UpdateError};
 use table::{Devices, FailureTable, LoginAttempt, Verdict};
 
 /// An attempt to log in.
@@ -73,7 +73,7 @@ pub async fn admit<P: AdminPorts>(ports: &P, stranger: &Stranger<'_>) -> Result<
             Verdict::Appoint { wait_ms } => Err(too_many(wait_ms)),
             Verdict::Check => Ok(()),
         };
-        Ok(Edit::Replace(table.bytes(), outcome))
+        Ok(RecordEdit::Replace(table.bytes(), outcome))
     });
     match update.await {
         Ok(outcome) => outcome,
@@ -99,7 +99,7 @@ pub async fn forgive<P: AdminPorts>(ports: &P, address: &str) {
     let update = store::update(ports, StoreKey::LoginFailures, RETRIES, |stored| {
         let mut table = FailureTable::parse(stored);
         table.forgive(address, ports.now());
-        Ok::<_, Infallible>(Edit::Replace(table.bytes(), ()))
+        Ok::<_, Infallible>(RecordEdit::Replace(table.bytes(), ()))
     });
     if update.await.is_err() {
         ports.line(format_args!(
@@ -129,9 +129,9 @@ async fn change_devices<P: AdminPorts>(
     let update = store::update(ports, StoreKey::DeviceFailures, RETRIES, |stored| {
         let mut devices = Devices::parse(stored);
         Ok::<_, Infallible>(if edit(&mut devices) {
-            Edit::Replace(devices.bytes(), true)
+            RecordEdit::Replace(devices.bytes(), true)
         } else {
-            Edit::Keep(false)
+            RecordEdit::Keep(false)
         })
     });
     update.await.ok()

@@ -16,7 +16,7 @@ use super::model::Document;
 use super::stored;
 use super::validate::{DocumentDraft, Problems};
 use crate::ports::{Clock, Log, Random, StoreKey, WriteStore};
-use crate::store::{self, BoundedStore, Edit, RetryLimits, UpdateError};
+use crate::store::{self, BoundedStore, RecordEdit, RetryLimits, UpdateError};
 
 #[cfg(doc)]
 use super::validate;
@@ -73,7 +73,7 @@ async fn try_apply<P: Clock + Random + Log + WriteStore>(
         RETRIES,
         |stored, attempt| {
             if is_applied(stored) {
-                return Ok(Edit::Keep(None));
+                return Ok(RecordEdit::Keep(None));
             }
             let current = stored::parse(stored)?;
             let draft = match &mut draft {
@@ -86,7 +86,7 @@ async fn try_apply<P: Clock + Random + Log + WriteStore>(
             identity::assign(&mut document, ports);
             id.record(&mut document, current.recent_changes, attempt);
             let new = serde_json::to_vec(&document).map_err(|error| error.to_string())?;
-            Ok(Edit::Replace(new, Some(document)))
+            Ok(RecordEdit::Replace(new, Some(document)))
         },
         |stored, attempts| {
             // A document of another variable, or a damaged one, shows none of them.

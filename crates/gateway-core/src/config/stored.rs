@@ -49,10 +49,10 @@ pub fn applied_variable(stored: Option<&[u8]>) -> Option<String> {
 pub fn trusted_proxies(stored: Option<&[u8]>) -> Vec<Network> {
     #[derive(Deserialize)]
     struct Stored {
-        settings: Settings,
+        settings: StoredSettings,
     }
     #[derive(Deserialize)]
-    struct Settings {
+    struct StoredSettings {
         #[serde(default)]
         trusted_proxies: Vec<Network>,
     }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use memchr::memmem::Finder;
 
 use super::{StreamTranslator, Translated};
-use crate::wire::members::{Edit, Members};
+use crate::wire::members::{MemberEdit, Members};
 use crate::wire::signals::EventSignal;
 use crate::wire::sse;
 
@@ -39,7 +39,7 @@ pub fn asking_options(body: &Members<'_>) -> Option<Cow<'static, str>> {
     if options.raw("include_usage") == Some("true") {
         return None;
     }
-    let asking = options.rewrite(&[Edit::Set("include_usage", Cow::Borrowed("true"))])?;
+    let asking = options.rewrite(&[MemberEdit::Set("include_usage", Cow::Borrowed("true"))])?;
     String::from_utf8(asking).ok().map(Cow::Owned)
 }
 
@@ -79,7 +79,7 @@ fn without_null_usage(event: &[u8]) -> Option<Vec<u8>> {
     if members.raw("usage") != Some("null") {
         return None;
     }
-    let changed = members.rewrite(&[Edit::Remove("usage")])?;
+    let changed = members.rewrite(&[MemberEdit::Remove("usage")])?;
     Some(sse::with_data(event, &changed))
 }
 

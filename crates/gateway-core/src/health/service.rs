@@ -13,7 +13,7 @@ use super::cache::HealthCache;
 use super::cooldown::Phase;
 use super::record::{Health, HealthEvent, Target};
 use crate::ports::{Background, Clock, Log, Random, StoreKey, WriteStore};
-use crate::store::{self, Edit, RetryLimits, UpdateError, bounded_call};
+use crate::store::{self, RecordEdit, RetryLimits, UpdateError, bounded_call};
 use crate::units::Timestamp;
 
 /// The longest that one request may keep others from probing, in milliseconds: an instance that is ended releases nothing.
@@ -237,7 +237,7 @@ impl<P: HealthPorts> HealthService<P> {
             // This instance has written meanwhile: what was read may be older than that.
             if cache.version() != version {
                 version = cache.version();
-                return Ok(Edit::Reread);
+                return Ok(RecordEdit::Reread);
             }
             let number = cache.newest();
             let mut health = cache.with_pending(self.parse(raw));
@@ -246,15 +246,15 @@ impl<P: HealthPorts> HealthService<P> {
                     Phase::HalfOpen => {
                         health.apply(event);
                         let new = self.encode(&health);
-                        Edit::Replace(new.clone(), (true, Some((health, new, number))))
+                        RecordEdit::Replace(new.clone(), (true, Some((health, new, number))))
                     }
                     // Another request has found out already that it works.
-                    Phase::Ready => Edit::Keep((true, None)),
+                    Phase::Ready => RecordEdit::Keep((true, None)),
                     Phase::Cooling { .. } => {
                         // A swap that reported a conflict may have written this very claim.
                         let is_own = health.is_probed_by(target, holder);
                         cache.replace(health, raw.map(<[u8]>::to_vec));
-                        Edit::Keep((is_own, None))
+                        RecordEdit::Keep((is_own, None))
                     }
                 },
             )
@@ -297,7 +297,7 @@ impl<P: HealthPorts> HealthService<P> {
             // A claim has written meanwhile, perhaps these very events: what was read is older than that.
             if cache.version() != version {
                 version = cache.version();
-                return Ok(Edit::Reread);
+                return Ok(RecordEdit::Reread);
             }
             let number = cache.newest();
             let mut health = cache.with_pending(self.parse(raw));
@@ -306,9 +306,9 @@ impl<P: HealthPorts> HealthService<P> {
             let is_same = raw == Some(&new[..]) || (raw.is_none() && health.is_empty());
             let written = (health, new.clone(), number);
             Ok(if is_same {
-                Edit::Keep(written)
+                RecordEdit::Keep(written)
             } else {
-                Edit::Replace(new, written)
+                RecordEdit::Replace(new, written)
             })
         });
         let (health, new, number) = update.await?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::record::{Health, HealthEvent};
 use crate::ports::{Clock, Log, Random, ReadStore, StoreError, StoreKey, WriteStore};
-use crate::store::{self, Edit, RetryLimits};
+use crate::store::{self, RecordEdit, RetryLimits};
 
 /// How long a change is tried.
 const RETRIES: RetryLimits = RetryLimits {
@@ -37,10 +37,10 @@ pub async fn forget<P: Clock + Random + Log + WriteStore>(ports: &P, channels: &
             has_changed |= health.apply(&HealthEvent::Forgotten { channel });
         }
         if !has_changed {
-            return Ok::<_, StoreError>(Edit::Keep(()));
+            return Ok::<_, StoreError>(RecordEdit::Keep(()));
         }
         let new = serde_json::to_vec(&health).map_err(|error| StoreError(error.to_string()))?;
-        Ok(Edit::Replace(new, ()))
+        Ok(RecordEdit::Replace(new, ()))
     });
     if let Err(error) = update.await {
         let channels = channels.join(", ");

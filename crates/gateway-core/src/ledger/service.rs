@@ -15,7 +15,7 @@ use super::record::RequestRecord;
 use crate::config::model::Settings;
 use crate::flusher::{self, Flush, Lease};
 use crate::ports::{ProxyPorts, StoreKey};
-use crate::store::{self, Edit, RetryLimits};
+use crate::store::{self, RecordEdit, RetryLimits};
 use crate::units::Timestamp;
 
 /// From one write of an instance to the next: a record is in the database within a second of its response.
@@ -125,7 +125,7 @@ impl<P: ProxyPorts> LedgerService<P> {
             COUNT_RETRIES,
             |stored| {
                 let sum = batch::dropped(stored).saturating_add(dropped);
-                Ok::<_, Infallible>(Edit::Replace(sum.to_string().into_bytes(), ()))
+                Ok::<_, Infallible>(RecordEdit::Replace(sum.to_string().into_bytes(), ()))
             },
         );
         if counted.await.is_ok() {

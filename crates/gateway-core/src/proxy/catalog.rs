@@ -16,10 +16,10 @@ use http::HeaderValue;
 use crate::config::snapshot::{Channel, Snapshot};
 use crate::memory::Memory;
 use crate::ports::{ProxyPorts, StoreKey};
-use crate::store::{self, Edit, RetryLimits, UpdateError, bounded_call};
+use crate::store::{self, RecordEdit, RetryLimits, UpdateError, bounded_call};
 use crate::timeout::timeout;
 use crate::units::{MIB, Timestamp};
-use crate::upstream::call::{CallBounds, Caller};
+use crate::upstream::call::{CallBounds, UpstreamClient};
 use crate::upstream::model_list;
 use shared::{SharedList, SharedLists};
 
@@ -202,7 +202,7 @@ impl<P: ProxyPorts> CatalogService<P> {
         store::update(&self.ports, StoreKey::ModelLists, SHARE_RETRIES, |stored| {
             let mut lists = SharedLists::parse(stored);
             lists.put(channel, list.clone());
-            Ok(Edit::Replace(lists.into_bytes(), ()))
+            Ok(RecordEdit::Replace(lists.into_bytes(), ()))
         })
         .await
     }
@@ -217,7 +217,7 @@ impl<P: ProxyPorts> CatalogService<P> {
     ) -> Option<BTreeSet<String>> {
         let count = u64::try_from(channel.keys.len()).ok()?;
         let index = usize::try_from(self.ports.next_u64().checked_rem(count)?).ok()?;
-        let caller = Caller {
+        let caller = UpstreamClient {
             ports: &self.ports,
             channel,
             key: channel.keys.get(index)?,

@@ -12,7 +12,7 @@ use crate::error::{ErrorCode, GatewayError};
 use crate::wire::acted_on::{ActedOn, Ambiguity};
 use crate::wire::content;
 use crate::wire::media::{self, Media, NotTaken};
-use crate::wire::members::{Edit, Members, Unreadable, quoted};
+use crate::wire::members::{MemberEdit, Members, Unreadable, quoted};
 use crate::wire::multipart::{Form, NotAForm};
 
 /// Values by which fields of forms say yes, and no: there, everything is text.
@@ -187,13 +187,13 @@ impl<'a> Payload<'a> {
             Self::Json(members) => {
                 let model = changes
                     .model
-                    .map(|model| Edit::Set("model", Cow::Owned(quoted(model))));
+                    .map(|model| MemberEdit::Set("model", Cow::Owned(quoted(model))));
                 let added = changes.added;
-                let added = added.map(|(name, value)| Edit::Set(name, Cow::Borrowed(value)));
-                let edits: Vec<Edit<'_>> = model
+                let added = added.map(|(name, value)| MemberEdit::Set(name, Cow::Borrowed(value)));
+                let edits: Vec<MemberEdit<'_>> = model
                     .into_iter()
                     .chain(added)
-                    .chain(dropped.map(Edit::Remove))
+                    .chain(dropped.map(MemberEdit::Remove))
                     .collect();
                 members.rewrite(&edits)
             }

@@ -6,4 +6,4 @@ mod bounded;
 mod update;
 
 pub use bounded::{BoundedStore, bounded_call};
-pub use update::{Edit, RetryLimits, UpdateError, update, update_confirmed};
+pub use update::{RecordEdit, RetryLimits, UpdateError, update, update_confirmed};

@@ -16,7 +16,7 @@ const MAX_CONFLICTS_WITHOUT_CHANGE: usize = 16;
 
 /// What is to become of a record, and the result of the update if that takes place.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Edit<T> {
+pub enum RecordEdit<T> {
     /// The record stays as it is.
     Keep(T),
     /// The record is replaced.
@@ -57,15 +57,15 @@ pub async fn update<T, E>(
     ports: &(impl Clock + Random + WriteStore),
     key: StoreKey,
     limits: RetryLimits,
-    mut edit: impl FnMut(Option<&[u8]>) -> Result<Edit<T>, E>,
+    mut edit: impl FnMut(Option<&[u8]>) -> Result<RecordEdit<T>, E>,
 ) -> Result<T, UpdateError<E>> {
     let update = Update::new(ports, key, limits);
     for attempt in 0..limits.attempts {
         let stored = update.read().await.map_err(UpdateError::Store)?;
         let (new, result) = match edit(stored.as_deref()).map_err(UpdateError::Edit)? {
-            Edit::Keep(result) => return Ok(result),
-            Edit::Replace(new, result) => (new, result),
-            Edit::Reread => continue,
+            RecordEdit::Keep(result) => return Ok(result),
+            RecordEdit::Replace(new, result) => (new, result),
+            RecordEdit::Reread => continue,
         };
         match update.swap(stored.as_deref(), &new).await {
             Ok(Swap::Done) => return Ok(result),
@@ -84,7 +84,7 @@ pub async fn update_confirmed<T, E>(
     ports: &(impl Clock + Random + WriteStore),
     key: StoreKey,
     limits: RetryLimits,
-    mut edit: impl FnMut(Option<&[u8]>, usize) -> Result<Edit<T>, E>,
+    mut edit: impl FnMut(Option<&[u8]>, usize) -> Result<RecordEdit<T>, E>,
     mut landed: impl FnMut(Option<&[u8]>, usize) -> Result<Option<usize>, E>,
 ) -> Result<T, UpdateError<E>> {
     let update = Update::new(ports, key, limits);
@@ -102,9 +102,9 @@ pub async fn update_confirmed<T, E>(
             return Ok(results.swap_remove(swap));
         }
         let (new, result) = match edit(stored.as_deref(), swaps).map_err(UpdateError::Edit)? {
-            Edit::Keep(result) => return Ok(result),
-            Edit::Replace(new, result) => (new, result),
-            Edit::Reread => continue,
+            RecordEdit::Keep(result) => return Ok(result),
+            RecordEdit::Replace(new, result) => (new, result),
+            RecordEdit::Reread => continue,
         };
         let swapped = update.swap(stored.as_deref(), &new).await;
         if swapped == Ok(Swap::Done) {
@@ -119,7 +119,7 @@ pub async fn update_confirmed<T, E>(
         }
         if let Err(error) = swapped {
             return match edit(now.as_deref(), swaps) {
-                Ok(Edit::Keep(result)) => Ok(result),
+                Ok(RecordEdit::Keep(result)) => Ok(result),
                 _ => Err(UpdateError::Store(error)),
             };
         }

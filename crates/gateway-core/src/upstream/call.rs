@@ -40,7 +40,7 @@ pub struct CallBounds {
 
 /// A channel with the key, and all else that its calls have in common.
 #[derive(Debug)]
-pub struct Caller<'a, P> {
+pub struct UpstreamClient<'a, P> {
     /// The host.
     pub ports: &'a P,
     /// The channel that is called.
@@ -87,7 +87,7 @@ const fn cause(kind: SendErrorKind) -> &'static str {
     }
 }
 
-impl<P: Upstream + Clock> Caller<'_, P> {
+impl<P: Upstream + Clock> UpstreamClient<'_, P> {
     /// Sends `body` (`None`: a GET) to `operation`, a path below `/v1/`, and returns with the response's head.
     pub async fn call(
         &self,

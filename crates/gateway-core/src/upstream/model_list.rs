@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use thiserror::Error;
 
-use super::call::{CallError, Caller};
+use super::call::{CallError, UpstreamClient};
 use crate::config::bounds::{MAX_MODEL_CHARS, MAX_MODELS};
 use crate::config::validate::is_text;
 use crate::ports::{Clock, Upstream};
@@ -46,7 +46,7 @@ pub enum ModelListError {
 
 /// Reads the list, for about as long as one call may take.
 pub async fn read<P: Upstream + Clock>(
-    caller: &Caller<'_, P>,
+    caller: &UpstreamClient<'_, P>,
 ) -> Result<ModelList, ModelListError> {
     let first = caller.channel.endpoint.kind().model_list();
     let first = first.map_err(ModelListError::NotListed)?;
@@ -76,7 +76,7 @@ pub async fn read<P: Upstream + Clock>(
 }
 
 async fn page<P: Upstream + Clock>(
-    caller: &Caller<'_, P>,
+    caller: &UpstreamClient<'_, P>,
     operation: &str,
 ) -> Result<ModelPage, ModelListError> {
     let mut response = caller.call(operation, "", None).await?;

@@ -70,7 +70,7 @@ pub struct Members<'a> {
 
 /// One change of an object.
 #[derive(Debug)]
-pub enum Edit<'a> {
+pub enum MemberEdit<'a> {
     /// Gives a member another value (JSON text); appends it when it is absent.
     Set(&'a str, Cow<'a, str>),
     /// Removes a member; nothing happens when it is absent.
@@ -140,7 +140,7 @@ impl<'a> Members<'a> {
     }
 
     /// The object with the edits made and every other byte of its members kept; `None` when nothing changes.
-    pub fn rewrite(&self, edits: &[Edit<'_>]) -> Option<Vec<u8>> {
+    pub fn rewrite(&self, edits: &[MemberEdit<'_>]) -> Option<Vec<u8>> {
         if !edits.iter().any(|edit| self.changes(edit)) {
             return None;
         }
@@ -156,8 +156,8 @@ impl<'a> Members<'a> {
             previous_end = member.value.range().end;
             let name = self.name(*member);
             let replacement = match edits.iter().find(|edit| is_spelled(name, edit.name())) {
-                Some(Edit::Remove(_)) => continue,
-                Some(Edit::Set(_, value)) => Some(value.as_bytes()),
+                Some(MemberEdit::Remove(_)) => continue,
+                Some(MemberEdit::Set(_, value)) => Some(value.as_bytes()),
                 None => None,
             };
             // The text between two members stays as it is, comma included, while its neighbours stay.
@@ -169,7 +169,7 @@ impl<'a> Members<'a> {
             output.extend_from_slice(replacement.unwrap_or(self.value(*member).as_bytes()));
         }
         for edit in edits {
-            if let Edit::Set(name, value) = edit
+            if let MemberEdit::Set(name, value) = edit
                 && !self.has(name)
             {
                 if !is_first {
@@ -207,21 +207,21 @@ impl<'a> Members<'a> {
             .filter(move |member| is_spelled(self.name(**member), name))
     }
 
-    fn changes(&self, edit: &Edit<'_>) -> bool {
+    fn changes(&self, edit: &MemberEdit<'_>) -> bool {
         match edit {
             // Of several members with one name all get the value: who reads the first must not see another one.
-            Edit::Set(name, value) => {
+            MemberEdit::Set(name, value) => {
                 !self.has(name) || self.named(name).any(|member| self.value(*member) != value)
             }
-            Edit::Remove(name) => self.has(name),
+            MemberEdit::Remove(name) => self.has(name),
         }
     }
 }
 
-impl Edit<'_> {
+impl MemberEdit<'_> {
     const fn name(&self) -> &str {
         match self {
-            Edit::Set(name, _) | Edit::Remove(name) => name,
+            MemberEdit::Set(name, _) | MemberEdit::Remove(name) => name,
         }
     }
 }

@@ -43,15 +43,15 @@ impl UsageScanner {
 fn look(text: &[u8], sum: &mut Option<Usage>) -> usize {
     for start in memmem::find_iter(text, NAME) {
         match value(text.get(start + NAME.len()..).unwrap_or_default()) {
-            Value::Whole(figures) => sum.get_or_insert_default().take_in(figures),
-            Value::Begun if text.len() - start <= MAX_OBJECT => return start,
-            Value::Begun | Value::Other => {}
+            ScannedValue::Whole(figures) => sum.get_or_insert_default().take_in(figures),
+            ScannedValue::Begun if text.len() - start <= MAX_OBJECT => return start,
+            ScannedValue::Begun | ScannedValue::Other => {}
         }
     }
     text.len().saturating_sub(NAME.len() - 1)
 }
 
-enum Value {
+enum ScannedValue {
     /// Figures of tokens.
     Whole(Usage),
     /// It goes on in the next piece.
@@ -61,24 +61,26 @@ enum Value {
 }
 
 /// What follows the name.
-fn value(after: &[u8]) -> Value {
+fn value(after: &[u8]) -> ScannedValue {
     let after = after.trim_ascii_start();
     let Some(after) = after.strip_prefix(b":") else {
         return if after.is_empty() {
-            Value::Begun
+            ScannedValue::Begun
         } else {
-            Value::Other
+            ScannedValue::Other
         };
     };
     let after = after.trim_ascii_start();
     if after.first().is_some_and(|first| *first != b'{') {
-        return Value::Other;
+        return ScannedValue::Other;
     }
     let mut objects = serde_json::Deserializer::from_slice(after).into_iter::<&RawValue>();
     match objects.next() {
-        Some(Ok(object)) => usage::of_object(object).map_or(Value::Other, Value::Whole),
-        Some(Err(error)) if !error.is_eof() => Value::Other,
-        Some(Err(_)) | None => Value::Begun,
+        Some(Ok(object)) => {
+            usage::of_object(object).map_or(ScannedValue::Other, ScannedValue::Whole)
+        }
+        Some(Err(error)) if !error.is_eof() => ScannedValue::Other,
+        Some(Err(_)) | None => ScannedValue::Begun,
     }
 }
 

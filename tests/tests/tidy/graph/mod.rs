@@ -142,7 +142,7 @@ impl Graph {
 }
 
 /// The module of a file of the core that is no test; `None` for other files.
-fn module(path: &str) -> Option<String> {
+pub fn module(path: &str) -> Option<String> {
     let path = path.strip_prefix(ROOT)?.strip_suffix(".rs")?;
     let is_test = path
         .split('/')
@@ -256,7 +256,8 @@ impl<'ast> Visit<'ast> for Reader {
     }
 }
 
-fn is_for_tests(item: &Item) -> bool {
+/// Whether an item is compiled for tests only.
+pub fn is_for_tests(item: &Item) -> bool {
     let attributes: &[Attribute] = match item {
         Item::Mod(item) => &item.attrs,
         Item::Fn(item) => &item.attrs,

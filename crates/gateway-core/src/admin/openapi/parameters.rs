@@ -57,7 +57,7 @@ pub struct UsageParameters {
     to: Option<Time>,
     /// What a row is the sum of.
     #[schemars(default)]
-    bucket: Bucket,
+    bucket: BucketParameter,
     /// What rows are told apart by. `reason` counts requests without an answer, of all models and channels or of one
     /// `key`.
     #[schemars(default)]
@@ -76,7 +76,7 @@ pub struct UsageParameters {
 #[derive(Default, JsonSchema, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
-enum Bucket {
+enum BucketParameter {
     #[default]
     Hour,
     Day,

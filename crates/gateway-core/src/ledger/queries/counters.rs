@@ -14,7 +14,7 @@ pub struct Counters {
     /// Totals by channel and model.
     pub usage: Vec<ModelTotals>,
     /// How often something happened.
-    pub tallies: Vec<Tally>,
+    pub tallies: Vec<TallyCount>,
 }
 
 /// Totals of one channel and one model; each is empty where it is not known.
@@ -30,7 +30,7 @@ pub struct ModelTotals {
 
 /// How often something happened with a channel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct TallyCount {
     /// `status` or `attempt`.
     pub kind: String,
     /// The channel's id; empty where none was asked.
@@ -70,8 +70,8 @@ pub(in crate::ledger) fn tallies() -> Query {
 }
 
 /// Reads a row of [`tallies`].
-pub(in crate::ledger) fn read_tally(row: &NamedRow<'_>) -> Tally {
-    Tally {
+pub(in crate::ledger) fn read_tally(row: &NamedRow<'_>) -> TallyCount {
+    TallyCount {
         kind: row.text("kind").to_owned(),
         channel: row.text("channel").to_owned(),
         word: row.text("word").to_owned(),

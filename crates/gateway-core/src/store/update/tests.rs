@@ -129,9 +129,9 @@ fn append(store: &Store, limits: RetryLimits) -> Result<String, UpdateError<&'st
     let edit = |stored: Option<&[u8]>| {
         let text = String::from_utf8(stored.unwrap_or_default().to_vec()).unwrap();
         match text.as_str() {
-            "kept" => Ok(Edit::Keep(text)),
+            "kept" => Ok(RecordEdit::Keep(text)),
             "bad" => Err("bad"),
-            _ => Ok(Edit::Replace(format!("{text}e").into_bytes(), text)),
+            _ => Ok(RecordEdit::Replace(format!("{text}e").into_bytes(), text)),
         }
     };
     update(store, StoreKey::Health, limits, edit)
@@ -144,9 +144,12 @@ fn append_confirmed(store: &Store) -> Result<usize, UpdateError<&'static str>> {
     let edit = |stored: Option<&[u8]>, swap: usize| {
         let text = String::from_utf8(stored.unwrap_or_default().to_vec()).unwrap();
         match text.as_str() {
-            "kept" => Ok(Edit::Keep(100)),
+            "kept" => Ok(RecordEdit::Keep(100)),
             "bad" => Err("bad"),
-            _ => Ok(Edit::Replace(format!("{text}{swap}").into_bytes(), swap)),
+            _ => Ok(RecordEdit::Replace(
+                format!("{text}{swap}").into_bytes(),
+                swap,
+            )),
         }
     };
     let landed = |stored: Option<&[u8]>, swaps: usize| {
@@ -216,8 +219,8 @@ fn a_stale_read_is_repeated_at_once() {
     let edit = |_: Option<&[u8]>| {
         calls += 1;
         Ok::<_, &str>(match calls {
-            1 => Edit::Reread,
-            _ => Edit::Keep(()),
+            1 => RecordEdit::Reread,
+            _ => RecordEdit::Keep(()),
         })
     };
     let update = update(&store, StoreKey::Health, LIMITS, edit);

@@ -60,7 +60,7 @@ pub enum Texts {
 
 /// A value that may grow.
 #[derive(Debug)]
-enum Value {
+enum GrowingValue {
     Null,
     /// The text between a string's quotes.
     Text(String),
@@ -75,7 +75,7 @@ enum Value {
 
 /// An object that grows member by member.
 #[derive(Debug, Default)]
-pub struct GrowingObject(Vec<(String, Value)>);
+pub struct GrowingObject(Vec<(String, GrowingValue)>);
 
 impl GrowingObject {
     /// Adds one member's next fragment.
@@ -114,7 +114,7 @@ impl GrowingObject {
             if self.0.len() == MAX_PARTS {
                 return Err(Unfit);
             }
-            let value = Value::begin(name, raw, texts, budget, depth)?;
+            let value = GrowingValue::begin(name, raw, texts, budget, depth)?;
             self.0.push((name.to_owned(), value));
             return Ok(());
         };
@@ -127,36 +127,36 @@ impl GrowingObject {
             Texts::Replace => false,
         };
         match value {
-            Value::Text(text) if continues && raw.starts_with('"') => {
+            GrowingValue::Text(text) if continues && raw.starts_with('"') => {
                 budget.take(raw.len())?;
                 text.push_str(inside(raw).unwrap_or_default());
             }
             // A text and a list of parts in one stream: the text is a part as well.
-            Value::Text(text) if continues && raw.starts_with('[') => {
+            GrowingValue::Text(text) if continues && raw.starts_with('[') => {
                 budget.take(raw.len() + ENTRY_BYTES)?;
                 let mut list = String::new();
                 add_text_part(&mut list, text);
                 add(&mut list, elements_of(raw));
-                *value = Value::List(list, String::new());
+                *value = GrowingValue::List(list, String::new());
             }
-            Value::List(_, open) if continues && raw.starts_with('"') => {
+            GrowingValue::List(_, open) if continues && raw.starts_with('"') => {
                 budget.take(raw.len())?;
                 open.push_str(inside(raw).unwrap_or_default());
             }
-            Value::List(list, open) if texts != Texts::Replace && raw.starts_with('[') => {
+            GrowingValue::List(list, open) if texts != Texts::Replace && raw.starts_with('[') => {
                 budget.take(raw.len() + ENTRY_BYTES)?;
                 add_text_part(list, &std::mem::take(open));
                 add(list, elements_of(raw));
             }
-            Value::Numbered(list) if raw.starts_with('[') => list.join(raw, budget)?,
-            Value::Object(object) if texts != Texts::Replace && raw.starts_with('{') => {
+            GrowingValue::Numbered(list) if raw.starts_with('[') => list.join(raw, budget)?,
+            GrowingValue::Object(object) if texts != Texts::Replace && raw.starts_with('{') => {
                 object.join_all_at(raw, Texts::ByName, budget, depth + 1)?;
             }
             // What says nothing does not replace what says something.
             _ if matches!(raw, "\"\"" | "{}" | "[]") => {}
             _ => {
                 budget.give_back(value.len());
-                *value = Value::begin(name, raw, texts, budget, depth)?;
+                *value = GrowingValue::begin(name, raw, texts, budget, depth)?;
             }
         }
         Ok(())
@@ -176,7 +176,7 @@ impl GrowingObject {
     pub fn text(&self, name: &str) -> Option<&str> {
         let member = self.0.iter().find(|(other, _)| other == name);
         match member {
-            Some((_, Value::Text(text))) => Some(text),
+            Some((_, GrowingValue::Text(text))) => Some(text),
             _ => None,
         }
     }
@@ -213,7 +213,7 @@ impl GrowingObject {
     }
 }
 
-impl Value {
+impl GrowingValue {
     fn begin(
         name: &str,
         raw: &str,
@@ -300,7 +300,7 @@ impl Numbered {
         fragment.join_all_at(raw, Texts::ByName, &mut Budget::default(), 1)?;
         let index = fragment.0.iter().find(|(name, _)| name == "index");
         let index = match index {
-            Some((_, Value::Raw(index))) => Some(index.clone()),
+            Some((_, GrowingValue::Raw(index))) => Some(index.clone()),
             _ => None,
         };
         let mut entries = self.entries.iter();
@@ -328,7 +328,7 @@ impl Numbered {
             _ => false,
         };
         let begins_call = fragment.0.iter().any(|(_, value)| {
-            matches!(value, Value::Object(function) if function.text("name").is_some_and(|name| !name.is_empty()))
+            matches!(value, GrowingValue::Object(function) if function.text("name").is_some_and(|name| !name.is_empty()))
         });
         if has_index {
             // Some upstreams give all calls the same number: a new id and a name make a new call.

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::*;
 
-fn edited(body: &str, edits: &[Edit<'_>]) -> Option<String> {
+fn edited(body: &str, edits: &[MemberEdit<'_>]) -> Option<String> {
     let members = Members::parse(body.as_bytes()).unwrap();
     members
         .rewrite(edits)
@@ -19,7 +19,7 @@ fn only_the_edited_value_changes() {
     let members = Members::parse(body.as_bytes()).unwrap();
     assert_eq!(members.string("model").as_deref(), Some("gpt-4o"));
     assert_eq!(
-        edited(body, &[Edit::Set("model", "\"x\"".into())]).as_deref(),
+        edited(body, &[MemberEdit::Set("model", "\"x\"".into())]).as_deref(),
         Some(" {\"a\" : 1.0 ,\n \"model\": \"x\", \"n\":12345678901234567890,\"e\":1e3 } ")
     );
 }
@@ -29,7 +29,10 @@ fn unchanged_is_none() {
     assert_eq!(
         edited(
             "{\"model\":\"x\"}",
-            &[Edit::Set("model", "\"x\"".into()), Edit::Remove("y")]
+            &[
+                MemberEdit::Set("model", "\"x\"".into()),
+                MemberEdit::Remove("y")
+            ]
         ),
         None
     );
@@ -39,19 +42,19 @@ fn unchanged_is_none() {
 fn members_can_be_removed_and_appended() {
     let body = "{\"a\":1,\"b\":{\"a\":2},\"c\":[3]}";
     assert_eq!(
-        edited(body, &[Edit::Remove("a")]).as_deref(),
+        edited(body, &[MemberEdit::Remove("a")]).as_deref(),
         Some("{\"b\":{\"a\":2},\"c\":[3]}")
     );
     assert_eq!(
-        edited(body, &[Edit::Remove("c"), Edit::Remove("a")]).as_deref(),
+        edited(body, &[MemberEdit::Remove("c"), MemberEdit::Remove("a")]).as_deref(),
         Some("{\"b\":{\"a\":2}}")
     );
     assert_eq!(
-        edited("{ }", &[Edit::Set("x\"y", "true".into())]).as_deref(),
+        edited("{ }", &[MemberEdit::Set("x\"y", "true".into())]).as_deref(),
         Some("{\"x\\\"y\":true }")
     );
     assert_eq!(
-        edited("{\"a\":1}", &[Edit::Remove("a")]).as_deref(),
+        edited("{\"a\":1}", &[MemberEdit::Remove("a")]).as_deref(),
         Some("{}")
     );
 }
@@ -63,7 +66,7 @@ fn of_two_members_with_one_name_the_last_counts() {
     assert_eq!(
         edited(
             "{\"model\":\"a\",\"model\":\"b\"}",
-            &[Edit::Set("model", "\"c\"".into())]
+            &[MemberEdit::Set("model", "\"c\"".into())]
         )
         .as_deref(),
         Some("{\"model\":\"c\",\"model\":\"c\"}")
@@ -75,7 +78,7 @@ fn a_member_that_is_there_twice_is_set_twice_even_if_the_last_is_right_already()
     assert_eq!(
         edited(
             "{\"model\":\"a\",\"model\":\"b\"}",
-            &[Edit::Set("model", "\"b\"".into())]
+            &[MemberEdit::Set("model", "\"b\"".into())]
         )
         .as_deref(),
         Some("{\"model\":\"b\",\"model\":\"b\"}")
@@ -167,7 +170,7 @@ proptest! {
             serde_json::to_string(&object).unwrap()
         };
         let members = Members::parse(text.as_bytes()).unwrap();
-        let edits = [Edit::Set(&set, value.to_string().into()), Edit::Remove(&removed)];
+        let edits = [MemberEdit::Set(&set, value.to_string().into()), MemberEdit::Remove(&removed)];
         let edited = members.rewrite(&edits).unwrap_or_else(|| text.clone().into_bytes());
         let mut expected = object;
         expected.insert(set, value);
@@ -178,7 +181,7 @@ proptest! {
     #[test]
     fn no_bytes_whatever_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         if let Ok(members) = Members::parse(&bytes) {
-            let _ = members.rewrite(&[Edit::Set("model", "1".into()), Edit::Remove("a")]);
+            let _ = members.rewrite(&[MemberEdit::Set("model", "1".into()), MemberEdit::Remove("a")]);
         }
     }
 
@@ -196,7 +199,7 @@ proptest! {
             .collect();
         let text = format!("{space}{{{}{space}}}{space}", members.join(","));
         let before = Members::parse(text.as_bytes()).unwrap();
-        let edits = [Edit::Set(&set, "1.50".into()), Edit::Remove(&removed)];
+        let edits = [MemberEdit::Set(&set, "1.50".into()), MemberEdit::Remove(&removed)];
         let edited = before.rewrite(&edits).unwrap_or_else(|| text.clone().into_bytes());
         let after = Members::parse(&edited).unwrap();
         let untouched = |members: &Members<'_>| -> Vec<(String, String)> {
