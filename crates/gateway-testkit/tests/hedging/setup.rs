@@ -12,7 +12,6 @@ use gateway_core::ports::StoreKey;
 use gateway_core::proxy::{self, Gateway};
 use gateway_core::secret::Secret;
 use gateway_core::units::Timestamp;
-use gateway_core::upstream::provider::Provider;
 use gateway_testkit::fakes::{START, read_body};
 use gateway_testkit::sim::{CallEnd, Sim, SimCall, SimPorts, SimReply, Task};
 use http_body_util::Full;

@@ -9,7 +9,6 @@ use gateway_core::config::model::{
 use gateway_core::ids;
 use gateway_core::secret::Secret;
 use gateway_core::units::Timestamp;
-use gateway_core::upstream::provider::Provider;
 use gateway_testkit::sim::{Chance, Fault};
 
 use super::timeline::{Episode, Timeline};

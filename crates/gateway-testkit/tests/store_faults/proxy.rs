@@ -9,7 +9,6 @@ use gateway_core::ids;
 use gateway_core::ports::{SendErrorKind, StoreKey};
 use gateway_core::proxy::{self, Gateway};
 use gateway_core::units::Timestamp;
-use gateway_core::upstream::provider::Provider;
 use gateway_testkit::fakes::read_body;
 use gateway_testkit::sim::{Fault, Sim, SimPorts, SimReply, Task};
 use http_body_util::Full;
