@@ -13,6 +13,8 @@ mod upstream_key;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::error::{ErrorCode, GatewayError};
@@ -255,6 +257,12 @@ fn sentence(problem: &Problem) -> String {
     } else {
         format!("`{}` {}", problem.path, problem.message)
     }
+}
+
+/// One form of a value as another one that has the same JSON. By way of its text, since text is what both are read from
+/// and written to anyway: the conversions through [`Value`] would be code of their own in every component.
+fn converted<T: DeserializeOwned>(value: &impl Serialize) -> serde_json::Result<T> {
+    serde_json::from_slice(&serde_json::to_vec(value)?)
 }
 
 /// Whether a text has 1 to `most` characters, none of them a control character.

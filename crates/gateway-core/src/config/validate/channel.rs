@@ -6,7 +6,7 @@ use http::{HeaderName, HeaderValue};
 use serde_json::{Map, Value, json};
 use url::Url;
 
-use super::{Problems, join, price, upstream_key};
+use super::{Problems, converted, join, price, upstream_key};
 use crate::config::base_url;
 use crate::config::bounds::{
     MAX_API_VERSION_CHARS, MAX_DEPLOYMENT_CHARS, MAX_DROPPED, MAX_HEADER_BYTES, MAX_HEADERS,
@@ -165,11 +165,9 @@ impl ChannelChange {
     }
 
     fn applied_to(&self, channel: &ChannelConfig) -> serde_json::Result<ChannelConfig> {
-        let mut stored = serde_json::to_value(channel)?;
-        if let Value::Object(stored) = &mut stored {
-            stored.extend(self.members.clone());
-        }
-        serde_json::from_value(stored)
+        let mut stored: Map<String, Value> = converted(channel)?;
+        stored.extend(self.members.clone());
+        converted(&stored)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Problems, default_models, join, price};
+use super::{Problems, converted, default_models, join, price};
 use crate::config::bounds::{
     MAX_ATTEMPTS, MAX_LOG_DAYS, MAX_LOG_ROWS, MAX_PROXIES, MAX_REQUEST_BYTES, MAX_TIMEOUT_MS,
     MIN_LOG_ROWS, MIN_REQUEST_BYTES,
@@ -18,7 +18,7 @@ pub fn read(value: &Value, problems: &mut Problems) -> Settings {
         .filter_map(|(name, value)| Some((name.clone(), member(name, value, problems)?)))
         .collect();
     // Every member was checked, so that this can only succeed.
-    serde_json::from_value(Value::Object(valid)).unwrap_or_else(|_| {
+    converted(&valid).unwrap_or_else(|_| {
         let expected = ExpectedType::Object;
         problems.add("settings", ProblemKind::WrongType { expected });
         Settings::default()
