@@ -12,6 +12,7 @@ use super::cache::{Cache, Checking, Lookup};
 use super::model::Document;
 use super::seal::MasterKey;
 use super::snapshot::Snapshot;
+use super::stored;
 use crate::error::{ErrorCode, GatewayError};
 use crate::ports::{Background, Clock, Log, Random, ReadStore, StoreKey};
 use crate::timeout::timeout;
@@ -117,8 +118,7 @@ impl<P: ConfigPorts> ConfigService<P> {
         let soonest = Timestamp(self.ports.now().0.saturating_sub(longest_ms));
         self.cache
             .accept(raw, began.max(soonest), |raw| {
-                let document: Document =
-                    raw.map_or_else(|| Ok(Document::default()), serde_json::from_slice)?;
+                let document = raw.map_or_else(|| Ok(Document::default()), stored::document)?;
                 let snapshot = Snapshot::build(document, master, || self.ports.next_u64());
                 for problem in snapshot.problems() {
                     self.ports.line(format_args!("configuration: {problem}"));

@@ -108,7 +108,7 @@ async fn try_apply<P: Clock + Random + Log + WriteStore>(
 
 fn read(clock: &impl Clock, text: &str) -> Result<DocumentDraft, String> {
     // The position of the mistake, but not the text there: it could be a key.
-    let value = serde_json::from_str(text).map_err(|error| {
+    let value = serde_json::from_slice(text.as_bytes()).map_err(|error| {
         format!(
             "it is not valid JSON: line {}, column {}",
             error.line(),

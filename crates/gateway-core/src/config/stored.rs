@@ -16,7 +16,7 @@ pub fn parse(stored: Option<&[u8]>) -> Result<Document, String> {
         return Ok(Document::default());
     };
     // serde_json's own words can hold a part of the document, so only the position is logged.
-    let document: Document = serde_json::from_slice(bytes).map_err(|error| {
+    let document = document(bytes).map_err(|error| {
         format!(
             "the configuration is damaged at line {}, column {}",
             error.line(),
@@ -31,6 +31,12 @@ pub fn parse(stored: Option<&[u8]>) -> Result<Document, String> {
             document.version
         ))
     }
+}
+
+/// The document in these bytes, whatever its version. Not inlined: its reader is large, and has two callers.
+#[inline(never)]
+pub fn document(bytes: &[u8]) -> serde_json::Result<Document> {
+    serde_json::from_slice(bytes)
 }
 
 /// The revision of the variable that was applied last. Reads nothing else, since every instance asks when it starts;
