@@ -303,7 +303,7 @@ impl fmt::Display for ProblemKind {
             ),
             Self::InvalidParameter { rule } => f.write_str(rule),
             Self::Required => f.write_str("is required"),
-            Self::ListRequired => f.write_str("is required; an empty list stands for none"),
+            Self::ListRequired => f.write_str("is required; use an empty list for none"),
             Self::AzureRequired => f.write_str("is required when `provider` is \"azure\""),
             Self::AzureForbidden => f.write_str("must be null unless `provider` is \"azure\""),
             Self::UnknownField => f.write_str("is not a known member"),
@@ -324,13 +324,13 @@ impl fmt::Display for ProblemKind {
             Self::InvalidHash => {
                 f.write_str("must be the SHA-256 of the client key in 64 hexadecimal digits")
             }
-            Self::RepeatedParameter => f.write_str("stands in the URL twice"),
+            Self::RepeatedParameter => f.write_str("appears twice in the URL"),
         }
     }
 }
 
 const NETWORK: &str = "must be an IP address such as \"10.0.0.1\", or a network such as \"10.0.0.0/8\" or \"fd00::/8\"";
-const SEVERAL_KEYS: &str = "must be one key without commas, semicolons and line breaks; give each key as an entry of its own";
+const SEVERAL_KEYS: &str = "must be one key without commas, semicolons and line breaks; give each key as a separate entry";
 const KEY_OR_ID: &str =
     "must have `key` (the whole key) or the `id` of a key that this gateway has";
 const UNKNOWN_KEY: &str = "has no `key`, and this gateway has no key with this id in a channel with this channel's id; \
@@ -356,10 +356,10 @@ impl ExpectedType {
 impl Uniqueness {
     const fn message(self) -> &'static str {
         match self {
-            Self::List => "stands in the list twice",
-            Self::Map => "stands in the map twice",
-            Self::Headers => "stands in the map twice; header names ignore case",
-            Self::Document => "stands in the document twice",
+            Self::List => "appears twice in the list",
+            Self::Map => "appears twice in the map",
+            Self::Headers => "appears twice in the map; header names ignore case",
+            Self::Document => "appears twice in the document",
         }
     }
 }

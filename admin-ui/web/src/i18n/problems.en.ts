@@ -25,7 +25,7 @@ const KEYS = {
 
 export const problemsEn: ProblemTexts = {
   required: () => "is required",
-  list_required: () => "is required; an empty list stands for none",
+  list_required: () => "is required; use an empty list for none",
   azure_required: () => "is required for Azure",
   azure_forbidden: () => "is for Azure only",
   unknown_field: () => "is not a known setting",

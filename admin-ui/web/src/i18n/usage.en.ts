@@ -57,7 +57,7 @@ export const usageEn = {
   "usage.key": "Client key",
   "usage.reason": "Error reason",
   "usage.noMembers": "None in this time.",
-  "usage.none.model": "models that nobody serves",
+  "usage.none.model": "models that no channel serves",
   "usage.none.channel": "no channel was asked",
   "usage.none.key": "unknown key",
   "usage.none.reason": "unknown reason",

@@ -117,7 +117,7 @@ impl Exclusion {
             }
             Self::NoUsableKey => "None of the channel's keys can be used.",
             Self::KeyDisabled => "The key is switched off.",
-            Self::KeyUnusable => "The key cannot be decrypted, or cannot stand in a header.",
+            Self::KeyUnusable => "The key cannot be decrypted, or cannot be sent in a header.",
             Self::RetryAfter => {
                 "The upstream asked to leave the key alone, and of such keys a request calls only the one whose \
                  time ends first."

@@ -44,12 +44,12 @@ pub fn usable_password(settings: &AdminSettings) -> Result<&str, GatewayError> {
         .map_or("", |password| password.expose().as_str());
     if password.is_empty() {
         return Err(ErrorCode::AdminDisabled.error(format!(
-            "No admin password is set, so nobody can log in. {HOW}"
+            "No admin password is set, so login is disabled. {HOW}"
         )));
     }
     if password.chars().count() < MIN_PASSWORD_CHARS {
         return Err(ErrorCode::AdminDisabled.error(format!(
-            "The admin password has fewer than {MIN_PASSWORD_CHARS} characters, so nobody can log in. {HOW}"
+            "The admin password has fewer than {MIN_PASSWORD_CHARS} characters, so login is disabled. {HOW}"
         )));
     }
     Ok(password)

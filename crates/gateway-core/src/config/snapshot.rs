@@ -289,7 +289,7 @@ fn prepare(
             .map_err(|error| error.to_string())
             .and_then(|secret| match endpoint.credential(secret.expose()) {
                 Some(credential) => Ok((credential, secret)),
-                None => Err("it cannot stand in a header".to_owned()),
+                None => Err("it cannot be sent in a header".to_owned()),
             });
         match credential {
             Ok((credential, secret)) => keys.push(Rc::new(Key {

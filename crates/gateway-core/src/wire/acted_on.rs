@@ -68,7 +68,7 @@ impl ActedOn {
             if !seen.insert(folded.clone()) {
                 return Err(ambiguity(
                     &folded,
-                    format!("the member `{folded}` stands in it twice"),
+                    format!("the member `{folded}` appears twice"),
                 ));
             }
         }
@@ -98,7 +98,7 @@ impl ActedOn {
             if !seen.insert(folded.clone()) {
                 return Err(ambiguity(
                     &folded,
-                    format!("the field `{folded}` stands in it twice"),
+                    format!("the field `{folded}` appears twice"),
                 ));
             }
             if !is_plain_text(&field) {

@@ -309,7 +309,7 @@ fn read_kind(kind: Option<&[u8]>) -> Result<Option<Charset>, NotAForm> {
     let (essence, parameters) = parameters::split(kind);
     let lower = essence.to_ascii_lowercase();
     if lower.starts_with(b"multipart/") || lower.starts_with(b"message/") {
-        return Err(NotAForm("a part has parts of its own"));
+        return Err(NotAForm("a part has nested parts"));
     }
     if lower != b"text/plain" {
         return Ok(None);
