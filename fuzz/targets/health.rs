@@ -28,7 +28,13 @@ fn moved(now: Timestamp, by: u8, how: u8) -> Timestamp {
     }
 }
 
-fn failed(target: Target, failure: Failure, began: Timestamp, at: Timestamp, wait: u8) -> HealthEvent {
+fn failed(
+    target: Target,
+    failure: Failure,
+    began: Timestamp,
+    at: Timestamp,
+    wait: u8,
+) -> HealthEvent {
     let attempt = FailedAttempt {
         channel: target.channel.clone(),
         key: target.key.clone(),
@@ -90,7 +96,9 @@ fn event(bytes: &[u8], at: Timestamp) -> Option<(HealthEvent, Target)> {
 }
 
 fn waits_no_longer_than_believed(health: &Health, target: &Target, now: Timestamp) {
-    if let Phase::Cooling { until, .. } = health.phase(&target.channel, &target.key, &target.model, now) {
+    if let Phase::Cooling { until, .. } =
+        health.phase(&target.channel, &target.key, &target.model, now)
+    {
         // Ends are rounded up to a whole second, and another instance's clock may be a minute ahead.
         let longest = retry_after::MAX_MS + 61_000;
         assert!(now < until && until.since_ms(now) <= longest);

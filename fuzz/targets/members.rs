@@ -37,7 +37,10 @@ fuzz_target!(|input: &[u8]| {
         return;
     }
     let _ = (members.string(set), members.count(removed));
-    let edits = [MemberEdit::Set(set, VALUE.into()), MemberEdit::Remove(removed)];
+    let edits = [
+        MemberEdit::Set(set, VALUE.into()),
+        MemberEdit::Remove(removed),
+    ];
     let edited = members.rewrite(&edits).unwrap_or_else(|| body.to_vec());
     let after = Members::parse(&edited).expect("an edited object is an object");
     assert_eq!(

@@ -4,8 +4,8 @@
 #![no_main]
 
 use bytes::Bytes;
-use gateway_core::wire::events_to_whole::{Assembly, AssemblyProgress};
 use gateway_core::wire::dialect::Dialect;
+use gateway_core::wire::events_to_whole::{Assembly, AssemblyProgress};
 use gateway_core::wire::opening::{Looks, Opening};
 use gateway_core::wire::sse::{self, EventScanner};
 use gateway_core::wire::whole_to_events::{self, Wishes};
