@@ -330,7 +330,8 @@ impl fmt::Display for ProblemKind {
 }
 
 const NETWORK: &str = "must be an IP address such as \"10.0.0.1\", or a network such as \"10.0.0.0/8\" or \"fd00::/8\"";
-const SEVERAL_KEYS: &str = "must be one key without commas, semicolons and line breaks; give each key as a separate entry";
+const SEVERAL_KEYS: &str =
+    "must be one key without commas, semicolons and line breaks; give each key as a separate entry";
 const KEY_OR_ID: &str =
     "must have `key` (the whole key) or the `id` of a key that this gateway has";
 const UNKNOWN_KEY: &str = "has no `key`, and this gateway has no key with this id in a channel with this channel's id; \
