@@ -1,4 +1,4 @@
-//! Bodies of requests that come in. Owns the reading; knows nothing of what the bytes mean.
+//! Bodies of incoming requests. Owns the reading; must not interpret the bytes.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -17,11 +17,11 @@ const UNANNOUNCED_BYTES: f64 = 33_554_432.0;
 
 /// A request's body, read whole on demand: requests rejected before that cost nothing.
 pub enum Incoming {
-    /// Not asked for yet.
+    /// Not requested yet.
     Unread(web_sys::Request),
-    /// On its way.
+    /// Being read.
     Reading(JsFuture),
-    /// Handed over.
+    /// Delivered.
     Ended,
 }
 
@@ -63,7 +63,7 @@ impl Body for Incoming {
     }
 }
 
-/// As much of an unread body is read and dropped as on the other hosts.
+/// The same limit for draining as on the other hosts.
 #[expect(clippy::cast_precision_loss, reason = "far below 2⁵³")]
 const fn drain_bytes() -> f64 {
     DRAIN_BYTES as f64
@@ -73,7 +73,7 @@ const fn drain_bytes() -> f64 {
 /// connection under a client that still sends when its response has ended, and the response is lost with it.
 pub async fn drain(request: &web_sys::Request) {
     if io::is_unread(request) {
-        // A client that breaks off meanwhile has no use for the response either.
+        // A client that disconnects meanwhile does not need the response either.
         let _ = JsFuture::from(io::drain(request, drain_bytes())).await;
     }
 }

@@ -24,16 +24,16 @@ use crate::io;
 pub enum Reads {
     /// From KV, which is near every location and up to 60 s behind.
     Near,
-    /// From where it is written, for those who change it.
+    /// From where it is written, for changes.
     Exact,
 }
 
-/// The host's ports. Holds nothing of a request: what lasts is the isolate's.
+/// The host's ports. Holds no state of a request, only the isolate's.
 #[derive(Clone, Copy, Debug)]
 pub struct WorkerPorts(pub Reads);
 
 thread_local! {
-    /// The bindings. They belong to the isolate, unlike what is done with them.
+    /// The bindings. They belong to the isolate, unlike the calls made with them.
     static ENV: RefCell<Option<Env>> = const { RefCell::new(None) };
     static LOG_POLICY: Cell<LogPolicy> = Cell::new(LogPolicy::default());
     /// Seeded at the first use, which is inside a request: outside there is no randomness.

@@ -2,9 +2,9 @@
 //!
 //! Owns every call to the host. Decides nothing about requests: that is the core's work.
 //!
-//! One isolate serves many requests, several of them at once. Its state is a cache, never the truth. Streams, timers and
-//! calls belong to the request in which they began: nothing here (or in the core) may wait for work of another request.
-//! What is dropped may be dropped outside of any request, so that nothing that a drop does may fail.
+//! One isolate serves many requests, several of them at once. Its state is a cache, never the truth. Streams, timers
+//! and calls belong to the request in which they began: nothing here (or in the core) may wait for work of another
+//! request. Values may be dropped outside of any request, so that no drop may fail.
 
 mod body;
 mod instance;
@@ -30,8 +30,8 @@ async fn fetch(
 ) -> worker::Result<web_sys::Response> {
     instance::enter(env);
     let (sender, receiver) = oneshot::channel();
-    // A client that leaves ends the event at once and everything in it. What a request took is written down all the
-    // same, so that the work is not the event's but goes on beside it.
+    // A client that disconnects ends the event at once and everything in it. The request's usage must be recorded
+    // anyway, so the work does not belong to the event but runs in `wait_until`.
     context.wait_until(async move {
         let left = JsFuture::from(io::left(&request));
         let answering = Box::pin(serve::serve(&request));

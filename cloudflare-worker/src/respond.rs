@@ -1,4 +1,4 @@
-//! The core's reply, handed to the host. Owns the writing of bodies and noticing that the client has gone.
+//! The core's reply, handed to the host. Owns the writing of bodies and the detection of disconnected clients.
 
 use std::future::poll_fn;
 use std::task::{Context, Poll};
@@ -27,7 +27,7 @@ type Ending = Result<(), BrokenBody>;
 /// Hands `reply` to the host.
 pub fn respond(reply: Reply) -> web_sys::Response {
     let (mut parts, body) = reply.into_parts();
-    // What concerns the connection is the host's.
+    // Headers of the connection are the host's.
     parts.headers.remove(CONNECTION);
     parts.headers.remove(UPGRADE);
     match body {
@@ -52,7 +52,7 @@ pub fn respond(reply: Reply) -> web_sys::Response {
 /// A file of the panel that is no static asset: its page, or the error for a path that has none.
 pub fn panel(head: &Parts) -> Response<Bytes> {
     let mut headers = head.headers.clone();
-    // Cloudflare replaces what the client accepts by what its network does, and compresses on the way out itself.
+    // Cloudflare replaces what the client accepts by what its network does, and compresses responses itself.
     headers.remove(ACCEPT_ENCODING);
     serve::respond(&[PAGE], &head.method, head.uri.path(), &headers)
 }
@@ -62,7 +62,7 @@ pub fn nobody() -> web_sys::Response {
     io::whole(400, "", None).unwrap_or_else(|_| web_sys::Response::error())
 }
 
-/// Sends pieces as they come. Drops them, and with them the upstream's connection, as soon as the client has gone.
+/// Sends pieces as they come. Drops them, and with them the upstream's connection, as soon as the client disconnects.
 async fn relay(client: Streamed, mut pieces: Pieces) {
     let mut closed = JsFuture::from(client.closed());
     loop {
@@ -90,7 +90,7 @@ async fn relay(client: Streamed, mut pieces: Pieces) {
     }
 }
 
-/// What is there to write, and how the body ends when its end was met.
+/// What is ready to be written, and how the body ends when its end was reached.
 fn next(pieces: &mut Pieces, context: &mut Context<'_>) -> Poll<(Vec<u8>, Option<Ending>)> {
     match pieces.as_mut().poll_next(context) {
         Poll::Pending => Poll::Pending,

@@ -12,10 +12,10 @@ use crate::io;
 use crate::respond::{nobody, panel, respond};
 use crate::variables::WorkerVariables;
 
-/// Where Cloudflare says who called; a client's own field of this name is replaced.
+/// The header with the client's address from Cloudflare; a client's own field of this name is replaced.
 const CONNECTING_ADDRESS: HeaderName = HeaderName::from_static("cf-connecting-ip");
 
-/// What bodies may take of an isolate's 128 MB together.
+/// The memory for all bodies together, of an isolate's 128 MB.
 const BODIES_BYTES: usize = 84 << 20;
 
 thread_local! {
@@ -45,7 +45,7 @@ pub async fn serve(request: &web_sys::Request) -> web_sys::Response {
     response
 }
 
-/// The request and its sender as the core reads them; `None` if HTTP has no such request.
+/// The request and its sender as the core reads them; `None` if it is not a valid HTTP request.
 fn incoming(request: &web_sys::Request) -> Option<(Peer, http::Request<Incoming>)> {
     let url = Uri::try_from(request.url()).ok()?;
     let headers = header_map(&io::request_headers(request))?;
@@ -79,7 +79,7 @@ pub fn header_map(lines: &str) -> Option<HeaderMap> {
     Some(headers)
 }
 
-/// The same the other way.
+/// The reverse.
 pub fn lines(headers: &HeaderMap) -> String {
     let mut lines = String::new();
     for (name, value) in headers {

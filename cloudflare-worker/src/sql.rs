@@ -1,5 +1,5 @@
-//! The databases: D1 for the ledger, one Durable Object with its own SQLite per client key. Owns how values travel to
-//! JavaScript and back; knows no statement of the core's.
+//! The databases: D1 for the ledger, one Durable Object with its own SQLite per client key. Owns how values are passed
+//! to JavaScript and back; knows no statement of the core's.
 
 use gateway_core::ports::{Sql, SqlTarget};
 use gateway_core::sql::{SqlError, SqlErrorKind, SqlRow, SqlValue, Statement};
@@ -52,8 +52,8 @@ fn sql_error(error: &JsValue) -> SqlError {
 
 /// `[[text, [parameter, …]], …]`.
 ///
-/// JavaScript has no whole numbers, and SQLite would take what it gives for floating-point ones, which divide in another
-/// way and are exact to 2⁵³ only. So they travel as digits and become numbers in the database.
+/// JavaScript has no integers, and SQLite would read its numbers as floating-point ones, which divide differently and
+/// are exact to 2⁵³ only. So they are passed as digits and become numbers in the database.
 fn encode(statements: Vec<Statement>) -> String {
     let statements = statements.into_iter().map(|statement| {
         let mut text = statement.text.into_owned();
@@ -81,7 +81,7 @@ fn whole(text: &str, number: usize) -> String {
     let mut parts = text.split(placeholder.as_str());
     let mut result = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        // `?1` is no part of `?12`.
+        // `?1` must not match in `?12`.
         if part.starts_with(|next: char| next.is_ascii_digit()) {
             result.push_str(&placeholder);
         } else {

@@ -13,7 +13,7 @@ use crate::io::{self, Records};
 
 /// The one object's name.
 const OBJECT: &str = "gateway";
-/// How long a location serves what it has read from KV without asking again; KV takes no less.
+/// How long a location serves what it has read from KV without checking again; KV accepts no less.
 const CACHE_SECONDS: u64 = 30;
 
 impl ReadStore for WorkerPorts {
@@ -25,7 +25,7 @@ impl ReadStore for WorkerPorts {
             if let Some(value) = value.map_err(|error| StoreError(error.to_string()))? {
                 return Ok(Some(value));
             }
-            // Never written, or not there yet: the object knows.
+            // Never written, or not there yet: the object is read.
         }
         let value = settled(records()?.read(record.key())).await?;
         Ok((!value.is_null()).then(|| Uint8Array::new(&value).to_vec()))

@@ -1,5 +1,5 @@
-//! Calls to upstream services over `fetch`. Owns how a request is handed to the host, how the response's body comes back
-//! and the timeouts, which the host does not have; retries nothing, follows nothing.
+//! Calls to upstream services over `fetch`. Owns how a request is handed to the host, how the response's body is
+//! returned and the timeouts, which the host does not have; retries nothing, follows nothing.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -39,7 +39,7 @@ pub struct ResponseBody {
     response: web_sys::Response,
     reading: Option<JsFuture>,
     idle: Duration,
-    /// Runs through pieces that come in between, so that a busy stream pays for it rarely.
+    /// Is not reset by each piece, so that a busy stream rarely sets a timer.
     timer: Option<Sleep>,
     /// When the last piece came.
     heard: Timestamp,
@@ -47,7 +47,7 @@ pub struct ResponseBody {
 }
 
 impl ResponseBody {
-    /// Whether nothing came for too long.
+    /// Whether the idle timeout has passed.
     fn is_late(&mut self, context: &mut Context<'_>) -> bool {
         loop {
             let since = Duration::from_millis(self.ports.now().since_ms(self.heard));
@@ -133,7 +133,7 @@ impl Upstream for WorkerPorts {
             &lines(&parts.headers),
             body,
         );
-        // The host does not say when it is connected, so that there is one time for both.
+        // The host does not report when it is connected, so there is one timeout for both.
         let limit = Sleep::new(timeouts.connect + timeouts.first_byte);
         let response = match future::select(JsFuture::from(sent), limit).await {
             Either::Left((response, _)) => response.map_err(|error| unsent(&error))?,
@@ -184,8 +184,8 @@ fn late(detail: &str) -> SendError {
     }
 }
 
-/// A call without an answer. workerd has words and no codes; what it does not say counts as a broken connection,
-/// which it may have kept.
+/// A call without an answer. workerd has messages and no codes; unknown ones count as a broken connection, which may
+/// have been a kept one.
 fn unsent(error: &JsValue) -> SendError {
     let detail = io::words(error);
     let says = |words: &str| detail.to_ascii_lowercase().contains(words);

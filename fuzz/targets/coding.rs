@@ -11,10 +11,10 @@ use http::header::{CONTENT_ENCODING, HeaderValue};
 use libfuzzer_sys::fuzz_target;
 
 const CODINGS: [&str; 6] = ["gzip", "deflate", "br", "zstd", "gzip, br", "zstd, gzip"];
-/// No input of the fuzzer is so long that its decoded form may have more.
+/// The fuzzer's inputs are too short for a decoded form beyond this.
 const MAX_DECODED: usize = 8 << 20;
 
-/// Less than this is no bomb, however little it came from.
+/// Less than this is not a bomb, however small the input.
 const BOMB_BYTES: usize = 1 << 20;
 
 /// What the pieces decode to; `None`: an error.
@@ -49,7 +49,7 @@ fuzz_target!(|input: &[u8]| {
     match (whole, decode(coding, pieces)) {
         (Some(whole), Some(cut)) => assert_eq!(whole, cut),
         (None, None) => {}
-        // Whether a body is a bomb is judged by what has come so far, but only beyond the bound.
+        // Whether a body is a bomb is judged by the output so far, but only beyond the bound.
         (Some(long), None) | (None, Some(long)) => assert!(long.len() > BOMB_BYTES),
     }
 });

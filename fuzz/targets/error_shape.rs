@@ -1,4 +1,4 @@
-//! Errors of upstreams, in any shape: always the four members, none of them empty or endless, and a verdict.
+//! Errors of upstreams, in any shape: always the four members, none of them empty or unbounded, and a classification.
 //!
 //! The input's first line is the status, the rest is the body.
 #![no_main]

@@ -1,5 +1,5 @@
-//! What instances share about failures: any stored document is read or refused, any events are taken in, and
-//! whatever came of it, nothing is left alone for longer than any wait that is believed.
+//! What instances share about failures: any stored document is read or rejected, any events are recorded, and no
+//! cooldown exceeds the longest accepted wait.
 //!
 //! The input is the stored document up to the first byte 0, then events of six bytes each.
 #![no_main]
@@ -13,12 +13,12 @@ use gateway_core::upstream::failure::{FailedAttempt, Failure};
 use gateway_core::upstream::retry_after;
 use libfuzzer_sys::fuzz_target;
 
-/// The stored documents of the corpus are of this time.
+/// The time of the stored documents in the corpus.
 const START: Timestamp = Timestamp(1_800_000_000_000);
-/// How many models of a channel are remembered.
+/// How many models of a channel are recorded.
 const MAX_MODELS: usize = 100;
 
-/// Bytes as a time: from milliseconds to days, onwards or, from a clock that was set, back.
+/// Bytes as a time step: from milliseconds to days, forward or, from a clock that was set, back.
 fn moved(now: Timestamp, by: u8, how: u8) -> Timestamp {
     let milliseconds = u64::from(by) << (how & 0x0F);
     if how & 0x80 == 0 {
@@ -53,7 +53,7 @@ fn failed(
     HealthEvent::failed(target, &attempt, began, at)
 }
 
-/// The event that six bytes stand for, and what it is about.
+/// The event that six bytes encode, and its subject.
 fn event(bytes: &[u8], at: Timestamp) -> Option<(HealthEvent, Target)> {
     let &[kind, which, model, _, _, wait] = bytes else {
         return None;
@@ -124,7 +124,7 @@ fn live_through(mut health: Health, events: &[u8]) -> Health {
     read
 }
 
-/// Answers cure everybody, whatever a wrong clock once said of them.
+/// Successful answers clear every cooldown, also one from a wrong clock.
 fn heals(health: &Health) {
     let text = serde_json::to_value(health).expect("it can be stored");
     let channels = text.as_object().into_iter().flatten();

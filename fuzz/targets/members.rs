@@ -50,7 +50,7 @@ fuzz_target!(|input: &[u8]| {
     assert!(after.iter().all(|(name, raw)| name != set || raw == VALUE));
     assert!(after.count(set) >= 1 && after.count(removed) == 0);
     assert_eq!(after.rewrite(&edits), None);
-    // The general parser gives up on what is nested too deeply, where this one needs not look.
+    // The general parser rejects deep nesting, which this one need not read.
     if let Ok(before) = serde_json::from_slice::<Map<String, Value>>(body) {
         let mut expected = before;
         expected.insert(set.to_owned(), serde_json::json!({"include_usage": true}));

@@ -1,4 +1,4 @@
-//! Streams and whole answers that become each other: whatever comes, what goes out is JSON, or nothing.
+//! Streams and whole answers that become each other: for any input the output is JSON, or nothing.
 //!
 //! The first byte chooses the dialect; the rest is a whole answer, and one event per line.
 #![no_main]
@@ -24,7 +24,7 @@ fn assert_json(text: &[u8]) {
     assert!(serde_json::from_slice::<&RawValue>(text).is_ok());
 }
 
-/// Takes in events until one is the last, or is refused.
+/// Adds events until one is the last, or is rejected.
 fn assemble<'a>(dialect: Dialect, events: impl Iterator<Item = &'a [u8]>) {
     let mut assembly = Assembly::new(dialect);
     for data in events {

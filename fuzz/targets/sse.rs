@@ -1,4 +1,4 @@
-//! Event streams, cut anywhere: what is found does not depend on the cuts, and no byte is lost or made up.
+//! Event streams, cut anywhere: what is found does not depend on the cuts, and no byte is lost or invented.
 //!
 //! The input is a stream; a byte 0xFF in it, which no text holds, stands for a cut.
 #![no_main]
@@ -12,7 +12,7 @@ use libfuzzer_sys::fuzz_target;
 
 const CUT: u8 = 0xFF;
 
-/// All that a stream says.
+/// The content of a stream.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Heard {
     events: Vec<Vec<u8>>,
@@ -60,7 +60,7 @@ fuzz_target!(|input: &[u8]| {
     assert_eq!(again, stream);
     assert_eq!(hear(input.split(|byte| *byte == CUT)), whole);
     assert_eq!(hear(stream.chunks(1)), whole);
-    // Bodies that are no streams are read by the same code.
+    // Bodies that are not streams are read by the same code.
     let padding = padding::before_json(&stream);
     let _ = signals::body_is_error(&stream[padding..]);
     let _ = gateway_core::wire::usage::of_body(&stream);

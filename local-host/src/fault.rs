@@ -1,5 +1,4 @@
-//! A database or store that does not work, for tests of those who use it. Owns the options' syntax and how long a fault
-//! lasts.
+//! A database or store that fails, for tests of its users. Owns the options' syntax and how long a fault lasts.
 
 use std::{
     fmt, fs,
@@ -9,10 +8,10 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-/// From one look at a fault that lasts to the next.
+/// The interval between checks of a lasting fault.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// What every call meets.
+/// The fault of every call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
     /// The same always.
@@ -36,7 +35,7 @@ impl fmt::Display for Refused {
 pub enum Behaviour {
     /// Every call fails at once.
     Refuse,
-    /// Every call takes so much longer, or has no end.
+    /// Every call takes this much longer, or never ends.
     Hang(Option<Duration>),
 }
 
@@ -49,7 +48,7 @@ impl Fault {
         })
     }
 
-    /// Lets a call meet the fault: it returns when the call may go on.
+    /// Applies the fault to a call: returns when the call may continue.
     pub async fn meet(&self) -> Result<(), Refused> {
         let start = Instant::now();
         loop {

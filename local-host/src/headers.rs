@@ -1,4 +1,4 @@
-//! What a component learns of a request beyond its own headers: the `spin-*` headers, as Spin sets them.
+//! What a component gets besides a request's own headers: the `spin-*` headers, as Spin sets them.
 
 use std::net::SocketAddr;
 
@@ -23,7 +23,7 @@ pub struct RouteHeaders {
 
 impl RouteHeaders {
     /// # Errors
-    /// The pattern has characters that no header can carry.
+    /// The pattern has characters that are invalid in a header.
     pub fn new(route: &Route) -> Result<Self> {
         Ok(Self {
             pattern: HeaderValue::from_str(&route.pattern)?,
@@ -32,7 +32,7 @@ impl RouteHeaders {
     }
 }
 
-/// Prepares a request's head for the component: no header of the client's can pass for one of the host's, the URI is
+/// Prepares a request's head for the component: no header of the client can be mistaken for one of the host, the URI is
 /// absolute. Returns `false` when the request names no usable host.
 pub fn prepare(
     head: &mut Parts,
@@ -65,7 +65,7 @@ pub fn prepare(
     true
 }
 
-/// Removes what only the host may say, and what concerns only the connection.
+/// Removes headers reserved to the host, and those of the connection.
 fn strip(headers: &mut HeaderMap) {
     let forged: Vec<HeaderName> = headers
         .keys()
@@ -86,7 +86,7 @@ fn absolute(head: &Parts, local: SocketAddr) -> Option<Uri> {
         parts.authority = Some(match (hosts.next(), hosts.next()) {
             (Some(host), None) => host.to_str().ok()?.parse().ok()?,
             (None, _) => local.to_string().parse().ok()?,
-            // Proxies that pick different ones of several hosts can be played against each other.
+            // Several hosts allow attacks on proxies that pick different ones.
             (Some(_), Some(_)) => return None,
         });
     }

@@ -92,7 +92,7 @@ impl Line {
     }
 }
 
-/// Components have no levels on stderr: a line that speaks of an error or a panic counts as one.
+/// Components have no levels on stderr: a line that mentions an error or a panic counts as one.
 fn tells_an_error(line: &[u8]) -> bool {
     line.windows(5)
         .any(|word| word.eq_ignore_ascii_case(b"error") || word.eq_ignore_ascii_case(b"panic"))

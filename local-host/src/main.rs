@@ -1,6 +1,6 @@
 //! Serves the components of a Spin manifest on an embedded wasmtime, for trying and testing.
 //!
-//! Knows WIT interfaces and `.wasm` files; nothing in here knows what the components do.
+//! Knows WIT interfaces and `.wasm` files; must not know what the components do.
 
 use std::{env, io::Write, process::ExitCode, sync::Arc};
 
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
     let options = match Options::parse(lexopt::Parser::from_env()) {
         Ok(Some(options)) => options,
         Ok(None) => {
-            // A reader that closed the pipe does not want the help.
+            // A closed pipe is ignored.
             let _ = std::io::stdout().write_all(options::HELP.as_bytes());
             return ExitCode::SUCCESS;
         }

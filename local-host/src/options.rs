@@ -34,7 +34,7 @@ Usage: local-host [OPTIONS]
 Variables of the manifest are read from SPIN_VARIABLE_<NAME>. SSL_CERT_FILE adds root certificates for outbound TLS.
 ";
 
-/// Everything that the command line decides.
+/// All options.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Path of the Spin manifest.
@@ -49,9 +49,9 @@ pub struct Options {
     pub ready_message: String,
     /// Threads of the executor; `None` means one per core.
     pub workers: Option<usize>,
-    /// What is wrong with the databases, in the option's words.
+    /// The fault of the databases, in the option's syntax.
     pub fault_sqlite: Option<String>,
-    /// What is wrong with the key-value stores.
+    /// The fault of the key-value stores.
     pub fault_store: Option<String>,
     /// The limits that every instance obeys.
     pub limits: Limits,
@@ -68,7 +68,7 @@ pub struct Limits {
     pub concurrent: usize,
     /// How long an instance without work is kept.
     pub idle: Duration,
-    /// Longest time of one request, and of what it leaves running after its response.
+    /// Longest time of one request, and of its work after its response.
     pub request: Duration,
     /// Longest time of guest computation without a wait.
     pub cpu: Duration,

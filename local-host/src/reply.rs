@@ -76,13 +76,13 @@ impl Body for ReplyBody {
         if let Some(Ok(frame)) = &frame
             && frame.data_ref().is_some_and(Bytes::is_empty)
         {
-            // HTTP/2 would queue a frame for each, without any flow control; the next one gets its turn later.
+            // HTTP/2 would queue a frame for each, without any flow control; the next one is sent later.
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
         match &frame {
             None if self.client.as_ref().is_some_and(Client::is_broken) => {
-                // Otherwise a body without a length would look whole.
+                // Otherwise a body without a length would look complete.
                 return Poll::Ready(Some(Err(Error::InternalError(None))));
             }
             None => self.complete(),

@@ -1,5 +1,5 @@
-//! Connections from clients: accepted, spoken to in HTTP/1.1 or HTTP/2, handed to the component that the path names, and
-//! brought to an end in order.
+//! Connections from clients: accepted, served over HTTP/1.1 or HTTP/2, passed to the component of the path, and closed
+//! in order.
 
 use std::{convert::Infallible, future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -25,15 +25,15 @@ use crate::{
     worker::{self, AtWork, Handler},
 };
 
-/// Time for a request's whole head, also after which an idle connection is closed.
+/// Timeout for a request's whole head, and for idle connections.
 const HEAD_TIMEOUT: Duration = Duration::from_mins(1);
 /// Longest head of a request.
 const HEAD_BYTES: usize = 64 * 1024;
-/// Time that streams in flight get when the host stops.
+/// Time for streams in flight when the host stops.
 const GRACE: Duration = Duration::from_secs(10);
-/// Time that components then get to end what they do after their responses, such as writing what they have gathered.
+/// Time for components to finish their work after responses, such as writing batches.
 const LAST_WORK: Duration = Duration::from_secs(2);
-/// Pause after a failed accept: out of file descriptors, trying again at once would only burn time.
+/// Pause after a failed accept: out of file descriptors, an immediate retry would only spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// The application as the server sees it.
@@ -81,7 +81,7 @@ impl Site {
         }
         let method = head.method.clone();
         let request = Request::from_parts(head, body.map_err(Error::from).boxed_unsync());
-        // Dropped with this future when the client leaves before the response.
+        // Dropped with this future when the client disconnects before the response.
         let (client_side, ticket) = Client::new();
         let handler = &self.handlers[found.route.component];
         match worker::answer(handler, ticket, request).await {
@@ -95,7 +95,8 @@ impl Site {
     }
 }
 
-/// Serves until `stop` resolves, then lets what is in flight finish for a while, and what components do after that.
+/// Serves until `stop` resolves, then lets requests in flight finish for a while, and then the components' work after
+/// them.
 pub async fn serve(
     listener: TcpListener,
     site: Arc<Site>,
@@ -136,7 +137,7 @@ pub async fn serve(
     {
         logs::info("what was still in flight is cut off");
     }
-    // Components learn that these clients are gone, as of any other that leaves.
+    // Components see these clients as disconnected, like any other.
     cut.cancel();
     if tokio::time::timeout(LAST_WORK, at_work.end())
         .await
@@ -166,7 +167,7 @@ fn spawn_connection(
         .serve_connection(TokioIo::new(stream), service)
         .into_owned();
     let connection = graceful.watch(connection);
-    // What goes wrong on a connection is the client's to notice: resets and timeouts are daily business.
+    // Errors on a connection are not logged: resets and timeouts are common.
     let cut = cut.clone();
     tokio::spawn(async move {
         tokio::select! {

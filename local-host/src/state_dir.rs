@@ -1,4 +1,4 @@
-//! The state directory: made private, and held by one process at a time. Knows nothing of what lies in it.
+//! The state directory: made private, and held by one process at a time. Must not know its content.
 
 use std::{
     fs::{DirBuilder, File, OpenOptions, TryLockError},
@@ -17,7 +17,7 @@ pub struct StateDir {
 }
 
 impl StateDir {
-    /// Makes the directory (mode 0700) if it is missing and takes its lock.
+    /// Creates the directory (mode 0700) if it is missing and takes its lock.
     ///
     /// # Errors
     /// The directory cannot be made or written, or another process holds it; the message names that process.

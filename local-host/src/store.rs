@@ -48,7 +48,7 @@ pub struct Store {
 pub enum IncrementError {
     /// The value is not the eight little-endian bytes of a counter, or the sum does not fit.
     NotACounter,
-    /// SQLite said so.
+    /// SQLite's error.
     Sqlite(rusqlite::Error),
 }
 
@@ -72,7 +72,7 @@ impl Database {
         open().with_context(|| format!("cannot open the key-value database {}", path.display()))
     }
 
-    /// The same with something wrong, for tests.
+    /// The same with a fault, for tests.
     pub fn failing(self, fault: Option<Fault>) -> Self {
         Self {
             fault: fault.map(Arc::new),
@@ -109,7 +109,7 @@ fn lock(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
 }
 
 impl Store {
-    /// Lets a call meet what is wrong: it returns when the call may go on.
+    /// Applies the fault to a call: returns when the call may continue.
     pub async fn meet_fault(&self) -> Result<(), Refused> {
         match &self.database.fault {
             Some(fault) => fault.meet().await,
@@ -143,7 +143,7 @@ impl Store {
         })
     }
 
-    /// Removes `key`; a missing one is no error.
+    /// Removes `key`; a missing one is not an error.
     pub fn delete(&self, key: &str) -> rusqlite::Result<()> {
         self.write(|c| {
             c.prepare_cached(DELETE)?
@@ -169,7 +169,7 @@ impl Store {
         })
     }
 
-    /// The values of `keys` as of one moment, in the order asked.
+    /// The values of `keys` as of one moment, in the given order.
     pub fn get_many(&self, keys: Vec<String>) -> rusqlite::Result<Vec<(String, Option<Vec<u8>>)>> {
         self.read(|c| {
             let snapshot = c.unchecked_transaction()?;

@@ -1,4 +1,4 @@
-//! Instances of one component: made on demand, reused by many requests, dropped when idle, spent or broken.
+//! Instances of one component: created on demand, reused by many requests, dropped when idle, used up or broken.
 
 use std::{
     pin::Pin,
@@ -38,13 +38,13 @@ const PATIENT_TICKS: u64 = 3;
 /// How long it pauses then.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// How long a request that finds no instance waits for a new one before it looks for a free one again.
+/// How long a request without an instance waits for a new one before it checks for a free one again.
 const FULL_WAIT: Duration = Duration::from_millis(20);
 
 /// Hands requests to the instances of one component.
 pub type Handler = ProxyHandler<Factory>;
 
-/// Counts the instances that are at work: on a request, or on what they still do after its response. Clones count together.
+/// Counts the busy instances: on a request, or on what they still do after its response. Clones count together.
 #[derive(Clone)]
 pub struct AtWork(Arc<watch::Sender<usize>>);
 
@@ -62,7 +62,7 @@ pub struct Factory {
 /// Links a compiled component to everything it imports.
 ///
 /// # Errors
-/// It imports something that this host lacks, or exports no HTTP handler.
+/// It imports something that this host lacks, or does not export an HTTP handler.
 pub fn handler(
     engine: &Engine,
     component: &component::Component,
@@ -94,7 +94,7 @@ pub fn handler(
     }))
 }
 
-/// All instances that may exist do, and none was free.
+/// The maximum number of instances exists, and none was free.
 #[derive(Debug)]
 struct Full;
 
@@ -106,7 +106,7 @@ impl std::fmt::Display for Full {
 
 impl std::error::Error for Full {}
 
-/// Has a request answered, by an instance that exists or a new one; waits while there may be no more of them.
+/// Has a request answered by an existing instance or a new one; waits while the maximum exists and none is free.
 ///
 /// # Errors
 /// The component failed, or could not be started.
@@ -198,7 +198,7 @@ fn watch(store: &mut Store<Instance>, busy: Arc<Busy>, limit: Duration) {
         if ticks < PATIENT_TICKS {
             return Ok(UpdateDeadline::Yield(1));
         }
-        // A task that is always ready keeps its thread from looking at sockets: step back for a moment.
+        // A task that is always ready keeps its thread from polling sockets: pause for a moment.
         Ok(UpdateDeadline::YieldCustom(
             1,
             Box::pin(tokio::time::sleep(PAUSE)),
@@ -213,9 +213,9 @@ impl Default for AtWork {
 }
 
 impl AtWork {
-    /// Waits until no instance is at work.
+    /// Waits until no instance is busy.
     pub async fn end(&self) {
-        // Its sender is here, so that it cannot be closed.
+        // Its sender is held here, so it cannot be closed.
         let _ = self.0.subscribe().wait_for(|count| *count == 0).await;
     }
 }
@@ -248,7 +248,7 @@ impl Drop for Presence {
     }
 }
 
-/// When an instance has to go.
+/// When an instance must end.
 pub struct Expiration {
     limits: Limits,
     busy: Arc<Busy>,
@@ -263,7 +263,7 @@ impl WorkerExpiration for Expiration {
         status: WorkerStatus,
         start: Instant,
     ) -> Poll<()> {
-        // Polled whenever the instance pauses: either the clock made it yield, or it waits for something.
+        // Polled whenever the instance pauses: either the timer made it yield, or it waits for something.
         if !self.busy.yielded.swap(false, Ordering::Relaxed) {
             self.busy.ticks.store(0, Ordering::Relaxed);
         }
@@ -280,7 +280,7 @@ impl WorkerExpiration for Expiration {
     }
 }
 
-/// How many requests an instance takes, and what becomes of it.
+/// How many requests an instance accepts, and when it is reused.
 pub struct Worker {
     limits: Limits,
     id: String,
@@ -307,7 +307,7 @@ impl WorkerState for Worker {
         ticket: Ticket,
         task: component::GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
-        // A fresh slice: the last one began when the instance last worked, perhaps long ago.
+        // A new time slice: the last one began when the instance last worked, perhaps long ago.
         store.set_epoch_deadline(1);
         store.data_mut().calls().begin(task, ticket);
         Box::pin(tokio::time::sleep(self.limits.request))

@@ -18,7 +18,7 @@ use crate::workspace::Workspace;
 /// The admin password of a gateway that lives for one run and listens on the loopback only.
 const PASSWORD: &str = "browser-test-password";
 
-/// All tests on the local host, and what people come for on the Cloudflare Worker too.
+/// All tests on the local host, and the main ones on the Cloudflare Worker too.
 pub fn run(workspace: &Workspace, progress: &Progress) -> Result<()> {
     let chromium = tools::debian(
         workspace,
@@ -90,9 +90,9 @@ impl Gateway {
         let mut line = String::new();
         if let Some(stdout) = gateway.host.stdout.take() {
             let mut stdout = BufReader::new(stdout);
-            // The host ends, and with it this pipe, if it cannot serve: no wait without end.
+            // The host ends, and with it this pipe, if it cannot serve, so that this wait ends.
             stdout.read_line(&mut line)?;
-            // What it says later is of no interest here, but it must be able to say it.
+            // Later output is not needed, but it must be drained.
             std::thread::spawn(move || std::io::copy(&mut stdout, &mut std::io::sink()));
         }
         let mut words = line.split_whitespace();
@@ -117,8 +117,8 @@ impl Gateway {
 impl Drop for Gateway {
     fn drop(&mut self) {
         drop(self.host.stdin.take());
-        // The script around workerd ends by itself. Of the local host's state nothing is looked at again, so that it need
-        // not end in good order.
+        // The script around workerd ends by itself. The local host's state is not read again, so it need not shut down
+        // gracefully.
         if !self.ends_by_itself() {
             let _ = self.host.kill();
         }

@@ -11,7 +11,7 @@ use crate::workspace::{COMPONENTS, WASM_TARGET, Workspace};
 pub const FAST: &str = "component";
 const SMALL: &str = "component-small";
 
-/// Brings everything up to date that the gateway is served from, the slow parts beside each other.
+/// Brings everything up to date that the gateway is served from, the slow parts in parallel.
 pub fn everything(workspace: &Workspace, progress: &Progress) -> Result<()> {
     tools::wasm_target(workspace, progress)?;
     let [proxy, admin, panel_component] = COMPONENTS;

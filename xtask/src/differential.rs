@@ -11,9 +11,9 @@ use crate::job::Progress;
 use crate::tools;
 use crate::workspace::Workspace;
 
-/// The step's own part of the tree.
+/// The step's folder.
 const FOLDER: &str = "tests/differential";
-/// Requests that are made up beside those of the corpus.
+/// Generated requests besides those of the corpus.
 const MADE_UP: &str = "20000";
 
 /// Installs the readers and lets them read.
@@ -39,7 +39,7 @@ pub fn run(workspace: &Workspace, progress: &Progress) -> Result<()> {
     progress.run(command)
 }
 
-/// Where what is installed and built lies.
+/// Where installed and built files are.
 fn made(workspace: &Workspace) -> Result<PathBuf> {
     let folder = workspace.target().join("differential");
     fs::create_dir_all(&folder).context("making target/differential")?;

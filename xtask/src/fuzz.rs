@@ -1,8 +1,8 @@
 //! Fuzzing: arbitrary bytes for everything that reads bytes from outside. Owns how the programs of `fuzz/` are built
-//! and run; what they check is theirs.
+//! and run; what they check is defined there.
 //!
 //! They are libFuzzer programs, built with the stable toolchain: counting branches needs flags of the compiler, but
-//! neither a nightly nor `cargo-fuzz`. No sanitizer: the code has no `unsafe`, so a panic is the worst it can do.
+//! neither a nightly nor `cargo-fuzz`. No sanitizer: the code has no `unsafe`, so a panic is the worst case.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -24,7 +24,7 @@ const TARGETS: [&str; 7] = [
     "health",
 ];
 
-/// How long each looks for something new, in seconds. Run it for longer after changing a parser.
+/// How long each searches for new inputs, in seconds. Run it for longer after changing a parser.
 const SECONDS: u32 = 5;
 
 /// What `cargo fuzz` would pass as well, so that libFuzzer sees branches and comparisons.
@@ -44,7 +44,7 @@ pub fn run(workspace: &Workspace, progress: &Progress) -> Result<()> {
         let mut replay = program(workspace, &built, target)?;
         replay.arg("-runs=0").arg(&corpus);
         progress.run(replay)?;
-        // What one run finds is no part of the next: a verdict must not depend on what ran before.
+        // What one run finds is not part of the next: a result must not depend on earlier runs.
         let found = folder(workspace).join("found").join(target);
         let _ = std::fs::remove_dir_all(&found);
         std::fs::create_dir_all(&found)?;
@@ -56,7 +56,7 @@ pub fn run(workspace: &Workspace, progress: &Progress) -> Result<()> {
     Ok(())
 }
 
-/// Where everything of this lies: other flags would have everything else built anew.
+/// A separate target folder: other flags would rebuild everything else.
 fn folder(workspace: &Workspace) -> PathBuf {
     workspace.target().join("fuzz")
 }

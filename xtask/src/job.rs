@@ -1,7 +1,7 @@
-//! Runs child processes, several at a time, and shows how far they are.
+//! Runs child processes, several at a time, and shows their progress.
 //!
-//! Owns their output: a job that succeeds shows only its progress, one that fails shows all it said.
-//! Decides nothing about what to run.
+//! Owns their output: a job that succeeds shows only its progress, one that fails shows all its output. Decides nothing
+//! about what to run.
 
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, IsTerminal as _, Read, Write as _};
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 
-/// How often a terminal's line is drawn anew.
+/// How often a terminal's line is redrawn.
 const REDRAW: Duration = Duration::from_millis(200);
 /// How often a progress line is written to a log.
 const HEARTBEAT: Duration = Duration::from_secs(20);
@@ -24,7 +24,7 @@ pub struct Progress {
     running: Mutex<Vec<Running>>,
     /// When a progress line was last written; nested jobs share it.
     shown: Mutex<Instant>,
-    /// Tests that passed, as the runners said.
+    /// Tests that passed, as reported by the runners.
     passed: AtomicUsize,
 }
 
@@ -193,7 +193,7 @@ impl Progress {
     }
 }
 
-/// Something to do beside others.
+/// A job to run in parallel.
 pub type Job<'a> = Box<dyn FnOnce() -> Result<()> + Send + 'a>;
 
 fn line_of(running: &[Running]) -> String {
@@ -252,7 +252,7 @@ pub fn shown(command: &Command) -> String {
         }
     };
     let program = command.get_program().to_string_lossy();
-    // The toolchain's own path says nothing to who wants to type the command again.
+    // The toolchain's own path does not help to repeat the command.
     let program = if program.ends_with("/cargo") {
         "cargo"
     } else {

@@ -1,6 +1,6 @@
 //! The project's commands: `cargo xtask up`, `test`, `bench` and `worker`.
 //!
-//! Owns the command line. What a command does is in the module of its name; nothing here knows how the gateway works.
+//! Owns the command line. What a command does is in the module of its name; must not know how the gateway works.
 #![forbid(unsafe_code)]
 
 mod bench;

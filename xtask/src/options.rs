@@ -1,4 +1,4 @@
-//! The command line as data. Owns parsing and the help text; looks at nothing but its arguments.
+//! The command line as data. Owns parsing and the help text; reads nothing but its arguments.
 
 use std::path::PathBuf;
 
@@ -45,9 +45,9 @@ pub enum Command {
 /// Options of `up`.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Up {
-    /// Address and port, handed to the host as it was written.
+    /// Address and port, passed to the host unchanged.
     pub listen: String,
-    /// The state directory, relative to where the command was typed; `None`: the workspace's `.gateway`.
+    /// The state directory, relative to the current directory; `None`: the workspace's `.gateway`.
     pub state: Option<PathBuf>,
     /// Print no progress.
     pub quiet: bool,
@@ -71,7 +71,7 @@ pub struct Bench {
     pub worker: bool,
 }
 
-/// Reads the words after `cargo xtask`.
+/// Reads the arguments after `cargo xtask`.
 pub fn parse(words: impl Iterator<Item = String>) -> Result<Command> {
     let mut words = words.peekable();
     let Some(command) = words.next() else {
@@ -140,7 +140,7 @@ fn bench(words: impl Iterator<Item = String>) -> Result<Command> {
     Ok(Command::Bench(options))
 }
 
-/// Words of the command line, where `--name=value` counts as two.
+/// Arguments of the command line, where `--name=value` counts as two.
 struct Words<I> {
     rest: I,
     split: Option<String>,

@@ -7,16 +7,16 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 
-/// The variable by which Spin and the local host learn the password.
+/// The variable through which Spin and the local host get the password.
 pub const VARIABLE: &str = "SPIN_VARIABLE_ADMIN_PASSWORD";
 
 /// Fewer characters than this are rejected here and by the gateway.
 const SHORTEST: usize = 8;
 
-/// Letters and digits that are not mistaken for each other; 32 of them, so that one byte gives one evenly.
+/// Letters and digits that are not confused with each other; 32 of them, so that each byte maps to one without bias.
 const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 
-/// Characters of a made password: 26 of five bits each are 130 bits.
+/// Characters of a generated password: 26 of five bits each are 130 bits.
 const LENGTH: usize = 26;
 
 /// Where the password in force comes from.
@@ -26,7 +26,7 @@ pub enum Source {
     Environment,
     /// The state directory, from an earlier start.
     File(PathBuf),
-    /// Made just now and kept in the file.
+    /// Generated now and kept in the file.
     Made(PathBuf),
 }
 
@@ -57,7 +57,7 @@ pub fn choose(state: &Path, given: Option<String>) -> Result<(String, Source)> {
     if publish(&file, &password)? {
         return Ok((password, Source::Made(file)));
     }
-    // Another start on the same directory was quicker: its password is the one that was printed.
+    // Another start on the same directory was faster: its password is the one that was printed.
     let password = read(&file)?.context("the password file disappeared while it was read")?;
     Ok((password, Source::File(file)))
 }
@@ -84,7 +84,7 @@ fn read(file: &Path) -> Result<Option<String>> {
     Ok(Some(password.to_owned()))
 }
 
-/// Puts the password in place whole or not at all; `false` if there is one already.
+/// Stores the password atomically; `false` if there is one already.
 fn publish(file: &Path, password: &str) -> Result<bool> {
     let draft = file.with_extension(format!("new-{}", std::process::id()));
     let write = || -> io::Result<bool> {

@@ -1,7 +1,7 @@
 //! The steps of `cargo xtask test`, in CI's order: cheap ones first, slow ones last.
 //!
-//! Owns what is checked and by which command. Each step brings up to date what it needs, so that any one of
-//! them can be run alone; what is up to date already costs next to nothing.
+//! Owns what is checked and by which command. Each step brings up to date what it needs, so that any one of them can be
+//! run alone; what is already up to date costs next to nothing.
 
 use std::process::Command;
 
@@ -193,7 +193,7 @@ fn clippy_wasm(workspace: &Workspace, progress: &Progress) -> Result<()> {
 /// Without the network: advisories are checked elsewhere, a build must not fail because of a new advisory.
 fn deny(workspace: &Workspace, progress: &Progress) -> Result<()> {
     let program = tools::cargo_deny(workspace, progress)?;
-    // It needs the sources of every dependency, also of those that no build on this machine compiles.
+    // It needs the sources of every dependency, also of those not compiled on this machine.
     progress.run(workspace.cargo(&["fetch", "--locked"]))?;
     let mut command = workspace.command(program);
     command.args([
@@ -261,7 +261,7 @@ fn tests(workspace: &Workspace) -> Command {
     command
 }
 
-/// Its table of hosts and cases is shown also when all is well.
+/// Its table of hosts and cases is shown also on success.
 fn conformance(workspace: &Workspace, progress: &Progress) -> Result<()> {
     build_all(workspace, progress)?;
     worker::build(workspace, progress)?;

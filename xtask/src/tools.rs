@@ -13,7 +13,7 @@ use crate::workspace::{WASM_TARGET, Workspace};
 /// The oldest Node.js that the panel's tools run on.
 const NODE: (u32, u32) = (20, 19);
 
-/// The version that CI's verdicts come from; another one may know other lints.
+/// CI's version; another one may have other lints.
 const CARGO_DENY: &str = "0.20.2";
 
 /// The version that the worker's lockfile has too: the tool reads only what its own version has written.
@@ -82,7 +82,7 @@ fn node_advice() -> String {
     }
 }
 
-/// Where cargo-deny lies; built into the target folder if it is not there.
+/// The path of cargo-deny; built into the target folder if it is missing.
 pub fn cargo_deny(workspace: &Workspace, progress: &Progress) -> Result<PathBuf> {
     built(
         workspace,
@@ -93,7 +93,7 @@ pub fn cargo_deny(workspace: &Workspace, progress: &Progress) -> Result<PathBuf>
     )
 }
 
-/// Where wasm-bindgen lies; built into the target folder if it is not there.
+/// The path of wasm-bindgen; built into the target folder if it is missing.
 pub fn wasm_bindgen(workspace: &Workspace, progress: &Progress) -> Result<PathBuf> {
     let words = [
         "wasm-bindgen-cli",
@@ -133,7 +133,7 @@ fn built(
     Ok(program)
 }
 
-/// A program of Debian's, installed if this is root on Debian, else asked for by name.
+/// A program of Debian's, installed if this is root on Debian, else named in the error.
 ///
 /// `names`: what the program may be called; `package`: the Debian package that has it.
 pub fn debian(
@@ -161,7 +161,7 @@ pub fn debian(
     })
 }
 
-/// The first program of this name on the search path; administrators' folders count, they may be left out of PATH.
+/// The first program of this name on the search path; administrators' folders are included, since PATH may lack them.
 pub fn on_path(name: impl AsRef<OsStr>) -> Option<PathBuf> {
     let search = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&search)

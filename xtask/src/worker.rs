@@ -1,7 +1,8 @@
 //! `cargo xtask worker`: builds the Cloudflare Worker into `cloudflare-worker/build/`.
 //!
-//! Owns the order of the tools and what lies in that folder: the module with its bindings, the entry, the panel's files
-//! and the headers that the host sends with them. All tools come from registries, in the versions that lockfiles name.
+//! Owns the order of the tools and the content of that folder: the module with its bindings, the entry, the panel's
+//! files and the headers that the host sends with them. All tools come from registries, in the versions that lockfiles
+//! name.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,7 +20,7 @@ const TARGET: &str = "wasm32-unknown-unknown";
 /// The worker's own folder.
 const FOLDER: &str = "cloudflare-worker";
 
-/// Files that are taken as they are.
+/// Files that are copied unchanged.
 const SCRIPTS: [&str; 2] = ["worker.mjs", "objects.mjs"];
 
 /// Builds it, as its own command.
@@ -61,7 +62,7 @@ pub fn build(workspace: &Workspace, progress: &Progress) -> Result<()> {
         "--force-enable-abort-handler",
     ]);
     progress.run(command)?;
-    // An import of a module's source is newer than what wrangler and workerd agree on; a plain one gives the same.
+    // An import of a module's source is newer than what wrangler and workerd both support; a plain one is equivalent.
     let index = build.join("index.js");
     let text = fs::read_to_string(&index)?;
     fs::write(&index, text.replace("\nimport source ", "\nimport "))?;

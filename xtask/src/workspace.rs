@@ -1,4 +1,4 @@
-//! Where things lie in the workspace, and how its own `cargo` is started. Owns paths; builds nothing.
+//! The paths of the workspace, and how its own `cargo` is started. Owns paths; builds nothing.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -52,8 +52,8 @@ impl Workspace {
 
     /// A command that runs in the root, without what cargo added to the environment for this program alone.
     ///
-    /// Build scripts watch some of those variables: with them a build started from here and the same one
-    /// started by hand would throw away each other's results.
+    /// Build scripts watch some of those variables: with them a build started from here and the same one started by
+    /// hand would invalidate each other's results.
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
         command.current_dir(&self.root);

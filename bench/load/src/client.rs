@@ -13,7 +13,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// Longer than any server here takes to answer; it bounds the run if one hangs.
+/// Longer than any response takes; bounds the run if a server hangs.
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// A connection that is opened again when the server closes it between two requests.
@@ -29,7 +29,7 @@ impl Connection {
         Ok(Self { address, sender })
     }
 
-    /// Where it goes to.
+    /// The server's address.
     pub const fn address(&self) -> SocketAddr {
         self.address
     }

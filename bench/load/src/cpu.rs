@@ -34,7 +34,7 @@ fn processes() -> Result<impl Iterator<Item = (u32, Stat)>> {
     let entries = fs::read_dir("/proc").context("reading /proc")?;
     Ok(entries.filter_map(|entry| {
         let number = entry.ok()?.file_name().to_string_lossy().parse().ok()?;
-        // Other processes come and go while this reads.
+        // Other processes start and end while this reads.
         let text = fs::read_to_string(format!("/proc/{number}/stat")).ok()?;
         Some((number, Stat::parse(&text)?))
     }))
@@ -47,7 +47,7 @@ struct Stat {
 
 impl Stat {
     fn parse(text: &str) -> Option<Self> {
-        // The second field is the name in brackets, and may itself hold spaces and brackets.
+        // The second field is the name in brackets, and may itself contain spaces and brackets.
         let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
         let number = |index: usize| fields.get(index)?.parse::<u32>().ok();
         // Counted from the third field: utime, stime and those of ended children are fields 14 to 17.

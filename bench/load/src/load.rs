@@ -1,4 +1,4 @@
-//! The load: closed loops over keep-alive connections for a fixed time. Owns what one cell of the table is made of.
+//! The load: closed loops over keep-alive connections for a fixed time. Owns the measurement of one cell of the table.
 
 use std::time::{Duration, Instant};
 
@@ -33,7 +33,7 @@ pub struct Cell {
     pub cpu_per_1000: f64,
 }
 
-/// Keeps `connections` connections busy for `time`. Any answer but 200 is an error: it would make the figures lies.
+/// Keeps `connections` connections busy for `time`. Any answer but 200 is an error: it would falsify the figures.
 pub async fn measure(target: &Target, connections: usize, time: Duration) -> Result<Cell> {
     let mut open = Vec::new();
     for _ in 0..connections {
@@ -89,7 +89,7 @@ pub async fn first_token(connection: &mut Connection, key: &str) -> Result<Durat
     connection.first_piece(request).await
 }
 
-/// A cell of so many requests, out of the latencies of those that are alike.
+/// A cell with this number of requests, from the latencies of comparable ones.
 pub fn summarise(
     mut latencies: Vec<Duration>,
     requests: usize,

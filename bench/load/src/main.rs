@@ -1,4 +1,4 @@
-//! The benchmark: servers beside each other, one load, one table. `cargo xtask bench` builds what it needs and starts it.
+//! The benchmark: servers side by side, one load, one table. `cargo xtask bench` builds what it needs and starts it.
 //!
 //! Owns the order of the measurements. docs/extend/benchmarks.md describes the method and how to read the table.
 #![forbid(unsafe_code)]
@@ -126,7 +126,7 @@ async fn run(arguments: &Arguments) -> Result<()> {
         }
     }
 
-    // 2. Streams one at a time, again in turns.
+    // 2. Streams one at a time, again interleaved.
     eprintln!("{:>4} s  first tokens", started.elapsed().as_secs());
     let mut streams = Vec::new();
     for target in &targets {

@@ -17,7 +17,7 @@ use crate::load::{Cell, PATH, summarise};
 use crate::servers::Target;
 use crate::{cpu, setup};
 
-/// Requests under way at a time.
+/// Concurrent requests.
 pub const AT_ONCE: usize = 32;
 
 /// Longer than any answer takes.
@@ -67,7 +67,7 @@ pub async fn script(upstream: &mut Connection) -> Result<()> {
     Ok(())
 }
 
-/// Gives a gateway two channels for each kind: a cooldown of one kind is none of another's.
+/// Creates two channels for each kind, so that a cooldown of one kind does not affect another.
 pub async fn prepare(gateway: &mut Connection, session: &str, upstream: &str) -> Result<()> {
     for (kind, _) in KINDS {
         for (number, priority) in [(1, 0), (2, 1)] {
@@ -84,8 +84,8 @@ pub async fn prepare(gateway: &mut Connection, session: &str, upstream: &str) ->
     Ok(())
 }
 
-/// Keeps [`AT_ONCE`] requests of all kinds under way for `time`. An answer that its kind does not have is an error. The
-/// latencies are those of chats: a stream takes as long as its upstream does.
+/// Keeps [`AT_ONCE`] requests of all kinds in flight for `time`. An answer that is unexpected for its kind is an error.
+/// The latencies are those of chats: a stream takes as long as its upstream does.
 pub async fn measure(target: &Target, time: Duration) -> Result<Cell> {
     let cpu_before = cpu::seconds(target.pid)?;
     let started = Instant::now();
@@ -126,7 +126,7 @@ async fn closed_loop(
     Ok((requests, chats))
 }
 
-/// One request of a kind, and what must come of it.
+/// One request of a kind, and its expected result.
 async fn one(connection: &mut Connection, key: &str, kind: &str, number: usize) -> Result<()> {
     let is_stream = matches!(kind, "stream" | "leave" | "dies");
     let question = [json!({"role": "user", "content": "What is the capital of France?"})];
@@ -141,7 +141,7 @@ async fn one(connection: &mut Connection, key: &str, kind: &str, number: usize) 
     let status = response.status();
     let mut pieces = response.into_body();
     if kind == "leave" {
-        // Some leave early, some late.
+        // Some disconnect early, some late.
         for _ in 0..=number % 20 {
             let piece = timeout(LIMIT, pieces.frame()).await;
             piece
@@ -165,7 +165,7 @@ async fn one(connection: &mut Connection, key: &str, kind: &str, number: usize) 
     Ok(())
 }
 
-/// Spread evenly, in an order that repeats nothing for long.
+/// Spread evenly, in an order with a long period.
 fn kind(number: usize) -> &'static str {
     let mut place = number.wrapping_mul(61) % 100;
     for (kind, share) in KINDS {

@@ -21,14 +21,14 @@ pub struct Target {
     pub name: &'static str,
     /// Where it listens.
     pub address: SocketAddr,
-    /// The key to call it with; only the gateways take notice of it.
+    /// The key to call it with; only the gateways use it.
     pub key: String,
     /// Its process.
     pub pid: u32,
 }
 
-/// Servers that are compared, running, in the order of the table: what is compared with comes first. The last three are a
-/// bare pass-through, the gateway, and the gateway without its ledger.
+/// Servers that are compared, running, in the order of the table: the reference comes first. The last three are a bare
+/// pass-through, the gateway, and the gateway without its ledger.
 pub struct Stage(Vec<Server>);
 
 impl Stage {
@@ -109,7 +109,7 @@ impl Stage {
         .await?;
         let mut servers = vec![direct, pass_through, with_ledger, without_ledger];
         for server in servers.iter_mut().skip(1) {
-            // The runtime, not the script that has started it and prints its log.
+            // The runtime, not the script that started it and prints its log.
             server.target.pid = cpu::child_of(server.target.pid)?;
         }
         Ok(Self(servers))
@@ -156,7 +156,7 @@ fn local_host(arguments: &Arguments, state: &Path, manifest: &str) -> Command {
 
 /// A reverse proxy as its manual advises: keep-alive on both sides, nothing written to disk, one worker.
 fn nginx(program: &Path, state: &Path, upstream: SocketAddr) -> Result<Server> {
-    // nginx cannot say which port it was given; this one was free a moment ago.
+    // nginx cannot report the port that it was given; this one was free a moment ago.
     let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
     let folder = state.join("nginx");
     fs::create_dir_all(&folder)?;
@@ -234,7 +234,7 @@ impl Server {
             .with_context(|| format!("cannot start {}", program.display()))?;
         let stdout = child.stdout.take();
         let pid = child.id();
-        // From here on the process has an owner who ends it.
+        // From here on the process is ended by its owner.
         let unknown = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut server = Self {
             target: Target {
@@ -250,7 +250,7 @@ impl Server {
             if let Some(stdout) = stdout {
                 let mut stdout = BufReader::new(stdout);
                 stdout.read_line(&mut line)?;
-                // What it says later is of no interest here, but it must be able to say it.
+                // Later output is not needed, but it must be drained.
                 std::thread::spawn(move || io::copy(&mut stdout, &mut io::sink()));
             }
             let addresses = line.strip_prefix("ready ").unwrap_or(&line);

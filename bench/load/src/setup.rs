@@ -88,7 +88,7 @@ pub async fn prepare(
     }
 }
 
-/// Posts JSON and takes JSON, or nothing, as a successful answer.
+/// Posts JSON and accepts JSON, or nothing, as a successful answer.
 pub async fn call(
     connection: &mut Connection,
     path: &str,

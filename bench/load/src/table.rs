@@ -46,7 +46,7 @@ impl<const ROWS: usize> Results<ROWS> {
         self.first_tokens[target].push(time);
     }
 
-    /// The Markdown table, and the line that the project is held to.
+    /// The Markdown table, and the line with the project's target.
     pub fn render(&self) -> String {
         let [pass_through, gateway, without_ledger] =
             [3, 2, 1].map(|from_last| self.names.len() - from_last);

@@ -1,5 +1,5 @@
-//! The bare pass-through: the least that a proxying component on `spin-sdk` can do, as the floor that the
-//! gateway is measured against. Owns no decision: everything goes to one upstream, bodies as they stream.
+//! The bare pass-through: the least that a proxying component on `spin-sdk` can do, as the floor that the gateway is
+//! measured against. Owns no decision: everything goes to one upstream, with streamed bodies.
 #![forbid(unsafe_code)]
 
 use std::sync::OnceLock;

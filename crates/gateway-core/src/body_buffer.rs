@@ -1,4 +1,4 @@
-//! The pieces of a body as one. Owns that a body in one piece is not copied, and the limit of what is held.
+//! The pieces of a body as one. Owns that a body in one piece is not copied, and the limit on its size.
 
 use bytes::{Bytes, BytesMut};
 
@@ -32,7 +32,7 @@ impl BodyBuffer {
         }
     }
 
-    /// Gets room for `bytes` at once when a second piece comes, instead of growing step by step. An announced length
+    /// Reserves `bytes` at once when a second piece comes, instead of growing step by step. An announced length
     /// reserves at most a mebibyte: more is allocated only as data arrives.
     #[must_use]
     pub fn expecting(mut self, bytes: usize) -> Self {
@@ -59,7 +59,7 @@ impl BodyBuffer {
         Ok(())
     }
 
-    /// What came so far.
+    /// The bytes so far.
     pub fn bytes(&self) -> &[u8] {
         if self.more.is_empty() {
             &self.first

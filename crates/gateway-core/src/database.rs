@@ -11,7 +11,7 @@ use crate::timeout::timeout;
 /// A call of the ledger or of the limits that failed. Whether it took effect is unknown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DatabaseError(
-    /// The database's own words, for the log; never sent to a client.
+    /// The database's message, for the log; never sent to a client.
     pub String,
 );
 
@@ -29,7 +29,7 @@ impl From<SqlError> for DatabaseError {
     }
 }
 
-/// Runs one statement and gives up after `limit`. Given up, it may still take effect.
+/// Runs one statement and gives up after `limit`. After the limit it may still take effect.
 pub async fn execute<P: Sql + Clock>(
     ports: &P,
     target: SqlTarget<'_>,

@@ -1,6 +1,6 @@
-//! Data that is written beside the requests, in batches, by one task at a time. Owns who writes and for how long, when a
-//! failed write is tried again, and that a batch survives a task which the host ends. What is written is its users' affair:
-//! the ledger has one flusher, and each client key with limits another.
+//! Data that is written in the background, in batches, by one task at a time. Owns which task writes and for how long,
+//! when a failed write is retried, and that a batch survives a task which the host ends. What is written is up to its
+//! users: the ledger has one flusher, and each client key with limits another.
 #![expect(
     async_fn_in_trait,
     reason = "the core is single-threaded by design; no caller may ask for Send futures"
@@ -12,8 +12,8 @@ use std::time::Duration;
 use crate::ports::{Background, Clock};
 use crate::units::Timestamp;
 
-/// A task that has written for so long is replaced by the task of a later request: work after a response belongs to its
-/// request, and hosts end requests that take too long. The shortest limit of a host is 30 s.
+/// A task that has written for this long is replaced by the task of a later request: work after a response belongs to
+/// its request, and hosts end requests that take too long. The shortest limit of a host is 30 s.
 const LEASE_MS: u64 = 5_000;
 
 /// The right to write, which one task has at a time.
@@ -26,7 +26,7 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// The number of a new holder; `None` while another one has the lease that is not too old.
+    /// The number of a new holder; `None` while another one has a lease that has not expired.
     fn acquire(&self, now: Timestamp) -> Option<u64> {
         if let Some((_, began)) = self.holder.get()
             && now.since_ms(began) < LEASE_MS
@@ -57,7 +57,7 @@ pub trait Flush: 'static {
     /// What is written at once.
     type Batch;
 
-    /// Pauses before a batch is tried again. After the last one it has failed.
+    /// Pauses before a batch is retried. After the last one it has failed.
     const RETRY_DELAYS: &'static [Duration];
 
     /// The right to write.
@@ -69,17 +69,17 @@ pub trait Flush: 'static {
     /// The next batch; `None`: there is nothing to write.
     fn take(&self) -> Option<Self::Batch>;
 
-    /// Writes the batch and logs a failure; whether it is written.
+    /// Writes the batch and logs a failure; returns whether it was written.
     async fn write(&self, batch: &Self::Batch) -> bool;
 
-    /// Ends a batch that is written, or that has failed; whether the task goes on.
+    /// Ends a batch that was written or has failed; returns whether the task continues.
     async fn finish(&self, batch: Self::Batch, is_written: bool) -> bool;
 
     /// Puts a batch back whose task has ended meanwhile. It may have been written.
     fn put_back(&self, batch: Self::Batch);
 }
 
-/// Starts a task that writes until there is nothing left, unless another one does so already.
+/// Starts a task that writes until there is nothing left, unless another one already does.
 pub fn start<P, F>(ports: &P, flush: F)
 where
     P: Clock + Background + Clone + 'static,
@@ -135,7 +135,7 @@ impl<F: Flush> Drop for Flusher<F> {
     }
 }
 
-/// Tries again after each of the pauses.
+/// Retries after each of the pauses.
 async fn write<F: Flush>(flush: &F, batch: &F::Batch, clock: &impl Clock) -> bool {
     for delay in F::RETRY_DELAYS {
         if flush.write(batch).await {
@@ -158,7 +158,7 @@ mod tests {
         assert!(lease.acquire(now.plus_ms(LEASE_MS - 1)).is_none());
         let second = lease.acquire(now.plus_ms(LEASE_MS)).unwrap();
         assert!(!lease.is_held_by(first));
-        // One that was replaced has nothing to give back.
+        // A replaced task has no lease to release.
         lease.release(first);
         assert!(lease.is_held_by(second));
         lease.release(second);

@@ -6,9 +6,9 @@ use sha2::{Digest as _, Sha256};
 
 use crate::ports::{Clock, Random};
 
-/// Random bytes of an object's id: 96 bits, so that ids made by two instances never meet.
+/// Random bytes of an object's id: 96 bits, so that ids of two instances do not collide.
 const ID_BYTES: usize = 12;
-/// Random bytes of a client key: 256 bits, as the contract asks.
+/// Random bytes of a client key: 256 bits, as the contract requires.
 const CLIENT_KEY_BYTES: usize = 32;
 
 /// A fresh id such as `ch_…`: `prefix`, an underscore, 24 hexadecimal digits.
@@ -30,7 +30,7 @@ pub fn client_key(random: &impl Random) -> String {
 }
 
 /// A request id, `req_` and 28 hexadecimal digits: the time in milliseconds, so that later ids are greater and an index
-/// grows at its end, then 64 random bits. It names a request in logs, it guards nothing.
+/// grows at its end, then 64 random bits. It identifies a request in logs and is not a secret.
 pub fn request_id(ports: &(impl Clock + Random)) -> String {
     let mut id = String::with_capacity(32);
     id.push_str("req_");
@@ -40,7 +40,7 @@ pub fn request_id(ports: &(impl Clock + Random)) -> String {
     id
 }
 
-/// What is stored of a client key. The key has 256 bits of entropy, so a plain SHA-256 cannot be searched.
+/// The stored form of a client key. The key has 256 bits of entropy, so a plain SHA-256 cannot be searched.
 pub fn hash_client_key(key: &[u8]) -> [u8; 32] {
     Sha256::digest(key).into()
 }

@@ -1,8 +1,8 @@
 //! Every decision of the gateway, from HTTP request to HTTP response, behind ports.
 //!
-//! Entry points: [`app::App`] for hosts, which calls [`proxy::handle`] for clients and [`admin::handle`] for the admin API.
-//! The core owns no socket, no clock, no store and no source of randomness: hosts give
-//! them through [`ports`]. Nothing here is `Send`, so that single-threaded hosts need no locks.
+//! Entry points: [`app::App`] for hosts, which calls [`proxy::handle`] for clients and [`admin::handle`] for the admin
+//! API. The core owns no socket, no clock, no store and no source of randomness: hosts provide them through [`ports`].
+//! Nothing here is `Send`, so that single-threaded hosts need no locks.
 #![forbid(unsafe_code)]
 
 pub mod admin;

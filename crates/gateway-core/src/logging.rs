@@ -1,5 +1,5 @@
-//! What the gateway writes into its log, and in which form: the variable `log`. Owns its words, and lines that are about no
-//! request; those of requests are `ledger::log_line`'s, and writing lines is the host's.
+//! What the gateway writes into its log, and in which form: the variable `log`. Owns its format, and lines that do not
+//! belong to a request; those of requests are `ledger::log_line`'s, and writing lines is the host's.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use crate::units::Timestamp;
 enum Lines {
     /// None.
     Off,
-    /// Requests that failed or were slow, and everything that is no request.
+    /// Requests that failed or were slow, and every line that does not belong to a request.
     #[default]
     Errors,
     /// Every request as well.
@@ -27,7 +27,7 @@ pub struct LogPolicy {
     is_json: bool,
 }
 
-/// A word that the variable `log` does not have.
+/// An unknown word in the variable `log`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownWord(String);
 
@@ -83,7 +83,7 @@ impl LogPolicy {
         self.is_json
     }
 
-    /// A line about anything else, in the form in which it is written; `None`: it is not.
+    /// Any other line, in the form in which it is written; `None`: it is not written.
     pub fn note(&self, now: Timestamp, message: fmt::Arguments<'_>) -> Option<String> {
         let message = message.to_string();
         match self.lines {

@@ -1,8 +1,8 @@
-//! The memory that bodies may take together in one instance. Owns the count and who may take more of it: an instance
-//! that runs out of memory is ended by its host with all its requests, and WebAssembly memory never shrinks.
+//! The memory that bodies may take together in one instance. Owns the count and which requests may take more: an
+//! instance that runs out of memory is ended by its host with all its requests, and WebAssembly memory never shrinks.
 //!
-//! What is counted is what is held, not what was announced. Requests and answers draw on one budget, of which requests
-//! leave a part alone: answers are what gives memory back.
+//! What is counted is what is held, not what was announced. Requests and answers share one budget, of which requests
+//! leave a part free: answers are what releases memory.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,12 +11,12 @@ use bytes::Bytes;
 
 use crate::units::MIB;
 
-/// What bodies may take together unless the host says otherwise: hosts commonly give an instance 256 MiB, of which code,
-/// configuration, small bodies, buffers and fragmentation take the rest.
+/// The default for all bodies together: hosts commonly give an instance 256 MiB, of which code, configuration, small
+/// bodies, buffers and fragmentation take the rest.
 pub const DEFAULT_BYTES: usize = 176 * MIB;
-/// As much of one body or one answer is not counted; nearly all are smaller, and many of them are no burden.
+/// This much of each body or answer is not counted; nearly all are smaller, and many of them are no load.
 pub const FREE_BYTES: usize = 64 * 1024;
-/// The part of the budget that requests leave to answers: one in so many bytes.
+/// The part of the budget that requests leave to answers: one byte in this many.
 const ANSWERS_PART: usize = 6;
 /// The largest part of a body that is copied when it is handed to the host.
 const UPLOAD_BYTES: usize = 256 * 1024;
@@ -39,13 +39,13 @@ struct MemoryState {
 /// There is no room now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Full {
-    /// There will be when others have been answered.
+    /// There will be room when others have been answered.
     Now,
-    /// There never will be: it is more than the whole budget.
+    /// There never will be room: it is more than the whole budget.
     Ever,
 }
 
-/// A part of the budget, given back when dropped.
+/// A part of the budget, released when dropped.
 #[derive(Debug)]
 pub struct Share {
     memory: Arc<Memory>,
@@ -60,7 +60,7 @@ pub struct Upload {
     ticket: Option<u64>,
     /// What the whole body may cost.
     most: usize,
-    /// What it costs by its own word.
+    /// What it costs by its announced length.
     expected: usize,
 }
 
@@ -106,8 +106,8 @@ impl Memory {
         }
     }
 
-    /// An empty share for a request whose body has at most `most` bytes, and so many by its own word. What was announced
-    /// makes it wait at its beginning, when it holds nothing yet, and is not taken.
+    /// An empty share for a request whose body has at most `most` bytes, and an announced length. The announced length
+    /// makes it wait at its beginning, when it holds nothing yet, and is not reserved.
     pub fn upload(self: &Arc<Self>, most: usize, announced: Option<usize>) -> Upload {
         Upload {
             share: self.share(),
@@ -122,7 +122,7 @@ impl Memory {
         self.limit
     }
 
-    /// What is taken now.
+    /// What is in use now.
     pub fn taken(&self) -> usize {
         self.state().taken
     }
@@ -132,13 +132,13 @@ impl Memory {
     }
 
     fn state(&self) -> MutexGuard<'_, MemoryState> {
-        // One thread uses it; and the sums are right after each statement.
+        // One thread uses it; and the sums are consistent after each statement.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Share {
-    /// Makes it `bytes` large. Only growing can fail, and then changes nothing.
+    /// Resizes it to `bytes`. Only growing can fail, and then changes nothing.
     pub fn resize(&mut self, bytes: usize) -> Result<(), Full> {
         if bytes > self.memory.limit {
             return Err(Full::Ever);
@@ -207,7 +207,7 @@ impl Upload {
             state.uploads.push_back((ticket, self.most));
             ticket
         });
-        // What the oldest may still need is left for it by all others.
+        // All others leave what the oldest may still need.
         let reserved = match state.uploads.front() {
             Some((oldest, rest)) if *oldest != ticket => *rest,
             _ => 0,

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use http::request::Parts;
 use http::uri::{Authority, Scheme};
 
-/// What the host knows of a request's connection. Nothing of it may come from a header that a client can set.
+/// What the host knows about a request's connection. None of it may come from a header that a client can set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Peer {
     /// The address that the connection comes from: the client's, or that of the last reverse proxy. Failed logins are
@@ -20,7 +20,7 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// The peer of a request; `None` where the host gave none.
+    /// The peer of a request; `None` where the host set none.
     pub fn of(head: &Parts) -> Option<&Self> {
         head.extensions.get()
     }

@@ -1,4 +1,4 @@
-//! What the core asks of its host. Owns the contracts, no behaviour.
+//! What the core requires of its host. Owns the contracts, no behaviour.
 //!
 //! The futures are not `Send`: every host runs one instance on one thread.
 #![expect(
@@ -49,7 +49,7 @@ pub trait Log: Clock {
     fn set_policy(&self, policy: LogPolicy);
 }
 
-/// A setting that the operator gives to the host, beside the configuration.
+/// A setting that the operator gives to the host, outside the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Variable {
     /// The password of the panel.
@@ -94,7 +94,7 @@ impl Variable {
 /// A variable could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VariableError(
-    /// What the host said; holds no value.
+    /// The host's message; contains no value.
     pub String,
 );
 
@@ -121,7 +121,7 @@ pub trait Background {
 /// The store did not perform the operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreError(
-    /// What the host said, for the log; never sent to a client.
+    /// The host's message, for the log; never sent to a client.
     pub String,
 );
 
@@ -142,16 +142,16 @@ pub enum StoreKey {
     SessionSecret,
     /// Failed logins, for the throttle.
     LoginFailures,
-    /// Failed logins of devices that have logged in before. Apart from the others', so that no stranger can come in the
-    /// way of a write.
+    /// Failed logins of devices that have logged in before. Separate from the others', so that strangers cannot cause
+    /// conflicts of its writes.
     DeviceFailures,
     /// Sessions that were logged out before their time.
     EndedSessions,
-    /// What is known of upstream keys, channels and models that failed.
+    /// The health of upstream keys, channels and models that failed.
     Health,
-    /// How many records of requests were lost since the database did not take them, in decimal digits.
+    /// How many records of requests were lost because the database did not accept them, in decimal digits.
     DroppedRecords,
-    /// What upstreams say which models they have.
+    /// The model lists of upstreams.
     ModelLists,
 }
 
@@ -201,19 +201,19 @@ pub trait WriteStore: ReadStore {
 /// Which database a transaction is about. Hosts with one database (Spin) keep both in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SqlTarget<'a> {
-    /// The ledger: what requests took.
+    /// The ledger: requests and their usage.
     Ledger,
-    /// What the client key with this id has used of its limits. Transactions of one key take effect one after the
+    /// The usage of the client key with this id against its limits. Transactions of one key take effect one after the
     /// other, also between instances; on Workers each key has its own Durable Object.
     Limits(&'a str),
 }
 
 /// The host's SQL database.
 pub trait Sql {
-    /// Runs the statements in order, in one transaction: all of them take effect, or none does. Gives the rows of
-    /// each. Other instances see the effects as soon as this returns. Not idempotent: after an error the caller
-    /// does not know whether the transaction took place, unless the error says so. Dropped before its end, it takes
-    /// effect whole or not at all.
+    /// Runs the statements in order, in one transaction: all of them take effect, or none does. Returns the rows of
+    /// each. Other instances see the effects as soon as this returns. Not idempotent: after an error the caller does
+    /// not know whether the transaction took place, unless the error says so. Dropped early, it takes effect entirely
+    /// or not at all.
     async fn transact(
         &self,
         target: SqlTarget<'_>,
@@ -241,7 +241,7 @@ pub enum SendErrorKind {
     Connect,
     /// The TLS handshake failed.
     Tls,
-    /// The connection broke, or the peer spoke no HTTP.
+    /// The connection broke, or the peer did not speak HTTP.
     Reset,
     /// The same before anything of the response, on a connection that the host may have kept from an earlier call: its
     /// peer may just have closed it for being idle. Only from [`Upstream::send`], by hosts that cannot distinguish the
@@ -251,12 +251,12 @@ pub enum SendErrorKind {
     Timeout,
     /// The host does not allow calls to this origin.
     Denied,
-    /// The host ended the call since the client has left whose request it was for. Says nothing of the upstream.
+    /// The host ended the call because its client disconnected. Says nothing about the upstream.
     ClientGone,
 }
 
 impl SendErrorKind {
-    /// What a connection that broke again counts as.
+    /// The phase of a connection that broke again.
     #[must_use]
     pub const fn repeated(self) -> Self {
         match self {
@@ -271,7 +271,7 @@ impl SendErrorKind {
 pub struct SendError {
     /// The phase that failed.
     pub kind: SendErrorKind,
-    /// The host's own words, for the log and for error messages; holds no secret.
+    /// The host's message, for the log and for error messages; contains no secret.
     pub detail: String,
 }
 

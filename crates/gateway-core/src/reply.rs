@@ -14,8 +14,8 @@ use serde::Serialize;
 /// The name under which a request can be found in logs, on every response.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// A relayed body broke in a way that the protocol has no words for: the host must cut the connection,
-/// so that the client cannot take the part it got for the whole.
+/// A relayed body broke in a way that the protocol cannot express: the host must cut the connection, so that the client
+/// does not take a part for the whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BrokenBody;
 
@@ -30,8 +30,8 @@ impl std::error::Error for BrokenBody {}
 /// Pieces of a relayed body, in order.
 pub type Pieces = Pin<Box<dyn Stream<Item = Result<Bytes, BrokenBody>>>>;
 
-/// Adds to `piece` what else is there already, without waiting, until it has `limit` bytes or a little more: one write
-/// instead of many. Gives how the body ends when its end was met.
+/// Adds to `piece` what is already available, without waiting, until it has `limit` bytes or a little more: one write
+/// instead of many. Returns how the body ends when its end was reached.
 pub fn take_ready(
     pieces: &mut Pieces,
     piece: &mut Vec<u8>,
@@ -57,7 +57,7 @@ pub enum ReplyBody {
     Pieces(Pieces),
 }
 
-/// What the core answers.
+/// The core's answer.
 pub type Reply = Response<ReplyBody>;
 
 impl Body for ReplyBody {
@@ -100,7 +100,7 @@ pub fn json_bytes(status: StatusCode, body: Bytes) -> Reply {
     reply
 }
 
-/// A reply with `value` as its JSON body. A value that cannot be serialised (none of ours) gives an empty 500.
+/// A reply with `value` as its JSON body. A value that cannot be serialised (none of ours) results in an empty 500.
 pub fn json(status: StatusCode, value: &impl Serialize) -> Reply {
     match serde_json::to_vec(value) {
         Ok(body) => json_bytes(status, body.into()),
@@ -119,7 +119,7 @@ pub fn finish(mut reply: Reply, is_head: bool) -> Reply {
         && has_body
     {
         let length = bytes.len();
-        // An answer to HEAD may have the length already that its body would have.
+        // An answer to HEAD may already have the length that its body would have.
         let is_set = length == 0 && reply.headers().contains_key(CONTENT_LENGTH);
         if !is_set {
             let headers = reply.headers_mut();
@@ -149,7 +149,7 @@ mod tests {
 
     type Item = Result<Bytes, BrokenBody>;
 
-    /// A stream that gives `items` and then has nothing yet.
+    /// A stream that yields `items` and then stays pending.
     fn open(items: Vec<Item>) -> Pieces {
         Box::pin(stream::iter(items).chain(stream::pending()))
     }

@@ -1,14 +1,14 @@
-//! The pieces of a request's body, gathered until they are joined. Owns that a body is copied once at most, and that
-//! what is held beside its bytes stays a small part of them: a buffer that grows by doubling would take three times
-//! the body's memory.
+//! The pieces of a request's body, gathered until they are joined. Owns that a body is copied at most once, and that
+//! the overhead stays a small part of its bytes: a buffer that grows by doubling would take three times the body's
+//! memory.
 
 use bytes::{Bytes, BytesMut};
 
-/// A segment holds at least so much.
+/// The minimum size of a segment.
 const SEGMENT_BYTES: usize = 64 * 1024;
-/// A segment holds at most one in so many of the bytes before it, if that is more.
+/// A segment holds at most one in this many of the bytes before it, if that is more.
 const SLACK_PART: usize = 8;
-/// As much room is made for what was only announced.
+/// The maximum that is reserved for an announced length.
 const TRUSTED_BYTES: usize = 256 * 1024;
 
 /// Pieces that were pushed, in order.
@@ -32,7 +32,7 @@ impl SegmentedBuffer {
         }
     }
 
-    /// How many bytes came so far.
+    /// The number of bytes so far.
     pub const fn length(&self) -> usize {
         self.length
     }

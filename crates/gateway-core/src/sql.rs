@@ -14,7 +14,7 @@ pub enum SqlValue {
     Null,
     /// A whole number.
     Integer(i64),
-    /// A floating-point number; D1 gives every number so.
+    /// A floating-point number; D1 returns every number in this form.
     Real(f64),
     /// UTF-8 text.
     Text(String),
@@ -59,7 +59,7 @@ impl From<i64> for SqlValue {
     }
 }
 
-/// Counts stay far below 2⁶³; one that does not is the largest number there is.
+/// Counts stay far below 2⁶³; a larger one becomes the maximum.
 impl From<u64> for SqlValue {
     fn from(number: u64) -> Self {
         Self::Integer(i64::try_from(number).unwrap_or(i64::MAX))
@@ -89,7 +89,7 @@ impl<T: Into<Self>> From<Option<T>> for SqlValue {
 pub struct Statement {
     /// SQL with the placeholders `?1`, `?2`, … Texts are few and repeat, so that hosts can keep them prepared.
     pub text: Cow<'static, str>,
-    /// Values of the placeholders, in order. At most 100: D1 takes no more.
+    /// Values of the placeholders, in order. At most 100: D1 accepts no more.
     pub parameters: Vec<SqlValue>,
 }
 
@@ -116,11 +116,11 @@ pub type SqlRow = Vec<SqlValue>;
 /// Why a transaction did not take effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SqlErrorKind {
-    /// A row with this unique value is there already, or a column with this name.
+    /// A row with this unique value, or a column with this name, already exists.
     Duplicate,
-    /// A table that the statement names is not there: the database is new, or not ours.
+    /// A table of the statement does not exist: the database is new, or not ours.
     NoTable,
-    /// A column that the statement names is not there: the database was written by an older gateway.
+    /// A column of the statement does not exist: the database was written by an older gateway.
     NoColumn,
     /// Anything else: locked for too long, full, unreachable.
     Failed,
@@ -131,12 +131,12 @@ pub enum SqlErrorKind {
 pub struct SqlError {
     /// What it means.
     pub kind: SqlErrorKind,
-    /// The database's own words, for the log; never sent to a client.
+    /// The database's message, for the log; never sent to a client.
     pub detail: String,
 }
 
 impl SqlError {
-    /// Reads the kind out of SQLite's words, which all hosts pass on.
+    /// Reads the kind from SQLite's message, which all hosts pass on.
     pub fn from_words(detail: impl Into<String>) -> Self {
         let detail = detail.into();
         let kind = if detail.contains("UNIQUE constraint failed")

@@ -1,4 +1,4 @@
-//! Times as the API spells them: RFC 3339, UTC, milliseconds. Owns the spelling, no clock.
+//! Times in the API's format: RFC 3339, UTC, milliseconds. Owns the format, no clock.
 
 use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
@@ -6,7 +6,7 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::units::Timestamp;
 
-/// The last millisecond of the year 9999, beyond which RFC 3339 has no spelling.
+/// The last millisecond of the year 9999, beyond which RFC 3339 has no format.
 const LATEST_MS: u64 = 253_402_300_799_999;
 
 /// A time that is written in this form.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct Timestamp(pub u64);
 
 impl Timestamp {
-    /// The time `milliseconds` later; stays at the end of time instead of wrapping.
+    /// The time `milliseconds` later; saturates instead of wrapping.
     #[must_use]
     pub const fn plus_ms(self, milliseconds: u64) -> Self {
         Self(self.0.saturating_add(milliseconds))
@@ -30,8 +30,8 @@ impl Timestamp {
 /// Bytes in one mebibyte.
 pub const MIB: usize = 1024 * 1024;
 
-/// No request costs more, in millionths of a US dollar: a thousand million dollars. An upstream that claims more tokens
-/// than that is wrong, and sums must stay within what a database counts.
+/// The maximum cost of a request, in millionths of a US dollar: a thousand million dollars. An upstream that claims
+/// more tokens than that is wrong, and sums must stay within the database's range.
 pub const MAX_COST_MICRO_USD: u64 = 1_000_000_000_000_000;
 
 /// Milliseconds of an hour.

@@ -1,5 +1,5 @@
-//! Bodies that come in, of requests and of upstream responses, as `http_body::Body`.
-//! Owns the reading of the host's byte streams; knows nothing of what the bytes mean.
+//! Incoming bodies, of requests and of upstream responses, as `http_body::Body`. Owns the reading of the host's byte
+//! streams; must not interpret the bytes.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -13,12 +13,12 @@ use spin_sdk::wasip3::http::types::{ErrorCode, Request, Response, Trailers};
 use spin_sdk::wasip3::wit_bindgen::{FutureReader, FutureWriter, StreamReader, StreamResult};
 use spin_sdk::wasip3::wit_future;
 
-/// Room for one read. The host hands over at most what its socket gave it, usually far less.
+/// The buffer of one read. The host returns at most one socket read, usually far less.
 const READ_BYTES: usize = 64 * 1024;
 /// A piece smaller than this is copied out of the buffer, so that it does not keep the whole buffer alive.
 const COPY_BELOW_BYTES: usize = READ_BYTES / 2;
 
-/// What follows a body: trailers, or how it broke.
+/// What follows a body: trailers, or its error.
 pub type TrailersResult = Result<Option<Trailers>, ErrorCode>;
 
 /// A message of the host whose body can be read once.
@@ -124,7 +124,7 @@ impl<M: Message> Incoming<M> {
             .remaining
             .map(|remaining| remaining.saturating_sub(length as u64));
         self.remaining = remaining;
-        // With a known length the last byte is the end: asking the host once more would only cost time.
+        // With a known length the last byte is the end: another host call would only cost time.
         self.state = if remaining == Some(0) {
             State::Ended
         } else {
@@ -190,7 +190,7 @@ impl<M: Message> Body for Incoming<M> {
                             return Poll::Ready(Some(Ok(Frame::data(body.piece(source)))));
                         }
                         Read::End(Err(code)) => return Poll::Ready(Some(Err(code))),
-                        // The length was promised and not kept, and the host did not mind.
+                        // The body is shorter than announced, and the host did not report it.
                         Read::End(Ok(()))
                             if body.remaining.is_some_and(|remaining| remaining > 0) =>
                         {
@@ -218,7 +218,7 @@ impl<M: Message> Body for Incoming<M> {
     }
 }
 
-/// The one length that the headers give; none when they give several or nonsense.
+/// The length in the headers; `None` when there are several or it is invalid.
 fn content_length(headers: &HeaderMap) -> Option<u64> {
     let mut values = headers.get_all(CONTENT_LENGTH).iter();
     let value = values.next()?;

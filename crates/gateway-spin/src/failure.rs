@@ -7,7 +7,7 @@ use spin_sdk::wasip3::http::types::{ErrorCode, HeaderError};
 /// How the local host reports that it ended a call because the client disconnected; WASI has no code for that.
 const CLIENT_GONE: &str = "the client has gone";
 
-/// A failed call or a broken body, as the core knows it.
+/// A failed call or a broken body, in the core's terms.
 pub fn send_error(code: &ErrorCode) -> SendError {
     SendError {
         kind: kind(code),
@@ -15,7 +15,7 @@ pub fn send_error(code: &ErrorCode) -> SendError {
     }
 }
 
-/// A body that broke: there is a response, so its connection was none that had been closed before.
+/// A body that broke: there was a response, so its connection had not been closed before.
 pub fn broken_body(code: &ErrorCode) -> SendError {
     let error = send_error(code);
     match error.kind {
@@ -89,12 +89,12 @@ fn kind(code: &ErrorCode) -> SendErrorKind {
         | ErrorCode::HttpResponseContentCoding(_)
         | ErrorCode::HttpUpgradeFailed
         | ErrorCode::InternalError(_) => SendErrorKind::Reset,
-        // All that Spin says of a connection that broke; the local host says it where it cannot retry by itself.
+        // Spin's only code for a broken connection; the local host uses it where it cannot retry by itself.
         ErrorCode::HttpProtocolError => SendErrorKind::MaybeStale,
     }
 }
 
-/// A few words beside the kind; what the kind says already is left out.
+/// A few words besides the kind, without repeating it.
 fn detail(code: &ErrorCode) -> String {
     match code {
         ErrorCode::DnsError(payload) => payload

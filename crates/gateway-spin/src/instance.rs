@@ -17,13 +17,12 @@ use spin_sdk::wasip3::clocks::monotonic_clock;
 use crate::log;
 use crate::turn::{self, in_turns};
 
-/// The host's ports. Holds nothing: what lasts is the instance's.
+/// The host's ports. Holds no state; that is the instance's.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SpinPorts;
 
 thread_local! {
-    /// Seeded from the host at the first use, so that instances that live for one request balance as well
-    /// as those that live long.
+    /// Seeded from the host at the first use, so that short-lived instances balance as well as long-lived ones.
     static BALANCING: RefCell<SmallRng> = RefCell::new(rand::make_rng());
 }
 
@@ -76,7 +75,7 @@ mod tests {
     fn random_bytes_fill_the_whole_slice() {
         let mut bytes = [0_u8; 64];
         SpinPorts.fill_secure(&mut bytes);
-        // 64 random bytes with an all-zero half would be a 2⁻²⁵⁶ chance.
+        // An all-zero half of 64 random bytes has a chance of 2⁻²⁵⁶.
         assert!(bytes[..32].iter().any(|byte| *byte != 0));
         assert!(bytes[32..].iter().any(|byte| *byte != 0));
         assert_ne!(SpinPorts.next_u64(), SpinPorts.next_u64());

@@ -1,5 +1,5 @@
-//! Lines on their way to the host's standard error. Owns when they go: at once while the instance is quiet, together
-//! while it is busy, since each way costs a call to the host, for a busy gateway as much as the text itself.
+//! Lines for the host's standard error. Owns when they are written: at once while the instance is quiet, batched while
+//! it is busy, since each write costs a call to the host, for a busy gateway as much as the text itself.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -13,14 +13,15 @@ use spin_sdk::wasip3::clocks::monotonic_clock;
 
 use crate::turn::{in_turns, now};
 
-/// Lines that come within this time of the last hand-over wait for its end: what an instance that traps may lose.
+/// Lines within this time after the last write wait for its end: an instance that traps may lose them.
 const INTERVAL_MS: u64 = 10;
-/// So much does not wait. One call of `wasi:io/streams` takes 4,096 bytes, which leaves room for a long line.
+/// The size from which the batch is written at once. One call of `wasi:io/streams` takes 4,096 bytes, which leaves room
+/// for a long line.
 const MOST_BYTES: usize = 3_072;
 
 thread_local! {
     static WAITING: RefCell<Waiting> = RefCell::default();
-    /// Whether a task is there that hands over what waits.
+    /// Whether a task exists that writes the batch.
     static HAS_WRITER: Cell<bool> = const { Cell::new(false) };
     static POLICY: Cell<LogPolicy> = Cell::new(LogPolicy::default());
 }
@@ -30,21 +31,21 @@ pub fn policy() -> LogPolicy {
     POLICY.get()
 }
 
-/// Says which lines this instance writes.
+/// Sets which lines this instance writes.
 pub fn set_policy(policy: LogPolicy) {
     POLICY.set(policy);
 }
 
-/// Lines that the host does not have yet.
+/// Lines that are not written yet.
 #[derive(Debug, Default)]
 struct Waiting {
     text: Vec<u8>,
-    /// When the last ones were handed over.
+    /// When the last ones were written.
     handed_over: Timestamp,
 }
 
 impl Waiting {
-    /// Milliseconds until what waits is handed over.
+    /// Milliseconds until the batch is written.
     fn left_ms(&self, now: Timestamp) -> u64 {
         if self.text.len() >= MOST_BYTES {
             return 0;
@@ -62,7 +63,7 @@ impl Waiting {
     }
 }
 
-/// The duty to hand over what waits, also when its task is ended from outside.
+/// Writes the batch when dropped, also when its task is ended from outside.
 struct Writer;
 
 impl Drop for Writer {
@@ -72,10 +73,10 @@ impl Drop for Writer {
     }
 }
 
-/// Takes a line.
+/// Adds a line.
 pub fn line(text: fmt::Arguments<'_>) {
     let left_ms = WAITING.with_borrow_mut(|waiting| {
-        // Memory takes everything.
+        // A write to memory always succeeds.
         let _ = writeln!(waiting.text, "{text}");
         let now = now();
         let left_ms = waiting.left_ms(now);

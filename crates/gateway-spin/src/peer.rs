@@ -10,7 +10,7 @@ use http::{HeaderMap, Uri};
 const FULL_URL: &str = "spin-full-url";
 const CLIENT_ADDRESS: &str = "spin-client-addr";
 
-/// The peer of a request with these headers; `authority` is the name that the client called, where the host has it.
+/// The peer of a request with these headers; `authority` is the name that the client called, where the host knows it.
 pub fn of(headers: &HeaderMap, authority: Option<&str>) -> Peer {
     let text = |name| Some(headers.get(name)?.to_str().ok()?.trim());
     let url: Option<Uri> = text(FULL_URL).and_then(|url| url.parse().ok());
@@ -71,7 +71,7 @@ mod tests {
         let found = peer(&url, None);
         assert_eq!(found.scheme, Some(Scheme::HTTPS));
         assert_eq!(found.authority.unwrap(), "gateway.example:8443");
-        // What the host says by itself comes first, if it is a name.
+        // The host's own value comes first, if it is a name.
         assert_eq!(peer(&url, Some("other")).authority.unwrap(), "other");
         let found = peer(&url, Some("not a name"));
         assert_eq!(found.authority.unwrap(), "gateway.example:8443");

@@ -1,4 +1,4 @@
-//! The core's reply, handed to the host. Owns the writing of bodies and noticing that the client has gone.
+//! The core's reply, handed to the host. Owns the writing of bodies and the detection of disconnected clients.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -27,10 +27,10 @@ use crate::turn::in_turns;
 const PROBE_INTERVAL: Duration = Duration::from_millis(500);
 /// Pieces that are ready together go out in one write up to this size.
 const WRITE_BYTES: usize = 64 * 1024;
-/// One write of a body that is there as a whole; most are smaller.
+/// One write of a whole body; most are smaller.
 const WHOLE_BYTES: usize = 256 * 1024;
 
-/// Hands `reply` to the host. With the length that it has the host writes head and body in one packet and needs no chunks.
+/// Hands `reply` to the host. With the length the host writes head and body in one packet and needs no chunks.
 pub fn respond(reply: Reply) -> Result<Response, ErrorCode> {
     let (mut parts, body) = reply.into_parts();
     let status = parts.status;
@@ -89,7 +89,8 @@ enum Event {
 impl Outgoing {
     fn new(status: StatusCode, headers: &HeaderMap) -> Result<(Self, Response), ErrorCode> {
         let (bytes, contents) = wit_stream::new();
-        // A writer that goes without a word (the task was ended from outside) must not look like a whole body.
+        // A writer that is dropped without a result (the task was ended from outside) must not look like a complete
+        // body.
         let (trailers, trailers_reader) =
             wit_future::new(|| Err(ErrorCode::HttpResponseIncomplete));
         let response = head(status, headers, Some(contents), trailers_reader)?;
@@ -97,7 +98,7 @@ impl Outgoing {
     }
 
     async fn write_whole(mut self, mut bytes: Bytes) {
-        // In parts, since a part is copied when others hold the bytes as well.
+        // In parts, since a part is copied when the bytes are shared.
         while !bytes.is_empty() {
             let part = bytes.split_to(bytes.len().min(WHOLE_BYTES));
             if !self.bytes.write_all(part.into()).await.is_empty() {
@@ -107,8 +108,8 @@ impl Outgoing {
         self.end(Ok(None)).await;
     }
 
-    /// Sends pieces as they come. Drops them, and with them the upstream's connection, as soon as the
-    /// client has gone.
+    /// Sends pieces as they come. Drops them, and with them the upstream's connection, as soon as the client
+    /// disconnects.
     async fn relay(mut self, mut pieces: Pieces) {
         let mut timer = None;
         loop {
@@ -148,7 +149,7 @@ impl Outgoing {
     }
 
     async fn end(self, result: TrailersResult) {
-        // The host takes the end of the bytes first, then learns whether it was the whole.
+        // The host reads the end of the bytes first, then whether the body is complete.
         drop(self.bytes);
         let _unheard = self.trailers.write(result).await;
     }
@@ -162,7 +163,7 @@ fn next_event(
     if let Poll::Ready(piece) = pieces.as_mut().poll_next(context) {
         return Poll::Ready(Event::Piece(piece));
     }
-    // One timer runs through pieces that come in between: a busy stream pays for it twice a second.
+    // The timer is not reset by each piece: a busy stream sets it twice a second.
     let running = timer.get_or_insert_with(|| {
         let nanoseconds = u64::try_from(PROBE_INTERVAL.as_nanos()).unwrap_or(u64::MAX);
         Box::pin(monotonic_clock::wait_for(nanoseconds))

@@ -26,7 +26,7 @@ where
     Answer: FnOnce(http::Request<Incoming<Request>>) -> Answering,
     Answering: Future<Output = Reply>,
 {
-    // Pinned here: a future that is handed on by value would be kept twice.
+    // Pinned here: a future that is passed on by value would be stored twice.
     let answering = pin!(answer(incoming(request)?));
     respond(in_turns(answering).await)
 }
@@ -63,7 +63,7 @@ fn incoming(request: Request) -> Result<http::Request<Incoming<Request>>, ErrorC
     Ok(incoming)
 }
 
-/// Header fields as the core reads them. Fails on a name or value that HTTP does not have.
+/// Header fields as the core reads them. Fails on an invalid name or value.
 pub fn header_map(entries: Vec<(String, Vec<u8>)>) -> Result<HeaderMap, ()> {
     let mut headers = HeaderMap::with_capacity(entries.len());
     for (name, value) in entries {
@@ -73,7 +73,7 @@ pub fn header_map(entries: Vec<(String, Vec<u8>)>) -> Result<HeaderMap, ()> {
     Ok(headers)
 }
 
-/// Header fields as the host takes them, in one call.
+/// Header fields in the host's form, in one call.
 pub fn fields(headers: &HeaderMap) -> Result<Fields, HeaderError> {
     let entries: Vec<(String, Vec<u8>)> = headers
         .iter()

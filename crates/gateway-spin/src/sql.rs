@@ -17,9 +17,9 @@ use crate::instance::SpinPorts;
 const DATABASE: &str = "default";
 /// Connections of one instance at most. SQLite has one writer at a time; Spin lets an instance open 256.
 const MAX_OPEN: usize = 16;
-/// From one look for a free connection to the next: requests cannot wake each other.
+/// The time between two checks for a free connection: requests cannot wake each other.
 const LOOK_NANOSECONDS: u64 = 2_000_000;
-/// Looks for a free connection before giving up; about as long as SQLite itself waits for a lock.
+/// Checks for a free connection before giving up; about as long as SQLite itself waits for a lock.
 const LOOKS: u32 = 2_500;
 
 /// The settings of a new connection. A host may reject them, and works without: the write-ahead log lets readers and a
@@ -48,7 +48,7 @@ impl Drop for Lease {
 }
 
 impl Lease {
-    /// Lends a free connection, or a new one; waits while there may be no more of them.
+    /// Lends a free connection, or a new one; waits while the maximum is in use.
     async fn take() -> Result<Self, SqlError> {
         for _ in 0..LOOKS {
             let idle = POOL.with_borrow_mut(|pool| {
@@ -71,7 +71,7 @@ impl Lease {
         Err(failed("all connections of the instance are busy"))
     }
 
-    /// Keeps the connection for the next transaction. Only for one that is in no transaction.
+    /// Keeps the connection for the next transaction. Only for one outside of any transaction.
     fn give_back(mut self) {
         if let Some(connection) = self.0.take() {
             POOL.with_borrow_mut(|pool| pool.idle.push(connection));
@@ -85,7 +85,7 @@ impl Lease {
         run(connection, statement).await
     }
 
-    /// Runs the statements, and `BEGIN` and `COMMIT` around them where they are more than one.
+    /// Runs the statements, and `BEGIN` and `COMMIT` around them when there is more than one.
     async fn transact(&self, statements: Vec<Statement>) -> Result<Vec<Vec<SqlRow>>, SqlError> {
         let is_alone = statements.len() < 2;
         let mut answers = Vec::with_capacity(statements.len());
@@ -122,7 +122,8 @@ impl Sql for SpinPorts {
                     POOL.with_borrow_mut(|pool| pool.idle.clear());
                 }
                 if has_begun {
-                    // Closing rolls back as well, though perhaps later. Without a transaction this fails, and may.
+                    // Closing rolls back as well, though perhaps later. Without a transaction this fails, which is
+                    // ignored.
                     let _ = lease.run(Statement::new("ROLLBACK")).await;
                 }
                 Err(error)
@@ -151,7 +152,7 @@ async fn run(connection: &Connection, statement: Statement) -> Result<Vec<SqlRow
 /// All rows; only the end of the stream shows whether there was an error.
 async fn rows(answer: QueryResult) -> Result<Vec<SqlRow>, SqlError> {
     if answer.columns().is_empty() {
-        // No rows can follow, so that their stream needs no look.
+        // No rows can follow, so their stream is not read.
         answer.result().await.map_err(sql_error)?;
         return Ok(Vec::new());
     }

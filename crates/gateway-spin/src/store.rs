@@ -1,7 +1,7 @@
-//! The shared store: reads over Spin's key-value interface, conditional writes over `wasi:keyvalue`.
-//! Owns the handles and the rules of atomic writing; knows nothing of what the values mean.
+//! The shared store: reads over Spin's key-value interface, conditional writes over `wasi:keyvalue`. Owns the handles
+//! and the rules of atomic writing; must not interpret the values.
 //!
-//! Both components write: the admin what is configured, the proxy what it learned about upstreams.
+//! Both components write: the admin component the configuration, the proxy the health of upstreams.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -17,13 +17,13 @@ use crate::instance::SpinPorts;
 
 /// The only store that exists without a runtime configuration.
 const STORE: &str = "default";
-/// How long another writer gets to create a record that it has claimed.
+/// How long another writer may take to create a record that it has claimed.
 const CREATION_GRACE: Duration = Duration::from_secs(2);
-/// Looks at the record within that time.
+/// Checks of the record within that time.
 const CREATION_LOOKS: u32 = 20;
 
 thread_local! {
-    /// Opening costs as much as reading, so that the handle is kept; an error drops it.
+    /// Opening costs as much as reading, so the handle is kept; an error drops it.
     static OPENED: RefCell<Option<Rc<Store>>> = const { RefCell::new(None) };
 }
 
@@ -94,7 +94,7 @@ async fn create(
     }
 }
 
-/// The record's value, and a handle that swaps only as long as it stays so.
+/// The record's value, and a handle that swaps only while it is unchanged.
 fn look(bucket: &Bucket, record: StoreKey) -> Result<(Cas, Option<Vec<u8>>), StoreError> {
     let cas = Cas::new(bucket, record.key()).map_err(|error| store_error(&error))?;
     let current = cas.current().map_err(|error| store_error(&error))?;

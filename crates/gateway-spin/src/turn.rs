@@ -1,6 +1,6 @@
-//! Turns: what an instance computes from one answer of the host to the next question. Owns the reading of the clock,
+//! Turns: what an instance computes between an answer of the host and its next call. Owns the reading of the clock,
 //! which is a call to the host: it is made once per turn, as event loops do (libuv's `uv_now`, nginx's
-//! `ngx_current_msec`). A request asks for the time more than ten times, in three or four turns.
+//! `ngx_current_msec`). A request reads the time more than ten times, in three or four turns.
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
@@ -9,10 +9,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use gateway_core::units::Timestamp;
 
-/// What is known of the time.
+/// The state of the clock.
 #[derive(Clone, Copy)]
 enum Time {
-    /// No turn is under way, and nothing says when the host was last asked for something.
+    /// No turn is in progress, and the time of the last host call is unknown.
     Unbound,
     /// Not read yet in this turn.
     Unread,
@@ -24,7 +24,7 @@ thread_local! {
     static TIME: Cell<Time> = const { Cell::new(Time::Unbound) };
 }
 
-/// The time, as it was when it was first asked for in this turn; outside of turns, as it is.
+/// The time of its first read in this turn; outside of turns, the current time.
 pub fn now() -> Timestamp {
     TIME.with(|time| match time.get() {
         Time::Read(now) => now,
@@ -38,7 +38,7 @@ pub fn now() -> Timestamp {
 }
 
 fn read() -> Timestamp {
-    // A clock before 1970 is no clock; zero makes everything look fresh instead of failing.
+    // A clock before 1970 is invalid; zero makes everything look fresh instead of failing.
     let since_epoch = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();

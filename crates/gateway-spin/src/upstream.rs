@@ -1,5 +1,5 @@
-//! Calls to upstream services over `wasi:http/client`. Owns how a request is handed to the host and how
-//! the response's body comes back; retries nothing, follows nothing.
+//! Calls to upstream services over `wasi:http/client`. Owns how a request is passed to the host and how the response's
+//! body is returned; retries nothing, follows nothing.
 
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
@@ -36,7 +36,7 @@ thread_local! {
 /// One write of a request's body; most are smaller.
 const WRITE_BYTES: usize = 256 * 1024;
 
-/// The request's body on its way out.
+/// The outgoing body of a request.
 type Upload = Pin<Box<dyn Future<Output = ()>>>;
 
 /// An upstream's body. Dropping it lets the host end the connection.
@@ -82,7 +82,7 @@ impl Upstream for SpinPorts {
     }
 }
 
-/// Builds the host's request, and the work that hands over the body.
+/// Builds the host's request, and the work that sends the body.
 fn outgoing(
     parts: &Parts,
     body: Bytes,
@@ -128,13 +128,13 @@ fn contents(
         // In parts, since the core keeps the body for a further attempt: a copy of the whole would double it.
         while !body.is_empty() {
             let part = body.split_to(body.len().min(WRITE_BYTES));
-            // What is left over was not wanted: the upstream has answered already, or the call has failed.
+            // The rest was not needed: the upstream has answered already, or the call has failed.
             if !writer.write_all(part.into()).await.is_empty() {
                 break;
             }
         }
         drop(writer);
-        // The host waits for this already, so that it is taken at once; earlier it would cost an event.
+        // The host waits for this already, so that it is read at once; earlier it would cost an event.
         let _unheard = after_body.write(Ok(None)).await;
     };
     (Some(reader), Some(Box::pin(upload)))
@@ -163,13 +163,13 @@ fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Sends the request while its body is handed over. An upstream may answer before it has read the whole
-/// body; the rest then goes on beside the response.
+/// Sends the request while its body is written. An upstream may answer before it has read the whole body; the rest is
+/// then sent in parallel to the response.
 async fn transmit(request: Request, mut upload: Option<Upload>) -> Result<Response, ErrorCode> {
     let result = {
         let mut sending = pin!(wasip3::http::client::send(request));
         poll_fn(|context| {
-            // The call first: once the host reads the body's stream, a write is taken at once.
+            // The call first: once the host reads the body's stream, a write completes at once.
             let response = sending.as_mut().poll(context);
             if let Some(writing) = &mut upload
                 && writing.as_mut().poll(context).is_ready()

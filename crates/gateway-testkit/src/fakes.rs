@@ -31,10 +31,10 @@ pub use upstream::{FakeBody, FakeReply, FakeUpstream, Recorded};
 
 /// When every test begins: 2026-11-22T00:00:00Z.
 pub const START: Timestamp = Timestamp(1_795_305_600_000);
-/// Polls after which a future is taken to hang; a test that waits for nothing must fail, not block.
+/// Polls after which a future counts as hanging; a test that waits forever must fail, not block.
 const MAX_POLLS: usize = 1_000_000;
 
-/// More turns than any work of these fakes needs to come to its end.
+/// More turns than any work of these fakes needs.
 const TURNS_BEFORE_SLEEP: usize = 200;
 
 /// All ports in one. Clones share everything.
@@ -89,17 +89,17 @@ impl FakePorts {
         self.inner.now.set(now);
     }
 
-    /// The store behind the ports, to look into and to break.
+    /// The store behind the ports, for inspection and faults.
     pub fn store(&self) -> &MemoryStore {
         &self.inner.store
     }
 
-    /// The database behind the ports, to look into and to break.
+    /// The database behind the ports, for inspection and faults.
     pub fn database(&self) -> &MemoryDatabase {
         &self.inner.database
     }
 
-    /// The upstream behind the ports, to script and to look into.
+    /// The upstream behind the ports, for scripts and inspection.
     pub fn upstream(&self) -> &FakeUpstream {
         &self.inner.upstream
     }
@@ -121,7 +121,8 @@ impl FakePorts {
         }
     }
 
-    /// Polls each piece of background work so many times and then drops it, as a host does whose request takes too long.
+    /// Polls each piece of background work this many times and then drops it, as a host does when a request takes too
+    /// long.
     pub fn abort_background(&self, polls: usize) {
         let pieces = self.inner.background.take();
         let mut context = Context::from_waker(Waker::noop());
@@ -149,8 +150,8 @@ impl Clock for FakePorts {
         self.inner.now.get()
     }
 
-    /// Moves the clock instead of waiting, after everything that is polled beside it had its turns: only what waits
-    /// for nothing but the time is overtaken by it.
+    /// Moves the clock instead of waiting, after everything that is polled beside it had its turns, so that it
+    /// overtakes only what waits for the time.
     async fn sleep(&self, duration: Duration) {
         for _ in 0..TURNS_BEFORE_SLEEP {
             yield_once().await;

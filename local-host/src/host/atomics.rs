@@ -83,7 +83,7 @@ impl atomics::Host for Instance {
         let failed = |error| CasError::StoreError(Error::Other(sqlite_failed(&error)));
         match store.swap(&key, seen.as_deref(), &value) {
             Ok(true) => Ok(Ok(())),
-            // The loser gets a handle that already holds what it lost to, as Spin gives it.
+            // The loser gets a handle with the winner's value, as in Spin.
             Ok(false) => match store.get(&key) {
                 Ok(seen) => Ok(Err(CasError::CasFailed(self.table.push(Cas {
                     store,

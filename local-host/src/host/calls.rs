@@ -1,4 +1,4 @@
-//! Outbound calls of one instance, each tied to the request it is made for: when that request's client is gone, its
+//! Outbound calls of one instance, each tied to the request it is made for: when that request's client disconnects, its
 //! calls end. Owns the hooks of wasi-http; the sockets are in `outbound`.
 
 use std::{
@@ -53,12 +53,12 @@ impl Client {
         )
     }
 
-    /// The client has all it asked for: what the component still does is its own affair.
+    /// The client has its whole response: the component's further work is not tied to it.
     pub fn satisfy(&mut self) {
         self.satisfied = true;
     }
 
-    /// Whether the instance broke down, so that what looks like the end of its answer is none.
+    /// Whether the instance failed, so that the end of its answer is not a regular one.
     pub fn is_broken(&self) -> bool {
         self.ticket.broken.load(Ordering::Acquire)
     }

@@ -157,7 +157,7 @@ impl wasi::HostBucket for Instance {
         bucket: Resource<Store>,
         cursor: Option<String>,
     ) -> Answer<wasi::KeyResponse, wasi::Error> {
-        // As in Spin: the first answer has every key, so no cursor was ever handed out.
+        // As in Spin: the first answer has every key, so no cursor was ever returned.
         if cursor.is_some() {
             return Ok(Err(wasi::Error::Other(
                 "list_keys: cursor not supported".to_owned(),

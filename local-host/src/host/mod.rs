@@ -31,7 +31,7 @@ pub use atomics::Cas;
 pub use calls::{Calls, Client, Ticket};
 pub use sqlite::OpenConnection;
 
-/// Handles of stores, swaps and the like that one instance may hold at a time, so that a leak cannot grow without end.
+/// Handles of stores, swaps and the like that one instance may hold at a time, so that a leak is bounded.
 const TABLE_CAPACITY: usize = 100_000;
 
 /// What every instance of one component shares.
@@ -42,7 +42,7 @@ pub struct Shared {
     pub database: Database,
     /// All SQLite databases.
     pub databases: Databases,
-    /// The way out.
+    /// Outbound HTTP.
     pub outbound: Arc<Outbound>,
     /// Where standard output goes.
     pub stdout: ComponentLog,

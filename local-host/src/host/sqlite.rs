@@ -23,7 +23,8 @@ type Rows = (
 );
 
 impl Instance {
-    /// What it takes to open `label`, where that is allowed: the databases, and a place among the instance's connections.
+    /// What is needed to open `label`, where that is allowed: the databases, and a slot among the instance's
+    /// connections.
     fn may_open(&self, label: &str) -> Result<Opening, Error> {
         if !self.shared.component.databases.contains(label) {
             return Err(Error::AccessDenied);

@@ -27,11 +27,11 @@ use tower_service::Service;
 use super::kept::Trace;
 
 tokio::task_local! {
-    /// The request for which a connection may have to be made; the pool passes nothing but the address on.
+    /// The request for which a connection may be needed; the pool passes on only the address.
     pub static CONNECTING: Arc<Connecting>;
 }
 
-/// How far the connection for a request is.
+/// The state of a request's connection.
 pub struct Connecting {
     timeout: Duration,
     since: Mutex<Option<Since>>,
@@ -40,14 +40,14 @@ pub struct Connecting {
 /// A state of `Connecting`.
 #[derive(Clone, Copy)]
 pub enum Since {
-    /// Still on it.
+    /// In progress.
     Trying,
     /// Ready since then.
     Connected(Instant),
 }
 
 impl Connecting {
-    /// Nothing tried yet; a try may take `timeout`.
+    /// Not tried yet; an attempt may take `timeout`.
     pub fn new(timeout: Duration) -> Self {
         Self {
             timeout,
@@ -55,7 +55,7 @@ impl Connecting {
         }
     }
 
-    /// `None` while no connection had to be made.
+    /// `None` while no connection was needed.
     pub fn since(&self) -> Option<Since> {
         *self.since.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -166,7 +166,7 @@ impl Service<Uri> for Connector {
     }
 }
 
-/// A connection with or without TLS, and what is known of it.
+/// A connection with or without TLS, and its state.
 pub struct Stream {
     socket: Socket,
     trace: Trace,
@@ -190,7 +190,7 @@ impl Connection for Stream {
 }
 
 impl Stream {
-    /// Notes what became of a write.
+    /// Records the result of a write.
     fn wrote<T>(&self, outcome: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         match &outcome {
             Poll::Ready(Ok(_)) => self.trace.wrote(),
@@ -271,7 +271,7 @@ impl tokio::io::AsyncWrite for Stream {
     }
 }
 
-/// The system's resolver, whose failures keep their name.
+/// The system's resolver, with its failures marked as such.
 #[derive(Clone)]
 pub struct Resolver;
 

@@ -1,4 +1,4 @@
-//! What a failed request is called. Components choose between retrying and giving up by these names.
+//! The error codes of failed requests. Components choose between retrying and giving up by these.
 
 use std::{error::Error as StdError, io};
 
@@ -25,7 +25,7 @@ pub fn of_request(error: &legacy::Error) -> Error {
 /// The failure of a response's body.
 pub fn of_body(error: &hyper::Error) -> Error {
     let chain = Chain(error);
-    // After the head, a close is an end that came too early.
+    // After the head, a close is a premature end.
     let closed = chain
         .last::<io::Error>()
         .is_some_and(|e| e.kind() == io::ErrorKind::UnexpectedEof);
@@ -48,7 +48,7 @@ fn of_connect(chain: Chain<'_>) -> Error {
     if let Some(tls) = chain.find::<rustls::Error>() {
         return of_tls(tls);
     }
-    // The innermost knows best; the outer ones are wrappers.
+    // The innermost is the most specific; the outer ones are wrappers.
     match chain.last::<io::Error>().map(io::Error::kind) {
         Some(io::ErrorKind::ConnectionRefused) => Error::ConnectionRefused,
         Some(io::ErrorKind::TimedOut) => Error::ConnectionTimeout,
@@ -74,7 +74,7 @@ fn of_tls(error: &rustls::Error) -> Error {
 }
 
 fn of_exchange(chain: Chain<'_>) -> Error {
-    // What the component's own body said is passed back to it as it was.
+    // An error of the component's own body is returned to it unchanged.
     if let Some(own) = chain.find::<Error>() {
         return of_own_body(own);
     }

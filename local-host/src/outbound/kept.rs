@@ -1,5 +1,5 @@
-//! Kept connections: servers close idle ones at any time, so a request that meets the end of one has learned nothing about
-//! the server. Owns what is known of a connection, and for how long it may be kept; the retry itself is in `super`.
+//! Kept connections: servers close idle ones at any time, so a request that meets the end of one says nothing about the
+//! server. Owns the state of a connection, and for how long it may be kept; the retry itself is in `super`.
 
 use std::{
     sync::{
@@ -14,7 +14,7 @@ use hyper_util::client::legacy::{self, connect::CaptureConnection};
 
 /// An idle connection is closed after this: many servers (Node.js, uvicorn) close theirs after 5 s.
 pub const POOL_IDLE: Duration = Duration::from_secs(4);
-/// A connection is given up so much before the time that its server states, for what is under way meanwhile.
+/// A connection is closed this much before the time that its server states, to allow for data in transit.
 const MARGIN: Duration = Duration::from_secs(1);
 
 /// What is known of one connection. Clones are about the same one.
@@ -29,7 +29,7 @@ struct State {
     answering: AtomicBool,
     /// Its other side has closed or reset it.
     ended: AtomicBool,
-    /// Its end is set already, since its server has stated one.
+    /// Its expiry is set already, since its server has stated one.
     is_limited: AtomicBool,
 }
 
@@ -39,7 +39,7 @@ impl Trace {
         self.0.answering.store(false, Ordering::Relaxed);
     }
 
-    /// So many bytes were read; none is the end.
+    /// This many bytes were read; 0 is the end.
     pub fn read(&self, bytes: usize) {
         let flag = if bytes == 0 {
             &self.0.ended
@@ -54,9 +54,9 @@ impl Trace {
         self.0.ended.store(true, Ordering::Relaxed);
     }
 
-    /// Whether a request that failed on it may have met nothing but the end of a kept connection: it served a request
-    /// before, it has ended, and nothing of a response came. On HTTP/2 frames come at any time and say nothing of this
-    /// request; that no head came is all there is to know.
+    /// Whether a request that failed on it may only have met the end of a kept connection: it served a request before,
+    /// it has ended, and no response began. On HTTP/2 frames arrive at any time and say nothing about this request;
+    /// only a missing head is known.
     fn was_stale(&self, is_http2: bool) -> bool {
         let is = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
         is(&self.0.used) && is(&self.0.ended) && (is_http2 || !is(&self.0.answering))
@@ -74,8 +74,8 @@ pub fn was_stale(error: &legacy::Error) -> bool {
     })
 }
 
-/// Notes that a response's head has come, and sets the connection's end where the server states one (`keep-alive:
-/// timeout=N`) that is sooner than the pool's.
+/// Records that a response's head has arrived, and sets the connection's expiry where the server states one
+/// (`keep-alive: timeout=N`) that is sooner than the pool's.
 pub fn answered(extensions: &Extensions, headers: &HeaderMap, connection: &CaptureConnection) {
     let Some(trace) = extensions.get::<Trace>() else {
         return;
@@ -99,7 +99,7 @@ pub fn answered(extensions: &Extensions, headers: &HeaderMap, connection: &Captu
     });
 }
 
-/// Lets no further request take the connection.
+/// Prevents further requests on the connection.
 fn poison(connection: &CaptureConnection) {
     if let Some(connected) = connection.connection_metadata().as_ref() {
         connected.poison();

@@ -35,11 +35,11 @@ pub type Reply = (
     Box<dyn Future<Output = Result<(), Error>> + Send>,
 );
 
-/// Where the component asks for nothing else.
+/// The default of each timeout.
 const DEFAULT_CONNECT: Duration = Duration::from_mins(1);
 const DEFAULT_FIRST_BYTE: Duration = Duration::from_mins(10);
 const DEFAULT_BETWEEN_BYTES: Duration = Duration::from_mins(10);
-/// How often a first-byte timeout that fires while still connecting looks again.
+/// How often a first-byte timeout that fires while still connecting is checked again.
 const CONNECT_RECHECK: Duration = Duration::from_millis(50);
 
 /// The pool.
@@ -73,7 +73,7 @@ impl Outbound {
     /// Sends a request and waits for the head of its response. `gone` ends it at any time, also while its body streams.
     ///
     /// # Errors
-    /// What went wrong, as precisely as it is known.
+    /// What went wrong, as precisely as known.
     pub async fn send(
         self: Arc<Self>,
         request: Request<WasiBody>,
@@ -94,9 +94,9 @@ impl Outbound {
         Ok((response, Box::new(std::future::ready(Ok(())))))
     }
 
-    /// Sends the request, and once more on a new connection if it met the end of a kept one. RFC 9110, 9.2.2 leaves a
-    /// request with effects to a client that knows that it was not applied; that nothing of a response came on a
-    /// connection that was idle before is what clients take for that.
+    /// Sends the request, and repeats it on a new connection if it met the end of a kept one. RFC 9110, 9.2.2 allows a
+    /// client to repeat a request with effects when it knows that it was not applied; clients infer that from the lack
+    /// of any response on a connection that was idle before.
     async fn head(
         &self,
         request: Request<WasiBody>,
@@ -108,7 +108,7 @@ impl Outbound {
         match exchange(&self.client, first, &options).await {
             Ok(response) => Ok(response),
             Err(Failed { error, is_stale }) if !is_stale => Err(error),
-            // The component may know more: this code says that the connection may have been a kept one.
+            // The component may decide: this code means that the connection may have been a kept one.
             Err(_) if !body.is_whole() => Err(Error::HttpProtocolError),
             Err(_) => self.head_on_new_connection(parts, &body, &options).await,
         }
@@ -129,7 +129,7 @@ impl Outbound {
 /// Why there is no response.
 struct Failed {
     error: Error,
-    /// Nothing but a kept connection had come to its end.
+    /// A kept connection had ended.
     is_stale: bool,
 }
 

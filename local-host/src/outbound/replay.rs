@@ -1,5 +1,5 @@
-//! The body of a request on its way out: remembered until the response's head is there, so that it can be sent once more.
-//! Owns how much is remembered; when it is sent again is decided in `super`.
+//! The outgoing body of a request: recorded until the response's head arrives, so that it can be sent again. Owns how
+//! much is recorded; when it is sent again is decided in `super`.
 
 use std::{
     pin::Pin,
@@ -13,7 +13,7 @@ use wasmtime_wasi_http::{Error, WasiBody};
 
 /// Larger bodies are sent once.
 const MAX_BYTES: usize = 4 << 20;
-/// Empty pieces that are skipped before other work gets a turn.
+/// Empty pieces that are skipped before yielding to other work.
 const EMPTY_AT_ONCE: usize = 64;
 
 /// A body that can be sent more than once, as long as it is small.
@@ -111,7 +111,7 @@ impl Recording {
 /// One sending of the body.
 pub struct Sending {
     recording: Arc<Mutex<Recording>>,
-    /// The next piece of those that are remembered.
+    /// The next recorded piece.
     next: usize,
 }
 

@@ -1,4 +1,4 @@
-//! Against real sockets on the loopback: what each failure is called, and what becomes of connections.
+//! Against real sockets on the loopback: the code of each failure, and the reuse of connections.
 
 use http_body_util::Empty;
 use rustls::{RootCertStore, ServerConfig, pki_types::PrivateKeyDer};

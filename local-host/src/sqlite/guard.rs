@@ -17,25 +17,25 @@ use super::session::Flags;
 const MAX_VALUE_BYTES: i32 = 16 << 20;
 /// Longest statement.
 const MAX_STATEMENT_BYTES: i32 = 1 << 20;
-/// Steps of SQLite's machine between two looks at whether the connection is still wanted; well below a millisecond.
+/// Steps of SQLite's machine between two checks whether the connection is still in use; well below a millisecond.
 const STEPS: c_int = 10_000;
 
-/// How the file is kept and locked is the host's affair: asked for it, nothing happens. A change of the journal would need
-/// a turn to write, and an exclusive lock would shut all others out.
+/// How the file is stored and locked is up to the host: these have no effect. A change of the journal would need a turn
+/// to write, and an exclusive lock would block all others.
 const OF_THE_HOST: [&str; 4] = [
     "busy_timeout",
     "journal_mode",
     "locking_mode",
     "synchronous",
 ];
-/// These name folders of the machine, and one lets the schema be forged.
+/// These name folders of the machine, and one allows forging the schema.
 const FORBIDDEN: [&str; 3] = [
     "data_store_directory",
     "temp_store_directory",
     "writable_schema",
 ];
 
-/// Restricts a connection; its statements end when the flags say that it is closed, and they say so when a statement
+/// Restricts a connection; its statements end when the flags mark it as closed, and the flags are set when a statement
 /// may alter the connection itself.
 pub fn restrict(connection: &Connection, flags: Arc<Flags>) -> rusqlite::Result<()> {
     connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)?;
@@ -52,7 +52,7 @@ pub fn restrict(connection: &Connection, flags: Arc<Flags>) -> rusqlite::Result<
     }))
 }
 
-/// Whether something stays with the connection that is not in the database.
+/// Whether the connection keeps state that is not in the database.
 const fn alters(action: AuthAction<'_>) -> bool {
     matches!(
         action,

@@ -1,6 +1,6 @@
-//! SQLite databases of components: one file per label that exists, as many connections as components open. Owns
-//! whose turn it is and where the work runs; knows no WIT. How a statement runs is in `session`, what it may do in
-//! `guard`, faults for tests in `crate::fault`.
+//! SQLite databases of components: one file per label that exists, as many connections as components open. Owns which
+//! connection has the turn and where the work runs; knows no WIT. How a statement runs is in `session`, what it may do
+//! in `guard`, faults for tests in `crate::fault`.
 //!
 //! A statement may take milliseconds (a commit that folds the log into the file) or seconds (another process holds the
 //! lock), so all of it runs on threads that may block, a bounded number of them.
@@ -45,14 +45,14 @@ pub enum Error {
     NoSuchDatabase,
     /// The disk or the file's limit is full.
     Full,
-    /// Anything else, in SQLite's words.
+    /// Anything else, with SQLite's message.
     Io(String),
 }
 
-/// What a statement gives.
+/// The result of a statement.
 #[derive(Debug, Default, PartialEq)]
 pub struct Answer {
-    /// Names of the columns; none when the statement cannot give rows.
+    /// Names of the columns; none when the statement cannot return rows.
     pub columns: Vec<String>,
     /// All rows.
     pub rows: Vec<Vec<Value>>,
@@ -117,7 +117,7 @@ impl Databases {
         fold().with_context(|| format!("cannot close the database {}", file.display()))
     }
 
-    /// Runs `job` on a thread that may block. It goes on when the caller no longer waits.
+    /// Runs `job` on a thread that may block. It continues when the caller no longer waits.
     async fn work<R: Send + 'static>(
         &self,
         job: impl FnOnce() -> R + Send + 'static,
@@ -173,7 +173,7 @@ impl Connection {
         self.databases.work(ask).await
     }
 
-    /// Rows that the last statement changed which could change any.
+    /// Rows changed by the last statement that could change any.
     pub async fn changes(&self) -> Result<u64, Error> {
         let session = self.lock().await?;
         let ask = move || session.changes();

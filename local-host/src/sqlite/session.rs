@@ -1,6 +1,6 @@
-//! A connection of SQLite and what belongs to it. Owns how one is opened, how a statement runs on it, and which ones are
-//! kept for the next instance: an instance may live for one request, and opening reads the schema and forgets every
-//! prepared statement.
+//! A connection of SQLite and its state. Owns how one is opened, how a statement runs on it, and which ones are kept
+//! for the next instance: an instance may live for one request, and opening reads the schema and loses every prepared
+//! statement.
 
 use std::{
     fs,
@@ -32,7 +32,7 @@ pub struct Wish {
     pub parameters: Vec<Value>,
 }
 
-/// How a try to run a statement ended.
+/// The result of an attempt to run a statement.
 pub enum Run {
     /// It ran.
     Done(Result<Answer, Error>),
@@ -40,12 +40,12 @@ pub enum Run {
     NeedsTurn(Wish),
 }
 
-/// What is to be known of a connection while a statement runs on it.
+/// The flags of a connection while a statement runs on it.
 #[derive(Default)]
 pub struct Flags {
     /// The statement's caller is gone.
     pub is_closed: AtomicBool,
-    /// A statement may have changed the connection itself, for instance made a temporary table.
+    /// A statement may have changed the connection itself, for instance by a temporary table.
     pub is_altered: AtomicBool,
 }
 
@@ -65,12 +65,13 @@ struct Bare {
     flags: Arc<Flags>,
 }
 
-/// A connection in use. Dropped, it is kept for others if it is as new, and closed otherwise, which rolls back.
+/// A connection in use. Dropped, it is kept for others if it is in its initial state, and closed otherwise, which rolls
+/// back.
 pub struct Session {
     /// `None` only while it is dropped.
     bare: Option<Bare>,
     idle: Arc<Idle>,
-    /// Whether its user has written: what was written before is not its user's affair.
+    /// Whether its user has written: earlier writes do not concern this user.
     has_written: bool,
     /// The turn to write, kept until the transaction ends. Dropped after the connection.
     turn: Option<OwnedSemaphorePermit>,
@@ -189,7 +190,7 @@ impl Session {
         written.map_or(0, |bare| bare.sqlite.last_insert_rowid())
     }
 
-    /// Rows that its user's last change was about.
+    /// Rows affected by its user's last change.
     pub fn changes(&self) -> u64 {
         let written = self.bare.as_ref().filter(|_| self.has_written);
         written.map_or(0, |bare| bare.sqlite.changes())

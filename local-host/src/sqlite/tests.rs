@@ -204,7 +204,7 @@ async fn writers_take_turns_without_waiting_for_threads() {
     let first = folder.open().await;
     ask(&first, "CREATE TABLE t (x)").await.unwrap();
     ask(&first, "BEGIN IMMEDIATE").await.unwrap();
-    // More than there are places for statements that run at once.
+    // More than the statements that may run at once.
     let mut waiting = tokio::task::JoinSet::new();
     for number in 0..2 * MAX_RUNNING {
         let slots = Arc::new(Semaphore::new(1));

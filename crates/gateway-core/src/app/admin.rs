@@ -43,7 +43,7 @@ impl<P: AdminPorts + Background, V: Variables> AdminApp<P, V> {
     }
 }
 
-/// What the variables say to the admin API.
+/// The variables of the admin API.
 pub async fn settings<V: Variables>(
     variables: &V,
     master_key: MasterKeyResult,

@@ -8,7 +8,7 @@ use http::request::Parts;
 
 use super::RequestBody;
 
-/// How much of an unread body is read and dropped. Larger bodies are cut off: they are no mistake.
+/// How much of an unread body is read and dropped. Larger bodies are cut off: they are not sent by mistake.
 pub const DRAIN_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Whether the client sends its body without waiting for an answer. Safe methods have no body, and clients that wait for
@@ -17,7 +17,7 @@ pub fn is_sending(head: &Parts) -> bool {
     !head.method.is_safe() && !head.headers.contains_key(EXPECT)
 }
 
-/// Whether a body has a rest, and one that is small enough to be drained.
+/// Whether a body has an unread rest that is small enough to be drained.
 pub fn is_drained<B: RequestBody>(body: &B) -> bool {
     !body.is_end_stream() && body.size_hint().lower() <= DRAIN_BYTES
 }

@@ -56,7 +56,7 @@ pub trait RequestBody: Body<Data = Bytes, Error: Display> + Unpin + 'static {}
 
 impl<B: Body<Data = Bytes, Error: Display> + Unpin + 'static> RequestBody for B {}
 
-/// Answers a request with `answer`, then does what is the same for all replies. The rest of a body that was not read is
+/// Answers a request with `answer`, then does the work common to all replies. The rest of a body that was not read is
 /// drained on the ports of `draining`.
 async fn answered<P: Background, B: RequestBody>(
     draining: Option<&P>,

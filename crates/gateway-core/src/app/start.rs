@@ -35,7 +35,7 @@ impl fmt::Display for UnreadableVariable {
 
 impl std::error::Error for UnreadableVariable {}
 
-/// The value that an instance keeps from its start on.
+/// The value that an instance creates at its start.
 #[derive(Debug)]
 pub struct Started<T>(OnceCell<Rc<T>>);
 

@@ -52,7 +52,7 @@ impl<P: ProxyPorts, A: AdminPorts, V: Variables> App<P, A, V> {
         }
     }
 
-    /// Lets bodies take at most `bytes` of the instance's memory together, where the host gives it less than usual.
+    /// Lets bodies take at most `bytes` of the instance's memory together, for hosts with less memory than usual.
     #[must_use]
     pub const fn with_memory(mut self, bytes: usize) -> Self {
         self.memory_bytes = bytes;
@@ -74,7 +74,7 @@ impl<P: ProxyPorts, A: AdminPorts, V: Variables> App<P, A, V> {
         self
     }
 
-    /// Starts the instance now instead of with its first request, for hosts that have a start. What fails is tried again
+    /// Starts the instance now instead of with its first request, for hosts with a start hook. A failure is retried
     /// with the first request.
     pub async fn start(&self) -> Result<(), UnreadableVariable> {
         self.instance().await.map(drop)
@@ -140,7 +140,7 @@ enum Part {
     Panel,
 }
 
-/// Whose path this is.
+/// The part that a path belongs to.
 fn part(path: &str) -> Part {
     let is_below = |root: &str| {
         path.strip_prefix(root)

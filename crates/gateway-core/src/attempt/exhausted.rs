@@ -9,12 +9,12 @@ use crate::error::{ErrorCode, GatewayError, printable};
 use crate::ports::SendErrorKind;
 use crate::upstream::failure::{FailedAttempt, Failure};
 
-/// What a throttled client waits when no upstream said how long, in seconds.
+/// How long a throttled client waits when no upstream said so, in seconds.
 const DEFAULT_RETRY_AFTER_S: u64 = 5;
 
-/// The final error of a request for `model` whose `attempts` all failed; `out_of_time` when the total time
-/// to the first byte was over before the candidates were. `spared_ms`: the shortest wait of keys that were not
-/// called, since their upstream had said for how long it throttles them.
+/// The final error of a request for `model` whose `attempts` all failed; `out_of_time` when the total time to the first
+/// byte was over before the candidates were. `spared_ms`: the shortest wait of keys that were not called, since their
+/// upstream had said how long it throttles them.
 pub fn error(
     model: &str,
     attempts: &[FailedAttempt],
@@ -72,7 +72,8 @@ pub fn error(
     error.as_exhausted()
 }
 
-/// Whether every upstream said that the request has more tokens than its key may spend in a minute: no waiting helps.
+/// Whether every upstream reported that the request has more tokens than its key may spend in a minute: waiting does
+/// not help.
 fn is_too_large_for_all(attempts: &[FailedAttempt]) -> bool {
     let is_too_large = |attempt: &FailedAttempt| {
         attempt.failure == Failure::Throttled
@@ -81,7 +82,7 @@ fn is_too_large_for_all(attempts: &[FailedAttempt]) -> bool {
     !attempts.is_empty() && attempts.iter().all(is_too_large)
 }
 
-/// Whether every candidate has answered that the request goes round in circles.
+/// Whether every candidate has reported a loop.
 fn is_loop(attempts: &[FailedAttempt]) -> bool {
     let is_loop = |attempt: &FailedAttempt| attempt.status == Some(StatusCode::LOOP_DETECTED);
     !attempts.is_empty() && attempts.iter().all(is_loop)
@@ -114,7 +115,7 @@ pub fn tell(attempts: &[FailedAttempt]) -> String {
     story
 }
 
-/// The first characters of an upstream's message: ten attempts must stay readable in one line.
+/// The beginning of an upstream's message: ten attempts must stay readable in one line.
 fn short(message: &str) -> &str {
     let line = message
         .lines()

@@ -9,7 +9,7 @@ use crate::ports::SendErrorKind;
 use crate::units::Timestamp;
 use crate::upstream::failure::Failure;
 
-/// In which order a channel's keys are taken.
+/// The order of a channel's keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyOrder {
     /// One after the other, from a place that moves on with each request.
@@ -46,8 +46,8 @@ pub struct PlannedChannel {
 }
 
 impl PlannedChannel {
-    /// Lets the rotation begin at a key that may be called. Were a key that cools just stepped over, the one behind
-    /// it would get its share as well; so its turns go to all others, one after the other.
+    /// Lets the rotation begin at a key that may be called. If a cooling key were only skipped, the one behind it would
+    /// get its share as well; so its turns are distributed to all others in rotation.
     fn begin(&mut self, phase: &impl Fn(Candidate) -> Phase) {
         let KeyOrder::Rotation { count, start } = self.keys else {
             return;
@@ -86,12 +86,12 @@ pub struct Candidate {
 pub struct Next {
     /// The next candidate.
     pub candidate: Candidate,
-    /// Whether its cooldown has just ended, so that only one request may try it: the caller gets that right first,
-    /// or gives the candidate back with [`Plan::postpone`].
+    /// Whether its cooldown has just ended, so that only one request may try it: the caller acquires that right first,
+    /// or returns the candidate with [`Plan::postpone`].
     pub is_probe: bool,
 }
 
-/// A candidate that is tried only when nothing better is left.
+/// A candidate that is tried only when no better one is left.
 #[derive(Clone, Copy, Debug)]
 struct Deferred {
     candidate: Candidate,
@@ -108,8 +108,8 @@ pub struct Plan {
     taken: usize,
     /// Candidates that cool, or whose channel this request could not reach.
     waiting: Vec<Deferred>,
-    /// Whether one key was called inside the time that its upstream had asked for. Calling more of them would only
-    /// make the upstream angrier, since it has said what it will answer.
+    /// Whether one key was called within its upstream's requested wait. Calling more of them would only add load, since
+    /// the upstream's answer is known.
     has_tried_stated: bool,
     /// When the first of the keys that are not called at all, for that reason, may be called again.
     retry_at: Option<Timestamp>,
@@ -129,8 +129,8 @@ impl Plan {
         }
     }
 
-    /// The next candidate, or `None` when there is none left. `phase` says what is known of a candidate now: it is
-    /// asked anew each time, since other requests learn meanwhile.
+    /// The next candidate, or `None` when there is none left. `phase` returns the current state of a candidate: it is
+    /// called each time, since other requests change the state meanwhile.
     pub fn next(&mut self, phase: impl Fn(Candidate) -> Phase) -> Option<Next> {
         self.take(|plan| {
             plan.next_in_turn(&phase)
@@ -138,8 +138,8 @@ impl Plan {
         })
     }
 
-    /// The next candidate to start beside one that is under way: none that cools, as long as something may still
-    /// come of the other.
+    /// The next candidate to start in parallel to one in progress: none that cools, as long as the other may still
+    /// succeed.
     pub fn next_beside(&mut self, phase: impl Fn(Candidate) -> Phase) -> Option<Next> {
         self.take(|plan| plan.next_in_turn(&phase))
     }
@@ -151,7 +151,7 @@ impl Plan {
         Some(next)
     }
 
-    /// Gives a candidate back that another request probes already.
+    /// Returns a candidate that another request probes already.
     pub fn postpone(&mut self, candidate: Candidate) {
         self.attempts_left += 1;
         self.waiting.push(Deferred {
@@ -160,7 +160,7 @@ impl Plan {
         });
     }
 
-    /// Learns how a candidate failed.
+    /// Records how a candidate failed.
     pub fn failed(&mut self, candidate: Candidate, failure: Failure) {
         match failure {
             // The key, or perhaps the channel: its other keys come next.
@@ -179,7 +179,7 @@ impl Plan {
                 self.waiting = others;
                 self.waiting.extend(own);
             }
-            // The channel has no such model or operation: another key does not change that.
+            // The channel does not have the model or operation: another key does not change that.
             Failure::ModelUnknown | Failure::OperationUnsupported => {
                 self.leave(candidate.channel);
                 self.waiting
@@ -188,7 +188,7 @@ impl Plan {
         }
     }
 
-    /// When the first of the keys that were not called, since their upstream had asked for that, may be called again.
+    /// When the first of the keys that were not called, since their upstream had requested that, may be called again.
     pub const fn retry_at(&self) -> Option<Timestamp> {
         self.retry_at
     }
@@ -248,7 +248,7 @@ impl Plan {
             has_retry_after: true,
         } = phase
         {
-            // All that is left has to wait at least as long.
+            // All others have to wait at least as long.
             if self.has_tried_stated {
                 self.retry_at = Some(self.retry_at.map_or(until, |known| known.min(until)));
                 self.waiting.clear();

@@ -5,7 +5,7 @@ use super::exhausted::tell;
 use crate::error::{ErrorBody, ErrorCode, GatewayError, printable};
 use crate::upstream::failure::FailedAttempt;
 
-/// Words with which errors speak of a model that is missing, in lower case.
+/// Words by which errors report a missing model, in lower case.
 const MODEL_WORDS: [&str; 5] = [
     "model",
     "deployment",
@@ -46,8 +46,8 @@ fn has_word(text: &str, name: &str) -> bool {
         })
 }
 
-/// The error when none of the candidates for `model` has `endpoint`. A 400, since clients show the texts of those and
-/// take a 404 for a model that is missing.
+/// The error when none of the candidates for `model` has `endpoint`. A 400, since clients show the message of a 400 and
+/// read a 404 as a missing model.
 pub fn error(endpoint: &str, model: &str, attempts: &[FailedAttempt]) -> GatewayError {
     ErrorCode::UnsupportedOperation
         .error(format!(

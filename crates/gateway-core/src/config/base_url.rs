@@ -1,5 +1,5 @@
-//! What a base URL was probably meant to be: people paste the path of an operation, leave out the scheme or the version,
-//! or copy quotes along. Owns the suggestion only; what is accepted is [`super::validate`]'s. Pure.
+//! What a base URL was probably meant to be: users paste the path of an operation, omit the scheme or the version, or
+//! include quotes. Owns the suggestion only; what is accepted is [`super::validate`]'s. Pure.
 //!
 //! The panel offers the same suggestion while the URL is typed (`admin-ui/web/src/channels/base-url.ts`); one table of
 //! cases, `fixtures/base_urls.json`, is read by the tests of both.
@@ -8,7 +8,7 @@ use url::{Host, Url};
 
 use crate::upstream::provider::Provider;
 
-/// Longer ones are no base URLs.
+/// Longer ones are not examined.
 const MAX_BYTES: usize = 4096;
 
 /// Hosts whose base URL is known, with its path. Other paths below them may be right as well.
@@ -45,9 +45,9 @@ const HOSTS: [(&str, &str); 31] = [
     ("open.bigmodel.cn", "api/paas/v4"),
     ("openrouter.ai", "api/v1"),
 ];
-/// Ports of servers that people run themselves: Ollama, `vLLM`, LM Studio, `SGLang`.
+/// Ports of self-hosted servers: Ollama, `vLLM`, LM Studio, `SGLang`.
 const LOCAL_PORTS: [u16; 4] = [11434, 8000, 1234, 30000];
-/// Ollama's own API lies beside the one that is compatible with OpenAI's.
+/// Ollama's own API is next to its OpenAI-compatible one.
 const OLLAMA: u16 = 11434;
 const AZURE: [&str; 3] = [
     ".openai.azure.com",
@@ -73,7 +73,7 @@ const OPERATIONS: [&[&str]; 15] = [
     &["rerank"],
 ];
 
-/// What `text` was probably meant to be; `None` when it is fine, or nothing can be made of it.
+/// What `text` was probably meant to be; `None` when it is fine, or there is no suggestion.
 pub fn suggestion(provider: Provider, text: &str) -> Option<String> {
     let url = understood(text)?;
     let mended = mended(provider, &url);
@@ -92,7 +92,7 @@ pub fn suggestion_after_failure(provider: Provider, text: &str) -> Option<String
     Some(format!("{}/v1", url.as_str().trim_end_matches('/')))
 }
 
-/// The text as it is accepted without a word, if it is.
+/// The text as it is accepted unchanged, if it is.
 fn accepted(provider: Provider, text: &str) -> Option<String> {
     let text = text.trim();
     let is_plain = text.contains("://") && !text.contains([' ', '\\']) && !text.contains(":///");
@@ -110,7 +110,7 @@ fn understood(text: &str) -> Option<Url> {
     }
     let text = text.replace('\\', "/");
     let mut text = unquoted(&text);
-    // A name before it, as in a file of variables.
+    // A name before it, as in an env file.
     let lower = text.to_ascii_lowercase();
     if let Some(start) = ["https://", "http://"]
         .iter()
@@ -141,7 +141,7 @@ fn understood(text: &str) -> Option<Url> {
 fn unquoted(text: &str) -> &str {
     const AROUND: &str = "\"'`“”‘’«»<>()[]{},;";
     let is_around = |character: char| character.is_whitespace() || AROUND.contains(character);
-    // The bracket of an IPv6 address is none of them.
+    // The bracket of an IPv6 address stays.
     if text.trim().starts_with('[') {
         text.trim()
     } else {

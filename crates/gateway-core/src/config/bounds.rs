@@ -15,7 +15,7 @@ pub const MAX_KEY_BYTES: usize = 4096;
 pub const MAX_NAME_CHARS: usize = 100;
 /// Characters of an id. Ids are part of paths of the admin API and of log lines.
 pub const MAX_ID_CHARS: usize = 64;
-/// Characters of a client key's hint: too few for a key.
+/// Characters of a client key's hint: too few to hold a key.
 pub const MAX_HINT_CHARS: usize = 20;
 /// Characters of a model's name.
 pub const MAX_MODEL_CHARS: usize = 256;
@@ -43,15 +43,15 @@ pub const MAX_LIMIT: u64 = (1 << 53) - 1;
 pub const MAX_BUDGET: u64 = 1_000_000_000_000_000;
 /// Models of one table of prices: several times what any provider offers.
 pub const MAX_PRICES: usize = 2000;
-/// A million dollars per million tokens: a thousand times the dearest model there is, and few enough for sums.
+/// A million dollars per million tokens: a thousand times the most expensive model, and small enough for sums.
 pub const MAX_PRICE: u64 = 1_000_000_000_000;
 /// Attempts per request.
 pub const MAX_ATTEMPTS: u64 = 100;
 /// The smallest bound of a request's body.
 pub const MIN_REQUEST_BYTES: usize = 1024;
-/// A body is held twice, as it came and as it goes; `memory` has room for one of this size.
+/// A body is held twice, as received and as sent; `memory` has room for one of this size.
 pub const MAX_REQUEST_BYTES: usize = 64 * MIB;
-/// A log that is shorter shows nothing.
+/// A shorter log is useless.
 pub const MIN_LOG_ROWS: u64 = 1_000;
 /// A longer log takes gigabytes.
 pub const MAX_LOG_ROWS: u64 = 10_000_000;

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use crate::config::snapshot::Snapshot;
 use crate::units::Timestamp;
 
-/// Younger copies are served without asking.
+/// Younger copies are served without a check.
 const CHECK_AFTER_MS: u64 = 800;
 /// Older copies are not served before the store was queried, since the contract puts a change in force within 2 s; the
 /// rest of the 2 s is for the reading itself.
@@ -20,17 +20,17 @@ pub enum Lookup {
     Fresh(Rc<Snapshot>),
     /// Use it, and check it in the background; the caller has the [`Checking`] turn.
     Revalidate(Rc<Snapshot>, Checking),
-    /// Read the store first; what is remembered serves if that fails.
+    /// Read the store first; the copy serves if that fails.
     Load(Option<Rc<Snapshot>>),
 }
 
-/// The copy and what is known of its age.
+/// The copy and its age.
 #[derive(Debug, Default)]
 pub struct Cache {
     held: RefCell<Option<Held>>,
     checked_at: Cell<Timestamp>,
     checking: Rc<Cell<bool>>,
-    /// Until then the check in the background is waited for, although it takes long.
+    /// Until then requests wait for the background check, although it takes long.
     waits_until: Cell<Timestamp>,
 }
 
@@ -40,8 +40,8 @@ struct Held {
     snapshot: Rc<Snapshot>,
 }
 
-/// The right to check the copy in the background, held by one task at a time; given back when dropped,
-/// also by a task that the host ended.
+/// The right to check the copy in the background, held by one task at a time; released when dropped, also by a task
+/// that the host ended.
 #[derive(Debug)]
 pub struct Checking(Rc<Cell<bool>>);
 
@@ -72,8 +72,8 @@ impl Cache {
         }
     }
 
-    /// Takes what the store answered to a read that began at `began`. `build` is called only when it
-    /// differs from what is held; when it fails, the copy stays.
+    /// Applies the store's answer to a read that began at `began`. `build` is called only when it differs from the
+    /// copy; when it fails, the copy stays.
     pub fn accept<E>(
         &self,
         raw: Option<Vec<u8>>,
@@ -96,13 +96,13 @@ impl Cache {
         Ok(snapshot)
     }
 
-    /// Notes that the store failed: the copy counts as checked, so that requests don't queue up behind a
-    /// broken store one after the other.
+    /// Records that the store failed: the copy counts as checked, so that requests don't queue up behind a broken store
+    /// one after the other.
     pub fn keep(&self, now: Timestamp) {
         self.checked_at.set(now);
     }
 
-    /// Notes that the check under way takes long: until it ends, or for `longest_ms`, the copy is served without a
+    /// Records that the check in progress takes long: until it ends, or for `longest_ms`, the copy is served without a
     /// further one, regardless of its age.
     pub fn wait(&self, now: Timestamp, longest_ms: u64) {
         self.keep(now);

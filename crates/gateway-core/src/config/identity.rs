@@ -1,5 +1,5 @@
-//! The name by which a gateway recognises its own requests; see [`crate::wire::via`]. Owns where it comes from: all
-//! instances of one gateway have the same, and no two gateways share one.
+//! The name by which a gateway recognises its own requests; see [`crate::wire::via`]. Owns its source: all instances of
+//! one gateway have the same, and no two gateways share one.
 
 use http::HeaderValue;
 use sha2::{Digest as _, Sha256};
@@ -9,7 +9,7 @@ use crate::ids;
 use crate::ports::Random;
 use crate::wire::via;
 
-/// Gives a document that is about to be stored its name, if it has none.
+/// Assigns a name to a document that is about to be stored, if it has none.
 pub fn assign(document: &mut Document, random: &impl Random) {
     if document.gateway_id.is_none() {
         document.gateway_id = Some(ids::object_id("gw", random));
@@ -28,7 +28,7 @@ pub fn pseudonym(document: &Document) -> Option<String> {
             .min_by_key(|channel| (channel.created_at, &channel.id))?;
         format!("{} {}", oldest.created_at.0, oldest.id)
     };
-    // The id itself is not sent: what upstreams see must say nothing about the configuration.
+    // The id itself is not sent: what upstreams see must reveal nothing about the configuration.
     let digest = Sha256::digest(id.as_bytes());
     Some(format!(
         "ai-gateway-{}",

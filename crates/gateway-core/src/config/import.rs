@@ -1,5 +1,5 @@
-//! A whole configuration in place of the one that is in force. Owns what becomes of upstream keys on the way; the
-//! rules of the document are [`validate`]'s, the store is its caller's. Pure, but for nonces and new ids.
+//! A whole configuration that replaces the one in force. Owns the handling of upstream keys; the rules of the document
+//! are [`validate`]'s, the store is its caller's. Pure, except for nonces and new ids.
 
 use std::fmt;
 
@@ -15,14 +15,14 @@ use crate::secret::{self, Secret};
 #[cfg(doc)]
 use super::validate;
 
-/// What upstream keys are encrypted with at rest: `Ok(None)`: nothing; `Err`: why the master key that is set cannot be
-/// used. Then no new key is stored, since it must not be stored in clear.
+/// The encryption of upstream keys at rest: `Ok(None)`: nothing; `Err`: why the master key that is set cannot be used.
+/// Then no new key is stored, since it must not be stored in clear.
 pub type Protection<'a> = Result<Option<&'a MasterKey>, &'a str>;
 
 /// Why a document cannot take the place of another one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refused {
-    /// Everything that is wrong with it.
+    /// All its problems.
     Invalid(Problems),
     /// An upstream key of it cannot be encrypted; the text says why.
     Unprotected(String),
@@ -47,7 +47,7 @@ impl fmt::Display for Refused {
     }
 }
 
-/// What is stored of a new upstream key with the id `id`.
+/// The stored form of a new upstream key with the id `id`.
 pub fn protect(
     protection: Protection<'_>,
     random: &impl Random,
@@ -113,7 +113,7 @@ pub fn resolve(
     })
 }
 
-/// The keys that a channel has now, opened as far as they can be.
+/// A channel's current keys, decrypted where possible.
 struct Vault<'a> {
     stored: Vec<(&'a UpstreamKey, Option<Secret<String>>)>,
     protection: Protection<'a>,
@@ -129,7 +129,7 @@ impl<'a> Vault<'a> {
         }
     }
 
-    /// The key that a draft describes; `None` when it is given by an id that is not here.
+    /// The key that a draft describes; `None` when it is given by an unknown id.
     fn key(&self, draft: &KeyDraft, random: &impl Random) -> Result<Option<UpstreamKey>, Refused> {
         let is_it = |(key, opened): &&(&UpstreamKey, Option<Secret<String>>)| {
             draft.id.as_ref().is_none_or(|id| *id == key.id)

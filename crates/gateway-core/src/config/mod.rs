@@ -2,8 +2,8 @@
 //!
 //! [`model`] is the stored document, [`snapshot`] its form for routing, [`cache`] the copy in instance memory, which
 //! [`service`] keeps up to date, [`seal`] the encryption of upstream keys at rest. [`import`] makes a document of an
-//! imported one, [`startup`] takes one from a variable. [`network`] is how settings name IP addresses, [`prices`] which
-//! price counts.
+//! imported one, [`startup`] reads one from a variable. [`network`] is how settings name IP addresses, [`prices`] which
+//! price applies.
 
 pub mod base_url;
 pub mod bounds;

@@ -1,5 +1,5 @@
-//! An IP network, as settings name proxies. Owns its notation: an address, or an address with the length of its
-//! prefix (CIDR). Knows nothing of what networks are for.
+//! An IP network, as settings name proxies. Owns its notation: an address, or an address with the length of its prefix
+//! (CIDR). Must not know what networks are used for.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -48,7 +48,7 @@ impl FromStr for Network {
         let bits = bits_of(written);
         let prefix = match prefix {
             None => bits,
-            // `parse` also takes a plus sign.
+            // `parse` also accepts a plus sign.
             Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
                 digits.parse().map_err(|_| NotANetwork)?
             }

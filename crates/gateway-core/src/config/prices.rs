@@ -1,4 +1,5 @@
-//! The price tables of channels and settings. Owns which table counts; what a request costs is [`crate::ledger::price`]'s.
+//! The price tables of channels and settings. Owns which table applies; what a request costs is
+//! [`crate::ledger::price`]'s.
 
 use crate::config::model::{Price, Prices};
 

@@ -16,12 +16,12 @@ use crate::secret::Secret;
 
 /// Bytes of a master key.
 const KEY_BYTES: usize = 32;
-/// Bytes of a nonce: 192 random bits never meet again, so no counter has to be kept.
+/// Bytes of a nonce: 192 random bits do not collide, so no counter is needed.
 const NONCE_BYTES: usize = 24;
 /// Names the sealed form, so that a later one can coexist with it.
 const FORM: &str = "v1.";
 
-/// Takes base64 with and without padding: `openssl rand -base64 32` pads, `basenc --base64url` users may not.
+/// Accepts base64 with and without padding: `openssl rand -base64 32` pads, users of `basenc --base64url` may not.
 const LENIENT: GeneralPurposeConfig =
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
 const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
@@ -135,7 +135,7 @@ impl MasterKey {
     }
 }
 
-/// What is stored of `plaintext`: sealed when there is a master key, else in clear.
+/// The stored form of `plaintext`: sealed when there is a master key, else in clear.
 pub fn store(
     master: Option<&MasterKey>,
     random: &impl Random,

@@ -18,8 +18,8 @@ use crate::ports::{Background, Clock, Log, Random, ReadStore, StoreKey};
 use crate::timeout::timeout;
 use crate::units::Timestamp;
 
-/// A store that takes longer is as good as one that fails: requests go on with what is known. A check in the background
-/// that takes longer is not waited for, so that an instance under load never waits at all.
+/// A store that takes longer counts as failed: requests go on with the copy. Requests do not wait for a longer
+/// background check, so that an instance under load never waits.
 const MAX_WAIT: Duration = Duration::from_millis(300);
 /// A check in the background gives up after this, and so does a request of an instance without a configuration.
 const MAX_READ: Duration = Duration::from_secs(5);
@@ -49,8 +49,8 @@ impl<P: ConfigPorts> ConfigService<P> {
     }
 
     /// The configuration in force: from memory when it is young enough, else from the store, else, when the store
-    /// fails, the last known one. `alongside` is what else is read whenever the store is read, at the same time: an
-    /// instance that lives for one request waits for the store only here.
+    /// fails, the last known one. `alongside` is read in parallel whenever the store is read: an instance that lives
+    /// for one request waits for the store only here.
     pub async fn current<F: Future<Output = ()> + 'static>(
         self: &Rc<Self>,
         alongside: impl FnOnce() -> F,
@@ -82,16 +82,16 @@ impl<P: ConfigPorts> ConfigService<P> {
         Ok(master.as_ref())
     }
 
-    /// Reads the store beside the requests.
+    /// Reads the store in the background.
     async fn revalidate(&self, _checking: Checking) {
-        // Without a usable master key there is no copy to be checked.
+        // Without a usable master key there is no copy to check.
         let Ok(master) = self.master() else { return };
         let ports = &self.ports;
         let mut load = pin!(self.load(master));
         if timeout(ports, MAX_WAIT, load.as_mut()).await.is_some() {
             return;
         }
-        // The answer may still come. Until then no request waits for it.
+        // The answer may still arrive. Until then no request waits for it.
         let longest_ms = u64::try_from(MAX_READ.as_millis()).unwrap_or(u64::MAX);
         self.cache.wait(ports.now(), longest_ms);
         if timeout(ports, MAX_READ, load).await.is_none() {
@@ -113,7 +113,7 @@ impl<P: ConfigPorts> ConfigService<P> {
         let began = self.ports.now();
         let config = self.ports.read(StoreKey::Config).await;
         let raw = config.map_err(|error| self.unavailable(&error))?;
-        // A slow store would otherwise never give a copy that is young enough.
+        // With a slow store no copy would otherwise be young enough.
         let longest_ms = u64::try_from(MAX_WAIT.as_millis()).unwrap_or(u64::MAX);
         let soonest = Timestamp(self.ports.now().0.saturating_sub(longest_ms));
         self.cache

@@ -61,7 +61,7 @@ pub fn insert_defaults(schema: &mut Schema, default: impl Fn(&str, &Value) -> Op
     }
 }
 
-/// Takes null from the members of an object that may be left out: their types are `Option`s, but they are never null.
+/// Removes null from the optional members of an object: their types are `Option`s, but they are never null.
 pub fn never_null(schema: &mut Schema) {
     let required = schema
         .get("required")

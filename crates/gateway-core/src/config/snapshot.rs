@@ -53,7 +53,7 @@ pub struct Channel {
     pub weight: u16,
     /// How it is called.
     pub endpoint: Endpoint,
-    /// Enabled keys that can be used; one without a credential for a channel that has none at all.
+    /// Enabled, usable keys; one without a credential for a channel without keys.
     pub keys: Vec<Rc<Key>>,
     /// Its own headers.
     pub headers: HeaderMap,
@@ -61,7 +61,7 @@ pub struct Channel {
     pub drop_params: Vec<String>,
     /// Its own limits of time.
     pub timeouts: Timeouts,
-    /// How long an attempt may go without the beginning of an answer before the next one starts beside it.
+    /// How long an attempt may take to begin its answer before the next one starts in parallel.
     pub hedge_after: Option<Duration>,
     /// Whether the usage of streams can be requested from it.
     pub stream_usage: bool,
@@ -72,7 +72,7 @@ pub struct Channel {
     rotation: Cell<usize>,
 }
 
-/// What the gateway acts on in every request.
+/// The members that the gateway acts on in every request.
 const ACTED_ON: [&str; 6] = [
     "model",
     "stream",
@@ -82,7 +82,7 @@ const ACTED_ON: [&str; 6] = [
     "metadata",
 ];
 
-/// Shorter keys are placeholders; taken out of messages, they would tear words apart.
+/// Shorter keys are placeholders; redacting them would break words in messages.
 const MIN_SECRET_BYTES: usize = 8;
 
 /// One key, as the header that carries it.
@@ -92,7 +92,7 @@ pub struct Key {
     pub id: String,
     /// The header to send; `None`: the upstream wants no key.
     pub credential: Option<(HeaderName, HeaderValue)>,
-    /// The key itself, to find it where it must not be; see [`Key::redact`].
+    /// The key itself, to redact it from texts; see [`Key::redact`].
     secret: Option<Secret<String>>,
 }
 

@@ -1,11 +1,11 @@
 //! Configuration as code: the variable `config` holds a whole document, which is applied when it has changed.
 //! Owns when that is; the document's rules are [`validate`]'s.
 //!
-//! Components have no start hook, so each instance calls [`apply`] once, before its first request. Which variable
-//! was applied last is recorded in the stored document itself: only one whose revision differs is applied, so what an
-//! admin changes afterwards stays until the variable changes. It is compared once per instance and not with every
-//! check of the configuration: while a new version of the gateway replaces an old one, instances with two variables
-//! live side by side, and would otherwise take turns in undoing each other's.
+//! Components have no start hook, so each instance calls [`apply`] once, before its first request. Which variable was
+//! applied last is recorded in the stored document itself: only one whose revision differs is applied, so an admin's
+//! later changes stay until the variable changes. It is compared once per instance and not with every check of the
+//! configuration: while a new version of the gateway replaces an old one, instances with two variables run side by
+//! side, and would otherwise keep undoing each other's change.
 
 use std::time::Duration;
 
@@ -24,15 +24,15 @@ use super::validate;
 /// How long the instance's first request waits for each call of the store.
 const CALL_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long the change is tried in all.
+/// The total time for the change.
 const RETRIES: RetryLimits = RetryLimits {
     attempts: 16,
     time: Duration::from_secs(15),
 };
 
-/// Applies the text of the variable, if it is not the one that was applied last. What is wrong with it is logged, and
-/// the stored configuration stays in force. Whether that is final: a store that did not answer may do so at the next
-/// request.
+/// Applies the text of the variable, if it is not the one that was applied last. Its problems are logged, and the
+/// stored configuration stays in force. Returns whether that is final: a store that did not answer may do so at the
+/// next request.
 #[must_use]
 pub async fn apply<P: Clock + Random + Log + WriteStore>(
     ports: &P,
@@ -89,7 +89,7 @@ async fn try_apply<P: Clock + Random + Log + WriteStore>(
             Ok(RecordEdit::Replace(new, Some(document)))
         },
         |stored, attempts| {
-            // A document of another variable, or a damaged one, shows none of them.
+            // A document of another variable, or a damaged one, contains none of them.
             let current = is_applied(stored).then(|| stored::parse(stored).ok());
             Ok(current
                 .flatten()

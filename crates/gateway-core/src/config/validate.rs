@@ -1,5 +1,5 @@
-//! Checks what an admin sends before it may become part of the document. Owns the rules of values and the
-//! list of everything that is wrong, so that all errors are reported together; reads and writes no store.
+//! Validates an admin's input before it becomes part of the document. Owns the rules of values and the list of
+//! problems, so that all errors are reported together; reads and writes no store.
 
 mod channel;
 mod client_key;
@@ -32,7 +32,7 @@ const MAX_TOLD: usize = 20;
 /// Characters of a member's name in a path: names come from the client and may be megabytes.
 const MAX_PATH_CHARS: usize = 100;
 
-/// Everything that is wrong with a document, in the order in which it was found.
+/// All problems of a document, in the order in which they were found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Problems {
     list: Vec<Problem>,
@@ -49,7 +49,7 @@ impl Problems {
         &self.list
     }
 
-    /// Whether something is wrong with `member` or a part of it already.
+    /// Whether `member` or a part of it already has a problem.
     pub fn touch(&self, member: &str) -> bool {
         self.list.iter().any(|problem| {
             problem

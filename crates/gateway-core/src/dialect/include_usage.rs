@@ -18,7 +18,7 @@ pub const STREAM_OPTIONS: &str = "stream_options";
 /// Longer options are passed on as they are: nothing that is known has so many.
 const MAX_OPTIONS_BYTES: usize = 4096;
 
-/// Whether the client asks for the usage itself.
+/// Whether the client requests the usage itself.
 pub fn is_asked(body: &Members<'_>) -> bool {
     body.raw(STREAM_OPTIONS).is_some_and(|options| {
         Members::parse(options.as_bytes())
@@ -26,8 +26,8 @@ pub fn is_asked(body: &Members<'_>) -> bool {
     })
 }
 
-/// The client's stream options, with the usage asked for as well; `None` when the client asks itself, or sends something
-/// else than options, which is for the upstream to judge.
+/// The client's stream options with the usage requested as well; `None` when the client requests it itself, or sends
+/// something other than options, which is left to the upstream.
 pub fn asking_options(body: &Members<'_>) -> Option<Cow<'static, str>> {
     let Some(raw) = body.raw(STREAM_OPTIONS).filter(|raw| *raw != "null") else {
         return Some(Cow::Borrowed(r#"{"include_usage":true}"#));
@@ -43,7 +43,7 @@ pub fn asking_options(body: &Members<'_>) -> Option<Cow<'static, str>> {
     String::from_utf8(asking).ok().map(Cow::Owned)
 }
 
-/// Takes the usage out of a stream whose client did not ask for it.
+/// Removes the usage from a stream whose client did not request it.
 #[derive(Debug)]
 pub struct RemoveUsage;
 
@@ -59,7 +59,7 @@ impl StreamTranslator for RemoveUsage {
     }
 }
 
-/// Prepared once: in a short event that takes longer than the search.
+/// Prepared once: in a short event the preparation takes longer than the search.
 static USAGE: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"\"usage\""));
 
 /// An event of a stream without the `"usage": null` that upstreams put into every chunk when the usage is requested;

@@ -17,10 +17,10 @@ use crate::wire::members::Members;
 use crate::wire::signals::EventSignal;
 use include_usage::{RemoveUsage, STREAM_OPTIONS};
 
-/// How one attempt speaks with its channel.
+/// The translation of one attempt to its channel's dialect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Translation {
-    /// What is called at the upstream: a path below `/v1/`.
+    /// The operation at the upstream: a path below `/v1/`.
     pub operation: &'static str,
     /// The dialect of the upstream's answers; `None` where they have no common form.
     pub dialect: Option<Dialect>,
@@ -29,7 +29,8 @@ pub struct Translation {
 }
 
 impl Translation {
-    /// The translation for a client's operation at a channel. `streamed`: the members of a JSON body that asks for a stream.
+    /// The translation for a client's operation at a channel. `streamed`: the members of a JSON body that requests a
+    /// stream.
     pub fn choose(
         operation: &'static str,
         channel: &Channel,
@@ -48,7 +49,7 @@ impl Translation {
         }
     }
 
-    /// The member that the upstream's request needs beside the client's, with its value.
+    /// The member that the upstream's request needs besides the client's, with its value.
     pub fn added_member(&self) -> Option<(&'static str, &str)> {
         let options = self.stream_options.as_deref()?;
         Some((STREAM_OPTIONS, options))
@@ -60,13 +61,13 @@ impl Translation {
         Some(Box::new(RemoveUsage))
     }
 
-    /// Whether the upstream's streams end with a mark, so that one without was cut off.
+    /// Whether the upstream's streams end with a marker, so that one without it was cut off.
     pub fn has_end_mark(&self) -> bool {
         self.dialect.is_some_and(Dialect::has_end_mark)
     }
 }
 
-/// What becomes of one event.
+/// The result of translating one event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Translated {
     /// It passes as it is.

@@ -25,17 +25,17 @@ use crate::wire::sse::{self, EventBlock, EventScanner};
 use crate::wire::substance;
 use crate::wire::usage_scanner::UsageScanner;
 
-/// JSON answers up to this size are read whole and looked at before they are passed on; longer ones
-/// (some embeddings) are passed on as they come. Errors are far shorter, and an instance must be able to
-/// hold one such answer for each of the requests that it serves at once.
+/// JSON answers up to this size are read whole and inspected before they are passed on; longer ones (some embeddings)
+/// are passed on as they come. Errors are far shorter, and an instance must be able to hold one such answer for each of
+/// the requests that it serves at once.
 const MAX_WHOLE_BYTES: usize = 2 * MIB;
 /// A stream's start-up events are held back up to these bounds, then released as they are.
 const MAX_HELD_BYTES: usize = 256 * 1024;
 const MAX_HELD_EVENTS: usize = 64;
-/// No API answers so with JSON's content type: an empty body, or a page.
+/// No API answers this with JSON's content type: an empty body, or a page.
 const NO_JSON: &str = "the answer is no JSON, though it says so";
 
-/// Reads a response as far as it takes to know whether it is an answer.
+/// Reads a response until it is known whether it is an answer.
 pub async fn read<P: ProxyPorts>(
     attempt: &Attempt<'_, P>,
     response: Response<P::Body>,
@@ -113,7 +113,7 @@ async fn json<P: ProxyPorts>(
             return Ok(headers::reply(status, headers, pieces));
         }
     };
-    // No API answers so with JSON's content type: an empty body, or a page.
+    // No API answers this with JSON's content type: an empty body, or a page.
     if matches!(whole.first(), None | Some(b'<')) {
         return Err(attempt.useless(NO_JSON));
     }
@@ -196,7 +196,7 @@ async fn events<P: ProxyPorts>(
         let has_memory = share.resize(cost_of_answer(held_bytes)).is_ok();
         let is_full = held_bytes > MAX_HELD_BYTES || held_events > MAX_HELD_EVENTS;
         if is_committed || is_full || !has_memory {
-            // The rest may still break, which says something else of the channel.
+            // The rest may still break, which is another kind of channel failure.
             attempt.answered(false);
             let body = Some(body).filter(|_| !has_ended);
             let relay = Relay::new(attempt, status, body, scanner, &held);
@@ -235,8 +235,8 @@ fn ended_early<P: ProxyPorts>(
     attempt.broken("the stream ended before its first event")
 }
 
-/// A body that is passed on as it comes, and looked through for the tokens that it took where it is JSON. When it
-/// breaks, the client's connection breaks as well: there is no other way to say so.
+/// A body that is passed on as it comes, and searched for its token usage where it is JSON. When it breaks, the
+/// client's connection is broken as well: there is no other way to signal it.
 fn pieces<P: ProxyPorts, const N: usize>(
     beginning: [Bytes; N],
     body: UpstreamBody<P>,
@@ -269,8 +269,8 @@ fn pieces<P: ProxyPorts, const N: usize>(
     ReplyBody::Pieces(Box::pin(stream::iter(beginning.map(Ok)).chain(rest)))
 }
 
-/// Reads a JSON body up to `limit`, or what there is memory for; `Err` in the result: there is more, here is what came. It
-/// has begun with `first`, so that only the idle timeout counts: long answers take their time.
+/// Reads a JSON body up to `limit`, or as far as memory allows; `Err` in the result: there is more, with what was read
+/// so far. It has begun with `first`, so only the idle timeout applies: long answers take long.
 async fn read_whole<P: ProxyPorts>(
     attempt: &Attempt<'_, P>,
     first: Bytes,
@@ -293,8 +293,7 @@ async fn read_whole<P: ProxyPorts>(
     Ok(Ok(share.keep(whole.finish())))
 }
 
-/// Reads what there is of an error body. One that comes in drops, or not at all, must not hold up the request beyond its total
-/// time.
+/// Reads what arrives of an error body. A slow or missing one must not delay the request beyond its total time.
 async fn read_error<P: ProxyPorts>(attempt: &Attempt<'_, P>, body: &mut UpstreamBody<P>) -> Bytes {
     let (end, idle) = (attempt.context.deadline, attempt.channel.timeouts.idle);
     body::beginning(attempt.ports(), body, MAX_ERROR_BYTES, end, idle).await

@@ -9,7 +9,7 @@ use crate::error::{ErrorCode, GatewayError};
 use crate::time_text;
 use crate::units::Timestamp;
 
-/// As Anthropic has them.
+/// Anthropic's bounds.
 const DEFAULT_LIMIT: usize = 20;
 const MAX_LIMIT: usize = 1_000;
 
@@ -43,7 +43,7 @@ impl<'a> From<ListedModel<'a>> for AnthropicModel<'a> {
     }
 }
 
-/// The page of `models`, sorted by id, that the query string asks for. An id that is gone still has its place.
+/// The page of `models`, sorted by id, that the query string asks for. An id that no longer exists still has its place.
 pub fn page<'a>(
     models: Vec<ListedModel<'a>>,
     uri: &Uri,

@@ -1,5 +1,5 @@
-//! One attempt at one candidate, as data, and what others learn from it: the log, the request's record, and the health of
-//! upstreams. Sends nothing and decides nothing about what comes next.
+//! One attempt at one candidate, as data, and where its outcome is recorded: the log, the request's record, and the
+//! health of upstreams. Sends nothing and decides nothing about what comes next.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -27,9 +27,9 @@ use crate::upstream::classify;
 use crate::upstream::failure::{FailedAttempt, Failure};
 use crate::wire::error_shape;
 
-/// Timers and clocks of a host may differ by so much, in milliseconds.
+/// The tolerance between a host's timers and its clock, in milliseconds.
 const CLOCK_SLACK_MS: u64 = 20;
-/// An attempt that begins so soon after its request had practically all of the request's time.
+/// An attempt that begins within this time after its request had practically all of the request's time.
 const SOON_MS: u64 = 1_000;
 
 /// One attempt.
@@ -44,7 +44,7 @@ pub struct Attempt<'a, P: ProxyPorts> {
     pub key: &'a Rc<Key>,
     /// The model, by the upstream's name.
     pub model: &'a str,
-    /// How the attempt speaks with the channel.
+    /// The translation for this channel.
     pub translation: Translation,
     /// The attempt's place in the request's record.
     pub index: AttemptIndex,
@@ -100,7 +100,7 @@ impl<'a, P: ProxyPorts> Attempt<'a, P> {
         piece.map_err(|error| self.unreachable(error))
     }
 
-    /// The next piece of an answer that has begun: long answers take their time.
+    /// The next piece of an answer that has begun: only the idle timeout applies.
     pub async fn next_piece(
         &self,
         body: &mut UpstreamBody<P>,
@@ -109,7 +109,7 @@ impl<'a, P: ProxyPorts> Attempt<'a, P> {
         piece.map_err(|error| self.unreachable(error))
     }
 
-    /// The upstream has answered; `whole`: and nothing of the answer can break any more.
+    /// The upstream has answered; `whole`: the answer is complete and cannot break any more.
     pub fn answered(&self, whole: bool) {
         let probe = self.probe.take();
         let health = &self.context.gateway.health;
@@ -124,10 +124,10 @@ impl<'a, P: ProxyPorts> Attempt<'a, P> {
         health.settle(event, probe);
     }
 
-    /// The attempt has failed: what that says is for all requests.
+    /// The attempt has failed: recorded for all requests.
     pub fn failed_with(&self, failed: &FailedAttempt) {
         self.context.entry.attempt_failed(self.index, failed);
-        // Nothing was found out; the right to probe is given back with the attempt.
+        // The attempt was inconclusive; the right to probe is released with it.
         if self.is_blameless(failed) {
             return;
         }
@@ -137,12 +137,12 @@ impl<'a, P: ProxyPorts> Attempt<'a, P> {
         self.context.gateway.health.settle(event, probe);
     }
 
-    /// Whether a failure says nothing of the upstream, so that no other request may suffer from it.
+    /// Whether a failure says nothing about the upstream, so that it must not affect other requests.
     fn is_blameless(&self, failed: &FailedAttempt) -> bool {
         match failed.failure {
             // The upstream was never called, or the client has left.
             Failure::Unreachable(SendErrorKind::Denied | SendErrorKind::ClientGone) => true,
-            // A later attempt had less time left than the channel may take. A first one had all there is.
+            // A later attempt had less time left than the channel's timeout. A first one had all of it.
             Failure::Unreachable(SendErrorKind::Timeout) => {
                 let now = self.ports().now();
                 let may_take = self.channel.timeouts.first_byte.as_millis();
@@ -175,7 +175,7 @@ impl<'a, P: ProxyPorts> Attempt<'a, P> {
         })
     }
 
-    /// A failed attempt whose response is no answer of an API at all.
+    /// A failed attempt whose response is not an API's answer.
     pub fn useless(&self, what: &str) -> FailedAttempt {
         let error = server_error(what.to_owned());
         self.failed(Failure::ServerError, StatusCode::BAD_GATEWAY, error)
@@ -196,8 +196,8 @@ impl<'a, P: ProxyPorts> Attempt<'a, P> {
         }
     }
 
-    /// A failed attempt with an upstream's response.
-    /// The upstream's words go on to clients and into the log, so the key is taken out of them here.
+    /// A failed attempt with an upstream's response. The upstream's message is passed on to clients and logged, so the
+    /// key is redacted here.
     fn failed(&self, failure: Failure, status: StatusCode, mut error: ErrorBody) -> FailedAttempt {
         for text in [
             Some(&mut error.message),
@@ -221,7 +221,7 @@ impl<'a, P: ProxyPorts> Attempt<'a, P> {
         }
     }
 
-    /// One line for a call that is made again.
+    /// One line for a repeated call.
     pub fn log_repeated(&self, error: &SendError) {
         self.ports().line(format_args!(
             "{} at channel {} key {}: no response ({}), perhaps the end of a kept connection: retried once",

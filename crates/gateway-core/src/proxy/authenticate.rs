@@ -11,10 +11,10 @@ use crate::units::Timestamp;
 
 /// Headers that hold a key and nothing else: Anthropic's, Azure's, Gemini's.
 const KEY_HEADERS: [&str; 3] = ["x-api-key", "api-key", "x-goog-api-key"];
-/// Keys of one request that are looked at; clients send one, or two by mistake.
+/// The maximum number of keys checked per request; clients send one, or two by mistake.
 const MAX_PRESENTED: usize = 16;
 
-/// Why a key does not let a request in; the later, the more it says.
+/// Why a key is rejected; later variants are more specific.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum AuthFailure {
     Missing,
@@ -23,8 +23,8 @@ enum AuthFailure {
     Disabled,
 }
 
-/// The valid client key of a request: any one of those that are presented. Each is hashed and the hash looked up, so
-/// that no comparison takes longer for a better guess.
+/// The valid client key of a request: any of those presented. Each is hashed and the hash looked up, so that no
+/// comparison takes longer for a better guess.
 pub fn client<'a>(
     headers: &HeaderMap,
     snapshot: &'a Snapshot,

@@ -18,11 +18,11 @@ use crate::ports::{Clock, SendError, SendErrorKind};
 use crate::segmented_buffer::SegmentedBuffer;
 use crate::wire::coding::{CodingError, Decoder};
 
-/// Time between two looks for memory: a request cannot be woken by another one of its instance.
+/// Time between two checks for memory: a request cannot be woken by another one of its instance.
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 /// Checks until a request is rejected: 20 s in all.
 const MOST_LOOKS: u32 = 1_000;
-/// Looks until an attempt does without one more copy of its request: 2 s.
+/// Checks until an attempt does without another copy of its request: 2 s.
 const MOST_LOOKS_OF_COPY: u32 = 100;
 /// When a rejected client may retry, in seconds.
 const RETRY_AFTER_S: u64 = 5;
@@ -40,8 +40,8 @@ pub struct Received {
 const OWN_REFERENCES: usize = 2;
 
 impl Received {
-    /// Waits until there is memory for one more copy of the body than is counted already: the copies of attempts that run
-    /// beside each other, or whose upstreams are still being sent to. Gives the copy's own share, where it needs one.
+    /// Waits until there is memory for one more copy of the body than is counted already: the copies of parallel
+    /// attempts, or of those still being sent. Returns the copy's own share, where it needs one.
     pub async fn room_for_copy(&self, clock: &impl Clock) -> Result<Option<Share>, SendError> {
         if self.share.is_empty() || Arc::strong_count(&self.share) <= OWN_REFERENCES {
             return Ok(None);
@@ -93,7 +93,7 @@ where
         return Err(too_large(limit));
     }
     let mut decoder = Decoder::of(headers).map_err(|error| not_decoded(&error))?;
-    // Of a compressed body its length says little.
+    // A compressed body's length says little.
     let announced = announced.filter(|_| decoder.is_none());
     let mut reader = Reader {
         clock,
@@ -126,11 +126,11 @@ where
 struct Reader<'a, C: Clock> {
     clock: &'a C,
     upload: Upload,
-    /// What the decoder takes.
+    /// The decoder's memory.
     window: Share,
     gathered: SegmentedBuffer,
     limit: usize,
-    /// Looks for memory that are left.
+    /// Checks for memory that are left.
     looks: u32,
 }
 

@@ -1,5 +1,5 @@
-//! Who may answer a request, in which order. Owns the way from a model's name to a [`Plan`]; the order itself is
-//! `route`'s, what comes after a failure is `attempt`'s.
+//! Which channels may answer a request, in which order. Owns the step from a model's name to a [`Plan`]; the order
+//! itself is `route`'s, what comes after a failure is `attempt`'s.
 
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -85,7 +85,7 @@ fn key_order(channel: &Channel, session: Option<&str>) -> KeyOrder {
     }
 }
 
-/// What names the request's session, if the gateway heeds sessions and the client names one.
+/// The request's session id, if session affinity is on and the client sends one.
 pub fn session<'a>(
     snapshot: &Snapshot,
     headers: &'a HeaderMap,
@@ -104,7 +104,7 @@ pub fn session<'a>(
                 .iter()
                 .find_map(|name| payload.text(name).filter(|value| !value.is_empty()))
         })
-        // Anthropic's way to name who asks; Claude Code puts its session there.
+        // Anthropic's member for the user; Claude Code puts its session there.
         .or_else(|| payload.text_in("metadata", "user_id"))
 }
 

@@ -25,7 +25,7 @@ use shared::{SharedList, SharedLists};
 
 /// The age from which a list is fetched again.
 const MAX_AGE_MS: u64 = 5 * 60_000;
-/// The same for an upstream that gave none.
+/// The same for an upstream that returned none.
 const RETRY_AFTER_MS: u64 = 60_000;
 /// How long an upstream may take for its whole list, and the size of a page: OpenRouter's list, the longest there is, has
 /// half a mebibyte.
@@ -39,7 +39,7 @@ const MAX_AT_ONCE: usize = 3;
 const MAX_CHANNELS: usize = 50;
 /// The age from which on the shared lists are read again.
 const SHARED_AFTER_MS: u64 = 2_000;
-/// What a request waits for the shared lists.
+/// How long a request waits for the shared lists.
 const MAX_READ: Duration = Duration::from_millis(300);
 /// How long a task tries to share a list.
 const SHARE_RETRIES: RetryLimits = RetryLimits {
@@ -58,9 +58,9 @@ pub struct CatalogService<P> {
 
 #[derive(Debug, Default)]
 struct UpstreamList {
-    /// The channel's address; with another one the list means nothing.
+    /// The channel's address; with another one the list is invalid.
     address: String,
-    /// When it was last asked for.
+    /// When it was last requested.
     asked: Cell<Option<Timestamp>>,
     is_known: Cell<bool>,
     names: RefCell<Rc<BTreeSet<String>>>,
@@ -84,7 +84,7 @@ impl UpstreamList {
 pub struct Contribution {
     /// The channel.
     pub channel: Rc<Channel>,
-    /// The models that its upstream says it has.
+    /// The models that its upstream lists.
     pub names: Rc<BTreeSet<String>>,
 }
 
@@ -98,7 +98,7 @@ impl<P: ProxyPorts> CatalogService<P> {
         })
     }
 
-    /// What is known of upstreams whose channels serve every model. Waits for the store alone, and not for long.
+    /// The known lists of upstreams whose channels serve every model. Waits for the store only, and not for long.
     pub async fn contributions(
         self: &Rc<Self>,
         snapshot: &Snapshot,
@@ -182,7 +182,7 @@ impl<P: ProxyPorts> CatalogService<P> {
         });
     }
 
-    /// What other instances have learned, unless that was read a moment ago, or the store does not answer.
+    /// Reads the lists of other instances, unless that was done a moment ago, or the store does not answer.
     async fn shared_lists(&self) -> SharedLists {
         let now = self.ports.now();
         let read = self.read.get();
@@ -207,8 +207,8 @@ impl<P: ProxyPorts> CatalogService<P> {
         .await
     }
 
-    /// The models that the upstream lists, read with any of the channel's keys: another one next time, should this one be
-    /// rejected.
+    /// The models that the upstream lists, read with any of the channel's keys: a different one next time, in case this
+    /// one is rejected.
     async fn whole_list(
         &self,
         channel: &Channel,

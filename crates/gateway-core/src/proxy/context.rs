@@ -1,4 +1,4 @@
-//! One request of a client on its way through the gateway: as it came, and what all its attempts have in common. Data only.
+//! One client request inside the gateway: as received, and the state that all its attempts share. Data only.
 
 use std::rc::Rc;
 
@@ -42,7 +42,7 @@ pub struct Sent<'a> {
     pub body: &'a Received,
     /// The parsed body.
     pub payload: &'a Payload<'a>,
-    /// The model that it names, or that was found for it.
+    /// The model that it names, or that was chosen for it.
     pub model: &'a RequestedModel<'a>,
 }
 
@@ -53,7 +53,7 @@ impl Sent<'_> {
     }
 }
 
-/// What lasts until the last byte of the answer is sent.
+/// The state that lives until the last byte of the answer is sent.
 pub struct RequestContext<P: ProxyPorts> {
     /// The instance.
     pub gateway: Rc<Gateway<P>>,
@@ -89,7 +89,7 @@ impl<P: ProxyPorts> RequestContext<P> {
     }
 }
 
-/// Notes in the ledger that a request was rejected, and gives the outcome back.
+/// Records in the ledger that a request was rejected, and returns the outcome.
 pub fn noted<P: ProxyPorts>(
     entry: &Entry<P>,
     outcome: Result<Reply, GatewayError>,

@@ -1,5 +1,5 @@
-//! Answers that come in the other shape than the client asked for: whole where a stream is due, and a stream where a
-//! whole answer is due. Owns their reading and their accounting; the shapes themselves are `wire`'s.
+//! Answers that come in the other shape than the client asked for: whole where a stream was requested, or the reverse.
+//! Owns their reading and their accounting; the shapes themselves are `wire`'s.
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -23,7 +23,7 @@ use crate::wire::sse::{self, EventScanner};
 use crate::wire::usage;
 use crate::wire::whole_to_events::{self, Wishes};
 
-/// Notes what a whole answer took, and that the client gets all of it.
+/// Records the usage of a whole answer, and that the client gets all of it.
 pub fn settle<P: ProxyPorts>(attempt: &Attempt<'_, P>, status: StatusCode, whole: &[u8]) {
     attempt.answered(true);
     let account = InFlightAnswer::open(attempt, status);
@@ -34,7 +34,7 @@ pub fn settle<P: ProxyPorts>(attempt: &Attempt<'_, P>, status: StatusCode, whole
     account.close(End::Complete);
 }
 
-/// The stream of an answer that came whole and is no error.
+/// The stream of an answer that came whole and is not an error.
 pub fn to_events<P: ProxyPorts>(
     attempt: &Attempt<'_, P>,
     status: StatusCode,
@@ -52,7 +52,7 @@ pub fn to_events<P: ProxyPorts>(
         return Err(attempt.useless(what));
     };
     settle(attempt, status, whole);
-    // The memory is given back with the last event.
+    // The memory is released with the last event.
     let events = stream::iter(events.into_iter().map(move |event| {
         let _held = &share;
         Ok::<_, BrokenBody>(event)
@@ -83,7 +83,7 @@ pub async fn to_whole<P: ProxyPorts>(
     let found = loop {
         let found = match piece {
             Some(piece) => {
-                // What is put together is never longer than what it is made of, nor than its limit.
+                // The assembled answer is never longer than its source, nor than its limit.
                 read_bytes = read_bytes.saturating_add(piece.len());
                 take_memory(attempt, &mut share, read_bytes.min(MAX_TURNED_BYTES))?;
                 reading.push(piece)
@@ -121,7 +121,7 @@ pub async fn to_whole<P: ProxyPorts>(
     Ok(labelled(status, headers, body, "application/json"))
 }
 
-/// Takes memory for `bytes` of an answer. Without it the attempt fails, which says nothing of the channel.
+/// Takes memory for `bytes` of an answer. Without it the attempt fails, which does not count against the channel.
 fn take_memory<P: ProxyPorts>(
     attempt: &Attempt<'_, P>,
     share: &mut Share,
@@ -136,7 +136,7 @@ fn take_memory<P: ProxyPorts>(
     })
 }
 
-/// What a piece of a stream brought.
+/// The result of a piece of a stream.
 #[derive(Debug, PartialEq, Eq)]
 enum StreamStep {
     Nothing,
@@ -146,7 +146,7 @@ enum StreamStep {
     Unfit,
 }
 
-/// A stream that is put together.
+/// A stream that is being assembled.
 struct Reading {
     scanner: EventScanner,
     assembly: Assembly,

@@ -9,12 +9,12 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::reply::{self, Reply};
 
-/// What scripts may read of a response, beside what browsers always allow.
+/// Headers that scripts may read, besides those that browsers always allow.
 const EXPOSED: &str = "x-request-id, x-gateway-channel, x-gateway-attempts, x-should-retry, retry-after, \
     retry-after-ms, x-ratelimit-limit-requests, x-ratelimit-limit-tokens, x-ratelimit-remaining-requests, \
     x-ratelimit-remaining-tokens, x-ratelimit-reset-requests, x-ratelimit-reset-tokens, request-id";
 
-/// What a request asks of us in matters of origin.
+/// The CORS headers that a request needs.
 #[derive(Clone, Copy, Debug)]
 pub struct Request {
     is_cross_origin: bool,

@@ -107,7 +107,7 @@ async fn attempts<P: ProxyPorts>(
                 None => history.stop_hedging(),
             }
         }
-        // Beside an attempt that is late the next one starts, if its channel asks for that.
+        // The next attempt starts in parallel to a late one, if its channel enables hedging.
         if early.is_none() {
             early = first(&mut running, history.hedge_after(), context.ports()).await;
         }
@@ -116,11 +116,11 @@ async fn attempts<P: ProxyPorts>(
             continue;
         };
         let failed = match outcome {
-            // What still runs beside it is dropped here, which ends its calls.
+            // Attempts that still run in parallel are dropped here, which ends their calls.
             Ok(reply) => return labelled(reply, Some(attempt.channel), history.attempts),
             Err(failed) => failed,
         };
-        // Learn from a failure, for this request and for all others.
+        // Record a failure, for this request and for all others.
         attempt.log(&failed, history.attempts);
         plan.failed(attempt.candidate, failed.failure);
         attempt.failed_with(&failed);
@@ -135,11 +135,11 @@ async fn attempts<P: ProxyPorts>(
     }
 }
 
-/// Attempts under way, seldom more than one. Not `FuturesUnordered`: having polled all it has, that wakes its task once
-/// more, which costs an instance another turn of each request.
+/// Attempts in progress, rarely more than one. Not `FuturesUnordered`: after polling everything it wakes its task
+/// again, which costs another turn per request.
 type Running<T> = Vec<Pin<Box<T>>>;
 
-/// The next outcome; `None` when nothing is under way.
+/// The next outcome; `None` when no attempt is in progress.
 async fn outcome<T: Future>(running: &mut Running<T>) -> Option<T::Output> {
     poll_fn(|context| {
         for place in 0..running.len() {
@@ -175,8 +175,8 @@ async fn first<T: Future>(
     }
 }
 
-/// The next candidate, which may take a moment to be had, while attempts go on that are late already. One of them
-/// that ends meanwhile is `early`; no further attempt is needed when it brings the answer.
+/// The next candidate, which may take a moment, while late attempts continue. One of them that ends meanwhile is
+/// `early`; no further attempt is needed when it has the answer.
 async fn beside<'a, P: ProxyPorts, T: Future<Output = Finished<'a, P>>>(
     running: &mut Running<T>,
     next: impl Future<Output = Option<Attempt<'a, P>>>,
@@ -185,7 +185,7 @@ async fn beside<'a, P: ProxyPorts, T: Future<Output = Finished<'a, P>>>(
     if running.is_empty() {
         return next.await;
     }
-    // An outcome that is there already is looked at first.
+    // An outcome that is already available comes first.
     match future::select(pin!(outcome(running)), pin!(next)).await {
         Either::Right((attempt, _)) => attempt,
         Either::Left((finished, next)) => {
@@ -288,7 +288,7 @@ fn exhausted<P: ProxyPorts>(
     labelled(reply, history.last, history.attempts)
 }
 
-/// What the attempts of a request have come to so far.
+/// The state of a request's attempts.
 #[derive(Default)]
 struct History<'a> {
     /// Attempts that were begun.
@@ -296,9 +296,9 @@ struct History<'a> {
     /// The channel that failed last.
     last: Option<&'a Channel>,
     failed: Vec<FailedAttempt>,
-    /// Whether each of them says that the upstream has no such operation.
+    /// Whether each of them reports that the upstream has no such operation.
     lacks_operation: bool,
-    /// Attempts under way, the latest last, with the time after which they are late.
+    /// Attempts in progress, the latest last, with the time after which they are late.
     under_way: Vec<(Candidate, Option<Duration>)>,
 }
 
@@ -319,12 +319,12 @@ impl<'a> History<'a> {
             .retain(|(candidate, _)| *candidate != attempt.candidate);
     }
 
-    /// How long the latest attempt may go without an answer before another one starts beside it.
+    /// How long the latest attempt may go without an answer before another one starts in parallel.
     fn hedge_after(&self) -> Option<Duration> {
         self.under_way.last()?.1
     }
 
-    /// Whether the calls were ended since the client has left.
+    /// Whether the calls were ended because the client disconnected.
     fn is_client_gone(&self) -> bool {
         let client_gone = Failure::Unreachable(SendErrorKind::ClientGone);
         self.failed
@@ -340,7 +340,7 @@ impl<'a> History<'a> {
     }
 }
 
-/// The upstream found fault with the request itself: its own status and words, in our shape.
+/// The upstream rejected the request itself: its own status and message, in our shape.
 fn refused(failure: FailedAttempt, style: ErrorStyle) -> Reply {
     let status = failure.status.unwrap_or(http::StatusCode::BAD_REQUEST);
     let error = GatewayError {

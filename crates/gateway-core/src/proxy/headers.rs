@@ -1,4 +1,4 @@
-//! Which headers pass, in both directions: allow-lists, so that nothing passes by oversight.
+//! Which headers pass, in both directions: allow-lists, so that no header passes by accident.
 
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
@@ -9,8 +9,8 @@ use http::{Response, StatusCode};
 use crate::reply::{Reply, ReplyBody};
 use crate::wire::media;
 
-/// What a client's request may say to the upstream. The client's credential, cookies and forwarding
-/// headers are not among it.
+/// Client headers that are passed to the upstream. The client's credential, cookies and forwarding headers are not
+/// among them.
 static TO_UPSTREAM: [HeaderName; 7] = [
     ACCEPT,
     USER_AGENT,
@@ -38,7 +38,7 @@ pub fn to_upstream(client: &HeaderMap) -> HeaderMap {
     headers
 }
 
-/// The response to the client, with what it may see of the upstream's head.
+/// The response to the client, with the permitted part of the upstream's head.
 pub fn reply(status: StatusCode, upstream: &HeaderMap, body: ReplyBody) -> Reply {
     let mut reply = Response::new(body);
     *reply.status_mut() = status;

@@ -1,5 +1,5 @@
-//! An answer on its way to the client: what its end says of the channel, key and model that gave it, and what the request
-//! took. Owns the reporting of both; the record itself is `entry`'s.
+//! An answer being sent to the client: the outcome for its channel, key and model, and the usage of the request. Owns
+//! the reporting of both; the record itself is `entry`'s.
 
 use std::rc::Rc;
 
@@ -16,7 +16,7 @@ use crate::units::Timestamp;
 use crate::upstream::failure::{FailedAttempt, Failure};
 use crate::wire::usage::Usage;
 
-/// An answer that has begun. Dropped before it is closed, its client has left.
+/// An answer that has begun. If it is dropped before it is closed, its client has disconnected.
 pub struct InFlightAnswer<P: ProxyPorts> {
     /// The request.
     pub context: Rc<RequestContext<P>>,
@@ -58,12 +58,12 @@ impl<P: ProxyPorts> InFlightAnswer<P> {
         self.context.entry.gave(bytes);
     }
 
-    /// Notes how the answer ended.
+    /// Records how the answer ended.
     pub fn close(&self, end: End) {
         self.context.entry.close(end);
     }
 
-    /// The client has all of it, which says that channel, key and model work.
+    /// The client has all of it, which proves that channel, key and model work.
     pub fn complete(&self) {
         self.close(End::Complete);
         let health = &self.context.gateway.health;
@@ -76,8 +76,7 @@ impl<P: ProxyPorts> InFlightAnswer<P> {
         }
     }
 
-    /// The upstream broke it off, which the log and all other requests learn. Gives the reason back, without what must stay
-    /// secret.
+    /// The upstream broke it off, which is logged and recorded for all other requests. Returns the reason, redacted.
     pub fn broke(&self, reason: &str, status: Option<StatusCode>, failure: Failure) -> String {
         self.close(End::UpstreamBroke);
         let message = self.key.redact(reason).into_owned();

@@ -23,6 +23,6 @@ pub fn check(headers: &HeaderMap, snapshot: &Snapshot) -> Result<(), GatewayErro
              base URLs of the gateways on its way for one that leads back."
         }
     };
-    // Trying again would go the same way.
+    // A retry would loop again.
     Err(ErrorCode::LoopDetected.error(message).as_exhausted())
 }

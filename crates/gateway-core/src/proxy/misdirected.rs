@@ -10,13 +10,13 @@ use super::routes;
 use crate::error::{ErrorCode, ErrorStyle, GatewayError, printable};
 use crate::reply::Reply;
 
-/// Sent with every WebSocket handshake, also by hosts that keep `Upgrade` to themselves.
+/// Sent with every WebSocket handshake, also by hosts that strip `Upgrade`.
 const SEC_WEBSOCKET_KEY: HeaderName = HeaderName::from_static("sec-websocket-key");
 const SEC_WEBSOCKET_VERSION: HeaderName = HeaderName::from_static("sec-websocket-version");
-/// Longer paths are not looked at.
+/// Longer paths are not examined.
 const MAX_PATH_BYTES: usize = 1_000;
 
-/// The path that was probably meant, with what leads astray taken out: `//`, a second `/v1`, a trailing slash, or a
+/// The path that was probably meant, with the usual mistakes corrected: `//`, a second `/v1`, a trailing slash, or a
 /// missing `/v1`. `None` when that is no path of the gateway either.
 fn meant(path: &str) -> Option<String> {
     if path.len() > MAX_PATH_BYTES {
@@ -62,7 +62,7 @@ fn base_url(path: &str, meant: &str) -> &'static str {
     }
 }
 
-/// In whose manner the client of a request reads errors that are no operation's.
+/// The error shape that the client of a request expects for errors outside any operation.
 pub fn error_style(parts: &Parts) -> ErrorStyle {
     let path = parts.uri.path();
     let meant = meant(path);
@@ -99,7 +99,7 @@ fn is_upgrade(parts: &Parts) -> bool {
                 || headers.contains_key(SEC_WEBSOCKET_VERSION)))
 }
 
-/// Adds what a 426 has to say about the protocol that is wanted (RFC 9110, 15.5.22).
+/// Adds the headers by which a 426 names the required protocol (RFC 9110, 15.5.22).
 pub fn label(reply: &mut Reply) {
     if reply.status() == http::StatusCode::UPGRADE_REQUIRED {
         let headers = reply.headers_mut();

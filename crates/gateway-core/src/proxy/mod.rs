@@ -78,14 +78,14 @@ impl<P: ProxyPorts> Gateway<P> {
         }
     }
 
-    /// Lets bodies take at most `bytes` of the instance's memory together, where hosts give it less than usual.
+    /// Lets bodies take at most `bytes` of the instance's memory together, for hosts with less memory than usual.
     #[must_use]
     pub fn with_memory(mut self, bytes: usize) -> Self {
         self.memory = Memory::new(bytes);
         self
     }
 
-    /// The memory that bodies take.
+    /// The memory budget of bodies.
     pub const fn memory(&self) -> &Arc<Memory> {
         &self.memory
     }
@@ -144,7 +144,7 @@ where
     }
     // 2. Take the configuration, from memory in all but the first request and after a pause.
     let snapshot = gateway.configuration().await?;
-    // A request that has been here before would come back for ever.
+    // A request that has already passed here would loop forever.
     if let Err(error) = loops::check(&parts.headers, &snapshot) {
         return Err(rejected(None, error).await);
     }
@@ -188,10 +188,10 @@ where
     }
 }
 
-/// What a request is about before anything is known of its client.
+/// What is known of a request before its client is authenticated.
 enum Located {
     Route(Route),
-    /// A browser's question before a call; the methods that the path has.
+    /// A CORS preflight; the methods of the path.
     Preflight(&'static str),
 }
 
@@ -211,7 +211,7 @@ fn locate(parts: &http::request::Parts) -> Result<Located, GatewayError> {
     }
 }
 
-/// The part of the path that a client's limits are about.
+/// The part of the path that the client's limits apply to.
 async fn admitted<P, B>(
     gateway: &Rc<Gateway<P>>,
     snapshot: &Rc<Snapshot>,
@@ -225,7 +225,7 @@ where
 {
     let entry = request.entry;
     let style = request.operation.errors;
-    // 5. Is it within the key's limits? Asked before a byte of the body is read, so that a rejection costs little.
+    // 5. Check the key's limits, before a byte of the body is read, so that a rejection costs little.
     let (outcome, own_headers) = match gateway.limits.admit(request.client).await {
         Admission::Unlimited => {
             return noted(entry, forward(gateway, snapshot, request, body).await);
@@ -265,7 +265,7 @@ where
     let limit = snapshot.settings.max_request_bytes;
     let headers = &request.head.headers;
     let body = body::read(&gateway.ports, &gateway.memory, headers, body, limit).await?;
-    // 7. Know what other instances have learned about upstreams.
+    // 7. Read the health that other instances have recorded.
     gateway.health.refresh().await;
     // 8. Find the model in the body, and try candidates until one answers.
     forward::run(gateway, snapshot, request, body).await

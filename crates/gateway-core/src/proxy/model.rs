@@ -1,5 +1,5 @@
-//! Which model a request is for, also where it names none: OpenAI's API lets some requests do so. Owns the order in which
-//! that is decided, and that a key with a list of models cannot get around it by naming none.
+//! Which model a request is for, also where it names none, as OpenAI's API allows for some requests. Owns the order in
+//! which that is decided, and that a key with a list of models cannot bypass it by naming none.
 
 use std::borrow::Cow;
 
@@ -30,7 +30,7 @@ pub struct RequestedModel<'a> {
 }
 
 impl RequestedModel<'_> {
-    /// What the body says; empty: nothing.
+    /// The body's value; empty: none.
     pub fn said(&self) -> &str {
         if self.is_in_body { &self.name } else { "" }
     }
@@ -55,7 +55,7 @@ pub fn wanted<'a>(
     })
 }
 
-/// Whether this client may have what it wants.
+/// Whether this client may use the model.
 pub fn check(
     wanted: &RequestedModel<'_>,
     payload: &Payload<'_>,

@@ -14,9 +14,9 @@ use crate::reply::{self, Reply};
 /// How a list is requested.
 #[derive(Clone, Copy, Debug)]
 pub struct ListRequest<'a> {
-    /// In whose manner.
+    /// The API whose format is used.
     pub style: ErrorStyle,
-    /// Its query string has the page.
+    /// The query string selects the page.
     pub uri: &'a Uri,
 }
 
@@ -45,8 +45,8 @@ impl<'a> From<ListedModel<'a>> for ModelView<'a> {
     }
 }
 
-/// Every model that a channel names and the key may use; models that only the key names are listed when
-/// a channel without a model list serves them, and so are those that its upstream says it has.
+/// Every model that a channel names and the key may use; models that only the key names are listed when a channel
+/// without a model list serves them, and so are those that its upstream lists.
 pub fn list(
     snapshot: &Snapshot,
     client: &ClientKey,
@@ -65,7 +65,7 @@ pub fn list(
     models.extend(named);
     models.retain(|model| may_use(client, model.id));
     models.extend(client.models.iter().filter_map(|id| snapshot.listed(id)));
-    // Stable, so that the first channel that serves a model is the one that owns it.
+    // Stable, so that the first channel that serves a model is the one named as its owner.
     models.sort_by_key(|model| model.id);
     models.dedup_by_key(|model| model.id);
     Ok(match asked.style {

@@ -19,9 +19,9 @@ pub enum AnswerKind {
     Events,
     /// One JSON text.
     Json,
-    /// What a captive portal, a login page or a wrong base URL answers.
+    /// A page, as from a captive portal, a login page or a wrong base URL.
     Page,
-    /// Nothing that an API answers to such a call.
+    /// Not an API's answer to such a call.
     Useless,
     /// Anything else, which is passed on as it comes.
     Other,
@@ -37,13 +37,13 @@ pub struct Opened {
     pub has_ended: bool,
 }
 
-/// What a label says.
+/// What a content type means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Label {
     Events,
     Json,
     Page,
-    /// A sound, a picture or a film.
+    /// Audio, an image or a video.
     Media,
     Other,
 }
@@ -76,7 +76,7 @@ pub async fn read<P: ProxyPorts>(
         }
     };
     let is_strict = attempt.translation.dialect.is_some_and(Dialect::is_strict);
-    // A transcript may begin with a remark in brackets.
+    // A transcript may begin with a bracketed note.
     let is_remark = !is_strict && label == Label::Other && begun.content().starts_with(b"[");
     let looks = if is_remark { Looks::Other } else { begun.looks };
     let kind = kind(label, looks, is_strict, attempt.context.wants_stream);
@@ -130,11 +130,11 @@ fn essence(value: &HeaderValue) -> &str {
     text.split(';').next().unwrap_or_default().trim()
 }
 
-/// Gives an answer that is known to be events or JSON the label that says so. A good label keeps its parameters.
+/// Gives an answer that is known to be events or JSON the matching content type. A correct one keeps its parameters.
 pub fn relabel(headers: &mut HeaderMap, kind: AnswerKind, path: &str) {
     let right = match kind {
         AnswerKind::Events => "text/event-stream",
-        // Transcripts are text that may look like anything.
+        // A transcript may look like any other format.
         AnswerKind::Json if !path.starts_with("audio/") => "application/json",
         _ => return,
     };

@@ -1,5 +1,5 @@
-//! A request's body as the gateway sees it: a JSON object or a form, with a model in it.
-//! Owns the choice between the two and what is wrong with either; the edits themselves are `wire`'s.
+//! A request's body as the gateway sees it: a JSON object or a form, with a model in it. Owns the choice between the
+//! two and the errors of either; the edits themselves are `wire`'s.
 
 use std::borrow::Cow;
 
@@ -15,24 +15,24 @@ use crate::wire::media::{self, Media, NotTaken};
 use crate::wire::members::{MemberEdit, Members, Unreadable, quoted};
 use crate::wire::multipart::{Form, NotAForm};
 
-/// Values by which fields of forms say yes, and no: there, everything is text.
+/// The values of true and false in form fields, where everything is text.
 const YES: [&str; 4] = ["true", "True", "TRUE", "1"];
 const NO: [&str; 5] = ["false", "False", "FALSE", "0", ""];
 
-/// What a channel needs of a body to be different.
+/// The changes that a channel needs in a body.
 #[derive(Clone, Copy, Debug)]
 pub struct Changes<'a> {
     /// The upstream's name of the model, where it differs.
     pub model: Option<&'a str>,
     /// Members that the upstream rejects.
     pub dropped: &'a [String],
-    /// A member that the body needs beside the client's, with its value in JSON; forms have none.
+    /// A member that the body needs besides the client's, with its value in JSON; forms have none.
     pub added: Option<(&'a str, &'a str)>,
 }
 
-/// A parsed body; it borrows the bytes that came.
+/// A parsed body; it borrows the received bytes.
 pub enum Payload<'a> {
-    /// What almost everything sends.
+    /// The common case.
     Json(Members<'a>),
     /// Audio and images with their files.
     Form(Form<'a>),
@@ -115,7 +115,7 @@ impl<'a> Payload<'a> {
         }
     }
 
-    /// A member of a member that is an object, when it is text and not empty.
+    /// A nested member, when it is text and not empty.
     pub fn text_in(&self, object: &str, name: &str) -> Option<Cow<'a, str>> {
         let Self::Json(members) = self else {
             return None;
@@ -124,7 +124,7 @@ impl<'a> Payload<'a> {
         object.string(name).filter(|value| !value.is_empty())
     }
 
-    /// Bytes of text of which tokens are estimated, in a request that is `whole`. Of a form only the prompt is text.
+    /// Bytes of text from which tokens are estimated, in the request `whole`. In a form only the prompt is text.
     pub fn text_bytes(&self, whole: &[u8]) -> u64 {
         match self {
             Self::Json(_) => content::text_bytes(whole),
@@ -143,7 +143,7 @@ impl<'a> Payload<'a> {
         }
     }
 
-    /// Whether the client asks for the usage of a stream itself.
+    /// Whether the client requests the usage of a stream itself.
     pub fn asks_usage(&self) -> bool {
         match self {
             Self::Json(members) => include_usage::is_asked(members),
@@ -151,7 +151,7 @@ impl<'a> Payload<'a> {
         }
     }
 
-    /// The members of a JSON body that asks for a stream.
+    /// The members of a JSON body that requests a stream.
     pub fn streamed(&self) -> Option<&Members<'a>> {
         match self {
             Self::Json(members) if self.is_stream() => Some(members),
@@ -159,7 +159,7 @@ impl<'a> Payload<'a> {
         }
     }
 
-    /// Some upstreams take `1` or `"true"` for yes where others don't.
+    /// Some upstreams accept `1` or `"true"` as true, others don't.
     fn check_stream(&self) -> Result<(), GatewayError> {
         let is_clear = match self {
             Self::Json(members) => members
@@ -175,8 +175,8 @@ impl<'a> Payload<'a> {
         Err(ambiguous("`stream` is neither true nor false").with_param("stream"))
     }
 
-    /// The body for an upstream: `whole` with the few changes that the channel needs. Bytes that no change touches
-    /// stay, and nothing is copied when there is none.
+    /// The body for an upstream: `whole` with the few changes that the channel needs. Unchanged bytes stay, and nothing
+    /// is copied without a change.
     pub fn for_upstream(&self, whole: &Bytes, changes: &Changes<'_>) -> Bytes {
         let dropped = changes
             .dropped

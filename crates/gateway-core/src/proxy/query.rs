@@ -1,5 +1,4 @@
-//! The client's query string on its way to the upstream. Owns what of it may pass: everything but credentials, up to a
-//! length.
+//! The client's query string as passed to the upstream. Owns which parts may pass: all but credentials, up to a length.
 
 use http::Uri;
 use url::form_urlencoded;
@@ -9,7 +8,8 @@ use crate::error::{ErrorCode, GatewayError};
 /// A longer query string is rejected.
 const MAX_BYTES: usize = 2_048;
 
-/// Parameters that carry a credential somewhere, in lower case and without `-` and `_`. The client's own is the gateway's.
+/// Parameters that carry a credential somewhere, in lower case and without `-` and `_`. The client's own is for the
+/// gateway only.
 const CREDENTIALS: [&str; 14] = [
     "key",
     "apikey",
@@ -40,7 +40,7 @@ pub fn check(client: &Uri) -> Result<(), GatewayError> {
     Ok(())
 }
 
-/// An upstream's URI with what may pass of the client's query string, as it came.
+/// An upstream's URI with the permitted part of the client's query string, unchanged.
 pub fn added(upstream: Uri, client: &Uri) -> Result<Uri, http::Error> {
     let query = client.query().unwrap_or_default();
     let passed: Vec<&str> = query
@@ -56,7 +56,7 @@ pub fn added(upstream: Uri, client: &Uri) -> Result<Uri, http::Error> {
     Ok(Uri::from_parts(parts)?)
 }
 
-/// Some servers take `;` for a separator as well.
+/// Some servers accept `;` as a separator as well.
 fn is_kept_back(pair: &str) -> bool {
     pair.split(';').any(|part| {
         form_urlencoded::parse(part.as_bytes()).any(|(name, _)| {

@@ -16,12 +16,12 @@ use crate::ports::ProxyPorts;
 
 /// Where a client key may be sent.
 const KEY_HEADERS: [&str; 4] = ["authorization", "x-api-key", "api-key", "x-goog-api-key"];
-/// As much of a path is kept, in characters.
+/// The maximum length of a logged path, in characters.
 const MAX_PATH_CHARS: usize = 100;
 /// Parts of a path that are longer are cut: they could be a key.
 const MAX_PART_CHARS: usize = 32;
 
-/// Gives the error back, noted in the ledger.
+/// Records the error in the ledger and returns it.
 pub async fn noted<P: ProxyPorts>(
     gateway: &Rc<Gateway<P>>,
     parts: &Parts,

@@ -1,5 +1,5 @@
-//! A stream on its way to the client, after its first real event. Owns the promise that a stream which
-//! the upstream broke never looks complete: it ends with an error event and without `[DONE]`.
+//! A stream being sent to the client, after its first real event. Owns the guarantee that a stream broken by the
+//! upstream never looks complete: it ends with an error event and without `[DONE]`.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -21,8 +21,8 @@ use crate::wire::error_shape::{self, UpstreamError};
 use crate::wire::signals::{self, Ending, Signal};
 use crate::wire::sse::{self, EventBlock, EventScanner};
 
-/// What a comment of the upstream becomes: it still keeps connections open, but without the empty line
-/// that makes some clients dispatch an empty event.
+/// What an upstream's comment is replaced by: it still keeps connections open, but without the empty line that makes
+/// some clients dispatch an empty event.
 const PING: Bytes = Bytes::from_static(b": ping\n");
 
 /// Pieces that are read after `[DONE]`; usually there is none but the end itself.
@@ -31,19 +31,19 @@ const MAX_DRAINED_PIECES: usize = 8;
 /// A stream in flight.
 pub struct Relay<P: ProxyPorts> {
     answer: InFlightAnswer<P>,
-    /// `None` once nothing more of it is wanted.
+    /// `None` once no more of it is needed.
     body: Option<UpstreamBody<P>>,
     scanner: EventScanner,
     ready: VecDeque<Bytes>,
     progress: RelayProgress,
     ending: Ending,
-    /// Whether the upstream's stream ends with a mark.
+    /// Whether the upstream's stream ends with a marker.
     has_end_mark: bool,
     /// `None`: events pass as they are.
     translator: Option<Box<dyn StreamTranslator>>,
 }
 
-/// How far the stream has come.
+/// The progress of the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum RelayProgress {
     /// Content flows.
@@ -57,7 +57,7 @@ enum RelayProgress {
 }
 
 impl<P: ProxyPorts> Relay<P> {
-    /// Goes on with a stream whose first `blocks` were held back; without a `body` they are all of it.
+    /// Continues a stream whose first `blocks` were held back; without a `body` they are all of it.
     pub fn new(
         attempt: &Attempt<'_, P>,
         status: StatusCode,
@@ -203,12 +203,12 @@ impl<P: ProxyPorts> Relay<P> {
         }
     }
 
-    /// The stream broke for no reason of the upstream's own.
+    /// The stream broke for a reason other than the upstream.
     fn broke(&mut self, reason: &str) {
         self.fail(reason, None, Failure::ServerError);
     }
 
-    /// The upstream sent an error, which means what it would have meant before the first event.
+    /// The upstream sent an error, which means the same as before the first event.
     fn refused(&mut self, error: &UpstreamError) {
         let status = classify::status_inside_success(error.status, &error.body);
         let failure = classify::failure(status, &error.body);
@@ -230,7 +230,7 @@ impl<P: ProxyPorts> Relay<P> {
     }
 }
 
-/// What becomes of a block of events. Events that follow each other stay in one piece; nothing is copied unless some are
+/// The result of a block of events. Events that follow each other stay in one piece; nothing is copied unless some are
 /// replaced.
 struct BlockOutput<'a> {
     block: &'a EventBlock,
@@ -249,7 +249,7 @@ impl<'a> BlockOutput<'a> {
         }
     }
 
-    /// Puts something else, or nothing, in the place of a range.
+    /// Replaces or removes a range.
     fn replace(&mut self, range: Range<usize>, with: Option<Bytes>) {
         if self.kept < range.start {
             self.pieces
@@ -280,8 +280,8 @@ impl<'a> BlockOutput<'a> {
     }
 }
 
-/// Reads a body of which nothing more is wanted to its end, beside the request, so that its connection can be used
-/// again; but not for long, should it go on.
+/// Reads a body that is no longer needed to its end, in the background, so that its connection can be reused; but only
+/// for a short time.
 pub fn drain<P: ProxyPorts>(ports: &P, mut body: UpstreamBody<P>) {
     ports.spawn(async move {
         for _ in 0..MAX_DRAINED_PIECES {

@@ -6,10 +6,10 @@ use http::Method;
 
 use crate::error::ErrorStyle;
 
-/// What a request asks for.
+/// What a request calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Route {
-    /// Is the gateway there?
+    /// The liveness check.
     Health,
     /// The models that the key may use.
     Models,
@@ -31,8 +31,8 @@ pub struct Operation {
 }
 
 impl Operation {
-    /// The name under which it is remembered that a channel does not know a model. What most calls are for has the
-    /// model's own; an upstream that has no rerankings answers 404 to them, which must not be held against chats.
+    /// The name under which it is recorded that a channel does not know a model. For most calls it is the model's own;
+    /// an upstream without rerankings answers 404 to them, which must not affect chats.
     pub fn health_name<'a>(&self, model: &'a str) -> Cow<'a, str> {
         match self.path {
             "chat/completions" => Cow::Borrowed(model),
@@ -49,7 +49,7 @@ impl Operation {
     }
 }
 
-/// Whether upstreams answer calls of an endpoint for nothing, so that its figures are no use of tokens.
+/// Whether upstreams do not charge for an endpoint, so that its figures are not usage.
 pub fn is_free(endpoint: &str) -> bool {
     endpoint == "/v1/messages/count_tokens"
 }
@@ -59,7 +59,7 @@ const fn below(endpoint: &'static str) -> &'static str {
     endpoint.split_at("/v1/".len()).1
 }
 
-/// The shape of errors below a path, also for errors that are no operation's.
+/// The shape of errors below a path, also for errors outside any operation.
 pub fn error_style(path: &str) -> ErrorStyle {
     if path.starts_with("/v1/messages") {
         ErrorStyle::Anthropic
@@ -73,9 +73,9 @@ pub fn error_style(path: &str) -> ErrorStyle {
 pub enum RouteMatch {
     /// A route.
     Route(Route),
-    /// A browser's question before a call; the methods that the path has.
+    /// A CORS preflight; the methods of the path.
     Preflight(&'static str),
-    /// The path is there, but not with this method; the methods that it has.
+    /// The path exists, but not with this method; the methods that it has.
     WrongMethod(&'static str),
     /// No such path.
     Nothing,
@@ -107,7 +107,7 @@ pub fn is_path(path: &str) -> bool {
     path.starts_with("/v1/") && find(&Method::OPTIONS, path) != RouteMatch::Nothing
 }
 
-/// Whether a path is that of a call which an upstream answers.
+/// Whether a path is a call that an upstream answers.
 pub fn is_operation(path: &str) -> bool {
     OPERATIONS
         .iter()
@@ -117,7 +117,7 @@ pub fn is_operation(path: &str) -> bool {
 /// Finds the route of a request.
 pub fn find(method: &Method, path: &str) -> RouteMatch {
     match path {
-        // Clients such as Claude Code probe `/` and `/api/hello` before they work.
+        // Clients such as Claude Code probe `/` and `/api/hello` at their start.
         "/" | "/health" | "/api/hello" => read(method, || Route::Health),
         "/v1/models" => read(method, || Route::Models),
         _ => match path.strip_prefix("/v1/") {

@@ -1,5 +1,5 @@
-//! Makes an attempt: builds the upstream's request from the client's, sends it, and has the answer judged. Owns the edits of
-//! the body; headers and URLs have their own places.
+//! Makes an attempt: builds the upstream's request from the client's, sends it, and has the answer judged. Owns the
+//! edits of the body; headers and URLs are built elsewhere.
 
 use bytes::Bytes;
 use http::Request;
@@ -19,7 +19,7 @@ use crate::upstream::send::send;
 pub struct Finished<'a, P: ProxyPorts> {
     /// The attempt.
     pub attempt: Attempt<'a, P>,
-    /// What came of it.
+    /// Its outcome.
     pub outcome: Result<Reply, FailedAttempt>,
 }
 
@@ -89,7 +89,7 @@ fn build<P: ProxyPorts>(
     ))
 }
 
-/// The channel's settings and the model's name make no URL.
+/// The channel's settings and the model's name do not form a URL.
 fn not_buildable(error: &http::Error) -> SendError {
     SendError {
         kind: SendErrorKind::Denied,

@@ -1,6 +1,6 @@
-//! Keeps a session where it was: weighted rendezvous hashing ("highest random weight", Thaler and Ravishankar 1996;
-//! the weights after Schindelhauer and Schomaker 2005). Owns the hash. Stateless, so that all instances agree, and
-//! a channel that comes or goes moves only the sessions that are its own.
+//! Keeps a session where it was: weighted rendezvous hashing ("highest random weight", Thaler and Ravishankar 1996; the
+//! weights after Schindelhauer and Schomaker 2005). Owns the hash. Stateless, so that all instances agree, and adding
+//! or removing a channel moves only that channel's sessions.
 
 use std::cmp::Ordering;
 

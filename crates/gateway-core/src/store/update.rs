@@ -10,11 +10,11 @@ use super::bounded::bounded_call;
 use crate::ports::{Clock, Random, StoreError, StoreKey, Swap, WriteStore};
 use crate::units::Timestamp;
 
-/// Conflicts in which the record had not changed at all, after which an update that confirms its swaps gives up: such a
-/// store does not do its work, and waiting for other writers does not help.
+/// Conflicts without any change of the record, after which an update that confirms its swaps gives up: such a store is
+/// broken, and waiting for other writers does not help.
 const MAX_CONFLICTS_WITHOUT_CHANGE: usize = 16;
 
-/// What is to become of a record, and the result of the update if that takes place.
+/// The new state of a record, and the result of the update if it takes effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RecordEdit<T> {
     /// The record stays as it is.

@@ -24,7 +24,7 @@ use crate::units::Timestamp;
 use crate::wire::coding::CodingError;
 use crate::wire::error_shape;
 
-/// As much of an error's body is read; more of it would not make a better message.
+/// How much of an error's body is read; more would not improve the message.
 pub const MAX_ERROR_BYTES: usize = 64 * 1024;
 const OWN_NAME: HeaderValue =
     HeaderValue::from_static(concat!("ai-gateway/", env!("CARGO_PKG_VERSION")));
@@ -38,7 +38,7 @@ pub struct CallBounds {
     pub bytes: usize,
 }
 
-/// A channel with the key, and all else that its calls have in common.
+/// A channel with the key, and everything else that its calls share.
 #[derive(Debug)]
 pub struct UpstreamClient<'a, P> {
     /// The host.
@@ -49,7 +49,7 @@ pub struct UpstreamClient<'a, P> {
     pub key: &'a Key,
     /// The gateway's own `Via`: without it, a channel that leads back here would call itself again and again.
     pub via: Option<&'a HeaderValue>,
-    /// What decoders of compressed answers may take.
+    /// The memory of decoders of compressed answers.
     pub memory: &'a Arc<Memory>,
     /// The bounds of each call.
     pub bounds: CallBounds,
@@ -58,7 +58,7 @@ pub struct UpstreamClient<'a, P> {
 /// A call that got no whole answer.
 #[derive(Debug, Error)]
 pub enum CallError {
-    /// The channel's settings make no URL.
+    /// The channel's settings do not form a URL.
     #[error("no request could be built: {0}")]
     NotBuildable(#[from] http::Error),
     /// The call or its response broke.
@@ -128,12 +128,12 @@ impl<P: Upstream + Clock> UpstreamClient<'_, P> {
         })
     }
 
-    /// `text` without the key: some upstreams repeat what they reject.
+    /// `text` without the key: some upstreams repeat the key that they reject.
     pub fn redact(&self, text: &str) -> String {
         self.key.redact(text).into_owned()
     }
 
-    /// Together within the limit: the host counts each phase for itself.
+    /// Together within the limit: the host times each phase separately.
     fn timeouts(&self) -> Timeouts {
         let (own, time) = (self.channel.timeouts, self.bounds.time);
         let connect = own.connect.min(time / 4);
@@ -199,7 +199,7 @@ impl<P: Upstream + Clock> CallResponse<'_, P> {
         Ok(whole.finish())
     }
 
-    /// Why a response is no success, in the upstream's own words as far as it has some.
+    /// Why a response is not a success, with the upstream's message if it has one.
     pub async fn rejection(&mut self) -> String {
         if self.status.is_redirection() {
             let target = self.headers.get(LOCATION);

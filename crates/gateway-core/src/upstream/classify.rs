@@ -23,7 +23,7 @@ const FILTER_CODES: &[&str] = &[
     "moderation_blocked",
     // OpenAI's responses.
     "image_content_policy_violation",
-    // DashScope, in its OpenAI-compatible and in its own spellings.
+    // DashScope, in its OpenAI-compatible and in its native spellings.
     "data_inspection_failed",
     "DataInspectionFailed",
     "InternalError.Algo.DataInspectionFailed",
@@ -35,8 +35,8 @@ const FILTER_CODES: &[&str] = &[
     "InputImageSensitiveContentDetected",
 ];
 
-/// Codes with which an upstream says that the request is at fault, also inside a good status, and with a 404 where it is
-/// a file that is missing. Those of OpenAI's responses are all that its reference lists for failed responses.
+/// Codes by which an upstream reports that the request is at fault, also inside a good status, and with a 404 where a
+/// file is missing. Those of OpenAI's responses are all that its reference lists for failed responses.
 const REQUEST_CODES: &[&str] = &[
     "invalid_prompt",
     "invalid_image",
@@ -80,7 +80,7 @@ const RATE_CODES: &[&str] = &[
     "Throttling.AllocationQuota",
 ];
 
-/// Codes and types with which an upstream says that it does not know a model, or cannot run it.
+/// Codes and types by which an upstream reports that it does not know a model, or cannot run it.
 const MODEL_CODES: &[&str] = &[
     "model_not_found",
     "DeploymentNotFound",
@@ -95,7 +95,7 @@ const MODEL_CODES: &[&str] = &[
     "model_decommissioned",
 ];
 
-/// What a 400 says, in lower case, when the model and not the request is at fault.
+/// Words of a 400, in lower case, when the model and not the request is at fault.
 const MODEL_PHRASES: &[&str] = &[
     // NVIDIA NIM: a function that is down.
     "degraded function",
@@ -135,7 +135,7 @@ const KEY_BEGINNINGS: &[&str] = &[
     "your credit balance is too low",
 ];
 
-/// How a 403 speaks, in lower case, when the key may do other things but not this with this model.
+/// Words of a 403, in lower case, when the key is valid but not permitted for this model.
 const MODEL_PERMISSION_PHRASES: &[&str] = &[
     // OpenAI: "You are not allowed to generate embeddings from this model".
     "from this model",
@@ -146,11 +146,11 @@ const MODEL_PERMISSION_PHRASES: &[&str] = &[
     "model not found",
 ];
 
-/// How a 429 begins, in lower case, that no waiting helps: the one request has more tokens than the key may spend in a
-/// minute. Another key may be allowed more.
+/// How a 429 begins, in lower case, where waiting does not help: the single request has more tokens than the key may
+/// spend in a minute. Another key may be allowed more.
 const TOO_LARGE_BEGINNING: &str = "request too large";
 
-/// What is made of an upstream's error.
+/// The classification of an upstream's error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Classification {
     /// The status that it corresponds to.
@@ -195,8 +195,8 @@ pub fn typed(failure: Failure, mut error: ErrorBody) -> ErrorBody {
     error
 }
 
-/// Whether a failure says nothing of the key, the model or the channel, but only that this one request did not pass: so
-/// that no client can make others lose an upstream.
+/// Whether a failure says nothing about the key, the model or the channel, only about this request: so that no client
+/// can disable an upstream for others.
 pub fn is_of_one_request(failure: Failure, status: Option<StatusCode>, error: &ErrorBody) -> bool {
     let status = status.map(|status| status.as_u16());
     match failure {
@@ -206,7 +206,8 @@ pub fn is_of_one_request(failure: Failure, status: Option<StatusCode>, error: &E
             status == Some(413)
                 || begin.is_some_and(|begin| begin.eq_ignore_ascii_case(TOO_LARGE_BEGINNING))
         }
-        // The client's `accept`, the length of the address, and the size of the headers, which the client's are among.
+        // Caused by the client's `accept`, the length of the URL, or the size of the headers, which include the
+        // client's.
         Failure::ServerError => matches!(status, Some(406 | 414 | 431)),
         _ => false,
     }
@@ -223,8 +224,8 @@ pub fn failure(status: StatusCode, error: &ErrorBody) -> Failure {
         403 if speaks_of_the_model(error) => Failure::ModelUnknown,
         // Out of credit concerns the key like any other rejection; Retry-After does not matter.
         401..=403 => Failure::KeyRefused,
-        // 410: the model was retired. 508: the channel leads back to a gateway that the request has passed; other models
-        // of the channel may have another way.
+        // 410: the model was retired. 508: the channel leads back to a gateway that the request has passed; other
+        // models of the channel may take another path.
         404 | 410 | 508 => Failure::ModelUnknown,
         405 | 501 => Failure::OperationUnsupported,
         400 if refuses_the_key(error) => Failure::KeyRefused,
@@ -264,7 +265,7 @@ fn says_model_is_unknown(error: &ErrorBody) -> bool {
     if error.param.as_deref().is_some_and(|param| param != "model") {
         return false;
     }
-    // vLLM's list of what is wrong with the fields repeats what the client sent in them.
+    // vLLM's list of invalid fields repeats the client's input.
     if error.message.starts_with(['[', '{']) {
         return false;
     }
@@ -290,7 +291,7 @@ fn of_beginning(message: &str) -> Option<StatusCode> {
     (status.is_client_error() || status.is_server_error()).then_some(status)
 }
 
-/// The status that goes with a code or a type where an upstream sends both.
+/// The status that belongs to a code or a type where an upstream sends both.
 fn of_word(word: &str) -> Option<StatusCode> {
     let status = match word {
         "authentication_error" => StatusCode::UNAUTHORIZED,

@@ -1,4 +1,4 @@
-//! An upstream's body without its compression, which some upstreams use without being asked. Owns what it means when a
+//! An upstream's body without its compression, which some upstreams use without being asked. Owns the failure when a
 //! body cannot be decoded; the codings are `wire::coding`'s.
 
 use std::pin::Pin;
@@ -21,14 +21,15 @@ pub struct Decoded<B> {
 
 struct BodyCoding {
     decoder: Decoder,
-    /// What the decoder takes of the instance's memory.
+    /// The decoder's share of the instance's memory.
     share: Share,
     /// Whether the body has ended or failed.
     is_over: bool,
 }
 
 impl<B> Decoded<B> {
-    /// The body of a response with these headers. Fails when there is no decoder for it, and gives the body back as it is.
+    /// The body of a response with these headers. Fails when there is no decoder for it, and returns the body
+    /// unchanged.
     pub fn new(
         body: B,
         headers: &HeaderMap,
@@ -48,7 +49,7 @@ impl<B> Decoded<B> {
 }
 
 impl BodyCoding {
-    /// The next piece that comes out, if there is one.
+    /// The next decoded piece, if there is one.
     fn pull(&mut self) -> Option<Result<Bytes, SendError>> {
         let piece = match self.decoder.pull() {
             Ok(piece) => piece?,

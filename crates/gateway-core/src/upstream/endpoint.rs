@@ -8,7 +8,7 @@ use url::Url;
 
 use super::provider::{Azure, Kind, Provider};
 
-/// A channel's endpoint, with everything that can be prepared before a request comes.
+/// A channel's endpoint, with everything that can be prepared before a request.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
     base: BaseUrl,
@@ -56,7 +56,7 @@ impl Endpoint {
             .build()
     }
 
-    /// The header that carries `key`; `None` when the key has characters that no header can carry.
+    /// The header that carries `key`; `None` when the key has characters that are invalid in a header.
     pub fn credential(&self, key: &str) -> Option<(HeaderName, HeaderValue)> {
         let (name, text) = self.kind.credential(key);
         let mut value = HeaderValue::from_str(&text).ok()?;

@@ -1,4 +1,4 @@
-//! Why a call to an upstream failed. Owns the kinds of failures and what is known of one; what a response means is
+//! Why a call to an upstream failed. Owns the kinds of failures and the data of one; what a response means is
 //! [`classify`](super::classify)'s.
 
 use http::{HeaderMap, StatusCode};
@@ -37,7 +37,7 @@ pub struct FailedAttempt {
     pub failure: Failure,
     /// The upstream's status; `None` when there was no response.
     pub status: Option<StatusCode>,
-    /// The upstream's words in OpenAI's members, or the host's.
+    /// The upstream's error in OpenAI's members, or the host's.
     pub error: Box<ErrorBody>,
     /// How long the upstream asks to wait before a retry, in milliseconds.
     pub retry_after_ms: Option<u64>,

@@ -1,7 +1,7 @@
 //! Calls to upstream services, for clients' requests and for the gateway itself. In this order, each using only those
-//! before it: what each kind of provider wants ([`provider`]), where a channel is ([`endpoint`]), its requests
+//! before it: what each kind of provider needs ([`provider`]), a channel's address ([`endpoint`]), its requests
 //! ([`request`], [`send`]), its bodies ([`decoded`], [`body`]), what a failure means ([`failure`], [`retry_after`],
-//! [`classify`]), and whole calls of the gateway's own ([`call`], [`model_list`]).
+//! [`classify`]), and the gateway's own complete calls ([`call`], [`model_list`]).
 
 pub mod body;
 pub mod call;

@@ -34,10 +34,10 @@ pub enum ModelListError {
     Rejected {
         /// The status.
         status: u16,
-        /// The upstream's words.
+        /// The upstream's message.
         message: String,
     },
-    /// The answer is something else than a list of models.
+    /// The answer is not a list of models.
     #[error(
         "its answer holds no list of models. Models can also be entered by hand. Is the base URL right?"
     )]
@@ -56,7 +56,7 @@ pub async fn read<P: Upstream + Clock>(
     for _ in 0..MAX_PAGES {
         let page = page(caller, &model_list::operation(first, next.as_deref())).await?;
         names.extend(page.names);
-        // An upstream that gives the same mark again would do so for ever.
+        // An upstream that returns the same cursor again would do so forever.
         let is_last = page.next.is_none() || page.next == next;
         next = page.next;
         let elapsed_ms = u128::from(caller.ports.now().since_ms(began));

@@ -1,5 +1,5 @@
-//! The request to an upstream. Owns which header wins where several say something: the credential over the channel's own
-//! headers over the provider's defaults and the sender's.
+//! The request to an upstream. Owns which header wins where several sources set it: the credential over the channel's
+//! own headers over the provider's defaults and the sender's.
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH};
@@ -11,9 +11,9 @@ use crate::wire::via;
 /// Where a request came from, for its `Via`.
 #[derive(Clone, Copy, Debug)]
 pub struct Hops<'a> {
-    /// The headers of the client's request; `None`: the gateway calls for itself.
+    /// The headers of the client's request; `None`: the gateway's own call.
     pub client: Option<&'a HeaderMap>,
-    /// What the gateway adds.
+    /// The gateway's own value.
     pub own: Option<&'a HeaderValue>,
 }
 

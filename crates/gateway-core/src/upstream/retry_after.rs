@@ -6,10 +6,10 @@ use http::header::RETRY_AFTER;
 
 use crate::units::Timestamp;
 
-/// The longest wait that is believed, in milliseconds: a day. Anything above is a mistake or an attack.
+/// The longest wait that is accepted, in milliseconds: a day. Anything above is a mistake or an attack.
 pub const MAX_MS: u64 = 24 * 60 * 60 * 1000;
 
-/// Milliseconds to wait from `now`; `None` when the headers say nothing that can be read.
+/// Milliseconds to wait from `now`; `None` when the headers have no readable value.
 pub fn read(headers: &HeaderMap, now: Timestamp) -> Option<u64> {
     let text = |name: &str| {
         headers
@@ -27,8 +27,8 @@ pub fn read(headers: &HeaderMap, now: Timestamp) -> Option<u64> {
     Some(wait.min(MAX_MS))
 }
 
-/// The same for a 429, whose message may say what its headers don't: "Please retry after 3 seconds" (Azure),
-/// "Please try again in 9m38.016s" (Groq, OpenAI), "Please retry in 37.4s" (Gemini).
+/// The same for a 429, whose message may state what its headers don't: "Please retry after 3 seconds" (Azure), "Please
+/// try again in 9m38.016s" (Groq, OpenAI), "Please retry in 37.4s" (Gemini).
 pub fn of_throttling(headers: &HeaderMap, message: &str, now: Timestamp) -> Option<u64> {
     read(headers, now).or_else(|| in_words(message, now))
 }
@@ -73,7 +73,7 @@ const EPOCH_SECONDS: f64 = 1e9;
 const EPOCH_MILLISECONDS: f64 = 1e12;
 
 fn number(text: &str, unit_ms: f64, now: Timestamp) -> Option<u64> {
-    // What Rust reads as a number beside digits: `inf`, `nan`.
+    // What Rust also parses as a number: `inf`, `nan`.
     let value: f64 = text.parse().ok().filter(|value: &f64| value.is_finite())?;
     #[expect(
         clippy::cast_possible_truncation,
@@ -146,7 +146,7 @@ mod tests {
                 ("1445412400", 0),
                 ("1000000000", 0),
                 ("1000000000000", 0),
-                // Further away than any wait that is believed.
+                // Longer than any accepted wait.
                 ("1446000000", MAX_MS),
                 ("1446000000000", MAX_MS),
                 ("999999999999", MAX_MS),

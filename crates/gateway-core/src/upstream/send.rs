@@ -5,11 +5,11 @@ use http::Response;
 use crate::ports::{Clock, SendError, SendErrorKind, Upstream};
 use crate::units::Timestamp;
 
-/// A call that met the end of a kept connection fails within this time, in milliseconds. Later the upstream has the request,
-/// and may have done what it asks for.
+/// A call that met the end of a kept connection fails within this time, in milliseconds. Later the upstream has the
+/// request, and may have processed it.
 const STALE_WITHIN_MS: u64 = 2_000;
 
-/// Makes a call, and once more if the first one met a connection that the upstream had closed for being idle. `on_repeat`
+/// Makes a call, and repeats it once if the first one met an idle connection that the upstream had closed. `on_repeat`
 /// gets the first error. Nothing is repeated after `deadline`.
 pub async fn send<P: Upstream + Clock>(
     ports: &P,

@@ -1,6 +1,6 @@
-//! The names of what the gateway acts on in a request: members of JSON, fields of forms. Owns the question whether a
-//! body has one of them in a spelling that another parser takes for the same: Go's ignores case, the last or the first
-//! of two may count, C programs end a text at its first NUL.
+//! The names of what the gateway acts on in a request: members of JSON, fields of forms. Owns the check whether a body
+//! has one of them in a spelling that another parser reads as the same: Go's ignores case, the last or the first of two
+//! may count, C programs end a text at its first NUL.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,7 +13,7 @@ const MAX_SHOWN_CHARS: usize = 60;
 /// Names that are acted on.
 #[derive(Clone, Debug, Default)]
 pub struct ActedOn {
-    /// The spellings that mean it, by what is left of them when case is ignored.
+    /// The spellings that mean it, by their case-folded form.
     exact: HashMap<String, Vec<String>>,
     /// The longest of those, in characters.
     longest: usize,
@@ -29,7 +29,7 @@ pub struct Ambiguity {
 }
 
 impl ActedOn {
-    /// Of these names; the same one may come twice.
+    /// The given names; duplicates are allowed.
     pub fn new<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
         let mut acted_on = Self::default();
         for name in names {
@@ -75,14 +75,14 @@ impl ActedOn {
         Ok(())
     }
 
-    /// The same of a form's fields, which also must be plain text.
+    /// The same for a form's fields, which also must be plain text.
     pub fn check_form(&self, form: &Form<'_>) -> Result<(), Ambiguity> {
         let mut seen = HashSet::new();
         for field in form.fields() {
             if field.name == "_charset_" {
                 return Err(ambiguity("_charset_", "it names a charset".to_owned()));
             }
-            // Some parsers decode names, or take `model[]` for `model`.
+            // Some parsers decode names, or read `model[]` as `model`.
             let decoded = percent_encoding::percent_decode_str(field.name).decode_utf8_lossy();
             let plain = decoded.trim().split('[').next().unwrap_or_default();
             let Some((folded, exact)) = self.alike(plain.chars()) else {
@@ -111,7 +111,7 @@ impl ActedOn {
         Ok(())
     }
 
-    /// What a name is when case is ignored, and the spellings that mean it, if the gateway acts on that.
+    /// A name with its case folded, and the spellings that mean it, if the gateway acts on it.
     fn alike(&self, name: impl Iterator<Item = char>) -> Option<(String, &Vec<String>)> {
         let folded = fold(name, self.longest);
         let exact = self.exact.get(&folded)?;
@@ -119,11 +119,12 @@ impl ActedOn {
     }
 }
 
-/// What is left of a name when case is ignored, up to its first NUL; at most one character more than `most`.
+/// A name with its case folded, up to its first NUL; at most one character more than `most`.
 fn fold(name: impl Iterator<Item = char>, most: usize) -> String {
     name.take_while(|character| *character != '\0')
         .flat_map(char::to_lowercase)
-        // Not every letter has its own small one: `ſ` and `s` have one capital, the sign for kelvin and `k` one small letter.
+        // Case mapping is not one to one: `ſ` and `s` share an uppercase letter, the kelvin sign and `k` a lowercase
+        // one.
         .flat_map(char::to_uppercase)
         .flat_map(char::to_lowercase)
         .take(most.saturating_add(1))

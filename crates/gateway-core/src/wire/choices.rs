@@ -1,6 +1,6 @@
-//! The choices of an answer or of one event of a stream: which there are, which have ended, and whether any of them holds
-//! something. Owns what counts as a finish reason. They are looked at one after the other and not kept: there may be
-//! millions in an event of a hostile upstream.
+//! The choices of an answer or of one event of a stream: which there are, which have ended, and whether any of them has
+//! content. Owns what counts as a finish reason. They are read one after the other and not kept: there may be millions
+//! in an event of a hostile upstream.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -23,7 +23,7 @@ impl Indexes {
     }
 }
 
-/// What the choices of one answer or event say together.
+/// The choices of one answer or event, combined.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Choices {
     /// Which there are.
@@ -77,7 +77,7 @@ impl Choices {
         let parts = [choice.delta, choice.message, choice.text];
         let bytes: u64 = parts.into_iter().flatten().map(content::bytes).sum();
         self.content_bytes += bytes;
-        // Most events have text, and need no second look.
+        // Most events have text, and need no second pass.
         self.has_content = self.has_content
             || bytes > 0
             || parts
@@ -127,7 +127,7 @@ impl<'de> Visitor<'de> for ChoicesVisitor {
     }
 }
 
-/// A choice's index; one without a number is the first, as where there is only one.
+/// A choice's index; one without a number counts as the first.
 fn index(raw: &RawValue) -> u32 {
     raw.get().trim_matches('"').parse().unwrap_or(0)
 }
@@ -244,7 +244,7 @@ mod tests {
         );
         assert!(whole(&[("127", open), ("127", stop)]));
         assert!(!whole(&[("127", open), ("0", stop)]));
-        // Strange indexes need no more room.
+        // Unusual indexes take no more room.
         for strange in ["4294967295", "-1", "1e9", "null", "\"x\"", "{}"] {
             assert!(whole(&[(strange, open), (strange, stop)]), "{strange}");
         }

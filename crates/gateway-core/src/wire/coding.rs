@@ -1,6 +1,6 @@
-//! Compressed bodies (`content-encoding`, RFC 9110, 8.4), decoded as they come. Owns the names of the codings, their order
-//! and the bounds of what comes out; a file below knows each coding. Gives what can be decoded of each piece at once,
-//! so that streams are not held up.
+//! Compressed bodies (`content-encoding`, RFC 9110, 8.4), decoded as they come. Owns the names of the codings, their
+//! order and the bounds of the output; each coding has its own file. Returns what can be decoded of each piece at once,
+//! so that streams are not delayed.
 
 mod brotli;
 mod deflate;
@@ -19,11 +19,11 @@ use crate::units::MIB;
 
 /// Codings of one body; more than one is rare already.
 const MAX_CODINGS: usize = 3;
-/// The largest piece that comes out.
+/// The largest piece of output.
 const PIECE_BYTES: usize = 32 * 1024;
-/// From so many bytes on it counts how many times larger a body has become.
+/// The expansion ratio is checked from this many bytes on.
 const BOMB_FROM_BYTES: usize = MIB;
-/// Text becomes ten times smaller; a hundred times and more is what bombs are made of.
+/// Text compresses about tenfold; a hundredfold or more indicates a decompression bomb.
 const MAX_RATIO: usize = 100;
 
 /// Why a body cannot be decoded.
@@ -34,12 +34,12 @@ pub enum CodingError {
         /// Its name as it was sent, shortened.
         String,
     ),
-    /// The bytes are not of this coding, or not all of them came.
+    /// The bytes are not of this coding, or incomplete.
     Broken(
         /// The coding's name.
         &'static str,
     ),
-    /// The body becomes far larger than bodies do.
+    /// The body expands beyond the permitted ratio.
     Bomb,
 }
 
@@ -63,7 +63,7 @@ impl std::error::Error for CodingError {}
 /// What one step of a coding did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct DecodeStep {
-    /// Bytes of the input that are used up.
+    /// Bytes of the input that were consumed.
     read: usize,
     /// Bytes of the output that were written. With neither, it needs more input.
     written: usize,
@@ -77,9 +77,9 @@ struct Damaged;
 trait Stage {
     /// Decodes a part of `input` into a part of `output`, which is not empty.
     fn decode(&mut self, input: &[u8], output: &mut [u8]) -> Result<DecodeStep, Damaged>;
-    /// The memory that its window and tables take now, in bytes.
+    /// The current memory of its window and tables, in bytes.
     fn memory(&self) -> usize;
-    /// Whether the data that came so far is complete.
+    /// Whether the data so far is complete.
     fn is_whole(&self) -> bool;
 }
 
@@ -88,7 +88,7 @@ struct PendingCoding {
     name: &'static str,
     stage: Box<dyn Stage>,
     input: Bytes,
-    /// Whether any input came: a body without a byte is whole in any coding.
+    /// Whether any input came: an empty body is complete in any coding.
     has_begun: bool,
 }
 
@@ -135,14 +135,14 @@ impl Decoder {
         }))
     }
 
-    /// Lets a body fail that becomes far larger than bodies do, where nothing else bounds it.
+    /// Fails a body that expands beyond the permitted ratio, where nothing else bounds it.
     #[must_use]
     pub const fn refusing_bombs(mut self) -> Self {
         self.is_bounded = true;
         self
     }
 
-    /// The memory that windows and tables take now, in bytes.
+    /// The current memory of windows and tables, in bytes.
     pub fn memory(&self) -> usize {
         let stages = self.codings.iter().map(|coding| coding.stage.memory());
         self.output.capacity() + stages.sum::<usize>()
@@ -156,7 +156,7 @@ impl Decoder {
         }
     }
 
-    /// The next piece that comes out of what was pushed; `None` when more input is needed.
+    /// The next piece of output; `None` when more input is needed.
     pub fn pull(&mut self) -> Result<Option<Bytes>, CodingError> {
         self.output.resize(PIECE_BYTES, 0);
         let piece = pull(&mut self.codings, &mut self.output)?;
@@ -190,7 +190,7 @@ impl PendingCoding {
         if self.input.is_empty() {
             self.input = piece;
         } else {
-            // A byte or two that mean nothing without the next one.
+            // A byte or two that cannot be decoded without the next one.
             self.input = [&self.input[..], &piece[..]].concat().into();
         }
     }

@@ -45,8 +45,7 @@ struct Function<'a> {
     arguments: Option<&'a RawValue>,
 }
 
-/// Bytes of text in a message, a delta or a plain string, as JSON spells them. What has none of the known shapes
-/// has none.
+/// Bytes of text in a message, a delta or a plain string, as JSON spells them. Unknown shapes have none.
 pub fn bytes(raw: &RawValue) -> u64 {
     if raw.get().starts_with('"') {
         return string(raw);
@@ -67,12 +66,12 @@ pub fn bytes(raw: &RawValue) -> u64 {
     of_texts + message.tool_calls.map_or(0, tool_calls)
 }
 
-/// Bytes of base64 that follow each other are a picture, a sound or a file, no text, if they are at least so many.
+/// A run of base64 of at least this many bytes is an image, audio or a file, not text.
 const MIN_BLOB: usize = 512;
 
-/// Bytes of a request's JSON without what is in base64 in it: a picture of a megabyte is a thousand tokens, not 250,000.
+/// Bytes of a request's JSON without its base64: an image of a megabyte is a thousand tokens, not 250,000.
 pub fn text_bytes(json: &[u8]) -> u64 {
-    // A long run has at least one of its bytes at such places, and few other bytes are looked at.
+    // A long run has at least one byte at these positions, so that few other bytes are examined.
     let (step, mut blobs, mut place) = (MIN_BLOB / 2, 0, 0);
     while let Some(text) = json.get(place..) {
         if text.first().is_some_and(|byte| is_base64(*byte)) {
@@ -97,7 +96,7 @@ const fn is_base64(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_' | b'=')
 }
 
-/// Bytes between the quotes; 0 for what is no string.
+/// Bytes between the quotes; 0 for other values.
 fn string(raw: &RawValue) -> u64 {
     let inside = raw
         .get()
@@ -106,7 +105,7 @@ fn string(raw: &RawValue) -> u64 {
     inside.map_or(0, |text| u64::try_from(text.len()).unwrap_or(u64::MAX))
 }
 
-/// The calls are looked at one after the other and not kept: there may be millions in a hostile answer.
+/// The calls are read one after the other and not kept: there may be millions in a hostile answer.
 struct ToolCalls(u64);
 
 impl<'de> Deserialize<'de> for ToolCalls {

@@ -1,5 +1,5 @@
-//! The dialects: API formats whose answers exist both whole and as a stream of events. Owns their list, what their streams
-//! have in common, and the bound of what is turned from one shape into the other.
+//! The dialects: API formats whose answers exist both whole and as a stream of events. Owns their list, what their
+//! streams have in common, and the bound of conversions between the two shapes.
 
 use crate::units::MIB;
 
@@ -18,9 +18,9 @@ pub enum Dialect {
     Transcript,
 }
 
-/// The longest answer that is turned from one shape into the other: both directions hold it whole, and an instance
-/// serves many requests at once. The longest answers of today's models are about one mebibyte of text; log
-/// probabilities and pictures take more.
+/// The longest answer that is converted between the two shapes: both directions hold it whole, and an instance serves
+/// many requests at once. The longest answers of today's models are about one mebibyte of text; log probabilities and
+/// images take more.
 pub const MAX_TURNED_BYTES: usize = 4 * MIB;
 
 impl Dialect {
@@ -41,7 +41,8 @@ impl Dialect {
         !matches!(self, Self::Transcript)
     }
 
-    /// Whether its streams end with a mark (`[DONE]`, a finish reason, a final event), so that one without was cut off.
+    /// Whether its streams end with a marker (`[DONE]`, a finish reason, a final event), so that one without was cut
+    /// off.
     pub const fn has_end_mark(self) -> bool {
         !matches!(self, Self::Transcript)
     }

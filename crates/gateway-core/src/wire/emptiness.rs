@@ -1,5 +1,5 @@
-//! Whether a JSON value says anything at all: many servers write out members that they leave empty. Owns what counts as
-//! empty; which members matter is for others to know.
+//! Whether a JSON value is empty: many servers write members without content. Owns what counts as empty; which members
+//! matter is decided elsewhere.
 
 use std::fmt;
 
@@ -11,10 +11,10 @@ pub fn is_empty(raw: &RawValue) -> bool {
     is_empty_but_for(raw, &[])
 }
 
-/// The same of an object of which these members do not count.
+/// The same for an object, ignoring these members.
 pub fn is_empty_but_for(raw: &RawValue, ignored: &[&str]) -> bool {
     let mut reader = serde_json::Deserializer::from_str(raw.get());
-    // What is nested too deeply to be read is not empty.
+    // A value nested too deeply to be read is not empty.
     Look { ignored }.deserialize(&mut reader).unwrap_or(false)
 }
 

@@ -1,6 +1,6 @@
-//! Brings what upstreams send as errors into OpenAI's four members. Owns the shapes that were seen in
-//! the wild: OpenAI, OpenRouter (numeric codes), NIM (problem details), FastAPI (`detail`), plain text, web pages.
-//! Real payloads with what becomes of them are in `fixtures/upstream`.
+//! Converts upstreams' errors to OpenAI's four members. Owns the shapes that were seen in the wild: OpenAI, OpenRouter
+//! (numeric codes), NIM (problem details), FastAPI (`detail`), plain text, web pages. Real payloads with their results
+//! are in `fixtures/upstream`.
 
 use std::borrow::Cow;
 
@@ -15,10 +15,10 @@ use crate::error::ErrorBody;
 /// The longest message that is passed on, in characters; an upstream's HTML error page is useless to the client.
 const MAX_MESSAGE_CHARS: usize = 2_000;
 
-/// The longest type, param or code; they are words for programs.
+/// The longest type, param or code; they are machine-readable words.
 const MAX_WORD_CHARS: usize = 200;
 
-/// An upstream's error in one shape, with what classification needs.
+/// An upstream's error in a uniform shape, with what classification needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpstreamError {
     /// The four members as a client may see them.
@@ -27,7 +27,7 @@ pub struct UpstreamError {
     pub status: Option<StatusCode>,
 }
 
-/// An error longer than this is not taken apart, which would take many times its size; real ones are far shorter.
+/// An error longer than this is not parsed, which would take many times its size; real ones are far shorter.
 const MAX_PARSED_BYTES: usize = 64 * 1024;
 
 /// Reads an error body of any shape. `status` is the response's own and gives the defaults.
@@ -80,7 +80,7 @@ fn of_body(status: StatusCode, body: &[u8]) -> UpstreamError {
     }
 }
 
-/// What an error body says, as far as it says it.
+/// The members found in an error body.
 #[derive(Default)]
 struct Parts {
     message: Option<String>,
@@ -119,7 +119,7 @@ fn from_object(value: &Value) -> Parts {
 fn from_error(error: &Value) -> Parts {
     let metadata = error.get("metadata");
     let own_status = error.get("code").and_then(number).and_then(to_error_status);
-    // OpenRouter puts the provider's own words below a message that only says that there was an error.
+    // OpenRouter nests the provider's own message below a generic one.
     let raw = metadata
         .and_then(|metadata| metadata.get("raw"))
         .and_then(Value::as_str);
@@ -168,7 +168,7 @@ fn from_problem(value: &Value) -> Parts {
     }
 }
 
-/// A message, which some upstreams give as a list of what is wrong, or one level further down.
+/// A message, which some upstreams send as a list of problems, or nested one level deeper.
 fn words(value: Option<&Value>) -> Option<String> {
     match value? {
         Value::Array(list) if !list.is_empty() => {
@@ -192,7 +192,7 @@ fn field_error(item: &Value) -> String {
             .collect();
         parts.join(".")
     });
-    // The other members repeat what the client sent.
+    // The other members repeat the client's input.
     let message = text(item.get("msg")).or_else(|| text(Some(item)));
     let message = message.unwrap_or_else(|| "is not valid".to_owned());
     place.map_or(message.clone(), |place| format!("{place}: {message}"))
@@ -206,7 +206,7 @@ fn status(value: &Value) -> Option<StatusCode> {
         .and_then(to_error_status)
 }
 
-/// A number, also one that was put into quotes.
+/// A number, also a quoted one.
 fn number(value: &Value) -> Option<u64> {
     value.as_u64().or_else(|| value.as_str()?.parse().ok())
 }
@@ -284,7 +284,7 @@ const fn default_type(status: StatusCode) -> &'static str {
     match status.as_u16() {
         429 => "requests",
         400..=499 => "invalid_request_error",
-        // Also for an error inside a good status that says nothing of its kind.
+        // Also for an error inside a good status without a known kind.
         _ => "server_error",
     }
 }

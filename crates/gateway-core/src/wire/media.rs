@@ -1,5 +1,5 @@
-//! What a request's body is, by its `Content-Type`: JSON or a form. Owns which spellings are taken; a body must not be
-//! something else for the upstream than it was here.
+//! What a request's body is, by its `Content-Type`: JSON or a form. Owns which spellings are accepted; the upstream
+//! must read a body as the same type.
 
 use http::HeaderMap;
 use http::header::{CONTENT_TYPE, HeaderValue};
@@ -12,13 +12,13 @@ const MAX_BOUNDARY_BYTES: usize = 70;
 /// What a body is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Media<'h> {
-    /// Also where nothing is said.
+    /// Also where there is no content type.
     Json,
     /// A form with its boundary.
     Form(&'h str),
 }
 
-/// Why a body is not taken.
+/// Why a body is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotTaken {
     /// It is neither JSON nor a form.
@@ -51,8 +51,8 @@ pub fn of(headers: &HeaderMap) -> Result<Media<'_>, NotTaken> {
     }
 }
 
-/// The content type for the upstream: the client's, if it says nothing beside what [`of`] has understood, in small
-/// letters, since some parsers heed their case.
+/// The content type for the upstream: the client's, if it contains only what [`of`] has understood, in lower case,
+/// since some parsers are case-sensitive.
 pub fn for_upstream(headers: &HeaderMap) -> HeaderValue {
     let said = headers.get(CONTENT_TYPE).filter(|value| {
         let (essence, mut parameters) = parameters::split(value.as_bytes());
@@ -76,7 +76,7 @@ pub fn for_upstream(headers: &HeaderMap) -> HeaderValue {
         .unwrap_or(HeaderValue::from_static("application/json"))
 }
 
-/// Whether no parameter says that JSON is in another charset.
+/// Whether no parameter declares another charset for JSON.
 fn is_utf8(mut parameters: Parameters<'_>) -> bool {
     parameters.all(|parameter| {
         parameter.map_or(true, |found| {
@@ -106,7 +106,7 @@ fn boundary<'h>(text: &'h str, parameters: Parameters<'_>) -> Result<&'h str, No
     }
 }
 
-/// The boundary among parameters that are spelled as they should be.
+/// The boundary among well-formed parameters.
 fn plain_boundary<'h>(
     text: &'h str,
     parameters: Parameters<'_>,
@@ -134,7 +134,7 @@ fn plain_boundary<'h>(
     Ok(found)
 }
 
-/// The same part of the text that a value is of.
+/// The part of the text that a value comes from.
 fn text_of<'h>(text: &'h str, value: &[u8]) -> Option<&'h str> {
     let start = (value.as_ptr() as usize).checked_sub(text.as_ptr() as usize)?;
     text.get(start..start + value.len())

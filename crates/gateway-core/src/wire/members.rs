@@ -6,10 +6,9 @@ use std::ops::Range;
 
 use super::scan::{self, Fault, MemberSpan, Unescaped};
 
-/// Members that an object may have. Clients send a few dozen; what is kept of each is small, but a body has room for
-/// millions.
+/// Members that an object may have. Clients send a few dozen; each entry is small, but a body has room for millions.
 pub const MAX_MEMBERS: usize = 4_096;
-/// The longest text that is decoded, as it is spelled. What has no escapes is not copied, and may be longer.
+/// The longest text that is decoded, with its escapes. Text without escapes is not copied, and may be longer.
 const MAX_DECODED_BYTES: usize = 16 * 1024;
 
 /// Why a body is not read. Holds none of the body's strings.
@@ -134,7 +133,7 @@ impl<'a> Members<'a> {
         text.map(Cow::Owned)
     }
 
-    /// How often a member is there; more than once only in a body that someone made on purpose.
+    /// How often a member is there; more than once only in a crafted body.
     pub fn count(&self, name: &str) -> usize {
         self.named(name).count()
     }
@@ -209,7 +208,8 @@ impl<'a> Members<'a> {
 
     fn changes(&self, edit: &MemberEdit<'_>) -> bool {
         match edit {
-            // Of several members with one name all get the value: who reads the first must not see another one.
+            // Of several members with one name all get the value: a parser that reads the first must not see another
+            // one.
             MemberEdit::Set(name, value) => {
                 !self.has(name) || self.named(name).any(|member| self.value(*member) != value)
             }

@@ -1,5 +1,5 @@
 //! Bytes in, bytes out: JSON edits in place, the SSE scanner, foreign error shapes, whole answers as streams and back.
-//! Everything here is pure and takes hostile input; nothing knows a port.
+//! Everything here is pure and accepts hostile input; nothing uses a port.
 
 pub mod acted_on;
 pub mod choices;

@@ -7,7 +7,7 @@ use url::form_urlencoded;
 
 /// The maximum number of pages requested of one list.
 pub const MAX_PAGES: usize = 20;
-/// A longer mark of the next page is not sent back.
+/// A longer cursor of the next page is not sent back.
 const MAX_MARK_BYTES: usize = 1_000;
 
 /// One page of a list.

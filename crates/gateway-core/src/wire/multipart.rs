@@ -16,7 +16,7 @@ const MAX_HEAD_BYTES: usize = 8 * 1024;
 /// Charsets whose first half is ASCII.
 const LIKE_ASCII: [&[u8]; 4] = [b"us-ascii", b"ascii", b"iso-8859-1", b"windows-1252"];
 
-/// Why a body is not taken: it is no form, or parsers differ in how they read it.
+/// Why a body is not taken: it is not a form, or parsers differ in how they read it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotAForm(
     /// What is wrong, for a person.
@@ -33,12 +33,12 @@ struct FormPart {
     value: Range<usize>,
 }
 
-/// In what characters a field is written.
+/// The charset of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Charset {
-    /// UTF-8, which is also what counts when nothing is said.
+    /// UTF-8, which is also the default.
     Utf8,
-    /// Another one of which ASCII is a part.
+    /// Another one that includes ASCII.
     LikeAscii,
 }
 
@@ -216,7 +216,7 @@ fn offset_in(body: &[u8], part: &[u8]) -> usize {
     (part.as_ptr() as usize).saturating_sub(body.as_ptr() as usize)
 }
 
-/// What a part says of itself.
+/// A part's headers.
 struct Head<'a> {
     name: &'a [u8],
     is_file: bool,
@@ -291,7 +291,7 @@ fn read_disposition(value: &[u8]) -> Result<(&[u8], bool), NotAForm> {
         }
     }
     let name = name.ok_or(NotAForm("a part has no name"))?;
-    // Words such as `=?utf-8?q?model?=` are decoded by parsers of mail.
+    // Words such as `=?utf-8?q?model?=` are decoded by mail parsers.
     if name.contains(&b'\\') || memmem::find(name, b"=?").is_some() {
         return Err(NotAForm("a part's name is not plainly spelled"));
     }

@@ -5,14 +5,14 @@ use bytes::{Bytes, BytesMut};
 
 use super::padding::{MARK, Padding};
 
-/// What the first bytes say.
+/// What the first bytes show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Looks {
     /// An object or a list in JSON.
     Json,
-    /// Events: a line of one of the fields that events have.
+    /// Events: a line of one of the fields of events.
     Events,
-    /// Markup: what a captive portal, a login page or a wrong base URL answers.
+    /// Markup, as from a captive portal, a login page or a wrong base URL.
     Page,
     /// None of these.
     Other,
@@ -20,9 +20,9 @@ pub enum Looks {
     Empty,
 }
 
-/// Padding that is kept for bodies that turn out to be none of the known kinds, where it may be content.
+/// Padding that is kept for bodies of no known kind, where it may be content.
 const MAX_PADDING: usize = 4096;
-/// What lines of events begin with.
+/// The prefixes of event lines.
 const FIELDS: [&[u8]; 4] = [b"data", b"event", b"id", b"retry"];
 
 /// The beginning of a body whose kind is known.
@@ -43,7 +43,7 @@ impl Begun {
     }
 }
 
-/// Looks at a body's first pieces.
+/// Inspects a body's first pieces.
 #[derive(Debug, Default)]
 pub struct Opening {
     held: BytesMut,
@@ -88,7 +88,7 @@ impl Opening {
         None
     }
 
-    /// The body has ended: what there is of it.
+    /// The body has ended: what was read of it.
     pub fn finish(self) -> Begun {
         let rest = self.held.get(self.padding..).unwrap_or_default();
         let looks = if rest.is_empty() {
@@ -104,7 +104,7 @@ impl Opening {
     }
 }
 
-/// What a body looks like that begins with `bytes`; `None` while that is open.
+/// What a body looks like that begins with `bytes`; `None` while that is undecided.
 fn looks(bytes: &[u8]) -> Option<Looks> {
     match bytes.first()? {
         b'{' | b'[' => return Some(Looks::Json),
@@ -127,7 +127,7 @@ fn looks(bytes: &[u8]) -> Option<Looks> {
 mod tests {
     use super::*;
 
-    /// What is found in these pieces, and all that is passed on.
+    /// The result for these pieces, and all that is passed on.
     fn found(pieces: &[&[u8]]) -> (Looks, Vec<u8>) {
         let mut opening = Opening::default();
         let mut pieces = pieces.iter();

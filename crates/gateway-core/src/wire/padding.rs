@@ -1,5 +1,5 @@
 //! What may precede the first real byte of an answer: a byte order mark, white space and `: …` comment lines, as
-//! OpenRouter sends to keep connections open. Owns where it ends, however it is cut; what follows is for others.
+//! OpenRouter sends to keep connections open. Owns where it ends, however it is cut; not what follows.
 
 /// The byte order mark.
 pub const MARK: &[u8] = b"\xef\xbb\xbf";
@@ -38,7 +38,7 @@ impl Padding {
     }
 }
 
-/// The same of a whole body.
+/// The same for a whole body.
 pub fn before_json(body: &[u8]) -> usize {
     Padding::default().skip(body)
 }

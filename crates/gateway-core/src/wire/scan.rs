@@ -4,10 +4,10 @@
 use std::ops::Range;
 use std::str::Chars;
 
-/// Values may be nested so deeply below a top-level member. Parsers give up at different depths: Python's at about
+/// Values may be nested so deeply below a top-level member. Parsers have different depth limits: Python's at about
 /// 1,000, Go's at 10,000.
 pub const MAX_DEPTH: usize = 500;
-/// The longest number. Python's parser gives up at integers of more than 4,300 digits.
+/// The longest number. Python's parser rejects integers of more than 4,300 digits.
 pub const MAX_NUMBER_BYTES: usize = 1_000;
 
 /// Why a text was not read to its end.
@@ -34,7 +34,7 @@ pub struct MemberSpan {
     pub value: Range<usize>,
 }
 
-/// Walks the object that `text` consists of and gives each of its members to `take`, which may stop the walk.
+/// Walks the object `text` and passes each of its members to `take`, which may stop the walk.
 pub fn object(text: &str, mut take: impl FnMut(MemberSpan) -> Option<()>) -> Result<(), Fault> {
     let mut scanner = JsonScanner {
         text: text.as_bytes(),
@@ -180,7 +180,7 @@ impl JsonScanner<'_> {
         }
     }
 
-    /// What follows a value: the ends of what holds it, or the way to the next one. Whether all are at their ends.
+    /// What follows a value: the ends of its containers, or the next one. Returns whether all have ended.
     fn after_value(&mut self, open: &mut Open) -> Result<bool, Fault> {
         while let Some(is_object) = open.is_object() {
             self.space();
@@ -267,8 +267,8 @@ impl JsonScanner<'_> {
         }
     }
 
-    /// Goes on to the next quote, backslash or control character, or close before it: eight bytes at a time, since
-    /// bodies are strings for the most part.
+    /// Skips to the next quote, backslash or control character, or close before it: eight bytes at a time, since bodies
+    /// are mostly strings.
     fn skip_plain(&mut self) {
         const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
         const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);

@@ -1,5 +1,5 @@
-//! What one JSON answer or one stream event says about the fate of a request: content, an error, the end.
-//! Owns the reading of OpenAI-shaped payloads; classifying an error is `attempt`'s work.
+//! What one JSON answer or one stream event means for a request: content, an error, the end. Owns the reading of
+//! OpenAI-shaped payloads; classifying an error is `attempt`'s work.
 
 use std::sync::LazyLock;
 
@@ -14,13 +14,13 @@ use super::{content, emptiness, sse};
 /// What an event of a stream means for relaying.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
-    /// No payload, or one that holds nothing of an answer yet: no choices, a role alone, the announcement of a part.
+    /// No payload, or one without content yet: no choices, a role alone, the announcement of a part.
     Nothing,
     /// Content of an answer.
     Content,
     /// A finish reason of at least one choice, or the final event. Whether the answer is whole is for [`Ending`].
     Finish,
-    /// The `[DONE]` mark.
+    /// The `[DONE]` marker.
     Done,
     /// An error in place of content.
     Error,
@@ -33,11 +33,11 @@ pub struct EventSignal {
     pub signal: Signal,
     /// The tokens that it states; of several in one stream see [`Usage::take_in`].
     pub usage: Option<Usage>,
-    /// Whether it is nothing but the extra chunk that `include_usage` asks for: no choice, but a `usage` object.
+    /// Whether it is only the extra chunk of `include_usage`: no choice, but a `usage` object.
     pub is_usage_only: bool,
     /// Bytes of text in it, as JSON spells them; see [`content::bytes`](super::content).
     pub content_bytes: u64,
-    /// What it says of each choice.
+    /// The state of each choice.
     pub choices: Choices,
 }
 
@@ -107,14 +107,14 @@ struct SignalPayload<'a> {
     item: Option<&'a RawValue>,
     #[serde(borrow, default)]
     part: Option<&'a RawValue>,
-    /// What the payload is, and what errors without an `error` consist of.
+    /// The payload's type, and the members of errors without an `error`.
     #[serde(borrow, default)]
     object: Option<&'a RawValue>,
     #[serde(borrow, default)]
     code: Option<&'a RawValue>,
     #[serde(borrow, default)]
     msg: Option<&'a RawValue>,
-    /// Where other shapes than choices have their content.
+    /// Content members of shapes without choices.
     #[serde(borrow, default)]
     data: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -125,7 +125,7 @@ struct SignalPayload<'a> {
     output: Option<&'a RawValue>,
 }
 
-/// Whether a member says something.
+/// Whether a member is not empty.
 fn is_given(raw: Option<&RawValue>) -> bool {
     raw.is_some_and(|raw| !emptiness::is_empty(raw))
 }
@@ -134,7 +134,7 @@ fn is_text(raw: Option<&RawValue>) -> bool {
     raw.is_some_and(|raw| raw.get().starts_with('"')) && is_given(raw)
 }
 
-/// Codes of successes, of upstreams that send one with each answer.
+/// Success codes of upstreams that send one with each answer.
 const GOOD_CODES: &[&str] = &[
     "200",
     "\"200\"",
@@ -145,7 +145,7 @@ const GOOD_CODES: &[&str] = &[
 ];
 
 impl SignalPayload<'_> {
-    /// The usage, which some events carry inside what they are about.
+    /// The usage, which some events nest in their object.
     fn usage(&self) -> Option<Usage> {
         let inside = || {
             let place = self.response.or(self.message).or(self.x_groq)?;
@@ -306,7 +306,7 @@ fn of_typed_event(kind: &str, payload: &SignalPayload<'_>) -> Signal {
     }
 }
 
-/// What a typed event announces or brings is content unless it is empty: what it is called and that it has begun is none.
+/// What a typed event announces or adds is content unless it is empty: its name and its start are not.
 fn announced(part: Option<&RawValue>) -> Signal {
     const NAMES: &[&str] = &["type", "id", "status", "role", "object", "phase", "index"];
     // Without one, its content is somewhere else.
@@ -319,7 +319,7 @@ fn announced(part: Option<&RawValue>) -> Signal {
     }
 }
 
-/// Whether Anthropic's `message_delta` says why the message ends.
+/// Whether Anthropic's `message_delta` states why the message ends.
 fn has_stop_reason(delta: &RawValue) -> bool {
     #[derive(Deserialize)]
     struct Delta<'a> {
@@ -334,7 +334,7 @@ fn has_stop_reason(delta: &RawValue) -> bool {
     })
 }
 
-// Prepared once: in a short answer that takes longer than the search.
+// Prepared once: in a short answer the preparation takes longer than the search.
 static SUSPECTS: LazyLock<[Finder<'_>; 4]> =
     LazyLock::new(|| ["error", "\"title\"", "\"failed\"", "\"code\""].map(Finder::new));
 

@@ -20,7 +20,7 @@ const MARK: &[u8] = b"\xef\xbb\xbf";
 /// A run of whole events, in the bytes they came in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EventBlock {
-    /// The events one after the other, nothing else.
+    /// The events one after the other, without anything else.
     pub bytes: Bytes,
     /// Where each event ends in `bytes`; the last is its length.
     ends: Vec<usize>,
@@ -32,14 +32,14 @@ pub struct EventScanner {
     tail: BytesMut,
     /// Bytes of `tail` that are known to hold no end of an event.
     scanned: usize,
-    /// What the tail takes of the instance's memory.
+    /// The tail's share of the instance's memory.
     share: Option<Share>,
 }
 
 /// How much memory an event takes: its buffer grows by doubling, and what is sent is copied once more.
 const COST: usize = 3;
 
-/// An event grew beyond [`MAX_EVENT_BYTES`], or beyond the memory that there is.
+/// An event grew beyond [`MAX_EVENT_BYTES`], or beyond the available memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventTooLong;
 
@@ -52,8 +52,8 @@ impl EventScanner {
         }
     }
 
-    /// Takes a chunk and gives the events that it completes. A chunk that is a whole number of events
-    /// is given back as it came; only an unfinished event is copied.
+    /// Takes a chunk and returns the events that it completes. A chunk that is a whole number of events is returned
+    /// unchanged; only an unfinished event is copied.
     pub fn push(&mut self, chunk: Bytes) -> Result<EventBlock, EventTooLong> {
         if self.tail.is_empty() {
             let ends = ends_of_events(&chunk, 0);
@@ -79,8 +79,8 @@ impl EventScanner {
         Ok(EventBlock { bytes, ends })
     }
 
-    /// The end of the stream. Gives a last event whose final carriage return might have had a line feed
-    /// to come, and what is left after it: an event that was cut off, or nothing.
+    /// The end of the stream. Returns a last event whose final carriage return might have been followed by a line feed,
+    /// and what is left after it: an event that was cut off, or nothing.
     pub fn finish(&mut self) -> (EventBlock, Bytes) {
         self.scanned = 0;
         let rest = self.tail.split().freeze();
@@ -92,7 +92,7 @@ impl EventScanner {
         (EventBlock::default(), rest)
     }
 
-    /// Holds `rest` back as well; `given` bytes of what was held back are on their way to the client.
+    /// Holds `rest` back as well; `given` bytes of what was held back are being sent to the client.
     fn hold(&mut self, rest: &[u8], given: usize) -> Result<(), EventTooLong> {
         let length = self.tail.len() + rest.len();
         if length > MAX_EVENT_BYTES {
@@ -122,7 +122,7 @@ impl EventBlock {
         Self { bytes, ends }
     }
 
-    /// The same events, of which those are replaced that `change` gives others for; `None` when it gives none.
+    /// The same events, with those replaced for which `change` returns others; `None` when it returns none.
     pub fn changed(&self, change: impl Fn(&[u8]) -> Option<Vec<u8>>) -> Option<Self> {
         let mut bytes: Option<BytesMut> = None;
         let (mut ends, mut position) = (Vec::with_capacity(self.ends.len()), 0);
@@ -144,7 +144,7 @@ impl EventBlock {
         })
     }
 
-    /// Takes the byte order mark off the first block of a stream: clients that don't know it lose the first event.
+    /// Removes the byte order mark from the first block of a stream: clients that don't know it lose the first event.
     pub fn strip_mark(&mut self) {
         if self.bytes.starts_with(MARK) {
             let _ = self.bytes.split_to(MARK.len());
@@ -218,7 +218,7 @@ pub fn with_data(event: &[u8], data: &[u8]) -> Vec<u8> {
 /// Whether an event is of the type `name`.
 pub fn is_named(event: &[u8], name: &[u8]) -> bool {
     const FIELD: &[u8] = b"event";
-    // Prepared once: in a short event that takes longer than the search.
+    // Prepared once: in a short event the preparation takes longer than the search.
     static FINDER: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(FIELD));
     // Most events have no type, and some are long.
     FINDER.find(event).is_some()
@@ -233,8 +233,8 @@ pub fn is_without_data(event: &[u8]) -> bool {
         .all(|value| value.trim_ascii().is_empty())
 }
 
-/// Where to look on in a tail that holds no end of an event: its last three bytes can still become a
-/// part of one (`\r\n\r`), but a line feed must not be taken without its carriage return.
+/// Where to continue the search in a tail without the end of an event: its last three bytes can still become a part of
+/// one (`\r\n\r`), but a line feed must not be taken without its carriage return.
 fn rescan_from(tail: &[u8]) -> usize {
     let from = tail.len().saturating_sub(3);
     let splits_crlf =
@@ -253,8 +253,8 @@ fn ends_of_events(bytes: &[u8], from: usize) -> Vec<usize> {
     ends
 }
 
-/// The position after the first blank line at or after `from`, line ends of any kind. A carriage return
-/// at the very end is left alone: a line feed may follow that belongs to it.
+/// The position after the first blank line at or after `from`, line ends of any kind. A carriage return at the very end
+/// does not count: a line feed may follow that belongs to it.
 fn end_of_event(bytes: &[u8], from: usize) -> Option<usize> {
     let mut at = from;
     loop {

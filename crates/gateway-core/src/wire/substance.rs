@@ -1,5 +1,5 @@
-//! Whether a whole JSON answer holds what its operation is for. Owns which member that is; only what is certainly no answer
-//! counts as none, since upstreams differ in everything else.
+//! Whether a whole JSON answer has the content of its operation. Owns which member that is; only what is certainly not
+//! an answer is rejected, since upstreams differ in everything else.
 
 use memchr::memmem;
 
@@ -10,15 +10,15 @@ use super::members::Members;
 enum Due {
     /// A list with something in it.
     Filled(&'static str),
-    /// A list, which may be empty: a model may end its turn without a word.
+    /// A list, which may be empty: a model may end its turn without text.
     Given(&'static str),
 }
 
-/// What is due in an answer of the operation with this path below `/v1/`.
+/// What an answer of the operation with this path below `/v1/` must contain.
 fn due(path: &str) -> Option<Due> {
     match path {
         "chat/completions" | "completions" => Some(Due::Filled("choices")),
-        // Empty lists of these can be right: of no input, or with every picture filtered out.
+        // Empty lists of these can be correct: for no input, or with every image filtered out.
         "embeddings" | "images/generations" | "images/edits" | "images/variations" => {
             Some(Due::Given("data"))
         }
@@ -38,7 +38,7 @@ pub fn is_missing(path: &str, body: &[u8]) -> bool {
     if !is_suspect(name, body) {
         return false;
     }
-    // An error that says something is treated as one before.
+    // A non-empty error was handled before.
     let Ok(members) = Members::parse(body) else {
         return false;
     };
@@ -106,7 +106,7 @@ mod tests {
                 r#"{"choices":[{"message":{"tool_calls":[{"function":{"arguments":"{\"choices\":[]}"}}],"x":{"choices":[]}}}]}"#,
                 false,
             ),
-            // Another shape, which is for the client to judge.
+            // Another shape, which is left to the client.
             ("chat/completions", "{}", false),
             ("chat/completions", "[]", false),
             ("chat/completions", r#"{"response":"a"}"#, false),

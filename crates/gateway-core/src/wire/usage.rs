@@ -1,5 +1,5 @@
-//! How many tokens an answer took, by the upstream's own word. Owns the spellings in use: chat completions,
-//! embeddings and their relatives, `/v1/responses`, Anthropic's messages. Estimates nothing.
+//! The tokens of an answer, as stated by the upstream. Owns the spellings in use: chat completions, embeddings and
+//! their relatives, `/v1/responses`, Anthropic's messages. Estimates nothing.
 
 use std::sync::LazyLock;
 
@@ -7,7 +7,7 @@ use memchr::memmem::Finder;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// Tokens of one answer. A figure that the upstream does not give is 0.
+/// Tokens of one answer. A figure that the upstream does not state is 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Tokens of the request, cached ones included.
@@ -32,7 +32,7 @@ impl Usage {
     }
 }
 
-/// The members of a `usage` object, in all spellings. Each is raw, so that a strange one does not spoil the others.
+/// The members of a `usage` object, in all spellings. Each is raw, so that an invalid one does not affect the others.
 #[derive(Deserialize)]
 struct Figures<'a> {
     #[serde(borrow, default)]
@@ -51,7 +51,7 @@ struct Figures<'a> {
     input_tokens_details: Option<&'a RawValue>,
     #[serde(borrow, default)]
     output_tokens_details: Option<&'a RawValue>,
-    // Jina's embeddings and rerankings say nothing else.
+    // Jina's embeddings and rerankings state nothing else.
     #[serde(borrow, default)]
     total_tokens: Option<&'a RawValue>,
     // Anthropic counts these beside `input_tokens`.
@@ -72,7 +72,7 @@ struct Details<'a> {
     reasoning_tokens: Option<&'a RawValue>,
 }
 
-/// Reads a `usage` object; `None` when it is no object or says nothing of tokens.
+/// Reads a `usage` object; `None` when it is not an object or has no tokens.
 pub fn of_object(raw: &RawValue) -> Option<Usage> {
     let figures: Figures<'_> = serde_json::from_str(raw.get()).ok()?;
     let whole_prompt = count(figures.prompt_tokens);
@@ -90,7 +90,7 @@ pub fn of_object(raw: &RawValue) -> Option<Usage> {
     let completion_details = details(figures.completion_tokens_details)
         .or_else(|| details(figures.output_tokens_details));
     let read = count(figures.cache_read_input_tokens);
-    // LiteLLM and its like give Anthropic's figures as well, but theirs are among `prompt_tokens`.
+    // LiteLLM and similar gateways state Anthropic's figures as well, but theirs are among `prompt_tokens`.
     let beside = match whole_prompt {
         None => read.unwrap_or(0) + count(figures.cache_creation_input_tokens).unwrap_or(0),
         Some(_) => 0,
@@ -109,10 +109,10 @@ pub fn of_object(raw: &RawValue) -> Option<Usage> {
     })
 }
 
-/// Prepared once: in a short answer that takes longer than the search.
+/// Prepared once: in a short answer the preparation takes longer than the search.
 static NAME: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"\"usage\""));
 
-/// The usage that a whole JSON answer states. Nothing is parsed in an answer that does not mention any.
+/// The usage that a whole JSON answer states. An answer that does not mention any is not parsed.
 pub fn of_body(body: &[u8]) -> Option<Usage> {
     #[derive(Deserialize)]
     struct Answer<'a> {
@@ -124,7 +124,7 @@ pub fn of_body(body: &[u8]) -> Option<Usage> {
     of_object(answer.usage?)
 }
 
-/// More tokens than any model takes: a figure above is nonsense, and sums of such must not overflow.
+/// More tokens than any model accepts: a figure above is invalid, and sums must not overflow.
 const MAX_TOKENS: u64 = 1 << 40;
 
 fn count(raw: Option<&RawValue>) -> Option<u64> {

@@ -1,5 +1,5 @@
-//! The usage in a JSON answer that is passed on piece by piece, since it is too long to be held: found on its way. Owns
-//! what is kept between two pieces, a few kilobytes at most; what a `usage` object says is `usage`'s.
+//! The usage in a JSON answer that is passed on piece by piece, since it is too long to be held. Owns what is kept
+//! between two pieces, a few kilobytes at most; what a `usage` object means is `usage`'s.
 
 use memchr::memmem;
 use serde_json::value::RawValue;
@@ -19,7 +19,7 @@ pub struct UsageScanner {
 }
 
 impl UsageScanner {
-    /// Looks at the next piece. Gives the figures that are complete with it.
+    /// Reads the next piece. Returns the figures that it completes.
     pub fn see(&mut self, piece: &[u8]) -> Option<Usage> {
         let mut sum = None;
         if !self.held.is_empty() {
@@ -39,7 +39,7 @@ impl UsageScanner {
     }
 }
 
-/// Adds all figures in `text` to `sum`. Gives the place from which on it must be kept.
+/// Adds all figures in `text` to `sum`. Returns the position from which the text must be kept.
 fn look(text: &[u8], sum: &mut Option<Usage>) -> usize {
     for start in memmem::find_iter(text, NAME) {
         match value(text.get(start + NAME.len()..).unwrap_or_default()) {
@@ -54,7 +54,7 @@ fn look(text: &[u8], sum: &mut Option<Usage>) -> usize {
 enum ScannedValue {
     /// Figures of tokens.
     Whole(Usage),
-    /// It goes on in the next piece.
+    /// It continues in the next piece.
     Begun,
     /// No token report.
     Other,

@@ -1,21 +1,21 @@
-//! The `Via` header (RFC 9110, 7.6.3): how a request that comes back to the gateway it left is recognised.
-//! Owns the header's grammar as far as that takes; which name a gateway has is the configuration's.
+//! The `Via` header (RFC 9110, 7.6.3): how a request that returns to its own gateway is recognised. Owns the header's
+//! grammar as far as that takes; which name a gateway has is the configuration's.
 
 use http::header::VIA;
 use http::{HeaderMap, HeaderValue};
 
-/// Gateways and proxies that a request may have passed through. More of them are a loop whose members do not know
-/// each other.
+/// Gateways and proxies that a request may have passed through. More of them are a loop of gateways that do not
+/// recognise each other.
 const MAX_HOPS: usize = 32;
 
-/// What a request's `Via` says about its way here.
+/// What a request's `Via` shows about its path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// It has not been here.
+    /// It has not passed through this gateway.
     New,
     /// It passed through this gateway before.
     Returned,
-    /// It passed through more hops than any request has to.
+    /// It passed through more hops than permitted.
     TooLong,
 }
 
@@ -24,7 +24,7 @@ pub fn value(pseudonym: &str) -> Option<HeaderValue> {
     HeaderValue::try_from(format!("1.1 {pseudonym}")).ok()
 }
 
-/// Reads the way of a request to the gateway whose own value of the header is `own`.
+/// Reads a request's path, at the gateway whose own value of the header is `own`.
 pub fn way(headers: &HeaderMap, own: &HeaderValue) -> Way {
     let Some(own) = received_by(own.as_bytes()) else {
         return Way::New;

@@ -7,14 +7,14 @@ use std::fmt;
 use serde::de::{Deserializer as _, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// The text is not what was expected, or the caller wants no more of it.
+/// The text is not what was expected, or the caller stopped the walk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unfit;
 
-/// What a caller says to each part: go on, or stop with an error.
+/// The caller's result for each part: continue, or stop with an error.
 pub type WalkStep = Result<(), Unfit>;
 
-/// Gives the name and the JSON text of each member of the object `json`, in their order.
+/// Passes on the name and the JSON text of each member of the object `json`, in order.
 pub fn members<'a>(
     json: &'a str,
     visit: impl FnMut(Cow<'a, str>, &'a str) -> WalkStep,
@@ -26,7 +26,7 @@ pub fn members<'a>(
         .map_err(|_| Unfit)
 }
 
-/// Gives the JSON text of each element of the list `json`, in their order.
+/// Passes on the JSON text of each element of the list `json`, in order.
 pub fn elements<'a>(json: &'a str, visit: impl FnMut(&'a str) -> WalkStep) -> WalkStep {
     let mut reader = serde_json::Deserializer::from_str(json);
     reader

@@ -1,4 +1,4 @@
-//! The core on fakes as a program, for the conformance suite. Owns nothing but its start.
+//! The core on fakes as a program, for the conformance suite. Owns only its start.
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;

@@ -1,5 +1,5 @@
-//! Holds what the gateway reads of a request against what servers in other languages read of what it passes on. Owns
-//! nothing but its start: `differential CORPUS CASES READER…`, each reader being a command in one argument.
+//! Compares what the gateway reads in a request with what servers in other languages read in what it passes on. Owns
+//! only its start: `differential CORPUS CASES READER…`, each reader being a command in one argument.
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;

@@ -76,7 +76,7 @@ async fn serve_connection(stream: TcpStream, peer: Peer, instance: Rc<Instance>)
         let (instance, peer) = (Rc::clone(&instance), peer.clone());
         async move { Ok::<_, Infallible>(instance.handle(peer, request).await) }
     });
-    // An error here is a client that broke off, or a body that had to be cut.
+    // An error here is a client that disconnected, or a body that had to be cut.
     let _ = http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service)
         .await;

@@ -20,7 +20,7 @@ use tokio::time::{Instant, Sleep, sleep, timeout};
 
 use super::ServedPorts;
 
-/// A connection, which goes with its last user.
+/// A connection, closed with its last user.
 struct Connection(AbortHandle);
 
 impl Drop for Connection {
@@ -110,7 +110,7 @@ async fn connect(uri: &Uri) -> Result<(SendRequest<Full<Bytes>>, Connection), Se
     Ok((sender, Connection(driving.abort_handle())))
 }
 
-/// The request with a path instead of a URL, as servers want it.
+/// The request with a path instead of a URL, as servers expect it.
 fn outgoing(request: Request<Bytes>) -> Result<Request<Full<Bytes>>, SendError> {
     let (mut parts, body) = request.into_parts();
     let refused = || failed(SendErrorKind::Denied, "the URL cannot be called");

@@ -1,5 +1,5 @@
-//! The requests of the differential test: those of a file, and made-up ones, which follow from their number. Owns what is
-//! odd about them; most of each request is plain, so that it is one oddity that decides.
+//! The requests of the differential test: those of a file, and generated ones, which follow from their number. Owns
+//! their unusual parts; most of each request is plain, so that a single oddity decides.
 
 use std::fmt::Write as _;
 use std::io;
@@ -89,7 +89,7 @@ fn from_hex(text: &str) -> io::Result<Bytes> {
     bytes.map(Bytes::from).map_err(io::Error::other)
 }
 
-/// The made-up case of a number.
+/// The generated case of a number.
 pub fn made_up(number: u64) -> Case {
     let chance = Chance::seeded(number);
     let (types, mut body) = if chance.percent(50) {

@@ -1,4 +1,4 @@
-//! The gateway on fakes, with a key that may use one model: what it passes on, and what it made of it.
+//! The gateway on fakes, with a key that may use one model: what it passes on, and how it read it.
 
 use std::io;
 use std::rc::Rc;
@@ -19,7 +19,7 @@ use crate::fakes::{FakePorts, FakeReply, block_on};
 /// The one model that the key may use.
 pub const ALLOWED: &str = "allowed";
 const KEY: &str = "sk-differential";
-/// Requests after which the ledger gets its turn.
+/// Requests after which the ledger is written.
 const LEDGER_EVERY: usize = 200;
 
 /// A request as it reached the upstream.
@@ -29,7 +29,7 @@ pub struct Forwarded {
     pub content_type: Vec<u8>,
     /// Its body.
     pub body: Bytes,
-    /// Whether the gateway took it for the wish for a stream.
+    /// Whether the gateway read it as a request for a stream.
     pub wants_stream: bool,
 }
 

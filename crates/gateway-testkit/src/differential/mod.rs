@@ -1,5 +1,6 @@
 //! The differential test: requests go through the gateway on fakes, and what it passes on is read by parsers of other
-//! languages. All must read the model that the gateway has allowed, and the same wish for a stream. Owns the comparison.
+//! languages. All must read the model that the gateway has allowed, and the same value of `stream`. Owns the
+//! comparison.
 
 mod cases;
 mod gateway;
@@ -19,7 +20,7 @@ const MAX_TOLD: usize = 20;
 /// One in this many requests must pass: a gateway that rejects everything would prove nothing.
 const MIN_PASSING: usize = 10;
 
-/// Runs the test: a file of cases, how many more are made up, and the readers' commands. Gives a summary.
+/// Runs the test: a file of cases, how many more are generated, and the readers' commands. Returns a summary.
 pub fn run(mut arguments: impl Iterator<Item = String>) -> io::Result<String> {
     let usage = || io::Error::other("usage: differential CORPUS CASES READER…");
     let corpus = arguments.next().ok_or_else(usage)?;
@@ -132,7 +133,7 @@ fn judge(
     }
 }
 
-/// What the values of `stream` say; `None` when that is not clear. In forms they are texts.
+/// The meaning of the values of `stream`; `None` when that is not clear. In forms they are texts.
 fn wants_stream(values: &[Value]) -> Option<bool> {
     match values {
         [] | [Value::Null] => Some(false),

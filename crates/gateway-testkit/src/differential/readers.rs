@@ -57,7 +57,7 @@ impl Reader {
             .create(true)
             .truncate(true)
             .open(&path)?;
-        // The open file is enough; it goes with its last holder.
+        // The open file is enough; it is removed with its last holder.
         std::fs::remove_file(&path)?;
         let mut count = 0;
         for request in requests {

@@ -8,7 +8,7 @@ use gateway_core::sql::{SqlError, SqlRow, SqlValue, Statement};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params_from_iter};
 
-/// What goes wrong with a transaction.
+/// The fault of a transaction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DatabaseFault {
     /// Nothing.
@@ -25,17 +25,17 @@ pub enum DatabaseFault {
 /// One SQLite database in memory.
 #[derive(Default)]
 pub struct MemoryDatabase {
-    /// Opened by the first use, which can say why it failed.
+    /// Opened by the first use, which can report an error.
     connection: RefCell<Option<Connection>>,
     fault: Cell<DatabaseFault>,
-    /// Transactions to which the fault still happens; `None`: all.
+    /// Transactions that still have the fault; `None`: all.
     faults_left: Cell<Option<usize>>,
     calls: Cell<usize>,
     /// The operations requested since they were last cleared, newest last.
     statements: RefCell<Vec<Statement>>,
 }
 
-/// Statements that are remembered; a test that looks at them asks for few.
+/// The maximum number of recorded statements; tests need few.
 const MAX_STATEMENTS: usize = 1_000;
 
 impl fmt::Debug for MemoryDatabase {
@@ -49,13 +49,13 @@ impl fmt::Debug for MemoryDatabase {
 }
 
 impl MemoryDatabase {
-    /// Lets every transaction go wrong, or none with [`DatabaseFault::None`].
+    /// Sets the fault of every transaction; [`DatabaseFault::None`] ends it.
     pub fn set_fault(&self, fault: DatabaseFault) {
         self.fault.set(fault);
         self.faults_left.set(None);
     }
 
-    /// Lets the next `count` transactions go wrong.
+    /// Sets the fault of the next `count` transactions.
     pub fn fault_next(&self, fault: DatabaseFault, count: usize) {
         self.fault.set(fault);
         self.faults_left.set(Some(count));
@@ -89,7 +89,7 @@ impl MemoryDatabase {
         }
     }
 
-    /// Notes a call and says what goes wrong with it.
+    /// Records a call and returns its fault.
     pub(super) fn begin(&self, statements: &[Statement]) -> DatabaseFault {
         self.calls.set(self.calls.get() + 1);
         let mut known = self.statements.borrow_mut();
@@ -106,7 +106,7 @@ impl MemoryDatabase {
         }
     }
 
-    /// Runs the statements in one transaction, as [`Sql`](gateway_core::ports::Sql) says.
+    /// Runs the statements in one transaction, as [`Sql`](gateway_core::ports::Sql) requires.
     pub(crate) fn run(&self, statements: &[Statement]) -> Result<Vec<Vec<SqlRow>>, SqlError> {
         self.try_run(statements)
             .map_err(|error| SqlError::from_words(error.to_string()))

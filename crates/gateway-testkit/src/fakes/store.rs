@@ -7,12 +7,12 @@ use gateway_core::ports::{StoreError, StoreKey, Swap};
 
 type Hook = Box<dyn FnOnce(&MemoryStore)>;
 
-/// What a swap says although it took place.
+/// What a swap reports although it took place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Misreport {
     /// A conflict, as Spin's Redis store does after every swap.
     Conflict,
-    /// An error, as when the answer is lost on its way.
+    /// An error, as when the answer is lost.
     Error,
 }
 

@@ -1,5 +1,5 @@
 //! A store that takes a few milliseconds and fails on command. Owns the semantics of compare-and-swap, and the list of
-//! what was written.
+//! writes.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ use super::executor::Executor;
 /// How long the store takes for one call, in milliseconds.
 const LATENCY_MS: (u64, u64) = (1, 8);
 
-/// What is wrong with reading, or with writing.
+/// The fault of reads, or of writes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Fault {
     /// Nothing.
@@ -25,7 +25,7 @@ pub enum Fault {
     Fails,
     /// Every call succeeds but reports a failure: its answer was lost.
     LosesAnswers,
-    /// Every call takes so many milliseconds longer.
+    /// Every call takes this many milliseconds longer.
     Slow(u64),
     /// No call ever ends.
     Hangs,
@@ -36,9 +36,9 @@ pub enum Fault {
 pub struct Write {
     /// When it was requested.
     pub began: Timestamp,
-    /// The instance that asked.
+    /// The calling instance.
     pub instance: usize,
-    /// What was to be written.
+    /// The value to be written.
     pub record: StoreKey,
     /// How it ended; `None` while it has not.
     pub outcome: Option<Result<Swap, StoreError>>,
@@ -78,12 +78,12 @@ impl SimStore {
         self.values.borrow_mut().insert(record.key(), value.into());
     }
 
-    /// What goes wrong with reads that begin from now on.
+    /// Sets the fault of reads that begin from now on.
     pub fn set_read_fault(&self, fault: Fault) {
         self.read_fault.set(fault);
     }
 
-    /// What goes wrong with writes that begin from now on.
+    /// Sets the fault of writes that begin from now on.
     pub fn set_write_fault(&self, fault: Fault) {
         self.write_fault.set(fault);
     }
@@ -150,7 +150,7 @@ impl SimStore {
         outcome
     }
 
-    /// The way to the store or back from it.
+    /// The latency to the store or back from it.
     async fn half_way(&self, fault: Fault) {
         match fault {
             Fault::None | Fault::Fails | Fault::LosesAnswers => {}

@@ -1,5 +1,5 @@
-//! Upstreams in virtual time. Owns the phases of a call and its timeouts, and remembers how every call ended; what is
-//! answered is the test's to say.
+//! Upstreams in virtual time. Owns the phases of a call and its timeouts, and records how every call ended; the answers
+//! are the test's.
 
 mod reply;
 
@@ -34,7 +34,7 @@ pub struct SimCall {
     pub head: http::request::Parts,
     /// The whole body.
     pub body: Bytes,
-    /// The timeouts that the core asked for.
+    /// The timeouts that the core requested.
     pub timeouts: Timeouts,
 }
 
@@ -61,11 +61,11 @@ pub enum CallEnd {
     Whole,
     /// The caller dropped it.
     Dropped,
-    /// It failed, on its way to the head or within the body.
+    /// It failed, before the head or within the body.
     Failed(SendErrorKind),
 }
 
-/// What is remembered of a call.
+/// The record of a call.
 #[derive(Clone, Debug)]
 pub struct CallRecord {
     /// The instance that called.
@@ -187,7 +187,7 @@ impl SimUpstream {
         Ok(response)
     }
 
-    /// Waits for a phase that takes `takes_ms` (`None`: for ever); whether it was over within its limit.
+    /// Waits for a phase that takes `takes_ms` (`None`: forever); returns whether it was over within its limit.
     async fn phase(&self, takes_ms: Option<u64>, limit: Duration) -> bool {
         let limit_ms = milliseconds(limit);
         match takes_ms {
@@ -261,7 +261,7 @@ enum Awaited {
 }
 
 impl SimBody {
-    /// The wait for the first of two: the next piece, or the end of the patience.
+    /// The wait for the first of two: the next piece, or the idle timeout.
     fn wait(&self) -> Option<(Sleep, Awaited)> {
         let give_up = self.executor.now().plus_ms(milliseconds(self.idle));
         match self.pieces.front() {

@@ -1,4 +1,4 @@
-//! The usual answers: what a well-behaved `OpenAI`-compatible service says. Owns their JSON; knows no script.
+//! The usual answers: those of a well-behaved `OpenAI`-compatible service. Owns their JSON; knows no script.
 
 use std::borrow::Cow;
 
@@ -12,7 +12,7 @@ use super::serve::chunks;
 
 /// A fixed creation time, so that answers can be compared.
 const CREATED: u64 = 1_763_000_000;
-/// The models that the usual list names.
+/// The models of the usual list.
 const MODELS: [&str; 3] = [
     "gpt-4o-mini",
     "meta/llama-3.1-405b-instruct",
@@ -37,7 +37,7 @@ impl Default for Pace {
     }
 }
 
-/// What a request asks for, as far as the answers depend on it.
+/// The parts of a request that the answers depend on.
 pub(super) struct Asked<'a> {
     fields: Option<Fields<'a>>,
     deployment: Option<&'a str>,
@@ -62,7 +62,7 @@ struct StreamOptions {
 }
 
 impl<'a> Asked<'a> {
-    /// Reads path and body; a body that is no JSON object is remembered as such.
+    /// Reads path and body; a body that is not a JSON object is marked as such.
     pub(super) fn read(path: &'a str, body: &'a [u8]) -> Self {
         let deployment = path
             .split_once("/deployments/")

@@ -89,7 +89,7 @@ impl Body for ScriptBody {
             }
             match this.end {
                 End::Complete => return Poll::Ready(None),
-                // Hyper drops the body when the client goes, so nothing waits in vain.
+                // Hyper drops the body when the client disconnects, so nothing keeps waiting.
                 End::Hang => return Poll::Pending,
                 End::Close | End::Reset if this.settled => {
                     this.exchange.end();

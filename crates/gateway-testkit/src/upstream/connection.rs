@@ -1,5 +1,5 @@
-//! A connection that can be broken off from inside a response. Owns the socket and the way it ends;
-//! hyper only ends connections as HTTP has it.
+//! A connection that can be broken off from inside a response. Owns the socket and how it ends; hyper only ends
+//! connections in the regular way.
 
 use std::io;
 use std::pin::Pin;

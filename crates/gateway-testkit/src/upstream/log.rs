@@ -30,7 +30,7 @@ pub struct Record {
     pub model: Option<String>,
     /// When the last byte of the response was handed to the connection, or the script broke it off.
     pub ended_at_us: Option<u64>,
-    /// When the client was found to be gone before the response was complete.
+    /// When the client was found to have disconnected before the response was complete.
     pub client_gone_at_us: Option<u64>,
 }
 
@@ -61,7 +61,7 @@ struct Entries {
 }
 
 impl Log {
-    /// Keeps a record and gives it its id.
+    /// Adds a record and assigns its id.
     pub(super) fn push(&self, mut record: Record) -> u64 {
         let mut entries = self.lock();
         let id = entries.next_id;

@@ -116,7 +116,7 @@ impl Upstream {
         self.address
     }
 
-    /// The base URL as an `OpenAI` SDK would be given it, ending in `/v1`.
+    /// The base URL as it is given to an `OpenAI` SDK, ending in `/v1`.
     pub fn base_url(&self) -> String {
         format!("http://{}/v1", self.address)
     }
@@ -131,7 +131,7 @@ impl Upstream {
         self.shared.script.add(rule);
     }
 
-    /// Forgets all rules and records.
+    /// Removes all rules and records.
     pub fn reset(&self) {
         self.shared.script.clear();
         self.shared.log.clear();

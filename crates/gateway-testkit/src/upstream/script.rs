@@ -34,7 +34,7 @@ impl Rule {
         }
     }
 
-    /// Narrows the rule to paths that end so.
+    /// Narrows the rule to paths with this end.
     #[must_use]
     pub fn path(mut self, path: &str) -> Self {
         self.path = Some(path.to_owned());
@@ -275,7 +275,7 @@ impl TryFrom<RawChunk> for Chunk {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum End {
-    /// The body ends as HTTP has it.
+    /// The body ends regularly.
     #[default]
     Complete,
     /// The connection is closed in the middle.

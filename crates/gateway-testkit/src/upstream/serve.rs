@@ -31,7 +31,7 @@ pub(super) async fn listen(listener: TcpListener, shared: Arc<Shared>) -> io::Re
             Ok((stream, _)) => {
                 tokio::spawn(serve_connection(stream, Arc::clone(&shared)));
             }
-            // Out of descriptors, or a client that went before it was accepted: both pass.
+            // Out of descriptors, or a client that disconnected before it was accepted: both are temporary.
             Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
         }
     }
@@ -48,7 +48,7 @@ async fn serve_connection(stream: TcpStream, shared: Arc<Shared>) {
     tokio::select! {
         biased;
         () = breaker.broken() => {}
-        // An error here is a client that broke off; the exchange has recorded it.
+        // An error here is a client that disconnected; the exchange has recorded it.
         _ = serving => {}
     }
 }
@@ -64,7 +64,7 @@ async fn answer(
         .await
         .map(http_body_util::Collected::to_bytes)
     else {
-        // The client went in the middle of its request; hyper drops this answer.
+        // The client disconnected in the middle of its request; hyper drops this answer.
         return Ok(respond(
             simple(StatusCode::BAD_REQUEST, "broken request"),
             Exchange::new(&shared, None),
@@ -102,7 +102,7 @@ async fn answer(
             exchange.end();
             breaker.break_off(action.end == End::Reset);
         }
-        // Hyper drops this future when the connection is broken off or the client goes.
+        // Hyper drops this future when the connection is broken off or the client disconnects.
         std::future::pending::<()>().await;
     }
     Ok(respond(action, exchange, breaker))

@@ -330,7 +330,7 @@ fn a_model_that_knows_the_newer_limit_only_is_asked_again_with_it() {
     });
     assert_eq!(bench.test(&json!({}))["ok"], true);
     assert_eq!(bench.gateway.ports.upstream().requests().len(), 2);
-    // Not for ever, and not when the channel has taken the member out anyway.
+    // Not endlessly, and not when the channel has removed the member anyway.
     let refuse =
         |_: &Recorded| FakeReply::json(400, r#"{"error":{"message":"max_completion_tokens"}}"#);
     bench.gateway.ports.upstream().script(refuse);

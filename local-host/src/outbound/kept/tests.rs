@@ -18,7 +18,7 @@ use crate::outbound::{Connector, Outbound};
 const ANSWER: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 const BODY: &[u8] = b"twelve bytes";
 
-/// What a connection does with the requests that it gets, one after the other; then it closes.
+/// What a connection does with its requests, one after the other; then it closes.
 type Script = &'static [&'static str];
 
 /// A server whose n-th connection follows the n-th script; it counts the requests of each.

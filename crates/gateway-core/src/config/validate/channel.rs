@@ -38,23 +38,23 @@ const RESERVED_HEADERS: [&str; 17] = [
     "transfer-encoding",
     "upgrade",
 ];
-/// Members without which a request means something else.
+/// Members without which a request has another meaning.
 const KEPT_PARAMS: [&str; 2] = ["model", "stream"];
 
-/// What an admin wants of a channel: the members that were named, in the form in which they are stored.
+/// An admin's draft of a channel: the given members, in the form in which they are stored.
 #[derive(Clone, Debug, Default)]
 pub struct ChannelChange {
     members: Map<String, Value>,
-    /// `None`: as they are.
+    /// `None`: unchanged.
     keys: Option<Vec<KeyChange>>,
 }
 
 /// One entry of a channel's `keys`.
 #[derive(Clone, Debug)]
 pub enum KeyChange {
-    /// A key that is not there yet.
+    /// A new key.
     New(Secret<String>),
-    /// A key that stays.
+    /// An existing key.
     Kept {
         /// Its id.
         id: String,
@@ -64,7 +64,7 @@ pub enum KeyChange {
 }
 
 impl ChannelChange {
-    /// Reads a channel as the API has it. What cannot be taken is added to `problems` and left out.
+    /// Reads a channel in the API's form. Invalid members are added to `problems` and left out.
     pub fn read(value: &Value, problems: &mut Problems) -> Self {
         let mut change = Self::default();
         let Some(members) = problems.object("", value) else {
@@ -106,7 +106,7 @@ impl ChannelChange {
                 .map(Value::from),
             "azure" => azure(value, problems),
             "prices" => price::table(name, value, problems).map(|prices| json!(prices)),
-            // What the gateway itself says of a channel: ignored, so that a channel can be sent back as it was read.
+            // Read-only members: ignored, so that a channel can be sent back as it was read.
             "id" | "created_at" | "updated_at" | "revision" => None,
             _ => {
                 problems.unknown("", name);
@@ -118,7 +118,7 @@ impl ChannelChange {
         }
     }
 
-    /// Adds what a new channel must say and this one does not.
+    /// Adds the required members that this new channel lacks.
     pub fn require_all(&self, problems: &mut Problems) {
         for (name, missing) in [
             ("name", !self.members.contains_key("name")),
@@ -136,12 +136,12 @@ impl ChannelChange {
         self.keys.as_deref()
     }
 
-    /// Changes `channel`, but for its keys, and adds to `problems` what does not fit together in the result.
+    /// Changes `channel`, except its keys, and adds contradictions in the result to `problems`.
     pub fn apply(&self, channel: &mut ChannelConfig, problems: &mut Problems) {
         let keys = std::mem::take(&mut channel.keys);
         match self.applied_to(channel) {
             Ok(changed) => *channel = changed,
-            // Every member was checked, so that this does not happen.
+            // Every member was checked, so this does not happen.
             Err(_) => problems.add(
                 "",
                 ProblemKind::WrongType {
@@ -150,7 +150,7 @@ impl ChannelChange {
             ),
         }
         channel.keys = keys;
-        // Users paste more than the root.
+        // Users often paste more than the root.
         let kind = channel.provider.kind(channel.azure.as_ref());
         let root = kind.root(&channel.base_url).trim_end_matches('/').len();
         channel.base_url.truncate(root);
@@ -213,8 +213,8 @@ fn parse_base_url(text: &str) -> Result<String, UrlProblem> {
     if text.len() > MAX_URL_BYTES {
         return Err(UrlProblem::TooLong);
     }
-    // The URL parser also takes `https:host`, `https:///host`, line breaks and backslashes, which in a setting
-    // are mistakes.
+    // The URL parser also accepts `https:host`, `https:///host`, line breaks and backslashes, which are mistakes in a
+    // setting.
     let odd =
         |character: char| character.is_whitespace() || character.is_control() || character == '\\';
     let after_scheme = text

@@ -13,7 +13,7 @@ use crate::problem::ProblemKind;
 use crate::time_text;
 use crate::units::Timestamp;
 
-/// What an admin wants of a client key; `None`: as it is.
+/// An admin's draft of a client key; `None`: unchanged.
 #[derive(Clone, Debug, Default)]
 pub struct ClientKeyChange {
     name: Option<String>,
@@ -28,7 +28,7 @@ pub struct ClientKeyChange {
 }
 
 impl ClientKeyChange {
-    /// Reads a client key as the API has it. What cannot be taken is added to `problems` and left out.
+    /// Reads a client key in the API's form. Invalid members are added to `problems` and left out.
     pub fn read(value: &Value, problems: &mut Problems) -> Self {
         let mut change = Self::default();
         let Some(members) = problems.object("", value) else {
@@ -43,7 +43,7 @@ impl ClientKeyChange {
                 }
                 "expires_at" => change.expires_at = time(name, value, problems),
                 "limits" => change.read_limits(value, problems),
-                // What the gateway itself says of a key: ignored, so that a key can be sent back as it was read.
+                // Read-only members: ignored, so that a key can be sent back as it was read.
                 "id" | "hint" | "created_at" | "last_used_at" | "revision" => {}
                 _ => problems.unknown("", name),
             }
@@ -69,7 +69,7 @@ impl ClientKeyChange {
         }
     }
 
-    /// Adds what a new key must say and this one does not.
+    /// Adds the required members that this new key lacks.
     pub fn require_all(&self, problems: &mut Problems) {
         if self.name.is_none() && !problems.touch("name") {
             problems.add("name", ProblemKind::Required);

@@ -18,8 +18,7 @@ use crate::secret::Secret;
 use crate::time_text;
 use crate::units::Timestamp;
 
-/// A document whose parts are valid. Its upstream keys are still what was brought: a whole key, or the id of one
-/// that the gateway has.
+/// A document whose parts are valid. Its upstream keys are still as given: a whole key, or the id of an existing one.
 #[derive(Clone, Debug, Default)]
 pub struct DocumentDraft {
     /// Channels in their order.
@@ -35,7 +34,7 @@ pub struct DocumentDraft {
 pub struct ChannelDraft {
     /// The channel without its keys.
     pub channel: ChannelConfig,
-    /// Its keys as they were brought.
+    /// Its keys as given.
     pub keys: Vec<KeyDraft>,
 }
 
@@ -51,14 +50,14 @@ pub struct KeyDraft {
 }
 
 impl DocumentDraft {
-    /// Reads a document. Everything that is wrong is added to `problems`; then the draft is of no use. Times that
-    /// the document leaves out are `now`.
+    /// Reads a document. All problems are added to `problems`; with any, the draft must not be used. Times that the
+    /// document leaves out are `now`.
     pub fn read(value: &Value, now: Timestamp, problems: &mut Problems) -> Self {
         let mut draft = Self::default();
         let Some(members) = problems.object("", value) else {
             return draft;
         };
-        // Of a shape that is not known, nothing else can be said.
+        // In an unknown shape nothing else can be checked.
         if members.get("version").and_then(Value::as_u64) != Some(u64::from(DOCUMENT_VERSION)) {
             problems.add(
                 "version",
@@ -138,7 +137,7 @@ fn channel(
             "updated_at" => channel.updated_at = time(name, value, problems).unwrap_or(now),
             "keys" => {
                 keys = upstream_keys(value, key_ids, problems);
-                // So much for the rules of a channel: it has said what its keys are.
+                // This satisfies the channel's rule that keys must be given.
                 rest.insert(name.clone(), Value::Array(Vec::new()));
             }
             _ => {
@@ -220,7 +219,7 @@ fn upstream_key(
                 ),
             },
             "enabled" => key.enabled = problems.boolean(&path, value).unwrap_or_default(),
-            // What the gateway itself says of a key: ignored, so that it can be sent back as it was read.
+            // Read-only members: ignored, so that a key can be sent back as it was read.
             "hint" | "status" | "until" => {}
             _ => problems.add(path, ProblemKind::UnknownField),
         }

@@ -11,13 +11,13 @@ use crate::config::model::Settings;
 use crate::config::network::Network;
 use crate::problem::{ExpectedType, ProblemKind};
 
-/// Reads the settings of a document. What cannot be taken is added to `problems` and has its default.
+/// Reads the settings of a document. Invalid ones are added to `problems` and have their default.
 pub fn read(value: &Value, problems: &mut Problems) -> Settings {
     let members = problems.object("settings", value).into_iter().flatten();
     let valid: Map<String, Value> = members
         .filter_map(|(name, value)| Some((name.clone(), member(name, value, problems)?)))
         .collect();
-    // Every member was checked, so that this can only succeed.
+    // Every member was checked, so this always succeeds.
     converted(&valid).unwrap_or_else(|_| {
         let expected = ExpectedType::Object;
         problems.add("settings", ProblemKind::WrongType { expected });

@@ -1,4 +1,4 @@
-//! The rules of values, as tables. How they look over HTTP is tested with the admin API.
+//! The rules of values, as tables. Their form over HTTP is tested with the admin API.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use crate::problem::ProblemKind;
 use crate::units::Timestamp;
 use crate::upstream::provider::Provider;
 
-/// What becomes of a new channel with these members; or the paths of what is wrong with them.
+/// The new channel with these members; or the paths of the problems.
 fn channel(members: &Value) -> Result<ChannelConfig, Vec<String>> {
     let mut body = json!({"name": "x", "base_url": "https://h", "keys": []});
     for (name, value) in members.as_object().unwrap() {
@@ -346,7 +346,7 @@ fn the_values_of_a_rule_are_beside_its_code() {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// What is stored as a base URL is taken again and stays as it is, and paths can be put after it.
+    /// A stored base URL is accepted again unchanged, and paths can be appended to it.
     #[test]
     fn stored_base_urls_are_stable(rest in "[a-zA-Z0-9:/.@?#%\\[\\]_-]{0,40}") {
         if let Ok(stored) = channel(&json!({"base_url": format!("https://{rest}")})) {

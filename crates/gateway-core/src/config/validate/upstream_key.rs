@@ -1,10 +1,10 @@
-//! What is wrong with a text that is given as an upstream key. Owns the words for what people paste by mistake; says
-//! nothing of the text itself, which may be a secret.
+//! The problems of a text that is given as an upstream key. Owns the messages for common paste mistakes; never repeats
+//! the text itself, which may be a secret.
 
 use crate::config::bounds::MAX_KEY_BYTES;
 use crate::problem::KeyProblem;
 
-/// What a text that is no key must be instead; `None` for a key.
+/// What a text must be instead when it is not a key; `None` for a key.
 pub fn problem(text: &str) -> Option<KeyProblem> {
     if text.contains([',', ';', '\n', '\r']) {
         return Some(KeyProblem::Several);
@@ -28,7 +28,7 @@ pub fn problem(text: &str) -> Option<KeyProblem> {
 
 const QUOTES: [char; 7] = ['"', '\'', '`', '“', '”', '‘', '’'];
 
-/// Whether it is an assignment as in a file of variables. Keys in base64 end in `=`.
+/// Whether it is an assignment as in an env file. Keys in base64 end in `=`.
 fn has_name(text: &str) -> bool {
     let Some((name, value)) = text.split_once('=') else {
         return false;

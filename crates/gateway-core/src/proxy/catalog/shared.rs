@@ -18,11 +18,11 @@ pub struct SharedLists(BTreeMap<String, SharedList>);
 /// One upstream's list.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SharedList {
-    /// The address that it was read from; for another one it means nothing.
+    /// The address that it was read from; for another one it is invalid.
     pub address: String,
-    /// When the upstream was last asked.
+    /// When the upstream was last queried.
     pub asked: Timestamp,
-    /// The names; `None`: the upstream has not given any yet.
+    /// The names; `None`: the upstream has not returned any yet.
     pub names: Option<BTreeSet<String>>,
 }
 
@@ -46,7 +46,7 @@ impl SharedLists {
             .filter(|list| list.address == address && Some(list.asked) > asked)
     }
 
-    /// Takes a list in. Where the upstream gave none, the names that it gave before stay.
+    /// Adds a list. Where the upstream returned none, the earlier names stay.
     pub fn put(&mut self, channel: &str, mut list: SharedList) {
         let known = self.0.remove(channel);
         if list.names.is_none() {

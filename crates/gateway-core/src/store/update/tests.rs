@@ -8,10 +8,10 @@ use futures_util::FutureExt as _;
 use super::*;
 use crate::ports::ReadStore;
 
-/// What a swap does and says.
+/// What a swap does and reports.
 #[derive(Clone, Copy, Debug)]
 enum Script {
-    /// It takes place unless the record differs, and says so.
+    /// It takes place unless the record differs, and reports that.
     Honest,
     /// Another writer comes first.
     Overtaken,

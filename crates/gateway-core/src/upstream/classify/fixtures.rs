@@ -1,5 +1,5 @@
 //! Every payload of `fixtures/upstream` with its classification. Owns the reading of the folder, and that it covers
-//! every kind of failure and every provider that was met.
+//! every kind of failure and every known provider.
 //!
 //! A fixture names where its payload was seen (`source`), when it came (`phase`: `head`, with its own status;
 //! `inside_body`, a whole answer with a good status; `first_event` and `mid_stream` of an event stream), and what is
@@ -19,7 +19,7 @@ use crate::units::Timestamp;
 use crate::wire::signals::{self, Signal};
 use crate::wire::{error_shape, padding, sse};
 
-/// Whose payloads there must be.
+/// The providers that must have payloads.
 const PROVIDERS: [&str; 16] = [
     "anthropic",
     "azure",

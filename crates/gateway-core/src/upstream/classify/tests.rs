@@ -107,7 +107,7 @@ fn what_stands_between_gateway_and_upstream_is_never_the_clients_fault() {
             assert_eq!(of(status, body), Failure::ServerError, "{status} {body}");
         }
     }
-    // A client has a hand in these, and must not make others lose the channel.
+    // A client can cause these, and must not disable the channel for others.
     for status in [406, 414, 431] {
         let found = normalise(StatusCode::from_u16(status).unwrap(), b"");
         let status = StatusCode::from_u16(status).ok();

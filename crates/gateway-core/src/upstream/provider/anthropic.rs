@@ -5,7 +5,7 @@ use http::header::HeaderName;
 
 use super::{Kind, TestCall, TestModel};
 
-/// The version of the API for clients that name none; the only one there has been since 2023.
+/// The version of the API for clients that name none; the only one since 2023.
 const VERSION: (HeaderName, HeaderValue) = (
     HeaderName::from_static("anthropic-version"),
     HeaderValue::from_static("2023-06-01"),
@@ -28,7 +28,7 @@ impl Kind for Anthropic {
         false
     }
 
-    /// It lists twenty models unless asked for more, and no more than this.
+    /// It lists twenty models by default, and at most this many.
     fn model_list(&self) -> Result<&'static str, &'static str> {
         Ok("models?limit=1000")
     }

@@ -10,7 +10,7 @@ use brotli_decompressor::{
 use super::{Damaged, DecodeStep, Stage};
 
 pub const NAME: &str = "br";
-/// The usual allocator, and how much of it is in use: a window has up to 16 MiB, if the stream says so.
+/// The default allocator with a count of its use: a window has up to 16 MiB, as the stream declares.
 #[derive(Clone, Default)]
 struct CountingAllocator {
     allocator: StandardAlloc,

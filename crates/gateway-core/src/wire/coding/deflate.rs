@@ -79,18 +79,18 @@ impl Stage for Deflate {
 /// Where in a gzip file it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum GzipPart {
-    /// Among the first ten bytes of a member, of which so many came.
+    /// Among the first ten bytes of a member, with the number read so far.
     Head(usize),
     /// In the length of the extra field.
     ExtraLength(usize),
-    /// In what is skipped, with so many bytes to come.
+    /// In skipped data, with the number of bytes to come.
     Extra(usize),
     /// In the name or the comment, which end with a zero.
     Text,
     /// In the header's checksum.
     HeadCheck(usize),
     Data,
-    /// In the checksum and the length, of which so many bytes came.
+    /// In the checksum and the length, with the number of bytes read so far.
     Check(usize),
     /// After the last member, in something else.
     Ended,
@@ -106,7 +106,7 @@ pub struct Gzip {
     place: GzipPart,
     /// Parts of the header that are still to come.
     flags: u8,
-    /// Bytes of the part at hand.
+    /// Bytes of the current part.
     bytes: [u8; 10],
     decoder: Decompress,
     crc: Crc,

@@ -50,7 +50,7 @@ fn decoder(encoding: &str) -> Result<Option<Decoder>, CodingError> {
     Decoder::of(&headers)
 }
 
-/// What comes out of pieces of at most `size` bytes.
+/// The output from pieces of at most `size` bytes.
 fn decode(encoding: &str, packed: &[u8], size: usize) -> Result<Vec<u8>, CodingError> {
     let mut decoder = decoder(encoding)?.unwrap();
     let mut output = Vec::new();
@@ -186,7 +186,7 @@ fn bombs_fail_where_nothing_else_bounds_them() {
     assert!(decoder.memory() < MIB);
 }
 
-/// One of the samples with some bytes changed, or bytes of no meaning.
+/// One of the samples with some bytes changed, or random bytes.
 fn garbage() -> impl Strategy<Value = (usize, Vec<(usize, u8)>, usize)> {
     let changes = prop::collection::vec((any::<usize>(), any::<u8>()), 1..4);
     (0..samples().len(), changes, 1..5_000_usize)

@@ -1,6 +1,6 @@
 //! Zstandard (RFC 8878, with the window of at most 8 MiB that RFC 9659 asks of HTTP). Owns frames and blocks, and the
 //! window of the output. The decoders on the registry in pure Rust keep a whole window back until a frame has ended,
-//! which would hold up streams; this one gives each block at once. Checksums are skipped, dictionaries rejected.
+//! which would delay streams; this one returns each block at once. Checksums are skipped, dictionaries rejected.
 
 mod bits;
 mod block;
@@ -12,7 +12,7 @@ use super::{Damaged, DecodeStep, Stage};
 
 pub const NAME: &str = "zstd";
 const MAX_WINDOW_BYTES: usize = 8 << 20;
-/// As much more than its window is kept before the window is moved to the buffer's beginning.
+/// How much more than its window is kept before the window is moved to the buffer's beginning.
 const MOVED_BYTES: usize = 1 << 20;
 /// Tables and one block.
 const TABLES_BYTES: usize = 64 << 10;
@@ -45,13 +45,13 @@ enum FramePart {
 /// A zstd stream: one frame or several.
 pub struct Zstd {
     part: FramePart,
-    /// Bytes of the part at hand.
+    /// Bytes of the current part.
     pending: Vec<u8>,
     needed: usize,
     frames: usize,
     has_checksum: bool,
     window: usize,
-    /// What came out: the window, and what was not handed on yet.
+    /// The output: the window, and what was not returned yet.
     history: Vec<u8>,
     given: usize,
     block: BlockDecoder,
@@ -180,7 +180,7 @@ impl Zstd {
         }
     }
 
-    /// Takes as much of `input` as the part at hand needs, without a copy where all of it is there.
+    /// Takes as much of `input` as the current part needs, without a copy where it is complete.
     fn consume(&mut self, input: &[u8]) -> Result<usize, Damaged> {
         match self.part {
             FramePart::Ended => return Ok(input.len()),
@@ -214,7 +214,7 @@ impl Zstd {
         Ok(now.len())
     }
 
-    /// Whether the part at hand needs no more input.
+    /// Whether the current part needs no more input.
     const fn is_ready(&self) -> bool {
         match self.part {
             FramePart::Skip(left) => left == 0,

@@ -208,7 +208,7 @@ fn messages_are_found_in_odd_places() {
         None,
         None,
     );
-    // Data that looks like events again is not looked into again and again.
+    // Data that looks like events again is not parsed recursively.
     let deep = "data: ".repeat(20_000);
     let _ = normalise(StatusCode::BAD_REQUEST, deep.as_bytes());
 }

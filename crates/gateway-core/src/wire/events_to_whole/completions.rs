@@ -1,4 +1,4 @@
-//! Chunks of chat completions and of completions, put together. Owns which member of a chunk belongs where, and when a
+//! Assembles chunks of chat completions and of completions. Owns which member of a chunk belongs where, and when a
 //! choice has ended.
 
 use std::fmt::Write as _;
@@ -10,7 +10,7 @@ use super::gathered::{Budget, GrowingObject, Texts};
 use crate::wire::dialect::Dialect;
 use crate::wire::walk::{self, Unfit, WalkStep};
 
-/// More choices than any upstream gives (OpenAI: 128).
+/// More choices than any upstream returns (OpenAI: 128).
 const MAX_CHOICES: usize = 128;
 
 /// The answer so far.
@@ -175,7 +175,7 @@ impl CompletionChoice {
                 };
                 self.message.join(&name, raw, texts, budget)
             }),
-            // Some upstreams say the whole message once more with the last chunk.
+            // Some upstreams repeat the whole message in the last chunk.
             "message" if raw != "null" => {
                 self.message = GrowingObject::default();
                 self.message.join_all(raw, Texts::Continue, budget)

@@ -7,7 +7,7 @@ use crate::wire::walk::{self, Unfit, WalkStep, inside};
 
 /// More members of one object, or numbered entries of one list, than any real answer has.
 const MAX_PARTS: usize = 128;
-/// What an entry takes beside its text.
+/// The memory of an entry besides its text.
 const ENTRY_BYTES: usize = 64;
 /// Objects inside of fragments are joined member by member down to this depth.
 const MAX_DEPTH: usize = 3;
@@ -152,7 +152,7 @@ impl GrowingObject {
             GrowingValue::Object(object) if texts != Texts::Replace && raw.starts_with('{') => {
                 object.join_all_at(raw, Texts::ByName, budget, depth + 1)?;
             }
-            // What says nothing does not replace what says something.
+            // An empty value does not replace a non-empty one.
             _ if matches!(raw, "\"\"" | "{}" | "[]") => {}
             _ => {
                 budget.give_back(value.len());
@@ -186,7 +186,7 @@ impl GrowingObject {
         self.0.retain(|(other, _)| other != name);
     }
 
-    /// Writes the members without braces; says whether there was one.
+    /// Writes the members without braces; returns whether there was one.
     pub fn write_members(&self, out: &mut String) -> bool {
         self.write_but(None, out)
     }
@@ -242,7 +242,7 @@ impl GrowingValue {
         Ok(value)
     }
 
-    /// Bytes that are given back when something else takes its place.
+    /// Bytes that are released when it is replaced.
     const fn len(&self) -> usize {
         match self {
             Self::Text(text) | Self::Raw(text) => text.len(),
@@ -270,7 +270,7 @@ impl GrowingValue {
     }
 }
 
-/// Lists whose elements come in fragments that say to which one they belong.
+/// Lists whose elements come in fragments with the element's index.
 fn is_numbered(name: &str) -> bool {
     matches!(name, "tool_calls" | "reasoning_details")
 }
@@ -321,7 +321,7 @@ impl Numbered {
         Ok(())
     }
 
-    /// Whether `fragment` goes on with `entry`, which has the same number, or none as well.
+    /// Whether `fragment` continues `entry`, which has the same number, or none as well.
     fn belongs(&self, has_index: bool, entry: &GrowingObject, fragment: &GrowingObject) -> bool {
         let differs = |name| match (entry.text(name), fragment.text(name)) {
             (Some(own), Some(other)) => !own.is_empty() && !other.is_empty() && own != other,
@@ -331,7 +331,7 @@ impl Numbered {
             matches!(value, GrowingValue::Object(function) if function.text("name").is_some_and(|name| !name.is_empty()))
         });
         if has_index {
-            // Some upstreams give all calls the same number: a new id and a name make a new call.
+            // Some upstreams number all calls the same: a new id and a name mean a new call.
             !(differs("type") || begins_call && differs("id"))
         } else {
             self.are_calls && !begins_call && !differs("id")

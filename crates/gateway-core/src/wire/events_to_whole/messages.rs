@@ -1,5 +1,5 @@
-//! Events of Anthropic's messages, put together. Owns the content blocks while they are filled; the message's own
-//! members come with its first event and, where the end knows better, with `message_delta`.
+//! Assembles events of Anthropic's messages. Owns the content blocks while they are filled; the message's own members
+//! come with its first event and, where the end has newer values, with `message_delta`.
 
 use bytes::Bytes;
 
@@ -165,7 +165,7 @@ impl ContentBlock {
         let quoted = format!("\"{}\"", self.input);
         let mut input: String = serde_json::from_str(&quoted).map_err(|_| Unfit)?;
         if walk::members(&input, |_, _| Ok(())).is_err() {
-            // Arguments that are no JSON are the stream's fault, unless the model ran out of tokens in them.
+            // Arguments that are not JSON are an error of the stream, unless the model ran out of tokens in them.
             if !is_cut {
                 return Err(Unfit);
             }

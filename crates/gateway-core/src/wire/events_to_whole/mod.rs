@@ -1,5 +1,5 @@
-//! The whole answer of an event stream, for a client that asked for no stream. Pure and push-style: the data of events
-//! in, one JSON answer out. Owns that the answer is whole: what was cut off gives none.
+//! The whole answer of an event stream, for a client that did not request a stream. Pure and push-style: the data of
+//! events in, one JSON answer out. Owns that the answer is complete: a truncated stream has none.
 
 mod completions;
 mod gathered;
@@ -12,16 +12,16 @@ use bytes::Bytes;
 use super::dialect::Dialect;
 use super::walk::Unfit;
 
-/// What an event means for the answer that is put together.
+/// What an event means for the assembled answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AssemblyProgress {
-    /// More has to come, or may.
+    /// More may follow.
     More,
     /// This was the last event.
     Complete,
 }
 
-/// An answer that is put together.
+/// An answer that is being assembled.
 #[derive(Debug)]
 pub enum Assembly {
     /// Of chat completions, or of completions.

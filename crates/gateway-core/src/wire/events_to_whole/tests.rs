@@ -155,7 +155,7 @@ fn oddities_of_upstreams_are_understood() {
         answer.unwrap()["choices"][0]["message"]["reasoning_details"],
         json!([{"type": "reasoning.text", "index": 0, "text": "ab"}, {"type": "x"}, {"type": "x"}])
     );
-    // A last event that leaves the output out.
+    // A last event that omits the output.
     let item = r#"{"type":"response.output_item.done","output_index":0,"item":{"type":"message"}}"#;
     let last = r#"{"type":"response.completed","response":{"id":"r","output":[],"n":1.0}}"#;
     let answer = of_data(Dialect::Responses, &[item, last]).unwrap();
@@ -209,7 +209,7 @@ fn text() -> impl Strategy<Value = String> {
     ]
 }
 
-/// A member that no dialect knows, of which streams say nothing.
+/// A member that no dialect knows, and that streams omit.
 fn unknown() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),

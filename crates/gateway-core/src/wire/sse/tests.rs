@@ -207,7 +207,7 @@ fn heard(chunks: &[&[u8]]) -> Heard {
     (events, meanings, usage, tail)
 }
 
-/// Streams of what upstreams send, in any order, with line ends of any kind, whole or cut off.
+/// Streams as upstreams send them, in any order, with line ends of any kind, whole or cut off.
 fn any_stream() -> impl Strategy<Value = Vec<u8>> {
     let payload = prop::sample::select(vec![
         r#"{"choices":[],"prompt_filter_results":[]}"#,

@@ -1,5 +1,5 @@
-//! Chunks of chat completions and of completions. Owns the order in which the parts of a choice are said: its role, its
-//! reasoning, its content, what else there is, the calls of tools, its finish reason.
+//! Chunks of chat completions and of completions. Owns the order of a choice's parts: its role, its reasoning, its
+//! content, other members, tool calls, its finish reason.
 
 use super::rope::Rope;
 use super::{ShortObject, Wishes, each};
@@ -7,7 +7,7 @@ use crate::wire::dialect::Dialect;
 use crate::wire::members::quoted;
 use crate::wire::walk::{self, Unfit, WalkStep};
 
-/// Members of the answer that each chunk repeats; others are said once, in the first.
+/// Members of the answer that each chunk repeats; others occur once, in the first.
 const REPEATED: [&str; 6] = [
     "id",
     "created",
@@ -17,7 +17,7 @@ const REPEATED: [&str; 6] = [
     "provider",
 ];
 
-/// Writes all events, the end mark included.
+/// Writes all events, the end marker included.
 pub fn write(whole: &str, dialect: Dialect, wishes: Wishes, rope: &mut Rope) -> WalkStep {
     let answer = ShortObject::parse(whole)?;
     let mut chunks = Chunks::new(&answer, dialect, wishes, rope);
@@ -30,7 +30,7 @@ pub fn write(whole: &str, dialect: Dialect, wishes: Wishes, rope: &mut Rope) -> 
             _ => chunks.chat_choice(place, &choice),
         }
     })?;
-    // An answer without a choice answers nothing.
+    // An answer without a choice is not an answer.
     if count == 0 {
         return Err(Unfit);
     }
@@ -45,7 +45,7 @@ struct Chunks<'r, 'a> {
     rope: &'r mut Rope,
     /// What each chunk begins with.
     head: String,
-    /// What only the first one says.
+    /// The members of the first one only.
     once: Vec<(&'r str, &'a str)>,
     /// Whether chunks have `usage: null`, as they do when the usage was requested.
     null_usage: bool,
@@ -112,7 +112,7 @@ impl<'r, 'a> Chunks<'r, 'a> {
         Ok(())
     }
 
-    /// A chunk that says some members of the message.
+    /// A chunk with some members of the message.
     fn delta(&mut self, index: &str, members: &[(&str, &str)], logprobs: Option<&str>) -> WalkStep {
         if members.is_empty() {
             return Ok(());
@@ -235,7 +235,7 @@ impl<'r, 'a> Chunks<'r, 'a> {
     }
 }
 
-/// Names under which models think aloud: said before the content, as they thought.
+/// Names of reasoning members, which come before the content.
 fn is_thought(name: &str) -> bool {
     name.starts_with("reason") || name.starts_with("think")
 }
@@ -246,7 +246,7 @@ fn index(place: usize, choice: &ShortObject<'_>) -> String {
     own.unwrap_or(place).to_string()
 }
 
-/// An answer that came whole has ended, whether or not it says why.
+/// An answer that came whole has ended, with or without a finish reason.
 fn finish_reason<'a>(choice: &ShortObject<'a>, has_calls: bool) -> &'a str {
     let own = choice.get("finish_reason");
     own.filter(|raw| !matches!(*raw, "null" | "\"\"" | "\"null\"") && raw.starts_with('"'))
@@ -257,7 +257,7 @@ fn finish_reason<'a>(choice: &ShortObject<'a>, has_calls: bool) -> &'a str {
         })
 }
 
-/// What else a choice says, beside its end.
+/// A choice's other members, besides its end.
 fn write_rest(rope: &mut Rope, choice: &ShortObject<'_>, said: &[&str], logprobs: Option<&str>) {
     for (name, raw) in &choice.0 {
         let is_said = matches!(&**name, "index" | "finish_reason" | "logprobs");
@@ -273,7 +273,7 @@ fn write_rest(rope: &mut Rope, choice: &ShortObject<'_>, said: &[&str], logprobs
     }
 }
 
-/// A call's function. Some upstreams give its arguments as an object, where a stream has only text.
+/// A call's function. Some upstreams send its arguments as an object, where a stream has only text.
 fn write_function(rope: &mut Rope, function: &str) -> WalkStep {
     rope.text("{");
     let mut lead = "";

@@ -5,7 +5,7 @@ use super::rope::Rope;
 use super::{ShortObject, each};
 use crate::wire::walk::{Unfit, WalkStep};
 
-/// Members that the stream's end says, since the beginning doesn't know them.
+/// Members sent at the stream's end, since they are unknown at its beginning.
 const AT_THE_END: [&str; 4] = ["stop_reason", "stop_sequence", "stop_details", "container"];
 
 /// Writes all events.
@@ -57,7 +57,7 @@ fn begin(rope: &mut Rope, message: &ShortObject<'_>) -> WalkStep {
 fn end(rope: &mut Rope, message: &ShortObject<'_>, has_calls: bool) {
     event(rope, "message_delta", |rope| {
         rope.text(",\"delta\":{\"stop_reason\":");
-        // A message that came whole has ended, whether or not it says why.
+        // A message that came whole has ended, with or without a stop reason.
         let usual = if has_calls {
             "\"tool_use\""
         } else {

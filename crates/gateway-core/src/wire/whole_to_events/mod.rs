@@ -1,5 +1,5 @@
-//! The event stream of an answer that came whole, for a client that asked for a stream. Pure: an answer in, the bytes of
-//! its events out. Owns that nothing of the answer gets lost for which the stream's dialect has a place.
+//! The event stream of an answer that came whole, for a client that requested a stream. Pure: an answer in, the bytes
+//! of its events out. Owns that nothing is lost that the stream's dialect can express.
 
 mod completions;
 mod messages;
@@ -16,15 +16,15 @@ use rope::Rope;
 /// More members of one object, or elements of one list, than any real answer has.
 const MAX_PARTS: usize = 1024;
 
-/// What the client asked for beside the stream.
+/// What the client requested besides the stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Wishes {
     /// The extra chunk with the usage (`stream_options.include_usage`).
     pub usage: bool,
 }
 
-/// The events of the answer `whole`, one after the other, ready to be sent. [`Unfit`]: it is no whole answer of this
-/// dialect, or absurdly fragmented.
+/// The events of the answer `whole`, one after the other, ready to be sent. [`Unfit`]: it is not a whole answer of this
+/// dialect, or extremely fragmented.
 pub fn events(dialect: Dialect, whole: &Bytes, wishes: Wishes) -> Result<Vec<Bytes>, Unfit> {
     let whole = on_one_line(whole);
     let text = std::str::from_utf8(&whole).map_err(|_| Unfit)?;
@@ -83,7 +83,7 @@ impl<'a> ShortObject<'a> {
         self.get(name).filter(|raw| *raw != "null")
     }
 
-    /// Writes the object with some members replaced; `replace` gives the text in place of a member's own.
+    /// Writes the object with some members replaced; `replace` returns the text in place of a member's own.
     fn write(&self, rope: &mut Rope, replace: impl Fn(&str) -> Option<&'static str>) {
         rope.text("{");
         for (place, (name, raw)) in self.0.iter().enumerate() {
@@ -100,7 +100,7 @@ impl<'a> ShortObject<'a> {
     }
 }
 
-/// Walks over the elements of a list that is short enough to make events of; none of what is no list.
+/// Walks over the elements of a list that is short enough to make events of; other values have none.
 fn each<'a>(list: Option<&'a str>, mut visit: impl FnMut(usize, &'a str) -> WalkStep) -> WalkStep {
     let Some(list) = list.filter(|list| list.starts_with('[')) else {
         return Ok(());

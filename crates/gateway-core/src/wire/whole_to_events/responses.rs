@@ -1,5 +1,5 @@
-//! Events of `/v1/responses`. Owns what is said of each kind of output item before its final form; items of kinds that
-//! are not known here are said whole, as added and as done.
+//! Events of `/v1/responses`. Owns the events of each kind of output item before its final form; items of unknown kinds
+//! are sent whole, as added and as done.
 
 use super::rope::Rope;
 use super::{ShortObject, each};
@@ -11,7 +11,7 @@ pub fn write(whole: &str, rope: &mut Rope) -> WalkStep {
     let output = response.get("output").filter(|raw| raw.starts_with('['));
     let last = match response.get("status") {
         Some("\"incomplete\"") => "response.incomplete",
-        // Nothing that is still under way, or failed, is a whole answer.
+        // A response in progress or failed is not a whole answer.
         Some("\"failed\"" | "\"cancelled\"" | "\"queued\"" | "\"in_progress\"") => {
             return Err(Unfit);
         }
@@ -63,7 +63,7 @@ impl ResponsesEvents<'_> {
         self.rope.text("}\n\n");
     }
 
-    /// An event that says where it belongs and one value.
+    /// An event with its position and one value.
     fn say(&mut self, kind: &str, place: &OutputPosition, name: &str, raw: &str) {
         self.event(kind, |rope| {
             rope.text(&place.0);

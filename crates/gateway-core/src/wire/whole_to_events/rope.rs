@@ -1,5 +1,5 @@
-//! Text that is put together from slices of a whole answer and short pieces between them. Owns that long values of the
-//! answer are never copied, however often they are said, and a bound for all that is.
+//! Text assembled from slices of a whole answer and short pieces between them. Owns that long values of the answer are
+//! never copied, however often they are repeated, and a bound for everything that is.
 
 use bytes::Bytes;
 
@@ -8,10 +8,10 @@ use crate::wire::members::quoted;
 
 /// Shorter slices are copied: a slice costs about as much as this.
 const MIN_SLICE: usize = 256;
-/// At most so much is copied or made in all; an ordinary answer takes some kilobytes.
+/// The maximum that is copied or created in all; an ordinary answer takes some kilobytes.
 const MAX_MADE: usize = 4 * MIB;
 
-/// What was put together so far.
+/// The text so far.
 #[derive(Debug)]
 pub struct Rope {
     whole: Bytes,

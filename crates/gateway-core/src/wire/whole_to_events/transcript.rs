@@ -1,4 +1,4 @@
-//! Events of transcriptions: the text, and all that the answer says with the last one.
+//! Events of transcriptions: the text, and the answer's other members with the last one.
 
 use super::ShortObject;
 use super::rope::Rope;

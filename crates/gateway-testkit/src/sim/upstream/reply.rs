@@ -22,7 +22,7 @@ impl SimReply {
         Self::pieces(status, "application/json", [(0, body.into())])
     }
 
-    /// A body in pieces, each so many milliseconds after the one before.
+    /// A body in pieces, each this many milliseconds after the one before.
     pub fn pieces(
         status: u16,
         content_type: &'static str,
@@ -66,7 +66,7 @@ impl SimReply {
         }
     }
 
-    /// Never even takes a connection.
+    /// Never accepts a connection.
     pub fn unconnectable() -> Self {
         Self {
             connect_ms: None,
@@ -92,7 +92,7 @@ impl SimReply {
         self
     }
 
-    /// Adds a header. A value that is none is left out.
+    /// Adds a header. An invalid value is left out.
     #[must_use]
     pub fn with_header(mut self, name: &'static str, value: &str) -> Self {
         if let (Ok((_, headers)), Ok(value)) = (&mut self.head, HeaderValue::from_str(value)) {

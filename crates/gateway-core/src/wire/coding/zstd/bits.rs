@@ -1,4 +1,4 @@
-//! Bits of zstd's two directions. Owns no meaning of them.
+//! Bits of zstd's two directions. Owns only the reading, not their meaning.
 
 use super::super::Damaged;
 

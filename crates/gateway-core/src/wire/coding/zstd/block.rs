@@ -1,4 +1,4 @@
-//! One compressed block (RFC 8878, 3.1.1.3): its literals, its sequences, and what the next block may use again.
+//! One compressed block (RFC 8878, 3.1.1.3): its literals, its sequences, and what the next block may reuse.
 
 use super::super::Damaged;
 use super::bits::Backward;
@@ -111,7 +111,7 @@ const MATCH_KIND: CodeKind = CodeKind {
     max_symbol: 52,
 };
 
-/// What blocks of one frame have in common.
+/// State shared by the blocks of one frame.
 pub struct BlockDecoder {
     tree: Option<Tree>,
     literal_table: Option<FseTable>,
@@ -135,7 +135,7 @@ impl Default for BlockDecoder {
 }
 
 impl BlockDecoder {
-    /// Adds what a block holds to `history`, of which matches may refer to the last `window` bytes.
+    /// Adds a block's content to `history`, of which matches may refer to the last `window` bytes.
     pub fn decode(
         &mut self,
         block: &[u8],
@@ -170,7 +170,7 @@ impl BlockDecoder {
         Ok(())
     }
 
-    /// Reads the block's literals. Gives the length of their section.
+    /// Reads the block's literals. Returns the length of their section.
     fn read_literals(&mut self, block: &[u8]) -> Result<usize, Damaged> {
         let first = *block.first().ok_or(Damaged)?;
         let (kind, format) = (first & 3, first >> 2 & 3);
@@ -215,7 +215,7 @@ impl BlockDecoder {
         Ok(head + length)
     }
 
-    /// Runs the block's sequences. Gives how many literals they used.
+    /// Runs the block's sequences. Returns how many literals they used.
     fn run(
         &mut self,
         count: usize,
@@ -335,7 +335,7 @@ fn sequence_count(bytes: &[u8]) -> Result<(usize, &[u8]), Damaged> {
     }
 }
 
-/// Sets the table of one kind. Gives what follows its description.
+/// Sets the table of one kind. Returns what follows its description.
 fn read_table<'a>(
     table: &mut Option<FseTable>,
     kind: &CodeKind,
@@ -356,7 +356,7 @@ fn read_table<'a>(
             *table = Some(read);
             bytes.get(length..).ok_or(Damaged)
         }
-        // Once more the one of the block before.
+        // The previous block's table again.
         (3, _) if table.is_some() => Ok(bytes),
         _ => Err(Damaged),
     }

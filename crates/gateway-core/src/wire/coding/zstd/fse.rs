@@ -18,7 +18,7 @@ pub struct FseTable {
 }
 
 impl FseTable {
-    /// Reads a table's description. Gives its length as well.
+    /// Reads a table's description. Returns its length as well.
     pub fn read(bytes: &[u8], max_log: u32, max_symbol: usize) -> Result<(Self, usize), Damaged> {
         let mut bits = Forward::new(bytes);
         let log = bits.read(4)? + 5;

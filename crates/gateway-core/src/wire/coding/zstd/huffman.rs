@@ -15,7 +15,7 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// Reads a tree's description. Gives its length as well.
+    /// Reads a tree's description. Returns its length as well.
     pub fn read(bytes: &[u8]) -> Result<(Self, usize), Damaged> {
         let (first, rest) = bytes.split_first().ok_or(Damaged)?;
         let first = usize::from(*first);
@@ -109,7 +109,7 @@ fn unpack(bytes: &[u8]) -> Result<Vec<u8>, Damaged> {
     Ok(weights)
 }
 
-/// Adds the last weight, which is not written down. Gives the length of the longest code.
+/// Adds the last weight, which is implied. Returns the length of the longest code.
 fn complete(weights: &mut Vec<u8>) -> Result<u32, Damaged> {
     if weights.len() >= MAX_SYMBOLS || weights.iter().any(|weight| u32::from(*weight) > MAX_BITS) {
         return Err(Damaged);
