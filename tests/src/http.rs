@@ -55,7 +55,7 @@ impl Reply {
             .with_context(|| format!("status {}, no JSON: {:?}", self.status, self.text()))
     }
 
-    /// The member `error` of the body, checked for its four members and nothing else.
+    /// The member `error` of the body, checked for its four members and nothing else but the admin API's `details`.
     pub fn error(&self) -> Result<Value> {
         let error = self.json()?["error"].clone();
         let members = error
@@ -63,6 +63,14 @@ impl Reply {
             .with_context(|| format!("no error object: {}", self.text()))?;
         let mut names: Vec<&str> = members.keys().map(String::as_str).collect();
         names.sort_unstable();
+        if members.contains_key("details") {
+            names.retain(|name| *name != "details");
+            let details = members["details"].as_array();
+            anyhow::ensure!(
+                details.is_some_and(|details| !details.is_empty()),
+                "details without any: {error}"
+            );
+        }
         anyhow::ensure!(
             names == ["code", "message", "param", "type"],
             "error has the members {names:?}"

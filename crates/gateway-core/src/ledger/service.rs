@@ -112,7 +112,11 @@ impl<P: ProxyPorts> LedgerService<P> {
 
     /// Adds lost records to the counter of all instances. It is in the store, not in the database that did not answer.
     async fn count_dropped(&self) {
-        let dropped = self.dropped.take();
+        let mut uncounted = Uncounted {
+            dropped: &self.dropped,
+            count: self.dropped.take(),
+        };
+        let dropped = uncounted.count;
         if dropped == 0 {
             return;
         }
@@ -129,10 +133,20 @@ impl<P: ProxyPorts> LedgerService<P> {
             },
         );
         if counted.await.is_ok() {
-            return;
+            uncounted.count = 0;
         }
-        // The store fails as well: the next write says it.
-        self.dropped.set(self.dropped.get() + dropped);
+    }
+}
+
+/// Lost records that are not counted yet: if the store fails as well, or the task ends meanwhile, the next write counts them.
+struct Uncounted<'a> {
+    dropped: &'a Cell<u64>,
+    count: u64,
+}
+
+impl Drop for Uncounted<'_> {
+    fn drop(&mut self) {
+        self.dropped.set(self.dropped.get() + self.count);
     }
 }
 
