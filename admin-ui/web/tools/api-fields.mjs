@@ -13,6 +13,17 @@ export function textOf(name, { anyOf = [] }) {
   return [`/** Limits of the text. */\nexport const ${name}Text = ${values} as const;\n`];
 }
 
+/** `export const …Values`, for a schema that is one of several texts: plain ones, or each with its description. */
+export function valuesOf(name, { enum: plain = [], oneOf = [] }) {
+  const values = [...plain, ...oneOf.flatMap(({ const: one }) => one ?? [])];
+  if (values.length === 0) {
+    return [];
+  }
+  return [
+    `/** Every value. */\nexport const ${name}Values = ${JSON.stringify(values)} as const;\n`,
+  ];
+}
+
 /** `export const …Fields`, for a schema that has any; the names of a map that has only certain ones count too. */
 export function fieldsOf(name, { properties }) {
   const fields = Object.entries(properties).flatMap(([member, schema]) => {

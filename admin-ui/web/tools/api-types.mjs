@@ -5,7 +5,7 @@
 //! Not openapi-typescript: its version 7 needs TypeScript 5 beside the panel's 7, it makes no readers, and the document
 //! is plain enough.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { fieldsOf, textOf } from "./api-fields.mjs";
+import { fieldsOf, textOf, valuesOf } from "./api-fields.mjs";
 import { readerOf, referencesOf } from "./api-readers.mjs";
 
 const DOCUMENT = new URL("../../../crates/gateway-core/src/admin/openapi.json", import.meta.url);
@@ -132,6 +132,7 @@ function schemaModule() {
   const fields = Object.entries(schemas).flatMap(([name, schema]) => [
     ...fieldsOf(name, whole(schema)),
     ...textOf(name, schema),
+    ...valuesOf(name, schema),
   ]);
   const union = `/** Every call that there is. */\nexport type Calls =\n${calls().join("\n")};\n`;
   return [`//! The admin API's types. ${HEAD}\n`, ...types, ...fields, union].join("\n");

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
-import { type Provider, suggestedBaseUrl } from "./base-url";
+import type { Provider } from "../../generated/schema";
+import { suggestedBaseUrl } from "./base-url";
 
 interface Case {
   provider: Provider;

@@ -1,7 +1,7 @@
 //! What a base URL was probably meant to be, while it is typed. Pure. The gateway has the same rules
 //! (`crates/gateway-core/src/config/base_url.rs`); one table of cases is read by the tests of both.
 
-export type Provider = "openai" | "azure" | "anthropic";
+import type { Provider } from "../../generated/schema";
 
 /** Hosts whose base URL is known, with its path. */
 const HOSTS: Readonly<Record<string, string>> = {

@@ -1,5 +1,5 @@
 //! A channel as it is being typed, and what of it is sent. Judges nothing: the gateway does.
-import { ChannelCreateFields, type Provider } from "../../generated/schema";
+import { ChannelCreateFields, type Provider, ProviderValues } from "../../generated/schema";
 import type { Channel, UpstreamKey } from "../api/types";
 import { mapOf, type Pair, pairsOf } from "../components/pairs";
 import { type PriceRow, pricesOf, rowsOf } from "../settings/prices";
@@ -133,5 +133,5 @@ export function modelsQuestion(draft: Draft, storedId: string | null): Record<st
 }
 
 function providerOf(name: string): Draft["provider"] {
-  return name === "azure" || name === "anthropic" ? name : "openai";
+  return ProviderValues.find((provider) => provider === name) ?? "openai";
 }

@@ -2,7 +2,7 @@
 //! tells of changes; keeps nothing.
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { ChannelCreateFields } from "../../generated/schema";
+import { ChannelCreateFields, type Provider, ProviderValues } from "../../generated/schema";
 import type { Channel } from "../api/types";
 import { ListEditor, MapEditor } from "../components/editors";
 import { SelectField, Switch, TextField } from "../components/fields";
@@ -14,7 +14,7 @@ import { type Draft, modelsQuestion, withPreset } from "./draft";
 import { KeysEditor } from "./keys-editor";
 import { NUMBER_SETTINGS, wordsOf } from "./number-settings";
 import { PickModels } from "./pick-models";
-import { PRESETS } from "./presets";
+import { PRESETS, presetOf } from "./presets";
 
 /** Where a mistake would be out of sight. */
 const ADVANCED = [
@@ -25,6 +25,22 @@ const ADVANCED = [
   ...NUMBER_SETTINGS,
   "prices",
 ];
+
+function kindName(provider: Provider): string {
+  return provider === "openai" ? t.value["form.providerOpenai"] : presetOf(provider).name;
+}
+
+function baseUrlHint(provider: Provider): string {
+  const m = t.value;
+  switch (provider) {
+    case "openai":
+      return m["form.baseUrlHint.openai"];
+    case "azure":
+      return m["form.baseUrlHint.azure"];
+    default:
+      return m["form.baseUrlHint.usual"](presetOf(provider).baseUrl);
+  }
+}
 
 interface FormProps {
   draft: Draft;
@@ -80,18 +96,14 @@ function Service({ draft, stored, problems, onChange }: FormProps) {
         <SelectField
           label={m["form.provider"]}
           value={draft.provider}
-          options={[
-            ["openai", m["form.providerOpenai"]],
-            ["azure", "Azure OpenAI"],
-            ["anthropic", "Anthropic"],
-          ]}
+          options={ProviderValues.map((provider) => [provider, kindName(provider)])}
           errors={problems["provider"]}
           onChange={(provider) => onChange({ provider })}
         />
       </div>
       <TextField
         label={m["form.baseUrl"]}
-        hint={m[`form.baseUrlHint.${draft.provider}`]}
+        hint={baseUrlHint(draft.provider)}
         type="url"
         code
         required

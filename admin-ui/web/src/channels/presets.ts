@@ -34,6 +34,12 @@ export const PRESETS: readonly Preset[] = [
   { ...preset("vllm", "vLLM", "http://127.0.0.1:8000/v1"), keyless: true },
 ];
 
+/** The first preset of a kind of provider, by which it is named. */
+export function presetOf(provider: Provider): Preset {
+  const found = PRESETS.find((preset) => preset.provider === provider);
+  return found ?? { id: provider, name: provider, provider, baseUrl: "" };
+}
+
 function preset(id: string, name: string, baseUrl: string): Preset {
   return { id, name, provider: "openai", baseUrl };
 }

@@ -133,7 +133,7 @@ export const en = {
   "form.baseUrl": "Base URL",
   "form.baseUrlHint.openai": "As an OpenAI SDK would be given it, usually ending in /v1.",
   "form.baseUrlHint.azure": "The resource's root, such as https://my-resource.openai.azure.com.",
-  "form.baseUrlHint.anthropic": "Usually https://api.anthropic.com/v1.",
+  "form.baseUrlHint.usual": (url: string) => `Usually ${url}.`,
   "form.keys": "API keys",
   "form.moreKeys": "Add keys",
   "form.keysHint":

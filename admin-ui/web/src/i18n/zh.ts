@@ -132,7 +132,7 @@ export const zh: Messages = {
   "form.baseUrl": "基础 URL",
   "form.baseUrlHint.openai": "与 OpenAI SDK 所用的相同，通常以 /v1 结尾。",
   "form.baseUrlHint.azure": "资源的根地址，例如 https://my-resource.openai.azure.com。",
-  "form.baseUrlHint.anthropic": "通常为 https://api.anthropic.com/v1。",
+  "form.baseUrlHint.usual": (url) => `通常为 ${url}。`,
   "form.keys": "API 密钥",
   "form.moreKeys": "添加密钥",
   "form.keysHint": "每行一个，也可直接粘贴。请求会轮流使用。无需密钥的服务请留空。",
