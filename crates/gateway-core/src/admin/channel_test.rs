@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+use thiserror::Error;
 
 use super::base_url_advice::advise;
 use super::outbound::Outbound;
@@ -18,7 +19,7 @@ use crate::error::{ErrorCode, GatewayError};
 use crate::ports::AdminPorts;
 use crate::reply::{self, Reply};
 use crate::units::{MIB, Timestamp};
-use crate::upstream::call::{CallBounds, CallResponse, UpstreamClient};
+use crate::upstream::call::{CallBounds, CallError, CallResponse, UpstreamClient};
 use crate::upstream::provider::{TestCall, TestModel};
 use crate::wire::error_shape;
 use crate::wire::padding;
@@ -35,6 +36,32 @@ const MAX_TOKENS: u32 = 16;
 /// For models that know `max_completion_tokens` only: they think before they answer, and some refuse to begin when
 /// there is no room for it.
 const MAX_THINKING_TOKENS: u32 = 1024;
+
+/// Why a test failed.
+#[derive(Debug, Error)]
+enum TestError {
+    #[error("{0}")]
+    Call(#[from] CallError),
+    /// In the upstream's words.
+    #[error("{0}")]
+    Rejected(String),
+    #[error("the answer is a web page; is the base URL right?")]
+    WebPage,
+    #[error("the answer is not JSON; is the base URL right?")]
+    NotJson,
+    #[error("the answer has no `{0}`; is the base URL right?")]
+    NoAnswer(&'static str),
+    #[error("the upstream streams, which was not asked for")]
+    Streamed,
+    #[error("the upstream answered, but in one piece: it does not stream")]
+    NotStreamed,
+    #[error("one of its events never ends")]
+    EndlessEvent,
+    #[error("the stream has no answer in it")]
+    EmptyStream,
+    #[error("the stream ended without a finish reason: it was cut off")]
+    CutOff,
+}
 
 /// How a test ended.
 #[derive(Serialize)]
@@ -211,11 +238,11 @@ async fn ask<P: AdminPorts>(caller: &UpstreamClient<'_, P>, request: &TestReques
             let first = &mut outcome.first_token_ms;
             read(ports, request, &mut response, began, first).await
         }
-        Err(error) => Err(error.to_string()),
+        Err(error) => Err(error.into()),
     };
     outcome.latency_ms = ports.now().since_ms(began);
     outcome.ok = read.is_ok();
-    outcome.error = read.err().map(|error| caller.redact(&error));
+    outcome.error = read.err().map(|error| caller.redact(&error.to_string()));
     outcome
 }
 
@@ -225,16 +252,16 @@ async fn read<P: AdminPorts>(
     response: &mut CallResponse<'_, P>,
     began: Timestamp,
     first_token_ms: &mut Option<u64>,
-) -> Result<(), String> {
+) -> Result<(), TestError> {
     if !response.status.is_success() {
-        return Err(response.rejection().await);
+        return Err(TestError::Rejected(response.rejection().await));
     }
     if response.is("text/html") {
-        return Err("the answer is a web page; is the base URL right?".to_owned());
+        return Err(TestError::WebPage);
     }
     if request.is_streamed && response.is("text/event-stream") {
         let mut events = StreamCheck::default();
-        while let Some(piece) = next(response).await? {
+        while let Some(piece) = response.next().await? {
             let is_over = events.take(piece)?;
             if events.has_content && first_token_ms.is_none() {
                 *first_token_ms = Some(ports.now().since_ms(began));
@@ -246,43 +273,35 @@ async fn read<P: AdminPorts>(
         return events.end();
     }
     if response.is("text/event-stream") {
-        return Err("the upstream streams, which was not asked for".to_owned());
+        return Err(TestError::Streamed);
     }
-    let whole = response.whole().await.map_err(|error| error.to_string())?;
+    let whole = response.whole().await?;
     answer(&whole, request.call)?;
     if request.is_streamed {
-        return Err("the upstream answered, but in one piece: it does not stream".to_owned());
+        return Err(TestError::NotStreamed);
     }
     Ok(())
 }
 
-async fn next<P: AdminPorts>(response: &mut CallResponse<'_, P>) -> Result<Option<Bytes>, String> {
-    response.next().await.map_err(|error| error.to_string())
-}
-
 /// Whether a whole body is an answer.
-fn answer(body: &[u8], call: TestCall) -> Result<(), String> {
+fn answer(body: &[u8], call: TestCall) -> Result<(), TestError> {
     let text = body.get(padding::before_json(body)..).unwrap_or_default();
     if signals::body_is_error(text) {
-        return Err(message(text));
+        return Err(rejected(text));
     }
-    let value: Value = serde_json::from_slice(text)
-        .map_err(|_| "the answer is not JSON; is the base URL right?".to_owned())?;
+    let value: Value = serde_json::from_slice(text).map_err(|_| TestError::NotJson)?;
     let member = call.answer_member;
     let list = value.get(member).and_then(Value::as_array);
     if list.is_some_and(|list| call.may_be_empty || !list.is_empty()) {
         Ok(())
     } else {
-        Err(format!(
-            "the answer has no `{member}`; is the base URL right?"
-        ))
+        Err(TestError::NoAnswer(member))
     }
 }
 
-fn message(error: &[u8]) -> String {
-    error_shape::normalise(StatusCode::BAD_GATEWAY, error)
-        .body
-        .message
+fn rejected(error: &[u8]) -> TestError {
+    let error = error_shape::normalise(StatusCode::BAD_GATEWAY, error);
+    TestError::Rejected(error.body.message)
 }
 
 /// A stream that is read to its end.
@@ -295,11 +314,11 @@ struct StreamCheck {
 
 impl StreamCheck {
     /// Takes a piece; tells whether the stream has said that it is over.
-    fn take(&mut self, piece: Bytes) -> Result<bool, String> {
+    fn take(&mut self, piece: Bytes) -> Result<bool, TestError> {
         let block = self
             .scanner
             .push(piece)
-            .map_err(|_| "one of its events never ends".to_owned())?;
+            .map_err(|_| TestError::EndlessEvent)?;
         for event in block.events() {
             let data = sse::data(event);
             match signals::read(data.as_deref()).signal {
@@ -310,24 +329,24 @@ impl StreamCheck {
                     self.is_finished = true;
                 }
                 Signal::Done if self.has_content => return Ok(true),
-                Signal::Done => return Err("the stream has no answer in it".to_owned()),
-                Signal::Error => return Err(message(data.as_deref().unwrap_or_default())),
+                Signal::Done => return Err(TestError::EmptyStream),
+                Signal::Error => return Err(rejected(data.as_deref().unwrap_or_default())),
             }
         }
         Ok(false)
     }
 
     /// The end of the stream without `[DONE]`. What is left may be an error without the blank line after it.
-    fn end(mut self) -> Result<(), String> {
+    fn end(mut self) -> Result<(), TestError> {
         let (_, rest) = self.scanner.finish();
         let data = sse::data(&rest);
         let text = data.as_deref().unwrap_or(&rest);
         if signals::read(data.as_deref()).signal == Signal::Error || signals::body_is_error(text) {
-            return Err(message(text));
+            return Err(rejected(text));
         }
         if self.is_finished {
             return Ok(());
         }
-        Err("the stream ended without a finish reason: it was cut off".to_owned())
+        Err(TestError::CutOff)
     }
 }

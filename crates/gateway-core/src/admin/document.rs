@@ -115,5 +115,5 @@ pub fn unavailable(log: &impl Log, error: &StoreError) -> GatewayError {
 
 /// A document that cannot be understood is never replaced: an operator may still be able to repair it.
 fn parse(log: &impl Log, stored: Option<&[u8]>) -> Result<Document, GatewayError> {
-    stored::parse(stored).map_err(|reason| unavailable(log, &StoreError(reason)))
+    stored::parse(stored).map_err(|error| unavailable(log, &StoreError(error.to_string())))
 }

@@ -47,6 +47,8 @@ impl fmt::Display for Refused {
     }
 }
 
+impl std::error::Error for Refused {}
+
 /// The stored form of a new upstream key with the id `id`.
 pub fn protect(
     protection: Protection<'_>,

@@ -9,13 +9,15 @@
 
 use std::time::Duration;
 
+use thiserror::Error;
+
 use super::changes::ChangeId;
 use super::identity;
 use super::import::{self, Protection, Refused};
 use super::model::Document;
-use super::stored;
+use super::stored::{self, StoredError};
 use super::validate::{DocumentDraft, Problems};
-use crate::ports::{Clock, Log, Random, StoreKey, WriteStore};
+use crate::ports::{Clock, Log, Random, StoreError, StoreKey, WriteStore};
 use crate::store::{self, BoundedStore, RecordEdit, RetryLimits, UpdateError};
 
 #[cfg(doc)]
@@ -29,6 +31,23 @@ const RETRIES: RetryLimits = RetryLimits {
     attempts: 16,
     time: Duration::from_secs(15),
 };
+
+/// Why the variable was not applied.
+#[derive(Debug, Error)]
+enum StartupError {
+    #[error("it is not valid JSON: line {line}, column {column}")]
+    NotJson { line: usize, column: usize },
+    #[error("{0}")]
+    Refused(#[from] Refused),
+    #[error("{0}")]
+    Stored(#[from] StoredError),
+    #[error("{0}")]
+    NotWritable(serde_json::Error),
+    #[error("{0}")]
+    Store(StoreError),
+    #[error("others kept changing the configuration at the same time")]
+    Conflict,
+}
 
 /// Applies the text of the variable, if it is not the one that was applied last. Its problems are logged, and the
 /// stored configuration stays in force. Returns whether that is final: a store that did not answer may do so at the
@@ -48,8 +67,9 @@ pub async fn apply<P: Clock + Random + Log + WriteStore>(
             document.keys.len()
         )),
         // Escaped, since it contains the names of unknown members.
-        Err(reason) => ports.line(format_args!(
-            "configuration: the variable `config` was not applied, what is stored stays in force: {reason:?}"
+        Err(error) => ports.line(format_args!(
+            "configuration: the variable `config` was not applied, what is stored stays in force: {:?}",
+            error.to_string()
         )),
     }
     !ports.has_timed_out()
@@ -60,7 +80,7 @@ async fn try_apply<P: Clock + Random + Log + WriteStore>(
     ports: &P,
     text: &str,
     protection: Protection<'_>,
-) -> Result<Option<Document>, String> {
+) -> Result<Option<Document>, StartupError> {
     let revision = stored::revision(Some(text.as_bytes()));
     let id = ChangeId::new(ports);
     let is_applied = |stored: Option<&[u8]>| {
@@ -80,12 +100,11 @@ async fn try_apply<P: Clock + Random + Log + WriteStore>(
                 Some(draft) => draft,
                 None => draft.insert(read(ports, text)?),
             };
-            let mut document = import::resolve(draft, &current, protection, ports)
-                .map_err(|refused| refused.to_string())?;
+            let mut document = import::resolve(draft, &current, protection, ports)?;
             document.applied_variable = Some(revision.clone());
             identity::assign(&mut document, ports);
             id.record(&mut document, current.recent_changes, attempt);
-            let new = serde_json::to_vec(&document).map_err(|error| error.to_string())?;
+            let new = serde_json::to_vec(&document).map_err(StartupError::NotWritable)?;
             Ok(RecordEdit::Replace(new, Some(document)))
         },
         |stored, attempts| {
@@ -96,30 +115,24 @@ async fn try_apply<P: Clock + Random + Log + WriteStore>(
                 .and_then(|current| id.landed(&current, attempts)))
         },
     );
-    update
-        .await
-        .map_err(|error: UpdateError<String>| match error {
-            UpdateError::Conflict => {
-                "others kept changing the configuration at the same time".to_owned()
-            }
-            error => error.to_string(),
-        })
+    update.await.map_err(|error| match error {
+        UpdateError::Conflict => StartupError::Conflict,
+        UpdateError::Store(error) | UpdateError::Uncertain(error) => StartupError::Store(error),
+        UpdateError::Edit(error) => error,
+    })
 }
 
-fn read(clock: &impl Clock, text: &str) -> Result<DocumentDraft, String> {
+fn read(clock: &impl Clock, text: &str) -> Result<DocumentDraft, StartupError> {
     // The position of the mistake, but not the text there: it could be a key.
-    let value = serde_json::from_slice(text.as_bytes()).map_err(|error| {
-        format!(
-            "it is not valid JSON: line {}, column {}",
-            error.line(),
-            error.column()
-        )
+    let value = serde_json::from_slice(text.as_bytes()).map_err(|error| StartupError::NotJson {
+        line: error.line(),
+        column: error.column(),
     })?;
     let mut problems = Problems::default();
     let draft = DocumentDraft::read(&value, clock.now(), &mut problems);
     if problems.list().is_empty() {
         Ok(draft)
     } else {
-        Err(Refused::Invalid(problems).to_string())
+        Err(Refused::Invalid(problems).into())
     }
 }

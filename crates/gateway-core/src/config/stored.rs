@@ -3,33 +3,44 @@
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use thiserror::Error;
 
 use super::model::{DOCUMENT_VERSION, Document};
 use super::network::Network;
 use crate::ids;
 
+/// Why the stored configuration cannot be used; without a word of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum StoredError {
+    /// It is no document.
+    #[error("the configuration is damaged at line {line}, column {column}")]
+    Damaged {
+        /// The line, from 1.
+        line: usize,
+        /// The column, from 1.
+        column: usize,
+    },
+    /// Another gateway wrote it.
+    #[error("the configuration has version {0}, this gateway knows version {DOCUMENT_VERSION}")]
+    UnknownVersion(u32),
+}
+
 /// Reads what the store holds; the default configuration when nothing was ever stored. The error says what is
 /// wrong, for the log, without a word of the document: a damaged one must never be replaced by what came of
 /// misreading it, since an operator may still be able to repair it.
-pub fn parse(stored: Option<&[u8]>) -> Result<Document, String> {
+pub fn parse(stored: Option<&[u8]>) -> Result<Document, StoredError> {
     let Some(bytes) = stored else {
         return Ok(Document::default());
     };
-    // serde_json's own words can hold a part of the document, so only the position is logged.
-    let document = document(bytes).map_err(|error| {
-        format!(
-            "the configuration is damaged at line {}, column {}",
-            error.line(),
-            error.column()
-        )
+    // serde_json's own message can hold a part of the document, so only the position is kept.
+    let document = document(bytes).map_err(|error| StoredError::Damaged {
+        line: error.line(),
+        column: error.column(),
     })?;
     if document.version == DOCUMENT_VERSION {
         Ok(document)
     } else {
-        Err(format!(
-            "the configuration has version {}, this gateway knows version {DOCUMENT_VERSION}",
-            document.version
-        ))
+        Err(StoredError::UnknownVersion(document.version))
     }
 }
 
