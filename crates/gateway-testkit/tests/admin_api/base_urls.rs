@@ -113,7 +113,7 @@ fn refused_base_urls_and_keys_say_what_to_write_instead() {
         assert!(!answer.message().contains("SECRET"), "{}", answer.message());
     }
     for (key, words) in [
-        ("sk-1,sk-2", "an entry of its own"),
+        ("sk-1,sk-2", "a separate entry"),
         ("Bearer sk-1", "without `Bearer`"),
         ("'sk-1'", "without quotes"),
         ("OPENAI_API_KEY=sk-1", "without a name"),
