@@ -306,7 +306,7 @@ impl fmt::Display for ProblemKind {
             Self::ListRequired => f.write_str("is required; use an empty list for none"),
             Self::AzureRequired => f.write_str("is required when `provider` is \"azure\""),
             Self::AzureForbidden => f.write_str("must be null unless `provider` is \"azure\""),
-            Self::UnknownField => f.write_str("is not a known member"),
+            Self::UnknownField => f.write_str("is an unknown field"),
             Self::WrongType { expected } => f.write_str(expected.message()),
             Self::Duplicate { within } => f.write_str(within.message()),
             Self::KeyAlreadyInChannel => f.write_str("is in this channel already"),
