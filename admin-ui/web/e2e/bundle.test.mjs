@@ -37,7 +37,7 @@ test("the whole panel is light, and the first view is half of it", async () => {
   assert.ok(first < FIRST_VIEW_MOST_BYTES, `${first} bytes for the first view`);
 });
 
-test("the first view stands within a second", async () => {
+test("the first view is complete within a second", async () => {
   const browser = await launch();
   try {
     await withPage(browser, {}, async (page) => {

@@ -88,7 +88,7 @@ test("a newcomer gets from the first login to a streamed answer", async () => {
   });
 });
 
-test("the playground makes its own key and stops when it is told to", async () => {
+test("the playground makes its own key and stops on request", async () => {
   await api.createChannel({ name: "One", base_url: upstream.url, keys: [], models: ["slow"] });
   await withPage(browser, {}, async (page) => {
     await logIn(page, "Playground");
@@ -160,7 +160,7 @@ test("what the gateway refuses is said at its field, and nothing typed is lost",
   });
 });
 
-test("nobody leaves with unsaved changes unasked, whichever way they go", async () => {
+test("leaving with unsaved changes asks first, whichever way", async () => {
   await withPage(browser, {}, async (page) => {
     await logIn(page, "Channels");
     await page.getByRole("link", { name: "Add channel" }).click();

@@ -120,7 +120,7 @@ test("the log goes on by itself while it is looked at", async () => {
   });
 });
 
-test("the overview draws what was used, tells who used it, and says the same as a table", async () => {
+test("the overview draws usage, shows whose it is, and has the same as a table", async () => {
   const { key, id } = await stage();
   await api.changeSettings({
     prices: { beta: { prompt: 1_000_000_000_000, cached: null, completion: 0 } },
@@ -165,7 +165,7 @@ test("the overview draws what was used, tells who used it, and says the same as 
   });
 });
 
-test("errors are told apart by their reasons, which lead to the requests", async () => {
+test("errors are grouped by their reasons, which lead to the requests", async () => {
   const { key, id } = await stage();
   await chatAs(key, "beta", 200);
   await chatAs(key, "unknown-model", 404);

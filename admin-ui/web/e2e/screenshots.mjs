@@ -1,5 +1,5 @@
 //! Makes the pictures of the README: `npm run screenshots`, against a running gateway whose contents
-//! are replaced. An upstream of our own stands in for the services that the pictures name.
+//! are replaced. A scripted upstream replaces the services that the pictures name.
 import { mkdirSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Api } from "./api.mjs";
@@ -180,7 +180,7 @@ upstream.state.usage = asLarge;
 const browser = await launch();
 try {
   for (const picture of PICTURES) {
-    // Anew for each, so that countdowns stand at their beginning and figures are the same.
+    // Anew for each, so that countdowns are at their beginning and figures are the same.
     answers = 0;
     const key = await fill(api, upstream);
     const { id: channelId } = (await api.channels()).find(({ name }) => name === "NVIDIA NIM");

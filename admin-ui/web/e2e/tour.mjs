@@ -1,7 +1,7 @@
 //! The way past everything that the panel can show, in either language.
 import { GATEWAY_URL } from "./browser.mjs";
 
-/** Opens every page and every dialog, and calls `look` when it stands. */
+/** Opens every page and every dialog, and calls `look` when it is complete. */
 export async function tour(page, { channelId, key }, look) {
   const at = (path) => page.goto(`${GATEWAY_URL}/admin/${path}`);
   await at("overview");

@@ -69,7 +69,7 @@ test("a drag moves a channel to another priority; nothing is changed before it i
   assert.deepEqual(await places(), { One: [0, 3], Two: [1, 1], Three: [1, 1] });
 });
 
-test("a drag between two groups makes a group of its own", async () => {
+test("a drag between two groups makes a separate group", async () => {
   await three();
   await withPage(browser, {}, async (page) => {
     const dialog = await arrange(page);

@@ -1,4 +1,4 @@
-//! An upstream that does as it is told: what a real service would answer, without one.
+//! A scripted upstream: what a real service would answer, without one.
 import { createServer } from "node:http";
 
 const STEP_MS = 15;

@@ -57,7 +57,7 @@ function CurrentPage() {
     case "overview":
       return <OverviewPage />;
     case "channels":
-      // A page of its own for each channel, so that no typed text goes from one to another.
+      // A separate page for each channel, so that no typed text goes from one to another.
       return item === null ? <ChannelsPage /> : <ChannelPage key={item} id={item} />;
     case "keys":
       return <KeysPage />;

@@ -45,7 +45,7 @@ it("deletes nothing that was taken back", async () => {
   expect(asked).toEqual([]);
 });
 
-it("waits for whoever considers it", async () => {
+it("waits while the user considers it", async () => {
   undo.deleteLater({ id: "ch_1", name: "One", revision: null });
   undo.pause("ch_1");
   await vi.advanceTimersByTimeAsync(5 * undo.UNDO_MS);
@@ -77,7 +77,7 @@ it("shows it again, and why, when the gateway refuses", async () => {
   expect(undo.deletions.value[0]?.failure).toMatchObject({ status: 503 });
 });
 
-it("deletes only what was seen, and whatever it is when told to", async () => {
+it("deletes only what was seen, and whatever it is on request", async () => {
   status = 412;
   undo.deleteLater({ id: "ch_1", name: "One", revision: "abc" });
   await vi.advanceTimersByTimeAsync(undo.UNDO_MS);

@@ -29,7 +29,7 @@ export function deleteLater({ id, name, revision }: Omit<Deletion, "failure">): 
   resume(id);
 }
 
-/** While someone considers it, the time stands still. */
+/** While someone considers it, the time is paused. */
 export function pause(id: string): void {
   clearTimeout(timers.get(id));
   timers.delete(id);
@@ -85,7 +85,7 @@ async function deleteNow(id: string): Promise<void> {
 /** Deleted for good in this visit: nothing of them can be undone. */
 export const gone = signal<string[]>([]);
 
-/** Also those whose time stands still; asking twice for one that is on its way does no harm. */
+/** Also those whose time is paused; asking twice for one that is on its way does no harm. */
 function waiting(): string[] {
   return deletions.value
     .filter(({ id, failure }) => failure === null && !gone.value.includes(id))

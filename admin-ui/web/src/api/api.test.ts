@@ -107,7 +107,7 @@ describe("parseChannels", () => {
 });
 
 describe("parseSession", () => {
-  it("tells keys in clear from encrypted ones and from a wrong master key", () => {
+  it("distinguishes keys in clear from encrypted ones and from a wrong master key", () => {
     const clear = { expires_at: "x", upstream_keys_encrypted: false };
     expect(parseSession(clear)).toEqual({ ...clear, master_key_error: null });
     expect(parseSession({ ...clear, master_key_error: "short" }).master_key_error).toBe("short");

@@ -47,18 +47,18 @@ describe("chat", () => {
     expect(last?.firstTokenMs).not.toBeNull();
   });
 
-  it("tells of an answer that breaks off, and keeps what came", async () => {
+  it("reports an answer that breaks off, and keeps what came", async () => {
     const error = 'data: {"error":{"message":"The upstream broke off.","code":"x"}}\n\n';
     answering(200, [delta("Half"), error]);
     const { failure, last } = await run();
-    expect(failure).toEqual({ kind: "told" });
+    expect(failure).toEqual({ kind: "reported" });
     expect(last).toMatchObject({ text: "Half", error: "The upstream broke off." });
   });
 
-  it("tells of a refusal in the gateway's words", async () => {
+  it("reports a rejection in the gateway's words", async () => {
     answering(404, ['{"error":{"message":"No such model.","code":"model_not_found"}}']);
     const { failure, last } = await run();
-    expect(failure).toEqual({ kind: "told" });
+    expect(failure).toEqual({ kind: "reported" });
     expect(last).toMatchObject({ status: 404, error: "No such model." });
   });
 

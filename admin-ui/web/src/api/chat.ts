@@ -23,7 +23,7 @@ export interface Progress {
   error: string | null;
 }
 
-export type ChatFailure = { kind: "network" } | { kind: "stopped" } | { kind: "told" };
+export type ChatFailure = { kind: "network" } | { kind: "stopped" } | { kind: "reported" };
 
 const modelList = record({ data: list(record({ id: text })) });
 const usage = record({ prompt_tokens: nullable(number), completion_tokens: nullable(number) });
@@ -87,7 +87,7 @@ export async function chat(
     if (!response.ok || response.body === null) {
       const body = parseJson(await response.text());
       progress.error = parseRefusal(response.status, null, body).message;
-      return { kind: "told" };
+      return { kind: "reported" };
     }
     const lines = new Lines();
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -98,7 +98,7 @@ export async function chat(
       }
       report({ ...progress });
       if (done) {
-        return progress.error === null ? null : { kind: "told" };
+        return progress.error === null ? null : { kind: "reported" };
       }
     }
   } catch {

@@ -71,7 +71,7 @@ describe("a session that is over", () => {
     expect(asked).toHaveLength(2);
   });
 
-  it("is over for the call when nobody renews it", async () => {
+  it("is over for the call when it is not renewed", async () => {
     const asked = answering(over, list);
     api.onSessionOver(() => Promise.resolve(false));
     expect(await api.listKeys()).toMatchObject({ ok: false, failure: { status: 401 } });

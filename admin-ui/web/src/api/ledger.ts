@@ -1,4 +1,4 @@
-//! What the admin API tells of the past: usage per hour or day, the log of requests, what is used of a key's limits.
+//! What the admin API has recorded: usage per hour or day, the log of requests, what is used of a key's limits.
 import * as readers from "../../generated/readers";
 import { data } from "./types";
 

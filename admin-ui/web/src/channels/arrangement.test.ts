@@ -48,7 +48,7 @@ describe("steps of the keyboard", () => {
 });
 
 describe("isolate", () => {
-  it("uses the room that there is and moves nobody else", () => {
+  it("uses the room that there is and moves no other channel", () => {
     const all = isolate(slots(["a", 0], ["b", 10], ["c", 10]), "c", 1);
     expect(all.map(({ priority }) => priority)).toEqual([0, 10, 1]);
   });

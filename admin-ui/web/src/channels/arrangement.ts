@@ -56,7 +56,7 @@ export function join(slots: readonly Slot[], id: string, priority: number): Slot
   return slots.map((slot) => (slot.id === id ? { ...slot, priority } : slot));
 }
 
-/** Into a lane of its own before the lane at `gap`, counted without the channel itself. Others keep
+/** Into a separate lane before the lane at `gap`, counted without the channel itself. Others keep
  * their priorities as far as there is room. */
 export function isolate(slots: readonly Slot[], id: string, gap: number): Slot[] {
   const lanes = lanesOf(slots.filter((slot) => slot.id !== id));
@@ -82,7 +82,7 @@ export function isolate(slots: readonly Slot[], id: string, gap: number): Slot[]
   );
 }
 
-/** One step up or down: out of company into a lane of its own, out of its own lane into the next. */
+/** One step up or down: out of a shared lane into a separate one, out of a separate one into the next. */
 export function step(slots: readonly Slot[], id: string, direction: -1 | 1): Slot[] {
   const lanes = lanesOf(slots);
   const at = lanes.findIndex((lane) => lane.slots.some((slot) => slot.id === id));

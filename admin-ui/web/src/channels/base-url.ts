@@ -41,7 +41,7 @@ const HOSTS: Readonly<Record<string, string>> = {
 const OLLAMA = "11434";
 const LOCAL_PORTS = [OLLAMA, "8000", "1234", "30000"];
 const AZURE = /\.(openai|cognitiveservices|services\.ai)\.azure\.com$/;
-/** What stands after a base URL in the URL of an operation. */
+/** What follows a base URL in the URL of an operation. */
 const OPERATION =
   /\/(chat\/completions|messages\/count_tokens|images\/(generations|edits|variations)|audio\/(speech|transcriptions|translations)|completions|messages|embeddings|responses|models|moderations|rerank)$/i;
 const VERSION = /^v\d[a-z0-9]*$/i;

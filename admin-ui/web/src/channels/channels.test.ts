@@ -86,7 +86,7 @@ describe("a draft", () => {
     expect(bodyOf(draft)["azure"]).toEqual({ api_version: null, deployments: {} });
   });
 
-  it("takes over a preset but no name that somebody chose", () => {
+  it("applies a preset but keeps a name that the user chose", () => {
     const [first, second] = PRESETS;
     if (first === undefined || second === undefined) {
       throw new Error("no presets");

@@ -79,12 +79,12 @@ export function draftOf(channel: Channel): Draft {
   };
 }
 
-/** Everything but the keys, which nobody can read. */
+/** Everything but the keys, which cannot be read back. */
 export function copyOf(channel: Channel, name: string): Draft {
   return { ...draftOf(channel), name, keys: [] };
 }
 
-/** Takes over a preset; a name that somebody typed stays. */
+/** Applies a preset; a name that the user typed stays. */
 export function withPreset(draft: Draft, preset: Preset): Draft {
   const isOurs = draft.name === "" || PRESETS.some(({ name }) => name === draft.name);
   return {

@@ -1,5 +1,5 @@
 //! The fields of a channel: first what everybody needs, the rest under "advanced". Draws a draft and
-//! tells of changes; keeps nothing.
+//! reports changes; keeps nothing.
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { ChannelCreateFields, type Provider, ProviderValues } from "../../generated/schema";

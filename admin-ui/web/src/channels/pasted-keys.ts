@@ -44,7 +44,7 @@ export function pastedKeys(text: string): PastedKeys {
   return result;
 }
 
-/** The words of an entry without what stands around them. */
+/** The words of an entry without what surrounds them. */
 function partsOf(entry: string): string[] {
   let rest = entry.replace(/^[\s{[(]+/, "");
   for (const around of [NAME, VARIABLE, HEADER, SCHEME]) {
@@ -60,7 +60,7 @@ function isKey(word: string): boolean {
   return (
     word.length <= KeyChangeText.maxLength &&
     /^[\x21-\x7e]+$/.test(word) &&
-    // A URL, an address, a hint of a key, and what stands in for one.
+    // A URL, an address, a hint of a key, and placeholders.
     !/^[a-z]+:\/\//i.test(word) &&
     !/\.\.\.|\*\*\*/.test(word) &&
     !/^(your|my|the|a|an|and|or|key|keys|token|tokens|here|paste|api|is|are|for)$/i.test(word) &&

@@ -1,4 +1,4 @@
-//! Channels as a table, one group of rows per priority; on a narrow screen each row stands as a block.
+//! Channels as a table, one group of rows per priority; on a narrow screen each row is a block.
 //! The roles are written out because browsers drop a table's meaning when its rows are no longer laid
 //! out as one.
 import { changeChannel, showChannel } from "../api/client";

@@ -1,5 +1,5 @@
-//! uPlot, in a file of its own, so that only a page with charts loads it. Draws what it is given and
-//! tells where the pointer is; knows neither texts nor figures.
+//! uPlot, in a separate file, so that only a page with charts loads it. Draws what it is given and
+//! reports where the pointer is; knows neither texts nor figures.
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 
@@ -106,7 +106,7 @@ function axis(drawing: Drawing, isVertical: boolean): uPlot.Axis {
   };
 }
 
-/** Whether a time's text, which stands around its tick, would be whole and off the other axis. */
+/** Whether a time's text, which is centred on its tick, would be whole and off the other axis. */
 function hasRoom(plot: uPlot, time: number): boolean {
   const at = plot.valToPos(time, "x");
   return at >= HALF_TEXT && at <= plot.bbox.width / devicePixelRatio - HALF_TEXT;
@@ -121,7 +121,7 @@ function seriesOf(
     const paths = uPlot.paths.bars?.({ size: [0.75, 28] });
     return { fill: colour, width: 0, points: { show: false }, ...(paths ? { paths } : {}) };
   }
-  // A line needs two neighbours; what stands alone is a point.
+  // A line needs two neighbours; a single value is a point.
   const alone = line.flatMap((value, index) =>
     value !== null && (line[index - 1] ?? null) === null && (line[index + 1] ?? null) === null
       ? [index]

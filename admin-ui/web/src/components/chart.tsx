@@ -1,5 +1,5 @@
 //! A chart with its title and one figure: that of the whole range, or of the bucket under the pointer.
-//! The picture is for the eye; whoever uses this gives the same numbers as a table.
+//! The chart is for the eye; callers show the same numbers as a table.
 import { type Signal, signal, useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
@@ -22,7 +22,7 @@ interface ChartProps {
   /** Classes that have the colours, one for each line of values. */
   swatches: readonly string[];
   tick: (value: number) => string;
-  /** What stands in a bucket; without one, the figure of the whole range. */
+  /** The text of a bucket; without one, the figure of the whole range. */
   figure: (index: number | null) => ComponentChildren;
 }
 
@@ -53,7 +53,7 @@ export function Chart(props: ChartProps) {
     return () => query.removeEventListener("change", change);
   }, []);
 
-  // Drawn anew when anything of it changes, which is once a minute; `drawn` stands for all of it.
+  // Drawn anew when anything of it changes, which is once a minute; `drawn` is a key of all of it.
   const drawn = JSON.stringify([kind, bucket, times[0], values, swatches]);
   useEffect(() => {
     let erase: (() => void) | undefined;

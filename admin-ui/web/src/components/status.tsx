@@ -1,4 +1,4 @@
-//! A state as an icon and a word: never told by colour alone.
+//! A state as an icon and a word: never by colour alone.
 import type { ComponentChildren } from "preact";
 import { Icon } from "./icons";
 

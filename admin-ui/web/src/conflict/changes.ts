@@ -5,7 +5,7 @@ export type Body = Record<string, unknown>;
 /** The members of `after` that are not what they were. */
 export function changedMembers(before: Body, after: Body): Body {
   return Object.fromEntries(
-    Object.entries(after).filter(([name, value]) => told(value) !== told(before[name])),
+    Object.entries(after).filter(([name, value]) => shown(value) !== shown(before[name])),
   );
 }
 
@@ -23,7 +23,7 @@ export function differences(before: Body, theirs: Body, mine: Body): Difference[
     ...new Set([...Object.keys(before), ...Object.keys(theirs), ...Object.keys(mine)]),
   ];
   return names.flatMap((name) => {
-    const [was, is, wanted] = [before, theirs, mine].map((body) => told(body[name]));
+    const [was, is, wanted] = [before, theirs, mine].map((body) => shown(body[name]));
     if (was === undefined || is === undefined || wanted === undefined) {
       return [];
     }
@@ -38,7 +38,7 @@ export function differences(before: Body, theirs: Body, mine: Body): Difference[
 }
 
 /** A value to compare and to show; the order of an object's members says nothing. */
-function told(value: unknown): string {
+function shown(value: unknown): string {
   if (typeof value === "string") {
     return value;
   }

@@ -10,7 +10,7 @@ export type Messages = typeof en;
 export const LANGUAGES = ["en", "zh"] as const;
 export type Language = (typeof LANGUAGES)[number];
 
-/** Each language in its own words, so that whoever needs it can read it. */
+/** Each language by its own name, so that its speakers can read it. */
 export const LANGUAGE_NAMES: Record<Language, string> = { en: "English", zh: "简体中文" };
 
 const MESSAGES: Record<Language, Messages> = { en, zh };

@@ -42,13 +42,13 @@ export const problemsEn: ProblemTexts = {
   unknown_operation: ({ choices }) => `is not a known operation; there are ${choices.join(", ")}`,
   invalid_network: () => "must be an IP address such as 10.0.0.1 or a network such as 10.0.0.0/8",
   invalid_url: ({ reason, max, suggestion }) => {
-    const told = {
+    const text = {
       not_absolute: "must begin with https:// or http://",
       too_long: `must have at most ${max} bytes`,
       credentials: "must not contain credentials; keys have their own field",
       query: "must not contain a query or a fragment",
     }[reason];
-    return suggestion == null ? told : `${told}; use ${suggestion}`;
+    return suggestion == null ? text : `${text}; use ${suggestion}`;
   },
   invalid_key: ({ reason, max }) =>
     reason === "characters"

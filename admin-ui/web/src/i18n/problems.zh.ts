@@ -42,13 +42,13 @@ export const problemsZh: ProblemTexts = {
   unknown_operation: ({ choices }) => `不是已知的操作；可用：${choices.join("、")}`,
   invalid_network: () => "必须是 IP 地址（如 10.0.0.1）或网段（如 10.0.0.0/8）",
   invalid_url: ({ reason, max, suggestion }) => {
-    const told = {
+    const text = {
       not_absolute: "必须以 https:// 或 http:// 开头",
       too_long: `最多 ${max} 字节`,
       credentials: "不能包含凭据；密钥请填在密钥栏",
       query: "不能包含查询参数或片段",
     }[reason];
-    return suggestion == null ? told : `${told}；请使用 ${suggestion}`;
+    return suggestion == null ? text : `${text}；请使用 ${suggestion}`;
   },
   invalid_key: ({ reason, max }) =>
     reason === "characters" ? `必须是 1 到 ${max} 个可见 ASCII 字符，且不含空格` : KEYS[reason],

@@ -37,11 +37,11 @@ export interface Known {
   nowMs: number;
 }
 
-/** From this part of its requests on, a channel's errors are told of. */
+/** From this share of its requests on, a channel's errors are shown. */
 const ERROR_RATE = 0.1;
 /** Fewer requests say nothing. */
 const ENOUGH_REQUESTS = 10;
-/** From this part of a limit on, its use is told of. */
+/** From this share of a limit on, its use is shown. */
 const NEAR_LIMIT = 0.8;
 const SOON_MS = 7 * 24 * 3_600_000;
 
@@ -107,7 +107,7 @@ function ofKeys({ keys, allowances, nowMs }: Known): Concern[] {
       const { id, name } = key;
       const at = key.expires_at;
       const left = at === null ? Number.NaN : Date.parse(at) - nowMs;
-      // What has long been over needs nobody's attention any more.
+      // What ended long ago no longer needs attention.
       if (at !== null && left < SOON_MS && left > -SOON_MS) {
         concerns.push({ kind: "expiry", id, name, at, isOver: left <= 0 });
       }

@@ -54,7 +54,7 @@ export function sumsOf(rows: readonly UsageRow[]): Sums {
 }
 
 /** A model, channel, key or reason with its rows. `id` is `null` for what has none: no channel was asked, or
- * nobody serves the model. */
+ * no channel serves the model. */
 export interface Member {
   id: string | null;
   name: string | null;

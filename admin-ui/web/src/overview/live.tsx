@@ -42,7 +42,7 @@ function keyOf(concern: Concern): string {
 }
 
 function Row({ concern }: { concern: Concern }) {
-  const { title, link, why } = told(concern);
+  const { title, link, why } = describe(concern);
   return (
     <>
       <Status tone={toneOf(concern)}>{title}</Status>
@@ -54,13 +54,13 @@ function Row({ concern }: { concern: Concern }) {
   );
 }
 
-interface Told {
+interface Description {
   title: string;
   link?: ComponentChildren;
   why: ComponentChildren;
 }
 
-function told(concern: Concern): Told {
+function describe(concern: Concern): Description {
   const m = t.value;
   switch (concern.kind) {
     case "problem":

@@ -60,7 +60,7 @@ describe("rangeOf", () => {
 });
 
 describe("membersOf", () => {
-  it("adds up by member, the busiest first; what is nobody's is one member", () => {
+  it("adds up by member, the busiest first; usage without a member is one entry", () => {
     const rows = [
       row({ model: "a", requests: 2, prompt_tokens: 5 }),
       row({ model: "b", requests: 9, errors: 3 }),
@@ -92,7 +92,7 @@ describe("membersOf", () => {
     ]);
   });
 
-  it("tells channels and keys of one name apart by their ids", () => {
+  it("distinguishes channels and keys of the same name by their ids", () => {
     const rows = [
       row({ channel: { id: "ch_1", name: "same" } }),
       row({ channel: { id: "ch_2", name: "same" } }),
@@ -112,7 +112,7 @@ describe("seriesOf", () => {
     expect(seriesOf(members, times, ({ requests }) => requests)).toEqual([[0, 4]]);
   });
 
-  it("puts what has no colour of its own together, so that the sum stays", () => {
+  it("groups members without their own colour, so that the sum stays", () => {
     const rows = Array.from({ length: COLOURED + 3 }, (_, index) =>
       row({ model: `m${index}`, requests: 10 + index }),
     );
@@ -211,7 +211,7 @@ describe("concernsOf", () => {
     ]);
   });
 
-  it("tells of errors only when there are enough requests to say so", () => {
+  it("reports errors only when there are enough requests", () => {
     const channel = { id: "ch_1", name: "One" };
     expect(concerns({ recent: [row({ channel, requests: 9, errors: 9 })] })).toEqual([]);
     expect(concerns({ recent: [row({ channel, requests: 100, errors: 9 })] })).toEqual([]);
@@ -219,7 +219,7 @@ describe("concernsOf", () => {
     expect(found).toMatchObject({ kind: "errors", id: "ch_1", rate: 0.1 });
   });
 
-  it("tells of limits from four fifths on, and that one is reached", () => {
+  it("reports limits from four fifths on, and when one is reached", () => {
     const used = (value: number) =>
       concerns({
         allowances: new Map([
@@ -237,7 +237,7 @@ describe("concernsOf", () => {
     expect(used(100).map(toneOf)).toEqual(["bad"]);
   });
 
-  it("tells of keys that end soon or ended lately, not of those long gone", () => {
+  it("reports keys that expire soon or expired lately, not of those long gone", () => {
     const kinds = (expires_at: string) =>
       concerns({ keys: [{ ...KEY, expires_at }] }).map((one) => "isOver" in one && one.isOver);
     expect(kinds("2026-12-23T00:00:00Z")).toEqual([]);

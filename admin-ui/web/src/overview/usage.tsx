@@ -52,7 +52,7 @@ export function UsageCharts({ shown }: { shown: Shown }) {
   const { times } = range;
   const members = membersOf(parts, group);
   const sums = sumsOf(whole);
-  // Reasons are those of errors: nothing else can be told apart by them.
+  // Reasons are those of errors: nothing else can be grouped by them.
   const bars = (value: (row: UsageRow) => number, isSplit = group !== "reason") => {
     const line = lineOf(whole, times, value);
     return {
@@ -239,7 +239,7 @@ function MemberName({
   );
 }
 
-/** The charts' numbers for whoever does not see charts. */
+/** The charts' numbers for users who cannot see charts. */
 export function UsageTable({ shown: { range, whole } }: { shown: Shown }) {
   const m = t.value;
   const columns = ["requests", "errors", "tokensIn", "tokensOut", "cost"] as const;

@@ -55,7 +55,7 @@ export function KeysPage() {
   const list = data.value?.keys ?? null;
 
   async function show(key: CreatedKey) {
-    // The examples should work as they stand, so they name a model that is served.
+    // The examples should work as they are, so they name a model that is served.
     const channels = await listChannels();
     const served = channels.ok ? channels.value.flatMap(servedModels)[0] : undefined;
     model.value = served ?? "gpt-4o";
@@ -172,7 +172,7 @@ function DeleteKey({ of, onDeleted, onClose }: DeleteKeyProps) {
       onClose();
       onDeleted();
     } else if (isStale(result.failure)) {
-      // Whoever confirms again has been told.
+      // Confirmed again after the warning.
       revision.value = null;
       problem.value = m["conflict.deleteChanged"](of.name);
       onDeleted();

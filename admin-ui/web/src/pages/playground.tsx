@@ -25,7 +25,7 @@ import {
 } from "../playground/state";
 
 const KEY_LIFETIME_MS = 24 * 60 * 60 * 1000;
-/** A key is typed or pasted; the list of models is asked for when it stands still. */
+/** A key is typed or pasted; the list of models is requested when typing pauses. */
 const SETTLE_MS = 400;
 /** A new key is in force everywhere within this time. */
 const IN_FORCE_MS = 2_500;
@@ -225,7 +225,7 @@ function Trouble({ failure, progress }: { failure: ChatFailure; progress: Progre
       return <p class="muted">{m["play.stopped"]}</p>;
     case "network":
       return <Notice tone="bad">{m["error.network"]}</Notice>;
-    case "told": {
+    case "reported": {
       const isHead = progress?.status !== 200;
       return (
         <Notice

@@ -81,8 +81,8 @@ function Candidates({ run }: { run: DryRun }) {
   if (run.data.length === 0) {
     return (
       <div class="card state">
-        <h2>{m["routing.nobody"](run.model)}</h2>
-        <p>{m["routing.nobodyText"]}</p>
+        <h2>{m["routing.noChannel"](run.model)}</h2>
+        <p>{m["routing.noChannelText"]}</p>
       </div>
     );
   }

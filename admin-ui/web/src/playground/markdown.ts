@@ -1,6 +1,6 @@
-//! Markdown of a model as nodes that can do nothing. In a file of its own, so that only an answer loads
+//! Markdown of a model as nodes that can do nothing. In a separate file, so that only an answer loads
 //! the parser and the sanitiser. HTML in the text is shown as text; a picture becomes a link, since
-//! loading it would tell its server who reads.
+//! loading it would reveal the reader to its server.
 import DOMPurify from "dompurify";
 import { Marked, type Tokens } from "marked";
 

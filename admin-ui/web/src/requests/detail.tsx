@@ -49,7 +49,7 @@ function Waterfall({ of, channels }: DetailProps) {
       </thead>
       <tbody>
         {of.attempts.map((attempt, index) => (
-          // Nothing but its place tells one attempt from another.
+          // Only its position distinguishes one attempt from another.
           <tr key={`${index} ${attempt.channel}`}>
             <th scope="row">
               {attempt.channel_name} <code class="muted">{keyHint(channels, attempt.key)}</code>

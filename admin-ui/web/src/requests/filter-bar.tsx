@@ -108,7 +108,7 @@ function ModelFilter({ names }: { names: readonly string[] }) {
         spellcheck={false}
         onInput={(event) => {
           typed.value = event.currentTarget.value;
-          // Picked from the list or emptied: meant as it stands.
+          // Picked from the list or emptied: meant as it is.
           if (typed.value === "" || names.includes(typed.value)) {
             apply();
           }

@@ -1,4 +1,4 @@
-//! The filters of the request log as they stand in the address, and what is asked of the API. Pure.
+//! The filters of the request log as they are in the address, and the query to the API. Pure.
 import type { Query } from "../router";
 
 export const TIMES = ["1h", "24h", "7d"] as const;
@@ -26,7 +26,7 @@ export function questionOf(query: Query, nowMs: number): Record<string, string> 
   return question;
 }
 
-/** The filters that are set, to tell one question from another. */
+/** The filters that are set, as a key of the query. */
 export function setOf(query: Query): Query {
   return Object.fromEntries(
     FILTERS.flatMap((name) => (query[name] === undefined ? [] : [[name, query[name]]])),

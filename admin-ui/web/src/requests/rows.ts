@@ -7,7 +7,7 @@ export interface Log {
 }
 
 /** What is on the screen with a newer first page. Where the two do not meet, more has come than a page
- * holds: then the page stands alone, rather than with a gap that nobody sees. */
+ * holds: then the page replaces the rows, rather than leaving a hidden gap. */
 export function refreshed(log: Log | null, page: RequestPage): Log {
   const fresh = { rows: page.data, hasMore: page.has_more };
   if (log === null) {

@@ -144,7 +144,7 @@ function LogRow({ of, channels, hasCost, columns }: LogRowProps) {
   );
 }
 
-/** In and out; with a mark when nobody counted them for certain. */
+/** In and out; with a mark when they are estimated. */
 function tokensOf({ prompt_tokens: prompt, completion_tokens: completion, estimated }: RequestRow) {
   if (prompt === 0 && completion === 0) {
     return "–";

@@ -23,7 +23,7 @@ it("is empty for the same document, whatever its order, times and secrets", () =
   expect(diff(document, same)).toEqual([]);
 });
 
-it("tells what is new, gone and different", () => {
+it("lists what is new, gone and different", () => {
   const next = {
     channels: [{ name: "One", weight: 5 }, { name: "Three" }],
     keys: [{ id: "ck_1", name: "laptop" }],

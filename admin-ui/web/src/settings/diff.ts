@@ -54,7 +54,7 @@ function compare(what: "channel" | "key", before: unknown, after: unknown): Chan
 function members(before: Fields, after: Fields): Change["members"] {
   return Object.keys(after)
     .filter((name) => !IGNORED.has(name))
-    .map((name) => ({ name, before: told(before[name]), after: told(after[name]) }))
+    .map((name) => ({ name, before: shown(before[name]), after: shown(after[name]) }))
     .filter((one) => one.before !== one.after);
 }
 
@@ -67,8 +67,8 @@ function emptied(settings: Fields): Fields {
   );
 }
 
-/** A value to compare and to show. A secret is neither: its hint and id stand for it. */
-function told(value: unknown): string {
+/** A value to compare and to show. A secret is neither: its hint and id are shown instead. */
+function shown(value: unknown): string {
   return JSON.stringify(value ?? null, (name, inner: unknown) => {
     if (name === "key") {
       return undefined;

@@ -11,7 +11,7 @@ import { type Change, diff } from "./diff";
 
 interface Plan {
   document: unknown;
-  /** The state that the changes are told against: another one is not replaced. */
+  /** The state that the changes are compared with: another one is not replaced. */
   etag: string | null;
   changes: Change[];
   /** Whether another state was reviewed before, and has changed since. */

@@ -82,7 +82,7 @@ it("reads settings of a gateway without default models and trusted proxies", asy
   expect((await loaded()).settings).toMatchObject({ default_models: {}, trusted_proxies: [] });
 });
 
-it("asks when the very member was changed meanwhile, and overwrites when told to", async () => {
+it("asks when the very member was changed meanwhile, and overwrites on request", async () => {
   const state = gateway(SETTINGS);
   const base = await loaded();
   Object.assign(state, { revision: 5, settings: { ...SETTINGS, max_attempts: 20 } });
