@@ -120,9 +120,9 @@ pub enum ProblemKind {
         /// The largest number of bytes.
         max: usize,
     },
-    /// The object that stands for a kept key has no `id`.
+    /// The object of a kept key has no `id`.
     KeyIdRequired,
-    /// The object that stands for a key has neither `key` nor `id`.
+    /// The object of a key has neither `key` nor `id`.
     KeyOrIdRequired,
     /// The channel has no key with this id.
     UnknownKey,

@@ -18,8 +18,13 @@ mod tree;
 mod watch;
 mod words;
 
+use std::sync::LazyLock;
+
 use graph::Graph;
 use tree::{SourceFile, files};
+
+/// The modules of the core, read once for all checks of them.
+static CORE: LazyLock<Graph> = LazyLock::new(|| Graph::of(&files()));
 
 /// Fails with all complaints at once, so that one run shows everything there is to fix.
 fn expect_none(complaints: &[String]) {
@@ -80,12 +85,12 @@ fn crates_depend_on_each_other_only_along_the_arrows() {
 
 #[test]
 fn folders_of_the_core_use_only_what_their_row_allows() {
-    expect_none(&Graph::of(&files()).arrows());
+    expect_none(&CORE.arrows());
 }
 
 #[test]
 fn no_modules_of_the_core_use_each_other_in_a_ring() {
-    expect_none(&Graph::of(&files()).rings());
+    expect_none(&CORE.rings());
 }
 
 #[test]
@@ -95,7 +100,7 @@ fn no_two_types_of_the_core_have_the_same_name() {
 
 #[test]
 fn pure_files_of_the_core_know_no_port() {
-    expect_none(&Graph::of(&files()).ports());
+    expect_none(&CORE.ports());
 }
 
 #[test]

@@ -28,7 +28,7 @@ where
     parse(&read(headers, body, MAX_BODY_BYTES).await?)
 }
 
-/// The same where there may be no body, which stands for an empty object.
+/// The same where there may be no body: then it is an empty object.
 pub async fn optional_object<B>(headers: &HeaderMap, body: B) -> Result<Value, GatewayError>
 where
     B: Body<Data = Bytes>,

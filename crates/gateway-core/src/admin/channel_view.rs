@@ -18,7 +18,7 @@ use crate::time_text::TimeText;
 pub struct ChannelView<K> {
     #[serde(flatten)]
     channel: ChannelConfig<K, TimeText>,
-    /// Only in lists: names this state of the object, as the `ETag` of its own `GET` does, for `If-Match`.
+    /// Only in lists: names this state of the object, as the `ETag` of its `GET` does, for `If-Match`.
     #[serde(skip_serializing_if = "Option::is_none")]
     revision: Option<String>,
     /// How many new keys were left out since the channel has them; only with `duplicate_keys=skip`.

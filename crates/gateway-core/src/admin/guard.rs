@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, ORIGIN};
+use http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN};
 use http::request::Parts;
 use http::uri::{Authority, Scheme};
 use http::{HeaderMap, Uri};
@@ -17,6 +17,7 @@ use crate::error::{ErrorCode, GatewayError};
 use crate::peer::Peer;
 use crate::ports::AdminPorts;
 use crate::secret::Secret;
+use crate::wire::media;
 
 /// Somebody with a valid session.
 #[derive(Debug)]
@@ -117,10 +118,8 @@ pub fn presents(headers: &HeaderMap, expected: Option<&Secret<String>>) -> bool 
 
 /// An HTML form can send three content types without asking the server first; JSON is none of them.
 pub fn cookie_writes_json(caller: &Caller, headers: &HeaderMap) -> Result<(), GatewayError> {
-    let essence = text(headers, CONTENT_TYPE.as_str()).and_then(|value| value.split(';').next());
-    if !caller.by_cookie
-        || essence.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
-    {
+    let is_json = media::essence(headers).eq_ignore_ascii_case("application/json");
+    if !caller.by_cookie || is_json {
         return Ok(());
     }
     Err(ErrorCode::UnsupportedMediaType.error(

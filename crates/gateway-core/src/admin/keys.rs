@@ -56,7 +56,7 @@ pub struct ClientKeyView<'a> {
     /// When a request last used it.
     #[cfg_attr(feature = "schema", schemars(with = "Option<Time>"))]
     last_used_at: Option<String>,
-    /// Only in lists: names this state of the object, as the `ETag` of its own `GET` does, for `If-Match`.
+    /// Only in lists: names this state of the object, as the `ETag` of its `GET` does, for `If-Match`.
     #[serde(skip_serializing_if = "Option::is_none")]
     revision: Option<String>,
 }

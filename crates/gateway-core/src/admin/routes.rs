@@ -60,7 +60,7 @@ macro_rules! routes {
             /// All operations, those of one path side by side.
             pub const ALL: &'static [Self] = &[$(Self::$operation,)*];
 
-            /// The path below the root; `{id}` stands for one id.
+            /// The path below the root; `{id}` is one id.
             pub const fn path(self) -> &'static str {
                 match self {
                     $(Self::$operation => $path,)*

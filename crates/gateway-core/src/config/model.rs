@@ -201,7 +201,7 @@ pub struct ChannelConfig<K = UpstreamKey, T = Timestamp> {
     pub hedge_after_ms: Option<u64>,
     /// Required for the provider `azure`, null for all others.
     pub azure: Option<Azure>,
-    /// Prices of models here, by the client's name for them or the upstream's; absent: nothing of its own. Others cost
+    /// Prices of models here, by the client's name for them or the upstream's; absent: none. Others cost
     /// what the settings say.
     #[cfg_attr(feature = "schema", schemars(extend("maxProperties" = MAX_PRICES)))]
     #[serde(default, skip_serializing_if = "Prices::is_empty")]

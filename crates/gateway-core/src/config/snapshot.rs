@@ -161,18 +161,19 @@ impl Snapshot {
                 snapshot.acted_on.add(name);
             }
             let index = snapshot.channels.len();
-            match prepare(&stored, master, random(), &mut snapshot.problems) {
-                Ok(channel) => snapshot.channels.push(Rc::new(channel)),
+            let channel = match prepare(&stored, master, random(), &mut snapshot.problems) {
+                Ok(channel) => Rc::new(channel),
                 Err(problem) => {
                     snapshot.problems.push(problem);
                     continue;
                 }
-            }
+            };
             let served: Vec<&str> = stored.served_models().collect();
-            let kind = stored.provider.kind(stored.azure.as_ref());
+            let kind = channel.endpoint.kind();
             if served.is_empty() || (stored.models.is_empty() && kind.serves_unlisted_models()) {
                 snapshot.serving_all.push(index);
             }
+            snapshot.channels.push(channel);
             for model in served {
                 let list = snapshot.by_model.entry(model.to_owned()).or_default();
                 if !list.contains(&index) {

@@ -13,6 +13,7 @@ use super::service::LedgerService;
 use super::{log_line, price};
 use crate::config::model::{ClientKey, Price};
 use crate::config::snapshot::{Channel, Key, Snapshot};
+use crate::error::GatewayError;
 use crate::limits::service::LimitsService;
 use crate::limits::usage::Consumed;
 use crate::ports::{ProxyPorts, SendErrorKind};
@@ -195,6 +196,12 @@ impl<P: ProxyPorts> Entry<P> {
         let mut record = self.record.borrow_mut();
         record.status = status.as_u16();
         record.end = end;
+    }
+
+    /// Notes that the request was rejected with this error.
+    pub fn rejected(&self, error: &GatewayError) {
+        self.because(Reason::of_error(error.status, error.body.code.as_deref()));
+        self.refused(error.status, End::Refused);
     }
 
     /// Keeps the request out of log and ledger.

@@ -16,7 +16,6 @@ use crate::ports::{ProxyPorts, SendErrorKind};
 use crate::reply::{BrokenBody, Reply, ReplyBody};
 use crate::units::MIB;
 use crate::upstream::body::{self, UpstreamBody};
-use crate::upstream::call::MAX_ERROR_BYTES;
 use crate::upstream::decoded::Decoded;
 use crate::upstream::failure::{FailedAttempt, Failure};
 use crate::wire::dialect::MAX_TURNED_BYTES;
@@ -296,5 +295,5 @@ async fn read_whole<P: ProxyPorts>(
 /// Reads what arrives of an error body. A slow or missing one must not delay the request beyond its total time.
 async fn read_error<P: ProxyPorts>(attempt: &Attempt<'_, P>, body: &mut UpstreamBody<P>) -> Bytes {
     let (end, idle) = (attempt.context.deadline, attempt.channel.timeouts.idle);
-    body::beginning(attempt.ports(), body, MAX_ERROR_BYTES, end, idle).await
+    body::error_text(attempt.ports(), body, end, idle).await
 }

@@ -2,7 +2,6 @@
 
 use std::rc::Rc;
 
-use bytes::Bytes;
 use http::request::Parts;
 
 use super::Gateway;
@@ -12,12 +11,9 @@ use super::payload::Payload;
 use super::routes::Operation;
 use crate::config::model::ClientKey;
 use crate::config::snapshot::Snapshot;
-use crate::error::{ErrorStyle, GatewayError};
+use crate::error::ErrorStyle;
 use crate::ledger::entry::Entry;
-use crate::ledger::reason::Reason;
-use crate::ledger::record::End;
 use crate::ports::ProxyPorts;
-use crate::reply::Reply;
 use crate::units::Timestamp;
 
 /// A request whose client and operation are known; its body is not read yet.
@@ -44,13 +40,6 @@ pub struct Sent<'a> {
     pub payload: &'a Payload<'a>,
     /// The model that it names, or that was chosen for it.
     pub model: &'a RequestedModel<'a>,
-}
-
-impl Sent<'_> {
-    /// The body's bytes.
-    pub const fn bytes(&self) -> &Bytes {
-        &self.body.bytes
-    }
 }
 
 /// The state that lives until the last byte of the answer is sent.
@@ -87,17 +76,4 @@ impl<P: ProxyPorts> RequestContext<P> {
     pub const fn errors(&self) -> ErrorStyle {
         self.operation.errors
     }
-}
-
-/// Records in the ledger that a request was rejected, and returns the outcome.
-pub fn noted<P: ProxyPorts>(
-    entry: &Entry<P>,
-    outcome: Result<Reply, GatewayError>,
-) -> Result<Reply, GatewayError> {
-    if let Err(error) = &outcome {
-        let reason = Reason::of_error(error.status, error.body.code.as_deref());
-        entry.because(reason);
-        entry.refused(error.status, End::Refused);
-    }
-    outcome
 }

@@ -48,7 +48,7 @@ use crate::memory::{self, Memory};
 use crate::ports::ProxyPorts;
 use crate::reply::{self, Reply};
 use catalog::CatalogService;
-use context::{ClientRequest, noted};
+use context::ClientRequest;
 use routes::{Route, RouteMatch};
 
 /// The gateway of one instance: its services and their ports.
@@ -228,7 +228,9 @@ where
     // 5. Check the key's limits, before a byte of the body is read, so that a rejection costs little.
     let (outcome, own_headers) = match gateway.limits.admit(request.client).await {
         Admission::Unlimited => {
-            return noted(entry, forward(gateway, snapshot, request, body).await);
+            return forward(gateway, snapshot, request, body)
+                .await
+                .inspect_err(|error| entry.rejected(error));
         }
         Admission::Admitted(headers) => {
             let outcome = forward(gateway, snapshot, request, body).await;
@@ -244,7 +246,10 @@ where
             (Err(rejection.error), rejection.headers)
         }
     };
-    let mut reply = noted(entry, outcome).unwrap_or_else(|error| error.into_reply_as(style));
+    let mut reply = outcome.unwrap_or_else(|error| {
+        entry.rejected(&error);
+        error.into_reply_as(style)
+    });
     rate_limit_headers::replace(reply.headers_mut(), own_headers);
     Ok(reply)
 }

@@ -10,6 +10,7 @@ use crate::ports::ProxyPorts;
 use crate::upstream::body::UpstreamBody;
 use crate::upstream::failure::FailedAttempt;
 use crate::wire::dialect::Dialect;
+use crate::wire::media;
 use crate::wire::opening::{Looks, Opening};
 
 /// How a response is read.
@@ -109,10 +110,7 @@ fn kind(label: Label, looks: Looks, is_strict: bool, wants_stream: bool) -> Answ
 }
 
 fn label(headers: &HeaderMap) -> Label {
-    let Some(value) = headers.get(CONTENT_TYPE) else {
-        return Label::Other;
-    };
-    let essence = essence(value).to_ascii_lowercase();
+    let essence = media::essence(headers).to_ascii_lowercase();
     match essence.as_str() {
         "text/event-stream" => Label::Events,
         "application/json" => Label::Json,
@@ -125,11 +123,6 @@ fn label(headers: &HeaderMap) -> Label {
     }
 }
 
-fn essence(value: &HeaderValue) -> &str {
-    let text = value.to_str().unwrap_or_default();
-    text.split(';').next().unwrap_or_default().trim()
-}
-
 /// Gives an answer that is known to be events or JSON the matching content type. A correct one keeps its parameters.
 pub fn relabel(headers: &mut HeaderMap, kind: AnswerKind, path: &str) {
     let right = match kind {
@@ -138,10 +131,8 @@ pub fn relabel(headers: &mut HeaderMap, kind: AnswerKind, path: &str) {
         AnswerKind::Json if !path.starts_with("audio/") => "application/json",
         _ => return,
     };
-    let is_right = headers.get(CONTENT_TYPE).is_some_and(|value| {
-        let essence = essence(value);
-        essence == right || (kind == AnswerKind::Json && label(headers) == Label::Json)
-    });
+    let is_right = media::essence(headers) == right
+        || (kind == AnswerKind::Json && label(headers) == Label::Json);
     if !is_right {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(right));
     }

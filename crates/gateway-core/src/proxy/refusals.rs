@@ -10,8 +10,6 @@ use http::request::Parts;
 use super::{Gateway, authenticate, routes};
 use crate::error::{GatewayError, printable};
 use crate::ledger::entry::{Entry, RequestStart};
-use crate::ledger::reason::Reason;
-use crate::ledger::record::End;
 use crate::ports::ProxyPorts;
 
 /// Where a client key may be sent.
@@ -48,8 +46,7 @@ pub async fn noted<P: ProxyPorts>(
         if let Some(model) = model {
             entry.asked(printable(&model), false, 0);
         }
-        entry.because(Reason::of_error(error.status, error.body.code.as_deref()));
-        entry.refused(error.status, End::Refused);
+        entry.rejected(&error);
     }
     error
 }

@@ -73,7 +73,7 @@ fn build<P: ProxyPorts>(
         dropped: &channel.drop_params,
         added: translation.added_member(),
     };
-    let body = sent.payload.for_upstream(sent.bytes(), &changes);
+    let body = sent.payload.for_upstream(&sent.body.bytes, &changes);
     let hops = Hops {
         client: Some(&sent.head.headers),
         own: attempt.context.snapshot.via.as_ref(),

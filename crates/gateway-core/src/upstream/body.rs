@@ -15,6 +15,9 @@ use crate::ports::{Clock, SendError, SendErrorKind, Upstream};
 use crate::timeout::timeout;
 use crate::units::Timestamp;
 
+/// How much of an error's body is read; more would not improve the message.
+const MAX_ERROR_BYTES: usize = 64 * 1024;
+
 /// An upstream's body without compression.
 pub type UpstreamBody<P> = Decoded<<P as Upstream>::Body>;
 
@@ -56,22 +59,21 @@ where
     piece.ok_or_else(out_of_time).and_then(Option::transpose)
 }
 
-/// The first bytes of a body, `most` at most. Of one that breaks off, or is not there by `end`, the beginning is
+/// The body of an error, up to [`MAX_ERROR_BYTES`]. Of one that breaks off, or is not there by `end`, the beginning is
 /// returned.
-pub async fn beginning<B>(
+pub async fn error_text<B>(
     clock: &impl Clock,
     body: &mut B,
-    most: usize,
     end: Timestamp,
     idle: Duration,
 ) -> Bytes
 where
     B: Body<Data = Bytes, Error = SendError> + Unpin,
 {
-    let mut text = BodyBuffer::new(most);
+    let mut text = BodyBuffer::new(MAX_ERROR_BYTES);
     while let Ok(Some(piece)) = next_before(clock, body, end, idle).await {
         if let Err(TooLong(mut piece)) = text.push(piece) {
-            piece.truncate(most - text.bytes().len());
+            piece.truncate(MAX_ERROR_BYTES - text.bytes().len());
             // It fits now.
             let _ = text.push(piece);
             break;

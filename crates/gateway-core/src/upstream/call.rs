@@ -22,10 +22,8 @@ use crate::memory::Memory;
 use crate::ports::{Clock, SendError, SendErrorKind, Timeouts, Upstream};
 use crate::units::Timestamp;
 use crate::wire::coding::CodingError;
-use crate::wire::error_shape;
+use crate::wire::{error_shape, media};
 
-/// How much of an error's body is read; more would not improve the message.
-pub const MAX_ERROR_BYTES: usize = 64 * 1024;
 const OWN_NAME: HeaderValue =
     HeaderValue::from_static(concat!("ai-gateway/", env!("CARGO_PKG_VERSION")));
 
@@ -161,11 +159,7 @@ pub struct CallResponse<'a, P: Upstream> {
 impl<P: Upstream + Clock> CallResponse<'_, P> {
     /// Whether the content type is this one, ignoring its parameters.
     pub fn is(&self, content_type: &str) -> bool {
-        let value = self.headers.get(CONTENT_TYPE);
-        let essence = value
-            .and_then(|value| value.to_str().ok())
-            .and_then(|value| value.split(';').next());
-        essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case(content_type))
+        media::essence(&self.headers).eq_ignore_ascii_case(content_type)
     }
 
     /// The next piece of the body; `None` at its end.
@@ -210,8 +204,7 @@ impl<P: Upstream + Clock> CallResponse<'_, P> {
             );
         }
         let text = if self.readable.is_ok() {
-            let (end, idle) = (self.deadline, Duration::MAX);
-            body::beginning(self.ports, &mut self.body, MAX_ERROR_BYTES, end, idle).await
+            body::error_text(self.ports, &mut self.body, self.deadline, Duration::MAX).await
         } else {
             Bytes::new()
         };

@@ -27,6 +27,15 @@ pub enum NotTaken {
     Ambiguous(&'static str),
 }
 
+/// The content type without its parameters, as it is written; empty where there is none.
+pub fn essence(headers: &HeaderMap) -> &str {
+    let value = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let value = value.unwrap_or_default();
+    value.split(';').next().unwrap_or_default().trim()
+}
+
 /// What the body of a request is.
 pub fn of(headers: &HeaderMap) -> Result<Media<'_>, NotTaken> {
     let mut values = headers.get_all(CONTENT_TYPE).iter();

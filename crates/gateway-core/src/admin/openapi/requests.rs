@@ -110,29 +110,7 @@ pub struct ConfigBody {
     settings: Settings,
 }
 
-/// Makes a type that only has a schema: that of another type, changed.
-macro_rules! bodies {
-    ($($(#[$doc:meta])* $type:ident as $name:literal: $description:literal, $schema:expr;)*) => {
-        $(
-            $(#[$doc])*
-            #[derive(Clone, Copy, Debug)]
-            pub struct $type;
-
-            impl JsonSchema for $type {
-                fn schema_name() -> Cow<'static, str> {
-                    $name.into()
-                }
-
-                fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-                    let body: Body = $schema(generator);
-                    body.described($description)
-                }
-            }
-        )*
-    };
-}
-
-bodies! {
+schema_types! {
     /// `POST channels`
     ChannelCreateBody as "ChannelCreate": "A new channel. What is left out has its default.",
         |generator: &mut SchemaGenerator| Body::like::<ChannelChangeBody>(generator)

@@ -145,32 +145,21 @@ fn tidy(schema: &mut Value) {
     }
 }
 
-/// Makes a type that stands for a list of words which the ledger owns.
-macro_rules! words {
-    ($($(#[$doc:meta])* $type:ident as $name:literal: $description:literal, $words:expr;)*) => {
-        $(
-            $(#[$doc])*
-            #[derive(Clone, Copy, Debug)]
-            pub struct $type;
-
-            impl JsonSchema for $type {
-                fn schema_name() -> Cow<'static, str> {
-                    $name.into()
-                }
-
-                fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                    json_schema!({"type": "string", "description": $description, "enum": $words})
-                }
-            }
-        )*
-    };
+schema_types! {
+    /// How a request ended.
+    RequestEnd as "RequestEnd": "How a request ended.", |_: &mut SchemaGenerator| Words(End::ALL.map(End::word));
+    /// Why a request has no answer.
+    ReasonCode as "Reason": "Why a request has no answer.", |_: &mut SchemaGenerator| Words(Reason::ALL.map(Reason::word));
+    /// What became of an attempt.
+    AttemptEnd as "AttemptOutcome": "What became of an attempt.",
+        |_: &mut SchemaGenerator| Words(AttemptOutcome::ALL.map(AttemptOutcome::word));
 }
 
-words! {
-    /// How a request ended.
-    RequestEnd as "RequestEnd": "How a request ended.", End::ALL.map(End::word);
-    /// Why a request has no answer.
-    ReasonCode as "Reason": "Why a request has no answer.", Reason::ALL.map(Reason::word);
-    /// What became of an attempt.
-    AttemptEnd as "AttemptOutcome": "What became of an attempt.", AttemptOutcome::ALL.map(AttemptOutcome::word);
+/// A list of words that the ledger owns.
+struct Words<const N: usize>([&'static str; N]);
+
+impl<const N: usize> Words<N> {
+    fn described(self, description: &str) -> Schema {
+        json_schema!({"type": "string", "description": description, "enum": self.0.to_vec()})
+    }
 }
