@@ -21,10 +21,8 @@ use crate::ledger::queries::usage::{UsageGroup, UsageQuery, UsageSlice};
 use crate::ports::AdminPorts;
 use crate::reply::{self, Reply};
 use crate::time_text;
-use crate::units::HOUR_MS;
-use crate::units::Timestamp;
+use crate::units::{DAY_MS, HOUR_MS, Timestamp};
 
-const DAY_MS: u64 = 24 * HOUR_MS;
 /// Rows of one answer; about 4 MB. A month by the hour and by ten models has 7,440.
 const MAX_ROWS: usize = 10_000;
 

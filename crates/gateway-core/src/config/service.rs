@@ -16,7 +16,7 @@ use super::stored;
 use crate::error::{ErrorCode, GatewayError};
 use crate::ports::{Background, Clock, Log, Random, ReadStore, StoreKey};
 use crate::timeout::timeout;
-use crate::units::Timestamp;
+use crate::units::{Timestamp, milliseconds};
 
 /// A store that takes longer counts as failed: requests go on with the copy. Requests do not wait for a longer
 /// background check, so that an instance under load never waits.
@@ -92,7 +92,7 @@ impl<P: ConfigPorts> ConfigService<P> {
             return;
         }
         // The answer may still arrive. Until then no request waits for it.
-        let longest_ms = u64::try_from(MAX_READ.as_millis()).unwrap_or(u64::MAX);
+        let longest_ms = milliseconds(MAX_READ);
         self.cache.wait(ports.now(), longest_ms);
         if timeout(ports, MAX_READ, load).await.is_none() {
             self.cache.keep(ports.now());
@@ -114,7 +114,7 @@ impl<P: ConfigPorts> ConfigService<P> {
         let config = self.ports.read(StoreKey::Config).await;
         let raw = config.map_err(|error| self.unavailable(&error))?;
         // With a slow store no copy would otherwise be young enough.
-        let longest_ms = u64::try_from(MAX_WAIT.as_millis()).unwrap_or(u64::MAX);
+        let longest_ms = milliseconds(MAX_WAIT);
         let soonest = Timestamp(self.ports.now().0.saturating_sub(longest_ms));
         self.cache
             .accept(raw, began.max(soonest), |raw| {

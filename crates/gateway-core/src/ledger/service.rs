@@ -16,7 +16,7 @@ use crate::config::model::Settings;
 use crate::flusher::{self, Flush, Lease};
 use crate::ports::{ProxyPorts, StoreKey};
 use crate::store::{self, RecordEdit, RetryLimits};
-use crate::units::Timestamp;
+use crate::units::{DAY_MS, Timestamp};
 
 /// From one write of an instance to the next: a record is in the database within a second of its response.
 const INTERVAL_MS: u64 = 500;
@@ -26,8 +26,6 @@ const TIME_LIMIT: Duration = Duration::from_secs(6);
 const PRUNE_AFTER: u64 = 500;
 /// An instance that lives for few records prunes the log after one write in so many.
 const PRUNE_CHANCE: u64 = 100;
-/// Milliseconds of a day.
-const DAY_MS: u64 = 86_400_000;
 /// How long it is tried to add to the counter of lost records.
 const COUNT_RETRIES: RetryLimits = RetryLimits {
     attempts: 5,

@@ -2,10 +2,7 @@
 
 use time::{Date, Month, OffsetDateTime};
 
-use crate::units::Timestamp;
-
-/// Milliseconds of a day.
-pub const DAY_MS: u64 = 86_400_000;
+use crate::units::{DAY_MS, Timestamp};
 
 /// Days since 1970-01-01.
 pub const fn day(time: Timestamp) -> u64 {

@@ -85,8 +85,7 @@ impl<'a, P: ProxyPorts> Attempt<'a, P> {
     /// When a stream's first real event must be there: comments keep a connection open, but they are no first byte.
     pub fn first_event_by(&self) -> Timestamp {
         let own = self.channel.timeouts.connect + self.channel.timeouts.first_byte;
-        let own_ms = u64::try_from(own.as_millis()).unwrap_or(u64::MAX);
-        self.context.deadline.min(self.began.plus_ms(own_ms))
+        self.context.deadline.min(self.began.plus(own))
     }
 
     /// The next piece of the answer's body, while the client has seen nothing of it: none is waited for beyond `end`.

@@ -141,11 +141,10 @@ struct Update<'a, P> {
 
 impl<'a, P: Clock + Random + WriteStore> Update<'a, P> {
     fn new(ports: &'a P, key: StoreKey, limits: RetryLimits) -> Self {
-        let time_ms = u64::try_from(limits.time.as_millis()).unwrap_or(u64::MAX);
         Self {
             ports,
             key,
-            ends: ports.now().plus_ms(time_ms),
+            ends: ports.now().plus(limits.time),
         }
     }
 

@@ -107,8 +107,7 @@ impl<P: Upstream + Clock> UpstreamClient<'_, P> {
             own: self.via,
         };
         let request = request::build(self.channel, self.key, uri, headers, hops, body);
-        let time_ms = u64::try_from(self.bounds.time.as_millis()).unwrap_or(u64::MAX);
-        let deadline = self.ports.now().plus_ms(time_ms);
+        let deadline = self.ports.now().plus(self.bounds.time);
         let timeouts = self.timeouts();
         let once = async || self.ports.send(request.clone(), timeouts).await;
         let response = send(self.ports, deadline, once, |_| {}).await;

@@ -123,7 +123,7 @@ fn days_and_months_begin_anew_and_clocks_may_differ() {
             current: 9,
             before: 9,
         },
-        ..LimitUsage::fresh(NOON.plus_ms(3 * 365 * calendar::DAY_MS))
+        ..LimitUsage::fresh(NOON.plus_ms(3 * 365 * crate::units::DAY_MS))
     };
     assert_eq!(ahead.at(NOON), LimitUsage::fresh(NOON));
 }
