@@ -5,7 +5,18 @@
 //! of streams ([`include_usage`]). Another dialect is a further [`StreamTranslator`] and its request, chosen in
 //! [`Translation::choose`].
 
+pub mod answer;
+pub mod answer_event;
+pub mod conversation;
+pub mod effort;
+pub mod envelope;
+pub mod ids;
 pub mod include_usage;
+pub mod registry;
+pub mod tools;
+pub mod traits;
+pub mod turns;
+pub mod untranslatable;
 
 use std::borrow::Cow;
 

@@ -16,6 +16,8 @@ pub struct Usage {
     pub completion_tokens: u64,
     /// Tokens of the request that the provider had in its cache.
     pub cached_tokens: u64,
+    /// Tokens of the request that the provider wrote into its cache.
+    pub cache_write_tokens: u64,
     /// Tokens of the answer that were spent on reasoning.
     pub reasoning_tokens: u64,
 }
@@ -28,6 +30,7 @@ impl Usage {
         self.prompt_tokens = self.prompt_tokens.max(later.prompt_tokens);
         self.completion_tokens = self.completion_tokens.max(later.completion_tokens);
         self.cached_tokens = self.cached_tokens.max(later.cached_tokens);
+        self.cache_write_tokens = self.cache_write_tokens.max(later.cache_write_tokens);
         self.reasoning_tokens = self.reasoning_tokens.max(later.reasoning_tokens);
     }
 }
@@ -65,9 +68,12 @@ struct Figures<'a> {
 }
 
 #[derive(Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the names are the API's")]
 struct Details<'a> {
     #[serde(borrow, default)]
     cached_tokens: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    cache_write_tokens: Option<&'a RawValue>,
     #[serde(borrow, default)]
     reasoning_tokens: Option<&'a RawValue>,
 }
@@ -90,11 +96,16 @@ pub fn of_object(raw: &RawValue) -> Option<Usage> {
     let completion_details = details(figures.completion_tokens_details)
         .or_else(|| details(figures.output_tokens_details));
     let read = count(figures.cache_read_input_tokens);
+    let written = count(figures.cache_creation_input_tokens);
     // LiteLLM and similar gateways state Anthropic's figures as well, but theirs are among `prompt_tokens`.
     let beside = match whole_prompt {
-        None => read.unwrap_or(0) + count(figures.cache_creation_input_tokens).unwrap_or(0),
+        None => read.unwrap_or(0) + written.unwrap_or(0),
         Some(_) => 0,
     };
+    let written = prompt_details
+        .as_ref()
+        .and_then(|details| count(details.cache_write_tokens))
+        .or(written);
     let cached = prompt_details
         .and_then(|details| count(details.cached_tokens))
         .or_else(|| count(figures.prompt_cache_hit_tokens))
@@ -103,6 +114,7 @@ pub fn of_object(raw: &RawValue) -> Option<Usage> {
         prompt_tokens: prompt.unwrap_or(0) + beside,
         completion_tokens: completion.unwrap_or(0),
         cached_tokens: cached.unwrap_or(0),
+        cache_write_tokens: written.unwrap_or(0),
         reasoning_tokens: completion_details
             .and_then(|details| count(details.reasoning_tokens))
             .unwrap_or(0),
@@ -146,7 +158,15 @@ mod tests {
             prompt_tokens: prompt,
             completion_tokens: completion,
             cached_tokens: cached,
+            cache_write_tokens: 0,
             reasoning_tokens: reasoning,
+        }
+    }
+
+    fn with_writes(usage: Usage, cache_write_tokens: u64) -> Usage {
+        Usage {
+            cache_write_tokens,
+            ..usage
         }
     }
 
@@ -168,13 +188,13 @@ mod tests {
             // Anthropic's messages: cached tokens are counted beside the others.
             (
                 r#"{"input_tokens":10,"cache_creation_input_tokens":100,"cache_read_input_tokens":1000,"output_tokens":7}"#,
-                usage(1110, 7, 1000, 0),
+                with_writes(usage(1110, 7, 1000, 0), 100),
             ),
             (r#"{"output_tokens":15}"#, usage(0, 15, 0, 0)),
             // LiteLLM in front of Anthropic: both spellings, cached tokens among the prompt's.
             (
                 r#"{"prompt_tokens":1110,"completion_tokens":7,"prompt_tokens_details":{"cached_tokens":1000},"cache_creation_input_tokens":100,"cache_read_input_tokens":1000}"#,
-                usage(1110, 7, 1000, 0),
+                with_writes(usage(1110, 7, 1000, 0), 100),
             ),
             // DeepSeek.
             (

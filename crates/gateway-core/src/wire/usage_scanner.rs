@@ -109,6 +109,7 @@ mod tests {
         prompt_tokens: 40,
         completion_tokens: 7,
         cached_tokens: 3,
+        cache_write_tokens: 0,
         reasoning_tokens: 0,
     });
 

@@ -54,6 +54,7 @@ pub fn record(number: u64) -> RequestRecord {
             prompt_tokens: 10,
             completion_tokens: 5,
             cached_tokens: 4,
+            cache_write_tokens: 0,
             reasoning_tokens: 1,
         },
         end: End::Complete,

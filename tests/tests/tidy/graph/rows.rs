@@ -54,7 +54,7 @@ pub const ROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("database", &["ports", "sql", "timeout"]),
-    ("dialect", &["config", "wire"]),
+    ("dialect", &["config", "ids", "upstream::provider", "wire"]),
     ("error", &["problem"]),
     ("flusher", &["ports"]),
     (
