@@ -83,11 +83,13 @@ fn openai_text(body: &ErrorBody, details: &[Problem]) -> String {
 const fn anthropic_type(status: StatusCode) -> &'static str {
     match status.as_u16() {
         401 => "authentication_error",
+        402 => "billing_error",
         403 => "permission_error",
         404 => "not_found_error",
         413 => "request_too_large",
         429 => "rate_limit_error",
         503 | 529 => "overloaded_error",
+        504 => "timeout_error",
         400..=499 => "invalid_request_error",
         _ => "api_error",
     }
@@ -117,6 +119,10 @@ pub enum ErrorCode {
     InvalidJson,
     /// The members of the body, or the parts of a form, can be read in more than one way.
     AmbiguousBody,
+    /// The request cannot be said in the dialects of the channels that are left.
+    Untranslatable,
+    /// A response that a request continues is not stored here.
+    PreviousResponseNotFound,
     /// The body names no model.
     ModelRequired,
     /// A value of the request is not acceptable.
@@ -175,6 +181,12 @@ impl ErrorCode {
         match self {
             Self::InvalidJson => (StatusCode::BAD_REQUEST, INVALID, "invalid_json"),
             Self::AmbiguousBody => (StatusCode::BAD_REQUEST, INVALID, "ambiguous_body"),
+            Self::Untranslatable => (StatusCode::BAD_REQUEST, INVALID, "untranslatable"),
+            Self::PreviousResponseNotFound => (
+                StatusCode::BAD_REQUEST,
+                INVALID,
+                "previous_response_not_found",
+            ),
             Self::ModelRequired => (StatusCode::BAD_REQUEST, INVALID, "model_required"),
             Self::InvalidValue => (StatusCode::BAD_REQUEST, INVALID, "invalid_value"),
             Self::InvalidApiKey => (StatusCode::UNAUTHORIZED, INVALID, "invalid_api_key"),

@@ -114,6 +114,8 @@ pub struct Plan {
     /// When the first of the keys that are not called at all, for that reason, may be called again.
     retry_at: Option<Timestamp>,
     attempts_left: u32,
+    /// A candidate that is called once more before all others.
+    again: Option<Candidate>,
 }
 
 impl Plan {
@@ -126,6 +128,7 @@ impl Plan {
             has_tried_stated: false,
             retry_at: None,
             attempts_left: max_attempts,
+            again: None,
         }
     }
 
@@ -133,7 +136,8 @@ impl Plan {
     /// called each time, since other requests change the state meanwhile.
     pub fn next(&mut self, phase: impl Fn(Candidate) -> Phase) -> Option<Next> {
         self.take(|plan| {
-            plan.next_in_turn(&phase)
+            plan.next_again(&phase)
+                .or_else(|| plan.next_in_turn(&phase))
                 .or_else(|| plan.next_waiting(&phase))
         })
     }
@@ -160,6 +164,12 @@ impl Plan {
         });
     }
 
+    /// Puts a candidate in front again, to be called in another way: this request has learnt that its channel lacks the
+    /// operation.
+    pub fn again(&mut self, candidate: Candidate) {
+        self.again = Some(candidate);
+    }
+
     /// Records how a candidate failed.
     pub fn failed(&mut self, candidate: Candidate, failure: Failure) {
         match failure {
@@ -179,8 +189,9 @@ impl Plan {
                 self.waiting = others;
                 self.waiting.extend(own);
             }
-            // The channel does not have the model or operation: another key does not change that.
-            Failure::ModelUnknown | Failure::OperationUnsupported => {
+            // The channel does not have the model, the operation or a way to say the request: another key does not change
+            // that.
+            Failure::ModelUnknown | Failure::OperationUnsupported | Failure::Untranslatable => {
                 self.leave(candidate.channel);
                 self.waiting
                     .retain(|waiting| waiting.candidate.channel != candidate.channel);
@@ -191,6 +202,20 @@ impl Plan {
     /// When the first of the keys that were not called, since their upstream had requested that, may be called again.
     pub const fn retry_at(&self) -> Option<Timestamp> {
         self.retry_at
+    }
+
+    /// The candidate that is called once more; one that cools waits like any other.
+    fn next_again(&mut self, phase: &impl Fn(Candidate) -> Phase) -> Option<Next> {
+        let candidate = self.again.take()?;
+        let phase = phase(candidate);
+        if matches!(phase, Phase::Cooling { .. }) {
+            self.wait(candidate);
+            return None;
+        }
+        Some(Next {
+            candidate,
+            is_probe: phase == Phase::HalfOpen,
+        })
     }
 
     /// Channels in order, their keys in order; those that cool are put aside.

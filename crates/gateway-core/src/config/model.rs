@@ -21,6 +21,7 @@ use crate::config::bounds::{
 use crate::secret::Secret;
 use crate::units::{MIB, Timestamp};
 use crate::upstream::provider::{Azure, Provider};
+use crate::wire::dialect::Dialect;
 
 /// The version of the document's shape.
 pub const DOCUMENT_VERSION: u32 = 1;
@@ -185,6 +186,11 @@ pub struct ChannelConfig<K = UpstreamKey, T = Timestamp> {
     pub drop_params: Vec<String>,
     /// Whether the upstream understands `stream_options.include_usage`.
     pub stream_usage: bool,
+    /// The dialects that the upstream speaks; requests of other dialects are translated. Absent or null: learnt from its
+    /// answers.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 3)))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dialects: Option<Vec<Dialect>>,
     /// To an established connection.
     #[cfg_attr(feature = "schema", schemars(range(min = 1, max = MAX_TIMEOUT_MS)))]
     pub connect_timeout_ms: u64,
@@ -229,6 +235,7 @@ impl ChannelConfig {
             headers: BTreeMap::new(),
             drop_params: Vec::new(),
             stream_usage: true,
+            dialects: None,
             connect_timeout_ms: 5000,
             first_byte_timeout_ms: 60_000,
             idle_timeout_ms: 60_000,
@@ -261,6 +268,7 @@ impl ChannelConfig {
             headers: stored.headers,
             drop_params: stored.drop_params,
             stream_usage: stored.stream_usage,
+            dialects: stored.dialects,
             connect_timeout_ms: stored.connect_timeout_ms,
             first_byte_timeout_ms: stored.first_byte_timeout_ms,
             idle_timeout_ms: stored.idle_timeout_ms,

@@ -10,6 +10,8 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_
 use chacha20poly1305::aead::{Aead as _, Payload};
 use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce};
 
+use sha2::{Digest as _, Sha256};
+
 use crate::config::model::StoredSecret;
 use crate::ports::Random;
 use crate::secret::Secret;
@@ -107,6 +109,14 @@ impl MasterKey {
             "{FORM}{}",
             URL_SAFE_NO_PAD.encode(bytes)
         )))
+    }
+
+    /// A secret for another purpose, from which the key cannot be found.
+    pub fn derive(&self, purpose: &str) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        hash.update(purpose.as_bytes());
+        hash.update(self.0.expose());
+        hash.finalize().into()
     }
 
     fn open(&self, sealed: &str, key_id: &str) -> Result<Secret<String>, SealError> {

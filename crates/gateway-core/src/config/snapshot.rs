@@ -19,6 +19,7 @@ use crate::route::WeightedChannel;
 use crate::secret::{self, Secret};
 use crate::upstream::endpoint::Endpoint;
 use crate::wire::acted_on::ActedOn;
+use crate::wire::dialect::Dialect;
 
 /// A whole configuration, ready for routing.
 #[derive(Debug, Default)]
@@ -29,6 +30,8 @@ pub struct Snapshot {
     pub via: Option<HeaderValue>,
     /// Members of bodies that the gateway acts on, those that some channel drops included.
     pub acted_on: ActedOn,
+    /// Authenticates reasoning that travels through clients; see [`Snapshot::state_secret`].
+    state_secret: Option<Secret<Vec<u8>>>,
     channels: Vec<Rc<Channel>>,
     keys: HashMap<[u8; 32], ClientKey>,
     by_model: HashMap<String, Vec<usize>>,
@@ -63,6 +66,8 @@ pub struct Channel {
     pub timeouts: Timeouts,
     /// How long an attempt may take to begin its answer before the next one starts in parallel.
     pub hedge_after: Option<Duration>,
+    /// The dialects that it speaks, as configured; `None`: learnt.
+    pub dialects: Option<Vec<Dialect>>,
     /// Whether the usage of streams can be requested from it.
     pub stream_usage: bool,
     model_map: BTreeMap<String, String>,
@@ -82,6 +87,8 @@ const ACTED_ON: [&str; 6] = [
     "metadata",
 ];
 
+/// Keeps the secret for reasoning state apart from other uses of the master key.
+const STATE_PURPOSE: &str = "reasoning state";
 /// Shorter keys are placeholders; redacting them would break words in messages.
 const MIN_SECRET_BYTES: usize = 8;
 
@@ -154,6 +161,7 @@ impl Snapshot {
             via: identity::via(&document),
             settings: document.settings,
             acted_on: ActedOn::new(ACTED_ON),
+            state_secret: master.map(|master| Secret::new(master.derive(STATE_PURPOSE).to_vec())),
             ..Self::default()
         };
         for stored in document.channels {
@@ -168,6 +176,11 @@ impl Snapshot {
                     continue;
                 }
             };
+            if snapshot.state_secret.is_none() {
+                let first = channel.keys.first().and_then(|key| key.secret.as_ref());
+                snapshot.state_secret =
+                    first.map(|key| Secret::new(key.expose().as_bytes().to_vec()));
+            }
             let served: Vec<&str> = stored.served_models().collect();
             let kind = channel.endpoint.kind();
             if served.is_empty() || (stored.models.is_empty() && kind.serves_unlisted_models()) {
@@ -187,6 +200,11 @@ impl Snapshot {
             }
         }
         snapshot
+    }
+
+    /// A secret of the gateway that lasts as long as its master key, or without one as the first key of its first channel.
+    pub fn state_secret(&self) -> &[u8] {
+        self.state_secret.as_ref().map_or(&[], |secret| secret.expose())
     }
 
     /// What is wrong with the configuration, one sentence per problem, without secrets.
@@ -332,6 +350,7 @@ fn prepare(
             idle: Duration::from_millis(stored.idle_timeout_ms),
         },
         hedge_after: stored.hedge_after_ms.map(Duration::from_millis),
+        dialects: stored.dialects.clone(),
         stream_usage,
         model_map: stored.model_map.clone(),
         prices: stored.prices.clone(),

@@ -1,22 +1,30 @@
 //! Between the dialect that a client speaks and the one that a channel speaks. Owns the choice of a [`Translation`], made
 //! anew for every attempt, and the form of translators: push, one event at a time, pure.
 //!
-//! Both sides speak the same dialect so far, so that bytes pass as they are; the one thing that is translated is the usage
-//! of streams ([`include_usage`]). Another dialect is a further [`StreamTranslator`] and its request, chosen in
-//! [`Translation::choose`].
+//! Where both sides speak the same dialect, bytes pass as they are; all that is changed then is the usage of streams
+//! ([`include_usage`]) and reasoning that belongs to another upstream ([`strip`]). Otherwise a request is read into the
+//! form between the dialects ([`conversation`]) and written for the channel, and the answer comes back as events
+//! ([`answer_event`]) that are written for the client. Each dialect is a folder that reads and writes one API.
 
 pub mod answer;
 pub mod answer_event;
+pub mod chat;
+pub mod choice;
 pub mod conversation;
 pub mod effort;
 pub mod envelope;
 pub mod ids;
 pub mod include_usage;
 pub mod registry;
+pub mod request;
+pub mod schema;
+pub mod stream;
+pub mod strip;
 pub mod tools;
 pub mod traits;
 pub mod turns;
 pub mod untranslatable;
+pub mod whole;
 
 use std::borrow::Cow;
 
@@ -26,6 +34,9 @@ use crate::config::snapshot::Channel;
 use crate::wire::dialect::Dialect;
 use crate::wire::members::Members;
 use crate::wire::signals::EventSignal;
+use answer::AnswerContext;
+use answer_event::{BadAnswer, StreamFailure};
+use envelope::Origin;
 use include_usage::{RemoveUsage, STREAM_OPTIONS};
 
 /// The translation of one attempt to its channel's dialect.
@@ -35,19 +46,31 @@ pub struct Translation {
     pub operation: &'static str,
     /// The dialect of the upstream's answers; `None` where they have no common form.
     pub dialect: Option<Dialect>,
+    /// The dialect of the client, where it is another one.
+    pub client: Option<Dialect>,
     /// The request's `stream_options`, where the gateway requests a usage that the client did not.
     stream_options: Option<Cow<'static, str>>,
 }
 
 impl Translation {
-    /// The translation for a client's operation at a channel. `streamed`: the members of a JSON body that requests a
-    /// stream.
+    /// The translation for a client's operation at a channel. `lacks`: whether the channel is known not to have the
+    /// operation of a dialect. `streamed`: the members of a JSON body that requests a stream.
     pub fn choose(
         operation: &'static str,
         channel: &Channel,
+        lacks: impl Fn(Dialect) -> bool,
         streamed: Option<&Members<'_>>,
     ) -> Self {
-        let dialect = Dialect::of(operation);
+        let own = Dialect::of(operation);
+        let dialect = own.map(|own| choice::choose(own, channel, lacks));
+        if dialect != own {
+            return Self {
+                operation: dialect.map_or(operation, Dialect::operation),
+                dialect,
+                client: own,
+                stream_options: None,
+            };
+        }
         let is_dropped = || channel.drop_params.iter().any(|it| it == STREAM_OPTIONS);
         let stream_options = streamed
             .filter(|_| dialect.is_some_and(Dialect::has_stream_options))
@@ -56,8 +79,19 @@ impl Translation {
         Self {
             operation,
             dialect,
+            client: None,
             stream_options,
         }
+    }
+
+    /// Whether client and channel speak different dialects.
+    pub const fn is_between_dialects(&self) -> bool {
+        self.client.is_some()
+    }
+
+    /// The dialects of client and channel, where they differ.
+    pub fn between(&self) -> Option<(Dialect, Dialect)> {
+        self.client.zip(self.dialect)
     }
 
     /// The member that the upstream's request needs besides the client's, with its value.
@@ -66,10 +100,20 @@ impl Translation {
         Some((STREAM_OPTIONS, options))
     }
 
-    /// What translates the events of the upstream's stream; `None`: they pass as they are.
-    pub fn stream(&self) -> Option<Box<dyn StreamTranslator>> {
-        self.stream_options.as_ref()?;
-        Some(Box::new(RemoveUsage))
+    /// What translates the events of the upstream's stream; `None`: they pass as they are. `context` and `origin` are of
+    /// use between dialects alone.
+    pub fn stream(
+        &self,
+        context: impl FnOnce() -> AnswerContext,
+        origin: &Origin,
+    ) -> Option<Box<dyn StreamTranslator>> {
+        match self.between() {
+            Some((client, upstream)) => stream::translator(client, upstream, context(), origin),
+            None => {
+                self.stream_options.as_ref()?;
+                Some(Box::new(RemoveUsage))
+            }
+        }
     }
 
     /// Whether the upstream's streams end with a marker, so that one without it was cut off.
@@ -87,6 +131,8 @@ pub enum Translated {
     Dropped,
     /// The client gets these events in its place.
     Replaced(Bytes),
+    /// It is not what the upstream's dialect allows: the stream is broken.
+    Bad(BadAnswer),
 }
 
 /// Translates a stream, one event after the other.
@@ -95,7 +141,13 @@ pub trait StreamTranslator {
     fn push(&mut self, event: &[u8], signal: &EventSignal) -> Translated;
 
     /// The events that the client still needs when a whole stream has ended.
-    fn finish(&mut self) -> Option<Bytes> {
+    fn finish(&mut self) -> Result<Option<Bytes>, BadAnswer> {
+        Ok(None)
+    }
+
+    /// What the client gets when the stream breaks; `None`: an error event of the client's dialect.
+    fn fail(&mut self, failure: &StreamFailure<'_>) -> Option<Bytes> {
+        let _ = failure;
         None
     }
 }

@@ -1,6 +1,8 @@
 //! What one upstream model accepts beyond the core of its dialect. Owns the list of such differences and their defaults;
 //! they are data, so that a writer of a dialect never asks which provider it writes for.
 
+pub mod known;
+
 use super::effort::Effort;
 use super::envelope::Origin;
 

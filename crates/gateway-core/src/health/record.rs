@@ -100,7 +100,7 @@ impl HealthEvent {
     /// What a failed attempt that began at `began` and ended at `at` says.
     pub fn failed(target: Target, failed: &FailedAttempt, began: Timestamp, at: Timestamp) -> Self {
         let (reason, wait_ms) = match failed.failure {
-            Failure::RequestRefused => {
+            Failure::RequestRefused | Failure::Untranslatable => {
                 return Self::Answered {
                     target,
                     began,
@@ -111,7 +111,7 @@ impl HealthEvent {
             Failure::ServerError => (CooldownReason::ServerError, failed.retry_after_ms),
             Failure::Throttled => (CooldownReason::Throttled, failed.retry_after_ms),
             Failure::KeyRefused => (CooldownReason::Refused, failed.retry_after_ms),
-            // Models are remembered by the kind of call; see `Operation::health_name`.
+            // Models are remembered by the kind of call; see `proxy::routes::health_name`.
             Failure::ModelUnknown | Failure::OperationUnsupported => {
                 (CooldownReason::ModelUnknown, None)
             }
@@ -208,6 +208,8 @@ impl ChannelHealth {
                 cured | self.fail_model(&target.model, sample)
             }
             Failure::RequestRefused => self.cure(target, sample.began, true, (true, true)),
+            // Nothing was sent.
+            Failure::Untranslatable => false,
         }
     }
 
@@ -266,6 +268,15 @@ impl Health {
             .flatten()
             .map(|cooldown| cooldown.phase(now))
             .fold(Phase::Ready, worse)
+    }
+
+    /// The state of a channel's model alone, without its channel and key.
+    pub fn model_phase(&self, channel: &str, model: &str, now: Timestamp) -> Phase {
+        let known = self
+            .channels
+            .get(channel)
+            .and_then(|known| known.models.get(model));
+        known.map_or(Phase::Ready, |cooldown| cooldown.phase(now))
     }
 
     /// Whether the request `holder` is the one that probes what is half-open of `target`.

@@ -114,6 +114,22 @@ impl<P: HealthPorts> HealthService<P> {
         health.phase(channel, key, model().as_ref(), now)
     }
 
+    /// Whether a channel has answered that it does not have a model for a kind of call, and is not probed for it. `model`
+    /// is the name of [`Target::model`].
+    pub fn lacks<M: AsRef<str>>(
+        &self,
+        channel: &str,
+        model: impl FnOnce() -> M,
+        now: Timestamp,
+    ) -> bool {
+        let health = self.cache.health();
+        !health.is_empty()
+            && matches!(
+                health.model_phase(channel, model().as_ref(), now),
+                Phase::Cooling { .. }
+            )
+    }
+
     /// Whether an answer of this channel could end any cooldown.
     pub fn has_failures(&self, channel: &str) -> bool {
         self.cache.health().channel(channel).is_some()

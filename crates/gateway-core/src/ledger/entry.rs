@@ -298,6 +298,6 @@ const fn outcome(failure: Failure) -> AttemptOutcome {
         Failure::Throttled => AttemptOutcome::Throttled,
         Failure::KeyRefused => AttemptOutcome::KeyRefused,
         Failure::ModelUnknown | Failure::OperationUnsupported => AttemptOutcome::ModelUnknown,
-        Failure::RequestRefused => AttemptOutcome::RequestRefused,
+        Failure::RequestRefused | Failure::Untranslatable => AttemptOutcome::RequestRefused,
     }
 }

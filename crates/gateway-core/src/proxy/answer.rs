@@ -93,13 +93,20 @@ async fn json<P: ProxyPorts>(
         .translation
         .dialect
         .filter(|_| attempt.context.wants_stream);
-    let limit = turned.map_or(MAX_WHOLE_BYTES, |_| MAX_TURNED_BYTES);
+    let limit = if turned.is_some() || attempt.translation.is_between_dialects() {
+        MAX_TURNED_BYTES
+    } else {
+        MAX_WHOLE_BYTES
+    };
     let whole = match read_whole(attempt, first, &mut body, limit).await? {
         Ok(whole) => whole,
         Err(_) if turned.is_some() => {
             let what =
                 "a stream was asked for, and a whole answer came that is too long to become one";
             return Err(attempt.useless(what));
+        }
+        Err(_) if attempt.translation.is_between_dialects() => {
+            return Err(attempt.useless("the answer is too long to be translated"));
         }
         Err(beginning) => {
             attempt.answered(false);
@@ -124,8 +131,7 @@ async fn json<P: ProxyPorts>(
     if let Some(dialect) = turned {
         return convert::to_events(attempt, status, headers, dialect, &whole);
     }
-    convert::settle(attempt, status, &whole);
-    Ok(headers::reply(status, headers, ReplyBody::Whole(whole)))
+    convert::whole(attempt, status, headers, whole)
 }
 
 /// Holds a stream back until its first real event: until then it can still fail unseen.

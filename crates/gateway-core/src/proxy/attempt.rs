@@ -2,7 +2,7 @@
 //! health of upstreams. Sends nothing and decides nothing about what comes next.
 
 use std::borrow::Cow;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,11 +11,14 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
 use super::context::RequestContext;
-use super::headers;
+use super::{headers, routes};
 use crate::attempt::plan::Candidate;
 use crate::config::snapshot::{Channel, Key};
 use crate::dialect::Translation;
-use crate::error::ErrorBody;
+use crate::dialect::answer::AnswerContext;
+use crate::dialect::envelope::Origin;
+use crate::dialect::untranslatable::Untranslatable;
+use crate::error::{ErrorBody, ErrorCode};
 use crate::health::record::{HealthEvent, Target};
 use crate::health::service::Probe;
 use crate::ledger::entry::AttemptIndex;
@@ -52,6 +55,8 @@ pub struct Attempt<'a, P: ProxyPorts> {
     pub began: Timestamp,
     /// The right to probe, when the candidate's cooldown has just ended.
     pub probe: Cell<Option<Probe<P>>>,
+    /// What the translation of the answer needs, once the request was translated.
+    pub answer_context: RefCell<AnswerContext>,
 }
 
 impl<'a, P: ProxyPorts> Attempt<'a, P> {
@@ -67,7 +72,15 @@ impl<'a, P: ProxyPorts> Attempt<'a, P> {
 
     /// What the outcome is about, for the health of upstreams.
     pub fn target(&self) -> Target {
-        target(self.context, self.channel, self.key, self.model)
+        target(self.translation.operation, self.channel, self.key, self.model)
+    }
+
+    /// Where reasoning comes from that this attempt's answer holds.
+    pub fn origin(&self) -> Origin {
+        Origin {
+            provider: self.channel.endpoint.provider(),
+            channel: self.channel.id.clone(),
+        }
     }
 
     /// No attempt may take longer than what is left of the request's time to the first byte.
@@ -140,7 +153,8 @@ impl<'a, P: ProxyPorts> Attempt<'a, P> {
     fn is_blameless(&self, failed: &FailedAttempt) -> bool {
         match failed.failure {
             // The upstream was never called, or the client has left.
-            Failure::Unreachable(SendErrorKind::Denied | SendErrorKind::ClientGone) => true,
+            Failure::Unreachable(SendErrorKind::Denied | SendErrorKind::ClientGone)
+            | Failure::Untranslatable => true,
             // A later attempt had less time left than the channel's timeout. A first one had all of it.
             Failure::Unreachable(SendErrorKind::Timeout) => {
                 let now = self.ports().now();
@@ -163,6 +177,19 @@ impl<'a, P: ProxyPorts> Attempt<'a, P> {
                 StatusCode::BAD_GATEWAY,
                 body,
             )
+        }
+    }
+
+    /// A failed attempt whose request cannot be said in the channel's dialect; nothing was sent.
+    pub fn untranslatable(&self, error: &Untranslatable) -> FailedAttempt {
+        let code = match &*error.param {
+            "previous_response_id" => ErrorCode::PreviousResponseNotFound,
+            _ => ErrorCode::Untranslatable,
+        };
+        let error = code.error(error.message.clone()).with_param(&*error.param);
+        FailedAttempt {
+            status: None,
+            ..self.failed(Failure::Untranslatable, error.status, *error.body)
         }
     }
 
@@ -249,9 +276,9 @@ impl<'a, P: ProxyPorts> Attempt<'a, P> {
     }
 }
 
-/// What an outcome of a request is about: a channel with a key and a model, for this kind of call.
-pub fn target<P: ProxyPorts>(
-    context: &RequestContext<P>,
+/// What an outcome of a request is about: a channel with a key and a model, for an operation of the upstream.
+pub fn target(
+    operation: &str,
     channel: &Channel,
     key: &Key,
     model: &str,
@@ -259,7 +286,7 @@ pub fn target<P: ProxyPorts>(
     Target {
         channel: channel.id.clone(),
         key: key.id.clone(),
-        model: context.operation.health_name(model).into_owned(),
+        model: routes::health_name(operation, model).into_owned(),
     }
 }
 

@@ -2,7 +2,7 @@
 //! Owns their reading and their accounting; the shapes themselves are `wire`'s.
 
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{future, stream};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, StatusCode};
 
@@ -10,6 +10,7 @@ use super::attempt::Attempt;
 use super::headers;
 use super::in_flight::InFlightAnswer;
 use super::relay::drain;
+use crate::dialect;
 use crate::ledger::record::End;
 use crate::memory::{Share, cost_of_answer};
 use crate::ports::{ProxyPorts, SendError, SendErrorKind};
@@ -42,6 +43,9 @@ pub fn to_events<P: ProxyPorts>(
     dialect: Dialect,
     whole: &Bytes,
 ) -> Result<Reply, FailedAttempt> {
+    if let Some(dialects) = attempt.translation.between() {
+        return translated_events(attempt, status, headers, dialects, whole);
+    }
     let wishes = Wishes {
         usage: attempt.context.wants_usage,
     };
@@ -59,6 +63,46 @@ pub fn to_events<P: ProxyPorts>(
     }));
     let body = ReplyBody::Pieces(Box::pin(events));
     Ok(labelled(status, headers, body, "text/event-stream"))
+}
+
+/// The stream of an answer of another dialect that came whole.
+fn translated_events<P: ProxyPorts>(
+    attempt: &Attempt<'_, P>,
+    status: StatusCode,
+    headers: &HeaderMap,
+    dialects: (Dialect, Dialect),
+    whole: &Bytes,
+) -> Result<Reply, FailedAttempt> {
+    let mut share = attempt.memory().share();
+    take_memory(attempt, &mut share, whole.len())?;
+    let context = attempt.answer_context.take();
+    let events = dialect::whole::to_stream(dialects, whole, context, &attempt.origin())
+        .map_err(|bad| attempt.useless(bad.0))?;
+    settle(attempt, status, whole);
+    let events = stream::once(future::ready(Ok(share.keep(events.into()))));
+    let body = ReplyBody::Pieces(Box::pin(events));
+    Ok(labelled(status, headers, body, "text/event-stream"))
+}
+
+/// A whole answer for the client: in its own dialect, also where the upstream speaks another one.
+pub fn whole<P: ProxyPorts>(
+    attempt: &Attempt<'_, P>,
+    status: StatusCode,
+    headers: &HeaderMap,
+    whole: Bytes,
+) -> Result<Reply, FailedAttempt> {
+    let Some(dialects) = attempt.translation.between() else {
+        settle(attempt, status, &whole);
+        return Ok(headers::reply(status, headers, ReplyBody::Whole(whole)));
+    };
+    let mut share = attempt.memory().share();
+    take_memory(attempt, &mut share, whole.len())?;
+    let context = attempt.answer_context.borrow();
+    let translated = dialect::whole::translate(dialects, &whole, &context, &attempt.origin())
+        .map_err(|bad| attempt.useless(bad.0))?;
+    settle(attempt, status, &whole);
+    let body = ReplyBody::Whole(share.keep(translated.into()));
+    Ok(labelled(status, headers, body, "application/json"))
 }
 
 /// The whole answer of a stream. The client has seen nothing of it before its end, so any error until then is a failed
@@ -116,9 +160,8 @@ pub async fn to_whole<P: ProxyPorts>(
         let what = "the stream ended without a finish reason or its end mark";
         return Err(attempt.useless(what));
     };
-    settle(attempt, status, &whole);
-    let body = ReplyBody::Whole(share.keep(whole));
-    Ok(labelled(status, headers, body, "application/json"))
+    let reply = self::whole(attempt, status, headers, share.keep(whole))?;
+    Ok(relabelled(reply, "application/json"))
 }
 
 /// Takes memory for `bytes` of an answer. Without it the attempt fails, which does not count against the channel.
@@ -206,7 +249,10 @@ fn labelled(
     body: ReplyBody,
     content_type: &'static str,
 ) -> Reply {
-    let mut reply = headers::reply(status, headers, body);
+    relabelled(headers::reply(status, headers, body), content_type)
+}
+
+fn relabelled(mut reply: Reply, content_type: &'static str) -> Reply {
     let headers = reply.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     reply

@@ -2,7 +2,7 @@
 //! other or, where the channel enables hedging, in parallel. The single attempt is `send`'s; whether a response counts
 //! is decided in `answer`, what a failure means in `upstream::classify`.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
@@ -18,19 +18,21 @@ use super::body::Received;
 use super::context::{ClientRequest, RequestContext, Sent};
 use super::payload::Payload;
 use super::send::{self, Finished};
-use super::{Gateway, candidates, model, query};
+use super::{Gateway, candidates, model, query, routes};
 use crate::attempt::plan::{Candidate, Plan};
 use crate::attempt::{exhausted, unsupported};
 use crate::config::snapshot::{Channel, Snapshot};
-use crate::dialect::Translation;
-use crate::error::{ErrorStyle, GatewayError};
+use crate::dialect::{Translation, choice};
+use crate::error::{ErrorCode, ErrorStyle, GatewayError};
 use crate::health::cooldown::Phase;
 use crate::ledger::entry::AttemptIndex;
 use crate::ledger::reason::Reason;
 use crate::ledger::record::End;
 use crate::ports::{Clock, ProxyPorts, SendErrorKind};
 use crate::reply::Reply;
+use crate::units::Timestamp;
 use crate::upstream::failure::{FailedAttempt, Failure};
+use crate::wire::dialect::Dialect;
 
 /// The channel that answered, or the last one that was tried.
 const X_GATEWAY_CHANNEL: HeaderName = HeaderName::from_static("x-gateway-channel");
@@ -122,8 +124,12 @@ async fn attempts<P: ProxyPorts>(
         };
         // Record a failure, for this request and for all others.
         attempt.log(&failed, history.attempts);
-        plan.failed(attempt.candidate, failed.failure);
         attempt.failed_with(&failed);
+        if history.learns(&attempt, &failed) {
+            plan.again(attempt.candidate);
+        } else {
+            plan.failed(attempt.candidate, failed.failure);
+        }
         if failed.failure == Failure::RequestRefused {
             let reply = refused(failed, context.errors());
             context.entry.because(Reason::UpstreamRefused);
@@ -216,7 +222,8 @@ async fn next<'a, P: ProxyPorts>(
                 Phase::Ready,
                 |(channel, key)| {
                     let model = channel.upstream_model(&context.model);
-                    let model = || context.operation.health_name(model);
+                    let operation = upstream_operation(context, channel, now);
+                    let model = || routes::health_name(operation, model);
                     gateway.health.phase(&channel.id, &key.id, model, now)
                 },
             )
@@ -228,16 +235,18 @@ async fn next<'a, P: ProxyPorts>(
         }?;
         let (channel, key) = candidates::resolve(&context.snapshot, next.candidate)?;
         let path = context.operation.path;
+        let lacks = |dialect| lacks(context, channel, dialect, now);
         let mut attempt = Attempt {
             context,
             candidate: next.candidate,
             channel,
             key,
             model: channel.upstream_model(&context.model),
-            translation: Translation::choose(path, channel, sent.payload.streamed()),
+            translation: Translation::choose(path, channel, lacks, sent.payload.streamed()),
             index: AttemptIndex::default(),
             began: now,
             probe: Cell::default(),
+            answer_context: RefCell::default(),
         };
         if next.is_probe {
             let timeout = channel.timeouts.connect + channel.timeouts.first_byte;
@@ -254,6 +263,31 @@ async fn next<'a, P: ProxyPorts>(
     }
 }
 
+/// Whether a channel has answered that it does not have the operation of a dialect.
+fn lacks<P: ProxyPorts>(
+    context: &RequestContext<P>,
+    channel: &Channel,
+    dialect: Dialect,
+    now: Timestamp,
+) -> bool {
+    let model = channel.upstream_model(&context.model);
+    let name = || routes::health_name(dialect.operation(), model);
+    context.gateway.health.lacks(&channel.id, name, now)
+}
+
+/// The operation that a channel is called with.
+fn upstream_operation<P: ProxyPorts>(
+    context: &RequestContext<P>,
+    channel: &Channel,
+    now: Timestamp,
+) -> &'static str {
+    let path = context.operation.path;
+    let Some(own) = Dialect::of(path) else {
+        return path;
+    };
+    choice::choose(own, channel, |dialect| lacks(context, channel, dialect, now)).operation()
+}
+
 /// The answer when no candidate is left.
 fn exhausted<P: ProxyPorts>(
     context: &RequestContext<P>,
@@ -263,7 +297,9 @@ fn exhausted<P: ProxyPorts>(
     let now = context.ports().now();
     let retry_after_ms = plan.retry_at().map(|until| until.since_ms(now));
     let is_out_of_time = now >= context.deadline;
-    let error = if history.lacks_operation && !is_out_of_time {
+    let error = if let Some(untranslatable) = history.untranslatable() {
+        untranslatable
+    } else if history.lacks_operation && !is_out_of_time {
         let endpoint = format!("POST {}", context.operation.endpoint);
         unsupported::error(&endpoint, &context.model, &history.failed)
     } else {
@@ -317,6 +353,33 @@ impl<'a> History<'a> {
         self.last = Some(attempt.channel);
         self.under_way
             .retain(|(candidate, _)| *candidate != attempt.candidate);
+    }
+
+    /// Whether a failed attempt has shown that the channel lacks the operation, and that it can be called in another
+    /// dialect instead.
+    fn learns<P: ProxyPorts>(&self, attempt: &Attempt<'a, P>, failed: &FailedAttempt) -> bool {
+        let context = attempt.context;
+        let Some(own) = Dialect::of(context.operation.path) else {
+            return false;
+        };
+        let names = [context.model.as_str(), attempt.model];
+        let now = context.ports().now();
+        unsupported::lacks_operation(failed, names)
+            && choice::has_other(own, attempt.channel, |dialect| {
+                Some(dialect) == attempt.translation.dialect
+                    || lacks(context, attempt.channel, dialect, now)
+            })
+    }
+
+    /// The error when the request cannot be said to any of the channels.
+    fn untranslatable(&self) -> Option<GatewayError> {
+        let first = self.failed.first()?;
+        let is_untranslatable = |it: &FailedAttempt| it.failure == Failure::Untranslatable;
+        self.failed.iter().all(is_untranslatable).then(|| {
+            let mut error = ErrorCode::Untranslatable.error("").as_exhausted();
+            error.body.clone_from(&first.error);
+            error
+        })
     }
 
     /// How long the latest attempt may go without an answer before another one starts in parallel.

@@ -7,6 +7,7 @@ use http::header::{
 use http::{Response, StatusCode};
 
 use crate::reply::{Reply, ReplyBody};
+use crate::wire::dialect::Dialect;
 use crate::wire::media;
 
 /// Client headers that are passed to the upstream. The client's credential, cookies and forwarding headers are not
@@ -35,6 +36,22 @@ pub fn to_upstream(client: &HeaderMap) -> HeaderMap {
     headers.insert(CONTENT_TYPE, media::for_upstream(client));
     // The gateway gains nothing from compression; what is compressed anyway is decoded.
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    headers
+}
+
+/// The headers of a request that was translated to `dialect`: those of one provider's API alone are left out.
+pub fn translated(client: &HeaderMap, dialect: Dialect) -> HeaderMap {
+    let mut headers = to_upstream(client);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.remove("openai-beta");
+    headers.remove("anthropic-beta");
+    headers.remove("anthropic-version");
+    // What the client accepts is said of its own dialect.
+    headers.remove(ACCEPT);
+    if dialect == Dialect::Messages {
+        let version = HeaderValue::from_static("2023-06-01");
+        headers.insert("anthropic-version", version);
+    }
     headers
 }
 

@@ -9,7 +9,7 @@ use super::attempt::{self, Attempt};
 use super::context::RequestContext;
 use crate::config::snapshot::{Channel, Key};
 use crate::error::ErrorBody;
-use crate::health::record::HealthEvent;
+use crate::health::record::{HealthEvent, Target};
 use crate::ledger::record::End;
 use crate::ports::ProxyPorts;
 use crate::units::Timestamp;
@@ -25,6 +25,8 @@ pub struct InFlightAnswer<P: ProxyPorts> {
     key: Rc<Key>,
     /// The model, by the upstream's name.
     model: String,
+    /// The operation at the upstream.
+    operation: &'static str,
     /// When the attempt began.
     began: Timestamp,
 }
@@ -44,6 +46,7 @@ impl<P: ProxyPorts> InFlightAnswer<P> {
             channel: Rc::clone(attempt.channel),
             key: Rc::clone(attempt.key),
             model: attempt.model.to_owned(),
+            operation: attempt.translation.operation,
             began: attempt.began,
         }
     }
@@ -63,13 +66,17 @@ impl<P: ProxyPorts> InFlightAnswer<P> {
         self.context.entry.close(end);
     }
 
+    fn target(&self) -> Target {
+        attempt::target(self.operation, &self.channel, &self.key, &self.model)
+    }
+
     /// The client has all of it, which proves that channel, key and model work.
     pub fn complete(&self) {
         self.close(End::Complete);
         let health = &self.context.gateway.health;
         if health.has_failures(&self.channel.id) {
             health.record(HealthEvent::Answered {
-                target: attempt::target(&self.context, &self.channel, &self.key, &self.model),
+                target: self.target(),
                 began: self.began,
                 whole: true,
             });
@@ -99,8 +106,7 @@ impl<P: ProxyPorts> InFlightAnswer<P> {
             retry_after_ms: None,
             headers: Box::default(),
         };
-        let target = attempt::target(&self.context, &self.channel, &self.key, &self.model);
-        let event = HealthEvent::failed(target, &failed, self.began, ports.now());
+        let event = HealthEvent::failed(self.target(), &failed, self.began, ports.now());
         self.context.gateway.health.record(event);
         message
     }

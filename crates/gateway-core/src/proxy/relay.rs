@@ -10,6 +10,7 @@ use http::StatusCode;
 
 use super::attempt::Attempt;
 use super::in_flight::InFlightAnswer;
+use crate::dialect::answer_event::StreamFailure;
 use crate::dialect::{StreamTranslator, Translated};
 use crate::error::{ErrorBody, ErrorStyle};
 use crate::ports::{ProxyPorts, SendError, SendErrorKind};
@@ -73,7 +74,10 @@ impl<P: ProxyPorts> Relay<P> {
             progress: RelayProgress::Open,
             ending: Ending::default(),
             has_end_mark: attempt.translation.has_end_mark(),
-            translator: attempt.translation.stream(),
+            translator: attempt.translation.stream(
+                || attempt.answer_context.take(),
+                &attempt.origin(),
+            ),
         };
         for block in blocks {
             relay.absorb(block);
@@ -161,6 +165,12 @@ impl<P: ProxyPorts> Relay<P> {
             let translated = self.translator.as_mut().map(|it| it.push(event, &meaning));
             match translated.unwrap_or(Translated::Unchanged) {
                 Translated::Unchanged => {}
+                Translated::Bad(bad) => {
+                    output.replace(start..block.bytes.len(), None);
+                    self.ready.extend(output.finish());
+                    self.broke(bad.0);
+                    return;
+                }
                 Translated::Dropped => output.replace(start..position, None),
                 Translated::Replaced(events) => output.replace(start..position, Some(events)),
             }
@@ -171,8 +181,14 @@ impl<P: ProxyPorts> Relay<P> {
 
     /// The client has a whole stream.
     fn complete(&mut self) {
-        let last = self.translator.as_mut().and_then(|it| it.finish());
-        self.ready.extend(last);
+        match self.translator.as_mut().map(|it| it.finish()) {
+            None | Some(Ok(None)) => {}
+            Some(Ok(Some(last))) => self.ready.push_back(last),
+            Some(Err(bad)) => {
+                self.progress = RelayProgress::Open;
+                return self.broke(bad.0);
+            }
+        }
         self.answer.complete();
         self.progress = RelayProgress::Closed;
     }
@@ -220,11 +236,17 @@ impl<P: ProxyPorts> Relay<P> {
     fn fail(&mut self, reason: &str, status: Option<StatusCode>, failure: Failure) {
         if !matches!(self.progress, RelayProgress::Done | RelayProgress::Closed) {
             let reason = self.answer.broke(reason, status, failure);
-            self.ready.push_back(incomplete_event(
-                self.answer.context.errors(),
-                &self.answer.channel.name,
-                &reason,
-            ));
+            let error = incomplete(&self.answer.channel.name, &reason);
+            let translated = self.translator.as_mut().and_then(|it| {
+                it.fail(&StreamFailure {
+                    kind: &error.kind,
+                    code: error.code.as_deref().unwrap_or_default(),
+                    message: &error.message,
+                })
+            });
+            let style = self.answer.context.errors();
+            self.ready
+                .push_back(translated.unwrap_or_else(|| error_event(style, &error)));
         }
         self.progress = RelayProgress::Closed;
     }
@@ -299,15 +321,18 @@ fn describe(error: &SendError) -> String {
     }
 }
 
-/// The one event that reports an incomplete stream. The official SDKs raise on it.
-fn incomplete_event(style: ErrorStyle, channel: &str, reason: &str) -> Bytes {
-    let error = ErrorBody {
+fn incomplete(channel: &str, reason: &str) -> ErrorBody {
+    ErrorBody {
         message: format!("The stream of {channel} broke off: {reason}"),
         kind: "server_error".to_owned(),
         param: None,
         code: Some("stream_incomplete".to_owned()),
-    };
-    let json = style.text(StatusCode::BAD_GATEWAY, &error);
+    }
+}
+
+/// The one event that reports an incomplete stream. The official SDKs raise on it.
+fn error_event(style: ErrorStyle, error: &ErrorBody) -> Bytes {
+    let json = style.text(StatusCode::BAD_GATEWAY, error);
     // Anthropic's SDKs dispatch by the event's name.
     let name = match style {
         ErrorStyle::OpenAi => "",

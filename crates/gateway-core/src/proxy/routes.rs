@@ -30,16 +30,16 @@ pub struct Operation {
     pub errors: ErrorStyle,
 }
 
-impl Operation {
-    /// The name under which it is recorded that a channel does not know a model. For most calls it is the model's own;
-    /// an upstream without rerankings answers 404 to them, which must not affect chats.
-    pub fn health_name<'a>(&self, model: &'a str) -> Cow<'a, str> {
-        match self.path {
-            "chat/completions" => Cow::Borrowed(model),
-            path => Cow::Owned(format!("{model} ({path})")),
-        }
+/// The name under which it is recorded that a channel does not know a model for an operation, a path below `/v1/`. For
+/// chats it is the model's own; an upstream without rerankings answers 404 to them, which must not affect chats.
+pub fn health_name<'a>(path: &str, model: &'a str) -> Cow<'a, str> {
+    match path {
+        "chat/completions" => Cow::Borrowed(model),
+        path => Cow::Owned(format!("{model} ({path})")),
     }
+}
 
+impl Operation {
     const fn new(endpoint: &'static str, errors: ErrorStyle) -> Self {
         Self {
             endpoint,

@@ -1,19 +1,29 @@
 //! Makes an attempt: builds the upstream's request from the client's, sends it, and has the answer judged. Owns the
 //! edits of the body; headers and URLs are built elsewhere.
 
+use std::cell::Cell;
+
 use bytes::Bytes;
 use http::Request;
 
 use super::answer;
 use super::attempt::Attempt;
 use super::context::Sent;
-use super::payload::Changes;
+use super::payload::{Changes, Payload};
 use super::{headers, query};
+use crate::dialect::answer::AnswerContext;
+use crate::dialect::envelope::EnvelopeKey;
+use crate::dialect::traits::known;
+use crate::dialect::untranslatable::Untranslatable;
+use crate::dialect::{request, strip};
 use crate::ports::{ProxyPorts, SendError, SendErrorKind};
 use crate::reply::Reply;
 use crate::upstream::failure::{FailedAttempt, Failure};
-use crate::upstream::request::{self, Hops};
+use crate::upstream::request::Hops;
 use crate::upstream::send::send;
+use crate::upstream::{self};
+use crate::wire::dialect::Dialect;
+use crate::wire::members::Members;
 
 /// An attempt that has ended.
 pub struct Finished<'a, P: ProxyPorts> {
@@ -47,39 +57,115 @@ async fn call<P: ProxyPorts>(
     sent: &Sent<'_>,
 ) -> Result<Reply, FailedAttempt> {
     let ports = attempt.ports();
+    let untranslatable = Cell::new(None);
     let once = async || {
         let room = sent.body.room_for_copy(ports).await?;
-        let request = build(attempt, sent).map_err(|error| not_buildable(&error))?;
-        let request = request.map(|copy| sent.body.keep(copy, room));
+        let body = body(attempt, sent).map_err(|error| {
+            untranslatable.set(Some(error));
+            not_sent("the request cannot be translated".to_owned())
+        })?;
+        let body = sent.body.keep(body, room);
+        let request = build(attempt, sent, body)
+            .map_err(|error| not_sent(format!("no request could be built: {error}")))?;
         ports.send(request, attempt.timeouts()).await
     };
     let deadline = attempt.context.deadline;
     let response = send(ports, deadline, once, |error| attempt.log_repeated(error)).await;
-    let response = response.map_err(|error| attempt.unreachable(error))?;
+    let response = response.map_err(|error| match untranslatable.take() {
+        Some(reason) => attempt.untranslatable(&reason),
+        None => attempt.unreachable(error),
+    })?;
     answer::read(attempt, response).await
+}
+
+/// The body for the upstream.
+fn body<P: ProxyPorts>(
+    attempt: &Attempt<'_, P>,
+    sent: &Sent<'_>,
+) -> Result<Bytes, Untranslatable> {
+    match attempt.translation.between() {
+        Some(dialects) => translated(attempt, sent, dialects),
+        None => Ok(edited(attempt, sent)),
+    }
+}
+
+/// The client's body with the changes that the channel needs.
+fn edited<P: ProxyPorts>(attempt: &Attempt<'_, P>, sent: &Sent<'_>) -> Bytes {
+    let changes = Changes {
+        model: (attempt.model != sent.model.said()).then_some(attempt.model),
+        dropped: &attempt.channel.drop_params,
+        added: attempt.translation.added_member(),
+    };
+    let stripped = attempt
+        .translation
+        .dialect
+        .and_then(|dialect| strip::without_envelopes(dialect, &sent.body.bytes));
+    match &stripped {
+        None => sent.payload.for_upstream(&sent.body.bytes, &changes),
+        // It was parsed once already, so it can be parsed again.
+        Some(stripped) => with_changes(stripped, &changes),
+    }
+}
+
+/// The body in the channel's dialect. What the answer needs of the request is kept for it.
+fn translated<P: ProxyPorts>(
+    attempt: &Attempt<'_, P>,
+    sent: &Sent<'_>,
+    dialects: (Dialect, Dialect),
+) -> Result<Bytes, Untranslatable> {
+    let context = attempt.context;
+    let traits = known::of(attempt.channel, dialects.1, attempt.model);
+    let envelope = EnvelopeKey::derive(context.snapshot.state_secret());
+    let request = request::translate(dialects, &sent.body.bytes, &traits, &envelope)?;
+    *attempt.answer_context.borrow_mut() = AnswerContext {
+        model: context.model.clone(),
+        request_id: context.request_id.clone(),
+        created: attempt.began.unix_seconds(),
+        registry: request.registry,
+        wants_usage: context.wants_usage,
+        echo: request.echo,
+        envelope,
+    };
+    if attempt.channel.drop_params.is_empty() {
+        return Ok(request.body.into());
+    }
+    let changes = Changes {
+        model: None,
+        dropped: &attempt.channel.drop_params,
+        added: None,
+    };
+    Ok(with_changes(&request.body, &changes))
+}
+
+fn with_changes(body: &[u8], changes: &Changes<'_>) -> Bytes {
+    let whole = Bytes::copy_from_slice(body);
+    match Members::parse(body) {
+        Ok(members) => Payload::Json(members).for_upstream(&whole, changes),
+        Err(_) => whole,
+    }
 }
 
 fn build<P: ProxyPorts>(
     attempt: &Attempt<'_, P>,
     sent: &Sent<'_>,
+    body: Bytes,
 ) -> Result<Request<Bytes>, http::Error> {
     let (channel, translation) = (attempt.channel, &attempt.translation);
     let mut uri = channel.endpoint.uri(translation.operation, attempt.model)?;
-    if uri.query().is_none() && !channel.endpoint.kind().owns_query() {
+    let is_translated = translation.is_between_dialects();
+    // Parameters of one API mean nothing in another one.
+    if uri.query().is_none() && !channel.endpoint.kind().owns_query() && !is_translated {
         uri = query::added(uri, &sent.head.uri)?;
     }
-    let changes = Changes {
-        model: (attempt.model != sent.model.said()).then_some(attempt.model),
-        dropped: &channel.drop_params,
-        added: translation.added_member(),
-    };
-    let body = sent.payload.for_upstream(&sent.body.bytes, &changes);
     let hops = Hops {
         client: Some(&sent.head.headers),
         own: attempt.context.snapshot.via.as_ref(),
     };
-    let headers = headers::to_upstream(&sent.head.headers);
-    Ok(request::build(
+    let headers = match translation.dialect.filter(|_| is_translated) {
+        None => headers::to_upstream(&sent.head.headers),
+        Some(dialect) => headers::translated(&sent.head.headers, dialect),
+    };
+    Ok(upstream::request::build(
         channel,
         attempt.key,
         uri,
@@ -89,10 +175,10 @@ fn build<P: ProxyPorts>(
     ))
 }
 
-/// The channel's settings and the model's name do not form a URL.
-fn not_buildable(error: &http::Error) -> SendError {
+/// Nothing was sent.
+const fn not_sent(detail: String) -> SendError {
     SendError {
         kind: SendErrorKind::Denied,
-        detail: format!("no request could be built: {error}"),
+        detail,
     }
 }

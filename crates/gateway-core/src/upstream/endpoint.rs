@@ -12,6 +12,7 @@ use super::provider::{Azure, Kind, Provider};
 #[derive(Clone, Debug)]
 pub struct Endpoint {
     base: BaseUrl,
+    provider: Provider,
     kind: Rc<dyn Kind>,
 }
 
@@ -37,10 +38,24 @@ impl Endpoint {
         let kind = provider.kind(azure);
         let mut base = BaseUrl::parse(base_url)?;
         base.path = kind.root(&base.path).to_owned();
-        Ok(Self { base, kind })
+        Ok(Self {
+            base,
+            provider,
+            kind,
+        })
     }
 
-    /// The kind of provider.
+    /// The host's name.
+    pub fn host(&self) -> &str {
+        self.base.authority.host()
+    }
+
+    /// The provider.
+    pub const fn provider(&self) -> Provider {
+        self.provider
+    }
+
+    /// What the provider's kind answers.
     pub fn kind(&self) -> &dyn Kind {
         &*self.kind
     }

@@ -22,6 +22,9 @@ pub enum Failure {
     ModelUnknown,
     /// 405, 501: the channel has no such operation. Concerns the channel together with this kind of call.
     OperationUnsupported,
+    /// The request cannot be said in the channel's dialect, and was not sent. Concerns no channel or key; another channel may
+    /// speak the client's dialect.
+    Untranslatable,
     /// 400, 413, 422, content filter: the request itself. Concerns no channel or key; returned to the client.
     RequestRefused,
 }

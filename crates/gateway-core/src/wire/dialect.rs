@@ -1,20 +1,26 @@
 //! The dialects: API formats whose answers exist both whole and as a stream of events. Owns their list, what their
 //! streams have in common, and the bound of conversions between the two shapes.
 
+use serde::{Deserialize, Serialize};
+
 use crate::units::MIB;
 
 /// An API format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
 pub enum Dialect {
     /// `/v1/chat/completions`.
     Chat,
-    /// `/v1/completions`.
+    /// `/v1/completions`; never translated.
+    #[serde(skip)]
     Completions,
     /// `/v1/responses`.
     Responses,
     /// Anthropic's `/v1/messages`.
     Messages,
     /// `/v1/audio/transcriptions`; some of its models ignore that a stream was requested.
+    #[serde(skip)]
     Transcript,
 }
 
@@ -24,6 +30,13 @@ pub enum Dialect {
 pub const MAX_TURNED_BYTES: usize = 4 * MIB;
 
 impl Dialect {
+    /// The dialects that channels speak and requests are translated to, with their names in the configuration.
+    pub const OF_CHANNELS: [(&'static str, Self); 3] = [
+        ("chat", Self::Chat),
+        ("messages", Self::Messages),
+        ("responses", Self::Responses),
+    ];
+
     /// The dialect of an operation, by its path below `/v1/`; `None` where whole answer and stream have no common form.
     pub fn of(path: &str) -> Option<Self> {
         match path {
@@ -33,6 +46,17 @@ impl Dialect {
             "messages" => Some(Self::Messages),
             "audio/transcriptions" => Some(Self::Transcript),
             _ => None,
+        }
+    }
+
+    /// Its operation, a path below `/v1/`.
+    pub const fn operation(self) -> &'static str {
+        match self {
+            Self::Chat => "chat/completions",
+            Self::Completions => "completions",
+            Self::Responses => "responses",
+            Self::Messages => "messages",
+            Self::Transcript => "audio/transcriptions",
         }
     }
 

@@ -17,6 +17,7 @@ use crate::config::model::ChannelConfig;
 use crate::problem::{ExpectedType, ProblemKind, Uniqueness, UrlProblem};
 use crate::secret::Secret;
 use crate::upstream::provider::{Azure, Provider};
+use crate::wire::dialect::Dialect;
 
 /// Headers that the gateway sets itself, or that belong to one connection only.
 const RESERVED_HEADERS: [&str; 17] = [
@@ -97,7 +98,8 @@ impl ChannelChange {
             "priority" | "weight" => problems.integer(name, value, 0, MAX_RANK).map(Value::from),
             "headers" => headers(value, problems).map(|headers| json!(headers)),
             "drop_params" => drop_params(value, problems).map(Value::from),
-            "hedge_after_ms" if value.is_null() => Some(Value::Null),
+            "hedge_after_ms" | "dialects" if value.is_null() => Some(Value::Null),
+            "dialects" => dialects(value, problems).map(|dialects| json!(dialects)),
             "connect_timeout_ms"
             | "first_byte_timeout_ms"
             | "idle_timeout_ms"
@@ -364,6 +366,30 @@ fn drop_params(value: &Value, problems: &mut Problems) -> Option<Vec<String>> {
         problems.add("drop_params", ProblemKind::ReservedParameter);
     }
     Some(params)
+}
+
+fn dialects(value: &Value, problems: &mut Problems) -> Option<Vec<Dialect>> {
+    let choices = || Dialect::OF_CHANNELS.iter().map(|(name, _)| *name);
+    let items = problems.array("dialects", value, Dialect::OF_CHANNELS.len())?;
+    let mut dialects = Vec::with_capacity(items.len());
+    for (index, item) in items.iter().enumerate() {
+        let path = format!("dialects[{index}]");
+        let known = item
+            .as_str()
+            .and_then(|name| Dialect::OF_CHANNELS.iter().find(|(known, _)| *known == name));
+        match known {
+            None => problems.add(path, ProblemKind::InvalidChoice { choices: choices().collect() }),
+            Some((_, dialect)) if dialects.contains(dialect) => {
+                let within = Uniqueness::List;
+                problems.add(path, ProblemKind::Duplicate { within });
+            }
+            Some((_, dialect)) => dialects.push(*dialect),
+        }
+    }
+    if items.is_empty() {
+        problems.add("dialects", ProblemKind::InvalidChoice { choices: choices().collect() });
+    }
+    Some(dialects)
 }
 
 fn azure(value: &Value, problems: &mut Problems) -> Option<Value> {

@@ -80,6 +80,7 @@ const fn name(failure: Failure) -> (&'static str, &'static str) {
         Failure::ModelUnknown => ("model_unknown", "model"),
         Failure::OperationUnsupported => ("operation_unsupported", "model"),
         Failure::RequestRefused => ("request_refused", "request"),
+        Failure::Untranslatable => ("untranslatable", "request"),
     }
 }
 

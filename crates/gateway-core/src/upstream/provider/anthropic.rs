@@ -4,6 +4,7 @@ use http::HeaderValue;
 use http::header::HeaderName;
 
 use super::{Kind, TestCall, TestModel};
+use crate::wire::dialect::Dialect;
 
 /// The version of the API for clients that name none; the only one since 2023.
 const VERSION: (HeaderName, HeaderValue) = (
@@ -22,6 +23,11 @@ impl Kind for Anthropic {
 
     fn default_header(&self) -> Option<(HeaderName, HeaderValue)> {
         Some(VERSION)
+    }
+
+    /// Its compatible chat completions are for trials only and lose most of what its models can do.
+    fn dialects(&self) -> &'static [Dialect] {
+        &[Dialect::Messages]
     }
 
     fn has_stream_options(&self) -> bool {

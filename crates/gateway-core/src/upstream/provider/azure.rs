@@ -6,6 +6,7 @@ use http::header::HeaderName;
 use serde::{Deserialize, Serialize};
 
 use super::Kind;
+use crate::wire::dialect::Dialect;
 #[cfg(feature = "schema")]
 use crate::config::bounds::{MAX_API_VERSION_CHARS, MAX_MODELS};
 
@@ -95,6 +96,10 @@ impl Kind for AzureOpenAi {
     /// It has the version of the API.
     fn owns_query(&self) -> bool {
         true
+    }
+
+    fn dialects(&self) -> &'static [Dialect] {
+        &[Dialect::Chat, Dialect::Responses]
     }
 
     fn model_list(&self) -> Result<&'static str, &'static str> {

@@ -17,6 +17,8 @@ use serde::{Deserialize, Serialize};
 
 pub use azure::Azure;
 
+use crate::wire::dialect::Dialect;
+
 /// The kind of an upstream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -96,6 +98,11 @@ pub trait Kind: fmt::Debug {
     /// Whether the query string of its URLs is its own, so that nothing of the client's may be added.
     fn owns_query(&self) -> bool {
         false
+    }
+
+    /// The dialects that it may speak, as far as nothing is configured, the likelier first.
+    fn dialects(&self) -> &'static [Dialect] {
+        &[Dialect::Chat, Dialect::Responses, Dialect::Messages]
     }
 
     /// Whether streams take `stream_options.include_usage`.

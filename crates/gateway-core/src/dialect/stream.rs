@@ -1,0 +1,79 @@
+//! Translates streams between dialects: a decoder of the upstream's dialect, and an encoder of the client's behind it.
+
+use bytes::Bytes;
+
+use super::answer::AnswerContext;
+use super::answer_event::{AnswerDecoder, AnswerEncoder, BadAnswer, StreamFailure};
+use super::envelope::Origin;
+use super::{StreamTranslator, Translated, chat, messages, responses};
+use crate::wire::dialect::Dialect;
+use crate::wire::signals::EventSignal;
+use crate::wire::sse;
+
+/// The translator of a stream from the upstream's dialect to the client's; `None` for dialects that are not translated.
+pub fn translator(
+    client: Dialect,
+    upstream: Dialect,
+    context: AnswerContext,
+    origin: &Origin,
+) -> Option<Box<dyn StreamTranslator>> {
+    Some(Box::new(StreamPipe {
+        decoder: decoder(upstream, origin)?,
+        encoder: encoder(client, context)?,
+    }))
+}
+
+/// Reads streams of an upstream's dialect.
+pub fn decoder(upstream: Dialect, origin: &Origin) -> Option<Box<dyn AnswerDecoder>> {
+    match upstream {
+        Dialect::Chat => Some(Box::new(chat::ChatDecoder::new(origin.clone()))),
+        Dialect::Messages => Some(Box::new(messages::MessagesDecoder::new(origin.clone()))),
+        Dialect::Responses => Some(Box::new(responses::ResponsesDecoder::new(origin.clone()))),
+        _ => None,
+    }
+}
+
+/// Writes streams of a client's dialect.
+pub fn encoder(client: Dialect, context: AnswerContext) -> Option<Box<dyn AnswerEncoder>> {
+    match client {
+        Dialect::Chat => Some(Box::new(chat::ChatEncoder::new(context))),
+        Dialect::Messages => Some(Box::new(messages::MessagesEncoder::new(context))),
+        Dialect::Responses => Some(Box::new(responses::ResponsesEncoder::new(context))),
+        _ => None,
+    }
+}
+
+struct StreamPipe {
+    decoder: Box<dyn AnswerDecoder>,
+    encoder: Box<dyn AnswerEncoder>,
+}
+
+impl StreamTranslator for StreamPipe {
+    fn push(&mut self, event: &[u8], _signal: &EventSignal) -> Translated {
+        let Some(data) = sse::data(event) else {
+            return Translated::Dropped;
+        };
+        let mut output = Vec::new();
+        let encoder = &mut self.encoder;
+        let mut sink = |event: super::answer_event::AnswerEvent<'_>| encoder.event(event, &mut output);
+        match self.decoder.event(&data, &mut sink) {
+            Err(bad) => Translated::Bad(bad),
+            Ok(()) if output.is_empty() => Translated::Dropped,
+            Ok(()) => Translated::Replaced(output.into()),
+        }
+    }
+
+    fn finish(&mut self) -> Result<Option<Bytes>, BadAnswer> {
+        let mut output = Vec::new();
+        let encoder = &mut self.encoder;
+        let mut sink = |event: super::answer_event::AnswerEvent<'_>| encoder.event(event, &mut output);
+        self.decoder.finish(&mut sink)?;
+        Ok((!output.is_empty()).then(|| output.into()))
+    }
+
+    fn fail(&mut self, failure: &StreamFailure<'_>) -> Option<Bytes> {
+        let mut output = Vec::new();
+        self.encoder.fail(failure, &mut output);
+        Some(output.into())
+    }
+}
