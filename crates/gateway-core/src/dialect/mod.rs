@@ -13,6 +13,7 @@ pub mod envelope;
 pub mod ids;
 pub mod include_usage;
 pub mod registry;
+pub mod responses;
 pub mod tools;
 pub mod traits;
 pub mod turns;
