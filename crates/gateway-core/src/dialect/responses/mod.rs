@@ -2,8 +2,10 @@
 //! its upstreams, answers from its upstreams and to its clients. Keeps no conversations: what only the provider knows,
 //! such as an earlier response, is rejected.
 
+pub mod decode;
 pub mod read;
 pub mod write;
 
+pub use decode::{ResponsesDecoder, decode_whole};
 pub use read::{echo, read};
 pub use write::write;
