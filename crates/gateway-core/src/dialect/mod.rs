@@ -20,6 +20,7 @@ pub mod request;
 pub mod schema;
 pub mod stream;
 pub mod strip;
+pub mod responses;
 pub mod tools;
 pub mod traits;
 pub mod turns;
