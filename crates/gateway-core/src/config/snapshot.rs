@@ -204,7 +204,9 @@ impl Snapshot {
 
     /// A secret of the gateway that lasts as long as its master key, or without one as the first key of its first channel.
     pub fn state_secret(&self) -> &[u8] {
-        self.state_secret.as_ref().map_or(&[], |secret| secret.expose())
+        self.state_secret
+            .as_ref()
+            .map_or(&[], |secret| secret.expose())
     }
 
     /// What is wrong with the configuration, one sentence per problem, without secrets.

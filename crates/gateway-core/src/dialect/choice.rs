@@ -32,23 +32,21 @@ pub fn choose(own: Dialect, channel: &Channel, lacks: impl Fn(Dialect) -> bool) 
 
 /// Whether another dialect is left when the channel lacks those of which `lacks` says so.
 pub fn has_other(own: Dialect, channel: &Channel, lacks: impl Fn(Dialect) -> bool) -> bool {
-    is_translatable(own) && order(own, channel).into_iter().any(|dialect| !lacks(dialect))
+    is_translatable(own)
+        && order(own, channel)
+            .into_iter()
+            .any(|dialect| !lacks(dialect))
 }
 
 fn order(own: Dialect, channel: &Channel) -> Vec<Dialect> {
-    match &channel.dialects {
-        Some(configured) => {
-            let spoken = preferred(own).into_iter();
-            spoken.filter(|it| configured.contains(it)).collect()
-        }
-        None => {
-            let assumed = channel.endpoint.kind().dialects();
-            let is_assumed = assumed.contains(&own);
-            let own_first = is_assumed.then_some(own).into_iter();
-            let others = assumed.iter().copied().filter(|it| *it != own);
-            own_first.chain(others).collect()
-        }
+    if let Some(configured) = &channel.dialects {
+        let spoken = preferred(own).into_iter();
+        return spoken.filter(|it| configured.contains(it)).collect();
     }
+    let assumed = channel.endpoint.kind().dialects();
+    let own_first = assumed.contains(&own).then_some(own).into_iter();
+    let others = assumed.iter().copied().filter(|it| *it != own);
+    own_first.chain(others).collect()
 }
 
 #[cfg(test)]
@@ -88,18 +86,45 @@ mod tests {
             (Chat, OpenAi, None, &[][..], (Chat, true)),
             (Messages, OpenAi, None, &[], (Messages, true)),
             (Messages, OpenAi, None, &[Messages], (Chat, true)),
-            (Responses, OpenAi, None, &[Responses, Chat], (Messages, true)),
+            (
+                Responses,
+                OpenAi,
+                None,
+                &[Responses, Chat],
+                (Messages, true),
+            ),
             (Responses, OpenAi, None, all, (Responses, false)),
             (Chat, Anthropic, None, &[], (Messages, true)),
             (Chat, Anthropic, None, &[Messages], (Messages, false)),
-            (Messages, OpenAi, Some(&[Chat, Responses][..]), &[], (Responses, true)),
-            (Responses, OpenAi, Some(&[Chat, Messages]), &[], (Messages, true)),
+            (
+                Messages,
+                OpenAi,
+                Some(&[Chat, Responses][..]),
+                &[],
+                (Responses, true),
+            ),
+            (
+                Responses,
+                OpenAi,
+                Some(&[Chat, Messages]),
+                &[],
+                (Messages, true),
+            ),
             (Responses, OpenAi, Some(all), &[], (Responses, true)),
             (Responses, OpenAi, Some(&[Chat]), &[Chat], (Chat, false)),
-            (Completions, OpenAi, Some(&[Messages]), &[], (Completions, false)),
+            (
+                Completions,
+                OpenAi,
+                Some(&[Messages]),
+                &[],
+                (Completions, false),
+            ),
         ] {
             let found = chosen(own, provider, dialects, lacking);
-            assert_eq!(found, expected, "{own:?} {provider:?} {dialects:?} {lacking:?}");
+            assert_eq!(
+                found, expected,
+                "{own:?} {provider:?} {dialects:?} {lacking:?}"
+            );
         }
     }
 }

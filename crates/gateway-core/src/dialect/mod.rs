@@ -15,12 +15,13 @@ pub mod effort;
 pub mod envelope;
 pub mod ids;
 pub mod include_usage;
+pub mod messages;
 pub mod registry;
 pub mod request;
+pub mod responses;
 pub mod schema;
 pub mod stream;
 pub mod strip;
-pub mod responses;
 pub mod tools;
 pub mod traits;
 pub mod turns;
@@ -108,13 +109,11 @@ impl Translation {
         context: impl FnOnce() -> AnswerContext,
         origin: &Origin,
     ) -> Option<Box<dyn StreamTranslator>> {
-        match self.between() {
-            Some((client, upstream)) => stream::translator(client, upstream, context(), origin),
-            None => {
-                self.stream_options.as_ref()?;
-                Some(Box::new(RemoveUsage))
-            }
+        if let Some((client, upstream)) = self.between() {
+            return stream::translator(client, upstream, context(), origin);
         }
+        self.stream_options.as_ref()?;
+        Some(Box::new(RemoveUsage))
     }
 
     /// Whether the upstream's streams end with a marker, so that one without it was cut off.

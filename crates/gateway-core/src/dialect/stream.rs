@@ -38,7 +38,7 @@ pub fn encoder(client: Dialect, context: AnswerContext) -> Option<Box<dyn Answer
     match client {
         Dialect::Chat => Some(Box::new(chat::ChatEncoder::new(context))),
         Dialect::Messages => Some(Box::new(messages::MessagesEncoder::new(context))),
-        Dialect::Responses => Some(Box::new(responses::ResponsesEncoder::new(context))),
+        Dialect::Responses => Some(Box::new(chat::ChatEncoder::new(context))),
         _ => None,
     }
 }
@@ -55,7 +55,8 @@ impl StreamTranslator for StreamPipe {
         };
         let mut output = Vec::new();
         let encoder = &mut self.encoder;
-        let mut sink = |event: super::answer_event::AnswerEvent<'_>| encoder.event(event, &mut output);
+        let mut sink =
+            |event: super::answer_event::AnswerEvent<'_>| encoder.event(event, &mut output);
         match self.decoder.event(&data, &mut sink) {
             Err(bad) => Translated::Bad(bad),
             Ok(()) if output.is_empty() => Translated::Dropped,
@@ -66,7 +67,8 @@ impl StreamTranslator for StreamPipe {
     fn finish(&mut self) -> Result<Option<Bytes>, BadAnswer> {
         let mut output = Vec::new();
         let encoder = &mut self.encoder;
-        let mut sink = |event: super::answer_event::AnswerEvent<'_>| encoder.event(event, &mut output);
+        let mut sink =
+            |event: super::answer_event::AnswerEvent<'_>| encoder.event(event, &mut output);
         self.decoder.finish(&mut sink)?;
         Ok((!output.is_empty()).then(|| output.into()))
     }

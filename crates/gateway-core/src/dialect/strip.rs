@@ -18,7 +18,9 @@ pub fn without_envelopes(dialect: Dialect, body: &[u8]) -> Option<Vec<u8>> {
     ENVELOPE.find(body)?;
     let (list, strip): (_, fn(&str) -> Kept<'_>) = match dialect {
         Dialect::Messages => ("messages", |message| without_blocks(message, "content")),
-        Dialect::Chat => ("messages", |message| without_member(message, "reasoning_details")),
+        Dialect::Chat => ("messages", |message| {
+            without_member(message, "reasoning_details")
+        }),
         Dialect::Responses => ("input", reasoning_item),
         _ => return None,
     };
@@ -83,7 +85,11 @@ fn without_member<'m>(message: &'m str, name: &'static str) -> Kept<'m> {
 }
 
 fn thinking_block(block: &str) -> Kept<'_> {
-    remove_if(block, &["thinking", "redacted_thinking"], &["signature", "data"])
+    remove_if(
+        block,
+        &["thinking", "redacted_thinking"],
+        &["signature", "data"],
+    )
 }
 
 fn reasoning_item(item: &str) -> Kept<'_> {
@@ -100,7 +106,8 @@ fn remove_if<'e>(element: &'e str, types: &[&str], places: &[&str]) -> Kept<'e> 
         .is_some_and(|kind| types.contains(&&*kind));
     let holds = |name: &&str| {
         let raw = members.raw(name).unwrap_or_default();
-        raw.strip_prefix('"').is_some_and(|text| text.starts_with(PREFIX))
+        raw.strip_prefix('"')
+            .is_some_and(|text| text.starts_with(PREFIX))
     };
     if is_reasoning && places.iter().any(holds) {
         return Kept::Removed;
@@ -124,7 +131,10 @@ mod tests {
         assert_eq!(stripped(Dialect::Messages, expected), None);
         let input = r#"{"input":[{"type":"reasoning","id":"r","encrypted_content":"gwrs1-x","summary":[]},{"type":"message","content":"x"}]}"#;
         let expected = r#"{"input":[{"type":"message","content":"x"}]}"#;
-        assert_eq!(stripped(Dialect::Responses, input).as_deref(), Some(expected));
+        assert_eq!(
+            stripped(Dialect::Responses, input).as_deref(),
+            Some(expected)
+        );
         let chat = r#"{"messages":[{"role":"assistant","content":"a","reasoning_details":[{"data":"gwrs1-x"}]}]}"#;
         let expected = r#"{"messages":[{"role":"assistant","content":"a"}]}"#;
         assert_eq!(stripped(Dialect::Chat, chat).as_deref(), Some(expected));

@@ -3,6 +3,7 @@
 use super::*;
 use crate::config::model::{ChannelConfig, Document};
 use crate::config::snapshot::{Snapshot, tests::channel};
+use crate::upstream::provider::Provider;
 
 fn chosen(operation: &'static str, body: &[u8], change: impl FnOnce(&mut ChannelConfig)) -> bool {
     let mut stored = channel("c");
@@ -14,9 +15,15 @@ fn chosen(operation: &'static str, body: &[u8], change: impl FnOnce(&mut Channel
     let snapshot = Snapshot::build(document, None, || 0);
     let members = Members::parse(body).unwrap();
     let channel = snapshot.channel(0).unwrap();
-    let translation = Translation::choose(operation, channel, Some(&members));
+    let translation = Translation::choose(operation, channel, |_| false, Some(&members));
+    let origin = Origin {
+        provider: Provider::OpenAi,
+        channel: String::new(),
+    };
     assert_eq!(
-        translation.stream().is_some(),
+        translation
+            .stream(AnswerContext::default, &origin)
+            .is_some(),
         translation.added_member().is_some()
     );
     translation.added_member().is_some()

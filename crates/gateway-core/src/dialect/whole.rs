@@ -17,7 +17,7 @@ pub fn translate(
     decode(upstream, body, origin, &mut |event| answer.take_in(event))?;
     match client {
         Dialect::Messages => messages::encode_whole(&answer, context),
-        Dialect::Responses => responses::encode_whole(&answer, context),
+        Dialect::Responses => chat::encode_whole(&answer, context),
         _ => chat::encode_whole(&answer, context),
     }
 }
@@ -29,8 +29,9 @@ pub fn to_stream(
     context: AnswerContext,
     origin: &Origin,
 ) -> Result<Vec<u8>, BadAnswer> {
-    let mut encoder = stream::encoder(client, context)
-        .ok_or(BadAnswer("the client's dialect has no streams to translate to"))?;
+    let mut encoder = stream::encoder(client, context).ok_or(BadAnswer(
+        "the client's dialect has no streams to translate to",
+    ))?;
     let mut output = Vec::new();
     let mut sink = |event: AnswerEvent<'_>| encoder.event(event, &mut output);
     decode(upstream, body, origin, &mut sink)?;

@@ -72,7 +72,12 @@ impl<'a, P: ProxyPorts> Attempt<'a, P> {
 
     /// What the outcome is about, for the health of upstreams.
     pub fn target(&self) -> Target {
-        target(self.translation.operation, self.channel, self.key, self.model)
+        target(
+            self.translation.operation,
+            self.channel,
+            self.key,
+            self.model,
+        )
     }
 
     /// Where reasoning comes from that this attempt's answer holds.
@@ -277,12 +282,7 @@ impl<'a, P: ProxyPorts> Attempt<'a, P> {
 }
 
 /// What an outcome of a request is about: a channel with a key and a model, for an operation of the upstream.
-pub fn target(
-    operation: &str,
-    channel: &Channel,
-    key: &Key,
-    model: &str,
-) -> Target {
+pub fn target(operation: &str, channel: &Channel, key: &Key, model: &str) -> Target {
     Target {
         channel: channel.id.clone(),
         key: key.id.clone(),

@@ -27,11 +27,13 @@ const SESSION_HEADERS: [&str; 6] = [
 /// Body members that stay the same within a session, the more specific first.
 const SESSION_MEMBERS: [&str; 2] = ["prompt_cache_key", "user"];
 
-/// The candidates for `model`, in order.
+/// The candidates for `model`, in order. `is_translated`: whether a channel can answer the request in another dialect
+/// only; within a priority, such channels come after those that speak the client's own.
 pub fn plan(
     snapshot: &Snapshot,
     model: &str,
     session: Option<&str>,
+    is_translated: impl Fn(&Channel) -> bool,
     random: impl FnMut() -> u64,
 ) -> Result<Plan, GatewayError> {
     let mut entries = snapshot.entries(model);
@@ -61,6 +63,12 @@ pub fn plan(
                 .map_or("", |channel| channel.id.as_str())
         }),
     }
+    // The order of equals stays, and so do the shares of the channels.
+    entries.sort_by_cached_key(|entry| {
+        let channel = snapshot.channel(entry.index);
+        let is_translated = channel.is_some_and(|channel| is_translated(channel));
+        (entry.priority, entry.weight == 0, is_translated)
+    });
     let turns = entries.iter().filter_map(|entry| {
         let channel = snapshot.channel(entry.index)?;
         Some(PlannedChannel {

@@ -62,8 +62,16 @@ pub async fn run<P: ProxyPorts>(
     // 2. Put the channels that serve it in order.
     let ports = &gateway.ports;
     let session = candidates::session(snapshot, &head.headers, &payload);
-    let plan = candidates::plan(snapshot, model, session.as_deref(), || ports.next_u64())?;
     let received = ports.now();
+    let is_translated = |channel: &Channel| {
+        let own = Dialect::of(operation.path);
+        own.is_some_and(|own| {
+            let lacks = |dialect| lacks(gateway, channel, model, dialect, received);
+            choice::choose(own, channel, lacks) != own
+        })
+    };
+    let session = session.as_deref();
+    let plan = candidates::plan(snapshot, model, session, is_translated, || ports.next_u64())?;
     let context = Rc::new(RequestContext {
         gateway: Rc::clone(gateway),
         snapshot: Rc::clone(snapshot),
@@ -125,7 +133,7 @@ async fn attempts<P: ProxyPorts>(
         // Record a failure, for this request and for all others.
         attempt.log(&failed, history.attempts);
         attempt.failed_with(&failed);
-        if history.learns(&attempt, &failed) {
+        if History::learns(&attempt, &failed) {
             plan.again(attempt.candidate);
         } else {
             plan.failed(attempt.candidate, failed.failure);
@@ -235,7 +243,7 @@ async fn next<'a, P: ProxyPorts>(
         }?;
         let (channel, key) = candidates::resolve(&context.snapshot, next.candidate)?;
         let path = context.operation.path;
-        let lacks = |dialect| lacks(context, channel, dialect, now);
+        let lacks = |dialect| lacks(gateway, channel, &context.model, dialect, now);
         let mut attempt = Attempt {
             context,
             candidate: next.candidate,
@@ -265,14 +273,15 @@ async fn next<'a, P: ProxyPorts>(
 
 /// Whether a channel has answered that it does not have the operation of a dialect.
 fn lacks<P: ProxyPorts>(
-    context: &RequestContext<P>,
+    gateway: &Gateway<P>,
     channel: &Channel,
+    model: &str,
     dialect: Dialect,
     now: Timestamp,
 ) -> bool {
-    let model = channel.upstream_model(&context.model);
+    let model = channel.upstream_model(model);
     let name = || routes::health_name(dialect.operation(), model);
-    context.gateway.health.lacks(&channel.id, name, now)
+    gateway.health.lacks(&channel.id, name, now)
 }
 
 /// The operation that a channel is called with.
@@ -285,7 +294,8 @@ fn upstream_operation<P: ProxyPorts>(
     let Some(own) = Dialect::of(path) else {
         return path;
     };
-    choice::choose(own, channel, |dialect| lacks(context, channel, dialect, now)).operation()
+    let lacks = |dialect| lacks(&context.gateway, channel, &context.model, dialect, now);
+    choice::choose(own, channel, lacks).operation()
 }
 
 /// The answer when no candidate is left.
@@ -357,17 +367,17 @@ impl<'a> History<'a> {
 
     /// Whether a failed attempt has shown that the channel lacks the operation, and that it can be called in another
     /// dialect instead.
-    fn learns<P: ProxyPorts>(&self, attempt: &Attempt<'a, P>, failed: &FailedAttempt) -> bool {
-        let context = attempt.context;
+    fn learns<P: ProxyPorts>(attempt: &Attempt<'a, P>, failed: &FailedAttempt) -> bool {
+        let (context, channel) = (attempt.context, attempt.channel);
         let Some(own) = Dialect::of(context.operation.path) else {
             return false;
         };
         let names = [context.model.as_str(), attempt.model];
         let now = context.ports().now();
         unsupported::lacks_operation(failed, names)
-            && choice::has_other(own, attempt.channel, |dialect| {
+            && choice::has_other(own, channel, |dialect| {
                 Some(dialect) == attempt.translation.dialect
-                    || lacks(context, attempt.channel, dialect, now)
+                    || lacks(&context.gateway, channel, &context.model, dialect, now)
             })
     }
 

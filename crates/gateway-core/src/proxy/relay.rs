@@ -74,10 +74,9 @@ impl<P: ProxyPorts> Relay<P> {
             progress: RelayProgress::Open,
             ending: Ending::default(),
             has_end_mark: attempt.translation.has_end_mark(),
-            translator: attempt.translation.stream(
-                || attempt.answer_context.take(),
-                &attempt.origin(),
-            ),
+            translator: attempt
+                .translation
+                .stream(|| attempt.answer_context.take(), &attempt.origin()),
         };
         for block in blocks {
             relay.absorb(block);

@@ -79,10 +79,7 @@ async fn call<P: ProxyPorts>(
 }
 
 /// The body for the upstream.
-fn body<P: ProxyPorts>(
-    attempt: &Attempt<'_, P>,
-    sent: &Sent<'_>,
-) -> Result<Bytes, Untranslatable> {
+fn body<P: ProxyPorts>(attempt: &Attempt<'_, P>, sent: &Sent<'_>) -> Result<Bytes, Untranslatable> {
     match attempt.translation.between() {
         Some(dialects) => translated(attempt, sent, dialects),
         None => Ok(edited(attempt, sent)),

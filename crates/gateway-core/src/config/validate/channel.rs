@@ -374,11 +374,18 @@ fn dialects(value: &Value, problems: &mut Problems) -> Option<Vec<Dialect>> {
     let mut dialects = Vec::with_capacity(items.len());
     for (index, item) in items.iter().enumerate() {
         let path = format!("dialects[{index}]");
-        let known = item
-            .as_str()
-            .and_then(|name| Dialect::OF_CHANNELS.iter().find(|(known, _)| *known == name));
+        let known = item.as_str().and_then(|name| {
+            Dialect::OF_CHANNELS
+                .iter()
+                .find(|(known, _)| *known == name)
+        });
         match known {
-            None => problems.add(path, ProblemKind::InvalidChoice { choices: choices().collect() }),
+            None => problems.add(
+                path,
+                ProblemKind::InvalidChoice {
+                    choices: choices().collect(),
+                },
+            ),
             Some((_, dialect)) if dialects.contains(dialect) => {
                 let within = Uniqueness::List;
                 problems.add(path, ProblemKind::Duplicate { within });
@@ -387,7 +394,12 @@ fn dialects(value: &Value, problems: &mut Problems) -> Option<Vec<Dialect>> {
         }
     }
     if items.is_empty() {
-        problems.add("dialects", ProblemKind::InvalidChoice { choices: choices().collect() });
+        problems.add(
+            "dialects",
+            ProblemKind::InvalidChoice {
+                choices: choices().collect(),
+            },
+        );
     }
     Some(dialects)
 }

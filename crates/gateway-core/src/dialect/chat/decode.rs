@@ -98,11 +98,7 @@ struct ContentPart<'a> {
 }
 
 /// Reads a whole answer.
-pub fn decode_whole(
-    body: &[u8],
-    origin: &Origin,
-    sink: &mut Sink<'_>,
-) -> Result<(), BadAnswer> {
+pub fn decode_whole(body: &[u8], origin: &Origin, sink: &mut Sink<'_>) -> Result<(), BadAnswer> {
     let mut decoder = ChatDecoder::new(origin.clone());
     decoder.event(body, sink)?;
     decoder.finish(sink)
@@ -110,6 +106,10 @@ pub fn decode_whole(
 
 /// Reads a stream.
 #[derive(Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an independent observation"
+)]
 pub struct ChatDecoder {
     id: String,
     calls: Vec<CallState>,

@@ -276,7 +276,11 @@ fn append<'a>(place: &mut Option<Cow<'a, str>>, more: &'a str) {
 }
 
 const fn or_empty_object(arguments: &str) -> &str {
-    if arguments.is_empty() { "{}" } else { arguments }
+    if arguments.is_empty() {
+        "{}"
+    } else {
+        arguments
+    }
 }
 
 /// Writes a stream of chunks.
@@ -304,12 +308,7 @@ impl ChatEncoder {
         }
     }
 
-    fn chunk(
-        &self,
-        choices: &[Choice<'_>],
-        usage: Option<UsageJson>,
-        output: &mut Vec<u8>,
-    ) {
+    fn chunk(&self, choices: &[Choice<'_>], usage: Option<UsageJson>, output: &mut Vec<u8>) {
         let chunk = Chunk {
             id: &self.id,
             object: "chat.completion.chunk",

@@ -131,8 +131,12 @@ struct DetailJson<'a> {
 }
 
 /// Reads a request.
-pub fn read<'a>(body: &'a [u8], envelope: &EnvelopeKey) -> Result<Conversation<'a>, Untranslatable> {
-    let body: Body<'a> = serde_json::from_slice(body).map_err(|error| wrong_shape("messages", &error))?;
+pub fn read<'a>(
+    body: &'a [u8],
+    envelope: &EnvelopeKey,
+) -> Result<Conversation<'a>, Untranslatable> {
+    let body: Body<'a> =
+        serde_json::from_slice(body).map_err(|error| wrong_shape("messages", &error))?;
     check_refused(&body)?;
     let mut conversation = Conversation {
         parallel_calls: body.parallel_tool_calls,
@@ -164,13 +168,19 @@ pub fn read<'a>(body: &'a [u8], envelope: &EnvelopeKey) -> Result<Conversation<'
     }
     let tools = body.tools.unwrap_or_default();
     let functions = body.functions.unwrap_or_default();
-    tools::declare(&mut conversation, &tools, &functions, body.web_search_options)?;
+    tools::declare(
+        &mut conversation,
+        &tools,
+        &functions,
+        body.web_search_options,
+    )?;
     if let Some(choice) = body.tool_choice.or(body.function_call) {
         tools::choose(&mut conversation, choice)?;
     }
     for (place, raw) in body.messages.unwrap_or_default().into_iter().enumerate() {
         let path = format!("messages[{place}]");
-        let message = serde_json::from_str(raw.get()).map_err(|error| wrong_shape(&path, &error))?;
+        let message =
+            serde_json::from_str(raw.get()).map_err(|error| wrong_shape(&path, &error))?;
         read_message(&mut conversation, message, &path, envelope)?;
     }
     Ok(conversation)

@@ -301,15 +301,18 @@ fn set_tools<'a>(
     if traits.has_parallel_calls {
         body.parallel_tool_calls = conversation.parallel_calls;
     }
-    body.tool_choice = conversation.tool_choice.as_ref().map(|choice| match choice {
-        ToolChoice::Auto | ToolChoice::Hosted(_) => ChoiceJson::Mode("auto"),
-        ToolChoice::Required => ChoiceJson::Mode("required"),
-        ToolChoice::None => ChoiceJson::Mode("none"),
-        ToolChoice::Function(name) => ChoiceJson::Function {
-            kind: "function",
-            function: NameJson { name },
-        },
-    });
+    body.tool_choice = conversation
+        .tool_choice
+        .as_ref()
+        .map(|choice| match choice {
+            ToolChoice::Auto | ToolChoice::Hosted(_) => ChoiceJson::Mode("auto"),
+            ToolChoice::Required => ChoiceJson::Mode("required"),
+            ToolChoice::None => ChoiceJson::Mode("none"),
+            ToolChoice::Function(name) => ChoiceJson::Function {
+                kind: "function",
+                function: NameJson { name },
+            },
+        });
     Ok(())
 }
 
@@ -400,7 +403,10 @@ fn user_turn<'a>(
 ) -> Result<(), Untranslatable> {
     let mut content = Vec::new();
     for result in results {
-        let files = result.parts.iter().filter(|it| !matches!(it, Part::Text(_)));
+        let files = result
+            .parts
+            .iter()
+            .filter(|it| !matches!(it, Part::Text(_)));
         for file in files {
             content.push(part(file)?);
         }

@@ -81,7 +81,9 @@ const HOSTS: &[(&[&str], Apply)] = &[
         traits.has_prefill = false;
         traits.has_stream_options = false;
     }),
-    (&["api.anthropic.com"], |traits| traits.has_web_search = true),
+    (&["api.anthropic.com"], |traits| {
+        traits.has_web_search = true;
+    }),
 ];
 
 fn openai(traits: &mut UpstreamTraits) {
@@ -181,23 +183,78 @@ mod tests {
         use Dialect::{Chat, Messages, Responses};
         let openai = Provider::OpenAi;
         for (url, dialect, model, reasoning) in [
-            ("https://api.openai.com/v1", Chat, "gpt-5", ReasoningForm::Effort),
-            ("https://api.openai.com/v1", Chat, "gpt-4o", ReasoningForm::Absent),
-            ("https://notapi.openai.com.evil/v1", Chat, "gpt-5", ReasoningForm::Absent),
-            ("https://openrouter.ai/api/v1", Chat, "x/y", ReasoningForm::Effort),
-            ("https://up.example/v1", Chat, "openai/gpt-oss-120b", ReasoningForm::Effort),
-            ("https://up.example/v1", Chat, "meta/llama", ReasoningForm::Absent),
-            ("https://up.example/v1", Responses, "gpt-5.2", ReasoningForm::Effort),
-            ("https://up.example/v1", Messages, "claude-opus-4-7", ReasoningForm::Adaptive),
-            ("https://up.example/v1", Messages, "claude-sonnet-4-5", ReasoningForm::Budget),
-            ("https://up.example/v1", Messages, "kimi-k2", ReasoningForm::Absent),
+            (
+                "https://api.openai.com/v1",
+                Chat,
+                "gpt-5",
+                ReasoningForm::Effort,
+            ),
+            (
+                "https://api.openai.com/v1",
+                Chat,
+                "gpt-4o",
+                ReasoningForm::Absent,
+            ),
+            (
+                "https://notapi.openai.com.evil/v1",
+                Chat,
+                "gpt-5",
+                ReasoningForm::Absent,
+            ),
+            (
+                "https://openrouter.ai/api/v1",
+                Chat,
+                "x/y",
+                ReasoningForm::Effort,
+            ),
+            (
+                "https://up.example/v1",
+                Chat,
+                "openai/gpt-oss-120b",
+                ReasoningForm::Effort,
+            ),
+            (
+                "https://up.example/v1",
+                Chat,
+                "meta/llama",
+                ReasoningForm::Absent,
+            ),
+            (
+                "https://up.example/v1",
+                Responses,
+                "gpt-5.2",
+                ReasoningForm::Effort,
+            ),
+            (
+                "https://up.example/v1",
+                Messages,
+                "claude-opus-4-7",
+                ReasoningForm::Adaptive,
+            ),
+            (
+                "https://up.example/v1",
+                Messages,
+                "claude-sonnet-4-5",
+                ReasoningForm::Budget,
+            ),
+            (
+                "https://up.example/v1",
+                Messages,
+                "kimi-k2",
+                ReasoningForm::Absent,
+            ),
         ] {
             let traits = known(url, openai, dialect, model);
             assert_eq!(traits.reasoning, reasoning, "{url} {model}");
         }
         let mistral = known("https://api.mistral.ai/v1", openai, Chat, "m");
         assert_eq!(mistral.call_ids, CallIdForm::NineAlphanumerics);
-        let own = known("https://x.example", Provider::Anthropic, Messages, "claude-opus-4-1");
+        let own = known(
+            "https://x.example",
+            Provider::Anthropic,
+            Messages,
+            "claude-opus-4-1",
+        );
         assert!(own.has_web_search && own.default_max_tokens == 32_000);
     }
 }

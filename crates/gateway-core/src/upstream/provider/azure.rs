@@ -6,9 +6,9 @@ use http::header::HeaderName;
 use serde::{Deserialize, Serialize};
 
 use super::Kind;
-use crate::wire::dialect::Dialect;
 #[cfg(feature = "schema")]
 use crate::config::bounds::{MAX_API_VERSION_CHARS, MAX_MODELS};
+use crate::wire::dialect::Dialect;
 
 /// The operations that classic Azure serves below a deployment; all others stand beside it
 /// (openai-python, `src/openai/lib/azure.py`, `_deployments_endpoints`).

@@ -113,7 +113,9 @@ fn part<'a>(json: PartJson<'a>, path: &str) -> Result<Option<Part<'a>>, Untransl
         }
         "image_url" => {
             let Some(image) = json.image_url.and_then(image_url) else {
-                return refuse(format!("`{path}.image_url` must be an object with a `url`."));
+                return refuse(format!(
+                    "`{path}.image_url` must be an object with a `url`."
+                ));
             };
             Some(Part::Image {
                 source: Source::of_url(image.url),

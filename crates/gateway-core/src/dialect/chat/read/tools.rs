@@ -241,7 +241,11 @@ fn mode(word: &str) -> Option<ToolChoice<'static>> {
 
 fn chosen(registry: &mut ToolRegistry, json: ChoiceJson<'_>) -> Option<Cow<'static, str>> {
     let is_custom = json.kind.as_deref() == Some("custom");
-    let named = if is_custom { json.custom } else { json.function };
+    let named = if is_custom {
+        json.custom
+    } else {
+        json.function
+    };
     let name = named.map(|it| it.name).or(json.name)?;
     let kind = if is_custom {
         DeclaredKind::Custom
