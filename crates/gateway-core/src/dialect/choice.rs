@@ -43,10 +43,12 @@ fn order(own: Dialect, channel: &Channel) -> Vec<Dialect> {
         let spoken = preferred(own).into_iter();
         return spoken.filter(|it| configured.contains(it)).collect();
     }
+    // What nearly every server of the kind has is the one that is tried besides: each further try would be a useless call
+    // for every wrong model and base URL.
     let assumed = channel.endpoint.kind().dialects();
-    let own_first = assumed.contains(&own).then_some(own).into_iter();
-    let others = assumed.iter().copied().filter(|it| *it != own);
-    own_first.chain(others).collect()
+    let own_first = assumed.contains(&own).then_some(own);
+    let usual = assumed.first().copied().filter(|usual| *usual != own);
+    own_first.into_iter().chain(usual).collect()
 }
 
 #[cfg(test)]
@@ -84,15 +86,10 @@ mod tests {
         let all: &[Dialect] = &[Chat, Messages, Responses];
         for (own, provider, dialects, lacking, expected) in [
             (Chat, OpenAi, None, &[][..], (Chat, true)),
+            (Chat, OpenAi, None, &[Chat], (Chat, false)),
             (Messages, OpenAi, None, &[], (Messages, true)),
             (Messages, OpenAi, None, &[Messages], (Chat, true)),
-            (
-                Responses,
-                OpenAi,
-                None,
-                &[Responses, Chat],
-                (Messages, true),
-            ),
+            (Responses, OpenAi, None, &[Responses], (Chat, true)),
             (Responses, OpenAi, None, all, (Responses, false)),
             (Chat, Anthropic, None, &[], (Messages, true)),
             (Chat, Anthropic, None, &[Messages], (Messages, false)),

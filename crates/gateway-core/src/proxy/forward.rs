@@ -23,7 +23,7 @@ use crate::attempt::plan::{Candidate, Plan};
 use crate::attempt::{exhausted, unsupported};
 use crate::config::snapshot::{Channel, Snapshot};
 use crate::dialect::{Translation, choice};
-use crate::error::{ErrorCode, ErrorStyle, GatewayError};
+use crate::error::{ErrorBody, ErrorCode, ErrorStyle, GatewayError};
 use crate::health::cooldown::Phase;
 use crate::ledger::entry::AttemptIndex;
 use crate::ledger::reason::Reason;
@@ -324,7 +324,7 @@ fn exhausted<P: ProxyPorts>(
     let reply = error.into_reply_as(context.errors());
     if !history.is_client_gone() {
         context.entry.because(reason);
-        let end = if history.failed.is_empty() {
+        let end = if history.failed.is_empty() || history.untranslatable.is_some() {
             End::Refused
         } else {
             End::UpstreamBroke
@@ -342,6 +342,8 @@ struct History<'a> {
     /// The channel that failed last.
     last: Option<&'a Channel>,
     failed: Vec<FailedAttempt>,
+    /// Why the request could not be sent to the first channel that it could not be translated for.
+    untranslatable: Option<Box<ErrorBody>>,
     /// Whether each of them reports that the upstream has no such operation.
     lacks_operation: bool,
     /// Attempts in progress, the latest last, with the time after which they are late.
@@ -357,9 +359,14 @@ impl<'a> History<'a> {
 
     fn end<P: ProxyPorts>(&mut self, attempt: &Attempt<'a, P>, failed: FailedAttempt) {
         let names = [attempt.context.model.as_str(), attempt.model];
-        let lacks_operation = unsupported::lacks_operation(&failed, names);
-        self.lacks_operation = lacks_operation && (self.lacks_operation || self.failed.is_empty());
-        self.failed.push(failed);
+        if failed.failure == Failure::Untranslatable {
+            self.untranslatable.get_or_insert_with(|| failed.error.clone());
+        } else {
+            let lacks_operation = unsupported::lacks_operation(&failed, names);
+            let is_first = self.failed.is_empty();
+            self.lacks_operation = lacks_operation && (self.lacks_operation || is_first);
+            self.failed.push(failed);
+        }
         self.last = Some(attempt.channel);
         self.under_way
             .retain(|(candidate, _)| *candidate != attempt.candidate);
@@ -381,13 +388,12 @@ impl<'a> History<'a> {
             })
     }
 
-    /// The error when the request cannot be said to any of the channels.
+    /// The error when the request cannot be said to any of the channels that have the operation.
     fn untranslatable(&self) -> Option<GatewayError> {
-        let first = self.failed.first()?;
-        let is_untranslatable = |it: &FailedAttempt| it.failure == Failure::Untranslatable;
-        self.failed.iter().all(is_untranslatable).then(|| {
+        let body = self.untranslatable.as_ref()?;
+        (self.failed.is_empty() || self.lacks_operation).then(|| {
             let mut error = ErrorCode::Untranslatable.error("").as_exhausted();
-            error.body.clone_from(&first.error);
+            error.body.clone_from(body);
             error
         })
     }

@@ -107,7 +107,8 @@ fn a_missing_operation_is_a_400_in_the_clients_manner() {
     ] {
         let stage = stage();
         stage.upstream(move |_| FakeReply::json(status, text));
-        let answer = stage.send(post(path, r#"{"model":"m"}"#));
+        let body = r#"{"model":"m","input":"hi","max_tokens":9,"messages":[{"role":"user","content":"hi"}]}"#;
+        let answer = stage.send(post(path, body));
         assert_eq!(answer.status, 400, "{path} {status}");
         let error = answer.json()["error"].clone();
         assert_eq!(error["code"], "unsupported_operation", "{error}");

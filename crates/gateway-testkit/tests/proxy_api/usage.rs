@@ -83,7 +83,6 @@ fn it_is_not_asked_for_where_that_makes_no_sense() {
     let rows = [
         (without, CHAT, streamed),
         (dropping, CHAT, streamed),
-        (anthropic, CHAT, streamed),
         (channel("a", 1), "/v1/responses", streamed),
         (channel("a", 1), CHAT, r#"{"model":"m","stream":false}"#),
         (channel("a", 1), CHAT, r#"{"model":"m"}"#),

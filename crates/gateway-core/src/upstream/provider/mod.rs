@@ -100,7 +100,8 @@ pub trait Kind: fmt::Debug {
         false
     }
 
-    /// The dialects that it may speak, as far as nothing is configured, the likelier first.
+    /// The dialects that it may speak, as far as nothing is configured; the first is what nearly every server of the kind
+    /// has.
     fn dialects(&self) -> &'static [Dialect] {
         &[Dialect::Chat, Dialect::Responses, Dialect::Messages]
     }
