@@ -17,6 +17,7 @@ use crate::config::shapes::{ModelName, Name, never_null};
 use crate::config::validate::{MAX_MODEL_CHARS, MAX_NAME_CHARS, Problems};
 use crate::error::{ErrorCode, GatewayError};
 use crate::ports::AdminPorts;
+use crate::problem::{Problem, ProblemKind};
 use crate::reply::{self, Reply};
 use crate::units::{MIB, Timestamp};
 use crate::upstream::call::{CallBounds, CallError, CallResponse, UpstreamClient};
@@ -138,6 +139,7 @@ pub async fn run<P: AdminPorts>(
             ErrorCode::InvalidValue
                 .error("The channel names no model. Say which one to test with: `model`.")
                 .with_param("model")
+                .with_details(vec![Problem::new("model", ProblemKind::Required)])
         })?;
     let outbound = Outbound::prepare(settings, &document, channel, wish.key.as_deref())?;
     let caller = outbound.caller(ports, BOUNDS);

@@ -47,7 +47,7 @@ use http_body::Body;
 use serde_json::Value;
 
 use crate::config::import::Protection;
-use crate::config::seal::MasterKey;
+use crate::config::seal::{MasterKey, MasterKeyError};
 use crate::error::{ErrorCode, GatewayError};
 use crate::ids;
 use crate::ports::AdminPorts;
@@ -75,7 +75,7 @@ pub struct AdminSettings {
     pub master_key: Option<MasterKey>,
     /// Why the master key that is set cannot be used. Then no key is stored at all, since storing it in clear is
     /// not what was asked for.
-    pub master_key_error: Option<String>,
+    pub master_key_error: Option<MasterKeyError>,
 }
 
 impl AdminSettings {

@@ -54,14 +54,14 @@ pub struct LoginView<'a> {
     derive(schemars::JsonSchema),
     schemars(rename = "Session")
 )]
-pub struct SessionView<'a> {
+pub struct SessionView {
     /// When the session ends by itself.
     #[cfg_attr(feature = "schema", schemars(with = "Time"))]
     expires_at: String,
     /// Whether upstream keys are encrypted at rest, with the variable `master_key`.
     upstream_keys_encrypted: bool,
     /// Why the `master_key` that is set cannot be used. Then no upstream key can be stored.
-    master_key_error: Option<&'a str>,
+    master_key_error: Option<String>,
 }
 
 /// The password out of `{"password": "…"}`.
@@ -223,7 +223,7 @@ pub fn describe(settings: &AdminSettings, caller: &Caller) -> Reply {
     let view = SessionView {
         expires_at: time_text::format(caller.session.expires_at),
         upstream_keys_encrypted: settings.master_key.is_some(),
-        master_key_error: settings.master_key_error.as_deref(),
+        master_key_error: settings.master_key_error.as_ref().map(ToString::to_string),
     };
     reply::json(StatusCode::OK, &view)
 }
