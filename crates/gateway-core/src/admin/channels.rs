@@ -179,7 +179,7 @@ pub async fn change<P: AdminPorts>(
         let mut duplicates = repeated;
         let notes = (problems.clone(), &mut duplicates);
         apply(ports, settings, &change, channel, notes)?;
-        // Later than before even if the clock stands still, so that a change can be seen.
+        // Later than before even if the clock does not advance, so that a change can be seen.
         channel.updated_at = ports.now().max(channel.updated_at.plus_ms(1));
         Ok((channel.clone(), duplicates))
     })

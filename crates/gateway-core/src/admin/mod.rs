@@ -60,16 +60,16 @@ use routes::{BodyKind, Operation, Verb};
 /// How long a request waits for a store call.
 const STORE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The description of the API: an `OpenAPI` 3.1 document, served as it stands. Clients are generated from it, and the
+/// The description of the API: an `OpenAPI` 3.1 document, served unchanged. Clients are generated from it, and the
 /// tests hold every response to it.
 pub const OPENAPI: &str = include_str!("openapi.json");
 
 /// What the host's variables say to the admin API.
 #[derive(Clone, Debug, Default)]
 pub struct AdminSettings {
-    /// The password of the panel; `None` or empty: nobody can log in.
+    /// The password of the panel; `None` or empty: login is not possible.
     pub password: Option<Secret<String>>,
-    /// Lets whoever presents it read the metrics; `None` or empty: only who is logged in may.
+    /// Clients that present it may read the metrics; `None` or empty: only a valid session may.
     pub metrics_token: Option<Secret<String>>,
     /// Encrypts upstream keys at rest; `None`: they are stored in clear.
     pub master_key: Option<MasterKey>,

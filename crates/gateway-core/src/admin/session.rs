@@ -26,7 +26,7 @@ use crate::reply::{self, Reply};
 use crate::secret::Secret;
 use crate::time_text;
 
-/// How long a session lasts, in seconds: a working day, so that nobody logs in twice a day.
+/// How long a session lasts, in seconds: a working day, so that one login a day is enough.
 const LIFETIME_S: u64 = 12 * 60 * 60;
 /// Longer passwords than this are not even hashed.
 const MAX_PASSWORD_BYTES: usize = 1024;
@@ -155,7 +155,7 @@ enum CountedIn {
 
 impl Client {
     async fn of<P: AdminPorts>(ports: &P, secret: &SessionSecret, head: &Parts) -> Self {
-        // Who cannot be told apart can still log in, so a configuration that cannot be read is no reason to fail.
+        // Clients that cannot be distinguished can still log in, so a configuration that cannot be read is no reason to fail.
         let proxies = if forwarded::is_forwarded(&head.headers) {
             let stored = ports.read(StoreKey::Config).await.unwrap_or_default();
             stored::trusted_proxies(stored.as_deref())

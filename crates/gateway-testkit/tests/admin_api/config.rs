@@ -329,7 +329,7 @@ fn everything_that_is_wrong_is_told_with_its_path_and_nothing_changes() {
     }
     assert!(
         told(&body).contains("more"),
-        "a hostile document is told in part"
+        "only some problems of a hostile document are listed"
     );
     assert_eq!(gateway.ports.store().dump(), before);
 }

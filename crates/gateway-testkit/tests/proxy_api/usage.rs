@@ -212,7 +212,7 @@ fn the_extra_chunk_is_known_whatever_its_choices() {
 }
 
 #[test]
-fn a_null_that_nobody_asked_for_is_taken_out_of_the_event_itself_only() {
+fn a_null_that_was_not_requested_is_removed_from_the_event_itself_only() {
     let rows = [
         (
             "data: {\"usage\": null, \"choices\": [{\"delta\": {\"content\": \"a\"}}]}\n\n",
