@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{ChannelChange, ClientKeyChange, Problems};
+use crate::config::bounds::MAX_TIMEOUT_MS;
 use crate::config::model::ChannelConfig;
 use crate::problem::ProblemKind;
 use crate::units::Timestamp;
