@@ -352,7 +352,7 @@ impl GatewayError {
     }
 }
 
-/// A part of a request as it may stand in a message: its first 200 characters.
+/// A part of a request as it may be in a message: its first 200 characters.
 pub fn printable(text: &str) -> &str {
     text.char_indices()
         .nth(200)

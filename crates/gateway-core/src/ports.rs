@@ -11,6 +11,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use bytes::Bytes;
+use thiserror::Error;
 
 use crate::logging::LogPolicy;
 use crate::sql::{SqlError, SqlRow, Statement};
@@ -92,19 +93,22 @@ impl Variable {
 }
 
 /// A variable could not be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{0}")]
 pub struct VariableError(
     /// The host's message; contains no value.
     pub String,
 );
 
-impl fmt::Display for VariableError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
-    }
+/// A variable that could not be read; the next request tries again.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("the variable `{}` cannot be read: {error}", .variable.name())]
+pub struct UnreadableVariable {
+    /// Its name.
+    pub variable: Variable,
+    /// The host's error.
+    pub error: VariableError,
 }
-
-impl std::error::Error for VariableError {}
 
 /// The host's variables. Their values do not change while an instance lives; each is read once.
 pub trait Variables {

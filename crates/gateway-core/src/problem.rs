@@ -59,7 +59,7 @@ pub enum ProblemKind {
         min: u64,
         /// The largest value.
         max: u64,
-        /// Whether null is a value, for "no limit".
+        /// Whether null is a value.
         nullable: bool,
     },
     /// The text is empty, too long, or has control characters.
@@ -244,7 +244,7 @@ impl fmt::Display for ProblemKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::OutOfRange { min, max, nullable } => {
-                let null = if *nullable { "null (no limit) or " } else { "" };
+                let null = if *nullable { "null or " } else { "" };
                 write!(f, "must be {null}a whole number from {min} to {max}")
             }
             Self::InvalidText { max } => write!(

@@ -58,7 +58,7 @@ async fn leave(stage: &Stage, stream: bool, keys: &[&str]) -> Outcome {
     assert_eq!(
         stage.upstream.records().len(),
         before,
-        "nothing is tried again for nobody"
+        "no retry without a client"
     );
     Ok(())
 }

@@ -310,7 +310,7 @@ async fn a_request_at_fault_is_returned_to_the_client() -> Outcome {
         assert_eq!(reply.header("x-gateway-attempts"), Some("1"), "{name}");
         assert!(
             stage.upstream.records_of(&good(name)).is_empty(),
-            "{name}: nobody else was asked"
+            "{name}: no other channel was called"
         );
     }
     Ok(())

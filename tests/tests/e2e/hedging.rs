@@ -168,7 +168,7 @@ async fn failures_go_on_at_once_and_both_are_told() -> Outcome {
     assert_from(&reply, "beta", "2");
     assert!(
         time < Duration::from_millis(HEDGE_MS),
-        "nobody waits to be hedged: {time:?}"
+        "no request waits to be hedged: {time:?}"
     );
     script(&stage, "beta", Action::error(503, "busy", "busy"));
     script(
@@ -217,7 +217,7 @@ async fn hedges_are_hedged_and_keys_are_candidates_too() -> Outcome {
 }
 
 #[tokio::test]
-async fn without_it_nobody_is_overtaken() -> Outcome {
+async fn without_it_no_attempt_is_hedged() -> Outcome {
     let stage = Stage::start().await?;
     let created = stage
         .channel("a", &json!({"keys": ["a"], "models": ["m"]}))

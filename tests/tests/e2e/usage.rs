@@ -70,7 +70,7 @@ async fn the_upstream_is_asked_and_gets_every_other_byte_as_it_came() -> Outcome
 }
 
 #[tokio::test]
-async fn nothing_is_added_where_nobody_would_understand_it() -> Outcome {
+async fn nothing_is_added_for_upstreams_that_do_not_support_it() -> Outcome {
     let stage = Stage::with_channel().await?;
     let drops = json!({"keys": ["d"], "models": ["drops"], "drop_params": ["stream_options"]});
     stage.channel("drops", &drops).await?;

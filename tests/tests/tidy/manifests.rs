@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dependency_that_nobody_takes_is_noticed() {
+    fn an_unused_dependency_is_noticed() {
         let root = "[workspace.dependencies]\nused = \"1\"\nunused = \"1\"\nfor-tests = \"1\"\n";
         let user = "[package]\nname = \"a\"\n[dependencies]\nused.workspace = true\nunused = \"2\"\n\
                     [target.'cfg(unix)'.dev-dependencies]\nfor-tests.workspace = true\n";

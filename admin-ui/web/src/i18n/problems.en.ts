@@ -31,7 +31,7 @@ export const problemsEn: ProblemTexts = {
   unknown_field: () => "is not a known setting",
   wrong_type: ({ expected }) => TYPES[expected],
   out_of_range: ({ min, max, nullable }) =>
-    `must be a whole number from ${min} to ${max}${nullable ? ", or empty for no limit" : ""}`,
+    `must be a whole number from ${min} to ${max}${nullable ? ", or empty" : ""}`,
   invalid_text: ({ max }) => `must have 1 to ${max} characters and no control characters`,
   invalid_model_name: ({ max }) => `must be named by a model of 1 to ${max} characters`,
   too_many: ({ max }) => `must have at most ${max} entries`,

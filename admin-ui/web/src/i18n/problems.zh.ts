@@ -31,7 +31,7 @@ export const problemsZh: ProblemTexts = {
   unknown_field: () => "不是已知的设置",
   wrong_type: ({ expected }) => TYPES[expected],
   out_of_range: ({ min, max, nullable }) =>
-    `必须是 ${min} 到 ${max} 的整数${nullable ? "，留空表示不限" : ""}`,
+    `必须是 ${min} 到 ${max} 的整数${nullable ? "，或留空" : ""}`,
   invalid_text: ({ max }) => `必须为 1 到 ${max} 个字符，且不含控制字符`,
   invalid_model_name: ({ max }) => `名称必须是 1 到 ${max} 个字符的模型名`,
   too_many: ({ max }) => `最多 ${max} 项`,

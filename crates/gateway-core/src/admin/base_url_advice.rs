@@ -4,7 +4,7 @@
 use crate::config::base_url;
 use crate::config::model::ChannelConfig;
 
-/// What stands in the words for answers that are no API's.
+/// Part of the messages about answers that are no API's.
 const DOUBT: &str = "base URL right?";
 
 /// `error`, and what the channel's base URL should probably be if the error looks like it.

@@ -51,7 +51,7 @@ where
 }
 
 fn parse(bytes: &[u8]) -> Result<Value, GatewayError> {
-    // Where the mistake is, but not what stands there: it could be a key.
+    // Where the mistake is, but not the text there: it could be a key.
     let value: Value = serde_json::from_slice(bytes).map_err(|error| {
         ErrorCode::InvalidJson.error(format!(
             "The body is not valid JSON: line {}, column {}.",

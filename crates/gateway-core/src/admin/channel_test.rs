@@ -17,6 +17,7 @@ use crate::config::shapes::{ModelName, Name, never_null};
 use crate::config::validate::{MAX_MODEL_CHARS, MAX_NAME_CHARS, Problems};
 use crate::error::{ErrorCode, GatewayError};
 use crate::ports::AdminPorts;
+use crate::problem::{Problem, ProblemKind};
 use crate::reply::{self, Reply};
 use crate::units::{MIB, Timestamp};
 use crate::upstream::call::{CallBounds, CallError, CallResponse, UpstreamClient};
@@ -136,8 +137,9 @@ pub async fn run<P: AdminPorts>(
         .or_else(|| channel.served_models().next())
         .ok_or_else(|| {
             ErrorCode::InvalidValue
-                .error("The channel names no model. Say which one to test with: `model`.")
+                .error("`model` is required: the channel names no model to test with.")
                 .with_param("model")
+                .with_details(vec![Problem::new("model", ProblemKind::Required)])
         })?;
     let outbound = Outbound::prepare(settings, &document, channel, wish.key.as_deref())?;
     let caller = outbound.caller(ports, BOUNDS);

@@ -23,7 +23,7 @@ use crate::health::findings::KeyState;
 use crate::health::record::Health;
 use crate::ids;
 use crate::ports::{AdminPorts, Random};
-use crate::problem::ProblemKind;
+use crate::problem::{Problem, ProblemKind};
 use crate::reply::{self, Reply};
 use crate::secret;
 use crate::units::Timestamp;
@@ -147,9 +147,12 @@ pub async fn create<P: AdminPorts>(
     )?;
     document::change(ports, |document| {
         if document.channels.len() >= MAX_CHANNELS {
-            return Err(ErrorCode::InvalidValue.error(format!(
-                "There are {MAX_CHANNELS} channels already; delete one first."
-            )));
+            let too_many = ProblemKind::TooMany { max: MAX_CHANNELS };
+            return Err(ErrorCode::InvalidValue
+                .error(format!(
+                    "`channels` must have at most {MAX_CHANNELS} entries; delete one first."
+                ))
+                .with_details(vec![Problem::new("channels", too_many)]));
         }
         document.channels.push(channel.clone());
         Ok(())
@@ -176,7 +179,7 @@ pub async fn change<P: AdminPorts>(
         let mut duplicates = repeated;
         let notes = (problems.clone(), &mut duplicates);
         apply(ports, settings, &change, channel, notes)?;
-        // Later than before even if the clock stands still, so that a change can be seen.
+        // Later than before even if the clock does not advance, so that a change can be seen.
         channel.updated_at = ports.now().max(channel.updated_at.plus_ms(1));
         Ok((channel.clone(), duplicates))
     })

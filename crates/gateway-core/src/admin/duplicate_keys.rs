@@ -19,7 +19,7 @@ pub enum Duplicates {
 }
 
 impl Duplicates {
-    /// Reads the parameter, and takes out of `body` what stands there twice if that is wanted.
+    /// Reads the parameter, and removes duplicates from `body` if that is wanted.
     pub fn read(uri: &Uri, body: &mut Value) -> Result<Self, GatewayError> {
         let [wish] = query::read(uri, ["duplicate_keys"])?;
         match wish.as_deref() {

@@ -56,7 +56,7 @@ impl Exposition {
         let _ = writeln!(self.text, " {value}");
     }
 
-    /// The three characters that the format has escapes for; all others stand for themselves.
+    /// The three characters that the format has escapes for; all others need none.
     fn escaped(&mut self, content: &str) {
         for character in content.chars() {
             match character {

@@ -2,7 +2,7 @@
 //! `X-Forwarded-For`; pure. Whom to believe is decided by `trusted_proxies` of the settings alone.
 //!
 //! Every proxy appends the address that called it, so the list is read from its end: entries of trusted proxies are
-//! stepped over, and the first other address is the client. What stands further left was written by the client and
+//! stepped over, and the first other address is the client. Everything further left was written by the client and
 //! counts for nothing. An entry that is no address (obfuscated, `unknown`, garbage) ends the reading: the proxy that
 //! wrote it counts as the client.
 //!
@@ -105,7 +105,7 @@ fn address(text: &str) -> Option<IpAddr> {
         .map(|address| address.to_canonical())
 }
 
-/// The parts between separators that do not stand within quotes.
+/// The parts between separators that are not within quotes.
 fn split(text: &str, separator: u8) -> impl Iterator<Item = &str> {
     let mut rest = Some(text);
     std::iter::from_fn(move || {
@@ -160,7 +160,7 @@ mod tests {
             ("[2001:db8::1]:4711, fd00::7", "2001:db8::1"),
             ("::ffff:192.0.2.1", "192.0.2.1"),
             ("\"192.0.2.1\"", "192.0.2.1"),
-            // Nobody but proxies: the farthest of them.
+            // Only proxies: the farthest of them.
             ("10.0.0.9, 10.0.0.2", "10.0.0.9"),
             // The proxy that wrote what is no address is the last one known.
             ("192.0.2.1, unknown, 10.0.0.2", "10.0.0.2"),

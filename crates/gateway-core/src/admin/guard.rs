@@ -19,7 +19,7 @@ use crate::ports::AdminPorts;
 use crate::secret::Secret;
 use crate::wire::media;
 
-/// Somebody with a valid session.
+/// A client with a valid session.
 #[derive(Debug)]
 pub struct Caller {
     /// The session.

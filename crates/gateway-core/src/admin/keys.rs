@@ -18,6 +18,7 @@ use crate::config::validate::{ClientKeyChange, MAX_CLIENT_KEYS, Problems};
 use crate::error::{ErrorCode, GatewayError};
 use crate::ids;
 use crate::ports::AdminPorts;
+use crate::problem::{Problem, ProblemKind};
 use crate::reply::{self, Reply};
 use crate::secret::{self, Secret};
 use crate::time_text;
@@ -162,9 +163,14 @@ pub async fn create<P: AdminPorts>(ports: &P, body: Value) -> Result<Reply, Gate
     change.apply(&mut key);
     document::change(ports, |document| {
         if document.keys.len() >= MAX_CLIENT_KEYS {
-            return Err(ErrorCode::InvalidValue.error(format!(
-                "There are {MAX_CLIENT_KEYS} client keys already; delete one first."
-            )));
+            let too_many = ProblemKind::TooMany {
+                max: MAX_CLIENT_KEYS,
+            };
+            return Err(ErrorCode::InvalidValue
+                .error(format!(
+                    "`keys` must have at most {MAX_CLIENT_KEYS} entries; delete one first."
+                ))
+                .with_details(vec![Problem::new("keys", too_many)]));
         }
         document.keys.push(key.clone());
         Ok(())

@@ -47,7 +47,7 @@ use http_body::Body;
 use serde_json::Value;
 
 use crate::config::import::Protection;
-use crate::config::seal::MasterKey;
+use crate::config::seal::{MasterKey, MasterKeyError};
 use crate::error::{ErrorCode, GatewayError};
 use crate::ids;
 use crate::ports::AdminPorts;
@@ -60,22 +60,22 @@ use routes::{BodyKind, Operation, Verb};
 /// How long a request waits for a store call.
 const STORE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The description of the API: an `OpenAPI` 3.1 document, served as it stands. Clients are generated from it, and the
+/// The description of the API: an `OpenAPI` 3.1 document, served unchanged. Clients are generated from it, and the
 /// tests hold every response to it.
 pub const OPENAPI: &str = include_str!("openapi.json");
 
 /// What the host's variables say to the admin API.
 #[derive(Clone, Debug, Default)]
 pub struct AdminSettings {
-    /// The password of the panel; `None` or empty: nobody can log in.
+    /// The password of the panel; `None` or empty: login is not possible.
     pub password: Option<Secret<String>>,
-    /// Lets whoever presents it read the metrics; `None` or empty: only who is logged in may.
+    /// Clients that present it may read the metrics; `None` or empty: only a valid session may.
     pub metrics_token: Option<Secret<String>>,
     /// Encrypts upstream keys at rest; `None`: they are stored in clear.
     pub master_key: Option<MasterKey>,
     /// Why the master key that is set cannot be used. Then no key is stored at all, since storing it in clear is
     /// not what was asked for.
-    pub master_key_error: Option<String>,
+    pub master_key_error: Option<MasterKeyError>,
 }
 
 impl AdminSettings {

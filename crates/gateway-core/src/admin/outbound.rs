@@ -69,7 +69,10 @@ impl Outbound {
         let (Some(channel), Some(key)) = (channel, key) else {
             let reason = match &settings.master_key_error {
                 Some(reason) => format!("the variable `master_key` cannot be used: {reason}"),
-                None => snapshot.problems().join("; "),
+                None => {
+                    let problems = snapshot.problems().iter().map(ToString::to_string);
+                    problems.collect::<Vec<_>>().join("; ")
+                }
             };
             return Err(
                 ErrorCode::Misconfigured.error(format!("The channel cannot be called: {reason}."))

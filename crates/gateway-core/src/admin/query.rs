@@ -1,4 +1,4 @@
-//! What stands after the question mark. Owns the syntax of query parameters, not what they mean.
+//! The query of a URL. Owns the syntax of query parameters, not what they mean.
 
 use http::Uri;
 use url::form_urlencoded;

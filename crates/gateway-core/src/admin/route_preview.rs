@@ -1,7 +1,7 @@
 //! A dry run: who would answer a request for a model, in which order, and why others would not. Owns the words; the
 //! order comes from the code that routes requests ([`Snapshot::entries`], [`route::shuffle`], [`Plan`]), with the
 //! most likely outcome in place of every draw: within a priority the greatest weight comes first, and a channel's
-//! keys, which take turns, stand in their own order.
+//! keys, which take turns, keep their order in the configuration.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;

@@ -113,7 +113,7 @@ routes! {
         Description::new("session", "End the session", 204, "It has ended.");
     Session: Get "session", None =>
         Description::new("session", "Show the session", 200, "The session of this request.")
-            .gives::<session::SessionView<'_>>();
+            .gives::<session::SessionView>();
     ListChannels: Get "channels", None =>
         Description::new("channels", "List channels", 200, "In the order of their creation.")
             .gives::<channels::ChannelsView<'_>>();

@@ -26,7 +26,7 @@ use crate::reply::{self, Reply};
 use crate::secret::Secret;
 use crate::time_text;
 
-/// How long a session lasts, in seconds: a working day, so that nobody logs in twice a day.
+/// How long a session lasts, in seconds: a working day, so that one login a day is enough.
 const LIFETIME_S: u64 = 12 * 60 * 60;
 /// Longer passwords than this are not even hashed.
 const MAX_PASSWORD_BYTES: usize = 1024;
@@ -54,14 +54,14 @@ pub struct LoginView<'a> {
     derive(schemars::JsonSchema),
     schemars(rename = "Session")
 )]
-pub struct SessionView<'a> {
+pub struct SessionView {
     /// When the session ends by itself.
     #[cfg_attr(feature = "schema", schemars(with = "Time"))]
     expires_at: String,
     /// Whether upstream keys are encrypted at rest, with the variable `master_key`.
     upstream_keys_encrypted: bool,
     /// Why the `master_key` that is set cannot be used. Then no upstream key can be stored.
-    master_key_error: Option<&'a str>,
+    master_key_error: Option<String>,
 }
 
 /// The password out of `{"password": "…"}`.
@@ -155,7 +155,7 @@ enum CountedIn {
 
 impl Client {
     async fn of<P: AdminPorts>(ports: &P, secret: &SessionSecret, head: &Parts) -> Self {
-        // Who cannot be told apart can still log in, so a configuration that cannot be read is no reason to fail.
+        // Clients that cannot be distinguished can still log in, so a configuration that cannot be read is no reason to fail.
         let proxies = if forwarded::is_forwarded(&head.headers) {
             let stored = ports.read(StoreKey::Config).await.unwrap_or_default();
             stored::trusted_proxies(stored.as_deref())
@@ -223,7 +223,7 @@ pub fn describe(settings: &AdminSettings, caller: &Caller) -> Reply {
     let view = SessionView {
         expires_at: time_text::format(caller.session.expires_at),
         upstream_keys_encrypted: settings.master_key.is_some(),
-        master_key_error: settings.master_key_error.as_deref(),
+        master_key_error: settings.master_key_error.as_ref().map(ToString::to_string),
     };
     reply::json(StatusCode::OK, &view)
 }

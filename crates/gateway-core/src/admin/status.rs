@@ -33,7 +33,7 @@ pub struct StatusView<'a> {
     /// All channels.
     data: Vec<ChannelStatusView<'a>>,
     /// Parts of the configuration that cannot be used, such as keys that cannot be decrypted; one sentence each.
-    problems: &'a [String],
+    problems: Vec<String>,
     /// Records of requests that the ledger lost since it began, since its database did not take them in time.
     dropped_records: u64,
 }
@@ -110,7 +110,11 @@ pub async fn show<P: AdminPorts>(
             .iter()
             .map(|channel| ChannelStatusView::new(channel, &health, now))
             .collect(),
-        problems: snapshot.problems(),
+        problems: snapshot
+            .problems()
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
         dropped_records: batch::dropped(dropped.as_deref()),
     };
     Ok(reply::json(StatusCode::OK, &view))

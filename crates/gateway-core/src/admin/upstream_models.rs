@@ -15,6 +15,7 @@ use crate::config::model::{ChannelConfig, Document};
 use crate::config::shapes::ModelName;
 use crate::error::{ErrorCode, GatewayError};
 use crate::ports::AdminPorts;
+use crate::problem::{Problem, ProblemKind};
 use crate::reply::{self, Reply};
 use crate::units::MIB;
 use crate::upstream::call::CallBounds;
@@ -101,8 +102,9 @@ pub async fn preview<P: AdminPorts>(
     let channel = channels::draft(ports, settings, stored, &body)?;
     if channel.base_url.is_empty() {
         return Err(ErrorCode::InvalidValue
-            .error("The upstream to ask is missing: give `base_url`, or the `channel_id` of a channel.")
-            .with_param("base_url"));
+            .error("`base_url` is required, or the `channel_id` of a channel.")
+            .with_param("base_url")
+            .with_details(vec![Problem::new("base_url", ProblemKind::Required)]));
     }
     ask(ports, settings, &document, &channel).await
 }

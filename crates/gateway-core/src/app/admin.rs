@@ -3,13 +3,14 @@
 
 use http::{HeaderValue, Request};
 
-use super::start::{MasterKeyResult, Started, UnreadableVariable, read};
+use super::start::{Started, read};
 use super::{RequestBody, answered};
 use crate::admin::{self, AdminSettings};
+use crate::config::seal::MasterKeyResult;
 use crate::error::ErrorCode;
 use crate::ids;
 use crate::peer::Peer;
-use crate::ports::{AdminPorts, Background, Variable, Variables};
+use crate::ports::{AdminPorts, Background, UnreadableVariable, Variable, Variables};
 use crate::reply::{Reply, X_REQUEST_ID};
 use crate::secret::Secret;
 

@@ -1,10 +1,8 @@
 //! Bodies of requests that were answered before they were read. Owns which of them are drained, and how far.
 
-use std::future::poll_fn;
-use std::pin::Pin;
-
 use http::header::EXPECT;
 use http::request::Parts;
+use http_body_util::BodyExt as _;
 
 use super::RequestBody;
 
@@ -25,7 +23,7 @@ pub fn is_drained<B: RequestBody>(body: &B) -> bool {
 /// Reads and drops the rest of a body, up to [`DRAIN_BYTES`].
 pub async fn drain<B: RequestBody>(mut rest: B) {
     let mut left = DRAIN_BYTES;
-    while let Some(Ok(frame)) = poll_fn(|context| Pin::new(&mut rest).poll_frame(context)).await {
+    while let Some(Ok(frame)) = rest.frame().await {
         let length = frame.data_ref().map_or(0, |data| data.len() as u64);
         if length >= left {
             return;

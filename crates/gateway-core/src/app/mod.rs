@@ -45,10 +45,10 @@ use crate::ports::Background;
 use crate::reply::{self, Reply};
 
 pub use crate::peer::Peer;
+pub use crate::ports::UnreadableVariable;
 pub use admin::AdminApp;
 pub use drain::DRAIN_BYTES;
 pub use proxy::ProxyApp;
-pub use start::UnreadableVariable;
 pub use whole::{App, PanelHandler};
 
 /// The body of a request, as hosts give it.

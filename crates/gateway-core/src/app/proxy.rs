@@ -39,8 +39,6 @@ impl<P: ProxyPorts, V: Variables> ProxyApp<P, V> {
     async fn gateway(&self) -> Rc<Gateway<P>> {
         let make = async |master_key| Ok(Gateway::new(self.ports.clone(), master_key));
         let started = self.started.get(&self.ports, &self.variables, make).await;
-        started.unwrap_or_else(|error| {
-            Rc::new(Gateway::new(self.ports.clone(), Err(error.to_string())))
-        })
+        started.unwrap_or_else(|error| Rc::new(Gateway::new(self.ports.clone(), Err(error.into()))))
     }
 }

@@ -4,36 +4,12 @@
 //! Hosts such as Spin and Workers have no start hook, so that the first request starts the instance.
 
 use std::cell::OnceCell;
-use std::fmt;
 use std::rc::Rc;
 
-use crate::config::seal::MasterKey;
+use crate::config::seal::{MasterKey, MasterKeyError, MasterKeyResult};
 use crate::config::startup;
 use crate::logging::LogPolicy;
-use crate::ports::{Clock, Log, Random, Variable, VariableError, Variables, WriteStore};
-
-/// The master key of the instance, or why the one that is set cannot be used.
-pub type MasterKeyResult = Result<Option<MasterKey>, String>;
-
-/// A variable that could not be read; the next request tries again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnreadableVariable {
-    variable: Variable,
-    error: VariableError,
-}
-
-impl fmt::Display for UnreadableVariable {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            formatter,
-            "the variable `{}` cannot be read: {}",
-            self.variable.name(),
-            self.error
-        )
-    }
-}
-
-impl std::error::Error for UnreadableVariable {}
+use crate::ports::{Clock, Log, Random, UnreadableVariable, Variable, Variables, WriteStore};
 
 /// The value that an instance creates at its start.
 #[derive(Debug)]
@@ -66,11 +42,11 @@ impl<T> Started<T> {
         set_log_policy(ports, variables).await?;
         let text = read(variables, Variable::MasterKey).await?;
         let master_key =
-            MasterKey::parse(&text.unwrap_or_default()).map_err(|error| error.to_string());
+            MasterKey::parse(&text.unwrap_or_default()).map_err(MasterKeyError::Invalid);
         let is_final = match read(variables, Variable::Config).await? {
             Some(text) => {
                 let protection = master_key.as_ref().map(Option::as_ref);
-                startup::apply(ports, &text, protection.map_err(String::as_str)).await
+                startup::apply(ports, &text, protection).await
             }
             None => true,
         };

@@ -7,12 +7,13 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{Request, Response};
 
-use super::start::{MasterKeyResult, Started, UnreadableVariable};
+use super::start::Started;
 use super::{RequestBody, admin, answered};
 use crate::admin::AdminSettings;
+use crate::config::seal::MasterKeyResult;
 use crate::memory;
 use crate::peer::Peer;
-use crate::ports::{AdminPorts, ProxyPorts, Variables};
+use crate::ports::{AdminPorts, ProxyPorts, UnreadableVariable, Variables};
 use crate::proxy::{self, Gateway};
 use crate::reply::{Reply, ReplyBody};
 
@@ -104,7 +105,7 @@ impl<P: ProxyPorts, A: AdminPorts, V: Variables> App<P, A, V> {
     async fn relay<B: RequestBody>(&self, request: Request<&mut B>) -> Reply {
         let gateway = match self.instance().await {
             Ok(instance) => Rc::clone(&instance.gateway),
-            Err(error) => Rc::new(self.gateway(Err(error.to_string()))),
+            Err(error) => Rc::new(self.gateway(Err(error.into()))),
         };
         proxy::handle(&gateway, request).await
     }

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use super::model::{Document, StoredSecret, UpstreamKey};
-use super::seal::{self, MasterKey};
+use super::seal::{self, MasterKey, MasterKeyError};
 use super::validate::{DocumentDraft, KeyDraft, Problems};
 use crate::error::{ErrorCode, GatewayError};
 use crate::ids;
@@ -17,7 +17,7 @@ use super::validate;
 
 /// The encryption of upstream keys at rest: `Ok(None)`: nothing; `Err`: why the master key that is set cannot be used.
 /// Then no new key is stored, since it must not be stored in clear.
-pub type Protection<'a> = Result<Option<&'a MasterKey>, &'a str>;
+pub type Protection<'a> = Result<Option<&'a MasterKey>, &'a MasterKeyError>;
 
 /// Why a document cannot take the place of another one.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -304,7 +304,7 @@ pub struct UpstreamKey {
     pub enabled: bool,
 }
 
-/// An upstream key as it stands in the store.
+/// An upstream key as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StoredSecret {

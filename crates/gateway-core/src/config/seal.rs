@@ -9,11 +9,12 @@ use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_SAFE_NO_PAD};
 use chacha20poly1305::aead::{Aead as _, Payload};
 use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce};
+use thiserror::Error;
 
 use sha2::{Digest as _, Sha256};
 
 use crate::config::model::StoredSecret;
-use crate::ports::Random;
+use crate::ports::{Random, UnreadableVariable};
 use crate::secret::Secret;
 
 /// Bytes of a master key.
@@ -30,34 +31,37 @@ const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIEN
 const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
 
 /// Why a key could not be sealed or opened. Holds no part of any key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum SealError {
     /// The master key is not 32 bytes in base64.
+    #[error("the master key must be 32 bytes in base64, such as `openssl rand -base64 32` prints")]
     InvalidMasterKey,
     /// The secret is sealed and no master key is set.
+    #[error("the key is stored encrypted, but no master key is set")]
     MasterKeyMissing,
     /// The secret was sealed with another master key, for another object, or was damaged.
+    #[error(
+        "the stored key cannot be decrypted: it was encrypted with another master key, or is damaged"
+    )]
     CannotOpen,
     /// The secret could not be encrypted (no text that fits into memory causes this).
+    #[error("the key could not be encrypted")]
     CannotSeal,
 }
 
-impl fmt::Display for SealError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::InvalidMasterKey => {
-                "the master key must be 32 bytes in base64, such as `openssl rand -base64 32` prints"
-            }
-            Self::MasterKeyMissing => "the key is stored encrypted, but no master key is set",
-            Self::CannotOpen => {
-                "the stored key cannot be decrypted: it was encrypted with another master key, or is damaged"
-            }
-            Self::CannotSeal => "the key could not be encrypted",
-        })
-    }
+/// Why an instance has no master key although one may be set.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum MasterKeyError {
+    /// It is not 32 bytes in base64.
+    #[error("{0}")]
+    Invalid(SealError),
+    /// The variables of the instance cannot be read.
+    #[error("{0}")]
+    Unreadable(#[from] UnreadableVariable),
 }
 
-impl std::error::Error for SealError {}
+/// The master key of the instance, or why the one that is set cannot be used.
+pub type MasterKeyResult = Result<Option<MasterKey>, MasterKeyError>;
 
 /// The key that upstream keys are encrypted with.
 #[derive(Clone)]

@@ -10,7 +10,7 @@ use futures_util::future;
 
 use super::cache::{Cache, Checking, Lookup};
 use super::model::Document;
-use super::seal::MasterKey;
+use super::seal::{MasterKey, MasterKeyResult};
 use super::snapshot::Snapshot;
 use super::stored;
 use crate::error::{ErrorCode, GatewayError};
@@ -33,14 +33,14 @@ impl<T: Clock + Random + Log + Background + ReadStore + 'static> ConfigPorts for
 #[derive(Debug)]
 pub struct ConfigService<P> {
     ports: P,
-    master_key: Result<Option<MasterKey>, String>,
+    master_key: MasterKeyResult,
     cache: Cache,
 }
 
 impl<P: ConfigPorts> ConfigService<P> {
     /// A service without a configuration yet. With a master key that cannot be read (`Err`, with the reason) there is
     /// none.
-    pub fn new(ports: P, master_key: Result<Option<MasterKey>, String>) -> Rc<Self> {
+    pub fn new(ports: P, master_key: MasterKeyResult) -> Rc<Self> {
         Rc::new(Self {
             ports,
             master_key,

@@ -8,18 +8,44 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
+use thiserror::Error;
 
 use crate::config::identity;
 use crate::config::model::{self, ClientKey, Document, Price, Prices, Settings};
 use crate::config::prices;
-use crate::config::seal::{self, MasterKey};
+use crate::config::seal::{self, MasterKey, SealError};
 use crate::ids;
 use crate::ports::Timeouts;
 use crate::route::WeightedChannel;
 use crate::secret::{self, Secret};
-use crate::upstream::endpoint::Endpoint;
+use crate::upstream::endpoint::{Endpoint, InvalidBaseUrl};
 use crate::wire::acted_on::ActedOn;
 use crate::wire::dialect::Dialect;
+
+/// Why a channel, or one of its keys, takes no requests.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("channel {channel} ({name}): {cause}")]
+pub struct SnapshotProblem {
+    channel: String,
+    name: String,
+    cause: ProblemCause,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+enum ProblemCause {
+    #[error("{0}")]
+    BaseUrl(#[from] InvalidBaseUrl),
+    #[error("key {id}: {cause}")]
+    Key { id: String, cause: KeyProblemCause },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+enum KeyProblemCause {
+    #[error("{0}")]
+    Sealed(SealError),
+    #[error("it cannot be sent in a header")]
+    NoHeaderValue,
+}
 
 /// A whole configuration, ready for routing.
 #[derive(Debug, Default)]
@@ -36,7 +62,7 @@ pub struct Snapshot {
     keys: HashMap<[u8; 32], ClientKey>,
     by_model: HashMap<String, Vec<usize>>,
     serving_all: Vec<usize>,
-    problems: Vec<String>,
+    problems: Vec<SnapshotProblem>,
 }
 
 /// One channel, prepared.
@@ -210,7 +236,7 @@ impl Snapshot {
     }
 
     /// What is wrong with the configuration, one sentence per problem, without secrets.
-    pub fn problems(&self) -> &[String] {
+    pub fn problems(&self) -> &[SnapshotProblem] {
         &self.problems
     }
 
@@ -298,19 +324,22 @@ fn prepare(
     stored: &model::ChannelConfig,
     master: Option<&MasterKey>,
     rotation: u64,
-    problems: &mut Vec<String>,
-) -> Result<Channel, String> {
-    let problem =
-        |what: &dyn std::fmt::Display| format!("channel {} ({}): {what}", stored.id, stored.name);
+    problems: &mut Vec<SnapshotProblem>,
+) -> Result<Channel, SnapshotProblem> {
+    let problem = |cause| SnapshotProblem {
+        channel: stored.id.clone(),
+        name: stored.name.clone(),
+        cause,
+    };
     let endpoint = Endpoint::new(stored.provider, &stored.base_url, stored.azure.as_ref())
-        .map_err(|error| problem(&error.0))?;
+        .map_err(|error| problem(error.into()))?;
     let mut keys = Vec::with_capacity(stored.keys.len().max(1));
     for key in stored.keys.iter().filter(|key| key.enabled) {
         let credential = seal::open(master, &key.secret, &key.id)
-            .map_err(|error| error.to_string())
+            .map_err(KeyProblemCause::Sealed)
             .and_then(|secret| match endpoint.credential(secret.expose()) {
                 Some(credential) => Ok((credential, secret)),
-                None => Err("it cannot be sent in a header".to_owned()),
+                None => Err(KeyProblemCause::NoHeaderValue),
             });
         match credential {
             Ok((credential, secret)) => keys.push(Rc::new(Key {
@@ -318,7 +347,10 @@ fn prepare(
                 id: key.id.clone(),
                 credential: Some(credential),
             })),
-            Err(error) => problems.push(problem(&format_args!("key {}: {error}", key.id))),
+            Err(cause) => {
+                let id = key.id.clone();
+                problems.push(problem(ProblemCause::Key { id, cause }));
+            }
         }
     }
     if stored.keys.is_empty() {

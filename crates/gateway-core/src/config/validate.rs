@@ -12,6 +12,7 @@ mod tests;
 mod upstream_key;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -135,18 +136,34 @@ impl Problems {
 
     /// A whole number within `least..=most`.
     fn integer(&mut self, path: &str, value: &Value, least: u64, most: u64) -> Option<u64> {
-        let number = value
-            .as_u64()
-            .filter(|number| (least..=most).contains(number));
+        self.number(path, value, least..=most, false)
+    }
+
+    /// Null, or a whole number within `least..=most`. The outer `None`: not acceptable; the inner one: null.
+    fn nullable_integer(
+        &mut self,
+        path: &str,
+        value: &Value,
+        least: u64,
+        most: u64,
+    ) -> Option<Option<u64>> {
+        if value.is_null() {
+            return Some(None);
+        }
+        self.number(path, value, least..=most, true).map(Some)
+    }
+
+    fn number(
+        &mut self,
+        path: &str,
+        value: &Value,
+        range: RangeInclusive<u64>,
+        nullable: bool,
+    ) -> Option<u64> {
+        let number = value.as_u64().filter(|number| range.contains(number));
         if number.is_none() {
-            self.add(
-                path,
-                ProblemKind::OutOfRange {
-                    min: least,
-                    max: most,
-                    nullable: false,
-                },
-            );
+            let (min, max) = range.into_inner();
+            self.add(path, ProblemKind::OutOfRange { min, max, nullable });
         }
         number
     }

@@ -242,6 +242,11 @@ fn fail_one(known: &mut BTreeMap<String, Cooldown>, name: &str, sample: &Failure
 }
 
 impl Health {
+    /// The record as it is in the store; without one, no failure is known.
+    pub fn parse(stored: Option<&[u8]>) -> Result<Self, serde_json::Error> {
+        stored.map_or_else(|| Ok(Self::default()), serde_json::from_slice)
+    }
+
     /// Whether no failure is known.
     pub fn is_empty(&self) -> bool {
         self.channels.is_empty()

@@ -334,10 +334,7 @@ impl<P: HealthPorts> HealthService<P> {
 
     /// A record that cannot be read counts as empty: it holds nothing that is not found out again.
     fn parse(&self, raw: Option<&[u8]>) -> Health {
-        let Some(raw) = raw else {
-            return Health::default();
-        };
-        serde_json::from_slice(raw).unwrap_or_else(|error| {
+        Health::parse(raw).unwrap_or_else(|error| {
             self.ports
                 .line(format_args!("health of upstreams is damaged: {error}"));
             Health::default()

@@ -51,11 +51,5 @@ pub async fn forget<P: Clock + Random + Log + WriteStore>(ports: &P, channels: &
 }
 
 fn parse(stored: Option<&[u8]>) -> Result<Health, StoreError> {
-    stored.map_or_else(
-        || Ok(Health::default()),
-        |bytes| {
-            serde_json::from_slice(bytes)
-                .map_err(|error| StoreError(format!("the record is damaged: {error}")))
-        },
-    )
+    Health::parse(stored).map_err(|error| StoreError(format!("the record is damaged: {error}")))
 }

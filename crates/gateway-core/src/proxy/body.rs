@@ -2,7 +2,6 @@
 //! for that memory, and which requests are rejected; how much there is and which request comes first is `memory`'s.
 
 use std::fmt::Display;
-use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +10,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http::header::CONTENT_LENGTH;
 use http_body::Body;
+use http_body_util::BodyExt as _;
 
 use crate::error::{ErrorCode, GatewayError};
 use crate::memory::{Full, Memory, Share, Upload};
@@ -104,7 +104,7 @@ where
         looks: MOST_LOOKS,
     };
     let mut body = pin!(body);
-    while let Some(frame) = poll_fn(|context| body.as_mut().poll_frame(context)).await {
+    while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| {
             ErrorCode::InvalidJson.error(format!("The request's body broke off: {error}."))
         })?;

@@ -360,7 +360,8 @@ impl<'a> History<'a> {
     fn end<P: ProxyPorts>(&mut self, attempt: &Attempt<'a, P>, failed: FailedAttempt) {
         let names = [attempt.context.model.as_str(), attempt.model];
         if failed.failure == Failure::Untranslatable {
-            self.untranslatable.get_or_insert_with(|| failed.error.clone());
+            self.untranslatable
+                .get_or_insert_with(|| failed.error.clone());
         } else {
             let lacks_operation = unsupported::lacks_operation(&failed, names);
             let is_first = self.failed.is_empty();

@@ -34,7 +34,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Request};
 use http_body::Body;
 
-use crate::config::seal::MasterKey;
+use crate::config::seal::MasterKeyResult;
 use crate::config::service::ConfigService;
 use crate::config::snapshot::Snapshot;
 use crate::error::{ErrorCode, GatewayError};
@@ -66,7 +66,7 @@ pub struct Gateway<P> {
 impl<P: ProxyPorts> Gateway<P> {
     /// A gateway without a configuration yet. A master key that cannot be read (`Err`, with the reason)
     /// makes every `/v1` call fail with that reason instead of calling upstreams without their keys.
-    pub fn new(ports: P, master_key: Result<Option<MasterKey>, String>) -> Self {
+    pub fn new(ports: P, master_key: MasterKeyResult) -> Self {
         Self {
             config: ConfigService::new(ports.clone(), master_key),
             health: HealthService::new(ports.clone()),

@@ -15,11 +15,11 @@ use super::body::{self, UpstreamBody};
 use super::decoded::Decoded;
 use super::request::{self, Hops};
 use super::send::send;
-use crate::body_buffer::BodyBuffer;
 use crate::config::snapshot::{Channel, Key};
 use crate::error::printable;
 use crate::memory::Memory;
 use crate::ports::{Clock, SendError, SendErrorKind, Timeouts, Upstream};
+use crate::segmented_buffer::SegmentedBuffer;
 use crate::units::Timestamp;
 use crate::wire::coding::CodingError;
 use crate::wire::{error_shape, media};
@@ -184,10 +184,9 @@ impl<P: Upstream + Clock> CallResponse<'_, P> {
 
     /// The whole body.
     pub async fn whole(&mut self) -> Result<Bytes, CallError> {
-        let mut whole = BodyBuffer::new(self.bounds.bytes);
+        let mut whole = SegmentedBuffer::new(0);
         while let Some(piece) = self.next().await? {
-            let pushed = whole.push(piece);
-            pushed.map_err(|_| CallError::TooLong(self.bounds.bytes))?;
+            whole.push(piece);
         }
         Ok(whole.finish())
     }

@@ -25,7 +25,8 @@ struct BaseUrl {
 }
 
 /// A base URL cannot be called; the text says why.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
 pub struct InvalidBaseUrl(pub String);
 
 impl Endpoint {

@@ -84,7 +84,7 @@ fn every_limit_that_a_key_has_is_shown_with_what_is_used_of_it() {
 }
 
 #[test]
-fn a_key_without_limits_asks_nobody_and_an_unknown_one_is_not_found() {
+fn a_key_without_limits_reads_no_database_and_an_unknown_one_is_not_found() {
     let gateway = Gateway::new();
     let id = key(&gateway, &json!({}));
     gateway.ports.database().set_fault(DatabaseFault::Refuse);

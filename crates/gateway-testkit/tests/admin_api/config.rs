@@ -1,6 +1,7 @@
 //! The whole configuration: what an export contains, and what an import accepts, rejects and leaves unchanged.
 
 use gateway_core::admin::AdminSettings;
+use gateway_core::config::seal::{MasterKeyError, SealError};
 use gateway_core::ports::StoreKey;
 use serde_json::{Value, json};
 
@@ -328,7 +329,7 @@ fn everything_that_is_wrong_is_told_with_its_path_and_nothing_changes() {
     }
     assert!(
         told(&body).contains("more"),
-        "a hostile document is told in part"
+        "only some problems of a hostile document are listed"
     );
     assert_eq!(gateway.ports.store().dump(), before);
 }
@@ -457,14 +458,14 @@ fn keys_that_cannot_be_opened_or_sealed_are_told() {
     );
     let export = gateway.get("config").expect(200);
     gateway.call("PUT", "config", &export).expect(200);
-    gateway.settings.master_key_error = Some("it is too short".to_owned());
+    gateway.settings.master_key_error = Some(MasterKeyError::Invalid(SealError::InvalidMasterKey));
     gateway.call("PUT", "config", &export).expect(200);
     let before = gateway.ports.store().dump();
     let answer = gateway
         .call("PUT", "config", &whole)
         .expect_error(500, "misconfigured");
     assert!(
-        answer.message().contains("too short"),
+        answer.message().contains("must be 32 bytes"),
         "{}",
         answer.message()
     );

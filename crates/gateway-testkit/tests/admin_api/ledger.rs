@@ -185,7 +185,7 @@ fn usage_is_summed_by_bucket_and_subject() {
 }
 
 #[test]
-fn refusals_are_grouped_by_reason_and_not_under_models_that_nobody_serves() {
+fn refusals_are_grouped_by_reason_and_not_under_models_that_no_channel_serves() {
     let gateway = Gateway::new();
     let mut records = mixed();
     records[4].reason = Some(Reason::ModelNotFound);

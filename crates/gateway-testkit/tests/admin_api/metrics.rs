@@ -141,7 +141,7 @@ fn everything_that_was_counted_is_told() {
 }
 
 #[test]
-fn names_that_nobody_configured_are_no_labels() {
+fn names_that_are_not_configured_are_no_labels() {
     let gateway = Gateway::new();
     gateway.channel(&json!({"models": ["known"]}));
     let records: Vec<_> = (0..300)

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use gateway_core::admin::AdminSettings;
 use gateway_core::config::model::Document;
-use gateway_core::config::seal::{self, MasterKey, SealError};
+use gateway_core::config::seal::{self, MasterKey, MasterKeyError, SealError};
 use gateway_core::ports::StoreKey;
 use serde_json::{Value, json};
 
@@ -100,8 +100,10 @@ fn keys_in_clear_are_sealed_with_the_next_change() {
 fn an_unusable_master_key_stores_nothing_in_clear() {
     let mut gateway = Gateway::new();
     let path = format!("channels/{}", gateway.channel(&json!({"keys": []})));
-    let reason = MasterKey::parse("too short").unwrap_err().to_string();
-    gateway.settings.master_key_error = Some(reason.clone());
+    let reason = SealError::InvalidMasterKey.to_string();
+    gateway.settings.master_key_error = MasterKey::parse("too short")
+        .err()
+        .map(MasterKeyError::Invalid);
     let answer = gateway
         .call("PATCH", &path, &json!({"keys": [UPSTREAM_KEY]}))
         .expect_error(500, "misconfigured");

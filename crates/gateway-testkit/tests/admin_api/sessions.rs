@@ -72,7 +72,7 @@ fn the_cookie_is_secure_when_the_request_came_over_tls() {
 }
 
 #[test]
-fn without_a_usable_password_nobody_logs_in_and_the_message_says_what_to_do() {
+fn without_a_usable_password_login_is_impossible_and_the_message_says_what_to_do() {
     for (password, words) in [
         (None, "No admin password"),
         (Some(""), "No admin password"),

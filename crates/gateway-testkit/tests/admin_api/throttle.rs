@@ -53,7 +53,7 @@ fn after_five_failures_an_address_has_one_attempt_in_ten_seconds_and_an_exact_ap
 }
 
 #[test]
-fn an_attacker_who_keeps_guessing_keeps_nobody_out() {
+fn an_attacker_who_keeps_guessing_locks_no_client_out() {
     // One guess a minute, after five, from the owner's own address; and 91 from nineteen others.
     for (addresses, guesses) in [(1, 5), (19, 91)] {
         let gateway = Gateway::new();
@@ -293,7 +293,7 @@ fn many_addresses_together_are_locked_too_and_the_record_stays_small() {
 }
 
 #[test]
-fn a_damaged_record_or_a_clock_set_back_locks_nobody_out_for_long() {
+fn a_damaged_record_or_a_clock_set_back_locks_no_client_out_for_long() {
     let gateway = Gateway::new();
     gateway
         .ports

@@ -1,6 +1,7 @@
 //! Testing a channel: the request to the upstream, and what an admin sees of its answer.
 
 use bytes::Bytes;
+use gateway_core::config::seal::{MasterKeyError, SealError};
 use gateway_core::ports::SendErrorKind;
 use gateway_testkit::fakes::{FakeReply, Recorded};
 use http::Method;
@@ -442,12 +443,12 @@ fn a_key_that_cannot_be_opened_is_our_own_mistake() {
         "{}",
         answer.message()
     );
-    gateway.settings.master_key_error = Some("it is too short".to_owned());
+    gateway.settings.master_key_error = Some(MasterKeyError::Invalid(SealError::InvalidMasterKey));
     let answer = gateway
         .call("POST", &path, &json!({}))
         .expect_error(500, "misconfigured");
     assert!(
-        answer.message().contains("too short"),
+        answer.message().contains("must be 32 bytes"),
         "{}",
         answer.message()
     );

@@ -81,7 +81,7 @@ fn an_answer_in_time_needs_no_hedge() {
 }
 
 #[test]
-fn the_first_fails_beside_its_hedge_and_nobody_else_is_asked() {
+fn the_first_fails_beside_its_hedge_and_no_other_channel_is_called() {
     for failing in [
         failure(500, 1_500),
         failure(401, 1_500),
@@ -152,7 +152,7 @@ fn the_next_key_of_a_channel_can_be_the_hedge() {
 }
 
 #[test]
-fn nobody_is_left_for_a_hedge() {
+fn no_candidate_is_left_for_a_hedge() {
     let alone = stage(1, vec![channel("a", 1, Some(1_000))]);
     alone.upstreams([("a", good("a", 15_000))]);
     assert_eq!(told(&alone.ask(false)), (200, "a", "1"));

@@ -54,7 +54,7 @@ fn one_of_many_requests_in_all_instances_probes() {
     assert!(answers.iter().all(|answer| answer.status == 200));
     assert_eq!(calls_of_a(&stage), 2, "the first failure, and one probe");
     let slow = answers.iter().filter(|answer| answer.after_ms > 2_000);
-    assert_eq!(slow.count(), 1, "nobody waits for another one's probe");
+    assert_eq!(slow.count(), 1, "no request waits for another one's probe");
 }
 
 #[test]

@@ -176,7 +176,7 @@ impl Stage {
     pub fn calls(&self) -> Vec<Seen> {
         let calls = self.sim.upstream().calls();
         let seen = calls.iter().map(|call| {
-            let (ended, end) = call.ended.expect("a call that nobody ended");
+            let (ended, end) = call.ended.expect("a call that was not ended");
             Seen {
                 who: call.credential.clone(),
                 began: call.began.since_ms(START),

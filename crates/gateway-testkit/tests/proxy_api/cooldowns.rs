@@ -438,13 +438,13 @@ fn a_channel_that_takes_all_the_time_is_left_alone_by_the_next_request() {
 }
 
 #[test]
-fn a_client_that_leaves_blames_nobody_and_ends_the_attempts() {
+fn a_client_that_disconnects_counts_as_no_failure_and_ends_the_attempts() {
     let stage = pair(2);
     a_answers(&stage, |_| FakeReply::failure(SendErrorKind::ClientGone));
     let calls = calls_of(&stage, |stage| {
         stage.chat(CHAT);
     });
-    assert_eq!(calls.len(), 1, "nothing is tried again for nobody");
+    assert_eq!(calls.len(), 1, "no retry without a client");
     assert_eq!(stage.ports.store().writes(), 0);
     a_answers(&stage, |_| ok());
     assert!(calls_of(&stage, chat)[0].starts_with('a'));

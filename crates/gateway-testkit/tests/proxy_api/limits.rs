@@ -326,7 +326,7 @@ fn tokens_and_money_count_when_they_are_spent() {
         let answer = chat(&stage);
         let seconds = u64::div_ceil(wait_ms, 1000).to_string();
         assert_refused(&answer, kind, words, &seconds);
-        // SDKs wait a minute at most, so they are told not to retry by themselves.
+        // SDKs wait a minute at most, so the response tells them not to retry by themselves.
         assert_eq!(answer.header("x-should-retry"), Some("false"), "{words}");
         stage.ports.advance_ms(wait_ms - 1);
         assert_eq!(chat(&stage).status, 429, "{words}");
@@ -458,7 +458,7 @@ fn keys_do_not_share_their_limits() {
 }
 
 #[test]
-fn a_clock_that_was_set_back_locks_nobody_out() {
+fn a_clock_that_was_set_back_locks_no_client_out() {
     let stage = stage(requests(1));
     stage.ports.set_now(Timestamp(START.0 + 400 * DAY_MS));
     assert_eq!(stage.another_instance().chat(CHAT).status, 200);

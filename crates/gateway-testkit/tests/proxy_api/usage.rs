@@ -3,7 +3,6 @@
 use bytes::Bytes;
 use gateway_core::config::model::ChannelConfig;
 use gateway_core::ports::SendErrorKind;
-use gateway_core::upstream::provider::Provider;
 use gateway_testkit::fakes::{FakeReply, block_on};
 use http_body_util::{BodyExt as _, Full};
 
@@ -73,10 +72,6 @@ fn it_is_not_asked_for_where_that_makes_no_sense() {
     };
     let dropping = ChannelConfig {
         drop_params: vec!["stream_options".to_owned()],
-        ..channel("a", 1)
-    };
-    let anthropic = ChannelConfig {
-        provider: Provider::Anthropic,
         ..channel("a", 1)
     };
     let streamed = r#"{"model":"m","stream":true}"#;
@@ -211,7 +206,7 @@ fn the_extra_chunk_is_known_whatever_its_choices() {
 }
 
 #[test]
-fn a_null_that_nobody_asked_for_is_taken_out_of_the_event_itself_only() {
+fn a_null_that_was_not_requested_is_removed_from_the_event_itself_only() {
     let rows = [
         (
             "data: {\"usage\": null, \"choices\": [{\"delta\": {\"content\": \"a\"}}]}\n\n",

@@ -169,7 +169,7 @@ async fn an_unknown_model_concerns_that_model_of_that_channel_only() -> Outcome 
 }
 
 #[tokio::test]
-async fn what_is_at_fault_in_a_request_concerns_nobody_else() -> Outcome {
+async fn an_invalid_request_affects_no_other_request() -> Outcome {
     let stage = Stage::start().await?;
     first_and_spare(&stage, "m", &json!({})).await?;
     stage

@@ -138,7 +138,7 @@ async fn good_requests_write_nothing() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_store_that_cannot_be_written_holds_nobody_up() -> Outcome {
+async fn a_store_that_cannot_be_written_delays_no_request() -> Outcome {
     let stage = Stage::start().await?;
     two_keys(&stage).await?;
     stage

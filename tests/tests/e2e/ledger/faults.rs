@@ -15,7 +15,7 @@ use crate::Outcome;
 const FAR_BELOW_THE_LOCK: Duration = Duration::from_secs(3);
 
 #[tokio::test]
-async fn a_locked_ledger_holds_nobody_up_and_loses_nothing() -> Outcome {
+async fn a_locked_ledger_delays_no_request_and_loses_nothing() -> Outcome {
     let stage = Stage::with_channel().await?;
     assert_eq!(stage.chat("m").await?.status, 200);
     until_written(&stage.gateway, 1).await?;
@@ -45,7 +45,7 @@ async fn a_locked_ledger_holds_nobody_up_and_loses_nothing() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_ledger_that_is_no_database_fails_nobody() -> Outcome {
+async fn a_ledger_that_is_no_database_fails_no_request() -> Outcome {
     let stage = Stage::with_channel().await?;
     let nonsense = b"this is no database, and long enough that SQLite looks at it".repeat(20);
     std::fs::write(stage.gateway.state().join("sqlite_db.db"), nonsense)?;
@@ -62,7 +62,7 @@ async fn a_ledger_that_is_no_database_fails_nobody() -> Outcome {
 
 /// The database answers nothing, or no, for as long as the load lasts: clients do not notice.
 #[tokio::test]
-async fn a_broken_database_is_noticed_by_nobody() -> Outcome {
+async fn a_broken_database_is_not_noticed_by_clients() -> Outcome {
     for fault in ["hang", "refuse"] {
         let setup = Setup::default().option("--fault-sqlite", "file:fault");
         let stage = Stage::start_with(&setup).await?;

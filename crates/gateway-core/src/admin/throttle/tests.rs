@@ -77,7 +77,7 @@ impl Flood {
         }
     }
 
-    /// Lets somebody with the right password come after `lead_ms`, who does what `Retry-After` says. How long until it
+    /// Lets a client with the right password come after `lead_ms`, who does what `Retry-After` says. How long until it
     /// is checked; `None` after `most_ms`.
     fn wait_of(&mut self, address: &str, lead_ms: u64, most_ms: u64) -> Option<u64> {
         self.run_until(START + lead_ms);

@@ -102,7 +102,7 @@ fn a_key_that_cannot_be_opened_is_named_and_left_out() {
     let snapshot = build(vec![sealed]);
     assert_eq!(snapshot.channel(0).unwrap().keys.len(), 1);
     assert!(
-        snapshot.problems()[0].contains("uk_sealed1"),
+        snapshot.problems()[0].to_string().contains("uk_sealed1"),
         "{:?}",
         snapshot.problems()
     );

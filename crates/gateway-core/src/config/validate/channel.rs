@@ -98,13 +98,13 @@ impl ChannelChange {
             "priority" | "weight" => problems.integer(name, value, 0, MAX_RANK).map(Value::from),
             "headers" => headers(value, problems).map(|headers| json!(headers)),
             "drop_params" => drop_params(value, problems).map(Value::from),
-            "hedge_after_ms" | "dialects" if value.is_null() => Some(Value::Null),
+            "dialects" if value.is_null() => Some(Value::Null),
             "dialects" => dialects(value, problems).map(|dialects| json!(dialects)),
-            "connect_timeout_ms"
-            | "first_byte_timeout_ms"
-            | "idle_timeout_ms"
-            | "hedge_after_ms" => problems
+            "connect_timeout_ms" | "first_byte_timeout_ms" | "idle_timeout_ms" => problems
                 .integer(name, value, 1, MAX_TIMEOUT_MS)
+                .map(Value::from),
+            "hedge_after_ms" => problems
+                .nullable_integer(name, value, 1, MAX_TIMEOUT_MS)
                 .map(Value::from),
             "azure" => azure(value, problems),
             "prices" => price::table(name, value, problems).map(|prices| json!(prices)),

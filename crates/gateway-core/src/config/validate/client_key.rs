@@ -57,7 +57,7 @@ impl ClientKeyChange {
         };
         for (name, value) in members {
             let path = join("limits", name);
-            let mut limit = |most| limit(&path, value, most, problems);
+            let mut limit = |most| problems.nullable_integer(&path, value, 1, most);
             match name.as_str() {
                 "requests_per_minute" => self.requests_per_minute = limit(MAX_LIMIT),
                 "tokens_per_minute" => self.tokens_per_minute = limit(MAX_LIMIT),
@@ -111,23 +111,4 @@ fn time(path: &str, value: &Value, problems: &mut Problems) -> Option<Option<Tim
         problems.add(path, ProblemKind::InvalidTime { nullable: true });
     }
     time.map(Some)
-}
-
-/// The outer `None`: not acceptable; the inner one: null, no limit.
-fn limit(path: &str, value: &Value, most: u64, problems: &mut Problems) -> Option<Option<u64>> {
-    if value.is_null() {
-        return Some(None);
-    }
-    let number = value.as_u64().filter(|number| (1..=most).contains(number));
-    if number.is_none() {
-        problems.add(
-            path,
-            ProblemKind::OutOfRange {
-                min: 1,
-                max: most,
-                nullable: true,
-            },
-        );
-    }
-    number.map(Some)
 }

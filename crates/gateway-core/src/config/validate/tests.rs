@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{ChannelChange, ClientKeyChange, Problems};
+use crate::config::bounds::MAX_TIMEOUT_MS;
 use crate::config::model::ChannelConfig;
 use crate::problem::ProblemKind;
 use crate::units::Timestamp;
@@ -322,7 +323,7 @@ fn an_error_names_the_first_member_and_tells_all() {
 #[test]
 fn the_values_of_a_rule_are_beside_its_code() {
     let mut problems = Problems::default();
-    let body = json!({"weight": 1001, "base_url": "https://u:p@h/v1"});
+    let body = json!({"weight": 1001, "base_url": "https://u:p@h/v1", "hedge_after_ms": 0});
     ChannelChange::read(&body, &mut problems);
     assert_eq!(
         serde_json::to_value(problems.list()).unwrap(),
@@ -332,6 +333,12 @@ fn the_values_of_a_rule_are_beside_its_code() {
                 "code": "invalid_url",
                 "values": {"reason": "credentials", "max": 2048, "suggestion": "https://h/v1"},
                 "message": "must not contain credentials; keys belong in `keys`; use https://h/v1",
+            },
+            {
+                "path": "hedge_after_ms",
+                "code": "out_of_range",
+                "values": {"min": 1, "max": MAX_TIMEOUT_MS, "nullable": true},
+                "message": format!("must be null or a whole number from 1 to {MAX_TIMEOUT_MS}"),
             },
             {
                 "path": "weight",

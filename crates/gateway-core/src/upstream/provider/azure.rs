@@ -10,7 +10,7 @@ use super::Kind;
 use crate::config::bounds::{MAX_API_VERSION_CHARS, MAX_MODELS};
 use crate::wire::dialect::Dialect;
 
-/// The operations that classic Azure serves below a deployment; all others stand beside it
+/// The operations that classic Azure serves below a deployment; all others are beside it
 /// (openai-python, `src/openai/lib/azure.py`, `_deployments_endpoints`).
 const DEPLOYMENT_OPERATIONS: &[&str] = &[
     "completions",

@@ -207,7 +207,7 @@ fn a_candidate_that_is_tried_twice() {
 }
 
 #[test]
-fn a_call_that_nobody_wants() {
+fn a_call_that_is_not_needed() {
     let open = good(0, LATER, FIRST).changed(|history| history.left_open = 1);
     assert_eq!(open.verdict(&world()), Err(Rule::LeftOpen));
     let left = good(0, LATER, FIRST).changed(|history| {
@@ -273,7 +273,7 @@ fn two_probes_at_once() {
 }
 
 #[test]
-fn somebody_who_has_recovered_and_is_not_used_again() {
+fn a_candidate_that_has_recovered_and_is_not_used_again() {
     let mut recovered = world();
     recovered.channels[0].trouble = Timeline::new(vec![Episode {
         from: 0,
@@ -286,7 +286,7 @@ fn somebody_who_has_recovered_and_is_not_used_again() {
 }
 
 #[test]
-fn somebody_who_is_passed_over_for_ever() {
+fn a_candidate_that_is_skipped_for_ever() {
     let passed_over = |times, world: &World, first: Candidate| {
         let record = (0..times).fold(Record::default(), |record, number| {
             record.request(0, LATER + number * 1_000, &[(first, Meant::Good)])
