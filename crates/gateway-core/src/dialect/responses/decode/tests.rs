@@ -1,5 +1,6 @@
 //! Answers of Responses' upstreams: each fixture as its events, and the same answer whole.
 
+mod fixtures;
 mod properties;
 
 use serde_json::json;
@@ -28,7 +29,7 @@ fn decoded(data: &[String]) -> Result<(Answer, Vec<AnswerEvent<'static>>), BadAn
             AnswerEvent::End => shown.push(AnswerEvent::End),
             AnswerEvent::CallEnd { index } => shown.push(AnswerEvent::CallEnd { index: *index }),
             AnswerEvent::Text(text) => {
-                shown.push(AnswerEvent::Text(text.clone().into_owned().into()))
+                shown.push(AnswerEvent::Text(text.clone().into_owned().into()));
             }
             AnswerEvent::Reasoning(text) => {
                 shown.push(AnswerEvent::Reasoning(text.clone().into_owned().into()));
@@ -79,7 +80,7 @@ fn call(index: usize, id: &str, name: &str, arguments: &str) -> Block {
     }
 }
 
-fn event(kind: &str, index: u64, more: serde_json::Value) -> serde_json::Value {
+fn event(kind: &str, index: u64, more: &serde_json::Value) -> serde_json::Value {
     let mut event = json!({"type": format!("response.{kind}"), "output_index": index});
     let members = event.as_object_mut().unwrap();
     members.extend(more.as_object().unwrap().clone());
@@ -88,78 +89,7 @@ fn event(kind: &str, index: u64, more: serde_json::Value) -> serde_json::Value {
 
 #[test]
 fn a_whole_stream_of_the_api_is_read() {
-    let usage = json!({"input_tokens": 9, "input_tokens_details": {"cached_tokens": 4}, "output_tokens": 5, "output_tokens_details": {"reasoning_tokens": 2}});
-    let item = json!({"type": "reasoning", "id": "rs_1", "encrypted_content": "gAAA", "summary": [{"type": "summary_text", "text": "one"}, {"type": "summary_text", "text": "two"}]});
-    let message = json!({"type": "message", "id": "msg_1", "content": [{"type": "output_text", "text": "hello", "annotations": [{"type": "url_citation", "url": "https://x", "title": "X"}]}]});
-    let function = json!({"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "f", "arguments": "{\"a\":1}"});
-    let response = json!({"id": "resp_1", "status": "completed", "output": [item, message, function], "usage": usage});
-    let data = [
-        json!({"type": "response.created", "response": {"id": "resp_1", "output": [], "usage": null}}),
-        event(
-            "output_item.added",
-            0,
-            json!({"item": {"type": "reasoning", "id": "rs_1", "summary": []}}),
-        ),
-        event(
-            "reasoning_summary_text.delta",
-            0,
-            json!({"item_id": "rs_1", "summary_index": 0, "delta": "one"}),
-        ),
-        event(
-            "reasoning_summary_text.done",
-            0,
-            json!({"item_id": "rs_1", "summary_index": 0, "text": "one"}),
-        ),
-        event(
-            "reasoning_summary_text.delta",
-            0,
-            json!({"item_id": "rs_1", "summary_index": 1, "delta": "two"}),
-        ),
-        event("output_item.done", 0, json!({"item": item})),
-        event(
-            "output_item.added",
-            1,
-            json!({"item": {"type": "message", "id": "msg_1", "content": []}}),
-        ),
-        event(
-            "output_text.delta",
-            1,
-            json!({"item_id": "msg_1", "content_index": 0, "delta": "hel"}),
-        ),
-        event(
-            "output_text.delta",
-            1,
-            json!({"item_id": "other", "content_index": 0, "delta": "lo"}),
-        ),
-        event(
-            "output_text.done",
-            1,
-            json!({"item_id": "msg_1", "content_index": 0, "text": "hello"}),
-        ),
-        event("output_item.done", 1, json!({"item": message})),
-        event(
-            "output_item.added",
-            2,
-            json!({"item": {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "f", "arguments": ""}}),
-        ),
-        event(
-            "function_call_arguments.delta",
-            2,
-            json!({"item_id": "fc_1", "delta": "{\"a\":"}),
-        ),
-        event(
-            "function_call_arguments.delta",
-            2,
-            json!({"item_id": "fc_1", "delta": "1}"}),
-        ),
-        event(
-            "function_call_arguments.done",
-            2,
-            json!({"item_id": "fc_1", "arguments": "{\"a\":1}"}),
-        ),
-        event("output_item.done", 2, json!({"item": function})),
-        json!({"type": "response.completed", "response": response}),
-    ];
+    let (data, response) = fixtures::whole_stream();
     let mut data: Vec<String> = data.iter().map(ToString::to_string).collect();
     data.push("[DONE]".to_owned());
     let (answer, shown) = decoded(&data).unwrap();
@@ -191,7 +121,7 @@ fn a_whole_stream_of_the_api_is_read() {
     let mut whole = Answer::default();
     let body = response.to_string();
     decode_whole(body.as_bytes(), &origin(), &mut |event| {
-        whole.take_in(event)
+        whole.take_in(event);
     })
     .unwrap();
     assert_eq!(whole, answer);
@@ -207,7 +137,7 @@ fn events_may_be_missing() {
         event(
             "output_text.delta",
             0,
-            json!({"item_id": "m", "delta": text}),
+            &json!({"item_id": "m", "delta": text}),
         )
     };
     let rows = [
@@ -216,26 +146,30 @@ fn events_may_be_missing() {
             vec![
                 delta("h"),
                 delta("i"),
-                event("output_item.done", 0, json!({"item": message})),
+                event("output_item.done", 0, &json!({"item": message})),
             ],
             vec![text("hi")],
         ),
         // No deltas.
         (
             vec![
-                event("output_text.done", 0, json!({"item_id": "m", "text": "hi"})),
+                event(
+                    "output_text.done",
+                    0,
+                    &json!({"item_id": "m", "text": "hi"}),
+                ),
                 completed(json!([message])),
             ],
             vec![text("hi")],
         ),
         (
-            vec![event("output_item.done", 0, json!({"item": message}))],
+            vec![event("output_item.done", 0, &json!({"item": message}))],
             vec![text("hi")],
         ),
         (
             vec![
-                event("output_item.added", 0, json!({"item": function})),
-                event("output_item.done", 0, json!({"item": function})),
+                event("output_item.added", 0, &json!({"item": function})),
+                event("output_item.done", 0, &json!({"item": function})),
             ],
             vec![call(0, "c", "f", "{}")],
         ),
@@ -245,9 +179,9 @@ fn events_may_be_missing() {
                 event(
                     "function_call_arguments.delta",
                     0,
-                    json!({"item_id": "fc", "delta": "{\"a\":2}"}),
+                    &json!({"item_id": "fc", "delta": "{\"a\":2}"}),
                 ),
-                event("output_item.done", 0, json!({"item": function})),
+                event("output_item.done", 0, &json!({"item": function})),
             ],
             vec![call(0, "c", "f", "{\"a\":2}")],
         ),
@@ -263,24 +197,50 @@ fn events_may_be_missing() {
         // No `done`, no end.
         (
             vec![
-                event("output_item.added", 0, json!({"item": function})),
+                event("output_item.added", 0, &json!({"item": function})),
                 delta("hi"),
             ],
             vec![call(0, "c", "f", ""), text("hi")],
         ),
+    ];
+    for (data, expected) in rows {
+        assert_eq!(blocks(&data), expected, "{data:?}");
+    }
+}
+
+#[test]
+fn events_may_be_unusual() {
+    let message =
+        json!({"type": "message", "id": "m", "content": [{"type": "output_text", "text": "hi"}]});
+    let delta = |text: &str| {
+        event(
+            "output_text.delta",
+            0,
+            &json!({"item_id": "m", "delta": text}),
+        )
+    };
+    let rows = [
         // The text's `done` after its item's.
         (
             vec![
-                event("output_item.done", 0, json!({"item": message})),
-                event("output_text.done", 0, json!({"item_id": "m", "text": "hi"})),
+                event("output_item.done", 0, &json!({"item": message})),
+                event(
+                    "output_text.done",
+                    0,
+                    &json!({"item_id": "m", "text": "hi"}),
+                ),
             ],
             vec![text("hi")],
         ),
         // Raw reasoning, then a summary of it.
         (
             vec![
-                event("reasoning_text.delta", 0, json!({"delta": "raw"})),
-                event("reasoning_summary_text.delta", 0, json!({"delta": "short"})),
+                event("reasoning_text.delta", 0, &json!({"delta": "raw"})),
+                event(
+                    "reasoning_summary_text.delta",
+                    0,
+                    &json!({"delta": "short"}),
+                ),
             ],
             vec![reasoning("raw", None)],
         ),
@@ -289,7 +249,7 @@ fn events_may_be_missing() {
             vec![event(
                 "output_item.done",
                 0,
-                json!({"item": {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "g"}}),
+                &json!({"item": {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "g"}}),
             )],
             vec![reasoning("", Some("g"))],
         ),
@@ -298,7 +258,7 @@ fn events_may_be_missing() {
             vec![event(
                 "output_item.done",
                 0,
-                json!({"item": {"type": "custom_tool_call", "call_id": "c", "name": "f", "input": "x\n"}}),
+                &json!({"item": {"type": "custom_tool_call", "call_id": "c", "name": "f", "input": "x\n"}}),
             )],
             vec![call(0, "c", "f", "{\"input\":\"x\\n\"}")],
         ),
@@ -309,7 +269,7 @@ fn events_may_be_missing() {
                 event(
                     "output_text.delta",
                     0,
-                    json!({"item_id": "m", "content_index": 1, "delta": "b"}),
+                    &json!({"item_id": "m", "content_index": 1, "delta": "b"}),
                 ),
             ],
             vec![text("a"), text("b")],
@@ -326,14 +286,14 @@ fn items_may_be_open_at_once() {
         event(
             "output_item.added",
             index,
-            json!({"item": {"type": "function_call", "id": id, "call_id": id, "name": "f"}}),
+            &json!({"item": {"type": "function_call", "id": id, "call_id": id, "name": "f"}}),
         )
     };
     let arguments = |index: u64, id: &str, delta: &str| {
         event(
             "function_call_arguments.delta",
             index,
-            json!({"item_id": id, "delta": delta}),
+            &json!({"item_id": id, "delta": delta}),
         )
     };
     let data = [
@@ -352,14 +312,14 @@ fn items_may_be_open_at_once() {
         event(
             "output_text.delta",
             index,
-            json!({"item_id": index.to_string(), "delta": text}),
+            &json!({"item_id": index.to_string(), "delta": text}),
         )
     };
     let done = |index: u64| {
         event(
             "output_item.done",
             index,
-            json!({"item": {"type": "message", "id": index.to_string()}}),
+            &json!({"item": {"type": "message", "id": index.to_string()}}),
         )
     };
     let data = [
@@ -378,12 +338,12 @@ fn items_may_be_open_at_once() {
         event(
             "reasoning_text.delta",
             0,
-            json!({"item_id": "r", "delta": "t"}),
+            &json!({"item_id": "r", "delta": "t"}),
         ),
         event(
             "reasoning_text.done",
             0,
-            json!({"item_id": "r", "text": "t"}),
+            &json!({"item_id": "r", "text": "t"}),
         ),
         delta(1, "a"),
     ];
@@ -407,7 +367,7 @@ fn the_end_says_why() {
         let mut whole = Answer::default();
         let body = response.to_string();
         decode_whole(body.as_bytes(), &origin(), &mut |event| {
-            whole.take_in(event)
+            whole.take_in(event);
         })
         .unwrap();
         assert_eq!(decoded(&data).unwrap().0, whole);
@@ -454,7 +414,7 @@ fn searches_and_bad_answers() {
         blocks(&[event(
             "output_item.done",
             0,
-            json!({"item": {"type": "web_search_call", "id": "ws", "action": action}}),
+            &json!({"item": {"type": "web_search_call", "id": "ws", "action": action}}),
         )])
     };
     let found = search(

@@ -157,11 +157,11 @@ fn checked(events: &[Value]) -> Value {
 }
 
 /// The last response of a stream, which is the whole answer as well.
-fn streamed(list: Vec<AnswerEvent<'_>>) -> (Vec<Value>, Value) {
+fn streamed(sent: Vec<AnswerEvent<'_>>) -> (Vec<Value>, Value) {
     let mut encoder = ResponsesEncoder::new(context());
     let mut answer = Answer::default();
     let mut output = Vec::new();
-    for event in list {
+    for event in sent {
         answer.take_in(event.clone());
         encoder.event(event, &mut output);
     }
@@ -392,18 +392,19 @@ fn the_end_says_why() {
         (StopReason::Filtered, true, "completed", Value::Null),
     ];
     for (reason, is_refused, status, details) in rows {
-        let text = match is_refused {
-            true => AnswerEvent::Refusal("no".into()),
-            false => AnswerEvent::Text("yes".into()),
+        let text = if is_refused {
+            AnswerEvent::Refusal("no".into())
+        } else {
+            AnswerEvent::Text("yes".into())
         };
-        let list = vec![
+        let sent = vec![
             start(),
             text,
             AnswerEvent::BlockEnd,
             finish(reason),
             AnswerEvent::End,
         ];
-        let (events, last) = streamed(list);
+        let (events, last) = streamed(sent);
         assert_eq!(events.last().unwrap()["type"], format!("response.{status}"));
         assert_eq!(
             (&last["status"], &last["incomplete_details"]),

@@ -44,7 +44,7 @@ fn with<T>(
     look(read(body.to_string().as_bytes(), &EnvelopeKey::default()))
 }
 
-fn input(items: serde_json::Value) -> Vec<String> {
+fn input(items: &serde_json::Value) -> Vec<String> {
     with(&json!({"input": items}), |read| lines(&read.unwrap()))
 }
 
@@ -122,7 +122,7 @@ fn items_become_the_conversation() {
         ),
     ];
     for (items, expected) in rows {
-        assert_eq!(input(items.clone()), expected, "{items}");
+        assert_eq!(input(&items), expected, "{items}");
     }
 }
 
@@ -343,7 +343,7 @@ fn what_cannot_be_translated_is_named() {
     ];
     for (body, param) in rows {
         with(&body, |read| {
-            assert_eq!(read.unwrap_err().param, param, "{body}")
+            assert_eq!(read.unwrap_err().param, param, "{body}");
         });
     }
 }
