@@ -3,9 +3,11 @@
 //! such as an earlier response, is rejected.
 
 pub mod decode;
+pub mod encode;
 pub mod read;
 pub mod write;
 
 pub use decode::{ResponsesDecoder, decode_whole};
+pub use encode::{ResponsesEncoder, encode_whole};
 pub use read::{echo, read};
 pub use write::write;

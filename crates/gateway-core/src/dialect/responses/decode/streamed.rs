@@ -56,6 +56,8 @@ struct StreamedItem {
     citations: usize,
     /// Whether its text is the one that is emitted now.
     is_current: bool,
+    /// Whether its part is whole, so that another text may be emitted.
+    is_yielding: bool,
     /// What waits for the end of another item's text, in order.
     held: Vec<HeldPiece>,
 }
@@ -150,6 +152,7 @@ impl StreamedItems {
             parts: Vec::new(),
             citations: 0,
             is_current: false,
+            is_yielding: false,
             held: Vec::new(),
         });
         self.open.len() - 1

@@ -36,7 +36,7 @@ impl StreamedItems {
         if let Some(item) = self.open.get_mut(place)
             && item.is_current
         {
-            item.is_current = false;
+            item.is_yielding = true;
             self.release(sink);
         }
     }
@@ -93,8 +93,8 @@ impl StreamedItems {
             });
             return;
         }
-        let is_next = !std::mem::replace(&mut item.is_current, true)
-            || (is_new && kind.item() == ItemKind::Message);
+        let is_next = !item.is_current || (is_new && kind.item() == ItemKind::Message);
+        self.make_current(place);
         if is_next {
             self.end_block(sink);
         }
@@ -104,10 +104,17 @@ impl StreamedItems {
         self.emit(kind, text, sink);
     }
 
+    fn make_current(&mut self, place: usize) {
+        for (other, item) in self.open.iter_mut().enumerate() {
+            item.is_current = other == place;
+            item.is_yielding &= other != place;
+        }
+    }
+
     /// Whether no other text is being emitted.
     fn may_emit(&self, place: usize) -> bool {
         let mut open = self.open.iter().enumerate();
-        !open.any(|(other, item)| item.is_current && other != place)
+        !open.any(|(other, item)| item.is_current && !item.is_yielding && other != place)
     }
 
     fn emit(&mut self, kind: TextKind, text: &str, sink: &mut Sink<'_>) {
@@ -187,10 +194,7 @@ impl StreamedItems {
     /// Emits what was held, up to the first text that is not done.
     fn release(&mut self, sink: &mut Sink<'_>) {
         while let Some(place) = self.open.iter().position(|item| !item.held.is_empty()) {
-            let Some(item) = self.open.get_mut(place) else {
-                return;
-            };
-            item.is_current = true;
+            self.make_current(place);
             self.end_block(sink);
             if !self.emit_held(place, sink) {
                 return;
