@@ -12,6 +12,7 @@ pub mod effort;
 pub mod envelope;
 pub mod ids;
 pub mod include_usage;
+pub mod messages;
 pub mod registry;
 pub mod tools;
 pub mod traits;
