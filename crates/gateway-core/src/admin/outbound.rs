@@ -67,13 +67,13 @@ impl Outbound {
         let channel = snapshot.channel(0).cloned();
         let key = channel.as_ref().and_then(|it| it.keys.first()).cloned();
         let (Some(channel), Some(key)) = (channel, key) else {
-            let reason = match &settings.master_key_error {
-                Some(reason) => format!("the variable `master_key` cannot be used: {reason}"),
-                None => {
+            let reason = settings.master_key_error.as_ref().map_or_else(
+                || {
                     let problems = snapshot.problems().iter().map(ToString::to_string);
                     problems.collect::<Vec<_>>().join("; ")
-                }
-            };
+                },
+                |reason| format!("the variable `master_key` cannot be used: {reason}"),
+            );
             return Err(
                 ErrorCode::Misconfigured.error(format!("The channel cannot be called: {reason}."))
             );

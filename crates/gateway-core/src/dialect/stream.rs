@@ -38,7 +38,7 @@ pub fn encoder(client: Dialect, context: AnswerContext) -> Option<Box<dyn Answer
     match client {
         Dialect::Chat => Some(Box::new(chat::ChatEncoder::new(context))),
         Dialect::Messages => Some(Box::new(messages::MessagesEncoder::new(context))),
-        Dialect::Responses => Some(Box::new(chat::ChatEncoder::new(context))),
+        Dialect::Responses => Some(Box::new(responses::ResponsesEncoder::new(context))),
         _ => None,
     }
 }

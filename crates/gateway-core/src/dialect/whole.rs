@@ -17,7 +17,7 @@ pub fn translate(
     decode(upstream, body, origin, &mut |event| answer.take_in(event))?;
     match client {
         Dialect::Messages => messages::encode_whole(&answer, context),
-        Dialect::Responses => chat::encode_whole(&answer, context),
+        Dialect::Responses => responses::encode_whole(&answer, context),
         _ => chat::encode_whole(&answer, context),
     }
 }

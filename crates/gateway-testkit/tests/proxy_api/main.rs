@@ -27,5 +27,6 @@ mod several_keys;
 mod shapes;
 mod stale;
 mod streaming;
+mod translation;
 mod usage;
 mod words;

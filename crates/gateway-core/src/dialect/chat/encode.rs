@@ -2,13 +2,14 @@
 
 use std::borrow::Cow;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::dialect::answer::{Answer, AnswerContext, Block};
 use crate::dialect::answer_event::{
     AnswerEncoder, AnswerEvent, BadAnswer, Citation, StopReason, StreamFailure,
 };
 use crate::dialect::envelope::ReasoningState;
+use crate::dialect::registry::DeclaredKind;
 use crate::wire::usage::Usage;
 
 #[derive(Serialize)]
@@ -96,7 +97,16 @@ struct CallJson<'a> {
     id: Option<&'a str>,
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     kind: Option<&'static str>,
-    function: FunctionJson<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    function: Option<FunctionJson<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    custom: Option<CustomJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct CustomJson<'a> {
+    name: &'a str,
+    input: Cow<'a, str>,
 }
 
 #[derive(Serialize)]
@@ -235,15 +245,9 @@ pub fn encode_whole(answer: &Answer, context: &AnswerContext) -> Result<Vec<u8>,
                 name,
                 arguments,
                 ..
-            } => message.tool_calls.push(CallJson {
-                index: None,
-                id: Some(id),
-                kind: Some("function"),
-                function: FunctionJson {
-                    name: Some(context.registry.client_name(name)),
-                    arguments: or_empty_object(arguments),
-                },
-            }),
+            } => message
+                .tool_calls
+                .push(whole_call(None, id, name, arguments, context)),
             Block::WebSearch { .. } => {}
         }
     }
@@ -268,6 +272,55 @@ pub fn encode_whole(answer: &Answer, context: &AnswerContext) -> Result<Vec<u8>,
     serde_json::to_vec(&chunk).map_err(|_| BadAnswer("it cannot be written as JSON"))
 }
 
+/// A call that is complete, in the form in which the client declared its tool.
+fn whole_call<'a>(
+    index: Option<usize>,
+    id: &'a str,
+    name: &'a str,
+    arguments: &'a str,
+    context: &'a AnswerContext,
+) -> CallJson<'a> {
+    let client_name = context.registry.client_name(name);
+    if is_custom(name, context) {
+        return CallJson {
+            index,
+            id: Some(id),
+            kind: Some("custom"),
+            function: None,
+            custom: Some(CustomJson {
+                name: client_name,
+                input: custom_input(arguments),
+            }),
+        };
+    }
+    CallJson {
+        index,
+        id: Some(id),
+        kind: Some("function"),
+        function: Some(FunctionJson {
+            name: Some(client_name),
+            arguments: or_empty_object(arguments),
+        }),
+        custom: None,
+    }
+}
+
+fn is_custom(name: &str, context: &AnswerContext) -> bool {
+    let declared = context.registry.declared(name);
+    declared.is_some_and(|tool| tool.kind == DeclaredKind::Custom)
+}
+
+/// The input of a custom tool: the one argument of the function in its place, or else the arguments as they are.
+fn custom_input(arguments: &str) -> Cow<'_, str> {
+    #[derive(Deserialize)]
+    struct Wrapper {
+        input: String,
+    }
+    serde_json::from_str(arguments).map_or(Cow::Borrowed(arguments), |wrapper: Wrapper| {
+        Cow::Owned(wrapper.input)
+    })
+}
+
 fn append<'a>(place: &mut Option<Cow<'a, str>>, more: &'a str) {
     match place {
         None => *place = Some(Cow::Borrowed(more)),
@@ -283,13 +336,20 @@ const fn or_empty_object(arguments: &str) -> &str {
     }
 }
 
+/// A call of the stream.
+#[derive(Debug, Default)]
+struct StreamedCall {
+    has_arguments: bool,
+    /// Of a custom tool: its id and name, and its arguments so far. Its input is written when it is complete.
+    custom: Option<(String, String, String)>,
+}
+
 /// Writes a stream of chunks.
 #[derive(Debug)]
 pub struct ChatEncoder {
     context: AnswerContext,
     id: String,
-    /// Calls that have had arguments, by index.
-    with_arguments: Vec<bool>,
+    calls: Vec<StreamedCall>,
     states: usize,
     usage: Usage,
     is_ended: bool,
@@ -301,7 +361,7 @@ impl ChatEncoder {
         Self {
             id: answer_id("", &context),
             context,
-            with_arguments: Vec::new(),
+            calls: Vec::new(),
             states: 0,
             usage: Usage::default(),
             is_ended: false,
@@ -339,35 +399,61 @@ impl ChatEncoder {
     }
 
     fn arguments(&mut self, index: usize, json: &str, output: &mut Vec<u8>) {
-        if let Some(has) = self.with_arguments.get_mut(index) {
-            *has = true;
+        if let Some(call) = self.calls.get_mut(index) {
+            call.has_arguments = true;
+            if let Some((_, _, arguments)) = &mut call.custom {
+                return arguments.push_str(json);
+            }
         }
         let call = CallJson {
             index: Some(index),
             id: None,
             kind: None,
-            function: FunctionJson {
+            function: Some(FunctionJson {
                 name: None,
                 arguments: json,
-            },
+            }),
+            custom: None,
         };
         self.call(call, output);
     }
 
     fn start_call(&mut self, index: usize, id: &str, name: &str, output: &mut Vec<u8>) {
-        if self.with_arguments.len() <= index {
-            self.with_arguments.resize(index + 1, false);
+        if self.calls.len() <= index {
+            self.calls.resize_with(index + 1, StreamedCall::default);
+        }
+        if is_custom(name, &self.context) {
+            if let Some(call) = self.calls.get_mut(index) {
+                call.custom = Some((id.to_owned(), name.to_owned(), String::new()));
+            }
+            return;
         }
         let call = CallJson {
             index: Some(index),
             id: Some(id),
             kind: Some("function"),
-            function: FunctionJson {
+            function: Some(FunctionJson {
                 name: Some(self.context.registry.client_name(name)),
                 arguments: "",
-            },
+            }),
+            custom: None,
         };
         self.call(call, output);
+    }
+
+    fn end_call(&mut self, index: usize, output: &mut Vec<u8>) {
+        let Some(call) = self.calls.get_mut(index) else {
+            return;
+        };
+        let has_arguments = call.has_arguments;
+        match call.custom.take() {
+            Some((id, name, arguments)) => {
+                let call = whole_call(Some(index), &id, &name, &arguments, &self.context);
+                self.call(call, output);
+            }
+            None if !has_arguments => self.arguments(index, "{}", output),
+            None => {}
+        }
     }
 
     fn end(&mut self, output: &mut Vec<u8>) {
@@ -428,12 +514,7 @@ impl AnswerEncoder for ChatEncoder {
             AnswerEvent::CallArguments { index, ref json } => {
                 return self.arguments(index, json, output);
             }
-            AnswerEvent::CallEnd { index } => {
-                if self.with_arguments.get(index) == Some(&false) {
-                    self.arguments(index, "{}", output);
-                }
-                return;
-            }
+            AnswerEvent::CallEnd { index } => return self.end_call(index, output),
             AnswerEvent::Usage(usage) => return self.usage.take_in(usage),
             AnswerEvent::Finish { reason, .. } => {
                 let choice = Choice {
