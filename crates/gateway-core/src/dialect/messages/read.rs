@@ -271,4 +271,4 @@ fn typed<'a, T: Deserialize<'a>>(
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
