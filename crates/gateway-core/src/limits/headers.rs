@@ -256,4 +256,35 @@ mod tests {
         );
         assert!(reported(&[budget]).is_empty());
     }
+
+    #[test]
+    fn an_upstreams_headers_about_limits_are_replaced() {
+        let mut headers = HeaderMap::new();
+        for name in [
+            "x-ratelimit-limit-requests",
+            "anthropic-ratelimit-tokens-limit",
+            "x-request-id",
+        ] {
+            headers.insert(name, HeaderValue::from_static("theirs"));
+        }
+        let own = HeaderName::from_static("x-ratelimit-limit-tokens");
+        replace(&mut headers, vec![(own.clone(), HeaderValue::from(5))]);
+        let mut names: Vec<&str> = headers.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["x-ratelimit-limit-tokens", "x-request-id"]);
+        assert_eq!(headers[own], "5");
+    }
+
+    #[test]
+    fn an_error_has_openais_type_for_what_is_limited() {
+        for (measure, text) in [
+            (Measure::RequestsPerMinute, "requests"),
+            (Measure::TokensPerMinute, "tokens"),
+            (Measure::TokensPerDay, "tokens"),
+            (Measure::DailyBudget, "insufficient_quota"),
+            (Measure::MonthlyBudget, "insufficient_quota"),
+        ] {
+            assert_eq!(kind(measure), text);
+        }
+    }
 }

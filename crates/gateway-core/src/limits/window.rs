@@ -92,6 +92,18 @@ mod tests {
         assert_eq!(counts.ms_until(20_000, 9), 0);
     }
 
+    #[test]
+    fn large_counts_that_are_within_the_limit_already_wait_for_nothing() {
+        for before in [60_000, 60_001, 1_000_000] {
+            let counts = Counts { current: 0, before };
+            assert_eq!(counts.ms_until(0, before), 0, "{before}");
+            assert_eq!(
+                counts.ms_until(0, 0),
+                WINDOW_MS - 1 - (WINDOW_MS - 1) / before
+            );
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 

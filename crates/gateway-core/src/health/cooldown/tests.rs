@@ -314,3 +314,40 @@ fn failures_beside_a_cooldown_extend_it_by_an_eighth_or_not_at_all() {
     assert_eq!(cooldown.until, Timestamp(START + 5_626));
     assert_eq!(cooldown.at, Timestamp(START + 626), "the latest failure");
 }
+
+#[test]
+fn the_caps_are_minutes() {
+    for (reason, minutes) in [
+        (CooldownReason::Unreachable, 1),
+        (CooldownReason::ServerError, 1),
+        (CooldownReason::Throttled, 5),
+        (CooldownReason::ModelUnknown, 5),
+        (CooldownReason::Refused, 10),
+    ] {
+        assert_eq!(reason.cap_ms(), minutes * 60_000, "{reason:?}");
+    }
+}
+
+#[test]
+fn the_last_failure_is_the_one_that_is_described() {
+    let mut cooldown = Cooldown::new(&at(CooldownReason::Throttled, START));
+    let mut later = sample(
+        CooldownReason::Throttled,
+        START + 6_000,
+        START + 6_010,
+        None,
+    );
+    later.status = Some(429);
+    later.message = "slow down".to_owned();
+    assert!(cooldown.fail(&later));
+    assert_eq!(cooldown.status, Some(429));
+    assert_eq!(cooldown.message, "slow down");
+}
+
+#[test]
+fn a_time_is_of_another_clock_beyond_the_longest_wait_a_second_and_the_skew() {
+    let now = Timestamp(START);
+    let longest = now.plus_ms(retry_after::MAX_MS + 61_000);
+    assert!(!is_of_another_clock(longest, now));
+    assert!(is_of_another_clock(longest.plus_ms(1), now));
+}

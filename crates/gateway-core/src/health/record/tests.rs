@@ -321,3 +321,144 @@ fn an_answer_of_any_kind_ends_what_it_shows_to_work() {
     assert!(known.keys.is_empty(), "the key works");
     assert!(known.models.contains_key("n"), "the model is unknown");
 }
+
+#[test]
+fn a_refused_request_says_that_the_target_works() {
+    let refused = failed(target("c", "k", "m"), Failure::RequestRefused, T, None);
+    assert_eq!(
+        refused,
+        HealthEvent::Answered {
+            target: target("c", "k", "m"),
+            began: Timestamp(T - 5),
+            whole: true,
+        }
+    );
+}
+
+#[test]
+fn a_failure_cures_only_what_it_shows_to_work() {
+    // For each failure: does it end the cooldown of the same key, and of the same model?
+    let rows = [
+        (Failure::Throttled, false, false),
+        (Failure::OperationUnsupported, false, false),
+        (Failure::ModelUnknown, true, false),
+        (Failure::RequestRefused, true, true),
+    ];
+    for (failure, cures_key, cures_model) in rows {
+        let mut health = Health::default();
+        for known in [Failure::KeyRefused, Failure::ModelUnknown] {
+            health.apply(&failed(target("c", "k", "m"), known, T, None));
+        }
+        // The unknown model ends no cooldown of the key: its attempt began before that.
+        assert!(health.channel("c").unwrap().keys.contains_key("k"));
+        // Passed on directly, since the event of a refused request is another one.
+        let sample = FailureSample {
+            reason: CooldownReason::ModelUnknown,
+            began: Timestamp(T + 100),
+            at: Timestamp(T + 105),
+            wait_ms: None,
+            status: None,
+            message: String::new(),
+        };
+        let other = if failure == Failure::Throttled {
+            target("c", "other", "m")
+        } else {
+            target("c", "k", "m")
+        };
+        let event = HealthEvent::Failed {
+            target: other,
+            failure,
+            sample,
+        };
+        health.apply(&event);
+        let known = health.channel("c");
+        let has_key = known.is_some_and(|known| known.keys.contains_key("k"));
+        let has_model = known.is_some_and(|known| known.models.contains_key("m"));
+        assert_eq!(has_key, !cures_key, "{failure:?}");
+        assert_eq!(has_model, !cures_model, "{failure:?}");
+    }
+}
+
+#[test]
+fn a_failure_of_a_model_is_a_change_also_when_it_cures_nothing() {
+    for failure in [Failure::ModelUnknown, Failure::OperationUnsupported] {
+        let mut health = Health::default();
+        let event = failed(target("c", "k", "m"), failure, T, None);
+        assert!(health.apply(&event), "{failure:?}");
+        assert!(!health.is_empty());
+        assert!(health.channel("c").unwrap().models.contains_key("m"));
+    }
+}
+
+#[test]
+fn a_model_with_a_long_name_is_not_remembered() {
+    for (bytes, is_remembered) in [(256, true), (257, false), (300, false)] {
+        let mut health = Health::default();
+        let model = "x".repeat(bytes);
+        let event = failed(target("c", "k", &model), Failure::ModelUnknown, T, None);
+        assert_eq!(health.apply(&event), is_remembered, "{bytes}");
+        assert_eq!(health.is_empty(), !is_remembered, "{bytes}");
+    }
+    let mut health = Health::default();
+    for number in 0..MAX_MODELS {
+        let model = format!("model-{number}");
+        assert!(health.apply(&failed(
+            target("c", "k", &model),
+            Failure::ModelUnknown,
+            T,
+            None
+        )));
+    }
+    let one_more = failed(target("c", "k", "one-more"), Failure::ModelUnknown, T, None);
+    assert!(!health.apply(&one_more), "all others cool");
+}
+
+#[test]
+fn cooldowns_of_models_end_on_their_own_too() {
+    let mut health = Health::default();
+    let event = failed(target("c", "k", "m"), Failure::ModelUnknown, T, None);
+    health.apply(&event);
+    health.forget(Timestamp(T + 15_000));
+    assert!(cools(&health, ("c", "k", "m"), T));
+    health.forget(Timestamp(
+        T + 15_001 + CooldownReason::ModelUnknown.cap_ms(),
+    ));
+    assert!(health.is_empty());
+}
+
+#[test]
+fn a_probe_holds_all_that_is_half_open_and_belongs_to_one_request() {
+    let mut health = Health::default();
+    let me = target("c", "k", "m");
+    for failure in [
+        Failure::Unreachable(SendErrorKind::Reset),
+        Failure::KeyRefused,
+    ] {
+        let mut event = failed(me.clone(), failure, T, Some(1_000));
+        if let HealthEvent::Failed { sample, .. } = &mut event {
+            // Before the channel failed, so that the refused key does not show that it works again.
+            sample.began = Timestamp(T - 50);
+        }
+        health.apply(&event);
+    }
+    let now = T + 60_000;
+    assert!(!health.is_probed_by(&me, 0), "no request probes yet");
+    let probing = HealthEvent::Probing {
+        target: me.clone(),
+        at: Timestamp(now),
+        until: Timestamp(now + 300),
+        holder: 3,
+    };
+    assert!(health.apply(&probing), "two change at once");
+    let known = health.channel("c").unwrap();
+    assert_eq!(known.channel.as_ref().unwrap().holder, 3);
+    assert_eq!(known.keys["k"].holder, 3);
+    assert!(health.is_probed_by(&me, 3));
+    assert!(!health.is_probed_by(&me, 4), "another request");
+    assert!(!health.is_probed_by(&target("d", "k", "m"), 3));
+    assert!(health.apply(&HealthEvent::Released {
+        target: me.clone(),
+        holder: 3
+    }));
+    assert!(!health.is_probed_by(&me, 3), "released");
+}

@@ -190,3 +190,38 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn nothing_consumed_is_neither_tokens_nor_cost() {
+    for (tokens, cost_micro_usd, is_zero) in
+        [(0, 0, true), (1, 0, false), (0, 1, false), (1, 1, false)]
+    {
+        let consumed = Consumed {
+            tokens,
+            cost_micro_usd,
+        };
+        assert_eq!(consumed.is_zero(), is_zero, "{consumed:?}");
+    }
+}
+
+#[test]
+fn counts_outlive_the_window_by_one_and_clocks_differ_by_no_more_than_a_minute() {
+    let mut usage = LimitUsage::fresh(NOON);
+    usage.requests.current = 7;
+    let before = |ahead_ms: u64| usage.at(NOON.plus_ms(ahead_ms)).requests.before;
+    assert_eq!(before(2 * WINDOW_MS - 1), 7);
+    assert_eq!(before(2 * WINDOW_MS), 0);
+    let current = |behind_ms: u64| usage.at(Timestamp(NOON.0 - behind_ms)).requests.current;
+    assert_eq!(current(WINDOW_MS), 7);
+    assert_eq!(current(WINDOW_MS + 1), 0);
+}
+
+#[test]
+fn a_month_that_another_clock_has_begun_stays() {
+    let mut usage = LimitUsage::fresh(NOON);
+    usage.month += 1;
+    usage.month_cost = 5;
+    assert_eq!(usage.at(NOON).month_cost, 5);
+    usage.month += 1;
+    assert_eq!(usage.at(NOON).month_cost, 0);
+}

@@ -182,3 +182,64 @@ fn errors_inside_a_success_find_their_status() {
     assert_eq!(failed("vector_store_timeout"), 502);
     assert_eq!(failed("rate_limit_exceeded"), 429);
 }
+
+fn error(kind: &str, code: Option<&str>, message: &str) -> ErrorBody {
+    ErrorBody {
+        message: message.to_owned(),
+        kind: kind.to_owned(),
+        param: None,
+        code: code.map(str::to_owned),
+    }
+}
+
+#[test]
+fn each_word_inside_a_success_has_its_status() {
+    let words = [
+        ("authentication_error", 401),
+        ("billing_error", 402),
+        ("permission_error", 403),
+        ("not_found_error", 404),
+        ("request_too_large", 413),
+        ("loop_detected", 508),
+        ("overloaded_error", 503),
+        ("invalid_request_error", 400),
+    ];
+    let tables = [(RATE_CODES, 429), (MODEL_CODES, 404), (KEY_CODES, 401)];
+    let of_tables = tables
+        .iter()
+        .flat_map(|(codes, status)| codes.iter().map(move |code| (*code, *status)));
+    for (word, status) in words.into_iter().chain(of_tables) {
+        let found = status_inside_success(None, &error(word, None, "x"));
+        assert_eq!(found.as_u16(), status, "{word}");
+    }
+}
+
+#[test]
+fn a_request_with_too_many_tokens_does_not_throttle_the_key_for_others() {
+    let rows = [
+        (413, "too many tokens a minute", true),
+        (429, "Request too large for model `x`", true),
+        (429, "Rate limit reached", false),
+        (429, "no", false),
+    ];
+    for (status, message, expected) in rows {
+        let status = StatusCode::from_u16(status).ok();
+        let error = error("tokens", None, message);
+        let found = is_of_one_request(Failure::Throttled, status, &error);
+        assert_eq!(found, expected, "{status:?} {message}");
+    }
+}
+
+#[test]
+fn a_key_without_permission_for_a_model_is_not_refused_for_others() {
+    let verify = "Your organization must be verified to use the model `x`.";
+    let forbidden = StatusCode::FORBIDDEN;
+    assert_eq!(
+        failure(forbidden, &error("", None, verify)),
+        Failure::ModelUnknown
+    );
+    assert_eq!(
+        failure(forbidden, &error("", None, "Forbidden")),
+        Failure::KeyRefused
+    );
+}
