@@ -30,6 +30,8 @@ export interface Draft extends TypedNumbers {
   headers: Pair[];
   drop_params: string[];
   stream_usage: boolean;
+  /** Empty: learnt. */
+  dialects: string[];
   api_version: string;
   deployments: Pair[];
   prices: PriceRow[];
@@ -50,6 +52,7 @@ export function emptyDraft(): Draft {
     headers: [],
     drop_params: [],
     stream_usage: ChannelCreateFields.stream_usage.default,
+    dialects: [],
     ...defaultNumbers(),
     api_version: "",
     deployments: [],
@@ -72,6 +75,7 @@ export function draftOf(channel: Channel): Draft {
     headers: pairsOf(channel.headers),
     drop_params: channel.drop_params,
     stream_usage: channel.stream_usage,
+    dialects: channel.dialects ?? [],
     ...typedNumbers(channel),
     api_version: channel.azure?.api_version ?? "",
     deployments: pairsOf(channel.azure?.deployments ?? {}),
@@ -112,6 +116,7 @@ export function bodyOf(draft: Draft): Record<string, unknown> {
     headers: mapOf(draft.headers),
     drop_params: draft.drop_params,
     stream_usage: draft.stream_usage,
+    dialects: draft.dialects.length > 0 ? draft.dialects : null,
     ...sentNumbers(draft),
     azure:
       draft.provider === "azure"

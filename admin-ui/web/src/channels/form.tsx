@@ -22,6 +22,7 @@ const ADVANCED = [
   "headers",
   "drop_params",
   "stream_usage",
+  "dialects",
   ...NUMBER_SETTINGS,
   "prices",
 ];
@@ -278,6 +279,13 @@ function Advanced({ draft, problems, onChange }: FormProps) {
           values={draft.drop_params}
           errors={problems["drop_params"]}
           onChange={(drop_params) => onChange({ drop_params })}
+        />
+        <ListEditor
+          label={m["form.dialects"]}
+          hint={m["form.dialectsHint"]}
+          values={draft.dialects}
+          errors={problems["dialects"]}
+          onChange={(dialects) => onChange({ dialects })}
         />
         <Switch
           label={m["form.streamUsage"]}

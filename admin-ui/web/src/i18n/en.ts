@@ -171,6 +171,9 @@ export const en = {
   "form.value": "Value",
   "form.dropParams": "Dropped parameters",
   "form.dropParamsHint": "Members of the request that this upstream does not accept.",
+  "form.dialects": "Dialects",
+  "form.dialectsHint":
+    "Which of chat, messages and responses this upstream speaks; requests of other dialects are translated. Empty: learnt from its answers.",
   "form.streamUsage": "Ask for token counts in streams",
   "form.leave": "Leave without saving your changes?",
   "form.created": "Channel created",

@@ -168,6 +168,9 @@ export const zh: Messages = {
   "form.value": "值",
   "form.dropParams": "丢弃的参数",
   "form.dropParamsHint": "此上游不接受的请求参数。",
+  "form.dialects": "方言",
+  "form.dialectsHint":
+    "此上游支持 chat、messages、responses 中的哪些；其他方言的请求会被转换。留空：根据其响应自动识别。",
   "form.streamUsage": "在流式响应中请求用量统计",
   "form.leave": "离开而不保存更改？",
   "form.created": "渠道已创建",

@@ -14,6 +14,7 @@ use super::outbound::Outbound;
 use super::{AdminSettings, document};
 #[cfg(feature = "schema")]
 use crate::config::shapes::{ModelName, Name, never_null};
+use crate::config::snapshot::Channel;
 use crate::config::validate::{MAX_MODEL_CHARS, MAX_NAME_CHARS, Problems};
 use crate::error::{ErrorCode, GatewayError};
 use crate::ports::AdminPorts;
@@ -22,6 +23,7 @@ use crate::reply::{self, Reply};
 use crate::units::{MIB, Timestamp};
 use crate::upstream::call::{CallBounds, CallError, CallResponse, UpstreamClient};
 use crate::upstream::provider::{TestCall, TestModel};
+use crate::wire::dialect::Dialect;
 use crate::wire::error_shape;
 use crate::wire::padding;
 use crate::wire::signals::{self, Signal};
@@ -144,11 +146,7 @@ pub async fn run<P: AdminPorts>(
     let outbound = Outbound::prepare(settings, &document, channel, wish.key.as_deref())?;
     let caller = outbound.caller(ports, BOUNDS);
     let upstream_model = caller.channel.upstream_model(model);
-    let call = caller
-        .channel
-        .endpoint
-        .kind()
-        .test_call(kind_of([model, upstream_model]));
+    let call = call_of(&caller.channel, kind_of([model, upstream_model]));
     let mut request = TestRequest::new(call, upstream_model, wish.stream);
     let mut outcome = ask(&caller, &request).await;
     if request.needs_other_limit(&outcome) {
@@ -161,6 +159,21 @@ pub async fn run<P: AdminPorts>(
         if outcome.ok { "it answers" } else { "it fails" }
     ));
     Ok(reply::json(StatusCode::OK, &outcome))
+}
+
+/// How a channel is tested: in a dialect that it is configured for, or else as its kind is.
+fn call_of(channel: &Channel, model: TestModel) -> TestCall {
+    let kind = channel.endpoint.kind();
+    match (model, channel.dialects.as_deref()) {
+        (TestModel::Chat, Some(dialects)) if !dialects.contains(&Dialect::Chat) => {
+            if dialects.contains(&Dialect::Messages) {
+                TestCall::MESSAGES
+            } else {
+                TestCall::RESPONSES
+            }
+        }
+        _ => kind.test_call(model),
+    }
 }
 
 /// What a model is for, by the names that the client and the upstream have for it.

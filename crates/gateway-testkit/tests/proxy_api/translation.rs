@@ -43,7 +43,7 @@ fn sent(stage: &Stage) -> (String, Value) {
     let requests = stage.ports.upstream().requests();
     let last = requests.last().unwrap();
     let body = serde_json::from_slice(&last.body).unwrap();
-    (last.uri.path().to_owned(), body)
+    (last.head.uri.path().to_owned(), body)
 }
 
 #[test]
@@ -149,8 +149,8 @@ fn a_chat_client_uses_anthropics_api() {
     assert_eq!(answer.json()["choices"][0]["message"]["content"], "Hello");
     assert_eq!(answer.json()["usage"]["total_tokens"], 11);
     let requests = stage.ports.upstream().requests();
-    assert!(requests[0].uri.path().ends_with("/messages"));
-    assert_eq!(requests[0].headers["anthropic-version"], "2023-06-01");
+    assert!(requests[0].head.uri.path().ends_with("/messages"));
+    assert_eq!(requests[0].head.headers["anthropic-version"], "2023-06-01");
     assert_eq!(sent(&stage).1["max_tokens"], 4096);
 }
 
@@ -162,7 +162,7 @@ fn channels_of_the_clients_dialect_come_first_and_failover_crosses_dialects() {
     ]);
     for _ in 0..8 {
         stage.upstream(|request| {
-            assert!(request.uri.path().ends_with("/messages"));
+            assert!(request.head.uri.path().ends_with("/messages"));
             FakeReply::json(200, MESSAGES_ANSWER)
         });
         let answer = stage.send(post("/v1/messages", MESSAGES));
@@ -170,7 +170,7 @@ fn channels_of_the_clients_dialect_come_first_and_failover_crosses_dialects() {
         assert_eq!(answer.text(), MESSAGES_ANSWER);
     }
     stage.upstream(|request| {
-        if request.uri.path().ends_with("/messages") {
+        if request.head.uri.path().ends_with("/messages") {
             FakeReply::json(500, r#"{"error":{"message":"down"}}"#)
         } else {
             FakeReply::json(200, CHAT_ANSWER)
@@ -185,7 +185,7 @@ fn channels_of_the_clients_dialect_come_first_and_failover_crosses_dialects() {
 fn a_missing_operation_is_learnt_within_the_request() {
     let stage = Stage::new(vec![channel("a", 1)]);
     stage.upstream(|request| {
-        if request.uri.path().ends_with("/chat/completions") {
+        if request.head.uri.path().ends_with("/chat/completions") {
             FakeReply::json(200, CHAT_ANSWER)
         } else {
             FakeReply::json(404, r#"{"detail":"Not Found"}"#)

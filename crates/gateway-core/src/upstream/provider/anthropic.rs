@@ -41,11 +41,6 @@ impl Kind for Anthropic {
 
     /// It has no embeddings.
     fn test_call(&self, _model: TestModel) -> TestCall {
-        TestCall {
-            operation: "messages",
-            answer_member: "content",
-            may_be_empty: true,
-            is_chat: true,
-        }
+        TestCall::MESSAGES
     }
 }

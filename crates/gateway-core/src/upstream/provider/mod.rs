@@ -155,6 +155,20 @@ impl TestCall {
         may_be_empty: false,
         is_chat: true,
     };
+    /// OpenAI's responses.
+    pub const RESPONSES: Self = Self {
+        operation: "responses",
+        answer_member: "output",
+        may_be_empty: true,
+        is_chat: false,
+    };
+    /// Anthropic's messages.
+    pub const MESSAGES: Self = Self {
+        operation: "messages",
+        answer_member: "content",
+        may_be_empty: true,
+        is_chat: true,
+    };
     /// OpenAI's embeddings.
     pub const EMBEDDING: Self = Self {
         operation: "embeddings",
