@@ -11,7 +11,7 @@ use crate::dialect::answer_event::{AnswerEncoder, AnswerEvent, StopReason, Strea
 use crate::dialect::ids;
 use crate::dialect::messages::stop_reason;
 use crate::wire::usage::Usage;
-use blocks::{BlockKind, BlockWriter};
+use blocks::{BlockWriter, FilledKind};
 use events::{FailureEvent, MessageDelta, MessageStart, WrittenUsage, write_event};
 
 pub use whole::encode_whole;
@@ -86,12 +86,12 @@ impl AnswerEncoder for MessagesEncoder {
         let blocks = &mut self.blocks;
         match event {
             AnswerEvent::Start { .. } => {}
-            AnswerEvent::Text(text) => blocks.delta(BlockKind::Text, &text, output),
+            AnswerEvent::Text(text) => blocks.delta(FilledKind::Text, &text, output),
             AnswerEvent::Refusal(text) => {
                 self.has_refusal = true;
-                blocks.delta(BlockKind::Refusal, &text, output);
+                blocks.delta(FilledKind::Refusal, &text, output);
             }
-            AnswerEvent::Reasoning(text) => blocks.delta(BlockKind::Thinking, &text, output),
+            AnswerEvent::Reasoning(text) => blocks.delta(FilledKind::Thinking, &text, output),
             AnswerEvent::ReasoningState(state) => {
                 blocks.signature(context.envelope.seal(&state), output);
             }

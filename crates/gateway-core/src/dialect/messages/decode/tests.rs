@@ -78,11 +78,11 @@ fn blocks(events: Vec<Value>, reason: &str) -> Vec<String> {
     seen[1..seen.len() - 1].to_vec()
 }
 
-fn start(index: u64, block: Value) -> Value {
+fn start(index: u64, block: &Value) -> Value {
     json!({"type": "content_block_start", "index": index, "content_block": block})
 }
 
-fn delta(index: u64, delta: Value) -> Value {
+fn delta(index: u64, delta: &Value) -> Value {
     json!({"type": "content_block_delta", "index": index, "delta": delta})
 }
 
@@ -93,7 +93,7 @@ fn stop(index: u64) -> Value {
 fn partial(index: u64, json: &str) -> Value {
     delta(
         index,
-        json!({"type": "input_json_delta", "partial_json": json}),
+        &json!({"type": "input_json_delta", "partial_json": json}),
     )
 }
 
@@ -103,29 +103,29 @@ fn texts_thinking_and_calls_are_read_in_order() {
         vec![
             start(
                 0,
-                json!({"type": "thinking", "thinking": "", "signature": ""}),
+                &json!({"type": "thinking", "thinking": "", "signature": ""}),
             ),
-            delta(0, json!({"type": "thinking_delta", "thinking": "h"})),
+            delta(0, &json!({"type": "thinking_delta", "thinking": "h"})),
             json!({"type": "ping"}),
-            delta(0, json!({"type": "thinking_delta", "thinking": "m"})),
-            delta(0, json!({"type": "signature_delta", "signature": "SIG"})),
+            delta(0, &json!({"type": "thinking_delta", "thinking": "m"})),
+            delta(0, &json!({"type": "signature_delta", "signature": "SIG"})),
             stop(0),
-            start(1, json!({"type": "redacted_thinking", "data": "R"})),
+            start(1, &json!({"type": "redacted_thinking", "data": "R"})),
             stop(1),
-            start(2, json!({"type": "text", "text": ""})),
-            delta(2, json!({"type": "text_delta", "text": "a"})),
+            start(2, &json!({"type": "text", "text": ""})),
+            delta(2, &json!({"type": "text_delta", "text": "a"})),
             delta(
                 2,
-                json!({"type": "citations_delta", "citation": {"type": "web_search_result_location", "url": "https://x", "title": "T"}}),
+                &json!({"type": "citations_delta", "citation": {"type": "web_search_result_location", "url": "https://x", "title": "T"}}),
             ),
             delta(
                 2,
-                json!({"type": "citations_delta", "citation": {"type": "char_location", "document_title": "D"}}),
+                &json!({"type": "citations_delta", "citation": {"type": "char_location", "document_title": "D"}}),
             ),
             stop(2),
             start(
                 3,
-                json!({"type": "tool_use", "id": "toolu_1", "name": "f", "input": {}}),
+                &json!({"type": "tool_use", "id": "toolu_1", "name": "f", "input": {}}),
             ),
             partial(3, ""),
             partial(3, "{\"a\""),
@@ -158,21 +158,21 @@ fn careless_servers_are_read_too() {
         vec![
             start(
                 0,
-                json!({"type": "tool_use", "id": "a", "name": "f", "input": {"x": 1}}),
+                &json!({"type": "tool_use", "id": "a", "name": "f", "input": {"x": 1}}),
             ),
             stop(0),
             start(
                 1,
-                json!({"type": "tool_use", "id": "b", "name": "f", "input": {"x": 1}}),
+                &json!({"type": "tool_use", "id": "b", "name": "f", "input": {"x": 1}}),
             ),
             partial(1, "{\"x\":2}"),
             stop(1),
             start(
                 2,
-                json!({"type": "tool_use", "id": "c", "name": "f", "input": "{\"y\":1}"}),
+                &json!({"type": "tool_use", "id": "c", "name": "f", "input": "{\"y\":1}"}),
             ),
             stop(2),
-            start(3, json!({"type": "tool_use", "name": "f"})),
+            start(3, &json!({"type": "tool_use", "name": "f"})),
         ],
         "end_turn",
     );
@@ -195,14 +195,14 @@ fn careless_servers_are_read_too() {
     // Calls that interleave, and a text that begins before them and is never stopped.
     let seen = blocks(
         vec![
-            start(0, json!({"type": "text", "text": "t"})),
+            start(0, &json!({"type": "text", "text": "t"})),
             start(
                 1,
-                json!({"type": "tool_use", "id": "a", "name": "f", "input": {}}),
+                &json!({"type": "tool_use", "id": "a", "name": "f", "input": {}}),
             ),
             start(
                 2,
-                json!({"type": "tool_use", "id": "b", "name": "g", "input": {}}),
+                &json!({"type": "tool_use", "id": "b", "name": "g", "input": {}}),
             ),
             partial(1, "{"),
             partial(2, "[]"),
@@ -227,9 +227,9 @@ fn careless_servers_are_read_too() {
     assert_eq!(seen, expected);
     // No message_start; deltas without a start; thinking without a signature.
     let seen = streamed(&[
-        delta(0, json!({"type": "thinking_delta", "thinking": "h"})),
+        delta(0, &json!({"type": "thinking_delta", "thinking": "h"})),
         stop(0),
-        delta(1, json!({"type": "text_delta", "text": "a"})),
+        delta(1, &json!({"type": "text_delta", "text": "a"})),
         json!({"type": "message_stop"}),
         json!({"type": "message_stop"}),
     ]);
@@ -250,25 +250,25 @@ fn searches_of_the_provider_are_no_calls() {
         vec![
             start(
                 0,
-                json!({"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {}}),
+                &json!({"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {}}),
             ),
             partial(0, "{\"query\":"),
             partial(0, "\"q\"}"),
             stop(0),
             start(
                 1,
-                json!({"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": [
+                &json!({"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": [
                 {"type": "web_search_result", "url": "https://x", "title": "T", "encrypted_content": "E", "page_age": null}]}),
             ),
             stop(1),
             start(
                 2,
-                json!({"type": "server_tool_use", "id": "srvtoolu_2", "name": "web_search", "input": {"query": "r"}}),
+                &json!({"type": "server_tool_use", "id": "srvtoolu_2", "name": "web_search", "input": {"query": "r"}}),
             ),
             stop(2),
             start(
                 3,
-                json!({"type": "server_tool_use", "id": "srvtoolu_3", "name": "code_execution", "input": {}}),
+                &json!({"type": "server_tool_use", "id": "srvtoolu_3", "name": "code_execution", "input": {}}),
             ),
             stop(3),
         ],
@@ -284,7 +284,7 @@ fn searches_of_the_provider_are_no_calls() {
 
 #[test]
 fn the_reason_is_the_first_one_with_its_sequence() {
-    let text = || vec![start(0, json!({"type": "text", "text": "a"})), stop(0)];
+    let text = || vec![start(0, &json!({"type": "text", "text": "a"})), stop(0)];
     let finish = |delta: Value| {
         let mut events = text();
         events.push(json!({"type": "message_delta", "delta": delta}));
@@ -402,23 +402,23 @@ fn a_whole_answer_is_its_stream() {
     let mut decoder = MessagesDecoder::new(origin());
     let events = [
         json!({"type": "message_start", "message": {"id": "msg_1", "usage": {"input_tokens": 1, "cache_read_input_tokens": 2, "output_tokens": 1}}}),
-        start(0, json!({"type": "thinking", "thinking": ""})),
-        delta(0, json!({"thinking": "hm"})),
-        delta(0, json!({"signature": "S"})),
+        start(0, &json!({"type": "thinking", "thinking": ""})),
+        delta(0, &json!({"thinking": "hm"})),
+        delta(0, &json!({"signature": "S"})),
         stop(0),
-        start(1, json!({"type": "text", "text": ""})),
-        delta(1, json!({"text": "a"})),
-        delta(1, json!({"citation": {"url": "https://x", "title": "T"}})),
+        start(1, &json!({"type": "text", "text": ""})),
+        delta(1, &json!({"text": "a"})),
+        delta(1, &json!({"citation": {"url": "https://x", "title": "T"}})),
         stop(1),
         start(
             2,
-            json!({"type": "tool_use", "id": "t", "name": "f", "input": {}}),
+            &json!({"type": "tool_use", "id": "t", "name": "f", "input": {}}),
         ),
         partial(2, "{\"a\":1}"),
         stop(2),
         start(
             3,
-            json!({"type": "tool_use", "id": "u", "name": "g", "input": {}}),
+            &json!({"type": "tool_use", "id": "u", "name": "g", "input": {}}),
         ),
         stop(3),
         json!({"type": "message_delta", "delta": {"stop_reason": "tool_use"}, "usage": {"output_tokens": 3}}),

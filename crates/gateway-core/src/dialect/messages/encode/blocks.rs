@@ -21,7 +21,7 @@ const SERVER_CALL_PREFIX: &str = "srvtoolu_";
 
 /// The kinds of blocks that deltas fill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum BlockKind {
+pub(super) enum FilledKind {
     Text,
     Refusal,
     Thinking,
@@ -30,7 +30,7 @@ pub(super) enum BlockKind {
 /// The block that the client is receiving.
 #[derive(Debug)]
 enum CurrentBlock {
-    Filled(BlockKind),
+    Filled(FilledKind),
     Call { index: usize, end: JsonEnd },
 }
 
@@ -38,7 +38,7 @@ enum CurrentBlock {
 #[derive(Debug)]
 enum WaitingBlock {
     Filled {
-        kind: BlockKind,
+        kind: FilledKind,
         text: String,
         signature: Option<String>,
         citations: Vec<Citation<'static>>,
@@ -79,7 +79,7 @@ impl BlockWriter {
     }
 
     /// More of a text, a refusal or thinking.
-    pub(super) fn delta(&mut self, kind: BlockKind, more: &str, output: &mut Vec<u8>) {
+    pub(super) fn delta(&mut self, kind: FilledKind, more: &str, output: &mut Vec<u8>) {
         if more.is_empty() {
             return;
         }
@@ -103,8 +103,8 @@ impl BlockWriter {
         }
         self.open_filled(kind, output);
         let delta = match kind {
-            BlockKind::Text | BlockKind::Refusal => WrittenDelta::Text { text: more },
-            BlockKind::Thinking => WrittenDelta::Thinking { thinking: more },
+            FilledKind::Text | FilledKind::Refusal => WrittenDelta::Text { text: more },
+            FilledKind::Thinking => WrittenDelta::Thinking { thinking: more },
         };
         self.write_delta(delta, output);
     }
@@ -112,7 +112,7 @@ impl BlockWriter {
     /// Ends thinking with the envelope of its state.
     pub(super) fn signature(&mut self, envelope: String, output: &mut Vec<u8>) {
         if !self.must_wait() {
-            self.open_filled(BlockKind::Thinking, output);
+            self.open_filled(FilledKind::Thinking, output);
             let signature = &*envelope;
             self.write_delta(WrittenDelta::Signature { signature }, output);
             self.close(output);
@@ -120,7 +120,7 @@ impl BlockWriter {
         }
         match self.waiting.back_mut() {
             Some(WaitingBlock::Filled {
-                kind: BlockKind::Thinking,
+                kind: FilledKind::Thinking,
                 signature,
                 is_closed,
                 ..
@@ -129,7 +129,7 @@ impl BlockWriter {
                 *is_closed = true;
             }
             _ => self.waiting.push_back(WaitingBlock::Filled {
-                kind: BlockKind::Thinking,
+                kind: FilledKind::Thinking,
                 text: String::new(),
                 signature: Some(envelope),
                 citations: Vec::new(),
@@ -142,14 +142,14 @@ impl BlockWriter {
     pub(super) fn citation(&mut self, citation: &Citation<'_>, output: &mut Vec<u8>) {
         if self.must_wait() {
             if let Some(WaitingBlock::Filled {
-                kind: BlockKind::Text,
+                kind: FilledKind::Text,
                 citations,
                 ..
             }) = self.waiting.back_mut()
             {
                 citations.push(citation.clone().into_owned());
             }
-        } else if matches!(self.current, Some(CurrentBlock::Filled(BlockKind::Text))) {
+        } else if matches!(self.current, Some(CurrentBlock::Filled(FilledKind::Text))) {
             let citation = WrittenCitation::new(&citation.url, &citation.title);
             self.write_delta(WrittenDelta::Citation { citation }, output);
         }
@@ -315,16 +315,16 @@ impl BlockWriter {
         }
     }
 
-    fn open_filled(&mut self, kind: BlockKind, output: &mut Vec<u8>) {
+    fn open_filled(&mut self, kind: FilledKind, output: &mut Vec<u8>) {
         if matches!(self.current, Some(CurrentBlock::Filled(current)) if current == kind) {
             return;
         }
         let block = match kind {
-            BlockKind::Text | BlockKind::Refusal => AnswerBlock::Text {
+            FilledKind::Text | FilledKind::Refusal => AnswerBlock::Text {
                 citations: Vec::new(),
                 text: "",
             },
-            BlockKind::Thinking => AnswerBlock::Thinking {
+            FilledKind::Thinking => AnswerBlock::Thinking {
                 thinking: "",
                 signature: Cow::Borrowed(""),
             },

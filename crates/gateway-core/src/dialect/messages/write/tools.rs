@@ -58,21 +58,21 @@ pub(super) struct WrittenLocation<'a> {
 /// What OpenAI's declarations of the web search say: in Responses flat, in Chat with a nested location.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct SearchOptions<'a> {
+struct DeclaredSearch<'a> {
     #[serde(borrow)]
-    filters: Option<SearchFilters<'a>>,
+    filters: Option<DeclaredFilters<'a>>,
     #[serde(borrow)]
-    user_location: Option<SearchLocation<'a>>,
+    user_location: Option<DeclaredLocation<'a>>,
 }
 
 #[derive(Deserialize)]
-struct SearchFilters<'a> {
+struct DeclaredFilters<'a> {
     #[serde(borrow, default)]
     allowed_domains: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
-struct SearchLocation<'a> {
+struct DeclaredLocation<'a> {
     #[serde(borrow, default)]
     approximate: Option<Box<Self>>,
     #[serde(borrow, default)]
@@ -117,7 +117,7 @@ fn is_search(tool: &Tool<'_>) -> bool {
 }
 
 fn search(raw: &RawValue) -> WrittenTool<'_> {
-    let options: SearchOptions<'_> = serde_json::from_str(raw.get()).unwrap_or_default();
+    let options: DeclaredSearch<'_> = serde_json::from_str(raw.get()).unwrap_or_default();
     let location = options.user_location.map(|location| {
         let location = match location.approximate {
             Some(nested) => *nested,
