@@ -146,7 +146,7 @@ pub async fn run<P: AdminPorts>(
     let outbound = Outbound::prepare(settings, &document, channel, wish.key.as_deref())?;
     let caller = outbound.caller(ports, BOUNDS);
     let upstream_model = caller.channel.upstream_model(model);
-    let call = call_of(&caller.channel, kind_of([model, upstream_model]));
+    let call = call_of(caller.channel, kind_of([model, upstream_model]));
     let mut request = TestRequest::new(call, upstream_model, wish.stream);
     let mut outcome = ask(&caller, &request).await;
     if request.needs_other_limit(&outcome) {

@@ -86,8 +86,10 @@ impl<P: ProxyPorts, A: AdminPorts, V: Variables> App<P, A, V> {
         let draining = self.is_draining.then_some(&self.proxy_ports);
         let answer = async |request: Request<&mut B>| match (self.panel, part(request.uri().path()))
         {
-            (_, Part::Admin) => self.administer(peer, request).await,
-            (Some(panel), Part::Panel) => panel(&request.into_parts().0).map(ReplyBody::Whole),
+            (_, GatewayPart::Admin) => self.administer(peer, request).await,
+            (Some(panel), GatewayPart::Panel) => {
+                panel(&request.into_parts().0).map(ReplyBody::Whole)
+            }
             _ => self.relay(request).await,
         };
         answered(draining, request, answer).await
@@ -135,24 +137,24 @@ impl<P, A, V> fmt::Debug for App<P, A, V> {
 
 /// A part of the gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
+enum GatewayPart {
     Proxy,
     Admin,
     Panel,
 }
 
 /// The part that a path belongs to.
-fn part(path: &str) -> Part {
+fn part(path: &str) -> GatewayPart {
     let is_below = |root: &str| {
         path.strip_prefix(root)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
     if path == "/metrics" || is_below("/admin/api") {
-        Part::Admin
+        GatewayPart::Admin
     } else if is_below("/admin") {
-        Part::Panel
+        GatewayPart::Panel
     } else {
-        Part::Proxy
+        GatewayPart::Proxy
     }
 }
 
@@ -163,19 +165,19 @@ mod tests {
     #[test]
     fn every_path_belongs_to_one_part() {
         for (path, expected) in [
-            ("/", Part::Proxy),
-            ("/v1/chat/completions", Part::Proxy),
-            ("/metrics", Part::Admin),
-            ("/metrics/", Part::Proxy),
-            ("/admin", Part::Panel),
-            ("/admin/", Part::Panel),
-            ("/admin/channels/ch_1", Part::Panel),
-            ("/admin/apis", Part::Panel),
-            ("/administrator", Part::Proxy),
-            ("/admin/api", Part::Admin),
-            ("/admin/api/channels", Part::Admin),
-            ("//admin/api/channels", Part::Proxy),
-            ("/ADMIN/api/channels", Part::Proxy),
+            ("/", GatewayPart::Proxy),
+            ("/v1/chat/completions", GatewayPart::Proxy),
+            ("/metrics", GatewayPart::Admin),
+            ("/metrics/", GatewayPart::Proxy),
+            ("/admin", GatewayPart::Panel),
+            ("/admin/", GatewayPart::Panel),
+            ("/admin/channels/ch_1", GatewayPart::Panel),
+            ("/admin/apis", GatewayPart::Panel),
+            ("/administrator", GatewayPart::Proxy),
+            ("/admin/api", GatewayPart::Admin),
+            ("/admin/api/channels", GatewayPart::Admin),
+            ("//admin/api/channels", GatewayPart::Proxy),
+            ("/ADMIN/api/channels", GatewayPart::Proxy),
         ] {
             assert_eq!(part(path), expected, "{path}");
         }

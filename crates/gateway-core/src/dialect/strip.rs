@@ -16,7 +16,7 @@ static ENVELOPE: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(PREFIX));
 /// The body without the blocks that hold an envelope; `None`: there is none, which is nearly always so.
 pub fn without_envelopes(dialect: Dialect, body: &[u8]) -> Option<Vec<u8>> {
     ENVELOPE.find(body)?;
-    let (list, strip): (_, fn(&str) -> Kept<'_>) = match dialect {
+    let (list, strip): (_, fn(&str) -> Stripped<'_>) = match dialect {
         Dialect::Messages => ("messages", |message| without_blocks(message, "content")),
         Dialect::Chat => ("messages", |message| {
             without_member(message, "reasoning_details")
@@ -30,7 +30,7 @@ pub fn without_envelopes(dialect: Dialect, body: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// What is left of an element of a list.
-enum Kept<'a> {
+enum Stripped<'a> {
     /// All of it.
     Whole,
     /// This.
@@ -40,51 +40,51 @@ enum Kept<'a> {
 }
 
 /// A list with each element that mentions an envelope reduced; `None` when nothing changes.
-fn filtered(list: &str, strip: fn(&str) -> Kept<'_>) -> Option<String> {
+fn filtered(list: &str, strip: fn(&str) -> Stripped<'_>) -> Option<String> {
     let elements: Vec<&RawValue> = serde_json::from_str(list).ok()?;
     let mut kept = Vec::with_capacity(elements.len());
     let mut is_changed = false;
     for element in elements {
         let text = element.get();
         let fate = match ENVELOPE.find(text.as_bytes()) {
-            None => Kept::Whole,
+            None => Stripped::Whole,
             Some(_) => strip(text),
         };
-        is_changed |= !matches!(fate, Kept::Whole);
+        is_changed |= !matches!(fate, Stripped::Whole);
         match fate {
-            Kept::Whole => kept.push(Cow::Borrowed(text)),
-            Kept::Changed(changed) => kept.push(changed),
-            Kept::Removed => {}
+            Stripped::Whole => kept.push(Cow::Borrowed(text)),
+            Stripped::Changed(changed) => kept.push(changed),
+            Stripped::Removed => {}
         }
     }
     is_changed.then(|| format!("[{}]", kept.join(",")))
 }
 
 /// A message without the reasoning blocks that hold an envelope; a message of these alone is removed.
-fn without_blocks<'m>(message: &'m str, list: &'static str) -> Kept<'m> {
+fn without_blocks<'m>(message: &'m str, list: &'static str) -> Stripped<'m> {
     let stripped = || {
         let members = Members::parse(message.as_bytes()).ok()?;
         let changed = filtered(members.raw(list)?, thinking_block)?;
         if changed == "[]" {
-            return Some(Kept::Removed);
+            return Some(Stripped::Removed);
         }
         let edited = members.rewrite(&[MemberEdit::Set(list, Cow::Owned(changed))])?;
-        Some(Kept::Changed(String::from_utf8(edited).ok()?.into()))
+        Some(Stripped::Changed(String::from_utf8(edited).ok()?.into()))
     };
-    stripped().unwrap_or(Kept::Whole)
+    stripped().unwrap_or(Stripped::Whole)
 }
 
-fn without_member<'m>(message: &'m str, name: &'static str) -> Kept<'m> {
+fn without_member<'m>(message: &'m str, name: &'static str) -> Stripped<'m> {
     let stripped = || {
         let members = Members::parse(message.as_bytes()).ok()?;
         ENVELOPE.find(members.raw(name)?.as_bytes())?;
         let edited = members.rewrite(&[MemberEdit::Remove(name)])?;
-        Some(Kept::Changed(String::from_utf8(edited).ok()?.into()))
+        Some(Stripped::Changed(String::from_utf8(edited).ok()?.into()))
     };
-    stripped().unwrap_or(Kept::Whole)
+    stripped().unwrap_or(Stripped::Whole)
 }
 
-fn thinking_block(block: &str) -> Kept<'_> {
+fn thinking_block(block: &str) -> Stripped<'_> {
     remove_if(
         block,
         &["thinking", "redacted_thinking"],
@@ -92,14 +92,14 @@ fn thinking_block(block: &str) -> Kept<'_> {
     )
 }
 
-fn reasoning_item(item: &str) -> Kept<'_> {
+fn reasoning_item(item: &str) -> Stripped<'_> {
     remove_if(item, &["reasoning"], &["encrypted_content"])
 }
 
 /// Removes an object of one of these types with an envelope in one of these members. A text that only quotes one stays.
-fn remove_if<'e>(element: &'e str, types: &[&str], places: &[&str]) -> Kept<'e> {
+fn remove_if<'e>(element: &'e str, types: &[&str], places: &[&str]) -> Stripped<'e> {
     let Ok(members) = Members::parse(element.as_bytes()) else {
-        return Kept::Whole;
+        return Stripped::Whole;
     };
     let is_reasoning = members
         .string("type")
@@ -110,9 +110,9 @@ fn remove_if<'e>(element: &'e str, types: &[&str], places: &[&str]) -> Kept<'e> 
             .is_some_and(|text| text.starts_with(PREFIX))
     };
     if is_reasoning && places.iter().any(holds) {
-        return Kept::Removed;
+        return Stripped::Removed;
     }
-    Kept::Whole
+    Stripped::Whole
 }
 
 #[cfg(test)]

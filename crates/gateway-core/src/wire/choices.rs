@@ -149,12 +149,12 @@ const NO_REASONS: &[&str] = &[
 /// "no value".
 pub fn finish_reason(raw: &RawValue) -> Option<Cow<'_, str>> {
     #[derive(Deserialize)]
-    struct Text<'t>(#[serde(borrow)] Cow<'t, str>);
+    struct BorrowedString<'t>(#[serde(borrow)] Cow<'t, str>);
     // Most events have none.
     if !raw.get().starts_with('"') {
         return None;
     }
-    let Text(reason) = serde_json::from_str(raw.get()).ok()?;
+    let BorrowedString(reason) = serde_json::from_str(raw.get()).ok()?;
     let word = reason.trim();
     let is_none = NO_REASONS
         .iter()

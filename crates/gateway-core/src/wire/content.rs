@@ -34,11 +34,11 @@ struct Message<'a> {
 #[derive(Deserialize)]
 struct ToolCall<'a> {
     #[serde(borrow, default)]
-    function: Option<Function<'a>>,
+    function: Option<CalledFunction<'a>>,
 }
 
 #[derive(Deserialize)]
-struct Function<'a> {
+struct CalledFunction<'a> {
     #[serde(borrow, default)]
     name: Option<&'a RawValue>,
     #[serde(borrow, default)]

@@ -127,12 +127,12 @@ static NAME: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"\"usage\""));
 /// The usage that a whole JSON answer states. An answer that does not mention any is not parsed.
 pub fn of_body(body: &[u8]) -> Option<Usage> {
     #[derive(Deserialize)]
-    struct Answer<'a> {
+    struct UsageHolder<'a> {
         #[serde(borrow, default)]
         usage: Option<&'a RawValue>,
     }
     NAME.find(body)?;
-    let answer: Answer<'_> = serde_json::from_slice(body).ok()?;
+    let answer: UsageHolder<'_> = serde_json::from_slice(body).ok()?;
     of_object(answer.usage?)
 }
 

@@ -127,6 +127,7 @@ pub const ROWS: &[(&str, &[&str])] = &[
             "config::validate",
             "memory",
             "ports",
+            "segmented_buffer",
             "timeout",
             "wire",
         ],

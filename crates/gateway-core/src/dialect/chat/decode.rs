@@ -19,27 +19,27 @@ const MAX_CALLS: usize = 1_024;
 const MAX_HELD_BYTES: usize = 1024 * 1024;
 
 #[derive(Deserialize)]
-struct Chunk<'a> {
+struct ReceivedChunk<'a> {
     #[serde(borrow, default)]
     id: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
-    choices: Option<Vec<Choice<'a>>>,
+    choices: Option<Vec<ReceivedChoice<'a>>>,
 }
 
 #[derive(Deserialize)]
-struct Choice<'a> {
+struct ReceivedChoice<'a> {
     #[serde(default)]
     index: Option<u64>,
     #[serde(borrow, default)]
-    delta: Option<Delta<'a>>,
+    delta: Option<ReceivedDelta<'a>>,
     #[serde(borrow, default)]
-    message: Option<Delta<'a>>,
+    message: Option<ReceivedDelta<'a>>,
     #[serde(borrow, default)]
     finish_reason: Option<Cow<'a, str>>,
 }
 
 #[derive(Deserialize)]
-struct Delta<'a> {
+struct ReceivedDelta<'a> {
     #[serde(borrow, default)]
     content: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -49,25 +49,25 @@ struct Delta<'a> {
     #[serde(borrow, default)]
     refusal: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
-    tool_calls: Option<Vec<ToolDelta<'a>>>,
+    tool_calls: Option<Vec<ReceivedCall<'a>>>,
     #[serde(borrow, default)]
-    function_call: Option<FunctionDelta<'a>>,
+    function_call: Option<ReceivedFunction<'a>>,
     #[serde(borrow, default)]
-    annotations: Option<Vec<Annotation<'a>>>,
+    annotations: Option<Vec<ReceivedAnnotation<'a>>>,
 }
 
 #[derive(Deserialize)]
-struct ToolDelta<'a> {
+struct ReceivedCall<'a> {
     #[serde(default)]
     index: Option<u64>,
     #[serde(borrow, default)]
     id: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
-    function: Option<FunctionDelta<'a>>,
+    function: Option<ReceivedFunction<'a>>,
 }
 
 #[derive(Deserialize)]
-struct FunctionDelta<'a> {
+struct ReceivedFunction<'a> {
     #[serde(borrow, default)]
     name: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
@@ -75,13 +75,13 @@ struct FunctionDelta<'a> {
 }
 
 #[derive(Deserialize)]
-struct Annotation<'a> {
+struct ReceivedAnnotation<'a> {
     #[serde(borrow, default)]
-    url_citation: Option<UrlCitation<'a>>,
+    url_citation: Option<ReceivedCitation<'a>>,
 }
 
 #[derive(Deserialize)]
-struct UrlCitation<'a> {
+struct ReceivedCitation<'a> {
     #[serde(borrow, default)]
     url: Cow<'a, str>,
     #[serde(borrow, default)]
@@ -90,7 +90,7 @@ struct UrlCitation<'a> {
 
 /// One element of `content` where a server sends a list.
 #[derive(Deserialize)]
-struct ContentPart<'a> {
+struct ReceivedPart<'a> {
     #[serde(borrow, default)]
     text: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
@@ -112,7 +112,7 @@ pub fn decode_whole(body: &[u8], origin: &Origin, sink: &mut Sink<'_>) -> Result
 )]
 pub struct ChatDecoder {
     id: String,
-    calls: Vec<CallState>,
+    calls: Vec<PendingCall>,
     has_started: bool,
     has_content: bool,
     has_refusal: bool,
@@ -121,7 +121,7 @@ pub struct ChatDecoder {
 }
 
 #[derive(Debug)]
-struct CallState {
+struct PendingCall {
     /// The upstream's index of it.
     key: Option<u64>,
     /// The upstream's id of it; empty until it is known.
@@ -137,7 +137,7 @@ impl ChatDecoder {
         Self::default()
     }
 
-    fn delta(&mut self, delta: &Delta<'_>, sink: &mut Sink<'_>) -> Result<(), BadAnswer> {
+    fn delta(&mut self, delta: &ReceivedDelta<'_>, sink: &mut Sink<'_>) -> Result<(), BadAnswer> {
         if let Some(text) = &delta.reasoning_content {
             emit_text(text, sink, AnswerEvent::Reasoning);
         } else if let Some(raw) = delta.reasoning {
@@ -175,7 +175,7 @@ impl ChatDecoder {
         &mut self,
         key: Option<u64>,
         id: &str,
-        function: Option<&FunctionDelta<'_>>,
+        function: Option<&ReceivedFunction<'_>>,
         sink: &mut Sink<'_>,
     ) -> Result<(), BadAnswer> {
         let name = function.and_then(|it| it.name.as_deref()).unwrap_or("");
@@ -220,7 +220,7 @@ impl ChatDecoder {
             None => self.calls.iter().rposition(|call| call.id == id),
         };
         // Some servers give every call the same index: another id with a name is another call.
-        let is_other = |call: &CallState| {
+        let is_other = |call: &PendingCall| {
             call.has_started && !name.is_empty() && !id.is_empty() && call.id != id
         };
         if let Some(index) = known
@@ -231,7 +231,7 @@ impl ChatDecoder {
         if self.calls.len() == MAX_CALLS {
             return Err(BadAnswer("it has too many calls"));
         }
-        self.calls.push(CallState {
+        self.calls.push(PendingCall {
             key,
             id: String::new(),
             has_started: false,
@@ -249,7 +249,7 @@ impl AnswerDecoder for ChatDecoder {
         if data.trim_ascii_start().starts_with(b"[DONE]") {
             return self.finish(sink);
         }
-        let chunk: Chunk<'_> = serde_json::from_slice(data)
+        let chunk: ReceivedChunk<'_> = serde_json::from_slice(data)
             .map_err(|_| BadAnswer("an event of the stream is no chunk of a chat completion"))?;
         if !self.has_started {
             self.has_started = true;
@@ -357,7 +357,7 @@ fn content(raw: &RawValue, sink: &mut Sink<'_>) -> Result<bool, BadAnswer> {
             Ok(!text.is_empty())
         }
         Some(b'[') => {
-            let parts: Vec<ContentPart<'_>> =
+            let parts: Vec<ReceivedPart<'_>> =
                 serde_json::from_str(raw.get()).map_err(|_| NO_CONTENT)?;
             let mut has_text = false;
             for part in &parts {
@@ -376,7 +376,7 @@ fn content(raw: &RawValue, sink: &mut Sink<'_>) -> Result<bool, BadAnswer> {
 
 /// Mistral's reasoning: a list of texts inside a part.
 fn thinking_part(raw: &RawValue, sink: &mut Sink<'_>) {
-    let parts: Vec<ContentPart<'_>> = serde_json::from_str(raw.get()).unwrap_or_default();
+    let parts: Vec<ReceivedPart<'_>> = serde_json::from_str(raw.get()).unwrap_or_default();
     for text in parts.iter().filter_map(|part| part.text.as_ref()) {
         emit_text(text, sink, AnswerEvent::Reasoning);
     }

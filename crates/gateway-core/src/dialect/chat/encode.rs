@@ -1,5 +1,7 @@
 //! Writes answers of Chat Completions, whole and as streams of chunks.
 
+mod json;
+
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
@@ -11,167 +13,10 @@ use crate::dialect::answer_event::{
 use crate::dialect::envelope::ReasoningState;
 use crate::dialect::registry::DeclaredKind;
 use crate::wire::usage::Usage;
-
-#[derive(Serialize)]
-struct Chunk<'a> {
-    id: &'a str,
-    object: &'static str,
-    created: u64,
-    model: &'a str,
-    choices: &'a [Choice<'a>],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    usage: Option<UsageJson>,
-}
-
-#[derive(Serialize)]
-struct Choice<'a> {
-    index: u8,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    delta: Option<Delta<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<Message<'a>>,
-    finish_reason: Option<&'static str>,
-}
-
-#[derive(Default, Serialize)]
-struct Delta<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    role: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    content: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reasoning_content: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    refusal: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reasoning_details: Option<[Details; 1]>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    annotations: Option<[Annotation<'a>; 1]>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tool_calls: Option<[CallJson<'a>; 1]>,
-}
-
-#[derive(Serialize)]
-struct Message<'a> {
-    role: &'static str,
-    content: Option<Cow<'a, str>>,
-    refusal: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reasoning_content: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    reasoning_details: Vec<Details>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    annotations: Vec<Annotation<'a>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    tool_calls: Vec<CallJson<'a>>,
-}
-
-/// Reasoning state in OpenRouter's form, which its clients send back.
-#[derive(Serialize)]
-struct Details {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    data: String,
-    format: &'static str,
-    index: usize,
-}
-
-#[derive(Serialize)]
-struct Annotation<'a> {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    url_citation: UrlCitation<'a>,
-}
-
-#[derive(Serialize)]
-struct UrlCitation<'a> {
-    url: &'a str,
-    title: &'a str,
-}
-
-#[derive(Serialize)]
-struct CallJson<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    index: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<&'a str>,
-    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
-    kind: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    function: Option<FunctionJson<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    custom: Option<CustomJson<'a>>,
-}
-
-#[derive(Serialize)]
-struct CustomJson<'a> {
-    name: &'a str,
-    input: Cow<'a, str>,
-}
-
-#[derive(Serialize)]
-struct FunctionJson<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<&'a str>,
-    arguments: &'a str,
-}
-
-#[derive(Serialize)]
-struct UsageJson {
-    prompt_tokens: u64,
-    completion_tokens: u64,
-    total_tokens: u64,
-    prompt_tokens_details: PromptDetails,
-    completion_tokens_details: CompletionDetails,
-}
-
-#[derive(Serialize)]
-struct PromptDetails {
-    cached_tokens: u64,
-    #[serde(skip_serializing_if = "is_zero")]
-    cache_write_tokens: u64,
-}
-
-#[derive(Serialize)]
-struct CompletionDetails {
-    reasoning_tokens: u64,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
-const fn is_zero(count: &u64) -> bool {
-    *count == 0
-}
-
-impl From<Usage> for UsageJson {
-    fn from(usage: Usage) -> Self {
-        Self {
-            prompt_tokens: usage.prompt_tokens,
-            completion_tokens: usage.completion_tokens,
-            total_tokens: usage.prompt_tokens.saturating_add(usage.completion_tokens),
-            prompt_tokens_details: PromptDetails {
-                cached_tokens: usage.cached_tokens,
-                cache_write_tokens: usage.cache_write_tokens,
-            },
-            completion_tokens_details: CompletionDetails {
-                reasoning_tokens: usage.reasoning_tokens,
-            },
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct ErrorChunk<'a> {
-    error: ErrorJson<'a>,
-}
-
-#[derive(Serialize)]
-struct ErrorJson<'a> {
-    message: &'a str,
-    #[serde(rename = "type")]
-    kind: &'a str,
-    param: Option<&'a str>,
-    code: &'a str,
-}
+use json::{
+    SentAnnotation, SentCall, SentChoice, SentChunk, SentCitation, SentCustom, SentDelta,
+    SentDetails, SentError, SentErrorBody, SentFunction, SentMessage, SentUsage,
+};
 
 const fn finish_reason(reason: StopReason) -> &'static str {
     match reason {
@@ -195,18 +40,18 @@ fn answer_id(upstream: &str, context: &AnswerContext) -> String {
     }
 }
 
-fn annotation<'a>(citation: &'a Citation<'_>) -> Annotation<'a> {
-    Annotation {
+fn annotation<'a>(citation: &'a Citation<'_>) -> SentAnnotation<'a> {
+    SentAnnotation {
         kind: "url_citation",
-        url_citation: UrlCitation {
+        url_citation: SentCitation {
             url: &citation.url,
             title: &citation.title,
         },
     }
 }
 
-fn details(state: &ReasoningState, index: usize, context: &AnswerContext) -> Details {
-    Details {
+fn details(state: &ReasoningState, index: usize, context: &AnswerContext) -> SentDetails {
+    SentDetails {
         kind: "reasoning.encrypted",
         data: context.envelope.seal(state),
         format: "unknown",
@@ -216,7 +61,7 @@ fn details(state: &ReasoningState, index: usize, context: &AnswerContext) -> Det
 
 /// Writes a whole answer.
 pub fn encode_whole(answer: &Answer, context: &AnswerContext) -> Result<Vec<u8>, BadAnswer> {
-    let mut message = Message {
+    let mut message = SentMessage {
         role: "assistant",
         content: None,
         refusal: None,
@@ -255,13 +100,13 @@ pub fn encode_whole(answer: &Answer, context: &AnswerContext) -> Result<Vec<u8>,
     if message.content.is_none() && !has_other {
         message.content = Some(Cow::Borrowed(""));
     }
-    let choices = [Choice {
+    let choices = [SentChoice {
         index: 0,
         delta: None,
         message: Some(message),
         finish_reason: Some(finish_reason(answer.reason)),
     }];
-    let chunk = Chunk {
+    let chunk = SentChunk {
         id: &answer_id(&answer.id, context),
         object: "chat.completion",
         created: context.created,
@@ -279,25 +124,25 @@ fn whole_call<'a>(
     name: &'a str,
     arguments: &'a str,
     context: &'a AnswerContext,
-) -> CallJson<'a> {
+) -> SentCall<'a> {
     let client_name = context.registry.client_name(name);
     if is_custom(name, context) {
-        return CallJson {
+        return SentCall {
             index,
             id: Some(id),
             kind: Some("custom"),
             function: None,
-            custom: Some(CustomJson {
+            custom: Some(SentCustom {
                 name: client_name,
                 input: custom_input(arguments),
             }),
         };
     }
-    CallJson {
+    SentCall {
         index,
         id: Some(id),
         kind: Some("function"),
-        function: Some(FunctionJson {
+        function: Some(SentFunction {
             name: Some(client_name),
             arguments: or_empty_object(arguments),
         }),
@@ -313,10 +158,10 @@ fn is_custom(name: &str, context: &AnswerContext) -> bool {
 /// The input of a custom tool: the one argument of the function in its place, or else the arguments as they are.
 fn custom_input(arguments: &str) -> Cow<'_, str> {
     #[derive(Deserialize)]
-    struct Wrapper {
+    struct WrappedInput {
         input: String,
     }
-    serde_json::from_str(arguments).map_or(Cow::Borrowed(arguments), |wrapper: Wrapper| {
+    serde_json::from_str(arguments).map_or(Cow::Borrowed(arguments), |wrapper: WrappedInput| {
         Cow::Owned(wrapper.input)
     })
 }
@@ -338,7 +183,7 @@ const fn or_empty_object(arguments: &str) -> &str {
 
 /// A call of the stream.
 #[derive(Debug, Default)]
-struct StreamedCall {
+struct SentCallState {
     has_arguments: bool,
     /// Of a custom tool: its id and name, and its arguments so far. Its input is written when it is complete.
     custom: Option<(String, String, String)>,
@@ -349,7 +194,7 @@ struct StreamedCall {
 pub struct ChatEncoder {
     context: AnswerContext,
     id: String,
-    calls: Vec<StreamedCall>,
+    calls: Vec<SentCallState>,
     states: usize,
     usage: Usage,
     is_ended: bool,
@@ -368,8 +213,8 @@ impl ChatEncoder {
         }
     }
 
-    fn chunk(&self, choices: &[Choice<'_>], usage: Option<UsageJson>, output: &mut Vec<u8>) {
-        let chunk = Chunk {
+    fn chunk(&self, choices: &[SentChoice<'_>], usage: Option<SentUsage>, output: &mut Vec<u8>) {
+        let chunk = SentChunk {
             id: &self.id,
             object: "chat.completion.chunk",
             created: self.context.created,
@@ -380,8 +225,8 @@ impl ChatEncoder {
         write_data(&chunk, output);
     }
 
-    fn delta(&self, delta: Delta<'_>, output: &mut Vec<u8>) {
-        let choice = Choice {
+    fn delta(&self, delta: SentDelta<'_>, output: &mut Vec<u8>) {
+        let choice = SentChoice {
             index: 0,
             delta: Some(delta),
             message: None,
@@ -390,10 +235,10 @@ impl ChatEncoder {
         self.chunk(&[choice], None, output);
     }
 
-    fn call(&self, call: CallJson<'_>, output: &mut Vec<u8>) {
-        let delta = Delta {
+    fn call(&self, call: SentCall<'_>, output: &mut Vec<u8>) {
+        let delta = SentDelta {
             tool_calls: Some([call]),
-            ..Delta::default()
+            ..SentDelta::default()
         };
         self.delta(delta, output);
     }
@@ -405,11 +250,11 @@ impl ChatEncoder {
                 return arguments.push_str(json);
             }
         }
-        let call = CallJson {
+        let call = SentCall {
             index: Some(index),
             id: None,
             kind: None,
-            function: Some(FunctionJson {
+            function: Some(SentFunction {
                 name: None,
                 arguments: json,
             }),
@@ -420,7 +265,7 @@ impl ChatEncoder {
 
     fn start_call(&mut self, index: usize, id: &str, name: &str, output: &mut Vec<u8>) {
         if self.calls.len() <= index {
-            self.calls.resize_with(index + 1, StreamedCall::default);
+            self.calls.resize_with(index + 1, SentCallState::default);
         }
         if is_custom(name, &self.context) {
             if let Some(call) = self.calls.get_mut(index) {
@@ -428,11 +273,11 @@ impl ChatEncoder {
             }
             return;
         }
-        let call = CallJson {
+        let call = SentCall {
             index: Some(index),
             id: Some(id),
             kind: Some("function"),
-            function: Some(FunctionJson {
+            function: Some(SentFunction {
                 name: Some(self.context.registry.client_name(name)),
                 arguments: "",
             }),
@@ -474,37 +319,37 @@ impl AnswerEncoder for ChatEncoder {
             AnswerEvent::Start { id } => {
                 self.id = answer_id(&id, &self.context);
                 return self.delta(
-                    Delta {
+                    SentDelta {
                         role: Some("assistant"),
                         content: Some(""),
-                        ..Delta::default()
+                        ..SentDelta::default()
                     },
                     output,
                 );
             }
-            AnswerEvent::Text(ref text) => Delta {
+            AnswerEvent::Text(ref text) => SentDelta {
                 content: Some(text),
-                ..Delta::default()
+                ..SentDelta::default()
             },
-            AnswerEvent::Refusal(ref text) => Delta {
+            AnswerEvent::Refusal(ref text) => SentDelta {
                 refusal: Some(text),
-                ..Delta::default()
+                ..SentDelta::default()
             },
-            AnswerEvent::Reasoning(ref text) => Delta {
+            AnswerEvent::Reasoning(ref text) => SentDelta {
                 reasoning_content: Some(text),
-                ..Delta::default()
+                ..SentDelta::default()
             },
             AnswerEvent::ReasoningState(ref state) => {
                 let details = details(state, self.states, &self.context);
                 self.states += 1;
-                Delta {
+                SentDelta {
                     reasoning_details: Some([details]),
-                    ..Delta::default()
+                    ..SentDelta::default()
                 }
             }
-            AnswerEvent::Citation(ref citation) => Delta {
+            AnswerEvent::Citation(ref citation) => SentDelta {
                 annotations: Some([annotation(citation)]),
-                ..Delta::default()
+                ..SentDelta::default()
             },
             AnswerEvent::CallStart {
                 index,
@@ -517,9 +362,9 @@ impl AnswerEncoder for ChatEncoder {
             AnswerEvent::CallEnd { index } => return self.end_call(index, output),
             AnswerEvent::Usage(usage) => return self.usage.take_in(usage),
             AnswerEvent::Finish { reason, .. } => {
-                let choice = Choice {
+                let choice = SentChoice {
                     index: 0,
-                    delta: Some(Delta::default()),
+                    delta: Some(SentDelta::default()),
                     message: None,
                     finish_reason: Some(finish_reason(reason)),
                 };
@@ -536,13 +381,13 @@ impl AnswerEncoder for ChatEncoder {
             return;
         }
         self.is_ended = true;
-        let error = ErrorJson {
+        let error = SentErrorBody {
             message: failure.message,
             kind: failure.kind,
             param: None,
             code: failure.code,
         };
-        write_data(&ErrorChunk { error }, output);
+        write_data(&SentError { error }, output);
     }
 }
 

@@ -18,7 +18,7 @@ use crate::dialect::envelope::EnvelopeKey;
 use crate::dialect::untranslatable::Untranslatable;
 
 #[derive(Deserialize)]
-struct Body<'a> {
+struct ClientBody<'a> {
     #[serde(borrow, default)]
     messages: Option<Vec<&'a RawValue>>,
     #[serde(borrow, default)]
@@ -74,7 +74,7 @@ struct Body<'a> {
 }
 
 #[derive(Deserialize)]
-struct MessageJson<'a> {
+struct ClientMessage<'a> {
     #[serde(borrow, default)]
     role: Cow<'a, str>,
     #[serde(borrow, default)]
@@ -88,9 +88,9 @@ struct MessageJson<'a> {
     #[serde(borrow, default)]
     reasoning_details: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    tool_calls: Option<Vec<CallJson<'a>>>,
+    tool_calls: Option<Vec<ClientCall<'a>>>,
     #[serde(borrow, default)]
-    function_call: Option<FunctionJson<'a>>,
+    function_call: Option<ClientFunction<'a>>,
     #[serde(borrow, default)]
     tool_call_id: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
@@ -98,17 +98,17 @@ struct MessageJson<'a> {
 }
 
 #[derive(Deserialize)]
-struct CallJson<'a> {
+struct ClientCall<'a> {
     #[serde(borrow, default)]
     id: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
-    function: Option<FunctionJson<'a>>,
+    function: Option<ClientFunction<'a>>,
     #[serde(borrow, default)]
-    custom: Option<CustomJson<'a>>,
+    custom: Option<ClientCustom<'a>>,
 }
 
 #[derive(Deserialize)]
-struct FunctionJson<'a> {
+struct ClientFunction<'a> {
     #[serde(borrow, default)]
     name: Cow<'a, str>,
     #[serde(borrow, default)]
@@ -116,7 +116,7 @@ struct FunctionJson<'a> {
 }
 
 #[derive(Deserialize)]
-struct CustomJson<'a> {
+struct ClientCustom<'a> {
     #[serde(borrow, default)]
     name: Cow<'a, str>,
     #[serde(borrow, default)]
@@ -125,7 +125,7 @@ struct CustomJson<'a> {
 
 /// An element of `reasoning_details`.
 #[derive(Deserialize)]
-struct DetailJson<'a> {
+struct ClientDetail<'a> {
     #[serde(borrow, default)]
     data: Option<Cow<'a, str>>,
 }
@@ -135,7 +135,7 @@ pub fn read<'a>(
     body: &'a [u8],
     envelope: &EnvelopeKey,
 ) -> Result<Conversation<'a>, Untranslatable> {
-    let body: Body<'a> =
+    let body: ClientBody<'a> =
         serde_json::from_slice(body).map_err(|error| wrong_shape("messages", &error))?;
     check_refused(&body)?;
     let mut conversation = Conversation {
@@ -198,7 +198,7 @@ fn wrong_shape(path: &str, error: &serde_json::Error) -> Untranslatable {
     )
 }
 
-fn check_refused(body: &Body<'_>) -> Result<(), Untranslatable> {
+fn check_refused(body: &ClientBody<'_>) -> Result<(), Untranslatable> {
     let refuse = |param: &'static str, what: &str| {
         let message = format!(
             "{what} cannot be translated for the channels of this model. Leave `{param}` out, or use a model whose channel \
@@ -239,22 +239,22 @@ fn texts(raw: &RawValue) -> Option<Vec<Cow<'_, str>>> {
 fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
     #[derive(Deserialize)]
     #[serde(transparent)]
-    struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);
-    serde_json::from_str::<Borrowed<'_>>(raw.get())
+    struct ClientText<'a>(#[serde(borrow)] Cow<'a, str>);
+    serde_json::from_str::<ClientText<'_>>(raw.get())
         .ok()
         .map(|text| text.0)
 }
 
 fn output_format(raw: &RawValue) -> Result<Option<OutputFormat<'_>>, Untranslatable> {
     #[derive(Deserialize)]
-    struct FormatJson<'a> {
+    struct ClientFormat<'a> {
         #[serde(borrow, rename = "type", default)]
         kind: Cow<'a, str>,
         #[serde(borrow, default)]
-        json_schema: Option<SchemaJson<'a>>,
+        json_schema: Option<ClientSchema<'a>>,
     }
     #[derive(Deserialize)]
-    struct SchemaJson<'a> {
+    struct ClientSchema<'a> {
         #[serde(borrow, default)]
         name: Option<Cow<'a, str>>,
         #[serde(borrow, default)]
@@ -269,7 +269,7 @@ fn output_format(raw: &RawValue) -> Result<Option<OutputFormat<'_>>, Untranslata
     if raw.get() == "null" {
         return Ok(None);
     }
-    let format: FormatJson<'_> = serde_json::from_str(raw.get()).map_err(|_| wrong())?;
+    let format: ClientFormat<'_> = serde_json::from_str(raw.get()).map_err(|_| wrong())?;
     match (&*format.kind, format.json_schema) {
         ("json_object", _) => Ok(Some(OutputFormat::JsonObject)),
         ("json_schema", Some(found)) => Ok(Some(OutputFormat::Schema {
@@ -284,7 +284,7 @@ fn output_format(raw: &RawValue) -> Result<Option<OutputFormat<'_>>, Untranslata
 
 fn read_message<'a>(
     conversation: &mut Conversation<'a>,
-    message: MessageJson<'a>,
+    message: ClientMessage<'a>,
     path: &str,
     envelope: &EnvelopeKey,
 ) -> Result<(), Untranslatable> {
@@ -326,7 +326,7 @@ fn read_message<'a>(
 
 fn assistant<'a>(
     conversation: &mut Conversation<'a>,
-    message: MessageJson<'a>,
+    message: ClientMessage<'a>,
     path: &str,
     envelope: &EnvelopeKey,
 ) -> Result<(), Untranslatable> {
@@ -360,7 +360,7 @@ fn assistant<'a>(
 /// this dialect.
 fn reasoning<'a>(
     conversation: &mut Conversation<'a>,
-    message: &MessageJson<'a>,
+    message: &ClientMessage<'a>,
     envelope: &EnvelopeKey,
 ) {
     let text = message
@@ -368,7 +368,7 @@ fn reasoning<'a>(
         .clone()
         .or_else(|| message.reasoning.and_then(string))
         .unwrap_or_default();
-    let details: Vec<DetailJson<'a>> = message
+    let details: Vec<ClientDetail<'a>> = message
         .reasoning_details
         .and_then(|raw| serde_json::from_str(raw.get()).ok())
         .unwrap_or_default();

@@ -290,7 +290,7 @@ fn a_whole_answer_says_the_same_as_its_stream() {
     });
     let mut answer = Answer::default();
     decode_whole(body.to_string().as_bytes(), &origin(), &mut |event| {
-        answer.take_in(event)
+        answer.take_in(event);
     })
     .unwrap();
     let written = encode_whole(&answer, &AnswerContext::default()).unwrap();

@@ -1,11 +1,9 @@
 //! Writes requests of Chat Completions for servers that are compatible with OpenAI. Owns the order of messages that they
 //! demand: one leading system message, and the results of calls directly after their calls.
 
-use std::borrow::Cow;
+mod json;
 
-use serde::Serialize;
-use serde_json::Number;
-use serde_json::value::RawValue;
+use std::borrow::Cow;
 
 use crate::dialect::conversation::{
     CallResult, Conversation, Item, OutputFormat, Part, Text, Tool, ToolChoice,
@@ -15,6 +13,12 @@ use crate::dialect::schema;
 use crate::dialect::traits::{MaxTokensMember, ReasoningForm, UpstreamTraits};
 use crate::dialect::turns::Turn;
 use crate::dialect::untranslatable::Untranslatable;
+use json::{
+    WrittenAudio, WrittenBody, WrittenCall, WrittenCalledFunction, WrittenChatMessage,
+    WrittenContent, WrittenEmpty, WrittenFile, WrittenFunction, WrittenFunctionTool, WrittenImage,
+    WrittenName, WrittenPart, WrittenResponseFormat, WrittenSchema, WrittenStreamOptions,
+    WrittenToolChoice,
+};
 
 /// What a tool's result says whose images follow in a message of the user.
 const IMAGE_BELOW: &str = "[image attached below]";
@@ -24,186 +28,6 @@ const ERROR_PREFIX: &str = "Error: ";
 const MAX_USER_BYTES: usize = 64;
 /// The name of schemas that have none.
 const SCHEMA_NAME: &str = "structured_output";
-
-#[derive(Serialize, Default)]
-struct Body<'a> {
-    model: &'a str,
-    messages: Vec<Message<'a>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    tools: Vec<ToolJson<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tool_choice: Option<ChoiceJson<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    parallel_tool_calls: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    web_search_options: Option<Empty>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    max_tokens: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    max_completion_tokens: Option<u64>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    stop: &'a [Cow<'a, str>],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    temperature: Option<&'a Number>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    top_p: Option<&'a Number>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    top_k: Option<&'a Number>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    seed: Option<&'a Number>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    frequency_penalty: Option<&'a Number>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    presence_penalty: Option<&'a Number>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reasoning_effort: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    response_format: Option<FormatJson<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    verbosity: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    prompt_cache_key: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    service_tier: Option<&'a str>,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    stream: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stream_options: Option<StreamOptions>,
-}
-
-#[derive(Serialize)]
-struct Empty {}
-
-#[derive(Serialize)]
-struct StreamOptions {
-    include_usage: bool,
-}
-
-#[derive(Serialize)]
-struct Message<'a> {
-    role: &'static str,
-    content: Option<Content<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reasoning_content: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reasoning: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    tool_calls: Vec<CallJson<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tool_call_id: Option<&'a str>,
-}
-
-impl<'a> Message<'a> {
-    const fn new(role: &'static str, content: Option<Content<'a>>) -> Self {
-        Self {
-            role,
-            content,
-            reasoning_content: None,
-            reasoning: None,
-            tool_calls: Vec::new(),
-            tool_call_id: None,
-        }
-    }
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Content<'a> {
-    Text(Cow<'a, str>),
-    Parts(Vec<PartJson<'a>>),
-}
-
-#[derive(Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum PartJson<'a> {
-    Text { text: Cow<'a, str> },
-    ImageUrl { image_url: ImageUrl<'a> },
-    File { file: FileJson<'a> },
-    InputAudio { input_audio: AudioJson<'a> },
-}
-
-#[derive(Serialize)]
-struct ImageUrl<'a> {
-    url: Cow<'a, str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct FileJson<'a> {
-    filename: &'a str,
-    file_data: Cow<'a, str>,
-}
-
-#[derive(Serialize)]
-struct AudioJson<'a> {
-    data: &'a str,
-    format: &'a str,
-}
-
-#[derive(Serialize)]
-struct CallJson<'a> {
-    id: &'a str,
-    #[serde(rename = "type")]
-    kind: &'static str,
-    function: CalledFunction<'a>,
-}
-
-#[derive(Serialize)]
-struct CalledFunction<'a> {
-    name: &'a str,
-    arguments: &'a str,
-}
-
-#[derive(Serialize)]
-struct ToolJson<'a> {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    function: FunctionJson<'a>,
-}
-
-#[derive(Serialize)]
-struct FunctionJson<'a> {
-    name: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    description: Option<&'a str>,
-    parameters: Box<RawValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    strict: Option<bool>,
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum ChoiceJson<'a> {
-    Mode(&'static str),
-    Function {
-        #[serde(rename = "type")]
-        kind: &'static str,
-        function: NameJson<'a>,
-    },
-}
-
-#[derive(Serialize)]
-struct NameJson<'a> {
-    name: &'a str,
-}
-
-#[derive(Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum FormatJson<'a> {
-    JsonObject,
-    JsonSchema { json_schema: SchemaJson<'a> },
-}
-
-#[derive(Serialize)]
-struct SchemaJson<'a> {
-    name: &'a str,
-    schema: &'a RawValue,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    strict: Option<bool>,
-}
 
 /// Writes a request for Chat Completions.
 pub fn write(
@@ -220,12 +44,12 @@ pub fn write(
             ),
         ));
     }
-    let mut body = Body {
+    let mut body = WrittenBody {
         model: &traits.model,
         messages: messages(conversation, turns, traits)?,
         stop: &conversation.stop,
         stream: conversation.stream,
-        ..Body::default()
+        ..WrittenBody::default()
     };
     set_tools(&mut body, conversation, traits)?;
     match traits.max_tokens_member {
@@ -255,7 +79,7 @@ pub fn write(
         body.service_tier = conversation.service_tier.as_deref();
     }
     if conversation.stream && traits.has_stream_options {
-        body.stream_options = Some(StreamOptions {
+        body.stream_options = Some(WrittenStreamOptions {
             include_usage: true,
         });
     }
@@ -276,16 +100,16 @@ fn user(user: &str) -> Cow<'_, str> {
 }
 
 fn set_tools<'a>(
-    body: &mut Body<'a>,
+    body: &mut WrittenBody<'a>,
     conversation: &'a Conversation<'_>,
     traits: &UpstreamTraits,
 ) -> Result<(), Untranslatable> {
     for tool in &conversation.tools {
         match tool {
-            Tool::Hosted(_) => body.web_search_options = Some(Empty {}),
-            Tool::Function(function) => body.tools.push(ToolJson {
+            Tool::Hosted(_) => body.web_search_options = Some(WrittenEmpty {}),
+            Tool::Function(function) => body.tools.push(WrittenFunctionTool {
                 kind: "function",
-                function: FunctionJson {
+                function: WrittenFunction {
                     name: &function.name,
                     description: function.description.as_deref(),
                     parameters: schema::of_parameters(function.parameters.as_deref())
@@ -305,26 +129,26 @@ fn set_tools<'a>(
         .tool_choice
         .as_ref()
         .map(|choice| match choice {
-            ToolChoice::Auto | ToolChoice::Hosted(_) => ChoiceJson::Mode("auto"),
-            ToolChoice::Required => ChoiceJson::Mode("required"),
-            ToolChoice::None => ChoiceJson::Mode("none"),
-            ToolChoice::Function(name) => ChoiceJson::Function {
+            ToolChoice::Auto | ToolChoice::Hosted(_) => WrittenToolChoice::Mode("auto"),
+            ToolChoice::Required => WrittenToolChoice::Mode("required"),
+            ToolChoice::None => WrittenToolChoice::Mode("none"),
+            ToolChoice::Function(name) => WrittenToolChoice::Function {
                 kind: "function",
-                function: NameJson { name },
+                function: WrittenName { name },
             },
         });
     Ok(())
 }
 
-fn format_json<'a>(format: &'a OutputFormat<'_>) -> FormatJson<'a> {
+fn format_json<'a>(format: &'a OutputFormat<'_>) -> WrittenResponseFormat<'a> {
     match format {
-        OutputFormat::JsonObject => FormatJson::JsonObject,
+        OutputFormat::JsonObject => WrittenResponseFormat::JsonObject,
         OutputFormat::Schema {
             name,
             schema,
             strict,
-        } => FormatJson::JsonSchema {
-            json_schema: SchemaJson {
+        } => WrittenResponseFormat::JsonSchema {
+            json_schema: WrittenSchema {
                 name: name.as_deref().unwrap_or(SCHEMA_NAME),
                 schema,
                 strict: *strict,
@@ -337,7 +161,7 @@ fn messages<'a>(
     conversation: &'a Conversation<'_>,
     turns: &'a [Turn<'_>],
     traits: &UpstreamTraits,
-) -> Result<Vec<Message<'a>>, Untranslatable> {
+) -> Result<Vec<WrittenChatMessage<'a>>, Untranslatable> {
     let mut messages = Vec::with_capacity(turns.len() + 1);
     if let Some(system) = joined(&conversation.instructions) {
         let role = if traits.has_developer_role {
@@ -345,14 +169,17 @@ fn messages<'a>(
         } else {
             "system"
         };
-        messages.push(Message::new(role, Some(Content::Text(system))));
+        messages.push(WrittenChatMessage::new(
+            role,
+            Some(WrittenContent::Text(system)),
+        ));
     }
     let mut reminders = Vec::new();
     for turn in turns {
         match turn {
             Turn::System(text) if traits.has_late_system => {
-                let content = Content::Text(Cow::Borrowed(&text.text));
-                messages.push(Message::new("system", Some(content)));
+                let content = WrittenContent::Text(Cow::Borrowed(&text.text));
+                messages.push(WrittenChatMessage::new("system", Some(content)));
             }
             Turn::System(text) => reminders.push(reminder(text)),
             Turn::User { results, parts } => {
@@ -362,8 +189,8 @@ fn messages<'a>(
         }
     }
     if !reminders.is_empty() {
-        let parts = Content::Parts(reminders);
-        messages.push(Message::new("user", Some(parts)));
+        let parts = WrittenContent::Parts(reminders);
+        messages.push(WrittenChatMessage::new("user", Some(parts)));
     }
     if !traits.has_prefill && messages.last().is_some_and(|last| last.role == "assistant") {
         return Err(Untranslatable::new(
@@ -386,8 +213,8 @@ fn joined<'a>(texts: &'a [Text<'_>]) -> Option<Cow<'a, str>> {
 }
 
 /// Instructions for servers that take them at the beginning only.
-fn reminder<'a>(text: &Text<'_>) -> PartJson<'a> {
-    PartJson::Text {
+fn reminder<'a>(text: &Text<'_>) -> WrittenPart<'a> {
+    WrittenPart::Text {
         text: Cow::Owned(format!(
             "<system-reminder>\n{}\n</system-reminder>",
             text.text
@@ -396,10 +223,10 @@ fn reminder<'a>(text: &Text<'_>) -> PartJson<'a> {
 }
 
 fn user_turn<'a>(
-    messages: &mut Vec<Message<'a>>,
+    messages: &mut Vec<WrittenChatMessage<'a>>,
     results: &'a [CallResult<'_>],
     parts: &'a [Part<'_>],
-    reminders: &mut Vec<PartJson<'a>>,
+    reminders: &mut Vec<WrittenPart<'a>>,
 ) -> Result<(), Untranslatable> {
     let mut content = Vec::new();
     for result in results {
@@ -410,7 +237,8 @@ fn user_turn<'a>(
         for file in files {
             content.push(part(file)?);
         }
-        let mut message = Message::new("tool", Some(Content::Text(result_text(result))));
+        let mut message =
+            WrittenChatMessage::new("tool", Some(WrittenContent::Text(result_text(result))));
         message.tool_call_id = Some(&result.id);
         messages.push(message);
     }
@@ -420,13 +248,13 @@ fn user_turn<'a>(
     }
     let content = match content.pop() {
         None => return Ok(()),
-        Some(PartJson::Text { text }) if content.is_empty() => Content::Text(text),
+        Some(WrittenPart::Text { text }) if content.is_empty() => WrittenContent::Text(text),
         Some(last) => {
             content.push(last);
-            Content::Parts(content)
+            WrittenContent::Parts(content)
         }
     };
-    messages.push(Message::new("user", Some(content)));
+    messages.push(WrittenChatMessage::new("user", Some(content)));
     Ok(())
 }
 
@@ -441,13 +269,13 @@ fn result_text<'a>(result: &'a CallResult<'_>) -> Cow<'a, str> {
     text
 }
 
-fn part<'a>(part: &'a Part<'_>) -> Result<PartJson<'a>, Untranslatable> {
+fn part<'a>(part: &'a Part<'_>) -> Result<WrittenPart<'a>, Untranslatable> {
     Ok(match part {
-        Part::Text(text) => PartJson::Text {
+        Part::Text(text) => WrittenPart::Text {
             text: Cow::Borrowed(&text.text),
         },
-        Part::Image { source, detail } => PartJson::ImageUrl {
-            image_url: ImageUrl {
+        Part::Image { source, detail } => WrittenPart::ImageUrl {
+            image_url: WrittenImage {
                 url: source.url(),
                 detail: detail.as_deref(),
             },
@@ -460,21 +288,21 @@ fn part<'a>(part: &'a Part<'_>) -> Result<PartJson<'a>, Untranslatable> {
                     "Documents by URL cannot be translated to chat completions; send the document's bytes in base64.",
                 ));
             }
-            PartJson::File {
-                file: FileJson {
+            WrittenPart::File {
+                file: WrittenFile {
                     filename: name.as_deref().unwrap_or("document.pdf"),
                     file_data,
                 },
             }
         }
-        Part::Audio { data, format } => PartJson::InputAudio {
-            input_audio: AudioJson { data, format },
+        Part::Audio { data, format } => WrittenPart::InputAudio {
+            input_audio: WrittenAudio { data, format },
         },
     })
 }
 
-fn assistant<'a>(items: &'a [Item<'_>], traits: &UpstreamTraits) -> Message<'a> {
-    let mut message = Message::new("assistant", None);
+fn assistant<'a>(items: &'a [Item<'_>], traits: &UpstreamTraits) -> WrittenChatMessage<'a> {
+    let mut message = WrittenChatMessage::new("assistant", None);
     let mut text: Option<Cow<'a, str>> = None;
     let mut reasoning = String::new();
     for item in items {
@@ -484,10 +312,10 @@ fn assistant<'a>(items: &'a [Item<'_>], traits: &UpstreamTraits) -> Message<'a> 
                 Some(text) => text.to_mut().push_str(more),
             },
             Item::Reasoning(it) => reasoning.push_str(&it.text),
-            Item::Call(call) => message.tool_calls.push(CallJson {
+            Item::Call(call) => message.tool_calls.push(WrittenCall {
                 id: &call.id,
                 kind: "function",
-                function: CalledFunction {
+                function: WrittenCalledFunction {
                     name: &call.name,
                     arguments: match &*call.arguments {
                         "" => "{}",
@@ -502,7 +330,7 @@ fn assistant<'a>(items: &'a [Item<'_>], traits: &UpstreamTraits) -> Message<'a> 
         // A turn of reasoning alone.
         text = Some(Cow::Borrowed(""));
     }
-    message.content = text.map(Content::Text);
+    message.content = text.map(WrittenContent::Text);
     if !reasoning.is_empty() {
         match traits.reasoning_member {
             Some("reasoning") => message.reasoning = Some(reasoning),

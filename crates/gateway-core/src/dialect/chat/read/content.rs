@@ -9,7 +9,7 @@ use crate::dialect::conversation::{Part, Source, Text};
 use crate::dialect::untranslatable::Untranslatable;
 
 #[derive(Deserialize)]
-struct PartJson<'a> {
+struct ClientPart<'a> {
     #[serde(borrow, rename = "type", default)]
     kind: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
@@ -19,15 +19,15 @@ struct PartJson<'a> {
     #[serde(borrow, default)]
     image_url: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    file: Option<FileJson<'a>>,
+    file: Option<ClientFile<'a>>,
     #[serde(borrow, default)]
-    input_audio: Option<AudioJson<'a>>,
+    input_audio: Option<ClientAudio<'a>>,
     #[serde(borrow, default)]
     cache_control: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
-struct ImageUrl<'a> {
+struct ClientImage<'a> {
     #[serde(borrow, default)]
     url: Cow<'a, str>,
     #[serde(borrow, default)]
@@ -35,7 +35,7 @@ struct ImageUrl<'a> {
 }
 
 #[derive(Deserialize)]
-struct FileJson<'a> {
+struct ClientFile<'a> {
     #[serde(borrow, default)]
     filename: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
@@ -43,7 +43,7 @@ struct FileJson<'a> {
 }
 
 #[derive(Deserialize)]
-struct AudioJson<'a> {
+struct ClientAudio<'a> {
     #[serde(borrow, default)]
     data: Cow<'a, str>,
     #[serde(borrow, default)]
@@ -100,7 +100,7 @@ pub fn texts<'a>(
 }
 
 /// One part; `None`: an empty text.
-fn part<'a>(json: PartJson<'a>, path: &str) -> Result<Option<Part<'a>>, Untranslatable> {
+fn part<'a>(json: ClientPart<'a>, path: &str) -> Result<Option<Part<'a>>, Untranslatable> {
     let refuse = |message: String| Err(Untranslatable::new(path.to_owned(), message));
     let kind = json.kind.as_deref().unwrap_or("text");
     Ok(match kind {
@@ -151,13 +151,13 @@ fn part<'a>(json: PartJson<'a>, path: &str) -> Result<Option<Part<'a>>, Untransl
 }
 
 /// An image's URL; some clients send it without the object around it.
-fn image_url(raw: &RawValue) -> Option<ImageUrl<'_>> {
+fn image_url(raw: &RawValue) -> Option<ClientImage<'_>> {
     if raw.get().starts_with('"') {
-        return Some(ImageUrl {
+        return Some(ClientImage {
             url: super::string(raw)?,
             detail: None,
         });
     }
-    let image: ImageUrl<'_> = serde_json::from_str(raw.get()).ok()?;
+    let image: ClientImage<'_> = serde_json::from_str(raw.get()).ok()?;
     (!image.url.is_empty()).then_some(image)
 }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::CallJson;
+use super::ClientCall;
 use crate::dialect::conversation::{
     Call, Conversation, Function, HostedKind, HostedTool, Tool, ToolChoice,
 };
@@ -18,19 +18,19 @@ const CUSTOM_SCHEMA: &str =
     r#"{"type":"object","properties":{"input":{"type":"string"}},"required":["input"]}"#;
 
 #[derive(Deserialize)]
-struct ToolJson<'a> {
+struct ClientTool<'a> {
     #[serde(borrow, rename = "type", default)]
     kind: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
-    function: Option<FunctionJson<'a>>,
+    function: Option<ClientFunctionTool<'a>>,
     #[serde(borrow, default)]
-    custom: Option<CustomJson<'a>>,
+    custom: Option<ClientCustomTool<'a>>,
     #[serde(borrow, default)]
     cache_control: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
-struct FunctionJson<'a> {
+struct ClientFunctionTool<'a> {
     #[serde(borrow, default)]
     name: Cow<'a, str>,
     #[serde(borrow, default)]
@@ -42,7 +42,7 @@ struct FunctionJson<'a> {
 }
 
 #[derive(Deserialize)]
-struct CustomJson<'a> {
+struct ClientCustomTool<'a> {
     #[serde(borrow, default)]
     name: Cow<'a, str>,
     #[serde(borrow, default)]
@@ -50,31 +50,31 @@ struct CustomJson<'a> {
 }
 
 #[derive(Deserialize)]
-struct ChoiceJson<'a> {
+struct ClientToolChoice<'a> {
     #[serde(borrow, rename = "type", default)]
     kind: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     name: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
-    function: Option<NameJson<'a>>,
+    function: Option<ClientToolName<'a>>,
     #[serde(borrow, default)]
-    custom: Option<NameJson<'a>>,
+    custom: Option<ClientToolName<'a>>,
     #[serde(borrow, default)]
-    allowed_tools: Option<AllowedJson<'a>>,
+    allowed_tools: Option<ClientAllowedTools<'a>>,
 }
 
 #[derive(Deserialize)]
-struct NameJson<'a> {
+struct ClientToolName<'a> {
     #[serde(borrow, default)]
     name: Cow<'a, str>,
 }
 
 #[derive(Deserialize)]
-struct AllowedJson<'a> {
+struct ClientAllowedTools<'a> {
     #[serde(borrow, default)]
     mode: Cow<'a, str>,
     #[serde(borrow, default)]
-    tools: Vec<ChoiceJson<'a>>,
+    tools: Vec<ClientToolChoice<'a>>,
 }
 
 /// Adds the declared tools.
@@ -86,14 +86,14 @@ pub fn declare<'a>(
 ) -> Result<(), Untranslatable> {
     for (place, raw) in tools.iter().enumerate() {
         let path = format!("tools[{place}]");
-        let json: ToolJson<'a> =
+        let json: ClientTool<'a> =
             serde_json::from_str(raw.get()).map_err(|error| super::wrong_shape(&path, &error))?;
         let tool = tool(&mut conversation.registry, json, raw, &path)?;
         conversation.tools.push(tool);
     }
     for (place, raw) in functions.iter().enumerate() {
         let path = format!("functions[{place}]");
-        let json: FunctionJson<'a> =
+        let json: ClientFunctionTool<'a> =
             serde_json::from_str(raw.get()).map_err(|error| super::wrong_shape(&path, &error))?;
         let tool = function(&mut conversation.registry, json, None);
         conversation.tools.push(tool);
@@ -110,7 +110,7 @@ pub fn declare<'a>(
 
 fn tool<'a>(
     registry: &mut ToolRegistry,
-    json: ToolJson<'a>,
+    json: ClientTool<'a>,
     raw: &'a RawValue,
     path: &str,
 ) -> Result<Tool<'a>, Untranslatable> {
@@ -147,7 +147,7 @@ fn tool<'a>(
 
 fn function<'a>(
     registry: &mut ToolRegistry,
-    json: FunctionJson<'a>,
+    json: ClientFunctionTool<'a>,
     cache_control: Option<&'a RawValue>,
 ) -> Tool<'a> {
     Tool::Function(Function {
@@ -173,7 +173,7 @@ pub fn function_name(registry: &mut ToolRegistry, name: &str) -> Cow<'static, st
 }
 
 /// A call of an earlier answer.
-pub fn call<'a>(registry: &mut ToolRegistry, json: CallJson<'a>) -> Call<'a> {
+pub fn call<'a>(registry: &mut ToolRegistry, json: ClientCall<'a>) -> Call<'a> {
     let id = json.id.unwrap_or_default();
     match (json.custom, json.function) {
         (Some(custom), _) => Call {
@@ -211,7 +211,7 @@ pub fn choose<'a>(
         conversation.tool_choice = Some(mode(&word).ok_or_else(wrong)?);
         return Ok(());
     }
-    let json: ChoiceJson<'a> = serde_json::from_str(raw.get()).map_err(|_| wrong())?;
+    let json: ClientToolChoice<'a> = serde_json::from_str(raw.get()).map_err(|_| wrong())?;
     if let Some(allowed) = json.allowed_tools {
         conversation.tool_choice = Some(mode(&allowed.mode).ok_or_else(wrong)?);
         let registry = &mut conversation.registry;
@@ -239,7 +239,7 @@ fn mode(word: &str) -> Option<ToolChoice<'static>> {
     }
 }
 
-fn chosen(registry: &mut ToolRegistry, json: ChoiceJson<'_>) -> Option<Cow<'static, str>> {
+fn chosen(registry: &mut ToolRegistry, json: ClientToolChoice<'_>) -> Option<Cow<'static, str>> {
     let is_custom = json.kind.as_deref() == Some("custom");
     let named = if is_custom {
         json.custom

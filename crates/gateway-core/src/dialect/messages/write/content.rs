@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::files::{self, FileSource};
-use crate::dialect::conversation::{Call, CallResult, Item, Part, ReasoningItem};
+use crate::dialect::conversation::{Call, CallResult, Item, Part, ReasoningItem, Source};
 use crate::dialect::envelope::StateContent;
 use crate::dialect::traits::UpstreamTraits;
 use crate::dialect::turns::Turn;
@@ -167,6 +167,12 @@ fn user<'a>(
     Ok(blocks)
 }
 
+fn image<'a>(source: &'a Source<'_>) -> WrittenBlock<'a> {
+    WrittenBlock::Image {
+        source: files::image(source),
+    }
+}
+
 fn part<'a>(part: &'a Part<'_>) -> Result<Option<WrittenBlock<'a>>, Untranslatable> {
     match part {
         Part::Text(text) if is_blank(&text.text) => Ok(None),
@@ -174,8 +180,12 @@ fn part<'a>(part: &'a Part<'_>) -> Result<Option<WrittenBlock<'a>>, Untranslatab
             text: Cow::Borrowed(&text.text),
             cache_control: text.cache_control,
         })),
-        Part::Image { source, .. } => Ok(Some(files::image(source))),
-        Part::Document { source, name } => files::document(source, name.as_deref()).map(Some),
+        Part::Image { source, .. } => Ok(Some(image(source))),
+        Part::Document { source, .. } if files::is_image(source) => Ok(Some(image(source))),
+        Part::Document { source, name } => Ok(Some(WrittenBlock::Document {
+            source: files::document(source)?,
+            title: name.as_deref().filter(|title| !title.is_empty()),
+        })),
         Part::Audio { .. } => Err(Untranslatable::new(
             "input_audio",
             "Audio cannot be sent to the channels that are left for this model.",

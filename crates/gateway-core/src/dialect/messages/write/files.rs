@@ -6,7 +6,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
-use super::content::WrittenBlock;
 use crate::dialect::conversation::Source;
 use crate::dialect::untranslatable::Untranslatable;
 
@@ -30,17 +29,20 @@ pub(super) enum FileSource<'a> {
     },
 }
 
-/// The block of an image.
-pub(super) fn image<'a>(source: &'a Source<'_>) -> WrittenBlock<'a> {
-    WrittenBlock::Image {
-        source: match source {
-            Source::Url(url) => FileSource::Url { url },
-            Source::Base64 { media_type, data } => FileSource::Base64 {
-                media_type: image_type(media_type),
-                data,
-            },
+/// The source of an image.
+pub(super) fn image<'a>(source: &'a Source<'_>) -> FileSource<'a> {
+    match source {
+        Source::Url(url) => FileSource::Url { url },
+        Source::Base64 { media_type, data } => FileSource::Base64 {
+            media_type: image_type(media_type),
+            data,
         },
     }
+}
+
+/// Whether a document is an image that was sent as a file.
+pub(super) fn is_image(source: &Source<'_>) -> bool {
+    matches!(source, Source::Base64 { media_type, .. } if media_type.starts_with("image/"))
 }
 
 /// The type by its registered name; clients also use the name that file names suggest.
@@ -55,17 +57,10 @@ fn image_type(media_type: &str) -> Cow<'_, str> {
     }
 }
 
-/// The block of a document: a PDF, a text, or an image that was sent as a file.
-pub(super) fn document<'a>(
-    source: &'a Source<'_>,
-    title: Option<&'a str>,
-) -> Result<WrittenBlock<'a>, Untranslatable> {
-    let title = title.filter(|title| !title.is_empty());
-    let source = match source {
+/// The source of a document: a PDF or a text.
+pub(super) fn document<'a>(source: &'a Source<'_>) -> Result<FileSource<'a>, Untranslatable> {
+    Ok(match source {
         Source::Url(url) => FileSource::Url { url },
-        Source::Base64 { media_type, .. } if media_type.starts_with("image/") => {
-            return Ok(image(source));
-        }
         Source::Base64 { media_type, data } => {
             let is_pdf = media_type == PDF || data.starts_with(PDF_BEGIN);
             if is_pdf {
@@ -80,8 +75,7 @@ pub(super) fn document<'a>(
                 }
             }
         }
-    };
-    Ok(WrittenBlock::Document { source, title })
+    })
 }
 
 fn text(data: &str) -> Option<String> {

@@ -31,7 +31,7 @@ enum UnwrapState {
     Other,
 }
 
-enum Opening {
+enum WrapperState {
     Unfinished,
     Different,
     Whole(usize),
@@ -44,9 +44,9 @@ impl InputUnwrapper {
             UnwrapState::Before => {
                 self.buffer.push_str(json);
                 match opening(&self.buffer) {
-                    Opening::Unfinished => {}
-                    Opening::Different => self.state = UnwrapState::Other,
-                    Opening::Whole(length) => {
+                    WrapperState::Unfinished => {}
+                    WrapperState::Different => self.state = UnwrapState::Other,
+                    WrapperState::Whole(length) => {
                         self.state = UnwrapState::Inside;
                         let buffer = std::mem::take(&mut self.buffer);
                         self.decode(buffer.get(length..).unwrap_or_default(), input);
@@ -164,27 +164,27 @@ impl InputUnwrapper {
 }
 
 /// How far the arguments are `{"input":"`.
-fn opening(arguments: &str) -> Opening {
+fn opening(arguments: &str) -> WrapperState {
     let mut rest = arguments;
     for token in ["{", "\"input\"", ":", "\""] {
         rest = rest.trim_start_matches([' ', '\t', '\n', '\r']);
         match rest.strip_prefix(token) {
             Some(after) => rest = after,
-            None if token.starts_with(rest) => return Opening::Unfinished,
-            None => return Opening::Different,
+            None if token.starts_with(rest) => return WrapperState::Unfinished,
+            None => return WrapperState::Different,
         }
     }
-    Opening::Whole(arguments.len() - rest.len())
+    WrapperState::Whole(arguments.len() - rest.len())
 }
 
 /// The input, when it is not the first member of the arguments.
 fn wrapped(arguments: &str) -> Option<Cow<'_, str>> {
     #[derive(Deserialize)]
-    struct WrappedInput<'a> {
+    struct InputWrapper<'a> {
         #[serde(borrow)]
         input: Cow<'a, str>,
     }
-    let wrapped: WrappedInput<'_> = serde_json::from_str(arguments).ok()?;
+    let wrapped: InputWrapper<'_> = serde_json::from_str(arguments).ok()?;
     Some(wrapped.input)
 }
 
