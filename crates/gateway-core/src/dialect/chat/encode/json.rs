@@ -131,7 +131,10 @@ pub(super) struct SentCompletionDetails {
     pub(super) reasoning_tokens: u64,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+#[cfg_attr(
+    target_pointer_width = "64",
+    expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")
+)]
 const fn is_zero(count: &u64) -> bool {
     *count == 0
 }
