@@ -54,13 +54,12 @@ impl Counts {
 
 /// Milliseconds of a window after which of `before` no more than `most` counts.
 fn faded_to(before: u64, most: u64) -> u64 {
-    let (window, before) = (u128::from(WINDOW_MS), u128::from(before));
-    let most = u128::from(most);
-    if before * (window - 1) / window <= most {
+    if before <= most {
         return 0;
     }
+    let (window, before) = (u128::from(WINDOW_MS), u128::from(before));
     // The longest rest of the window of which the share is not yet one more than that.
-    let rest = ((most + 1) * window - 1) / before;
+    let rest = ((u128::from(most) + 1) * window - 1) / before;
     WINDOW_MS - 1 - u64::try_from(rest).unwrap_or(0)
 }
 

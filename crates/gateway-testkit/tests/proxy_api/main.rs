@@ -14,6 +14,7 @@ mod dialects;
 mod failover;
 mod faults;
 mod harmless;
+mod health_sharing;
 mod ledger;
 mod limits;
 mod loops;
