@@ -14,12 +14,15 @@ use crate::write;
 /// What has to hold after a step.
 pub type Check = Box<dyn Fn(&Seen) -> Verdict<()> + Send + Sync>;
 
+/// Makes a request of what the step before has shown.
+pub type Make = Box<dyn Fn(&Seen) -> Verdict<Value> + Send + Sync>;
+
 /// The body of a request; the model's name is left open in it.
 pub enum Ask {
     /// Known beforehand.
     Text(String),
     /// Made of what the step before has shown.
-    After(Box<dyn Fn(&Seen) -> Verdict<Value> + Send + Sync>),
+    After(Make),
 }
 
 /// One request.

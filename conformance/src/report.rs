@@ -1,4 +1,4 @@
-//! What came of the cases: a table, JSON and JUnit. Owns the formats.
+//! What came of the cases: a table, JSON and `JUnit`. Owns the formats.
 
 use std::fmt::Write as _;
 

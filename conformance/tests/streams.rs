@@ -122,7 +122,7 @@ fn chat_streams() {
     );
     refused(
         chat,
-        &edited(chat, "path", "\"index\":0}]}", "\"x\":0}]}"),
+        &edited(chat, "a\\\"}", "\"index\":0}]}", "\"x\":0}]}"),
         "index",
     );
     refused(

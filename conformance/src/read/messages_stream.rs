@@ -175,7 +175,8 @@ impl State {
         // Cumulative: the last value of a field counts, but no zero hides the input of the start.
         for (name, value) in usage.map()? {
             let hides = value == 0 && self.usage[name].as_u64().unwrap_or(0) > 0;
-            if !value.is_null() && !(hides && name.contains("input")) {
+            let is_kept = value.is_null() || (hides && name.contains("input"));
+            if !is_kept {
                 self.usage[name] = value.clone();
             }
         }

@@ -120,49 +120,55 @@ fn sound(answer: &Answer) -> Verdict<()> {
 pub fn error(dialect: Dialect, body: &Value) -> Verdict<ErrorBody> {
     let root = Node::root(body, "error body");
     let inner = root.need("error")?;
-    let mut error = ErrorBody {
-        kind: String::new(),
+    let message = inner.need("message")?.text()?.to_owned();
+    let optional = |name: &str| {
+        let text = inner.get(name).map(|node| node.text().map(str::to_owned));
+        text.transpose()
+    };
+    let plain = |kind: &str| ErrorBody {
+        kind: kind.to_owned(),
         code: None,
         param: None,
-        message: inner.need("message")?.text()?.to_owned(),
+        message: message.clone(),
     };
     match dialect {
         Dialect::Chat | Dialect::Responses => {
-            inner.need("type")?.text()?;
             for name in ["param", "code"] {
                 let is_there = inner.map()?.contains_key(name);
                 inner.ensure(is_there, &format!("`{name}` is missing"))?;
             }
-            error.kind = inner.need("type")?.text()?.to_owned();
-            let text = |name: &str| inner.get(name).map(|node| node.text().map(str::to_owned));
-            error.code = text("code").transpose()?;
-            error.param = text("param").transpose()?;
+            Ok(ErrorBody {
+                code: optional("code")?,
+                param: optional("param")?,
+                ..plain(inner.need("type")?.text()?)
+            })
         }
         Dialect::Messages => {
             root.need("type")?.one_of(&["error"])?;
-            let kind = inner.need("type")?.one_of(&[
-                "api_error",
-                "authentication_error",
-                "billing_error",
-                "invalid_request_error",
-                "not_found_error",
-                "overloaded_error",
-                "permission_error",
-                "rate_limit_error",
-                "request_too_large",
-                "timeout_error",
-            ])?;
-            error.kind = kind.to_owned();
+            Ok(plain(inner.need("type")?.one_of(MESSAGES_ERRORS)?))
         }
         Dialect::Gemini => {
             inner.need("code")?.int()?;
-            error.kind = inner.need("status")?.text()?.to_owned();
-            let is_status = error
-                .kind
+            let status = inner.need("status")?.text()?;
+            let is_status = status
                 .bytes()
                 .all(|byte| byte.is_ascii_uppercase() || byte == b'_');
             inner.ensure(is_status, "`status` must be a canonical code")?;
+            Ok(plain(status))
         }
     }
-    Ok(error)
 }
+
+/// The types of errors that Anthropic documents.
+const MESSAGES_ERRORS: &[&str] = &[
+    "api_error",
+    "authentication_error",
+    "billing_error",
+    "invalid_request_error",
+    "not_found_error",
+    "overloaded_error",
+    "permission_error",
+    "rate_limit_error",
+    "request_too_large",
+    "timeout_error",
+];

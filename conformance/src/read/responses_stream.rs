@@ -206,7 +206,8 @@ impl Open {
         }
         event.ensure(!self.closed.contains(&at), "after its `.done`")?;
         let piece = self.pieces.entry(at).or_default();
-        if name.ends_with(".delta") {
+        let (_, last) = name.rsplit_once('.').unwrap_or_default();
+        if last == "delta" {
             piece.push_str(event.need("delta")?.str()?);
             return Ok(());
         }

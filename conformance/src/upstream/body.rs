@@ -15,7 +15,7 @@ const SIZES: [usize; 7] = [1, 5, 2, 7, 3, 6, 4];
 
 /// A body that gives way to the writer before each piece.
 pub struct Pieces {
-    pieces: VecDeque<Bytes>,
+    left: VecDeque<Bytes>,
     end: End,
     gave_way: bool,
 }
@@ -28,7 +28,7 @@ impl Pieces {
             Cut::Bytes => small(Bytes::from(events.concat())),
         };
         Self {
-            pieces,
+            left: pieces,
             end,
             gave_way: false,
         }
@@ -60,7 +60,7 @@ impl Body for Pieces {
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
-        Poll::Ready(match (self.pieces.pop_front(), self.end) {
+        Poll::Ready(match (self.left.pop_front(), self.end) {
             (Some(piece), _) => Some(Ok(Frame::data(piece))),
             (None, End::Clean) => None,
             (None, End::Broken) => Some(Err(io::Error::other("the script breaks off here"))),
@@ -77,7 +77,7 @@ mod tests {
     async fn small_pieces_are_the_whole_body() {
         let text = "data: häufig\n\n".repeat(9);
         let body = Pieces::new(vec![text.clone()], Cut::Bytes, End::Clean);
-        assert!(body.pieces.len() > 20);
+        assert!(body.left.len() > 20);
         assert_eq!(body.collect().await.unwrap().to_bytes(), text);
         let broken = Pieces::new(vec![text], Cut::Whole, End::Broken);
         assert!(broken.collect().await.is_err());

@@ -9,12 +9,12 @@ use crate::upstream::{Cut, Reply, Say};
 
 pub(super) const TEMPLATES: &[Template] = &[
     ("text", "a text arrives whole", |pair| {
-        plain(pair, false, Answer::new(vec![Part::text(TEXT)], Stop::End))
+        plain(pair, false, &Answer::new(vec![Part::text(TEXT)], Stop::End))
     }),
     (
         "text-stream",
         "a streamed text arrives, cut at any byte",
-        |pair| plain(pair, true, Answer::new(vec![Part::text(TEXT)], Stop::End)),
+        |pair| plain(pair, true, &Answer::new(vec![Part::text(TEXT)], Stop::End)),
     ),
     (
         "call",
@@ -54,7 +54,7 @@ pub(super) const TEMPLATES: &[Template] = &[
         plain(
             pair,
             false,
-            Answer::new(vec![Part::text("Half a")], Stop::Length),
+            &Answer::new(vec![Part::text("Half a")], Stop::Length),
         )
     }),
     (
@@ -64,7 +64,7 @@ pub(super) const TEMPLATES: &[Template] = &[
             plain(
                 pair,
                 true,
-                Answer::new(vec![Part::text("Half a")], Stop::Length),
+                &Answer::new(vec![Part::text("Half a")], Stop::Length),
             )
         },
     ),
@@ -75,7 +75,7 @@ pub(super) const TEMPLATES: &[Template] = &[
             plain(
                 pair,
                 false,
-                Answer::new(vec![Part::text("I can")], Stop::Filter),
+                &Answer::new(vec![Part::text("I can")], Stop::Filter),
             )
         },
     ),
@@ -86,7 +86,7 @@ pub(super) const TEMPLATES: &[Template] = &[
             plain(
                 pair,
                 true,
-                Answer::new(vec![Part::text("I can")], Stop::Filter),
+                &Answer::new(vec![Part::text("I can")], Stop::Filter),
             )
         },
     ),
@@ -119,11 +119,11 @@ fn two_calls(pair: Pair) -> Vec<Part> {
     ]
 }
 
-fn plain(pair: Pair, stream: bool, answer: Answer) -> Step {
+fn plain(pair: Pair, stream: bool, answer: &Answer) -> Step {
     let asked = question();
     let asked = if stream { streaming(asked) } else { asked };
     let reply = Reply::new(Say::Answer(answer.clone())).cut(Cut::Bytes);
-    same_answer(pair.step(&asked).reply(reply), &answer)
+    same_answer(pair.step(&asked).reply(reply), answer)
 }
 
 fn calling(pair: Pair, stream: bool, parts: Vec<Part>) -> Step {

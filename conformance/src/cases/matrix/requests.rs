@@ -129,19 +129,19 @@ fn result(number: usize, text: &str) -> Part {
 
 fn arrives(pair: Pair, asked: Asked) -> Step {
     let answer = Answer::new(vec![Part::text("Salvete.")], Stop::End);
-    arrives_and(pair, asked, answer)
+    arrives_and(pair, asked, &answer)
 }
 
 fn arrives_with_call(pair: Pair, asked: Asked) -> Step {
     let call = pair.call(0, "list_files", r#"{"path":"."}"#);
-    arrives_and(pair, asked, Answer::new(vec![call], Stop::Calls))
+    arrives_and(pair, asked, &Answer::new(vec![call], Stop::Calls))
 }
 
-fn arrives_and(pair: Pair, asked: Asked, answer: Answer) -> Step {
+fn arrives_and(pair: Pair, asked: Asked, answer: &Answer) -> Step {
     let step = pair
         .step(&asked)
         .reply(Reply::new(Say::Answer(answer.clone())));
-    super::same_answer(step, &answer).check(move |seen| {
+    super::same_answer(step, answer).check(move |seen| {
         let (got, want) = (seen.asked()?.canonical(), asked.canonical());
         same("instructions", &got.system, &want.system)?;
         same("turns", &got.turns, &want.turns)?;
