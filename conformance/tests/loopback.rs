@@ -4,22 +4,18 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::expect_used, reason = "a test that cannot run has failed")]
 
-use std::convert::Infallible;
-use std::net::SocketAddr;
+mod common;
+
 use std::time::Duration;
 
 use bytes::Bytes;
 use gateway_conformance::cases;
-use gateway_conformance::client;
+use gateway_conformance::client::{self, Raw};
 use gateway_conformance::dialect::{CLIENTS, Dialect, script_key};
 use gateway_conformance::run::{self, Status, Target};
 use gateway_conformance::upstream;
-use http::{Request, Response, Uri};
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use http::Uri;
+use http::request::Parts;
 use serde_json::Value;
 
 /// Same dialect, but more is asked for than passing bytes: an error event for a stream that breaks off, a status of the
@@ -32,66 +28,42 @@ const NEEDS_A_GATEWAY: [&str; 4] = [
 ];
 
 /// Passes a request to the upstream that its model names, at the same operation.
-async fn pass(request: Request<Incoming>, port: u16) -> Result<Response<Full<Bytes>>, Infallible> {
-    let (head, body) = request.into_parts();
-    let body = body
-        .collect()
-        .await
-        .map(http_body_util::Collected::to_bytes);
-    let body = body.unwrap_or_default();
+async fn pass(head: Parts, body: Bytes, port: u16) -> Raw {
     let json: Value = serde_json::from_slice(&body).unwrap_or_default();
     let model = json["model"].as_str().unwrap_or(head.uri.path());
     let model = model.split(':').next().unwrap_or_default();
     let dialect = script_key(model)
         .and_then(|key| key.split('-').nth(1))
         .unwrap_or("none");
-    let headers: Vec<(String, String)> = [
+    let names = [
         "authorization",
         "x-api-key",
         "anthropic-version",
         "anthropic-beta",
-    ]
-    .iter()
-    .filter_map(|name| {
+    ];
+    let header = |name: &&str| {
         let value = head.headers.get(*name)?.to_str().ok()?;
         Some(((*name).to_owned(), value.to_owned()))
-    })
-    .collect();
+    };
+    let headers: Vec<(String, String)> = names.iter().filter_map(header).collect();
     let base: Uri = format!("http://127.0.0.1:{port}/{dialect}")
         .parse()
         .expect("a URL");
     let path = head.uri.path();
     let raw = client::post(&base, path, &headers, body, Duration::from_secs(5)).await;
-    let response = match raw {
-        Ok(raw) => Response::builder()
-            .status(raw.status)
-            .header("content-type", raw.content_type)
-            .body(Full::new(raw.body)),
-        Err(error) => Response::builder()
-            .status(502)
-            .body(Full::new(Bytes::from(error))),
-    };
-    Ok(response.expect("a response"))
-}
-
-async fn proxy(port: u16) -> SocketAddr {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
-        .await
-        .expect("a port");
-    let address = listener.local_addr().expect("an address");
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let service = service_fn(move |request| pass(request, port));
-            tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
-        }
-    });
-    address
+    raw.unwrap_or_else(|error| Raw {
+        status: 502,
+        content_type: "text/plain".to_owned(),
+        body: Bytes::from(error),
+        broken: false,
+    })
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_proxy_that_passes_bytes_keeps_a_dialect_and_translates_none() {
     let (board, upstreams) = upstream::start(0).await.expect("the upstreams");
-    let address = proxy(upstreams.port()).await;
+    let port = upstreams.port();
+    let address = common::serve(move |head, body| pass(head, body, port)).await;
     let target = Target {
         url: format!("http://{address}").parse().expect("a URL"),
         key: "sk-test".to_owned(),

@@ -153,7 +153,7 @@ fn chat_streams() {
     refused(
         chat,
         &without(chat, "\"finish_reason\":\"tool_calls\""),
-        "finish reason",
+        "before the end",
     );
     refused(
         chat,
