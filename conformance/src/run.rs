@@ -11,7 +11,7 @@ use crate::case::{Ask, Case, Seen, Step};
 use crate::client::{self, Raw};
 use crate::node::{Verdict, ensure};
 use crate::play::MODEL;
-use crate::read::{self, Outcome};
+use crate::read::{self, ErrorBody, Outcome};
 use crate::upstream::{Board, Received};
 
 /// Where the gateway is and how to call it.
@@ -135,6 +135,8 @@ fn judge(
         &raw.body,
     );
     let outcome = match outcome {
+        // Without a stream there is no other way to say that a body is not whole.
+        _ if raw.broken && !stream => Outcome::Broken(broken_connection()),
         Err(reason) if raw.broken => {
             return Err(format!("the connection to the client broke; {reason}"));
         }
@@ -154,6 +156,15 @@ fn judge(
         check(&seen)?;
     }
     Ok(seen)
+}
+
+fn broken_connection() -> ErrorBody {
+    ErrorBody {
+        kind: "connection".to_owned(),
+        code: None,
+        param: None,
+        message: "the connection broke".to_owned(),
+    }
 }
 
 /// The gateway's own words when it says that it has no such route or translation.
