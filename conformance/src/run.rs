@@ -106,7 +106,7 @@ async fn run_step(
     let raw = raw.map_err(Status::Failed)?;
     judge(case, step, stream, raw.clone(), sent, received.clone()).map_err(|reason| {
         if received.is_empty()
-            && let Some(refusal) = unsupported(&raw)
+            && let Some(refusal) = unsupported(&raw, &path)
         {
             return Status::Unsupported(refusal);
         }
@@ -168,9 +168,11 @@ fn broken_connection() -> ErrorBody {
 }
 
 /// The gateway's own words when it says that it has no such route or translation.
-fn unsupported(raw: &Raw) -> Option<String> {
+fn unsupported(raw: &Raw, path: &str) -> Option<String> {
     let text = String::from_utf8_lossy(&raw.body);
-    let lower = text.to_lowercase();
+    // The path may be repeated in the message, and may itself contain the word.
+    let path = path.split('?').next().unwrap_or(path);
+    let lower = text.replace(path, "").to_lowercase();
     let says = match raw.status {
         405 | 501 => true,
         // An unknown model is a wrong configuration, not a missing route.
@@ -182,4 +184,37 @@ fn unsupported(raw: &Raw) -> Option<String> {
     };
     let start: String = text.chars().take(200).collect();
     says.then(|| format!("{}: {start}", raw.status))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn says(status: u16, message: &str) -> bool {
+        let raw = Raw {
+            status,
+            content_type: "application/json".to_owned(),
+            body: Bytes::from(message.to_owned()),
+            broken: false,
+        };
+        unsupported(
+            &raw,
+            "/v1beta/models/conf-chat-0031:generateContent?alt=sse",
+        )
+        .is_some()
+    }
+
+    #[test]
+    fn a_missing_route_is_told_from_a_missing_model_and_from_other_errors() {
+        assert!(says(
+            404,
+            "nothing at /v1beta/models/conf-chat-0031:generateContent."
+        ));
+        assert!(says(405, ""));
+        assert!(says(400, "{\"code\":\"untranslatable\"}"));
+        assert!(!says(404, "model_not_found"));
+        assert!(!says(404, "the model conf-chat-0031 does not exist"));
+        assert!(!says(400, "invalid_request_error"));
+        assert!(!says(500, "not supported"));
+    }
 }

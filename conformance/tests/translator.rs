@@ -1,7 +1,7 @@
 //! The whole suite against a plain translator, made of the suite's own readers and writers.
 //!
-//! Proves that the matrix can be passed: what a case wants from a pair of dialects is possible for that pair. The
-//! translator buffers whole answers and knows no quirks, so that the nasty cases are not expected of it.
+//! Proves that the matrix can be passed: what a case wants from a pair of dialects is possible for that pair; and that the
+//! nasty cases ask for more: the translator buffers whole answers and knows no quirks.
 #![forbid(unsafe_code)]
 #![expect(clippy::expect_used, reason = "a test that cannot run has failed")]
 
@@ -20,6 +20,11 @@ use gateway_conformance::{cases, play, request, upstream, write};
 use http::Uri;
 use http::request::Parts;
 use serde_json::{Value, json};
+
+/// The nasty cases that are hard for streams, or for what this translator has no notion of, and so leaves out.
+const EASY_WHEN_BUFFERED: [&str; 11] = [
+    "01", "05", "07", "09", "10", "12", "21", "23", "24", "25", "28",
+];
 
 fn raw(status: u16, content_type: &str, body: String) -> Raw {
     Raw {
@@ -180,15 +185,19 @@ async fn a_plain_translator_passes_the_matrix() {
         model_prefix: String::new(),
         limit: Duration::from_secs(10),
     };
-    let mut wrong = Vec::new();
+    let (mut wrong, mut nasty) = (Vec::new(), Vec::new());
     for (index, case) in cases::all().iter().enumerate() {
-        if case.name.starts_with("nasty") {
+        let done = run::case(&target, &board, index + 1, case).await;
+        if let Some(number) = case.name.strip_prefix("nasty-") {
+            if done.status == Status::Ok {
+                nasty.push(number.to_owned());
+            }
             continue;
         }
-        let done = run::case(&target, &board, index + 1, case).await;
         if done.status != Status::Ok {
             wrong.push(format!("{}: {:?}", case.name, done.status));
         }
     }
     assert!(wrong.is_empty(), "{}:\n{}", wrong.len(), wrong.join("\n"));
+    assert_eq!(nasty, EASY_WHEN_BUFFERED);
 }
