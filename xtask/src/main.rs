@@ -1,4 +1,4 @@
-//! The project's commands: `cargo xtask up`, `test`, `bench` and `worker`.
+//! The project's commands: `cargo xtask up`, `test`, `bench`, `conform` and `worker`.
 //!
 //! Owns the command line. What a command does is in the module of its name; must not know how the gateway works.
 #![forbid(unsafe_code)]
@@ -6,6 +6,7 @@
 mod bench;
 mod browser;
 mod build;
+mod conform;
 mod differential;
 mod fuzz;
 mod job;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
             Command::Up(options) => up::run(&workspace, &options),
             Command::Test(options) => test::run(&workspace, &options),
             Command::Bench(options) => bench::run(&workspace, &options),
+            Command::Conform(words) => conform::run(&workspace, &words),
             Command::Worker => worker::run(&workspace),
         }
     });

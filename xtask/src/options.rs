@@ -23,6 +23,9 @@ cargo xtask bench [--quick] [--worker]
     --quick    shorter rounds, for a look while working; its figures are noisier
     --worker   the Cloudflare Worker in workerd, beside a bare pass-through worker
 
+cargo xtask conform --url URL --key KEY [--upstream-port PORT] [OPTION]...
+    Runs the public conformance suite against a running gateway; all options: conformance/README.md.
+
 cargo xtask worker
     Builds the Cloudflare Worker into cloudflare-worker/build (docs/operate/hosts/cloudflare-workers.md).
 ";
@@ -38,6 +41,8 @@ pub enum Command {
     Test(Test),
     /// Measure.
     Bench(Bench),
+    /// Run the public conformance suite with these options.
+    Conform(Vec<String>),
     /// Build the Cloudflare Worker.
     Worker,
 }
@@ -84,6 +89,7 @@ pub fn parse(words: impl Iterator<Item = String>) -> Result<Command> {
         "up" => up(words),
         "test" => test(words),
         "bench" => bench(words),
+        "conform" => Ok(Command::Conform(words.collect())),
         "worker" => match words.next() {
             None => Ok(Command::Worker),
             Some(other) => bail!("`worker` has no option {other:?}\n\n{HELP}"),
@@ -202,6 +208,13 @@ mod tests {
     }
 
     #[test]
+    fn the_suite_gets_its_options_as_they_are() {
+        let words = ["--url", "http://127.0.0.1:3000", "--json=a"].map(str::to_owned);
+        let line = format!("conform {}", words.join(" "));
+        assert_eq!(parsed(&line).unwrap(), Command::Conform(words.into()));
+    }
+
+    #[test]
     fn what_is_not_understood_is_named() {
         for line in [
             "",
@@ -223,7 +236,7 @@ mod tests {
         for line in ["help", "--help", "up --help", "test -h"] {
             assert_eq!(parsed(line).unwrap(), Command::Help, "{line}");
         }
-        for command in ["up", "test", "bench", "worker"] {
+        for command in ["up", "test", "bench", "conform", "worker"] {
             assert!(HELP.contains(&format!("cargo xtask {command}")));
         }
     }

@@ -61,7 +61,7 @@ pub const ALL: &[Step] = &[
     },
     Step {
         name: "core",
-        about: "unit and property tests of the core, the testkit and xtask",
+        about: "unit and property tests of the core, the testkit, the conformance suite and xtask",
         run: core,
     },
     Step {
@@ -127,12 +127,13 @@ pub const ALL: &[Step] = &[
 ];
 
 /// Packages that are built for this machine; the components' libraries exist for wasm only.
-const NATIVE: [&str; 6] = [
+const NATIVE: [&str; 7] = [
     "gateway-core",
     "gateway-testkit",
     "local-host",
     "xtask",
     "gateway-tests",
+    "gateway-conformance",
     "gateway-bench",
 ];
 
@@ -215,6 +216,8 @@ fn core(workspace: &Workspace, progress: &Progress) -> Result<()> {
         "gateway-core",
         "-p",
         "gateway-testkit",
+        "-p",
+        "gateway-conformance",
         "-p",
         "xtask",
     ]))

@@ -1,0 +1,36 @@
+//! All cases in order. Owns the numbering: a case's place makes the names of its models.
+
+mod matrix;
+mod nasty;
+
+use crate::case::Case;
+
+/// All cases. The number of a case is its place, beginning with 1.
+pub fn all() -> Vec<Case> {
+    let mut cases = nasty::all();
+    cases.extend(matrix::all());
+    cases
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn every_case_has_its_own_name_and_can_fail() {
+        let cases = all();
+        let names: HashSet<&str> = cases.iter().map(|case| case.name.as_str()).collect();
+        assert_eq!(names.len(), cases.len());
+        assert!(cases.len() > 300, "{}", cases.len());
+        for number in 1..=30 {
+            assert!(names.contains(format!("nasty-{number:02}").as_str()));
+        }
+        for case in &cases {
+            for step in &case.steps {
+                assert!(!step.checks.is_empty(), "{}", case.name);
+                assert!(!step.replies.is_empty(), "{}", case.name);
+            }
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! Runs cases against a gateway. Owns the verdict on a case; how it is shown is `report`'s.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::Uri;
+use serde_json::Value;
+
+use crate::case::{Ask, Case, Seen, Step};
+use crate::client::{self, Raw};
+use crate::node::{Verdict, ensure};
+use crate::play::MODEL;
+use crate::read::{self, ErrorBody, Outcome};
+use crate::upstream::{Board, Received};
+
+/// Where the gateway is and how to call it.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Its URL, to which clients add their paths.
+    pub url: Uri,
+    /// The client's key.
+    pub key: String,
+    /// What models' names begin with on this gateway.
+    pub model_prefix: String,
+    /// How long a response may take.
+    pub limit: Duration,
+}
+
+/// How a case went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// All of it holds.
+    Ok,
+    /// Something does not, and what.
+    Failed(String),
+    /// The gateway says that it does not do this, without calling an upstream.
+    Unsupported(String),
+}
+
+/// A case that has run.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// Its name.
+    pub name: String,
+    /// What it is about.
+    pub about: String,
+    /// How it went.
+    pub status: Status,
+    /// How long it took.
+    pub time: Duration,
+}
+
+/// Runs one case; its number makes its models.
+pub async fn case(target: &Target, board: &Arc<Board>, number: usize, case: &Case) -> Finished {
+    let start = Instant::now();
+    let mut status = Status::Ok;
+    let mut before: Option<Seen> = None;
+    for (index, step) in case.steps.iter().enumerate() {
+        match run_step(target, board, number, case, step, before.as_ref()).await {
+            Ok(seen) => before = Some(seen),
+            Err(other) => {
+                status = match other {
+                    Status::Failed(reason) if case.steps.len() > 1 => {
+                        Status::Failed(format!("request {}: {reason}", index + 1))
+                    }
+                    other => other,
+                };
+                break;
+            }
+        }
+    }
+    Finished {
+        name: case.name.clone(),
+        about: case.about.clone(),
+        status,
+        time: start.elapsed(),
+    }
+}
+
+async fn run_step(
+    target: &Target,
+    board: &Arc<Board>,
+    number: usize,
+    case: &Case,
+    step: &Step,
+    before: Option<&Seen>,
+) -> Result<Seen, Status> {
+    let key = step.upstream.model(number);
+    let model = format!("{}{key}", target.model_prefix);
+    let text = match (&step.ask, before) {
+        (Ask::Text(text), _) => Ok(text.clone()),
+        (Ask::After(make), Some(before)) => make(before).map(|value| value.to_string()),
+        (Ask::After(_), None) => Err("the first request continues none".to_owned()),
+    };
+    let sent = Bytes::from(text.map_err(Status::Failed)?.replace(MODEL, &model));
+    let asks: Value = serde_json::from_slice(&sent).unwrap_or_default();
+    let stream = step.stream || asks.get("stream").and_then(Value::as_bool) == Some(true);
+    let mut headers = case.client.client_headers(&target.key);
+    let own = step.headers.iter();
+    headers.extend(own.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+    board.script(&key, step.replies.clone());
+    let path = case.client.client_path(&model, stream);
+    let raw = client::post(&target.url, &path, &headers, sent.clone(), target.limit).await;
+    let received = board.take(&key);
+    let raw = raw.map_err(Status::Failed)?;
+    judge(case, step, stream, raw.clone(), sent, received.clone()).map_err(|reason| {
+        if received.is_empty()
+            && let Some(refusal) = unsupported(&raw, &path)
+        {
+            return Status::Unsupported(refusal);
+        }
+        Status::Failed(reason)
+    })
+}
+
+fn judge(
+    case: &Case,
+    step: &Step,
+    stream: bool,
+    raw: Raw,
+    sent: Bytes,
+    received: Vec<Received>,
+) -> Verdict<Seen> {
+    for request in &received {
+        if let Err(violation) = &request.asked {
+            return Err(format!("to the {} upstream: {violation}", request.dialect));
+        }
+    }
+    let outcome = read::outcome(
+        case.client,
+        raw.status,
+        &raw.content_type,
+        stream,
+        &raw.body,
+    );
+    let outcome = match outcome {
+        // Without a stream there is no other way to say that a body is not whole.
+        _ if raw.broken && !stream => Outcome::Broken(broken_connection()),
+        Err(reason) if raw.broken => {
+            return Err(format!("the connection to the client broke; {reason}"));
+        }
+        other => other.map_err(|reason| format!("to the {} client: {reason}", case.client))?,
+    };
+    let is_told = matches!(outcome, Outcome::Broken(_));
+    ensure(!raw.broken || is_told, || {
+        "the connection to the client broke".to_owned()
+    })?;
+    let seen = Seen {
+        outcome,
+        raw,
+        sent,
+        received,
+    };
+    for check in &step.checks {
+        check(&seen)?;
+    }
+    Ok(seen)
+}
+
+fn broken_connection() -> ErrorBody {
+    ErrorBody {
+        kind: "connection".to_owned(),
+        code: None,
+        param: None,
+        message: "the connection broke".to_owned(),
+    }
+}
+
+/// The gateway's own words when it says that it has no such route or translation.
+fn unsupported(raw: &Raw, path: &str) -> Option<String> {
+    let text = String::from_utf8_lossy(&raw.body);
+    // The path may be repeated in the message, and may itself contain the word.
+    let path = path.split('?').next().unwrap_or(path);
+    let lower = text.replace(path, "").to_lowercase();
+    let says = match raw.status {
+        405 | 501 => true,
+        // An unknown model is a wrong configuration, not a missing route.
+        404 => !lower.contains("model"),
+        400 => ["untranslatable", "unsupported_operation", "not supported"]
+            .iter()
+            .any(|word| lower.contains(word)),
+        _ => false,
+    };
+    let start: String = text.chars().take(200).collect();
+    says.then(|| format!("{}: {start}", raw.status))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn says(status: u16, message: &str) -> bool {
+        let raw = Raw {
+            status,
+            content_type: "application/json".to_owned(),
+            body: Bytes::from(message.to_owned()),
+            broken: false,
+        };
+        unsupported(
+            &raw,
+            "/v1beta/models/conf-chat-0031:generateContent?alt=sse",
+        )
+        .is_some()
+    }
+
+    #[test]
+    fn a_missing_route_is_told_from_a_missing_model_and_from_other_errors() {
+        assert!(says(
+            404,
+            "nothing at /v1beta/models/conf-chat-0031:generateContent."
+        ));
+        assert!(says(405, ""));
+        assert!(says(400, "{\"code\":\"untranslatable\"}"));
+        assert!(!says(404, "model_not_found"));
+        assert!(!says(404, "the model conf-chat-0031 does not exist"));
+        assert!(!says(400, "invalid_request_error"));
+        assert!(!says(500, "not supported"));
+    }
+}
