@@ -246,7 +246,7 @@ impl<'de> Visitor<'de> for File {
         while let Some(name) = members.next_key::<String>()? {
             match members.next_value_seed(Member { name: &name })? {
                 MemberValue::Costs(price) if name != litellm::SPECIMEN => {
-                    found.litellm.insert(name, price);
+                    found.litellm.insert(name, price.map(|price| *price));
                 }
                 MemberValue::Models(models) => found.openrouter = Some(models),
                 MemberValue::Costs(_) | MemberValue::Other => {}
@@ -263,7 +263,7 @@ struct Member<'n> {
 
 enum MemberValue {
     /// A model of `LiteLLM`'s file.
-    Costs(Option<Price>),
+    Costs(Option<Box<Price>>),
     /// The models of `OpenRouter`'s list.
     Models(BTreeMap<String, Option<Price>>),
     /// Something else.
@@ -286,7 +286,9 @@ impl<'de> Visitor<'de> for Member<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<MemberValue, A::Error> {
-        Ok(MemberValue::Costs(ListedCosts::read(members)?.price()))
+        Ok(MemberValue::Costs(
+            ListedCosts::read(members)?.price().map(Box::new),
+        ))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<MemberValue, A::Error> {

@@ -136,7 +136,6 @@ struct Figures<'a> {
 
 /// What Anthropic wrote into its cache, by how long it stays there.
 #[derive(Deserialize)]
-#[expect(clippy::struct_field_names, reason = "the names are the API's")]
 struct CacheCreation<'a> {
     #[serde(borrow, default)]
     ephemeral_5m_input_tokens: Option<&'a RawValue>,

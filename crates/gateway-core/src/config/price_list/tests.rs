@@ -103,12 +103,12 @@ const fn above(above_prompt_tokens: u64, prices: TokenPrices) -> PriceTier {
     }
 }
 
-fn served(prices: TokenPrices, tiers: Vec<PriceTier>) -> Option<ServiceTierPrice> {
-    Some(ServiceTierPrice {
+const fn served(prices: TokenPrices, tiers: Vec<PriceTier>) -> ServiceTierPrice {
+    ServiceTierPrice {
         percent: None,
         prices,
         tiers,
-    })
+    }
 }
 
 #[test]
@@ -116,18 +116,19 @@ fn entries_of_litellm_become_prices() {
     let list = parsed(LITELLM);
     assert_eq!(list.source, PriceSource::LiteLlm);
     let mut gpt_5 = price(1_250_000, Some(125_000), 10_000_000);
-    gpt_5.service_tiers.flex = served(tokens(625_000, Some(62_500), 5_000_000), vec![]);
-    gpt_5.service_tiers.priority = served(tokens(2_500_000, Some(250_000), 20_000_000), vec![]);
+    gpt_5.service_tiers.flex = Some(served(tokens(625_000, Some(62_500), 5_000_000), vec![]));
+    gpt_5.service_tiers.priority =
+        Some(served(tokens(2_500_000, Some(250_000), 20_000_000), vec![]));
     let long = tokens(5_000_000, Some(500_000), 22_500_000);
     let mut gpt_5_4 = Price {
         tiers: vec![above(272_000, long)],
         ..price(2_500_000, Some(250_000), 15_000_000)
     };
     // The list says neither what a batch's cache nor what its long prompts cost.
-    gpt_5_4.service_tiers.batch = served(
+    gpt_5_4.service_tiers.batch = Some(served(
         tokens(1_250_000, Some(125_000), 7_500_000),
         vec![above(272_000, tokens(2_500_000, Some(250_000), 11_250_000))],
-    );
+    ));
     let claude = Price {
         cache_write: Some(3_750_000),
         cache_write_1h: Some(6_000_000),
@@ -145,10 +146,10 @@ fn entries_of_litellm_become_prices() {
         tiers: vec![above(200_000, tokens(4_000_000, Some(400_000), 18_000_000))],
         ..price(2_000_000, Some(200_000), 12_000_000)
     };
-    gemini.service_tiers.priority = served(
+    gemini.service_tiers.priority = Some(served(
         tokens(3_600_000, Some(360_000), 21_600_000),
         vec![above(200_000, tokens(7_200_000, Some(720_000), 32_400_000))],
-    );
+    ));
     let qwen = Price {
         tiers: vec![above(32_000, tokens(2_400_000, None, 12_000_000))],
         ..price(1_200_000, None, 6_000_000)
@@ -178,7 +179,7 @@ fn entries_of_litellm_become_prices() {
         ("rerank", unit(None, None, Some(2_000_000_000))),
         ("whisper-1", unit(None, Some(100_000_000), None)),
     ];
-    let found: Vec<_> = list.prices.iter().map(|(model, _)| &**model).collect();
+    let found: Vec<_> = list.prices.keys().map(|model| &**model).collect();
     assert_eq!(found, expected.each_ref().map(|(model, _)| *model));
     for (model, price) in &expected {
         assert_eq!(&list.prices[*model], price, "{model}");
@@ -225,8 +226,8 @@ fn requests_cost_what_the_vendors_charge() {
     let cost = |model: &str, usage| cost_micro_usd(&list.prices[model], usage);
     let usage = |prompt_tokens, cached_tokens, completion_tokens| Usage {
         prompt_tokens,
-        cached_tokens,
         completion_tokens,
+        cached_tokens,
         ..Usage::default()
     };
     let flex = Usage {
