@@ -244,12 +244,12 @@ impl<'de> Visitor<'de> for File {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Found, A::Error> {
         let mut found = Found::default();
         while let Some(name) = members.next_key::<String>()? {
-            match members.next_value_seed(Member { name: &name })? {
-                MemberValue::Costs(price) if name != litellm::SPECIMEN => {
+            match members.next_value_seed(FileMember { name: &name })? {
+                FileValue::Costs(price) if name != litellm::SPECIMEN => {
                     found.litellm.insert(name, price.map(|price| *price));
                 }
-                MemberValue::Models(models) => found.openrouter = Some(models),
-                MemberValue::Costs(_) | MemberValue::Other => {}
+                FileValue::Models(models) => found.openrouter = Some(models),
+                FileValue::Costs(_) | FileValue::Other => {}
             }
         }
         Ok(found)
@@ -257,11 +257,11 @@ impl<'de> Visitor<'de> for File {
 }
 
 /// The value of a member of the file.
-struct Member<'n> {
+struct FileMember<'n> {
     name: &'n str,
 }
 
-enum MemberValue {
+enum FileValue {
     /// A model of `LiteLLM`'s file.
     Costs(Option<Box<Price>>),
     /// The models of `OpenRouter`'s list.
@@ -270,56 +270,56 @@ enum MemberValue {
     Other,
 }
 
-impl<'de> DeserializeSeed<'de> for Member<'_> {
-    type Value = MemberValue;
+impl<'de> DeserializeSeed<'de> for FileMember<'_> {
+    type Value = FileValue;
 
-    fn deserialize<D: Deserializer<'de>>(self, value: D) -> Result<MemberValue, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, value: D) -> Result<FileValue, D::Error> {
         value.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for Member<'_> {
-    type Value = MemberValue;
+impl<'de> Visitor<'de> for FileMember<'_> {
+    type Value = FileValue;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("anything")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<MemberValue, A::Error> {
-        Ok(MemberValue::Costs(
+    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<FileValue, A::Error> {
+        Ok(FileValue::Costs(
             ListedCosts::read(members)?.price().map(Box::new),
         ))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<MemberValue, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<FileValue, A::Error> {
         if self.name == openrouter::MODELS {
-            return Ok(MemberValue::Models(ListedModels::read(items)?));
+            return Ok(FileValue::Models(ListedModels::read(items)?));
         }
         while items.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(MemberValue::Other)
+        Ok(FileValue::Other)
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<MemberValue, E> {
-        Ok(MemberValue::Other)
+    fn visit_bool<E>(self, _: bool) -> Result<FileValue, E> {
+        Ok(FileValue::Other)
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<MemberValue, E> {
-        Ok(MemberValue::Other)
+    fn visit_i64<E>(self, _: i64) -> Result<FileValue, E> {
+        Ok(FileValue::Other)
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<MemberValue, E> {
-        Ok(MemberValue::Other)
+    fn visit_u64<E>(self, _: u64) -> Result<FileValue, E> {
+        Ok(FileValue::Other)
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<MemberValue, E> {
-        Ok(MemberValue::Other)
+    fn visit_f64<E>(self, _: f64) -> Result<FileValue, E> {
+        Ok(FileValue::Other)
     }
 
-    fn visit_str<E>(self, _: &str) -> Result<MemberValue, E> {
-        Ok(MemberValue::Other)
+    fn visit_str<E>(self, _: &str) -> Result<FileValue, E> {
+        Ok(FileValue::Other)
     }
 
-    fn visit_unit<E>(self) -> Result<MemberValue, E> {
-        Ok(MemberValue::Other)
+    fn visit_unit<E>(self) -> Result<FileValue, E> {
+        Ok(FileValue::Other)
     }
 }

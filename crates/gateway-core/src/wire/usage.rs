@@ -226,7 +226,7 @@ pub(super) const IMAGE: &[u8] = b"\"b64_json\"";
 
 /// What an answer says beside its `usage`.
 #[derive(Default, Deserialize)]
-struct Answer<'a> {
+struct AnswerFigures<'a> {
     #[serde(borrow, default)]
     usage: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -243,7 +243,7 @@ pub fn of_body(body: &[u8]) -> Option<Usage> {
     if !(mentioned(0) || mentioned(1) || mentioned(2)) {
         return None;
     }
-    let answer: Answer<'_> = serde_json::from_slice(body).ok()?;
+    let answer: AnswerFigures<'_> = serde_json::from_slice(body).ok()?;
     let stated = answer.usage.and_then(of_object);
     let mut usage = stated.unwrap_or_default();
     usage.service_tier = usage.service_tier.or(service_tier(answer.service_tier));

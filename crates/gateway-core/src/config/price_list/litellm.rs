@@ -155,9 +155,14 @@ impl ListedCosts {
         let [first_image, second_image] = self.images;
         let mut image = first_image.or(second_image).filter(|_| self.is_image_model);
         if self.is_image_model && self.image_token.is_some() {
-            // Its answers are images, and their tokens are stated.
+            // Its answers are images, and their tokens are stated. What the list says of service tiers is the price of
+            // text: the standard one of images stays.
             completion = completion.max(self.image_token.unwrap_or(0));
             image = None;
+            for prices in self.tokens.values_mut() {
+                prices.completion = None;
+                prices.reasoning = None;
+            }
         }
         // What has a price per token states tokens: it is not counted twice.
         let is_by_token = prompt > 0 || completion > 0;

@@ -40,7 +40,8 @@ const LITELLM: &str = r#"{
     "deepseek-chat": {"cache_creation_input_token_cost": 0.0, "input_cost_per_token": 2.8e-07,
         "input_cost_per_token_cache_hit": 2.8e-08, "output_cost_per_token": 4.2e-07},
     "gpt-image-1": {"mode": "image_generation", "input_cost_per_image_token": 1e-05, "input_cost_per_token": 5e-06,
-        "output_cost_per_image_token": 4e-05},
+        "output_cost_per_token": 1e-05, "output_cost_per_image_token": 4e-05, "input_cost_per_token_batches": 2.5e-06,
+        "output_cost_per_token_batches": 5e-06},
     "imagen-4": {"mode": "image_generation", "output_cost_per_image": 0.04},
     "gemini-chat-with-image-cost": {"mode": "chat", "input_cost_per_token": 2e-06, "output_cost_per_token": 1.2e-05,
         "output_cost_per_image": 0.00012},
@@ -154,6 +155,14 @@ fn entries_of_litellm_become_prices() {
         tiers: vec![above(32_000, tokens(2_400_000, None, 12_000_000))],
         ..price(1_200_000, None, 6_000_000)
     };
+    let mut gpt_image = price(5_000_000, None, 40_000_000);
+    gpt_image.service_tiers.batch = Some(served(
+        TokenPrices {
+            completion: None,
+            ..tokens(2_500_000, None, 0)
+        },
+        vec![],
+    ));
     let unit = |image, second, request| Price {
         image,
         second,
@@ -173,7 +182,7 @@ fn entries_of_litellm_become_prices() {
         ("gpt-4o-transcribe", price(2_500_000, None, 10_000_000)),
         ("gpt-5", gpt_5),
         ("gpt-5.4", gpt_5_4),
-        ("gpt-image-1", price(5_000_000, None, 40_000_000)),
+        ("gpt-image-1", gpt_image),
         ("groq-whisper", unit(None, Some(30_830_000), None)),
         ("imagen-4", unit(Some(40_000_000_000), None, None)),
         ("rerank", unit(None, None, Some(2_000_000_000))),
