@@ -23,9 +23,12 @@ fn price(problems: &mut Problems, path: &str, value: &Value) -> Option<Price> {
     for (name, value) in members {
         let place = join(path, name);
         match name.as_str() {
+            "prompt" => tokens.prompt = problems.integer(&place, value, 0, MAX_PRICE),
+            "completion" => tokens.completion = problems.integer(&place, value, 0, MAX_PRICE),
             "image" => price.image = amount(problems, &place, value, MAX_UNIT_PRICE),
             "second" => price.second = amount(problems, &place, value, MAX_UNIT_PRICE),
             "request" => price.request = amount(problems, &place, value, MAX_UNIT_PRICE),
+            "tiers" | "service_tiers" if value.is_null() => {}
             "tiers" => price.tiers = tiers(problems, &place, value),
             "service_tiers" => price.service_tiers = service_tiers(problems, &place, value),
             "source" => price.source = source(problems, &place, value),
@@ -44,7 +47,7 @@ fn price(problems: &mut Problems, path: &str, value: &Value) -> Option<Price> {
     })
 }
 
-/// Reads one of the prices of tokens. Those that may be left out may also be null.
+/// Reads one of the prices of tokens that may be left out; null is the same.
 fn token_price(
     problems: &mut Problems,
     path: &str,
@@ -62,10 +65,7 @@ fn token_price(
         "reasoning" => &mut tokens.reasoning,
         _ => return problems.unknown(path, name),
     };
-    *slot = match name {
-        "prompt" | "completion" => problems.integer(&place, value, 0, MAX_PRICE),
-        _ => amount(problems, &place, value, MAX_PRICE),
-    };
+    *slot = amount(problems, &place, value, MAX_PRICE);
 }
 
 fn amount(problems: &mut Problems, path: &str, value: &Value, most: u64) -> Option<u64> {
@@ -133,6 +133,7 @@ fn service_tier(problems: &mut Problems, path: &str, value: &Value) -> Option<Se
     for (name, value) in problems.object(path, value)? {
         let place = join(path, name);
         match name.as_str() {
+            "tiers" if value.is_null() => {}
             "percent" => price.percent = amount(problems, &place, value, MAX_PRICE_PERCENT),
             "tiers" => price.tiers = tiers(problems, &place, value),
             _ => token_price(problems, path, name, value, &mut price.prices),
