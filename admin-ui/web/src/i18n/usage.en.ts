@@ -215,6 +215,9 @@ export const usageEn = {
   "priceImport.title": "Import prices",
   "priceImport.text":
     "LiteLLM's model_prices_and_context_window.json, or OpenRouter's list of models. Prices that you set yourself stay.",
+  "priceImport.file": "Price list",
+  "priceImport.review": "Review prices",
+  "priceImport.done": "Prices are stored.",
   "priceImport.all": "All models of the list, not only those that are named here",
   "priceImport.summary": (source: string, unchanged: string, skipped: string) =>
     `Source: ${source}. Unchanged: ${unchanged}. Models without a usable price: ${skipped}.`,

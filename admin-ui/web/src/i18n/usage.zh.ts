@@ -209,6 +209,9 @@ export const usageZh: typeof usageEn = {
   "priceImport.title": "导入价格",
   "priceImport.text":
     "LiteLLM 的 model_prices_and_context_window.json，或 OpenRouter 的模型列表。您自行设置的价格保持不变。",
+  "priceImport.file": "价格表",
+  "priceImport.review": "查看价格更改",
+  "priceImport.done": "价格已保存。",
   "priceImport.all": "列表中的所有模型，而不仅是此处配置的模型",
   "priceImport.summary": (source: string, unchanged: string, skipped: string) =>
     `来源：${source}。未变：${unchanged}。没有可用价格的模型：${skipped}。`,

@@ -72,8 +72,11 @@ export function PriceImport({ onReload }: { onReload: () => void }) {
       <h2>{m["priceImport.title"]}</h2>
       <p class="muted">{m["priceImport.text"]}</p>
       <FailureNotice failure={failure.value} title={m["import.failed"]} />
-      {isDone.value && <Notice tone="good">{m["import.done"]}</Notice>}
-      <Field label={m["import.file"]} errors={problem.value === null ? undefined : [problem.value]}>
+      {isDone.value && <Notice tone="good">{m["priceImport.done"]}</Notice>}
+      <Field
+        label={m["priceImport.file"]}
+        errors={problem.value === null ? undefined : [problem.value]}
+      >
         {(ties) => (
           <input
             {...ties}
@@ -98,7 +101,7 @@ export function PriceImport({ onReload }: { onReload: () => void }) {
           aria-disabled={!isReady}
           onClick={() => isReady && review()}
         >
-          {m["import.review"]}
+          {m["priceImport.review"]}
         </button>
       </div>
       {plan.value !== null && (
