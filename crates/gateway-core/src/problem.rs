@@ -158,6 +158,11 @@ pub enum ProblemKind {
     },
     /// The text is no SHA-256 in hexadecimal digits.
     InvalidHash,
+    /// The file has no prices in a form that is known.
+    UnknownPriceList {
+        /// The lists that are known.
+        known: Vec<&'static str>,
+    },
     /// There is no such query parameter.
     UnknownParameter {
         /// Those that there are.
@@ -296,6 +301,9 @@ impl fmt::Display for ProblemKind {
                 f,
                 "must be an id of 1 to {max} letters, digits or underscores"
             ),
+            Self::UnknownPriceList { known } => {
+                write!(f, "must be a price list of {}", known.join(" or "))
+            }
             Self::UnknownParameter { known } => write!(
                 f,
                 "is not known here; this call knows `{}`",

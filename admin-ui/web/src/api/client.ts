@@ -107,6 +107,21 @@ export const exportConfig = (secrets: boolean) =>
 export const importConfig = (send: unknown, etag: string | null) =>
   call("PUT", "/config", readConfig, { send, ...(etag === null ? {} : { ifMatch: etag }) });
 
+/** Prices from a price list: what changes, or would, and the tag of the state that it was compared with. */
+export const importPrices = (
+  send: unknown,
+  { dryRun, all, etag }: { dryRun: boolean; all: boolean; etag: string | null },
+) =>
+  call(
+    "POST",
+    `/prices/import?dry_run=${dryRun}&models=${all ? "all" : "named"}`,
+    (body, response) => ({
+      changes: types.parsePriceImport(body),
+      etag: response.headers.get("etag"),
+    }),
+    { send, ...(etag === null ? {} : { ifMatch: etag }) },
+  );
+
 /** The gateway's version, from its public health answer. */
 export const version = () => request("GET", "/health", types.parseVersion, { open: true });
 

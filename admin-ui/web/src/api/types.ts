@@ -8,6 +8,8 @@ export type {
   ClientKey,
   ClientKeyCreated as CreatedKey,
   Price,
+  PriceChange,
+  PriceImport,
   Route as DryRun,
   Session as SessionInfo,
   Settings,
@@ -54,6 +56,8 @@ export const parseSession = answer(readers.Session, "session");
 export function parseModels(value: unknown): string[] {
   return readers.UpstreamModels(value, "models").data.map((model) => model.id);
 }
+
+export const parsePriceImport = answer(readers.PriceImport, "import");
 
 const config = record({ settings: readers.Settings });
 /** The settings of a configuration document, of which nothing else is read. */

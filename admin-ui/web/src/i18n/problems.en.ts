@@ -69,6 +69,7 @@ export const problemsEn: ProblemTexts = {
   client_key_forbidden: () => "must not be here: a client key is imported by its hash",
   invalid_id: ({ max }) => `must be an id of 1 to ${max} letters, digits or underscores`,
   invalid_hash: () => "must be a SHA-256 in 64 hexadecimal digits",
+  unknown_price_list: ({ known }) => `must be a price list of ${known.join(" or ")}`,
   unknown_parameter: ({ known }) => `is not a known parameter; there are ${known.join(", ")}`,
   repeated_parameter: () => "is in the URL twice",
   invalid_parameter: ({ rule }) => rule,

@@ -65,6 +65,7 @@ export const problemsZh: ProblemTexts = {
   client_key_forbidden: () => "不应出现在这里：客户端密钥以其哈希导入",
   invalid_id: ({ max }) => `必须是 1 到 ${max} 个字母、数字或下划线`,
   invalid_hash: () => "必须是 64 位十六进制的 SHA-256",
+  unknown_price_list: ({ known }) => `必须是 ${known.join(" 或 ")} 的价格表`,
   unknown_parameter: ({ known }) => `不是已知参数；可用：${known.join("、")}`,
   repeated_parameter: () => "在 URL 中重复",
   invalid_parameter: ({ rule }) => rule,

@@ -31,6 +31,7 @@ function row(change: Partial<UsageRow>): UsageRow {
     prompt_tokens: 0,
     completion_tokens: 0,
     cached_tokens: 0,
+    cache_write_tokens: 0,
     reasoning_tokens: 0,
     cost_micro_usd: 0,
     total_ms: NONE,

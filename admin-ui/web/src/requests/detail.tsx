@@ -110,8 +110,13 @@ function Facts({ of, channels }: DetailProps) {
     [m["requests.duration"], formatMs(of.total_ms)],
     [m["usage.tokensIn"], formatCount(of.prompt_tokens)],
     [m["requests.cached"], of.cached_tokens === 0 ? null : formatCount(of.cached_tokens)],
+    [
+      m["requests.cacheWrite"],
+      of.cache_write_tokens === 0 ? null : formatCount(of.cache_write_tokens),
+    ],
     [m["usage.tokensOut"], formatCount(of.completion_tokens)],
     [m["requests.reasoning"], of.reasoning_tokens === 0 ? null : formatCount(of.reasoning_tokens)],
+    [m["requests.serviceTier"], of.service_tier],
     [m["requests.counted"], of.estimated ? m["requests.byGateway"] : m["requests.byUpstream"]],
     [m["usage.cost"], of.cost_micro_usd === 0 ? null : formatUsd(of.cost_micro_usd)],
   ];

@@ -12,6 +12,7 @@ import { PricesEditor } from "../components/prices-editor";
 import { ConflictDialog } from "../conflict/conflict-dialog";
 import { formatCount, t } from "../i18n";
 import { useResource } from "../resource";
+import { PriceImport } from "./price-import";
 import { pricesOf, rowsOf } from "./prices";
 import { type Loaded, loadSettings } from "./save";
 import { useSaving } from "./use-saving";
@@ -30,6 +31,10 @@ export function GatewaySettings() {
   // Counts how often what was typed was given up for what is there now.
   const started = useSignal(0);
   const loaded = data.value;
+  async function startAgain() {
+    await reload();
+    started.value += 1;
+  }
   return (
     <>
       <FailureNotice failure={failure.value} title={t.value["limits.failed"]} onRetry={reload} />
@@ -42,12 +47,10 @@ export function GatewaySettings() {
             key={`${name} ${started.value}`}
             loaded={loaded}
             onSaved={reload}
-            onReload={async () => {
-              await reload();
-              started.value += 1;
-            }}
+            onReload={startAgain}
           />
         ))}
+      {loaded !== null && <PriceImport onReload={startAgain} />}
     </>
   );
 }

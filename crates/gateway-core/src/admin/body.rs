@@ -50,15 +50,26 @@ where
     parse(&read(headers, body, MAX_CONFIGURATION_BYTES).await?)
 }
 
+/// A file as it is, of at most the size of a whole configuration.
+pub async fn file<B>(headers: &HeaderMap, body: B) -> Result<Bytes, GatewayError>
+where
+    B: Body<Data = Bytes>,
+    B::Error: fmt::Display,
+{
+    read(headers, body, MAX_CONFIGURATION_BYTES).await
+}
+
+/// The error of a body that is no JSON: where the mistake is, but not what stands there, since it could be a key.
+pub fn not_json(error: &serde_json::Error) -> GatewayError {
+    ErrorCode::InvalidJson.error(format!(
+        "The body is not valid JSON: line {}, column {}.",
+        error.line(),
+        error.column()
+    ))
+}
+
 fn parse(bytes: &[u8]) -> Result<Value, GatewayError> {
-    // Where the mistake is, but not the text there: it could be a key.
-    let value: Value = serde_json::from_slice(bytes).map_err(|error| {
-        ErrorCode::InvalidJson.error(format!(
-            "The body is not valid JSON: line {}, column {}.",
-            error.line(),
-            error.column()
-        ))
-    })?;
+    let value: Value = serde_json::from_slice(bytes).map_err(|error| not_json(&error))?;
     if value.is_object() {
         Ok(value)
     } else {

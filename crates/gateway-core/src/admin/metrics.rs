@@ -39,10 +39,11 @@ const MAX_MODELS: usize = 500;
 type ChannelLabel<'d> = (&'d str, &'d str);
 
 /// Kinds of tokens, with their sums.
-const KINDS: [(&str, Sum); 4] = [
+const KINDS: [(&str, Sum); 5] = [
     ("prompt", Sum::PromptTokens),
     ("completion", Sum::CompletionTokens),
     ("cached", Sum::CachedTokens),
+    ("cache_write", Sum::CacheWriteTokens),
     ("reasoning", Sum::ReasoningTokens),
 ];
 

@@ -22,6 +22,7 @@ pub mod openapi;
 mod outbound;
 mod ports;
 mod precondition;
+mod price_import;
 mod query;
 mod requests;
 mod revoked;
@@ -148,8 +149,13 @@ where
     };
 
     // 4. The work.
+    let mut file = Bytes::new();
     let body = match operation.body() {
         BodyKind::None => Value::Null,
+        BodyKind::File => {
+            file = body::file(&head.headers, body).await?;
+            Value::Null
+        }
         BodyKind::Object => body::object(&head.headers, body).await?,
         BodyKind::OptionalObject => body::optional_object(&head.headers, body).await?,
         BodyKind::Configuration => body::configuration(&head.headers, body).await?,
@@ -160,6 +166,7 @@ where
         head: &head,
         caller: caller.as_ref(),
         id,
+        file,
     };
     work.perform(operation, body).await
 }
@@ -196,6 +203,8 @@ struct Work<'a, P> {
     caller: Option<&'a Caller>,
     /// The id in the path; empty where the path has none.
     id: &'a str,
+    /// The body of an operation that takes a file; empty for all others.
+    file: Bytes,
 }
 
 impl<P: AdminPorts> Work<'_, P> {
@@ -233,6 +242,7 @@ impl<P: AdminPorts> Work<'_, P> {
             Operation::GetKeyAllowance => limit_usage::show(ports, id).await,
             Operation::ExportConfig => config::export(ports, settings, uri).await,
             Operation::ImportConfig => config::import(ports, settings, headers, &body).await,
+            Operation::ImportPrices => price_import::run(ports, headers, uri, &self.file).await,
             Operation::Route => route_preview::run(ports, settings, uri).await,
             Operation::Status => status::show(ports, settings).await,
             Operation::Usage => usage::show(ports, uri).await,

@@ -24,6 +24,7 @@ use crate::ports::AdminPorts;
 use crate::reply::{self, Reply};
 use crate::time_text;
 use crate::units::Timestamp;
+use crate::wire::usage::ServiceTier;
 
 const PARAMETERS: [&str; 10] = [
     "limit", "before", "status", "model", "key", "channel", "end", "reason", "from", "to",
@@ -92,8 +93,18 @@ pub struct RequestView<'a> {
     completion_tokens: u64,
     /// Of the prompt tokens.
     cached_tokens: u64,
+    /// Of the prompt tokens: those that were written into the provider's cache.
+    cache_write_tokens: u64,
+    /// Those of them that it keeps for an hour.
+    cache_write_1h_tokens: u64,
     /// Of the completion tokens.
     reasoning_tokens: u64,
+    /// Images of the answer.
+    images: u64,
+    /// Milliseconds of audio or video.
+    media_ms: u64,
+    /// The service tier that the provider states; null: its standard one.
+    service_tier: Option<ServiceTier>,
     /// Whether the tokens are the gateway's estimate.
     estimated: bool,
     /// How it ended.
@@ -256,7 +267,12 @@ impl<'a> RequestView<'a> {
             prompt_tokens: request.usage.prompt_tokens,
             completion_tokens: request.usage.completion_tokens,
             cached_tokens: request.usage.cached_tokens,
+            cache_write_tokens: request.usage.cache_write_tokens,
+            cache_write_1h_tokens: request.usage.cache_write_1h_tokens,
             reasoning_tokens: request.usage.reasoning_tokens,
+            images: request.usage.images,
+            media_ms: request.usage.media_ms,
+            service_tier: request.usage.service_tier,
             estimated: request.estimated,
             end: &request.end,
             reason: request.reason.as_deref(),

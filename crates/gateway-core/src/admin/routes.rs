@@ -10,8 +10,8 @@ use super::openapi::errors::ErrorResponse;
 use super::openapi::{parameters, requests as bodies};
 #[cfg(feature = "schema")]
 use super::{
-    channel_test, channels, config, keys, limit_usage, requests, route_preview, session, status,
-    upstream_models, usage,
+    channel_test, channels, config, keys, limit_usage, price_import, requests, route_preview,
+    session, status, upstream_models, usage,
 };
 use crate::error::{ErrorCode, GatewayError};
 
@@ -44,6 +44,8 @@ pub enum BodyKind {
     OptionalObject,
     /// A JSON object that may have the size of a whole configuration.
     Configuration,
+    /// A file of that size, which the operation reads itself.
+    File,
 }
 
 /// Makes the enum of operations and its table out of one list, so that neither can lack an entry of the other. What is
@@ -167,6 +169,11 @@ routes! {
         Description::new("config", "Import a whole configuration", 200, sentences::CONFIG_IMPORTED).details(sentences::IMPORT)
             .takes::<bodies::ConfigBody>().gives::<config::DocumentView<'_>>()
             .names_state().checks_state().fails(&[ErrorResponse::Misconfigured]);
+    ImportPrices: Post "prices/import", File =>
+        Description::new("config", "Import prices from a price list", 200, sentences::PRICES_IMPORTED)
+            .details(sentences::IMPORT_PRICES)
+            .asks::<parameters::PriceImportParameters>().takes::<bodies::PriceListBody>()
+            .gives::<price_import::PriceImportView>().names_state().checks_state();
     Route: Get "route", None =>
         Description::new("health", "Preview the routing of a request", 200, sentences::ROUTE)
             .asks::<parameters::RouteParameters>().gives::<route_preview::RouteView<'_>>();
@@ -202,6 +209,10 @@ mod sentences {
     pub const IMPORT: &str = "Replaces everything, or nothing when anything is wrong. At most 8 MiB. Of two imports at \
         the same time the later one wins as a whole.";
     pub const CONFIG_IMPORTED: &str = "The configuration as it is now, without whole keys.";
+    pub const IMPORT_PRICES: &str = "Takes LiteLLM's `model_prices_and_context_window.json` or the answer of OpenRouter's \
+        `/api/v1/models`, of at most 8 MiB. Changes the prices of the settings that were imported before and adds those of \
+        models without a price. Prices that were set by hand stay, and so do all prices of channels.";
+    pub const PRICES_IMPORTED: &str = "What was changed, or would be.";
     pub const ROUTE: &str = "The candidates in order, and why the others are excluded.";
     pub const USAGE: &str = "Sums are kept by the hour, so that `from` and `to` stand for the hours they lie in. Buckets \
         with nothing in them are left out. At most 10,000 rows.";

@@ -71,6 +71,8 @@ pub struct UsageRowView<'a> {
     completion_tokens: u64,
     /// Of the prompt tokens.
     cached_tokens: u64,
+    /// Of the prompt tokens: those that were written into the provider's cache.
+    cache_write_tokens: u64,
     /// Of the completion tokens.
     reasoning_tokens: u64,
     /// In millionths of a dollar.
@@ -237,6 +239,7 @@ impl<'a> UsageRowView<'a> {
             prompt_tokens: totals.sum(Sum::PromptTokens),
             completion_tokens: totals.sum(Sum::CompletionTokens),
             cached_tokens: totals.sum(Sum::CachedTokens),
+            cache_write_tokens: totals.sum(Sum::CacheWriteTokens),
             reasoning_tokens: totals.sum(Sum::ReasoningTokens),
             cost_micro_usd: totals.sum(Sum::CostMicroUsd),
             total_ms: Quantiles::of(totals.latency(Latency::Total)),

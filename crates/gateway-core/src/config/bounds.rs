@@ -45,6 +45,12 @@ pub const MAX_BUDGET: u64 = 1_000_000_000_000_000;
 pub const MAX_PRICES: usize = 2000;
 /// A million dollars per million tokens: a thousand times the most expensive model, and small enough for sums.
 pub const MAX_PRICE: u64 = 1_000_000_000_000;
+/// A thousand dollars per image, second or request, in millionths of a dollar per million of them.
+pub const MAX_UNIT_PRICE: u64 = 1_000_000_000_000_000;
+/// Lengths of prompts from which on a model has other prices; the price lists have up to three.
+pub const MAX_PRICE_TIERS: usize = 8;
+/// The largest part of the standard price that a service tier can cost, in percent.
+pub const MAX_PRICE_PERCENT: u64 = 1000;
 /// Attempts per request.
 pub const MAX_ATTEMPTS: u64 = 100;
 /// The smallest bound of a request's body.

@@ -10,13 +10,14 @@ use serde::{Deserialize, Serialize};
 #[cfg(feature = "schema")]
 use super::bounds::OPERATIONS_WITH_DEFAULTS;
 use super::network::Network;
+pub use super::price::{Price, Prices};
 #[cfg(feature = "schema")]
 use super::shapes::{Id, ModelName, Name, insert_defaults};
 #[cfg(feature = "schema")]
 use crate::config::bounds::{
     MAX_ATTEMPTS, MAX_BUDGET, MAX_DROPPED, MAX_HEADERS, MAX_KEYS, MAX_LIMIT, MAX_LOG_DAYS,
-    MAX_LOG_ROWS, MAX_MODELS, MAX_NAME_CHARS, MAX_PRICE, MAX_PRICES, MAX_PROXIES, MAX_RANK,
-    MAX_REQUEST_BYTES, MAX_TIMEOUT_MS, MAX_URL_BYTES, MIN_LOG_ROWS, MIN_REQUEST_BYTES,
+    MAX_LOG_ROWS, MAX_MODELS, MAX_NAME_CHARS, MAX_PRICES, MAX_PROXIES, MAX_RANK, MAX_REQUEST_BYTES,
+    MAX_TIMEOUT_MS, MAX_URL_BYTES, MIN_LOG_ROWS, MIN_REQUEST_BYTES,
 };
 use crate::secret::Secret;
 use crate::units::{MIB, Timestamp};
@@ -102,25 +103,6 @@ pub struct Settings {
     /// which address a login comes.
     #[cfg_attr(feature = "schema", schemars(with = "Vec<String>", length(max = MAX_PROXIES)))]
     pub trusted_proxies: Vec<Network>,
-}
-
-/// Prices of models by name.
-pub type Prices = BTreeMap<String, Price>;
-
-/// The price of a model's tokens, in millionths of a dollar per million tokens: 2500000 is $2.50 per million.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Price {
-    /// Tokens that are read.
-    #[cfg_attr(feature = "schema", schemars(range(min = 0, max = MAX_PRICE)))]
-    pub prompt: u64,
-    /// Those of them that came from the provider's cache; null: as the others.
-    #[cfg_attr(feature = "schema", schemars(range(min = 0, max = MAX_PRICE)))]
-    #[serde(default)]
-    pub cached: Option<u64>,
-    /// Tokens that are written.
-    #[cfg_attr(feature = "schema", schemars(range(min = 0, max = MAX_PRICE)))]
-    pub completion: u64,
 }
 
 impl Default for Settings {

@@ -5,18 +5,17 @@ use crate::config::model::{Price, Prices};
 
 /// The price of a model: by the client's name for it in the channel's own table, then by the upstream's name, then both in
 /// the settings' table. `None`: there is none.
-pub fn find(
-    channel: &Prices,
-    settings: &Prices,
+pub fn find<'p>(
+    channel: &'p Prices,
+    settings: &'p Prices,
     model: &str,
     upstream_model: &str,
-) -> Option<Price> {
+) -> Option<&'p Price> {
     [channel, settings]
         .into_iter()
         .flat_map(|table| [table.get(model), table.get(upstream_model)])
         .flatten()
         .next()
-        .copied()
 }
 
 #[cfg(test)]
@@ -33,8 +32,7 @@ mod tests {
                         (*name).to_owned(),
                         Price {
                             prompt: *each,
-                            cached: None,
-                            completion: 0,
+                            ..Price::default()
                         },
                     )
                 })

@@ -61,6 +61,15 @@ pub fn insert_defaults(schema: &mut Schema, default: impl Fn(&str, &Value) -> Op
     }
 }
 
+/// [`never_null`] for a price, of which only `cached` may be null: its first version had it so.
+pub fn never_null_but_cached(schema: &mut Schema) {
+    let cached = schema.pointer("/properties/cached").cloned();
+    never_null(schema);
+    if let (Some(cached), Some(place)) = (cached, schema.pointer_mut("/properties/cached")) {
+        *place = cached;
+    }
+}
+
 /// Removes null from the optional members of an object: their types are `Option`s, but they are never null.
 pub fn never_null(schema: &mut Schema) {
     let required = schema

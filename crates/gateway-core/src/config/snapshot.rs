@@ -281,7 +281,12 @@ impl Snapshot {
     }
 
     /// What a model costs that `channel` answers for, under the client's and the upstream's name for it.
-    pub fn price(&self, channel: &Channel, model: &str, upstream_model: &str) -> Option<Price> {
+    pub fn price<'a>(
+        &'a self,
+        channel: &'a Channel,
+        model: &str,
+        upstream_model: &str,
+    ) -> Option<&'a Price> {
         prices::find(
             &channel.prices,
             &self.settings.prices,

@@ -38,8 +38,8 @@ pub struct Entry<P: ProxyPorts> {
     content_bytes: Cell<u64>,
     /// Bytes of text in the request.
     prompt_bytes: Cell<u64>,
-    /// What tokens cost where the answer comes from.
-    price: Cell<Option<Price>>,
+    /// What requests cost where the answer comes from.
+    price: RefCell<Option<Price>>,
     /// Whether the client key's limits count tokens or costs.
     counts_usage: bool,
     /// Whether it takes no tokens, whatever its answer says.
@@ -93,7 +93,7 @@ impl<P: ProxyPorts> Entry<P> {
             attempts: RefCell::default(),
             content_bytes: Cell::default(),
             prompt_bytes: Cell::default(),
-            price: Cell::default(),
+            price: RefCell::default(),
             counts_usage: client.limits.count_usage(),
             is_free: request.is_free,
             is_left_out: Cell::default(),
@@ -151,7 +151,7 @@ impl<P: ProxyPorts> Entry<P> {
         self.abandon();
         let mut record = self.record.borrow_mut();
         let price = self.snapshot.price(channel, &record.model, model);
-        self.price.set(price);
+        self.price.replace(price.cloned());
         record.status = status.as_u16();
         record.model_known = record.model_known.max(ModelKnown::Answered);
         record.first_byte_ms = Some(self.now().since_ms(record.time));
@@ -236,8 +236,9 @@ impl<P: ProxyPorts> Entry<P> {
         let mut record = self.record.take();
         record.total_ms = self.now().since_ms(record.time);
         self.estimate(&mut record);
-        let price = self.price.get();
-        record.cost_micro_usd = price.map_or(0, |price| price::cost_micro_usd(price, record.usage));
+        let price = self.price.take().filter(|_| !self.is_free);
+        record.cost_micro_usd =
+            price.map_or(0, |price| price::cost_micro_usd(&price, record.usage));
         let ports = self.ledger.ports();
         if let Some(line) = log_line::of(&record, ports.policy()) {
             ports.finished_line(format_args!("{line}"));
@@ -258,7 +259,7 @@ impl<P: ProxyPorts> Entry<P> {
 
     /// Estimates tokens that the upstream did not state.
     fn estimate(&self, record: &mut RequestRecord) {
-        let is_whole = record.end == End::Complete && record.usage != Usage::default();
+        let is_whole = record.end == End::Complete && record.usage.has_tokens();
         if record.first_byte_ms.is_none() || is_whole || self.is_free {
             return;
         }

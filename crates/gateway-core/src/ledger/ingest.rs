@@ -1,5 +1,5 @@
 //! What the database does with a batch of records: a view takes it, whose trigger files it in all tables. Owns versions 2
-//! and 3 of the schema; what is in a batch is `batch`'s.
+//! to 4 of the schema; what is in a batch is `batch`'s.
 //!
 //! So a batch is one statement, which takes effect whole or not at all, and one call of the host. With a transaction of
 //! several calls an instance that is busy holds the lock from one of its turns to the next: a busy gateway wrote thirty
@@ -95,31 +95,53 @@ pub fn version_2() -> Vec<Statement> {
     ]
 }
 
-/// What version 3 adds: the reason why a request has no answer. Rows of a program that knows version 2 have none.
+/// What version 3 adds: the reason why a request has no answer. Rows of a program that knows version 2 have none. Its
+/// trigger is left out as well.
 pub fn version_3() -> Vec<Statement> {
+    let mut statements = new_request_columns(3);
+    statements.extend([
+        Statement::new("DROP TRIGGER IF EXISTS ledger_batch_filed"),
+        Statement::new("INSERT INTO gateway_schema (version) VALUES (3) ON CONFLICT DO NOTHING"),
+    ]);
+    statements
+}
+
+/// What version 4 adds: what a cost depends on beside the tokens that there were before. Rows of a program that knows
+/// version 3 have none of it.
+pub fn version_4() -> Vec<Statement> {
     let trigger = format!(
-        "CREATE TRIGGER IF NOT EXISTS ledger_batch_filed_3 INSTEAD OF INSERT ON ledger_batch BEGIN \
+        "CREATE TRIGGER IF NOT EXISTS ledger_batch_filed_4 INSTEAD OF INSERT ON ledger_batch BEGIN \
          {}; {}; {}; {}; END",
         insert_requests(),
         add_usage(),
         add_tallies(),
         note_actors()
     );
-    let added = REQUEST.iter().filter(|column| column.since == 3);
+    let mut statements = new_request_columns(4);
+    statements.extend(usage::later_sums().map(|column| {
+        let name = column.name;
+        Statement::new(format!(
+            "ALTER TABLE usage_hour ADD COLUMN {name} INTEGER NOT NULL DEFAULT 0"
+        ))
+    }));
+    statements.extend([
+        Statement::new("DROP TRIGGER IF EXISTS ledger_batch_filed_3"),
+        Statement::new(trigger),
+        Statement::new("INSERT INTO gateway_schema (version) VALUES (4) ON CONFLICT DO NOTHING"),
+    ]);
+    statements
+}
+
+/// The statements fail where the column is there already, which `sql` takes for done: SQLite has no `IF NOT EXISTS` here.
+fn new_request_columns(version: u64) -> Vec<Statement> {
+    let added = REQUEST.iter().filter(|column| column.since == version);
     let alter = added.map(|column| {
         let (name, definition) = (column.name, column.definition);
         Statement::new(format!(
             "ALTER TABLE request ADD COLUMN {name} {definition}"
         ))
     });
-    // Fails where the column is there already, which `sql` takes for done: SQLite has no `IF NOT EXISTS` here.
-    let mut statements: Vec<Statement> = alter.collect();
-    statements.extend([
-        Statement::new("DROP TRIGGER IF EXISTS ledger_batch_filed"),
-        Statement::new(trigger),
-        Statement::new("INSERT INTO gateway_schema (version) VALUES (3) ON CONFLICT DO NOTHING"),
-    ]);
-    statements
+    alter.collect()
 }
 
 /// Adds to `usage_hour`; its many columns are named by [`usage::summed`].
@@ -127,9 +149,16 @@ fn add_usage() -> String {
     let subject = UsageRow::default().subject();
     let (mut sum_names, mut sum_values, mut additions) =
         (String::new(), String::new(), String::new());
+    let first = usage::first_summed().count();
     for (index, column) in usage::summed().enumerate() {
         let _ = write!(sum_names, ", {column}");
-        let _ = write!(sum_values, ", value ->> {}", index + subject.len() + 1);
+        let place = index + subject.len() + 1;
+        if index < first {
+            let _ = write!(sum_values, ", value ->> {place}");
+        } else {
+            // Rows of a program that knows an older version end before it.
+            let _ = write!(sum_values, ", coalesce(value ->> {place}, 0)");
+        }
         let comma = if index == 0 { "" } else { ", " };
         let _ = write!(
             additions,

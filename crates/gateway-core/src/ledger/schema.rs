@@ -12,7 +12,7 @@ use crate::sql::rows::{Query, Rows};
 use std::borrow::Cow;
 
 /// The version that this program reads and writes.
-pub const VERSION: u64 = 3;
+pub const VERSION: u64 = 4;
 
 /// In place of the model of requests that were rejected before any upstream was called, where no channel names the model:
 /// they are counted by reason instead. No model can have this name.
@@ -45,6 +45,9 @@ pub fn migration(from: u64) -> Vec<Statement> {
     }
     if from < 3 {
         statements.extend(ingest::version_3());
+    }
+    if from < 4 {
+        statements.extend(ingest::version_4());
     }
     statements
 }
@@ -93,7 +96,7 @@ fn create_request() -> String {
 /// Sums per hour, key, channel and model.
 fn create_usage_hour() -> String {
     let subject = UsageRow::default().subject().map(declare);
-    let sums = usage::summed().map(|column| format!("{column} INTEGER NOT NULL"));
+    let sums = usage::first_summed().map(|column| format!("{column} INTEGER NOT NULL"));
     let primary_key = ["PRIMARY KEY (hour, key, channel, model)".to_owned()];
     let parts = subject.into_iter().chain(sums).chain(primary_key);
     create("usage_hour", parts) + " WITHOUT ROWID"

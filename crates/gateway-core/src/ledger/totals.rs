@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use serde::ser::SerializeSeq as _;
 use serde::{Serialize, Serializer};
 
-use super::columns::usage::{HISTOGRAMS, Latency, SUMS, Sum, bucket_column};
+use super::columns::usage::{self, HISTOGRAMS, Latency, SUMS, Sum, bucket_column};
 use super::columns::{Column, ColumnValue, INTEGER_NOT_NULL, TEXT_NOT_NULL};
 use super::histogram::Histogram;
 use super::record::{ModelKnown, RequestRecord};
@@ -123,7 +123,7 @@ impl Serialize for UsageRow<'_> {
             row.serialize_element(&value)?;
         }
         row.serialize_element(&u8::from(self.totals.is_named))?;
-        for column in &SUMS {
+        for column in usage::first_sums() {
             row.serialize_element(&self.totals.sum(column.sum))?;
         }
         for columns in &HISTOGRAMS {
@@ -132,6 +132,9 @@ impl Serialize for UsageRow<'_> {
                 row.serialize_element(&count)?;
             }
             row.serialize_element(&histogram.sum_ms)?;
+        }
+        for column in usage::later_sums() {
+            row.serialize_element(&self.totals.sum(column.sum))?;
         }
         row.end()
     }
@@ -147,7 +150,7 @@ mod tests {
         for (value, column) in (1..).zip(&SUMS) {
             *totals.sum_mut(column.sum) = value;
         }
-        assert_eq!(totals.sums, [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        assert_eq!(totals.sums, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
         for columns in &HISTOGRAMS {
             totals.latency_mut(columns.latency).add(1);
         }

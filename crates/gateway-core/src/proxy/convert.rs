@@ -28,9 +28,10 @@ use crate::wire::whole_to_events::{self, Wishes};
 pub fn settle<P: ProxyPorts>(attempt: &Attempt<'_, P>, status: StatusCode, whole: &[u8]) {
     attempt.answered(true);
     let account = InFlightAnswer::open(attempt, status);
-    match usage::of_body(whole) {
-        Some(usage) => account.take_in(usage),
-        None => account.gave(signals::content_bytes(whole)),
+    let usage = usage::of_body(whole).unwrap_or_default();
+    account.take_in(usage);
+    if !usage.has_tokens() {
+        account.gave(signals::content_bytes(whole));
     }
     account.close(End::Complete);
 }

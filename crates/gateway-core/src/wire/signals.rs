@@ -83,6 +83,9 @@ struct SignalPayload<'a> {
     kind: Option<&'a RawValue>,
     #[serde(borrow, default)]
     usage: Option<&'a RawValue>,
+    /// Beside the usage of chat completions.
+    #[serde(borrow, default)]
+    service_tier: Option<&'a RawValue>,
     /// What the last event of `/v1/responses` is about.
     #[serde(borrow, default)]
     response: Option<&'a RawValue>,
@@ -151,7 +154,11 @@ impl SignalPayload<'_> {
             let place = self.response.or(self.message).or(self.x_groq)?;
             usage::of_body(place.get().as_bytes())
         };
-        self.usage.and_then(usage::of_object).or_else(inside)
+        let mut usage = self.usage.and_then(usage::of_object).or_else(inside)?;
+        usage.service_tier = usage
+            .service_tier
+            .or_else(|| usage::service_tier(self.service_tier));
+        Some(usage)
     }
 
     /// Whether it is an error in place of an answer, in one of the shapes that have no choices.

@@ -16,11 +16,20 @@ const MAX_OBJECT: usize = 4096;
 pub struct UsageScanner {
     /// The end of the pieces so far: in it, an object may have begun that the next ones complete.
     held: Vec<u8>,
+    images: ImageCounter,
 }
 
 impl UsageScanner {
     /// Reads the next piece. Returns the figures that it completes.
     pub fn see(&mut self, piece: &[u8]) -> Option<Usage> {
+        let mut sum = self.usage(piece);
+        if self.images.see(piece) {
+            sum.get_or_insert_default().images = self.images.count;
+        }
+        sum
+    }
+
+    fn usage(&mut self, piece: &[u8]) -> Option<Usage> {
         let mut sum = None;
         if !self.held.is_empty() {
             // As much of the piece as an object that has begun can need.
@@ -36,6 +45,34 @@ impl UsageScanner {
         self.held.clear();
         self.held.extend(piece.iter().skip(from));
         sum
+    }
+}
+
+/// Counts images, whose data makes most answers too long to be held.
+#[derive(Debug, Default)]
+struct ImageCounter {
+    count: u64,
+    /// The end of the pieces so far, in which a name may have begun.
+    tail: Vec<u8>,
+}
+
+impl ImageCounter {
+    /// Reads the next piece. Whether there were any in it.
+    fn see(&mut self, piece: &[u8]) -> bool {
+        const KEPT: usize = usage::IMAGE.len() - 1;
+        let before = self.count;
+        let count = |text: &[u8]| memmem::find_iter(text, usage::IMAGE).count() as u64;
+        self.tail.extend(piece.iter().take(KEPT));
+        // Neither part of it holds a whole name, so that only those across the cut are counted here.
+        self.count += count(&self.tail);
+        if piece.len() > KEPT {
+            self.count += count(piece);
+            self.tail.clear();
+            self.tail.extend(&piece[piece.len() - KEPT..]);
+        } else {
+            self.tail.drain(..self.tail.len().saturating_sub(KEPT));
+        }
+        self.count > before
     }
 }
 
@@ -110,7 +147,11 @@ mod tests {
         completion_tokens: 7,
         cached_tokens: 3,
         cache_write_tokens: 0,
+        cache_write_1h_tokens: 0,
         reasoning_tokens: 0,
+        images: 0,
+        media_ms: 0,
+        service_tier: None,
     });
 
     #[test]
@@ -125,6 +166,16 @@ mod tests {
         }
         let bytes: Vec<&[u8]> = answer.chunks(1).collect();
         assert_eq!(found(&bytes), EXPECTED);
+    }
+
+    #[test]
+    fn images_are_counted_however_the_answer_is_cut() {
+        let answer = br#"{"created":1,"data":[{"b64_json":"iVBORw0KGgo"},{"b64_json":"","note":"\"b64_json\""}, {"b64_json":"x"}]}"#;
+        for size in 1..answer.len() {
+            let pieces: Vec<&[u8]> = answer.chunks(size).collect();
+            let found = found(&pieces).map(|usage| usage.images);
+            assert_eq!(found, Some(3), "pieces of {size}");
+        }
     }
 
     #[test]

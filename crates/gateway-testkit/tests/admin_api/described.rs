@@ -48,7 +48,11 @@ fn every_described_member_is_read_and_no_other_is() {
     let in_channel = |body: Value| config(json!([body]), json!([]), json!({}));
     let in_key = |body: Value| config(json!([]), json!([body]), json!({}));
     let in_settings = |body: Value| config(json!([]), json!([]), body);
-    let places: [(&str, &str, &str, Wrap<'_>, &str); 10] = [
+    let in_price = |body: Value| in_settings(json!({"prices": {"m": body}}));
+    let in_tier = |body: Value| in_price(json!({"tiers": [body]}));
+    let in_service_tiers = |body: Value| in_price(json!({ "service_tiers": body }));
+    let in_flex = |body: Value| in_service_tiers(json!({ "flex": body }));
+    let places: [(&str, &str, &str, Wrap<'_>, &str); 14] = [
         ("POST", "login", "Login", &whole, ""),
         ("POST", "channels", "ChannelCreate", &whole, ""),
         ("PATCH", &channel, "ChannelChange", &whole, ""),
@@ -65,6 +69,34 @@ fn every_described_member_is_read_and_no_other_is() {
         ),
         ("PUT", "config", "ConfigClientKeyInput", &in_key, "keys[0]."),
         ("PUT", "config", "SettingsInput", &in_settings, "settings."),
+        (
+            "PUT",
+            "config",
+            "PriceInput",
+            &in_price,
+            "settings.prices.m.",
+        ),
+        (
+            "PUT",
+            "config",
+            "PriceTier",
+            &in_tier,
+            "settings.prices.m.tiers[0].",
+        ),
+        (
+            "PUT",
+            "config",
+            "ServiceTierPrices",
+            &in_service_tiers,
+            "settings.prices.m.service_tiers.",
+        ),
+        (
+            "PUT",
+            "config",
+            "ServiceTierPrice",
+            &in_flex,
+            "settings.prices.m.service_tiers.flex.",
+        ),
     ];
     for (method, path, schema, wrap, prefix) in places {
         for name in members(&document, schema) {
@@ -116,5 +148,5 @@ fn every_described_parameter_is_read_and_no_other_is() {
             checked += 1;
         }
     }
-    assert_eq!(checked, 6);
+    assert_eq!(checked, 7);
 }

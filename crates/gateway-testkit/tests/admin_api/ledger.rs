@@ -11,7 +11,7 @@ use gateway_core::ledger::{batch::Batch, schema};
 use gateway_core::ports::{Clock as _, Sql as _, SqlTarget};
 use gateway_core::sql::{SqlValue, Statement};
 use gateway_core::units::Timestamp;
-use gateway_core::wire::usage::Usage;
+use gateway_core::wire::usage::{ServiceTier, Usage};
 use gateway_testkit::fakes::{DatabaseFault, START, block_on};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -54,8 +54,12 @@ pub fn record(number: u64) -> RequestRecord {
             prompt_tokens: 10,
             completion_tokens: 5,
             cached_tokens: 4,
-            cache_write_tokens: 0,
+            cache_write_tokens: 3,
+            cache_write_1h_tokens: 2,
             reasoning_tokens: 1,
+            images: 1,
+            media_ms: 1_500,
+            service_tier: Some(ServiceTier::Flex),
         },
         end: End::Complete,
         cost_micro_usd: 3,
@@ -166,7 +170,7 @@ fn usage_is_summed_by_bucket_and_subject() {
         all,
         json!([{
             "bucket": "2026-11-22T00:00:00Z", "requests": 6, "errors": 2, "failovers": 0, "estimated": 1,
-            "prompt_tokens": 50, "completion_tokens": 25, "cached_tokens": 20, "reasoning_tokens": 5,
+            "prompt_tokens": 50, "completion_tokens": 25, "cached_tokens": 20, "cache_write_tokens": 15, "reasoning_tokens": 5,
             "cost_micro_usd": 15,
             "total_ms": {"p50": 875, "p95": 1_000, "p99": 1_000},
             "first_byte_ms": {"p50": 75, "p95": 100, "p99": 100}
@@ -238,14 +242,22 @@ fn a_log_of_an_older_gateway_can_be_read_before_anything_new_is_written() {
     let gateway = Gateway::new();
     write(&gateway, &mixed());
     for undone in [
-        "DROP TRIGGER ledger_batch_filed_3",
+        "DROP TRIGGER ledger_batch_filed_4",
         "ALTER TABLE request DROP COLUMN reason",
+        "ALTER TABLE request DROP COLUMN cache_write_tokens",
+        "ALTER TABLE request DROP COLUMN cache_write_1h_tokens",
+        "ALTER TABLE request DROP COLUMN images",
+        "ALTER TABLE request DROP COLUMN media_ms",
+        "ALTER TABLE request DROP COLUMN service_tier",
+        "ALTER TABLE usage_hour DROP COLUMN cache_write_tokens",
         "DELETE FROM gateway_schema WHERE version > 2",
     ] {
         run(&gateway, vec![Statement::new(undone)]);
     }
     let page = gateway.get("requests?limit=1").expect(200);
     assert_eq!(page["data"][0]["reason"], Value::Null);
+    assert_eq!(page["data"][0]["cache_write_tokens"], 0);
+    assert_eq!(page["data"][0]["service_tier"], Value::Null);
 }
 
 #[test]
@@ -283,6 +295,7 @@ fn a_row_of_the_log_says_everything() {
                     "ms": 7}
             ],
             "first_byte_ms": 80, "total_ms": 900, "prompt_tokens": 10, "completion_tokens": 5, "cached_tokens": 4,
+            "cache_write_tokens": 3, "cache_write_1h_tokens": 2, "images": 1, "media_ms": 1500, "service_tier": "flex",
             "reasoning_tokens": 1, "estimated": false, "end": "complete", "reason": null, "cost_micro_usd": 3
         }])
     );

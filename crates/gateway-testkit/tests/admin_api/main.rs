@@ -18,6 +18,7 @@ mod metrics;
 mod misreported;
 mod openapi;
 mod origins;
+mod prices;
 mod revisions;
 mod routing;
 mod sealing;

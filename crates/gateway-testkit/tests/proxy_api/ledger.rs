@@ -1,7 +1,7 @@
 //! The ledger: what of a request is recorded, and that no fault of the database reaches a client or is kept quiet.
 
 use bytes::Bytes;
-use gateway_core::config::model::{Document, Price, Prices, Settings};
+use gateway_core::config::model::{Document, Settings};
 use gateway_core::ports::{Clock as _, SendErrorKind, StoreKey};
 use gateway_core::sql::{SqlRow, SqlValue, Statement};
 use gateway_testkit::fakes::{DatabaseFault, FakeReply, START, block_on};
@@ -46,7 +46,7 @@ fn ends(stage: &Stage) -> Vec<SqlRow> {
     stage.ports.database().rows(query)
 }
 
-fn dropped(stage: &Stage) -> String {
+pub fn dropped(stage: &Stage) -> String {
     let stored = stage.ports.store().get(StoreKey::DroppedRecords);
     String::from_utf8(stored.unwrap_or_default()).unwrap()
 }
@@ -353,7 +353,7 @@ fn instances_share_one_database_and_one_of_a_newer_gateway_is_left_alone() {
         assert_eq!(stage.chat_alone(CHAT).status, 200);
     }
     assert_eq!(count(&stage, "SELECT count(*) FROM request"), 3);
-    assert_eq!(count(&stage, "SELECT count(*) FROM gateway_schema"), 3);
+    assert_eq!(count(&stage, "SELECT count(*) FROM gateway_schema"), 4);
     stage
         .ports
         .database()
@@ -363,42 +363,6 @@ fn instances_share_one_database_and_one_of_a_newer_gateway_is_left_alone() {
     assert_eq!(dropped(&stage), "1");
     let lines = stage.ports.log_lines().join("\n");
     assert!(lines.contains("newer gateway (schema 1000"), "{lines}");
-}
-
-#[test]
-fn an_older_database_is_brought_up_to_date_with_all_that_is_in_it() {
-    let version_1: &[&str] = &[
-        "DROP TRIGGER ledger_batch_filed_3",
-        "ALTER TABLE request DROP COLUMN reason",
-        "DROP VIEW ledger_batch",
-        "DELETE FROM gateway_schema WHERE version > 1",
-    ];
-    let version_2: &[&str] = &[
-        "DROP TRIGGER ledger_batch_filed_3",
-        "ALTER TABLE request DROP COLUMN reason",
-        "CREATE TRIGGER ledger_batch_filed INSTEAD OF INSERT ON ledger_batch BEGIN DELETE FROM request; END",
-        "DELETE FROM gateway_schema WHERE version > 2",
-    ];
-    // One whose migration ended in the middle.
-    let halfway: &[&str] = &[
-        "DROP TRIGGER ledger_batch_filed_3",
-        "DELETE FROM gateway_schema WHERE version > 2",
-    ];
-    for undone in [version_1, version_2, halfway] {
-        let stage = stage();
-        assert_eq!(stage.chat_alone(CHAT).status, 200);
-        for statement in undone {
-            stage.ports.database().rows(statement);
-        }
-        for _ in 0..2 {
-            assert_eq!(stage.chat_alone(CHAT).status, 200);
-        }
-        assert_eq!(count(&stage, "SELECT count(*) FROM request"), 3);
-        let requests = "SELECT sum(requests) FROM usage_hour WHERE hour = -1";
-        assert_eq!(count(&stage, requests), 3);
-        assert_eq!(count(&stage, "SELECT max(version) FROM gateway_schema"), 3);
-        assert_eq!(dropped(&stage), "");
-    }
 }
 
 #[test]
@@ -415,70 +379,4 @@ fn a_batch_is_one_call_of_the_host() {
     let inserts = |statement: &&Statement| statement.text.starts_with("INSERT");
     assert_eq!(database.statements().iter().filter(inserts).count(), 1);
     assert_eq!(count(&stage, "SELECT count(*) FROM request"), 401);
-}
-
-#[test]
-fn an_answer_costs_what_the_tables_say_for_the_channel_that_gave_it() {
-    let price = |prompt, cached, completion| Price {
-        prompt,
-        cached,
-        completion,
-    };
-    let prices = |list: &[(&str, Price)]| -> Prices {
-        let entries = list
-            .iter()
-            .map(|(name, price)| ((*name).to_owned(), *price));
-        entries.collect()
-    };
-    let costs = |channel_prices: &[(&str, Price)], settings_prices: &[(&str, Price)]| {
-        let mut seller = channel("a", 1);
-        seller.model_map = [("m".to_owned(), "llama".to_owned())].into();
-        seller.prices = prices(channel_prices);
-        let stage = Stage::with_ledger(&Document {
-            channels: vec![seller],
-            ..document(Settings {
-                prices: prices(settings_prices),
-                ..Settings::default()
-            })
-        });
-        stage.upstream(|_| FakeReply::json(200, ANSWER));
-        stage.chat(CHAT);
-        stage.upstream(|_| FakeReply::json(400, "{}"));
-        stage.chat(CHAT);
-        stage.ports.run_background();
-        let sum = "SELECT sum(cost_micro_usd) FROM usage_hour WHERE hour >= 0";
-        let rows = stage.ports.database();
-        let rows = rows.rows("SELECT cost_micro_usd FROM request ORDER BY seq");
-        assert_eq!(
-            rows[1],
-            [SqlValue::Integer(0)],
-            "refused requests cost nothing"
-        );
-        assert_eq!(count(&stage, sum), rows[0][0].count());
-        rows[0][0].count()
-    };
-    // 20 new tokens, 10 cached ones, 7 written.
-    let dear = price(2_000_000, Some(1_000_000), 10_000_000);
-    let cheap = price(1_000_000, None, 0);
-    assert_eq!(costs(&[], &[]), 0);
-    assert_eq!(costs(&[], &[("m", dear)]), 40 + 10 + 70);
-    assert_eq!(costs(&[], &[("llama", cheap)]), 30);
-    assert_eq!(costs(&[("llama", cheap)], &[("m", dear)]), 30);
-    assert_eq!(costs(&[("llama", cheap), ("m", dear)], &[]), 120);
-    assert_eq!(costs(&[("other", dear)], &[("other", dear)]), 0);
-}
-
-/// The tables, indexes, view and trigger of version 3, as that version made them: what exists in databases. A trigger is
-/// never made anew, so that it must keep fitting the batches.
-const SCHEMA_3: &str = include_str!("../../fixtures/schema_3.sql");
-
-#[test]
-fn a_new_database_is_the_one_that_version_3_made() {
-    let stage = stage();
-    assert_eq!(stage.chat_alone(CHAT).status, 200);
-    let statements =
-        "SELECT sql || ';' FROM sqlite_master WHERE sql IS NOT NULL ORDER BY type, name";
-    let rows = stage.ports.database().rows(statements);
-    let made: Vec<&str> = rows.iter().filter_map(|row| row[0].text()).collect();
-    assert_eq!(made, SCHEMA_3.lines().collect::<Vec<_>>());
 }

@@ -50,8 +50,8 @@ fn document(limits: KeyLimits) -> Document {
     // $1 per request of 100 tokens.
     let price = Price {
         prompt: 10_000_000_000,
-        cached: None,
         completion: 10_000_000_000,
+        ..Price::default()
     };
     settings.prices.insert("m".to_owned(), price);
     Document {

@@ -39,6 +39,27 @@ pub struct ExportParameters {
     secrets: bool,
 }
 
+/// `POST prices/import`.
+#[derive(JsonSchema)]
+pub struct PriceImportParameters {
+    /// Whether nothing is stored and the answer only says what would be.
+    #[schemars(default)]
+    dry_run: bool,
+    /// Which models of the list are taken: those that a channel or the settings name or that have a price already
+    /// (`named`), or `all` of them.
+    #[schemars(default)]
+    models: ListedModelsParameter,
+}
+
+#[derive(Default, JsonSchema, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+enum ListedModelsParameter {
+    #[default]
+    Named,
+    All,
+}
+
 /// `GET route`.
 #[derive(JsonSchema)]
 pub struct RouteParameters {

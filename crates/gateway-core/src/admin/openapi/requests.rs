@@ -7,6 +7,7 @@
 )]
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
@@ -108,6 +109,16 @@ pub struct ConfigBody {
     /// Limits of the whole gateway. What is left out has its default.
     #[schemars(default)]
     settings: Settings,
+}
+
+/// A price list: an object of models as `LiteLLM` has it, or `OpenRouter`'s list of them in `data`. Members that are not
+/// known are ignored.
+#[derive(JsonSchema)]
+#[schemars(rename = "PriceList")]
+pub struct PriceListBody {
+    /// `LiteLLM`'s models, or `data`.
+    #[schemars(flatten)]
+    models: BTreeMap<String, Value>,
 }
 
 schema_types! {

@@ -9,6 +9,7 @@ use crate::ledger::record::RequestRecord;
 use crate::ledger::stored::StoredRequest;
 use crate::sql::SqlValue;
 use crate::sql::rows::NamedRow;
+use crate::wire::usage::ServiceTier;
 
 /// A column of the request log.
 pub struct RequestColumn {
@@ -40,7 +41,7 @@ const fn column(
 }
 
 /// The request log, `seq` apart.
-pub static REQUEST: [RequestColumn; 21] = [
+pub static REQUEST: [RequestColumn; 26] = [
     column(
         "id",
         "TEXT NOT NULL UNIQUE",
@@ -168,6 +169,54 @@ pub static REQUEST: [RequestColumn; 21] = [
             TEXT,
             |record| ColumnValue::Text(record.reason.map(|reason| Reason::word(reason).into())),
             |row, value| row.reason = text_or_null(value),
+        )
+    },
+    // Rows of programs that know version 3 have none of these.
+    RequestColumn {
+        since: 4,
+        ..column(
+            "cache_write_tokens",
+            INTEGER,
+            |record| record.usage.cache_write_tokens.into(),
+            |row, value| row.usage.cache_write_tokens = value.count(),
+        )
+    },
+    RequestColumn {
+        since: 4,
+        ..column(
+            "cache_write_1h_tokens",
+            INTEGER,
+            |record| record.usage.cache_write_1h_tokens.into(),
+            |row, value| row.usage.cache_write_1h_tokens = value.count(),
+        )
+    },
+    RequestColumn {
+        since: 4,
+        ..column(
+            "images",
+            INTEGER,
+            |record| record.usage.images.into(),
+            |row, value| row.usage.images = value.count(),
+        )
+    },
+    RequestColumn {
+        since: 4,
+        ..column(
+            "media_ms",
+            INTEGER,
+            |record| record.usage.media_ms.into(),
+            |row, value| row.usage.media_ms = value.count(),
+        )
+    },
+    RequestColumn {
+        since: 4,
+        ..column(
+            "service_tier",
+            TEXT,
+            |record| ColumnValue::Text(record.usage.service_tier.map(|tier| tier.word().into())),
+            |row, value| {
+                row.usage.service_tier = value.text().and_then(ServiceTier::parse);
+            },
         )
     },
 ];

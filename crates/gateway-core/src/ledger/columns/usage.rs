@@ -24,6 +24,8 @@ pub enum Sum {
     ReasoningTokens,
     /// Cost, in millionths of a dollar.
     CostMicroUsd,
+    /// Tokens of prompts that were written into the upstream's cache.
+    CacheWriteTokens,
 }
 
 /// The column of a sum.
@@ -32,16 +34,23 @@ pub struct SumColumn {
     pub sum: Sum,
     /// Its name.
     pub name: &'static str,
+    /// The version of the schema that added it. Those of version 1 are before the histograms, later ones after them.
+    pub since: u64,
     /// What a request adds to it.
     pub added: fn(&RequestRecord) -> u64,
 }
 
 const fn sum(sum: Sum, name: &'static str, added: fn(&RequestRecord) -> u64) -> SumColumn {
-    SumColumn { sum, name, added }
+    SumColumn {
+        sum,
+        name,
+        since: 1,
+        added,
+    }
 }
 
 /// The sums in the order of their columns.
-pub static SUMS: [SumColumn; 9] = [
+pub static SUMS: [SumColumn; 10] = [
     sum(Sum::Requests, "requests", |_| 1),
     sum(Sum::Errors, "errors", |record| record.is_error().into()),
     sum(Sum::Failovers, "failovers", |record| {
@@ -65,6 +74,12 @@ pub static SUMS: [SumColumn; 9] = [
     sum(Sum::CostMicroUsd, "cost_micro_usd", |record| {
         record.cost_micro_usd
     }),
+    SumColumn {
+        since: 4,
+        ..sum(Sum::CacheWriteTokens, "cache_write_tokens", |record| {
+            record.usage.cache_write_tokens
+        })
+    },
 ];
 
 /// A histogram of `usage_hour`.
@@ -102,14 +117,30 @@ pub static HISTOGRAMS: [HistogramColumns; 2] = [
 
 /// Every column of `usage_hour` that adds up.
 pub fn summed() -> impl Iterator<Item = String> {
+    first_summed().chain(later_sums().map(|column| column.name.to_owned()))
+}
+
+/// Those of them that version 1 of the schema has.
+pub fn first_summed() -> impl Iterator<Item = String> {
     let histograms = HISTOGRAMS
         .iter()
         .flat_map(|HistogramColumns { prefix, .. }| {
             let buckets = (0..BUCKETS).map(move |bucket| bucket_column(prefix, bucket));
             buckets.chain([format!("{prefix}_sum_ms")])
         });
-    let sums = SUMS.iter().map(|column| column.name.to_owned());
-    sums.chain(histograms)
+    first_sums()
+        .map(|column| column.name.to_owned())
+        .chain(histograms)
+}
+
+/// The sums before the histograms.
+pub fn first_sums() -> impl Iterator<Item = &'static SumColumn> {
+    SUMS.iter().filter(|column| column.since == 1)
+}
+
+/// The sums after the histograms.
+pub fn later_sums() -> impl Iterator<Item = &'static SumColumn> {
+    SUMS.iter().filter(|column| column.since > 1)
 }
 
 /// The column of a histogram's bucket.

@@ -1,6 +1,7 @@
 //! What events and whole answers of every kind mean.
 
 use super::*;
+use crate::wire::usage::ServiceTier;
 
 #[test]
 fn events_mean_what_upstreams_mean() {
@@ -78,8 +79,19 @@ fn usage_is_found_in_every_kind_of_stream() {
     assert_eq!(tokens(groq), Some((5, 6)));
     let failed = r#"{"error":{"code":502,"message":"x"},"choices":[],"usage":{"prompt_tokens":9}}"#;
     assert!(!read(failed).is_usage_only, "an error is never dropped");
-    let odd = r#"{"choices":[],"usage":{"seconds":3}}"#;
+    let odd = r#"{"choices":[],"usage":{"queue_time":3}}"#;
     assert!(read(odd).is_usage_only && read(odd).usage.is_none());
+    let tier = |data: &str| read(data).usage.and_then(|usage| usage.service_tier);
+    let flex = r#"{"service_tier":"flex","choices":[],"usage":{"prompt_tokens":9,"completion_tokens":12}}"#;
+    assert_eq!(tier(flex), Some(ServiceTier::Flex));
+    let priority = r#"{"type":"response.completed","response":{"service_tier":"priority","usage":{"input_tokens":3}}}"#;
+    assert_eq!(tier(priority), Some(ServiceTier::Priority));
+    let batch =
+        r#"{"type":"message_start","message":{"usage":{"input_tokens":2,"service_tier":"batch"}}}"#;
+    assert_eq!(tier(batch), Some(ServiceTier::Batch));
+    assert_eq!(tier(extra), None);
+    let heard = r#"{"type":"transcript.text.done","usage":{"type":"duration","seconds":3}}"#;
+    assert_eq!(read(heard).usage.map(|usage| usage.media_ms), Some(3_000));
     let delta = r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":15}}"#;
     assert_eq!(tokens(delta), Some((0, 15)));
 }

@@ -1,0 +1,121 @@
+//! The ledger's tables: what a new database has, and how one of an older version gets it.
+
+use super::ledger::{CHAT, count, dropped, stage};
+
+/// Takes back what version 4 added.
+const WITHOUT_VERSION_4: [&str; 8] = [
+    "DROP TRIGGER ledger_batch_filed_4",
+    "ALTER TABLE request DROP COLUMN cache_write_tokens",
+    "ALTER TABLE request DROP COLUMN cache_write_1h_tokens",
+    "ALTER TABLE request DROP COLUMN images",
+    "ALTER TABLE request DROP COLUMN media_ms",
+    "ALTER TABLE request DROP COLUMN service_tier",
+    "ALTER TABLE usage_hour DROP COLUMN cache_write_tokens",
+    "DELETE FROM gateway_schema WHERE version > 3",
+];
+
+#[test]
+fn an_older_database_is_brought_up_to_date_with_all_that_is_in_it() {
+    let version_1: &[&str] = &[
+        "ALTER TABLE request DROP COLUMN reason",
+        "DROP VIEW ledger_batch",
+        "DELETE FROM gateway_schema WHERE version > 1",
+    ];
+    let version_2: &[&str] = &[
+        "ALTER TABLE request DROP COLUMN reason",
+        "CREATE TRIGGER ledger_batch_filed INSTEAD OF INSERT ON ledger_batch BEGIN DELETE FROM request; END",
+        "DELETE FROM gateway_schema WHERE version > 2",
+    ];
+    let version_3: &[&str] = &[
+        "CREATE TRIGGER ledger_batch_filed_3 INSTEAD OF INSERT ON ledger_batch BEGIN DELETE FROM request; END",
+    ];
+    // One whose migration ended in the middle.
+    let halfway: &[&str] = &["ALTER TABLE request ADD COLUMN images INTEGER"];
+    for undone in [version_1, version_2, version_3, halfway] {
+        let stage = stage();
+        assert_eq!(stage.chat_alone(CHAT).status, 200);
+        for statement in WITHOUT_VERSION_4.iter().chain(undone) {
+            stage.ports.database().rows(statement);
+        }
+        for _ in 0..2 {
+            assert_eq!(stage.chat_alone(CHAT).status, 200);
+        }
+        assert_eq!(count(&stage, "SELECT count(*) FROM request"), 3);
+        let requests = "SELECT sum(requests) FROM usage_hour WHERE hour = -1";
+        assert_eq!(count(&stage, requests), 3);
+        assert_eq!(count(&stage, "SELECT max(version) FROM gateway_schema"), 4);
+        assert_eq!(dropped(&stage), "");
+    }
+}
+
+/// What exists in databases of version 3.
+const SCHEMA_3: &str = include_str!("../../fixtures/schema_3.sql");
+
+/// A batch as a program of version 3 writes it: rows that end before the new columns.
+fn batch_of_version_3() -> String {
+    let mut request = vec!["null".to_owned(); 21];
+    for (index, value) in [
+        (0, "\"req_old\""),
+        (1, "0"),
+        (2, "\"ck_1\""),
+        (5, "\"m\""),
+        (7, "\"/v1/chat/completions\""),
+        (10, "\"[]\""),
+        (18, "\"complete\""),
+    ] {
+        value.clone_into(&mut request[index]);
+    }
+    for index in [8, 9, 12, 13, 14, 15, 16, 17, 19] {
+        "1".clone_into(&mut request[index]);
+    }
+    let sums = vec!["1"; 9 + 2 * 22].join(",");
+    format!(
+        "INSERT INTO ledger_batch VALUES ('[[{}]]', '[[-1,\"\",\"ch_a\",\"m\",1,{sums}]]', '[]', '[]')",
+        request.join(",")
+    )
+}
+
+#[test]
+fn a_database_of_version_3_gets_the_columns_and_still_takes_its_batches() {
+    let stage = stage();
+    let is_table = |line: &&str| line.starts_with("CREATE TABLE");
+    let (tables, others): (Vec<&str>, Vec<&str>) =
+        SCHEMA_3.lines().partition(|line| is_table(line));
+    let (views, others): (Vec<&str>, Vec<&str>) = others
+        .iter()
+        .partition(|line| line.starts_with("CREATE VIEW"));
+    for statement in tables.into_iter().chain(views).chain(others) {
+        stage.ports.database().rows(statement);
+    }
+    let known = "INSERT INTO gateway_schema (version) VALUES (1), (2), (3)";
+    stage.ports.database().rows(known);
+    stage.ports.database().rows(&batch_of_version_3());
+    assert_eq!(count(&stage, "SELECT count(*) FROM request"), 1);
+
+    assert_eq!(stage.chat_alone(CHAT).status, 200);
+    // A program of that version that runs on has another trigger under its batches.
+    let late = batch_of_version_3().replace("req_old", "req_late");
+    stage.ports.database().rows(&late);
+    assert_eq!(count(&stage, "SELECT count(*) FROM request"), 3);
+    let requests = "SELECT sum(requests) FROM usage_hour WHERE hour = -1";
+    assert_eq!(count(&stage, requests), 3);
+    let written = "SELECT sum(cache_write_tokens) FROM usage_hour";
+    assert_eq!(count(&stage, written), 0);
+    assert_eq!(count(&stage, "SELECT max(version) FROM gateway_schema"), 4);
+    assert_eq!(dropped(&stage), "");
+}
+
+/// The tables, indexes, view and trigger of version 4, as that version made them: what exists in databases. A trigger is
+/// never made anew, so that it must keep fitting the batches.
+const SCHEMA_4: &str = include_str!("../../fixtures/schema_4.sql");
+
+#[test]
+fn a_new_database_is_the_one_that_version_4_made() {
+    let stage = stage();
+    assert_eq!(stage.chat_alone(CHAT).status, 200);
+    let statements =
+        "SELECT sql || ';' FROM sqlite_master WHERE sql IS NOT NULL ORDER BY type, name";
+    let rows = stage.ports.database().rows(statements);
+    let made: Vec<&str> = rows.iter().filter_map(|row| row[0].text()).collect();
+    assert_eq!(made, SCHEMA_4.lines().collect::<Vec<_>>());
+}
