@@ -8,10 +8,12 @@
 pub mod answer;
 pub mod answer_event;
 pub mod conversation;
+pub mod count;
 pub mod effort;
 pub mod envelope;
 pub mod ids;
 pub mod include_usage;
+pub mod overflow;
 pub mod registry;
 pub mod tools;
 pub mod traits;
