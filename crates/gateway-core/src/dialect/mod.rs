@@ -11,6 +11,7 @@ pub mod conversation;
 pub mod count;
 pub mod effort;
 pub mod envelope;
+pub mod gemini;
 pub mod ids;
 pub mod include_usage;
 pub mod overflow;
