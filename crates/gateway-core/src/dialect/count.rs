@@ -66,11 +66,10 @@ const fn quarters(character: char) -> u64 {
 fn item_tokens(item: &Item<'_>) -> u64 {
     let content = match item {
         Item::System(text) => text_tokens(&text.text),
-        Item::User(parts) => parts_tokens(parts),
         Item::AssistantText(text) | Item::Refusal(text) => text_tokens(text),
         Item::Reasoning(reasoning) => reasoning_tokens(reasoning),
         Item::Call(call) => text_tokens(&call.name) + text_tokens(&call.arguments),
-        Item::Result(CallResult { parts, .. }) => parts_tokens(parts),
+        Item::User(parts) | Item::Result(CallResult { parts, .. }) => parts_tokens(parts),
     };
     ITEM_TOKENS.saturating_add(content)
 }

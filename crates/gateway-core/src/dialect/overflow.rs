@@ -150,7 +150,7 @@ const AFTER_COMPLETION: [&str; 6] = [
     " `max_new_tokens`",
 ];
 
-/// Words before the tokens of the answer: vLLM's "'max_tokens' is too large: 8192. This model's maximum …".
+/// Words before the tokens of the answer: vLLM's "… is too large: 8192. This model's maximum …".
 const BEFORE_COMPLETION: [&str; 1] = ["is too large"];
 
 /// A request that does not fit into the model's context, with the figures that the upstream states.

@@ -128,7 +128,7 @@ fn read_request<'a>(
     let config = place.member("generationConfig");
     read_config(
         conversation,
-        config.object(request.generation_config)?,
+        &config.object(request.generation_config)?,
         config,
     )?;
     let instruction = place.member("systemInstruction");
@@ -152,7 +152,7 @@ fn read_request<'a>(
 
 fn read_config<'a>(
     conversation: &mut Conversation<'a>,
-    config: GenerationConfig<'a>,
+    config: &GenerationConfig<'a>,
     place: GeminiPlace<'_>,
 ) -> Result<(), Untranslatable> {
     let member = |name| place.member(name);
@@ -179,8 +179,8 @@ fn read_config<'a>(
         presence_penalty: member("presencePenalty").number(config.presence_penalty)?,
     };
     let thinking = member("thinkingConfig");
-    conversation.reasoning = reasoning(thinking.object(config.thinking_config)?, thinking)?;
-    conversation.format = format(&config, place)?;
+    conversation.reasoning = reasoning(&thinking.object(config.thinking_config)?, thinking)?;
+    conversation.format = format(config, place)?;
     Ok(())
 }
 
@@ -198,7 +198,7 @@ fn check_modalities(raw: Option<&RawValue>, place: GeminiPlace<'_>) -> Result<()
 /// What a request says about thinking. A budget of -1, and thoughts to be shown without more, leave the amount to the
 /// model.
 fn reasoning(
-    config: ThinkingConfig<'_>,
+    config: &ThinkingConfig<'_>,
     place: GeminiPlace<'_>,
 ) -> Result<Option<Reasoning>, Untranslatable> {
     let shown = place.member("includeThoughts");

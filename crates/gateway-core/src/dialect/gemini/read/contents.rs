@@ -183,7 +183,7 @@ impl<'a> ContentReader<'a, '_> {
         let state = state.and_then(|text| signature::open(&text, self.envelope));
         let is_thought = place.member("thought").boolean(part.thought)? == Some(true);
         let text = place.member("text").string(part.text)?;
-        if is_thought {
+        if is_thought && part.function_call.is_none() {
             self.reasoning(text.unwrap_or_default(), state);
             return Ok(());
         }

@@ -158,7 +158,7 @@ pub fn choose<'a>(
     )?;
     conversation.tool_choice = match (&*mode, &allowed[..]) {
         ("" | "MODE_UNSPECIFIED", _) => None,
-        ("AUTO", _) => Some(ToolChoice::Auto),
+        ("AUTO", _) | ("VALIDATED", []) => Some(ToolChoice::Auto),
         ("NONE", _) => Some(ToolChoice::None),
         ("ANY", []) => Some(ToolChoice::Required),
         ("ANY", [only]) => Some(ToolChoice::Function(Cow::Owned(only.clone()))),
@@ -166,7 +166,6 @@ pub fn choose<'a>(
             keep(conversation, several);
             Some(ToolChoice::Required)
         }
-        ("VALIDATED", []) => Some(ToolChoice::Auto),
         ("VALIDATED", several) => {
             keep(conversation, several);
             Some(ToolChoice::Auto)
