@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use crate::dialect::answer::{Answer, AnswerContext};
 use crate::dialect::answer_event::{AnswerEncoder, AnswerEvent, BadAnswer, StreamFailure};
 use crate::dialect::ids;
-use parts::{PartOut, PartWriter};
+use parts::{GeminiPartOut, PartWriter};
 use response::{GeminiCount, GeminiResponse, PartsOut};
 
 use super::error;
@@ -71,7 +71,7 @@ impl AnswerEncoder for GeminiEncoder {
         }
         let (id, model) = (&self.id, &self.context.model);
         let frame = &mut self.frame;
-        let mut write = |part: &PartOut<'_>| {
+        let mut write = |part: &GeminiPartOut<'_>| {
             let parts = PartsOut::One([part]);
             write_chunk(frame, &GeminiResponse::new(parts, None, id, model), output);
         };
@@ -80,7 +80,7 @@ impl AnswerEncoder for GeminiEncoder {
             AnswerEvent::End => {
                 self.parts.end_calls(&mut write);
                 let signature = self.parts.take_signature();
-                let last = PartOut::empty(signature.as_deref());
+                let last = GeminiPartOut::empty(signature.as_deref());
                 let end = Some(self.parts.end());
                 let response = GeminiResponse::new(PartsOut::One([&last]), end, id, model);
                 write_chunk(frame, &response, output);
@@ -142,7 +142,7 @@ fn end_chunk(frame: ChunkFrame, output: &mut Vec<u8>) {
 pub fn encode_whole(answer: &Answer, context: &AnswerContext) -> Result<Vec<u8>, BadAnswer> {
     let mut writer = PartWriter::default();
     let mut parts = vec![b'['];
-    let mut push = |part: &PartOut<'_>| push_part(&mut parts, part);
+    let mut push = |part: &GeminiPartOut<'_>| push_part(&mut parts, part);
     replay::replay(answer, &mut |event| writer.event(context, event, &mut push));
     writer.end_calls(&mut push);
     if writer.is_malformed() {
@@ -150,7 +150,7 @@ pub fn encode_whole(answer: &Answer, context: &AnswerContext) -> Result<Vec<u8>,
     }
     let signature = writer.take_signature();
     if signature.is_some() || parts.len() == 1 {
-        push_part(&mut parts, &PartOut::empty(signature.as_deref()));
+        push_part(&mut parts, &GeminiPartOut::empty(signature.as_deref()));
     }
     parts.push(b']');
     let parts: &RawValue = serde_json::from_slice(&parts).map_err(|_| UNWRITABLE)?;
@@ -162,7 +162,7 @@ pub fn encode_whole(answer: &Answer, context: &AnswerContext) -> Result<Vec<u8>,
 }
 
 /// Adds a part to a list that has begun.
-fn push_part(parts: &mut Vec<u8>, part: &PartOut<'_>) {
+fn push_part(parts: &mut Vec<u8>, part: &GeminiPartOut<'_>) {
     if parts.len() > 1 {
         parts.push(b',');
     }

@@ -19,7 +19,7 @@ use crate::wire::usage::Usage;
 /// One part.
 #[derive(Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct PartOut<'a> {
+pub struct GeminiPartOut<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -37,7 +37,7 @@ struct FunctionCallOut<'a> {
     args: &'a RawValue,
 }
 
-impl<'a> PartOut<'a> {
+impl<'a> GeminiPartOut<'a> {
     fn text(text: &'a str, thought_signature: Option<&'a str>) -> Self {
         Self {
             text: Some(text),
@@ -60,7 +60,7 @@ impl<'a> PartOut<'a> {
 }
 
 /// Receives parts.
-pub type PartSink<'s> = dyn FnMut(&PartOut<'_>) + 's;
+pub type PartSink<'s> = dyn FnMut(&GeminiPartOut<'_>) + 's;
 
 /// Makes the parts of one answer.
 #[derive(Debug, Default)]
@@ -96,11 +96,11 @@ impl PartWriter {
         match event {
             AnswerEvent::Text(text) | AnswerEvent::Refusal(text) => {
                 let signature = self.signature.take();
-                sink(&PartOut::text(&text, signature.as_deref()));
+                sink(&GeminiPartOut::text(&text, signature.as_deref()));
             }
             AnswerEvent::Reasoning(text) => {
                 self.end_state(sink);
-                sink(&PartOut::thought(&text, None));
+                sink(&GeminiPartOut::thought(&text, None));
             }
             AnswerEvent::ReasoningState(state) => self.state(&state, context, sink),
             AnswerEvent::CallStart { index, id, name } => {
@@ -198,7 +198,7 @@ impl PartWriter {
     /// Gives the state that is held a part of its own: more reasoning follows.
     fn end_state(&mut self, sink: &mut PartSink<'_>) {
         if let Some(signature) = self.signature.take() {
-            sink(&PartOut::thought("", Some(&signature)));
+            sink(&GeminiPartOut::thought("", Some(&signature)));
         }
     }
 
@@ -215,14 +215,14 @@ impl PartWriter {
                 continue;
             };
             let signature = self.signature.take();
-            sink(&PartOut {
+            sink(&GeminiPartOut {
                 function_call: Some(FunctionCallOut {
                     id: &call.id,
                     name: &call.name,
                     args,
                 }),
                 thought_signature: signature.as_deref(),
-                ..PartOut::default()
+                ..GeminiPartOut::default()
             });
         }
     }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::parts::PartOut;
+use super::parts::GeminiPartOut;
 use crate::wire::usage::Usage;
 
 /// A whole answer, or one chunk of a stream.
@@ -39,7 +39,7 @@ struct ContentOut<'a> {
 #[serde(untagged)]
 pub enum PartsOut<'a> {
     /// A single one.
-    One([&'a PartOut<'a>; 1]),
+    One([&'a GeminiPartOut<'a>; 1]),
     /// A list, written already.
     Written(&'a RawValue),
 }

@@ -14,12 +14,12 @@ const RESULT_SEED: &str = "gemini result";
 #[derive(Default)]
 pub struct CallMatcher<'a> {
     given: HashSet<Cow<'a, str>>,
-    open: Vec<OpenCall<'a>>,
+    open: Vec<UnansweredCall<'a>>,
     calls: usize,
     results: usize,
 }
 
-struct OpenCall<'a> {
+struct UnansweredCall<'a> {
     id: Cow<'a, str>,
     name: Cow<'a, str>,
 }
@@ -40,7 +40,7 @@ impl<'a> CallMatcher<'a> {
             None => Cow::Owned(ids::made_call_id(CALL_SEED, self.calls)),
         };
         self.calls += 1;
-        self.open.push(OpenCall {
+        self.open.push(UnansweredCall {
             id: id.clone(),
             name: name.clone(),
         });
