@@ -320,8 +320,8 @@ pub enum OutputFormat<'a> {
     Schema {
         /// The schema's name; Anthropic's have none.
         name: Option<Cow<'a, str>>,
-        /// JSON text.
-        schema: &'a RawValue,
+        /// JSON text; converted where the client's dialect has schemas of another kind.
+        schema: Cow<'a, RawValue>,
         /// Whether it must match exactly.
         strict: Option<bool>,
     },

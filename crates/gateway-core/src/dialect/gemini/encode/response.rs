@@ -1,0 +1,155 @@
+//! The shape of answers as Gemini's clients parse them. Data only.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::parts::GeminiPartOut;
+use crate::wire::usage::Usage;
+
+/// A whole answer, or one chunk of a stream.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GeminiResponse<'a> {
+    candidates: [CandidateOut<'a>; 1],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage_metadata: Option<UsageMetadata>,
+    model_version: &'a str,
+    response_id: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CandidateOut<'a> {
+    content: ContentOut<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    finish_reason: Option<&'static str>,
+    index: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grounding_metadata: Option<GroundingMetadata<'a>>,
+}
+
+#[derive(Serialize)]
+struct ContentOut<'a> {
+    parts: PartsOut<'a>,
+    role: &'static str,
+}
+
+/// The parts of an answer.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub enum PartsOut<'a> {
+    /// A single one.
+    One([&'a GeminiPartOut<'a>; 1]),
+    /// A list, written already.
+    Written(&'a RawValue),
+}
+
+/// Tokens. Thoughts are counted beside the candidates here, and among them elsewhere.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the names are the API's")]
+struct UsageMetadata {
+    prompt_token_count: u64,
+    candidates_token_count: u64,
+    total_token_count: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    cached_content_token_count: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    thoughts_token_count: u64,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+/// What the answer's sources are.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GroundingMetadata<'a> {
+    /// What was searched for.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    pub web_search_queries: &'a [String],
+    /// What was found.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub grounding_chunks: Vec<GroundingChunk<'a>>,
+}
+
+/// One source.
+#[derive(Serialize)]
+pub struct GroundingChunk<'a> {
+    /// The page.
+    pub web: GroundingPage<'a>,
+}
+
+/// A page of the web.
+#[derive(Serialize)]
+pub struct GroundingPage<'a> {
+    /// Its address.
+    pub uri: &'a str,
+    /// Its title.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub title: &'a str,
+}
+
+/// How an answer ends.
+pub struct AnswerEnd<'a> {
+    /// Google's word for the reason.
+    pub finish_reason: &'static str,
+    /// Tokens, as far as they are known.
+    pub usage: Option<Usage>,
+    /// The answer's sources, if it has any.
+    pub grounding: Option<GroundingMetadata<'a>>,
+}
+
+/// The answer to `countTokens`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GeminiCount {
+    /// Tokens of the request.
+    pub total_tokens: u64,
+}
+
+impl<'a> GeminiResponse<'a> {
+    /// A chunk, or with its end the whole answer.
+    pub fn new(
+        parts: PartsOut<'a>,
+        end: Option<AnswerEnd<'a>>,
+        response_id: &'a str,
+        model_version: &'a str,
+    ) -> Self {
+        let (finish_reason, usage, grounding_metadata) = match end {
+            None => (None, None, None),
+            Some(end) => (Some(end.finish_reason), end.usage, end.grounding),
+        };
+        let content = ContentOut {
+            parts,
+            role: "model",
+        };
+        Self {
+            candidates: [CandidateOut {
+                content,
+                finish_reason,
+                index: 0,
+                grounding_metadata,
+            }],
+            usage_metadata: usage.map(usage_metadata),
+            model_version,
+            response_id,
+        }
+    }
+}
+
+fn usage_metadata(usage: Usage) -> UsageMetadata {
+    let thoughts = usage.reasoning_tokens.min(usage.completion_tokens);
+    UsageMetadata {
+        prompt_token_count: usage.prompt_tokens,
+        candidates_token_count: usage.completion_tokens - thoughts,
+        total_token_count: usage.prompt_tokens.saturating_add(usage.completion_tokens),
+        cached_content_token_count: usage.cached_tokens,
+        thoughts_token_count: thoughts,
+    }
+}
