@@ -274,7 +274,7 @@ fn output_format(raw: &RawValue) -> Result<Option<OutputFormat<'_>>, Untranslata
         ("json_object", _) => Ok(Some(OutputFormat::JsonObject)),
         ("json_schema", Some(found)) => Ok(Some(OutputFormat::Schema {
             name: found.name,
-            schema: found.schema.ok_or_else(wrong)?,
+            schema: Cow::Borrowed(found.schema.ok_or_else(wrong)?),
             strict: found.strict,
         })),
         ("json_schema", None) => Err(wrong()),

@@ -243,7 +243,7 @@ fn output_format<'a>(
     match (&*BorrowedText::or_empty(kind), schema) {
         ("json_schema", Some(schema)) => Ok(OutputFormat::Schema {
             name: None,
-            schema,
+            schema: Cow::Borrowed(schema),
             strict: None,
         }),
         _ => Err(Untranslatable::new(

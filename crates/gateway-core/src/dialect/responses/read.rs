@@ -225,7 +225,9 @@ fn text<'a>(conversation: &mut Conversation<'a>, raw: &'a RawValue) -> Result<()
             let schema = format.schema.filter(|raw| raw.get().starts_with('{'));
             Some(OutputFormat::Schema {
                 name: place.member("name").string(format.name)?,
-                schema: schema.ok_or_else(|| place.member("schema").must_be("an object"))?,
+                schema: Cow::Borrowed(
+                    schema.ok_or_else(|| place.member("schema").must_be("an object"))?,
+                ),
                 strict: place.member("strict").boolean(format.strict)?,
             })
         }

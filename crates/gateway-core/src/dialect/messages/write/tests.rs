@@ -333,7 +333,7 @@ fn schemas_of_answers_lose_what_anthropic_refuses() {
     let body = written(Conversation {
         format: Some(OutputFormat::Schema {
             name: None,
-            schema: raw,
+            schema: Cow::Borrowed(raw),
             strict: None,
         }),
         ..Conversation::default()

@@ -248,7 +248,7 @@ fn settings_have_their_names_and_bounds() {
         reasoning: Some(Reasoning::of_effort(Effort::Max)),
         format: Some(OutputFormat::Schema {
             name: None,
-            schema,
+            schema: Cow::Borrowed(schema),
             strict: None,
         }),
         verbosity: Some("low".into()),
