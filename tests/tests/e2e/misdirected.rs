@@ -62,15 +62,11 @@ async fn a_websocket_is_refused_with_426() -> Outcome {
 #[tokio::test]
 async fn an_upstream_without_the_operation_is_a_400_that_names_it() -> Outcome {
     let stage = Stage::with_channel().await?;
-    for (path, status) in [
-        ("/v1/responses", 404),
-        ("/v1/messages", 405),
-        ("/v1/rerank", 404),
-    ] {
+    for (path, status) in [("/v1/completions", 405), ("/v1/rerank", 404)] {
         let answer = Action::json(status, &json!({"detail": "Not Found"}));
         stage.upstream.rule(Rule::always(answer).path(path));
         let reply = stage
-            .post(path, &json!({"model": "m", "messages": []}))
+            .post(path, &json!({"model": "m", "prompt": "hi"}))
             .await?;
         assert_eq!(reply.status, 400, "{path}: {}", reply.text());
         let error = reply.json()?["error"].clone();
@@ -81,6 +77,42 @@ async fn an_upstream_without_the_operation_is_a_400_that_names_it() -> Outcome {
                 && message.contains(&format!("only: {status}")),
             "{message}"
         );
+    }
+    assert_eq!(stage.chat("m").await?.status, 200);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_upstream_with_chat_completions_alone_serves_clients_of_other_dialects() -> Outcome {
+    let stage = Stage::with_channel().await?;
+    for (path, status, body) in [
+        (
+            "/v1/responses",
+            404,
+            json!({"model": "m", "input": "hi", "stream": false}),
+        ),
+        (
+            "/v1/messages",
+            405,
+            json!({"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}),
+        ),
+    ] {
+        let answer = Action::json(status, &json!({"detail": "Not Found"}));
+        stage.upstream.rule(Rule::always(answer).path(path));
+        for attempts in ["2", "1"] {
+            let reply = stage.post(path, &body).await?;
+            assert_eq!(reply.status, 200, "{path}: {}", reply.text());
+            assert_eq!(reply.header("x-gateway-attempts"), Some(attempts), "{path}");
+            let answer = reply.json()?;
+            let text = match path {
+                "/v1/messages" => &answer["content"][0]["text"],
+                _ => &answer["output"][0]["content"][0]["text"],
+            };
+            assert!(
+                text.as_str().is_some_and(|text| !text.is_empty()),
+                "{answer}"
+            );
+        }
     }
     assert_eq!(stage.chat("m").await?.status, 200);
     Ok(())

@@ -25,30 +25,27 @@ pub fn choose(own: Dialect, channel: &Channel, lacks: impl Fn(Dialect) -> bool) 
     if !is_translatable(own) {
         return own;
     }
-    let order = order(own, channel);
-    let found = order.iter().find(|dialect| !lacks(**dialect));
-    found.or(order.first()).copied().unwrap_or(own)
+    let found = order(own, channel).find(|dialect| !lacks(*dialect));
+    found.or_else(|| order(own, channel).next()).unwrap_or(own)
 }
 
 /// Whether another dialect is left when the channel lacks those of which `lacks` says so.
 pub fn has_other(own: Dialect, channel: &Channel, lacks: impl Fn(Dialect) -> bool) -> bool {
-    is_translatable(own)
-        && order(own, channel)
-            .into_iter()
-            .any(|dialect| !lacks(dialect))
+    is_translatable(own) && order(own, channel).any(|dialect| !lacks(dialect))
 }
 
-fn order(own: Dialect, channel: &Channel) -> Vec<Dialect> {
-    if let Some(configured) = &channel.dialects {
-        let spoken = preferred(own).into_iter();
-        return spoken.filter(|it| configured.contains(it)).collect();
-    }
-    // What nearly every server of the kind has is the one that is tried besides: each further try would be a useless call
-    // for every wrong model and base URL.
-    let assumed = channel.endpoint.kind().dialects();
-    let own_first = assumed.contains(&own).then_some(own);
-    let usual = assumed.first().copied().filter(|usual| *usual != own);
-    own_first.into_iter().chain(usual).collect()
+fn order(own: Dialect, channel: &Channel) -> impl Iterator<Item = Dialect> {
+    let list = if let Some(configured) = &channel.dialects {
+        preferred(own).map(|dialect| configured.contains(&dialect).then_some(dialect))
+    } else {
+        // What nearly every server of the kind has is the one that is tried besides: each further try would be a useless
+        // call for every wrong model and base URL.
+        let assumed = channel.endpoint.kind().dialects();
+        let own_first = assumed.contains(&own).then_some(own);
+        let usual = assumed.first().copied().filter(|usual| *usual != own);
+        [own_first, usual, None]
+    };
+    list.into_iter().flatten()
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::config::snapshot::Channel;
 use crate::upstream::provider::Provider;
 
 /// How every envelope begins.
@@ -23,6 +24,16 @@ pub struct Origin {
     pub provider: Provider,
     /// The channel's id.
     pub channel: String,
+}
+
+impl Origin {
+    /// A channel as the origin of what it answers.
+    pub fn of(channel: &Channel) -> Self {
+        Self {
+            provider: channel.endpoint.provider(),
+            channel: channel.id.clone(),
+        }
+    }
 }
 
 /// What an upstream needs to continue its reasoning.

@@ -105,15 +105,15 @@ impl Translation {
         Some((STREAM_OPTIONS, options))
     }
 
-    /// What translates the events of the upstream's stream; `None`: they pass as they are. `context` and `origin` are of
-    /// use between dialects alone.
+    /// What translates the events of the upstream's stream; `None`: they pass as they are. `needs`: what an answer between
+    /// dialects needs of its request and its channel.
     pub fn stream(
         &self,
-        context: impl FnOnce() -> AnswerContext,
-        origin: &Origin,
+        needs: impl FnOnce() -> (AnswerContext, Origin),
     ) -> Option<Box<dyn StreamTranslator>> {
         if let Some((client, upstream)) = self.between() {
-            return stream::translator(client, upstream, context(), origin);
+            let (context, origin) = needs();
+            return stream::translator(client, upstream, context, &origin);
         }
         self.stream_options.as_ref()?;
         Some(Box::new(RemoveUsage))

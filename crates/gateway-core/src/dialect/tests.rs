@@ -22,7 +22,7 @@ fn chosen(operation: &'static str, body: &[u8], change: impl FnOnce(&mut Channel
     };
     assert_eq!(
         translation
-            .stream(AnswerContext::default, &origin)
+            .stream(|| (AnswerContext::default(), origin))
             .is_some(),
         translation.added_member().is_some()
     );

@@ -33,7 +33,7 @@ pub struct UpstreamTraits {
     pub has_late_system: bool,
     /// Whether a conversation may end with the assistant's turn, which the model continues.
     pub has_prefill: bool,
-    /// Whether it has a web search of its own.
+    /// Whether it runs web searches itself.
     pub has_web_search: bool,
     /// Whether it accepts `temperature` and `top_p`.
     pub has_sampling: bool,

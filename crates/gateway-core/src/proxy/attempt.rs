@@ -56,7 +56,7 @@ pub struct Attempt<'a, P: ProxyPorts> {
     /// The right to probe, when the candidate's cooldown has just ended.
     pub probe: Cell<Option<Probe<P>>>,
     /// What the translation of the answer needs, once the request was translated.
-    pub answer_context: RefCell<AnswerContext>,
+    pub answer_context: RefCell<Option<AnswerContext>>,
 }
 
 impl<'a, P: ProxyPorts> Attempt<'a, P> {
@@ -82,10 +82,12 @@ impl<'a, P: ProxyPorts> Attempt<'a, P> {
 
     /// Where reasoning comes from that this attempt's answer holds.
     pub fn origin(&self) -> Origin {
-        Origin {
-            provider: self.channel.endpoint.provider(),
-            channel: self.channel.id.clone(),
-        }
+        Origin::of(self.channel)
+    }
+
+    /// Takes what the translation of the answer needs.
+    pub fn take_answer_context(&self) -> AnswerContext {
+        self.answer_context.take().unwrap_or_default()
     }
 
     /// No attempt may take longer than what is left of the request's time to the first byte.

@@ -76,7 +76,7 @@ fn translated_events<P: ProxyPorts>(
 ) -> Result<Reply, FailedAttempt> {
     let mut share = attempt.memory().share();
     take_memory(attempt, &mut share, whole.len())?;
-    let context = attempt.answer_context.take();
+    let context = attempt.take_answer_context();
     let events = dialect::whole::to_stream(dialects, whole, context, &attempt.origin())
         .map_err(|bad| attempt.useless(bad.0))?;
     settle(attempt, status, whole);
@@ -98,7 +98,7 @@ pub fn whole<P: ProxyPorts>(
     };
     let mut share = attempt.memory().share();
     take_memory(attempt, &mut share, whole.len())?;
-    let context = attempt.answer_context.borrow();
+    let context = attempt.take_answer_context();
     let translated = dialect::whole::translate(dialects, &whole, &context, &attempt.origin())
         .map_err(|bad| attempt.useless(bad.0))?;
     settle(attempt, status, &whole);

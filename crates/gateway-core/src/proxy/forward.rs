@@ -64,11 +64,7 @@ pub async fn run<P: ProxyPorts>(
     let session = candidates::session(snapshot, &head.headers, &payload);
     let received = ports.now();
     let is_translated = |channel: &Channel| {
-        let own = Dialect::of(operation.path);
-        own.is_some_and(|own| {
-            let lacks = |dialect| lacks(gateway, channel, model, dialect, received);
-            choice::choose(own, channel, lacks) != own
-        })
+        upstream_operation(gateway, operation.path, channel, model, received) != operation.path
     };
     let session = session.as_deref();
     let plan = candidates::plan(snapshot, model, session, is_translated, || ports.next_u64())?;
@@ -229,10 +225,12 @@ async fn next<'a, P: ProxyPorts>(
             candidates::resolve(&context.snapshot, candidate).map_or(
                 Phase::Ready,
                 |(channel, key)| {
-                    let model = channel.upstream_model(&context.model);
-                    let operation = upstream_operation(context, channel, now);
-                    let model = || routes::health_name(operation, model);
-                    gateway.health.phase(&channel.id, &key.id, model, now)
+                    let name = || {
+                        let (path, model) = (context.operation.path, &context.model);
+                        let operation = upstream_operation(gateway, path, channel, model, now);
+                        routes::health_name(operation, channel.upstream_model(model))
+                    };
+                    gateway.health.phase(&channel.id, &key.id, name, now)
                 },
             )
         };
@@ -286,15 +284,16 @@ fn lacks<P: ProxyPorts>(
 
 /// The operation that a channel is called with.
 fn upstream_operation<P: ProxyPorts>(
-    context: &RequestContext<P>,
+    gateway: &Gateway<P>,
+    path: &'static str,
     channel: &Channel,
+    model: &str,
     now: Timestamp,
 ) -> &'static str {
-    let path = context.operation.path;
     let Some(own) = Dialect::of(path) else {
         return path;
     };
-    let lacks = |dialect| lacks(&context.gateway, channel, &context.model, dialect, now);
+    let lacks = |dialect| lacks(gateway, channel, model, dialect, now);
     choice::choose(own, channel, lacks).operation()
 }
 

@@ -7,6 +7,7 @@ use http::header::{
 use http::{Response, StatusCode};
 
 use crate::reply::{Reply, ReplyBody};
+use crate::upstream::provider::ANTHROPIC_VERSION;
 use crate::wire::dialect::Dialect;
 use crate::wire::media;
 
@@ -46,11 +47,11 @@ pub fn translated(client: &HeaderMap, dialect: Dialect) -> HeaderMap {
     headers.remove("openai-beta");
     headers.remove("anthropic-beta");
     headers.remove("anthropic-version");
-    // What the client accepts is said of its own dialect.
+    // The client accepts answers of another dialect.
     headers.remove(ACCEPT);
     if dialect == Dialect::Messages {
-        let version = HeaderValue::from_static("2023-06-01");
-        headers.insert("anthropic-version", version);
+        let (name, version) = ANTHROPIC_VERSION;
+        headers.insert(name, version);
     }
     headers
 }

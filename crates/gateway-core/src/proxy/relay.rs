@@ -76,7 +76,7 @@ impl<P: ProxyPorts> Relay<P> {
             has_end_mark: attempt.translation.has_end_mark(),
             translator: attempt
                 .translation
-                .stream(|| attempt.answer_context.take(), &attempt.origin()),
+                .stream(|| (attempt.take_answer_context(), attempt.origin())),
         };
         for block in blocks {
             relay.absorb(block);

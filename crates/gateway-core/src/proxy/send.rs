@@ -97,7 +97,7 @@ fn edited<P: ProxyPorts>(attempt: &Attempt<'_, P>, sent: &Sent<'_>) -> Bytes {
         .translation
         .dialect
         .and_then(|dialect| strip::without_envelopes(dialect, &sent.body.bytes));
-    match &stripped {
+    match stripped {
         None => sent.payload.for_upstream(&sent.body.bytes, &changes),
         // It was parsed once already, so it can be parsed again.
         Some(stripped) => with_changes(stripped, &changes),
@@ -114,7 +114,7 @@ fn translated<P: ProxyPorts>(
     let traits = known::of(attempt.channel, dialects.1, attempt.model);
     let envelope = EnvelopeKey::derive(context.snapshot.state_secret());
     let request = request::translate(dialects, &sent.body.bytes, &traits, &envelope)?;
-    *attempt.answer_context.borrow_mut() = AnswerContext {
+    let answer_context = AnswerContext {
         model: context.model.clone(),
         request_id: context.request_id.clone(),
         created: attempt.began.unix_seconds(),
@@ -123,6 +123,7 @@ fn translated<P: ProxyPorts>(
         echo: request.echo,
         envelope,
     };
+    attempt.answer_context.replace(Some(answer_context));
     if attempt.channel.drop_params.is_empty() {
         return Ok(request.body.into());
     }
@@ -131,12 +132,12 @@ fn translated<P: ProxyPorts>(
         dropped: &attempt.channel.drop_params,
         added: None,
     };
-    Ok(with_changes(&request.body, &changes))
+    Ok(with_changes(request.body, &changes))
 }
 
-fn with_changes(body: &[u8], changes: &Changes<'_>) -> Bytes {
-    let whole = Bytes::copy_from_slice(body);
-    match Members::parse(body) {
+fn with_changes(body: Vec<u8>, changes: &Changes<'_>) -> Bytes {
+    let whole = Bytes::from(body);
+    match Members::parse(&whole) {
         Ok(members) => Payload::Json(members).for_upstream(&whole, changes),
         Err(_) => whole,
     }

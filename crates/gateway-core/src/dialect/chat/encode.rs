@@ -4,14 +4,14 @@ mod json;
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::dialect::answer::{Answer, AnswerContext, Block};
 use crate::dialect::answer_event::{
     AnswerEncoder, AnswerEvent, BadAnswer, Citation, StopReason, StreamFailure,
 };
 use crate::dialect::envelope::ReasoningState;
-use crate::dialect::registry::DeclaredKind;
+use crate::dialect::registry::{DeclaredKind, custom_input};
 use crate::wire::usage::Usage;
 use json::{
     SentAnnotation, SentCall, SentChoice, SentChunk, SentCitation, SentCustom, SentDelta,
@@ -134,7 +134,8 @@ fn whole_call<'a>(
             function: None,
             custom: Some(SentCustom {
                 name: client_name,
-                input: custom_input(arguments),
+                // Arguments of another form are the input as they are.
+                input: custom_input(arguments).unwrap_or(Cow::Borrowed(arguments)),
             }),
         };
     }
@@ -153,17 +154,6 @@ fn whole_call<'a>(
 fn is_custom(name: &str, context: &AnswerContext) -> bool {
     let declared = context.registry.declared(name);
     declared.is_some_and(|tool| tool.kind == DeclaredKind::Custom)
-}
-
-/// The input of a custom tool: the one argument of the function in its place, or else the arguments as they are.
-fn custom_input(arguments: &str) -> Cow<'_, str> {
-    #[derive(Deserialize)]
-    struct WrappedInput {
-        input: String,
-    }
-    serde_json::from_str(arguments).map_or(Cow::Borrowed(arguments), |wrapper: WrappedInput| {
-        Cow::Owned(wrapper.input)
-    })
 }
 
 fn append<'a>(place: &mut Option<Cow<'a, str>>, more: &'a str) {

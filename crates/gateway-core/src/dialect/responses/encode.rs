@@ -283,7 +283,7 @@ impl EncodedAnswer {
         EventWriter::end(output);
     }
 
-    /// Why the answer is incomplete. A refusal is an answer of its own kind.
+    /// Why the answer is incomplete. A refusal is a separate kind of answer.
     fn incomplete_reason(&self) -> Option<&'static str> {
         match self.reason {
             StopReason::Length => Some("max_output_tokens"),

@@ -10,10 +10,7 @@ use crate::wire::dialect::Dialect;
 
 /// The traits of a model at a channel that is called in `dialect`.
 pub fn of(channel: &Channel, dialect: Dialect, model: &str) -> UpstreamTraits {
-    let origin = Origin {
-        provider: channel.endpoint.provider(),
-        channel: channel.id.clone(),
-    };
+    let origin = Origin::of(channel);
     let is_openai = origin.provider == Provider::Azure;
     let mut traits = UpstreamTraits::unknown(model, origin);
     traits.has_stream_options = channel.stream_usage;

@@ -7,7 +7,7 @@ use super::{Kind, TestCall, TestModel};
 use crate::wire::dialect::Dialect;
 
 /// The version of the API for clients that name none; the only one since 2023.
-const VERSION: (HeaderName, HeaderValue) = (
+pub const VERSION: (HeaderName, HeaderValue) = (
     HeaderName::from_static("anthropic-version"),
     HeaderValue::from_static("2023-06-01"),
 );

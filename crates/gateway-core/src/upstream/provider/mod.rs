@@ -15,6 +15,7 @@ use http::HeaderValue;
 use http::header::{AUTHORIZATION, HeaderName};
 use serde::{Deserialize, Serialize};
 
+pub use anthropic::VERSION as ANTHROPIC_VERSION;
 pub use azure::Azure;
 
 use crate::wire::dialect::Dialect;

@@ -5,12 +5,11 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
+use crate::dialect::schema::EMPTY;
 use crate::dialect::untranslatable::Untranslatable;
 use crate::wire::members::quoted;
 use crate::wire::walk;
 
-/// The schema of a tool without parameters.
-const NO_PARAMETERS: &str = r#"{"type":"object","properties":{}}"#;
 /// Schemas of answers are nested at most so deeply: each level is a level of recursion here.
 const MAX_DEPTH: u8 = 64;
 
@@ -63,7 +62,7 @@ pub(super) fn for_tool(parameters: Option<&str>) -> Cow<'_, RawValue> {
     let parsed: Option<&RawValue> = parameters.and_then(|it| serde_json::from_str(it).ok());
     let object = parsed.filter(|raw| raw.get().starts_with('{'));
     let Some(object) = object else {
-        return owned(NO_PARAMETERS.to_owned());
+        return owned(EMPTY.to_owned());
     };
     let mut rest = String::new();
     let mut is_typed = false;
@@ -87,7 +86,7 @@ pub(super) fn for_tool(parameters: Option<&str>) -> Cow<'_, RawValue> {
     if has_members || is_typed {
         return owned(format!(r#"{{"type":"object"{rest}}}"#));
     }
-    owned(NO_PARAMETERS.to_owned())
+    owned(EMPTY.to_owned())
 }
 
 fn owned<'a>(json: String) -> Cow<'a, RawValue> {

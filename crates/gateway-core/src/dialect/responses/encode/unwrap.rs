@@ -1,10 +1,9 @@
 //! The input of a custom tool out of the arguments `{"input":"…"}` of the function that it is on the wire. Owns the
 //! decoding of the JSON string piece by piece; arguments of any other form are the input themselves.
 
-use std::borrow::Cow;
-
 use memchr::memchr2;
-use serde::Deserialize;
+
+use crate::dialect::registry::custom_input;
 
 /// Decodes the arguments of one call.
 #[derive(Debug, Default)]
@@ -66,7 +65,7 @@ impl InputUnwrapper {
             UnwrapState::Inside => false,
             UnwrapState::Before | UnwrapState::Other => {
                 let buffer = std::mem::take(&mut self.buffer);
-                match wrapped(&buffer) {
+                match custom_input(&buffer) {
                     Some(text) => input.push_str(&text),
                     None => input.push_str(&buffer),
                 }
@@ -175,17 +174,6 @@ fn opening(arguments: &str) -> WrapperState {
         }
     }
     WrapperState::Whole(arguments.len() - rest.len())
-}
-
-/// The input, when it is not the first member of the arguments.
-fn wrapped(arguments: &str) -> Option<Cow<'_, str>> {
-    #[derive(Deserialize)]
-    struct InputWrapper<'a> {
-        #[serde(borrow)]
-        input: Cow<'a, str>,
-    }
-    let wrapped: InputWrapper<'_> = serde_json::from_str(arguments).ok()?;
-    Some(wrapped.input)
 }
 
 #[cfg(test)]

@@ -8,9 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::dialect::conversation::{HostedTool, Tool, ToolChoice};
+use crate::dialect::schema::EMPTY;
 
-/// The schema of a function without arguments.
-const NO_ARGUMENTS: &str = r#"{"type":"object","properties":{}}"#;
 /// The web search of Responses.
 const WEB_SEARCH: &str = "web_search";
 
@@ -170,14 +169,14 @@ fn parameters(schema: Option<&str>) -> Cow<'_, str> {
         properties: Option<&'w RawValue>,
     }
     let Some(schema) = schema else {
-        return Cow::Borrowed(NO_ARGUMENTS);
+        return Cow::Borrowed(EMPTY);
     };
     let inside = schema
         .trim()
         .strip_prefix('{')
         .and_then(|rest| rest.strip_suffix('}'));
     match (inside, serde_json::from_str::<SchemaHead<'_>>(schema)) {
-        (Some(inside), _) if inside.trim().is_empty() => Cow::Borrowed(NO_ARGUMENTS),
+        (Some(inside), _) if inside.trim().is_empty() => Cow::Borrowed(EMPTY),
         (Some(inside), Ok(head))
             if head.properties.is_none()
                 && head.kind.is_some_and(|kind| kind.get() == r#""object""#) =>
