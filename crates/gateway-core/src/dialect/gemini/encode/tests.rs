@@ -67,8 +67,8 @@ fn usage() -> Event {
         prompt_tokens: 100,
         completion_tokens: 30,
         cached_tokens: 40,
-        cache_write_tokens: 0,
         reasoning_tokens: 20,
+        ..Usage::default()
     })
 }
 

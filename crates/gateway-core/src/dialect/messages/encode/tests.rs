@@ -308,7 +308,7 @@ fn stop_reasons_and_usage_come_once_at_the_end() {
             cached_tokens: 100,
             cache_write_tokens: 20,
             completion_tokens: 3,
-            reasoning_tokens: 0,
+            ..Usage::default()
         };
         // Case 6: usage before the reason, and a second reason.
         let events = [

@@ -111,8 +111,8 @@ fn a_whole_stream_of_the_api_is_read() {
         prompt_tokens: 9,
         completion_tokens: 5,
         cached_tokens: 4,
-        cache_write_tokens: 0,
         reasoning_tokens: 2,
+        ..Usage::default()
     };
     assert_eq!(answer.usage, Some(tokens));
     let ends = [AnswerEvent::CallEnd { index: 0 }, AnswerEvent::End];

@@ -197,6 +197,7 @@ fn texts_and_reasoning_are_items_with_all_their_events() {
         cached_tokens: 100,
         cache_write_tokens: 20,
         reasoning_tokens: 1,
+        ..Usage::default()
     };
     let (events, last) = streamed(vec![
         start(),
