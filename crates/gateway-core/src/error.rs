@@ -58,6 +58,8 @@ pub enum ErrorStyle {
     OpenAi,
     /// `{"type": "error", "error": {"type", "message"}}`, for `/v1/messages`.
     Anthropic,
+    /// `{"error": {"code", "message", "status", "details"}}`, for `/v1beta`.
+    Gemini,
 }
 
 impl ErrorStyle {
@@ -70,6 +72,7 @@ impl ErrorStyle {
                 "error": { "type": anthropic_type(status), "message": error.message, "code": error.code },
             })
             .to_string(),
+            Self::Gemini => gemini_text(status, error),
         }
     }
 }
@@ -92,6 +95,50 @@ const fn anthropic_type(status: StatusCode) -> &'static str {
         504 => "timeout_error",
         400..=499 => "invalid_request_error",
         _ => "api_error",
+    }
+}
+
+/// Google's errors (google.rpc.Status). The code for programs is a detail there.
+fn gemini_text(status: StatusCode, error: &ErrorBody) -> String {
+    let details: Vec<_> = error
+        .code
+        .iter()
+        .map(|code| {
+            serde_json::json!({
+                "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                "reason": code,
+                "domain": "ai-gateway",
+            })
+        })
+        .collect();
+    serde_json::json!({
+        "error": {
+            "code": status.as_u16(),
+            "message": error.message,
+            "status": gemini_status(status),
+            "details": details,
+        },
+    })
+    .to_string()
+}
+
+/// Google's name of a status (google.rpc.Code).
+pub const fn gemini_status(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        401 => "UNAUTHENTICATED",
+        // Google has no 402; this is what it says of a project without billing.
+        402 | 412 => "FAILED_PRECONDITION",
+        403 => "PERMISSION_DENIED",
+        404 | 410 => "NOT_FOUND",
+        405 | 501 => "UNIMPLEMENTED",
+        408 | 504 => "DEADLINE_EXCEEDED",
+        409 => "ABORTED",
+        429 => "RESOURCE_EXHAUSTED",
+        499 => "CANCELLED",
+        503 | 529 => "UNAVAILABLE",
+        400..=499 => "INVALID_ARGUMENT",
+        500..=599 => "INTERNAL",
+        _ => "UNKNOWN",
     }
 }
 
@@ -330,7 +377,7 @@ impl GatewayError {
     pub fn into_reply_as(self, style: ErrorStyle) -> Reply {
         let body = Bytes::from(match style {
             ErrorStyle::OpenAi => openai_text(&self.body, &self.details),
-            ErrorStyle::Anthropic => style.text(self.status, &self.body),
+            style => style.text(self.status, &self.body),
         });
         let mut reply = reply::json_bytes(self.status, body);
         let headers = reply.headers_mut();

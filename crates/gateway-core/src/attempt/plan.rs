@@ -132,6 +132,11 @@ impl Plan {
         }
     }
 
+    /// Leaves channels out, before the first candidate is taken.
+    pub fn retain(&mut self, keep: impl Fn(usize) -> bool) {
+        self.turns.retain(|turn| keep(turn.channel));
+    }
+
     /// The next candidate, or `None` when there is none left. `phase` returns the current state of a candidate: it is
     /// called each time, since other requests change the state meanwhile.
     pub fn next(&mut self, phase: impl Fn(Candidate) -> Phase) -> Option<Next> {

@@ -184,6 +184,8 @@ pub struct AnswerContext {
     pub registry: ToolRegistry,
     /// Chat: whether the client wants the usage of a stream.
     pub wants_usage: bool,
+    /// Gemini: whether a stream is one JSON list instead of events.
+    pub is_list: bool,
     /// Responses: members of the request that the answer repeats, as members of a JSON object, without braces; each
     /// with a comma after it.
     pub echo: String,

@@ -6,14 +6,19 @@ use crate::wire::dialect::Dialect;
 
 /// Whether requests of a dialect can be translated at all.
 pub const fn is_translatable(own: Dialect) -> bool {
-    matches!(own, Dialect::Chat | Dialect::Messages | Dialect::Responses)
+    matches!(
+        own,
+        Dialect::Chat | Dialect::Messages | Dialect::Responses | Dialect::Gemini
+    )
 }
 
 /// The dialects for requests of a client's dialect, the better first.
 const fn preferred(own: Dialect) -> [Dialect; 3] {
     match own {
         // Reasoning survives between Messages and Responses, and not in Chat.
-        Dialect::Messages => [Dialect::Messages, Dialect::Responses, Dialect::Chat],
+        Dialect::Messages | Dialect::Gemini => {
+            [Dialect::Messages, Dialect::Responses, Dialect::Chat]
+        }
         Dialect::Responses => [Dialect::Responses, Dialect::Messages, Dialect::Chat],
         _ => [Dialect::Chat, Dialect::Responses, Dialect::Messages],
     }

@@ -7,7 +7,7 @@ use super::envelope::EnvelopeKey;
 use super::registry::ToolRegistry;
 use super::traits::UpstreamTraits;
 use super::untranslatable::Untranslatable;
-use super::{chat, messages, responses, tools, turns};
+use super::{chat, gemini, messages, responses, tools, turns};
 use crate::wire::dialect::Dialect;
 
 /// A request in the channel's dialect, with what its answer needs.
@@ -23,27 +23,30 @@ pub struct TranslatedRequest {
     pub dropped: Vec<Cow<'static, str>>,
 }
 
-/// Reads a request of a client's dialect.
+/// Reads a request of a client's dialect. `stream`: whether it requests a stream, where that is not in the body.
 pub fn read<'a>(
     client: Dialect,
     body: &'a [u8],
+    stream: bool,
     envelope: &EnvelopeKey,
 ) -> Result<Conversation<'a>, Untranslatable> {
     match client {
         Dialect::Messages => messages::read(body, envelope),
         Dialect::Responses => responses::read(body, envelope),
+        Dialect::Gemini => gemini::read(body, stream, envelope),
         _ => chat::read(body, envelope),
     }
 }
 
-/// Translates the body of a request from a client's dialect to a channel's.
+/// Translates the body of a request from a client's dialect to a channel's. `stream` as in [`read`].
 pub fn translate(
     (client, upstream): (Dialect, Dialect),
     body: &[u8],
+    stream: bool,
     traits: &UpstreamTraits,
     envelope: &EnvelopeKey,
 ) -> Result<TranslatedRequest, Untranslatable> {
-    let mut conversation = read(client, body, envelope)?;
+    let mut conversation = read(client, body, stream, envelope)?;
     tools::settle(&mut conversation, traits)?;
     let items = std::mem::take(&mut conversation.items);
     let turns = turns::of_items(items, traits.call_ids);

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::answer::AnswerContext;
 use super::answer_event::{AnswerDecoder, AnswerEncoder, BadAnswer, StreamFailure};
 use super::envelope::Origin;
-use super::{StreamTranslator, Translated, chat, messages, responses};
+use super::{StreamTranslator, Translated, chat, gemini, messages, responses};
 use crate::wire::dialect::Dialect;
 use crate::wire::signals::EventSignal;
 use crate::wire::sse;
@@ -39,6 +39,10 @@ pub fn encoder(client: Dialect, context: AnswerContext) -> Option<Box<dyn Answer
         Dialect::Chat => Some(Box::new(chat::ChatEncoder::new(context))),
         Dialect::Messages => Some(Box::new(messages::MessagesEncoder::new(context))),
         Dialect::Responses => Some(Box::new(responses::ResponsesEncoder::new(context))),
+        Dialect::Gemini if context.is_list => {
+            Some(Box::new(gemini::GeminiEncoder::of_list(context)))
+        }
+        Dialect::Gemini => Some(Box::new(gemini::GeminiEncoder::new(context))),
         _ => None,
     }
 }

@@ -3,7 +3,7 @@
 use super::answer::{Answer, AnswerContext};
 use super::answer_event::{AnswerEvent, BadAnswer, Sink};
 use super::envelope::Origin;
-use super::{chat, messages, responses, stream};
+use super::{chat, gemini, messages, responses, stream};
 use crate::wire::dialect::Dialect;
 
 /// Translates a whole answer that is no error from the upstream's dialect to the client's.
@@ -18,6 +18,7 @@ pub fn translate(
     match client {
         Dialect::Messages => messages::encode_whole(&answer, context),
         Dialect::Responses => responses::encode_whole(&answer, context),
+        Dialect::Gemini => gemini::encode_whole(&answer, context),
         _ => chat::encode_whole(&answer, context),
     }
 }

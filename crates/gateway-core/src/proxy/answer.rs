@@ -3,7 +3,8 @@
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
-use http::{HeaderMap, Response, StatusCode};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use super::attempt::Attempt;
 use super::in_flight::InFlightAnswer;
@@ -53,6 +54,10 @@ pub async fn read<P: ProxyPorts>(
     let opened = opening::read(attempt, &parts.headers, &mut body).await?;
     let mut headers = parts.headers;
     opening::relabel(&mut headers, opened.kind, attempt.translation.operation);
+    if opened.kind == AnswerKind::Events && attempt.context.wants_list {
+        let stream_type = attempt.context.stream_type();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(stream_type));
+    }
     let first = opened.first;
     match (opened.kind, attempt.translation.dialect) {
         (AnswerKind::Events, _) if opened.has_ended => {

@@ -1,7 +1,13 @@
 //! Authenticates the caller. Owns where a client key may be sent and the rules of its validity.
 
+use std::borrow::Cow;
+
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use http::request::Parts;
+use url::form_urlencoded;
+
+use super::vendor_paths;
 
 use crate::config::model::ClientKey;
 use crate::config::snapshot::Snapshot;
@@ -23,15 +29,37 @@ enum AuthFailure {
     Disabled,
 }
 
+/// Whether a request presents any key.
+pub fn presents_key(request: &Parts) -> bool {
+    request.headers.contains_key(AUTHORIZATION)
+        || KEY_HEADERS
+            .iter()
+            .any(|name| request.headers.contains_key(*name))
+        || query_key(request).is_some()
+}
+
+/// The key that Gemini's clients put into the query string. No other API has it there: addresses end up in logs.
+fn query_key(request: &Parts) -> Option<Cow<'_, str>> {
+    if !vendor_paths::is_gemini(request.uri.path()) {
+        return None;
+    }
+    let query = request.uri.query()?.as_bytes();
+    let mut pairs = form_urlencoded::parse(query);
+    pairs.find_map(|(name, value)| (name == "key").then_some(value))
+}
+
 /// The valid client key of a request: any of those presented. Each is hashed and the hash looked up, so that no
 /// comparison takes longer for a better guess.
 pub fn client<'a>(
-    headers: &HeaderMap,
+    request: &Parts,
     snapshot: &'a Snapshot,
     now: Timestamp,
 ) -> Result<&'a ClientKey, GatewayError> {
     let mut refusal = AuthFailure::Missing;
-    for presented in presented_keys(headers).take(MAX_PRESENTED) {
+    let in_query = query_key(request);
+    let in_query = in_query.iter().map(|key| key.as_bytes());
+    let presented = presented_keys(&request.headers).chain(in_query);
+    for presented in presented.take(MAX_PRESENTED) {
         match valid(presented, snapshot, now) {
             Ok(key) => return Ok(key),
             Err(why) => refusal = refusal.max(why),
@@ -126,11 +154,15 @@ mod tests {
             None,
             || 0,
         );
-        let mut headers = HeaderMap::new();
+        let mut request = http::Request::new(());
         for (name, value) in lines {
-            headers.append(*name, value.parse().unwrap());
+            if *name == "uri" {
+                *request.uri_mut() = value.parse().unwrap();
+            } else {
+                request.headers_mut().append(*name, value.parse().unwrap());
+            }
         }
-        client(&headers, &snapshot, Timestamp(1_000))
+        client(&request.into_parts().0, &snapshot, Timestamp(1_000))
             .map(|key| key.id.clone())
             .map_err(|error| (error.status.as_u16(), error.body.message))
     }
@@ -143,6 +175,10 @@ mod tests {
             &[("x-api-key", "sk-good")],
             &[("api-key", "sk-good")],
             &[("x-goog-api-key", " sk-good")],
+            &[(
+                "uri",
+                "/v1beta/models/m:generateContent?alt=sse&key=sk-good",
+            )],
         ] {
             assert_eq!(outcome(lines), Ok("ck_sk-good".to_owned()), "{lines:?}");
         }
@@ -197,6 +233,8 @@ mod tests {
             (&[("authorization", "Basic sk-good")], "No API key"),
             (&[("authorization", "Bearer ")], "No API key"),
             (&[("x-api-key", "")], "No API key"),
+            (&[("uri", "/v1/chat/completions?key=sk-good")], "No API key"),
+            (&[("uri", "/v1beta/models?key=sk-no")], "not known"),
             (&[("x-api-key", "sk-off")], "disabled"),
             (&[("x-api-key", "sk-old")], "expired"),
             (

@@ -8,7 +8,7 @@ use super::Gateway;
 use super::body::Received;
 use super::model::RequestedModel;
 use super::payload::Payload;
-use super::routes::Operation;
+use super::routes::{Call, Operation};
 use crate::config::model::ClientKey;
 use crate::config::snapshot::Snapshot;
 use crate::error::ErrorStyle;
@@ -19,7 +19,7 @@ use crate::units::Timestamp;
 /// A request whose client and operation are known; its body is not read yet.
 pub struct ClientRequest<'a, P: ProxyPorts> {
     /// What is requested.
-    pub operation: Operation,
+    pub call: &'a Call,
     /// Headers and URI.
     pub head: &'a Parts,
     /// The client's key.
@@ -64,12 +64,28 @@ pub struct RequestContext<P: ProxyPorts> {
     pub wants_stream: bool,
     /// Whether it requests the stream's usage, in a separate chunk.
     pub wants_usage: bool,
+    /// Whether it takes a stream as one JSON list instead of events, as Gemini's clients can.
+    pub wants_list: bool,
 }
 
 impl<P: ProxyPorts> RequestContext<P> {
     /// The host.
     pub fn ports(&self) -> &P {
         &self.gateway.ports
+    }
+
+    /// The content type of streams.
+    pub const fn stream_type(&self) -> &'static str {
+        if self.wants_list {
+            "application/json"
+        } else {
+            "text/event-stream"
+        }
+    }
+
+    /// Whether comments may be sent in a stream. Gemini's SDKs read lines of data only.
+    pub fn takes_comments(&self) -> bool {
+        self.operation.errors != ErrorStyle::Gemini
     }
 
     /// The shape of errors.

@@ -82,7 +82,8 @@ fn translated_events<P: ProxyPorts>(
     settle(attempt, status, whole);
     let events = stream::once(future::ready(Ok(share.keep(events.into()))));
     let body = ReplyBody::Pieces(Box::pin(events));
-    Ok(labelled(status, headers, body, "text/event-stream"))
+    let stream_type = attempt.context.stream_type();
+    Ok(labelled(status, headers, body, stream_type))
 }
 
 /// A whole answer for the client: in its own dialect, also where the upstream speaks another one.

@@ -17,11 +17,13 @@ use super::attempt::Attempt;
 use super::body::Received;
 use super::context::{ClientRequest, RequestContext, Sent};
 use super::payload::Payload;
+use super::routes::Streaming;
 use super::send::{self, Finished};
-use super::{Gateway, candidates, model, query, routes};
+use super::{Gateway, candidates, model, query, routes, token_count};
 use crate::attempt::plan::{Candidate, Plan};
 use crate::attempt::{exhausted, unsupported};
 use crate::config::snapshot::{Channel, Snapshot};
+use crate::dialect::overflow::{self, ContextOverflow};
 use crate::dialect::{Translation, choice};
 use crate::error::{ErrorBody, ErrorCode, ErrorStyle, GatewayError};
 use crate::health::cooldown::Phase;
@@ -47,11 +49,17 @@ pub async fn run<P: ProxyPorts>(
     body: Received,
 ) -> Result<Reply, GatewayError> {
     // 1. Find the model: it decides which channels are candidates.
-    let (head, entry, operation) = (request.head, request.entry, request.operation);
+    let (head, entry, call) = (request.head, request.entry, request.call);
+    let operation = call.operation;
     let payload = Payload::parse(&head.headers, &body.bytes, &snapshot.acted_on)?;
-    let wanted = model::wanted(&payload, operation, snapshot)?;
+    let wanted = model::wanted(&payload, call, snapshot)?;
     let model = wanted.name.as_ref();
-    entry.asked(model, payload.is_stream(), payload.text_bytes(&body.bytes));
+    let wants_stream = match operation.streaming {
+        Streaming::Requested => payload.is_stream(),
+        Streaming::Always => true,
+        Streaming::Never => false,
+    };
+    entry.asked(model, wants_stream, payload.text_bytes(&body.bytes));
     if let Err(error) = model::check(&wanted, &payload, operation, request.client, snapshot) {
         if !model.is_empty() {
             entry.because(Reason::ModelNotAllowed);
@@ -67,7 +75,16 @@ pub async fn run<P: ProxyPorts>(
         upstream_operation(gateway, operation.path, channel, model, received) != operation.path
     };
     let session = session.as_deref();
-    let plan = candidates::plan(snapshot, model, session, is_translated, || ports.next_u64())?;
+    let mut plan = candidates::plan(snapshot, model, session, is_translated, || ports.next_u64())?;
+    if operation.counts_tokens() {
+        // Other channels would answer that they have no such operation.
+        plan.retain(|index| {
+            snapshot.channel(index).is_some_and(|channel| {
+                let lacks = |dialect| lacks(gateway, channel, model, dialect, received);
+                token_count::has_operation(operation, channel, lacks)
+            })
+        });
+    }
     let context = Rc::new(RequestContext {
         gateway: Rc::clone(gateway),
         snapshot: Rc::clone(snapshot),
@@ -77,8 +94,9 @@ pub async fn run<P: ProxyPorts>(
         model: model.to_owned(),
         received,
         deadline: received.plus_ms(snapshot.settings.total_timeout_ms),
-        wants_stream: payload.is_stream(),
+        wants_stream,
         wants_usage: payload.asks_usage(),
+        wants_list: operation.streaming == Streaming::Always && !query::wants_events(&head.uri),
     });
     let sent = Sent {
         head,
@@ -109,7 +127,10 @@ async fn attempts<P: ProxyPorts>(
                     running.push(Box::pin(send::make(attempt, sent)));
                 }
                 None if early.is_some() => {}
-                None if running.is_empty() => return exhausted(context, &plan, &history),
+                None if running.is_empty() => {
+                    let reply = exhausted(context, sent, &plan, &history);
+                    return labelled(reply, history.last, history.attempts);
+                }
                 None => history.stop_hedging(),
             }
         }
@@ -135,7 +156,7 @@ async fn attempts<P: ProxyPorts>(
             plan.failed(attempt.candidate, failed.failure);
         }
         if failed.failure == Failure::RequestRefused {
-            let reply = refused(failed, context.errors());
+            let reply = refused(failed, &attempt.translation, context.errors());
             context.entry.because(Reason::UpstreamRefused);
             context.entry.refused(reply.status(), End::Refused);
             return labelled(reply, Some(attempt.channel), history.attempts);
@@ -300,9 +321,13 @@ fn upstream_operation<P: ProxyPorts>(
 /// The answer when no candidate is left.
 fn exhausted<P: ProxyPorts>(
     context: &RequestContext<P>,
+    sent: &Sent<'_>,
     plan: &Plan,
     history: &History<'_>,
 ) -> Reply {
+    if context.operation.counts_tokens() && !history.is_client_gone() {
+        return token_count::estimated(context, sent);
+    }
     let now = context.ports().now();
     let retry_after_ms = plan.retry_at().map(|until| until.since_ms(now));
     let is_out_of_time = now >= context.deadline;
@@ -330,7 +355,7 @@ fn exhausted<P: ProxyPorts>(
         };
         context.entry.refused(reply.status(), end);
     }
-    labelled(reply, history.last, history.attempts)
+    reply
 }
 
 /// The state of a request's attempts.
@@ -419,12 +444,24 @@ impl<'a> History<'a> {
     }
 }
 
-/// The upstream rejected the request itself: its own status and message, in our shape.
-fn refused(failure: FailedAttempt, style: ErrorStyle) -> Reply {
-    let status = failure.status.unwrap_or(http::StatusCode::BAD_REQUEST);
+/// The upstream rejected the request itself: its own status and message, in our shape; but a context overflow in the
+/// words that clients parse.
+fn refused(failure: FailedAttempt, translation: &Translation, style: ErrorStyle) -> Reply {
+    let mut status = failure.status.unwrap_or(http::StatusCode::BAD_REQUEST);
+    let mut body = failure.error;
+    if let Some(overflow) = ContextOverflow::of_error(body.code.as_deref(), &body.message) {
+        body.code = Some(overflow::CODE.to_owned());
+        body.kind = overflow::KIND.to_owned();
+        if translation.is_between_dialects() {
+            status = http::StatusCode::BAD_REQUEST;
+            if style == ErrorStyle::Anthropic {
+                body.message = overflow.anthropic_message();
+            }
+        }
+    }
     let error = GatewayError {
         status,
-        body: failure.error,
+        body,
         retry_after_s: None,
         exhausted: false,
         allow: None,

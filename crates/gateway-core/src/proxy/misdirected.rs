@@ -67,11 +67,12 @@ pub fn error_style(parts: &Parts) -> ErrorStyle {
     let path = parts.uri.path();
     let meant = meant(path);
     let path = meant.as_deref().unwrap_or(path);
+    let style = routes::error_style(path);
     let speaks_anthropic = parts.headers.contains_key("anthropic-version");
-    if speaks_anthropic && !routes::is_operation(path) {
+    if style == ErrorStyle::OpenAi && speaks_anthropic && !routes::is_operation(path) {
         return ErrorStyle::Anthropic;
     }
-    routes::error_style(path)
+    style
 }
 
 /// Rejects a request for a WebSocket, which the gateway does not support: clients that prefer it fall back to plain
@@ -165,6 +166,8 @@ mod tests {
             ("/v1/models", false, ErrorStyle::OpenAi),
             ("/v1/chat/completions", true, ErrorStyle::OpenAi),
             ("/nope", true, ErrorStyle::Anthropic),
+            ("/v1beta/nope", true, ErrorStyle::Gemini),
+            ("/v1/models/m:countTokens", false, ErrorStyle::Gemini),
         ] {
             let mut request = Request::get(path).body(()).unwrap();
             if version {

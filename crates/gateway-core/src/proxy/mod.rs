@@ -6,6 +6,7 @@ mod anthropic_models;
 mod attempt;
 mod authenticate;
 mod body;
+mod broken_stream;
 mod candidates;
 mod catalog;
 mod context;
@@ -25,6 +26,8 @@ mod refusals;
 mod relay;
 mod routes;
 mod send;
+mod token_count;
+mod vendor_paths;
 
 use std::fmt;
 use std::rc::Rc;
@@ -149,7 +152,7 @@ where
         return Err(rejected(None, error).await);
     }
     // 3. Authenticate, before a byte of the body is read.
-    let client = authenticate::client(&parts.headers, &snapshot, gateway.ports.now())?;
+    let client = authenticate::client(parts, &snapshot, gateway.ports.now())?;
     let asked = models::ListRequest {
         style: misdirected::error_style(parts),
         uri: &parts.uri,
@@ -167,7 +170,8 @@ where
             Ok(reply) => Ok(reply),
             Err(error) => Err(rejected(Some(id), error).await),
         },
-        Route::Forward(operation) => {
+        Route::Forward(call) => {
+            let operation = call.operation;
             // 4. From here on the outcome of the request is always recorded in the ledger.
             let start = RequestStart {
                 id: request_id,
@@ -177,7 +181,7 @@ where
             };
             let entry = Entry::begin(&gateway.ledger, &gateway.limits, &snapshot, start);
             let request = ClientRequest {
-                operation,
+                call: &call,
                 head: parts,
                 client,
                 request_id,
@@ -224,7 +228,7 @@ where
     B::Error: fmt::Display,
 {
     let entry = request.entry;
-    let style = request.operation.errors;
+    let style = request.call.operation.errors;
     // 5. Check the key's limits, before a byte of the body is read, so that a rejection costs little.
     let (outcome, own_headers) = match gateway.limits.admit(request.client).await {
         Admission::Unlimited => {

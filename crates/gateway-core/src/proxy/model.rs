@@ -4,10 +4,11 @@
 use std::borrow::Cow;
 
 use super::payload::Payload;
-use super::routes::Operation;
+use super::routes::{Call, Operation};
 use super::{authenticate, models};
 use crate::config::model::ClientKey;
 use crate::config::snapshot::Snapshot;
+use crate::config::validate::MAX_MODEL_CHARS;
 use crate::error::{ErrorCode, GatewayError};
 
 /// The operations whose `model` is optional in OpenAI's API. Responses are among them when a stored prompt, which has
@@ -30,19 +31,30 @@ pub struct RequestedModel<'a> {
 }
 
 impl RequestedModel<'_> {
-    /// The body's value; empty: none.
+    /// The body's value; empty: none, or another one than the path's.
     pub fn said(&self) -> &str {
         if self.is_in_body { &self.name } else { "" }
     }
 }
 
-/// The model of a request, by its body or by the settings.
+/// The model of a request, by its path, by its body or by the settings, in this order.
 pub fn wanted<'a>(
     payload: &Payload<'a>,
-    operation: Operation,
+    call: &'a Call,
     snapshot: &'a Snapshot,
 ) -> Result<RequestedModel<'a>, GatewayError> {
+    let operation = call.operation;
+    if let Some(name) = &call.model {
+        check_name(name)?;
+        // Gemini's body has no such member.
+        let in_body = payload.model().ok().flatten();
+        return Ok(RequestedModel {
+            is_in_body: in_body.is_some_and(|it| it == **name),
+            name: Cow::Borrowed(name),
+        });
+    }
     if let Some(name) = payload.model()? {
+        check_name(&name)?;
         return Ok(RequestedModel {
             name,
             is_in_body: true,
@@ -53,6 +65,23 @@ pub fn wanted<'a>(
         name: Cow::Borrowed(default.map_or("", String::as_str)),
         is_in_body: false,
     })
+}
+
+/// Whether a model can have this name.
+fn check_name(name: &str) -> Result<(), GatewayError> {
+    if name.chars().nth(MAX_MODEL_CHARS).is_some() {
+        return Err(ErrorCode::InvalidValue
+            .error(format!(
+                "The model's name is longer than {MAX_MODEL_CHARS} characters."
+            ))
+            .with_param("model"));
+    }
+    if name.contains('\0') {
+        return Err(ErrorCode::InvalidValue
+            .error("The model's name has a NUL character.")
+            .with_param("model"));
+    }
+    Ok(())
 }
 
 /// Whether this client may use the model.
@@ -98,10 +127,10 @@ mod tests {
     fn every_name_of_an_operation_is_one() {
         for path in OPERATIONS_WITH_DEFAULTS.iter().chain(&OPTIONAL) {
             let found = routes::find(&http::Method::POST, &format!("/v1/{path}"));
-            let RouteMatch::Route(Route::Forward(operation)) = found else {
+            let RouteMatch::Route(Route::Forward(call)) = found else {
                 panic!("{path}: {found:?}");
             };
-            assert_eq!(operation.path, *path);
+            assert_eq!(call.operation.path, *path);
         }
     }
 }

@@ -72,7 +72,7 @@ pub fn list(
         ErrorStyle::Anthropic => {
             reply::json(StatusCode::OK, &anthropic_models::page(models, asked.uri)?)
         }
-        ErrorStyle::OpenAi => reply::json(
+        ErrorStyle::OpenAi | ErrorStyle::Gemini => reply::json(
             StatusCode::OK,
             &ModelsView {
                 object: "list",
@@ -97,7 +97,9 @@ pub fn one(
             StatusCode::OK,
             &anthropic_models::AnthropicModel::from(model),
         ),
-        ErrorStyle::OpenAi => reply::json(StatusCode::OK, &ModelView::from(model)),
+        ErrorStyle::OpenAi | ErrorStyle::Gemini => {
+            reply::json(StatusCode::OK, &ModelView::from(model))
+        }
     })
 }
 

@@ -6,7 +6,6 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use http::HeaderMap;
 
-use crate::config::validate::MAX_MODEL_CHARS;
 use crate::dialect::include_usage::{self, STREAM_OPTIONS};
 use crate::error::{ErrorCode, GatewayError};
 use crate::wire::acted_on::{ActedOn, Ambiguity};
@@ -82,21 +81,12 @@ impl<'a> Payload<'a> {
             },
             Self::Form(form) => form.text("model").map(Cow::Borrowed),
         };
-        let Some(model) = model.filter(|model| !model.is_empty()) else {
-            return Ok(None);
-        };
-        if model.chars().nth(MAX_MODEL_CHARS).is_some() {
-            return Err(ErrorCode::InvalidValue
-                .error(format!(
-                    "The model's name is longer than {MAX_MODEL_CHARS} characters."
-                ))
-                .with_param("model"));
-        }
+        let model = model.filter(|model| !model.is_empty());
         // For programs in C a text ends at its first NUL.
-        if model.contains('\0') {
+        if model.as_ref().is_some_and(|model| model.contains('\0')) {
             return Err(ambiguous("`model` has a NUL character").with_param("model"));
         }
-        Ok(Some(model))
+        Ok(model)
     }
 
     /// Whether a member or a field is there, and not null.

@@ -3,6 +3,7 @@
 use http::Uri;
 use url::form_urlencoded;
 
+use super::vendor_paths;
 use crate::error::{ErrorCode, GatewayError};
 
 /// A longer query string is rejected.
@@ -40,12 +41,19 @@ pub fn check(client: &Uri) -> Result<(), GatewayError> {
     Ok(())
 }
 
+/// Whether a client of Gemini's API takes a stream as events (`alt=sse`), not as one JSON list.
+pub fn wants_events(client: &Uri) -> bool {
+    let query = client.query().unwrap_or_default().as_bytes();
+    form_urlencoded::parse(query).any(|(name, value)| name == "alt" && value == "sse")
+}
+
 /// An upstream's URI with the permitted part of the client's query string, unchanged.
 pub fn added(upstream: Uri, client: &Uri) -> Result<Uri, http::Error> {
     let query = client.query().unwrap_or_default();
+    let is_azure = vendor_paths::is_azure(client.path());
     let passed: Vec<&str> = query
         .split('&')
-        .filter(|pair| !pair.is_empty() && !is_kept_back(pair))
+        .filter(|pair| !pair.is_empty() && !is_kept_back(pair, is_azure))
         .collect();
     if passed.is_empty() {
         return Ok(upstream);
@@ -57,7 +65,7 @@ pub fn added(upstream: Uri, client: &Uri) -> Result<Uri, http::Error> {
 }
 
 /// Some servers accept `;` as a separator as well.
-fn is_kept_back(pair: &str) -> bool {
+fn is_kept_back(pair: &str, is_azure: bool) -> bool {
     pair.split(';').any(|part| {
         form_urlencoded::parse(part.as_bytes()).any(|(name, _)| {
             let plain: String = name
@@ -65,7 +73,11 @@ fn is_kept_back(pair: &str) -> bool {
                 .filter(char::is_ascii_alphanumeric)
                 .map(|character| character.to_ascii_lowercase())
                 .collect();
-            CREDENTIALS.contains(&plain.as_str()) || IN_BODY.contains(&plain.as_str())
+            let plain = plain.as_str();
+            CREDENTIALS.contains(&plain)
+                || IN_BODY.contains(&plain)
+                // The version of Azure's API that the client was made for.
+                || (is_azure && plain == "apiversion")
         })
     })
 }

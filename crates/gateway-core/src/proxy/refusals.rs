@@ -4,7 +4,6 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
-use http::HeaderMap;
 use http::request::Parts;
 
 use super::{Gateway, authenticate, routes};
@@ -12,8 +11,6 @@ use crate::error::{GatewayError, printable};
 use crate::ledger::entry::{Entry, RequestStart};
 use crate::ports::ProxyPorts;
 
-/// Where a client key may be sent.
-const KEY_HEADERS: [&str; 4] = ["authorization", "x-api-key", "api-key", "x-goog-api-key"];
 /// The maximum length of a logged path, in characters.
 const MAX_PATH_CHARS: usize = 100;
 /// Parts of a path that are longer are cut: they could be a key.
@@ -27,14 +24,14 @@ pub async fn noted<P: ProxyPorts>(
     model: Option<String>,
     error: GatewayError,
 ) -> GatewayError {
-    if !presents_key(&parts.headers) {
+    if !authenticate::presents_key(parts) {
         return error;
     }
     let Ok(snapshot) = gateway.configuration().await else {
         return error;
     };
     let now = gateway.ports.now();
-    if let Ok(client) = authenticate::client(&parts.headers, &snapshot, now) {
+    if let Ok(client) = authenticate::client(parts, &snapshot, now) {
         let endpoint = shown(parts.uri.path());
         let start = RequestStart {
             id: request_id,
@@ -49,10 +46,6 @@ pub async fn noted<P: ProxyPorts>(
         entry.rejected(&error);
     }
     error
-}
-
-fn presents_key(headers: &HeaderMap) -> bool {
-    KEY_HEADERS.iter().any(|name| headers.contains_key(*name))
 }
 
 /// A path as it is logged.

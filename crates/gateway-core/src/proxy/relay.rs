@@ -9,10 +9,11 @@ use futures_util::stream;
 use http::StatusCode;
 
 use super::attempt::Attempt;
+use super::broken_stream::FailureShape;
 use super::in_flight::InFlightAnswer;
 use crate::dialect::answer_event::StreamFailure;
 use crate::dialect::{StreamTranslator, Translated};
-use crate::error::{ErrorBody, ErrorStyle};
+use crate::error::ErrorBody;
 use crate::ports::{ProxyPorts, SendError, SendErrorKind};
 use crate::reply::{BrokenBody, Pieces};
 use crate::upstream::body::{self, UpstreamBody};
@@ -42,6 +43,10 @@ pub struct Relay<P: ProxyPorts> {
     has_end_mark: bool,
     /// `None`: events pass as they are.
     translator: Option<Box<dyn StreamTranslator>>,
+    /// Whether the client can read comments.
+    takes_comments: bool,
+    /// How a stream that breaks ends, where no translator writes its events.
+    failure: FailureShape,
 }
 
 /// The progress of the stream.
@@ -77,6 +82,8 @@ impl<P: ProxyPorts> Relay<P> {
             translator: attempt
                 .translation
                 .stream(|| (attempt.take_answer_context(), attempt.origin())),
+            takes_comments: attempt.context.takes_comments(),
+            failure: FailureShape::of(&attempt.translation, attempt.context.errors()),
         };
         for block in blocks {
             relay.absorb(block);
@@ -139,7 +146,8 @@ impl<P: ProxyPorts> Relay<P> {
             position += event.len();
             let meaning = signals::of(event);
             if meaning.signal == Signal::Nothing && sse::is_without_data(event) {
-                let ping = event.contains(&b':').then_some(PING);
+                let is_comment = event.contains(&b':') && self.takes_comments;
+                let ping = is_comment.then_some(PING);
                 output.replace(start..position, ping);
                 continue;
             }
@@ -163,7 +171,7 @@ impl<P: ProxyPorts> Relay<P> {
             };
             let translated = self.translator.as_mut().map(|it| it.push(event, &meaning));
             match translated.unwrap_or(Translated::Unchanged) {
-                Translated::Unchanged => {}
+                Translated::Unchanged => self.failure.passed(event),
                 Translated::Bad(bad) => {
                     output.replace(start..block.bytes.len(), None);
                     self.ready.extend(output.finish());
@@ -243,9 +251,9 @@ impl<P: ProxyPorts> Relay<P> {
                     message: &error.message,
                 })
             });
-            let style = self.answer.context.errors();
+            let failure = &self.failure;
             self.ready
-                .push_back(translated.unwrap_or_else(|| error_event(style, &error)));
+                .push_back(translated.unwrap_or_else(|| failure.event(&error)));
         }
         self.progress = RelayProgress::Closed;
     }
@@ -327,17 +335,6 @@ fn incomplete(channel: &str, reason: &str) -> ErrorBody {
         param: None,
         code: Some("stream_incomplete".to_owned()),
     }
-}
-
-/// The one event that reports an incomplete stream. The official SDKs raise on it.
-fn error_event(style: ErrorStyle, error: &ErrorBody) -> Bytes {
-    let json = style.text(StatusCode::BAD_GATEWAY, error);
-    // Anthropic's SDKs dispatch by the event's name.
-    let name = match style {
-        ErrorStyle::OpenAi => "",
-        ErrorStyle::Anthropic => "event: error\n",
-    };
-    Bytes::from(format!("{name}data: {json}\n\n"))
 }
 
 #[cfg(test)]

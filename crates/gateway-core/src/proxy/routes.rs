@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use http::Method;
 
+use super::vendor_paths;
 use crate::error::ErrorStyle;
 
 /// What a request calls.
@@ -16,18 +17,40 @@ pub enum Route {
     /// One of them.
     Model(String),
     /// A call that an upstream answers.
-    Forward(Operation),
+    Forward(Call),
 }
 
-/// A call that an upstream answers.
+/// A call that an upstream answers, as far as its path describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// What is called.
+    pub operation: Operation,
+    /// The model, where the path names it.
+    pub model: Option<String>,
+}
+
+/// An operation of an API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Operation {
-    /// The whole path, such as `/v1/chat/completions`.
+    /// The whole path, such as `/v1/chat/completions`, without a model in it.
     pub endpoint: &'static str,
-    /// The path below `/v1/`.
+    /// The path below `/v1/`, or Gemini's verb.
     pub path: &'static str,
     /// The shape of its errors.
     pub errors: ErrorStyle,
+    /// What decides whether the answer is a stream.
+    pub streaming: Streaming,
+}
+
+/// What decides whether an answer is a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Streaming {
+    /// The member `stream` of the body.
+    Requested,
+    /// It always is.
+    Always,
+    /// It never is.
+    Never,
 }
 
 /// The name under which it is recorded that a channel does not know a model for an operation, a path below `/v1/`. For
@@ -45,13 +68,23 @@ impl Operation {
             endpoint,
             path: below(endpoint),
             errors,
+            streaming: Streaming::Requested,
         }
     }
+
+    /// Whether it counts the tokens of a request, which the gateway can estimate.
+    pub fn counts_tokens(self) -> bool {
+        counts_tokens(self.endpoint)
+    }
+}
+
+fn counts_tokens(endpoint: &str) -> bool {
+    ["/v1/messages/count_tokens", vendor_paths::GEMINI_COUNT].contains(&endpoint)
 }
 
 /// Whether upstreams do not charge for an endpoint, so that its figures are not usage.
 pub fn is_free(endpoint: &str) -> bool {
-    endpoint == "/v1/messages/count_tokens"
+    counts_tokens(endpoint)
 }
 
 /// The part after `/v1/`.
@@ -63,6 +96,8 @@ const fn below(endpoint: &'static str) -> &'static str {
 pub fn error_style(path: &str) -> ErrorStyle {
     if path.starts_with("/v1/messages") {
         ErrorStyle::Anthropic
+    } else if vendor_paths::is_gemini(path) {
+        ErrorStyle::Gemini
     } else {
         ErrorStyle::OpenAi
     }
@@ -120,10 +155,17 @@ pub fn find(method: &Method, path: &str) -> RouteMatch {
         // Clients such as Claude Code probe `/` and `/api/hello` at their start.
         "/" | "/health" | "/api/hello" => read(method, || Route::Health),
         "/v1/models" => read(method, || Route::Models),
-        _ => match path.strip_prefix("/v1/") {
-            Some(rest) => below_v1(method, rest),
-            None => RouteMatch::Nothing,
-        },
+        _ => {
+            if let Some(call) = vendor_paths::call(path) {
+                return called(method, call);
+            }
+            match vendor_paths::openai(path) {
+                // `/openai/models` and below.
+                Some("models") => read(method, || Route::Models),
+                Some(rest) => below_v1(method, rest),
+                None => RouteMatch::Nothing,
+            }
+        }
     }
 }
 
@@ -138,11 +180,29 @@ fn below_v1(method: &Method, rest: &str) -> RouteMatch {
             )
         });
     }
-    match OPERATIONS.iter().find(|operation| operation.path == rest) {
-        Some(_) if method == Method::OPTIONS => RouteMatch::Preflight(CALL),
-        Some(operation) if method == Method::POST => RouteMatch::Route(Route::Forward(*operation)),
-        Some(_) => RouteMatch::WrongMethod(CALL),
+    match operation(rest) {
+        Some(operation) => called(
+            method,
+            Call {
+                operation,
+                model: None,
+            },
+        ),
         None => RouteMatch::Nothing,
+    }
+}
+
+/// The operation of a path below `/v1/`.
+pub fn operation(rest: &str) -> Option<Operation> {
+    let found = OPERATIONS.iter().find(|operation| operation.path == rest);
+    found.copied()
+}
+
+fn called(method: &Method, call: Call) -> RouteMatch {
+    match *method {
+        Method::OPTIONS => RouteMatch::Preflight(CALL),
+        Method::POST => RouteMatch::Route(Route::Forward(call)),
+        _ => RouteMatch::WrongMethod(CALL),
     }
 }
 

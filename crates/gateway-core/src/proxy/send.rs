@@ -113,13 +113,20 @@ fn translated<P: ProxyPorts>(
     let context = attempt.context;
     let traits = known::of(attempt.channel, dialects.1, attempt.model);
     let envelope = EnvelopeKey::derive(context.snapshot.state_secret());
-    let request = request::translate(dialects, &sent.body.bytes, &traits, &envelope)?;
+    let request = request::translate(
+        dialects,
+        &sent.body.bytes,
+        context.wants_stream,
+        &traits,
+        &envelope,
+    )?;
     let answer_context = AnswerContext {
         model: context.model.clone(),
         request_id: context.request_id.clone(),
         created: attempt.began.unix_seconds(),
         registry: request.registry,
         wants_usage: context.wants_usage,
+        is_list: context.wants_list,
         echo: request.echo,
         envelope,
     };

@@ -19,6 +19,9 @@ pub enum Dialect {
     Responses,
     /// Anthropic's `/v1/messages`.
     Messages,
+    /// Gemini's `generateContent`; clients alone speak it.
+    #[serde(skip)]
+    Gemini,
     /// `/v1/audio/transcriptions`; some of its models ignore that a stream was requested.
     #[serde(skip)]
     Transcript,
@@ -37,25 +40,27 @@ impl Dialect {
         ("responses", Self::Responses),
     ];
 
-    /// The dialect of an operation, by its path below `/v1/`; `None` where whole answer and stream have no common form.
+    /// The dialect of an operation, by its name; `None` where whole answer and stream have no common form.
     pub fn of(path: &str) -> Option<Self> {
         match path {
             "chat/completions" => Some(Self::Chat),
             "completions" => Some(Self::Completions),
             "responses" => Some(Self::Responses),
             "messages" => Some(Self::Messages),
+            "generateContent" | "streamGenerateContent" => Some(Self::Gemini),
             "audio/transcriptions" => Some(Self::Transcript),
             _ => None,
         }
     }
 
-    /// Its operation, a path below `/v1/`.
+    /// The name of its operation: a path below `/v1/`, or a verb of Gemini's.
     pub const fn operation(self) -> &'static str {
         match self {
             Self::Chat => "chat/completions",
             Self::Completions => "completions",
             Self::Responses => "responses",
             Self::Messages => "messages",
+            Self::Gemini => "generateContent",
             Self::Transcript => "audio/transcriptions",
         }
     }

@@ -1,9 +1,10 @@
-//! Errors for Gemini's clients. Owns Google's names of statuses and the shape of its errors.
+//! Errors in streams of Gemini's clients. Owns the status that a broken stream has.
 
 use http::StatusCode;
 use serde::Serialize;
 
 use crate::dialect::answer_event::StreamFailure;
+use crate::error::gemini_status;
 
 #[derive(Serialize)]
 struct GeminiErrorBody<'a> {
@@ -17,32 +18,12 @@ struct GeminiError<'a> {
     status: &'static str,
 }
 
-/// Google's name of a status.
-pub fn error_status(status: StatusCode) -> &'static str {
-    match status.as_u16() {
-        401 => "UNAUTHENTICATED",
-        // Google has no 402; this is what it says of a project without billing.
-        402 | 412 => "FAILED_PRECONDITION",
-        403 => "PERMISSION_DENIED",
-        404 | 410 => "NOT_FOUND",
-        405 | 501 => "UNIMPLEMENTED",
-        408 | 504 => "DEADLINE_EXCEEDED",
-        409 => "ABORTED",
-        429 => "RESOURCE_EXHAUSTED",
-        499 => "CANCELLED",
-        503 | 529 => "UNAVAILABLE",
-        400..=499 => "INVALID_ARGUMENT",
-        500..=599 => "INTERNAL",
-        _ => "UNKNOWN",
-    }
-}
-
 /// The body of an error.
-pub fn error_body(status: StatusCode, message: &str) -> Vec<u8> {
+fn error_body(status: StatusCode, message: &str) -> Vec<u8> {
     let error = GeminiError {
         code: status.as_u16(),
         message,
-        status: error_status(status),
+        status: gemini_status(status),
     };
     serde_json::to_vec(&GeminiErrorBody { error }).unwrap_or_default()
 }
@@ -92,7 +73,7 @@ mod tests {
             (200, "UNKNOWN"),
         ] {
             let status = StatusCode::from_u16(status).unwrap();
-            assert_eq!(error_status(status), name, "{status}");
+            assert_eq!(gemini_status(status), name, "{status}");
         }
         let body = error_body(StatusCode::BAD_REQUEST, "`x` \"y\"");
         assert_eq!(

@@ -2,11 +2,10 @@
 //! Gemini as an upstream.
 
 pub mod encode;
-pub mod error;
+mod error;
 mod read;
 mod schema;
 mod signature;
 
 pub use encode::{GeminiEncoder, encode_count, encode_whole};
-pub use error::{error_body, error_status};
 pub use read::read;

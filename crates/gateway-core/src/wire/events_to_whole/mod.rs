@@ -38,7 +38,8 @@ impl Assembly {
     /// Begins with nothing.
     pub fn new(dialect: Dialect) -> Self {
         match dialect {
-            Dialect::Chat | Dialect::Completions => {
+            // No upstream is called in Gemini's dialect.
+            Dialect::Chat | Dialect::Completions | Dialect::Gemini => {
                 Self::Completions(Box::new(completions::Completions::new(dialect)))
             }
             Dialect::Responses => Self::Responses(Box::default()),

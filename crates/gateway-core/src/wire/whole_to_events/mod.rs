@@ -36,6 +36,8 @@ pub fn events(dialect: Dialect, whole: &Bytes, wishes: Wishes) -> Result<Vec<Byt
         Dialect::Responses => responses::write(text, &mut rope)?,
         Dialect::Messages => messages::write(text, &mut rope)?,
         Dialect::Transcript => transcript::write(text, &mut rope)?,
+        // No upstream is called in it.
+        Dialect::Gemini => return Err(Unfit),
     }
     rope.finish().ok_or(Unfit)
 }
