@@ -32,4 +32,5 @@ mod stale;
 mod streaming;
 mod translation;
 mod usage;
+mod vendor_clients;
 mod words;
