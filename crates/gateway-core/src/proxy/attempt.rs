@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
 use super::context::RequestContext;
-use super::{headers, routes};
+use super::{headers, operation};
 use crate::attempt::plan::Candidate;
 use crate::config::snapshot::{Channel, Key};
 use crate::dialect::Translation;
@@ -288,7 +288,7 @@ pub fn target(operation: &str, channel: &Channel, key: &Key, model: &str) -> Tar
     Target {
         channel: channel.id.clone(),
         key: key.id.clone(),
-        model: routes::health_name(operation, model).into_owned(),
+        model: operation::health_name(operation, model).into_owned(),
     }
 }
 

@@ -7,8 +7,8 @@ use http::request::Parts;
 use super::Gateway;
 use super::body::Received;
 use super::model::RequestedModel;
+use super::operation::{Operation, RoutedCall};
 use super::payload::Payload;
-use super::routes::{Call, Operation};
 use crate::config::model::ClientKey;
 use crate::config::snapshot::Snapshot;
 use crate::error::ErrorStyle;
@@ -19,7 +19,7 @@ use crate::units::Timestamp;
 /// A request whose client and operation are known; its body is not read yet.
 pub struct ClientRequest<'a, P: ProxyPorts> {
     /// What is requested.
-    pub call: &'a Call,
+    pub call: &'a RoutedCall,
     /// Headers and URI.
     pub head: &'a Parts,
     /// The client's key.

@@ -16,10 +16,10 @@ use http::{HeaderName, HeaderValue};
 use super::attempt::Attempt;
 use super::body::Received;
 use super::context::{ClientRequest, RequestContext, Sent};
+use super::operation::Streaming;
 use super::payload::Payload;
-use super::routes::Streaming;
 use super::send::{self, Finished};
-use super::{Gateway, candidates, model, query, routes, token_count};
+use super::{Gateway, candidates, model, operation, query, token_count};
 use crate::attempt::plan::{Candidate, Plan};
 use crate::attempt::{exhausted, unsupported};
 use crate::config::snapshot::{Channel, Snapshot};
@@ -249,7 +249,7 @@ async fn next<'a, P: ProxyPorts>(
                     let name = || {
                         let (path, model) = (context.operation.path, &context.model);
                         let operation = upstream_operation(gateway, path, channel, model, now);
-                        routes::health_name(operation, channel.upstream_model(model))
+                        operation::health_name(operation, channel.upstream_model(model))
                     };
                     gateway.health.phase(&channel.id, &key.id, name, now)
                 },
@@ -299,7 +299,7 @@ fn lacks<P: ProxyPorts>(
     now: Timestamp,
 ) -> bool {
     let model = channel.upstream_model(model);
-    let name = || routes::health_name(dialect.operation(), model);
+    let name = || operation::health_name(dialect.operation(), model);
     gateway.health.lacks(&channel.id, name, now)
 }
 

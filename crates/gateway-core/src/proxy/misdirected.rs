@@ -6,7 +6,7 @@ use http::header::{CONNECTION, HeaderValue, UPGRADE};
 use http::request::Parts;
 use http::{HeaderName, Method};
 
-use super::routes;
+use super::{operation, routes};
 use crate::error::{ErrorCode, ErrorStyle, GatewayError, printable};
 use crate::reply::Reply;
 
@@ -69,7 +69,7 @@ pub fn error_style(parts: &Parts) -> ErrorStyle {
     let path = meant.as_deref().unwrap_or(path);
     let style = routes::error_style(path);
     let speaks_anthropic = parts.headers.contains_key("anthropic-version");
-    if style == ErrorStyle::OpenAi && speaks_anthropic && !routes::is_operation(path) {
+    if style == ErrorStyle::OpenAi && speaks_anthropic && !operation::is_operation(path) {
         return ErrorStyle::Anthropic;
     }
     style

@@ -20,6 +20,7 @@ mod misdirected;
 mod model;
 mod models;
 mod opening;
+mod operation;
 mod payload;
 mod query;
 mod refusals;
@@ -177,7 +178,7 @@ where
                 id: request_id,
                 client,
                 endpoint: operation.endpoint.into(),
-                is_free: routes::is_free(operation.endpoint),
+                is_free: operation::is_free(operation.endpoint),
             };
             let entry = Entry::begin(&gateway.ledger, &gateway.limits, &snapshot, start);
             let request = ClientRequest {

@@ -3,8 +3,8 @@
 
 use std::borrow::Cow;
 
+use super::operation::{Operation, RoutedCall};
 use super::payload::Payload;
-use super::routes::{Call, Operation};
 use super::{authenticate, models};
 use crate::config::model::ClientKey;
 use crate::config::snapshot::Snapshot;
@@ -40,7 +40,7 @@ impl RequestedModel<'_> {
 /// The model of a request, by its path, by its body or by the settings, in this order.
 pub fn wanted<'a>(
     payload: &Payload<'a>,
-    call: &'a Call,
+    call: &'a RoutedCall,
     snapshot: &'a Snapshot,
 ) -> Result<RequestedModel<'a>, GatewayError> {
     let operation = call.operation;

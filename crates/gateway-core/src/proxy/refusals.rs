@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use http::request::Parts;
 
-use super::{Gateway, authenticate, routes};
+use super::{Gateway, authenticate, operation};
 use crate::error::{GatewayError, printable};
 use crate::ledger::entry::{Entry, RequestStart};
 use crate::ports::ProxyPorts;
@@ -36,7 +36,7 @@ pub async fn noted<P: ProxyPorts>(
         let start = RequestStart {
             id: request_id,
             client,
-            is_free: routes::is_free(&endpoint),
+            is_free: operation::is_free(&endpoint),
             endpoint: Cow::Owned(endpoint),
         };
         let entry = Entry::begin(&gateway.ledger, &gateway.limits, &snapshot, start);

@@ -1,9 +1,8 @@
 //! All client routes, in one place. Owns paths and methods, not what they do.
 
-use std::borrow::Cow;
-
 use http::Method;
 
+use super::operation::{self, RoutedCall};
 use super::vendor_paths;
 use crate::error::ErrorStyle;
 
@@ -17,79 +16,7 @@ pub enum Route {
     /// One of them.
     Model(String),
     /// A call that an upstream answers.
-    Forward(Call),
-}
-
-/// A call that an upstream answers, as far as its path describes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Call {
-    /// What is called.
-    pub operation: Operation,
-    /// The model, where the path names it.
-    pub model: Option<String>,
-}
-
-/// An operation of an API.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Operation {
-    /// The whole path, such as `/v1/chat/completions`, without a model in it.
-    pub endpoint: &'static str,
-    /// The path below `/v1/`, or Gemini's verb.
-    pub path: &'static str,
-    /// The shape of its errors.
-    pub errors: ErrorStyle,
-    /// What decides whether the answer is a stream.
-    pub streaming: Streaming,
-}
-
-/// What decides whether an answer is a stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Streaming {
-    /// The member `stream` of the body.
-    Requested,
-    /// It always is.
-    Always,
-    /// It never is.
-    Never,
-}
-
-/// The name under which it is recorded that a channel does not know a model for an operation, a path below `/v1/`. For
-/// chats it is the model's own; an upstream without rerankings answers 404 to them, which must not affect chats.
-pub fn health_name<'a>(path: &str, model: &'a str) -> Cow<'a, str> {
-    match path {
-        "chat/completions" => Cow::Borrowed(model),
-        path => Cow::Owned(format!("{model} ({path})")),
-    }
-}
-
-impl Operation {
-    const fn new(endpoint: &'static str, errors: ErrorStyle) -> Self {
-        Self {
-            endpoint,
-            path: below(endpoint),
-            errors,
-            streaming: Streaming::Requested,
-        }
-    }
-
-    /// Whether it counts the tokens of a request, which the gateway can estimate.
-    pub fn counts_tokens(self) -> bool {
-        counts_tokens(self.endpoint)
-    }
-}
-
-fn counts_tokens(endpoint: &str) -> bool {
-    ["/v1/messages/count_tokens", vendor_paths::GEMINI_COUNT].contains(&endpoint)
-}
-
-/// Whether upstreams do not charge for an endpoint, so that its figures are not usage.
-pub fn is_free(endpoint: &str) -> bool {
-    counts_tokens(endpoint)
-}
-
-/// The part after `/v1/`.
-const fn below(endpoint: &'static str) -> &'static str {
-    endpoint.split_at("/v1/".len()).1
+    Forward(RoutedCall),
 }
 
 /// The shape of errors below a path, also for errors outside any operation.
@@ -119,34 +46,9 @@ pub enum RouteMatch {
 const READ: &str = "GET, HEAD, OPTIONS";
 const CALL: &str = "POST, OPTIONS";
 
-/// Calls whose body names a model, as JSON or as a form.
-const OPERATIONS: &[Operation] = &[
-    Operation::new("/v1/chat/completions", ErrorStyle::OpenAi),
-    Operation::new("/v1/completions", ErrorStyle::OpenAi),
-    Operation::new("/v1/responses", ErrorStyle::OpenAi),
-    Operation::new("/v1/messages", ErrorStyle::Anthropic),
-    Operation::new("/v1/messages/count_tokens", ErrorStyle::Anthropic),
-    Operation::new("/v1/embeddings", ErrorStyle::OpenAi),
-    Operation::new("/v1/moderations", ErrorStyle::OpenAi),
-    Operation::new("/v1/rerank", ErrorStyle::OpenAi),
-    Operation::new("/v1/images/generations", ErrorStyle::OpenAi),
-    Operation::new("/v1/images/edits", ErrorStyle::OpenAi),
-    Operation::new("/v1/images/variations", ErrorStyle::OpenAi),
-    Operation::new("/v1/audio/speech", ErrorStyle::OpenAi),
-    Operation::new("/v1/audio/transcriptions", ErrorStyle::OpenAi),
-    Operation::new("/v1/audio/translations", ErrorStyle::OpenAi),
-];
-
 /// Whether a path of `/v1` has a route, for any method.
 pub fn is_path(path: &str) -> bool {
     path.starts_with("/v1/") && find(&Method::OPTIONS, path) != RouteMatch::Nothing
-}
-
-/// Whether a path is a call that an upstream answers.
-pub fn is_operation(path: &str) -> bool {
-    OPERATIONS
-        .iter()
-        .any(|operation| operation.endpoint == path)
 }
 
 /// Finds the route of a request.
@@ -180,10 +82,10 @@ fn below_v1(method: &Method, rest: &str) -> RouteMatch {
             )
         });
     }
-    match operation(rest) {
+    match operation::below_v1(rest) {
         Some(operation) => called(
             method,
-            Call {
+            RoutedCall {
                 operation,
                 model: None,
             },
@@ -192,13 +94,7 @@ fn below_v1(method: &Method, rest: &str) -> RouteMatch {
     }
 }
 
-/// The operation of a path below `/v1/`.
-pub fn operation(rest: &str) -> Option<Operation> {
-    let found = OPERATIONS.iter().find(|operation| operation.path == rest);
-    found.copied()
-}
-
-fn called(method: &Method, call: Call) -> RouteMatch {
+fn called(method: &Method, call: RoutedCall) -> RouteMatch {
     match *method {
         Method::OPTIONS => RouteMatch::Preflight(CALL),
         Method::POST => RouteMatch::Route(Route::Forward(call)),

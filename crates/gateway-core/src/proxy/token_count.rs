@@ -4,7 +4,7 @@
 use http::{HeaderName, HeaderValue, StatusCode};
 
 use super::context::{RequestContext, Sent};
-use super::routes::Operation;
+use super::operation::Operation;
 use crate::config::snapshot::Channel;
 use crate::dialect::envelope::EnvelopeKey;
 use crate::dialect::{choice, count, gemini, request};

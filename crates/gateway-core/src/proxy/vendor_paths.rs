@@ -1,39 +1,11 @@
 //! Paths of Azure's and Gemini's clients, which name the model in the path. Owns their grammar; what they lead to is the
 //! same as below `/v1`.
 
-use super::routes::{Call, Operation, Streaming, operation};
-use crate::error::ErrorStyle;
-
-/// The endpoint of Gemini's `countTokens` in the ledger.
-pub const GEMINI_COUNT: &str = "/v1beta/models:countTokens";
-
-/// Gemini's verbs.
-const GEMINI: [Operation; 3] = [
-    gemini(
-        "/v1beta/models:generateContent",
-        "generateContent",
-        Streaming::Never,
-    ),
-    gemini(
-        "/v1beta/models:streamGenerateContent",
-        "streamGenerateContent",
-        Streaming::Always,
-    ),
-    gemini(GEMINI_COUNT, "countTokens", Streaming::Never),
-];
-
-const fn gemini(endpoint: &'static str, path: &'static str, streaming: Streaming) -> Operation {
-    Operation {
-        endpoint,
-        path,
-        errors: ErrorStyle::Gemini,
-        streaming,
-    }
-}
+use super::operation::{self, GEMINI, Operation, RoutedCall};
 
 /// The call of a path that names a model: `/v1beta/models/{model}:{verb}`, `/openai/deployments/{model}/{operation}`. Ids
 /// of models may contain slashes and colons, encoded or not.
-pub fn call(path: &str) -> Option<Call> {
+pub fn call(path: &str) -> Option<RoutedCall> {
     if let Some((model, verb)) = gemini_parts(path) {
         let operation = GEMINI.into_iter().find(|it| it.path == verb)?;
         return named(operation, model);
@@ -42,7 +14,7 @@ pub fn call(path: &str) -> Option<Call> {
     let ends = rest.match_indices('/').map(|(at, _)| at);
     ends.filter_map(|at| {
         let (model, rest) = rest.split_at(at);
-        named(operation(rest.get(1..)?)?, model)
+        named(operation::below_v1(rest.get(1..)?)?, model)
     })
     .next()
 }
@@ -77,10 +49,10 @@ fn gemini_parts(path: &str) -> Option<(&str, &str)> {
         .then_some((model, verb))
 }
 
-fn named(operation: Operation, model: &str) -> Option<Call> {
+fn named(operation: Operation, model: &str) -> Option<RoutedCall> {
     let model = percent_encoding::percent_decode_str(model);
     let model = model.decode_utf8().ok()?.into_owned();
-    (!model.is_empty()).then_some(Call {
+    (!model.is_empty()).then_some(RoutedCall {
         operation,
         model: Some(model),
     })
@@ -88,6 +60,7 @@ fn named(operation: Operation, model: &str) -> Option<Call> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::operation::Streaming;
     use super::*;
 
     #[test]

@@ -12,8 +12,8 @@ use serde_json::value::RawValue;
 use crate::dialect::answer::{Answer, AnswerContext};
 use crate::dialect::answer_event::{AnswerEncoder, AnswerEvent, BadAnswer, StreamFailure};
 use crate::dialect::ids;
-use parts::{GeminiPartOut, PartWriter};
-use response::{GeminiCount, GeminiResponse, PartsOut};
+use parts::PartWriter;
+use response::{GeminiCount, GeminiPartOut, GeminiResponse, PartsOut};
 
 use super::error;
 

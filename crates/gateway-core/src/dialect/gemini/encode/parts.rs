@@ -5,59 +5,17 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::super::signature;
-use super::response::{AnswerEnd, GroundingChunk, GroundingMetadata, GroundingPage};
+use super::response::{
+    AnswerEnd, FunctionCallOut, GeminiPartOut, GroundingChunk, GroundingMetadata, GroundingPage,
+};
 use crate::dialect::answer::AnswerContext;
 use crate::dialect::answer_event::{AnswerEvent, Citation, StopReason, WebResult};
 use crate::dialect::envelope::ReasoningState;
 use crate::dialect::ids;
 use crate::wire::usage::Usage;
-
-/// One part.
-#[derive(Default, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct GeminiPartOut<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    text: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    thought: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    function_call: Option<FunctionCallOut<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    thought_signature: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct FunctionCallOut<'a> {
-    id: &'a str,
-    name: &'a str,
-    args: &'a RawValue,
-}
-
-impl<'a> GeminiPartOut<'a> {
-    fn text(text: &'a str, thought_signature: Option<&'a str>) -> Self {
-        Self {
-            text: Some(text),
-            thought_signature,
-            ..Self::default()
-        }
-    }
-
-    fn thought(text: &'a str, thought_signature: Option<&'a str>) -> Self {
-        Self {
-            thought: Some(true),
-            ..Self::text(text, thought_signature)
-        }
-    }
-
-    /// An empty text, which may carry a signature: the last part of streams.
-    pub fn empty(thought_signature: Option<&'a str>) -> Self {
-        Self::text("", thought_signature)
-    }
-}
 
 /// Receives parts.
 pub type PartSink<'s> = dyn FnMut(&GeminiPartOut<'_>) + 's;

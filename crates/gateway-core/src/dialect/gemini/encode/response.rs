@@ -3,7 +3,6 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::parts::GeminiPartOut;
 use crate::wire::usage::Usage;
 
 /// A whole answer, or one chunk of a stream.
@@ -42,6 +41,59 @@ pub enum PartsOut<'a> {
     One([&'a GeminiPartOut<'a>; 1]),
     /// A list, written already.
     Written(&'a RawValue),
+}
+
+/// One part.
+#[derive(Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GeminiPartOut<'a> {
+    /// Text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<&'a str>,
+    /// Whether the text is reasoning.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thought: Option<bool>,
+    /// A call of a function.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub function_call: Option<FunctionCallOut<'a>>,
+    /// What the upstream needs to continue its reasoning.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thought_signature: Option<&'a str>,
+}
+
+/// A call of a function.
+#[derive(Serialize)]
+pub struct FunctionCallOut<'a> {
+    /// Its id.
+    pub id: &'a str,
+    /// The function's name.
+    pub name: &'a str,
+    /// An object.
+    pub args: &'a RawValue,
+}
+
+impl<'a> GeminiPartOut<'a> {
+    /// Text of the answer.
+    pub fn text(text: &'a str, thought_signature: Option<&'a str>) -> Self {
+        Self {
+            text: Some(text),
+            thought_signature,
+            ..Self::default()
+        }
+    }
+
+    /// Reasoning.
+    pub fn thought(text: &'a str, thought_signature: Option<&'a str>) -> Self {
+        Self {
+            thought: Some(true),
+            ..Self::text(text, thought_signature)
+        }
+    }
+
+    /// An empty text, which may carry a signature: the last part of streams.
+    pub fn empty(thought_signature: Option<&'a str>) -> Self {
+        Self::text("", thought_signature)
+    }
 }
 
 /// Tokens. Thoughts are counted beside the candidates here, and among them elsewhere.

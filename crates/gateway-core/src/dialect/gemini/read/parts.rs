@@ -54,7 +54,7 @@ impl GeminiPart<'_> {
 /// A file, in the request or at an address.
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct FileMember<'a> {
+struct GeminiFile<'a> {
     #[serde(borrow, alias = "mime_type")]
     mime_type: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -185,7 +185,7 @@ fn trace(
 }
 
 fn inline_data<'a>(raw: &'a RawValue, place: GeminiPlace<'_>) -> Result<Part<'a>, Untranslatable> {
-    let file: FileMember<'_> = place.object(Some(raw))?;
+    let file: GeminiFile<'_> = place.object(Some(raw))?;
     let media_type = place.needed("mimeType", file.mime_type)?;
     let data = place.needed("data", file.data)?;
     let name = place.member("displayName").string(file.display_name)?;
@@ -221,7 +221,7 @@ fn audio_format(media_type: &str) -> &str {
 }
 
 fn file_data<'a>(raw: &'a RawValue, place: GeminiPlace<'_>) -> Result<Part<'a>, Untranslatable> {
-    let file: FileMember<'_> = place.object(Some(raw))?;
+    let file: GeminiFile<'_> = place.object(Some(raw))?;
     let address = place.member("fileUri");
     let uri = place.needed("fileUri", file.file_uri)?;
     let media_type = place.member("mimeType").string(file.mime_type)?;
