@@ -57,6 +57,8 @@ pub struct Attempt<'a, P: ProxyPorts> {
     pub probe: Cell<Option<Probe<P>>>,
     /// What the translation of the answer needs, once the request was translated.
     pub answer_context: RefCell<Option<AnswerContext>>,
+    /// Parts of the request that its translation left out.
+    pub dropped: RefCell<Vec<Cow<'static, str>>>,
 }
 
 impl<'a, P: ProxyPorts> Attempt<'a, P> {

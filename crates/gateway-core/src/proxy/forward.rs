@@ -19,7 +19,7 @@ use super::context::{ClientRequest, RequestContext, Sent};
 use super::operation::Streaming;
 use super::payload::Payload;
 use super::send::{self, Finished};
-use super::{Gateway, candidates, model, operation, query, token_count};
+use super::{Gateway, candidates, headers, model, operation, query, token_count};
 use crate::attempt::plan::{Candidate, Plan};
 use crate::attempt::{exhausted, unsupported};
 use crate::config::snapshot::{Channel, Snapshot};
@@ -40,6 +40,8 @@ use crate::wire::dialect::Dialect;
 const X_GATEWAY_CHANNEL: HeaderName = HeaderName::from_static("x-gateway-channel");
 /// How many attempts the request took.
 const X_GATEWAY_ATTEMPTS: HeaderName = HeaderName::from_static("x-gateway-attempts");
+/// Parts of the request that the channel's dialect has no equivalent of.
+const X_GATEWAY_DROPPED: HeaderName = HeaderName::from_static("x-gateway-dropped");
 
 /// Tries candidates until one answers or none is left.
 pub async fn run<P: ProxyPorts>(
@@ -144,7 +146,12 @@ async fn attempts<P: ProxyPorts>(
         };
         let failed = match outcome {
             // Attempts that still run in parallel are dropped here, which ends their calls.
-            Ok(reply) => return labelled(reply, Some(attempt.channel), history.attempts),
+            Ok(mut reply) => {
+                if let Some(dropped) = headers::dropped(&attempt.dropped.borrow()) {
+                    reply.headers_mut().insert(X_GATEWAY_DROPPED, dropped);
+                }
+                return labelled(reply, Some(attempt.channel), history.attempts);
+            }
             Err(failed) => failed,
         };
         // Record a failure, for this request and for all others.
@@ -274,6 +281,7 @@ async fn next<'a, P: ProxyPorts>(
             began: now,
             probe: Cell::default(),
             answer_context: RefCell::default(),
+            dropped: RefCell::default(),
         };
         if next.is_probe {
             let timeout = channel.timeouts.connect + channel.timeouts.first_byte;

@@ -1,5 +1,7 @@
 //! Which headers pass, in both directions: allow-lists, so that no header passes by accident.
 
+use std::borrow::Cow;
+
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
     USER_AGENT,
@@ -10,6 +12,9 @@ use crate::reply::{Reply, ReplyBody};
 use crate::upstream::provider::ANTHROPIC_VERSION;
 use crate::wire::dialect::Dialect;
 use crate::wire::media;
+
+/// A longer list of what was left out is cut: some clients and proxies take few bytes of headers.
+const MAX_DROPPED_BYTES: usize = 1_000;
 
 /// Client headers that are passed to the upstream. The client's credential, cookies and forwarding headers are not
 /// among them.
@@ -54,6 +59,27 @@ pub fn translated(client: &HeaderMap, dialect: Dialect) -> HeaderMap {
         headers.insert(name, version);
     }
     headers
+}
+
+/// The list of what a translation left out, as far as a header takes it; `None`: nothing.
+pub fn dropped(parts: &[Cow<'static, str>]) -> Option<HeaderValue> {
+    let mut list = String::new();
+    for part in parts {
+        let is_plain = part
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && byte != b',');
+        if !is_plain || list.len() + part.len() > MAX_DROPPED_BYTES {
+            continue;
+        }
+        if !list.is_empty() {
+            list.push_str(", ");
+        }
+        list.push_str(part);
+    }
+    if list.is_empty() {
+        return None;
+    }
+    HeaderValue::try_from(list).ok()
 }
 
 /// The response to the client, with the permitted part of the upstream's head.
@@ -101,6 +127,19 @@ mod tests {
                 )
             })
             .collect()
+    }
+
+    #[test]
+    fn the_list_of_what_was_left_out_is_plain_and_short() {
+        let list = |parts: &[&'static str]| {
+            let parts: Vec<_> = parts.iter().map(|part| Cow::Borrowed(*part)).collect();
+            dropped(&parts)
+        };
+        assert_eq!(list(&[]), None);
+        assert_eq!(list(&["a b", "\u{e4}", "a,b", "\r\n"]), None);
+        let value = HeaderValue::from_static("tools[0], web_search");
+        assert_eq!(list(&["tools[0]", "\n", "web_search"]), Some(value));
+        assert!(list(&["0123456789"; 1_000]).unwrap().len() < 1_300);
     }
 
     #[test]

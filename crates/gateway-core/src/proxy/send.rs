@@ -131,6 +131,7 @@ fn translated<P: ProxyPorts>(
         envelope,
     };
     attempt.answer_context.replace(Some(answer_context));
+    attempt.dropped.replace(request.dropped);
     if attempt.channel.drop_params.is_empty() {
         return Ok(request.body.into());
     }

@@ -67,6 +67,21 @@ fn a_messages_client_uses_an_upstream_with_chat_alone() {
 }
 
 #[test]
+fn what_a_translation_leaves_out_is_named_in_a_header() {
+    let stage = Stage::new(vec![speaking("a", &[Dialect::Chat])]);
+    stage.upstream(|_| FakeReply::json(200, CHAT_ANSWER));
+    let with_search = r#"{"model":"m","max_tokens":50,"messages":[{"role":"user","content":"hi"}],
+        "tools":[{"type":"web_search_20250305","name":"web_search"},{"name":"f","input_schema":{"type":"object"}}]}"#;
+    let answer = stage.send(post("/v1/messages", with_search));
+    assert_eq!(
+        answer.headers["x-gateway-dropped"],
+        "tools.web_search_20250305"
+    );
+    let answer = stage.send(post("/v1/messages", MESSAGES));
+    assert!(!answer.headers.contains_key("x-gateway-dropped"));
+}
+
+#[test]
 fn a_stream_is_translated_to_its_end() {
     let stage = Stage::new(vec![speaking("a", &[Dialect::Chat])]);
     stage.upstream(|_| chat_stream(CHAT_END));
