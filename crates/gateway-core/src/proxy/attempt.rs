@@ -28,6 +28,7 @@ use crate::units::Timestamp;
 use crate::upstream::body::{self, UpstreamBody};
 use crate::upstream::classify;
 use crate::upstream::failure::{FailedAttempt, Failure};
+use crate::wire::dialect::Dialect;
 use crate::wire::error_shape;
 
 /// The tolerance between a host's timers and its clock, in milliseconds.
@@ -254,6 +255,15 @@ impl<'a, P: ProxyPorts> Attempt<'a, P> {
             retry_after_ms: None,
             headers: Box::default(),
         }
+    }
+
+    /// Whether the upstream rejected a signature of thinking: made by another account or model, or cut by the client. The
+    /// request is then repeated once without any thinking. Otherwise the conversation could never go on.
+    pub fn learns_signature(&self, failed: &FailedAttempt) -> bool {
+        let is_meant = failed.failure == Failure::RequestRefused
+            && self.translation.dialect == Some(Dialect::Messages)
+            && classify::is_bad_signature(&failed.error.message);
+        is_meant && !self.context.leaves_out_thinking.replace(true)
     }
 
     /// One line for a repeated call.

@@ -1,5 +1,6 @@
 //! One client request inside the gateway: as received, and the state that all its attempts share. Data only.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use http::request::Parts;
@@ -64,6 +65,8 @@ pub struct RequestContext<P: ProxyPorts> {
     pub wants_stream: bool,
     /// Whether it requests the stream's usage, in a separate chunk.
     pub wants_usage: bool,
+    /// Whether thinking is left out of the request, since an upstream has rejected a signature of it.
+    pub leaves_out_thinking: Cell<bool>,
     /// Whether it takes a stream as one JSON list instead of events, as Gemini's clients can.
     pub wants_list: bool,
 }

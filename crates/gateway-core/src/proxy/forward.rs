@@ -98,6 +98,7 @@ pub async fn run<P: ProxyPorts>(
         deadline: received.plus_ms(snapshot.settings.total_timeout_ms),
         wants_stream,
         wants_usage: payload.asks_usage(),
+        leaves_out_thinking: Cell::default(),
         wants_list: operation.streaming == Streaming::Always && !query::wants_events(&head.uri),
     });
     let sent = Sent {
@@ -157,12 +158,13 @@ async fn attempts<P: ProxyPorts>(
         // Record a failure, for this request and for all others.
         attempt.log(&failed, history.attempts);
         attempt.failed_with(&failed);
-        if History::learns(&attempt, &failed) {
+        let is_repeated = attempt.learns_signature(&failed);
+        if is_repeated || History::learns(&attempt, &failed) {
             plan.again(attempt.candidate);
         } else {
             plan.failed(attempt.candidate, failed.failure);
         }
-        if failed.failure == Failure::RequestRefused {
+        if failed.failure == Failure::RequestRefused && !is_repeated {
             let reply = refused(failed, &attempt.translation, context.errors());
             context.entry.because(Reason::UpstreamRefused);
             context.entry.refused(reply.status(), End::Refused);

@@ -80,10 +80,14 @@ async fn call<P: ProxyPorts>(
 
 /// The body for the upstream.
 fn body<P: ProxyPorts>(attempt: &Attempt<'_, P>, sent: &Sent<'_>) -> Result<Bytes, Untranslatable> {
-    match attempt.translation.between() {
+    let body = match attempt.translation.between() {
         Some(dialects) => translated(attempt, sent, dialects),
         None => Ok(edited(attempt, sent)),
+    }?;
+    if attempt.context.leaves_out_thinking.get() {
+        return Ok(strip::without_thinking(&body).map_or(body, Bytes::from));
     }
+    Ok(body)
 }
 
 /// The client's body with the changes that the channel needs.

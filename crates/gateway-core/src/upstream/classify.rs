@@ -195,6 +195,14 @@ pub fn typed(failure: Failure, mut error: ErrorBody) -> ErrorBody {
     error
 }
 
+/// Whether Anthropic rejects the signature of a thinking block: "Invalid `signature` in `thinking` block".
+pub fn is_bad_signature(message: &str) -> bool {
+    let message = message.to_ascii_lowercase();
+    ["invalid", "signature", "thinking"]
+        .iter()
+        .all(|word| message.contains(word))
+}
+
 /// Whether a failure says nothing about the key, the model or the channel, only about this request: so that no client
 /// can disable an upstream for others.
 pub fn is_of_one_request(failure: Failure, status: Option<StatusCode>, error: &ErrorBody) -> bool {

@@ -246,3 +246,34 @@ fn a_request_that_cannot_be_translated_is_the_clients_error() {
     // It affects nobody else.
     assert_eq!(stage.send(post("/v1/messages", MESSAGES)).status, 200);
 }
+
+#[test]
+fn a_rejected_signature_is_left_out_once() {
+    let stage = Stage::new(vec![speaking("a", &[Dialect::Messages])]);
+    let rejection = r#"{"type":"error","error":{"type":"invalid_request_error","message":"messages.1.content.0: Invalid `signature` in `thinking` block"}}"#;
+    stage.upstream(move |request| {
+        if request.body.windows(9).any(|it| it == b"signature") {
+            FakeReply::json(400, rejection)
+        } else {
+            FakeReply::json(200, MESSAGES_ANSWER)
+        }
+    });
+    let turns = |content: &str| {
+        format!(
+            r#"{{"model":"m","max_tokens":50,"messages":[{{"role":"user","content":"a"}},{{"role":"assistant","content":[{content}{{"type":"text","text":"b"}}]}},{{"role":"user","content":"c"}}]}}"#
+        )
+    };
+    let thinking = r#"{"type":"thinking","thinking":"t","signature":"E"},"#;
+    let answer = stage.send(post("/v1/messages", &turns(thinking)));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(answer.headers["x-gateway-attempts"], "2");
+    assert_eq!(
+        sent(&stage).1,
+        serde_json::from_str::<Value>(&turns("")).unwrap()
+    );
+    // Only once: the client's own fault stays.
+    stage.upstream(move |_| FakeReply::json(400, rejection));
+    let answer = stage.send(post("/v1/messages", &turns(thinking)));
+    assert_eq!(answer.status, 400, "{}", answer.text());
+    assert_eq!(answer.headers["x-gateway-attempts"], "2");
+}
