@@ -15,6 +15,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 use gateway_core::logging::LogPolicy;
 use gateway_core::ports::{
     Background, Clock, Log, Random, ReadStore, SendError, Sql, SqlTarget, StoreError, StoreKey,
@@ -119,6 +120,12 @@ impl FakePorts {
             block_on(work);
             count += 1;
         }
+    }
+
+    /// Runs the background work that there is now, all pieces beside each other, to its end.
+    pub fn run_background_together(&self) {
+        let pieces = self.inner.background.take();
+        block_on(join_all(pieces));
     }
 
     /// Polls each piece of background work this many times and then drops it, as a host does when a request takes too
