@@ -225,7 +225,7 @@ async fn without_it_no_attempt_is_hedged() -> Outcome {
     assert_eq!(
         created.get("hedge_after_ms").unwrap_or(&Value::Null),
         &Value::Null,
-        "off unless asked for"
+        "off unless configured"
     );
     stage
         .channel("b", &json!({"keys": ["b"], "models": ["m"], "priority": 1}))

@@ -182,7 +182,7 @@ pub struct AnswerContext {
     pub created: u64,
     /// The names of the client's tools.
     pub registry: ToolRegistry,
-    /// Chat: whether the client wants the usage of a stream.
+    /// Chat: whether the client requests the usage of a stream.
     pub wants_usage: bool,
     /// Responses: members of the request that the answer repeats, as members of a JSON object, without braces; each
     /// with a comma after it.

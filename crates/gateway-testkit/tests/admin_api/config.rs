@@ -309,7 +309,7 @@ fn everything_that_is_wrong_is_told_with_its_path_and_nothing_changes() {
         "settings.trusted_proxies[2]",
     ];
     // More than the message lists, so one part after the other is fixed.
-    let told = |body: &Value| {
+    let message = |body: &Value| {
         let answer = gateway
             .call("PUT", "config", body)
             .expect_error(400, "invalid_value");
@@ -323,12 +323,12 @@ fn everything_that_is_wrong_is_told_with_its_path_and_nothing_changes() {
     second["settings"]["prices"] = json!({});
     third["channels"] = json!([]);
     third["keys"] = json!([]);
-    let all = told(&first) + &told(&second) + &told(&third);
+    let all = message(&first) + &message(&second) + &message(&third);
     for path in expected {
         assert!(all.contains(&format!("`{path}` ")), "{path} in {all}");
     }
     assert!(
-        told(&body).contains("more"),
+        message(&body).contains("more"),
         "only some problems of a hostile document are listed"
     );
     assert_eq!(gateway.ports.store().dump(), before);

@@ -299,7 +299,7 @@ fn what_goes_wrong_is_told_in_the_upstreams_words_without_the_key() {
             Value::Null,
             "does not allow",
         ),
-        (events(&["data: [DONE]\n\n"]), json!(200), "not asked for"),
+        (events(&["data: [DONE]\n\n"]), json!(200), "not requested"),
     ] {
         let bench = Bench::new(&json!({"models": ["m"]}), reply);
         let outcome = bench.test(&json!({}));

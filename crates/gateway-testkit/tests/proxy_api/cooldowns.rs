@@ -311,7 +311,7 @@ fn streams_that_break_off_count_as_server_errors() {
         );
     }
     assert_eq!(calls_of(&stage, chat), ["b-1"]);
-    // An error of the upstream's own, in the middle of a stream, means what it says.
+    // An error event of the upstream in the middle of a stream counts as what it reports.
     let stage = pair(2);
     let error = "data: {\"error\":{\"code\":429,\"message\":\"slow down\"}}\n\n";
     a_answers(&stage, move |_| {

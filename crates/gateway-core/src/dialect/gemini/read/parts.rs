@@ -137,7 +137,7 @@ pub fn user_part<'a>(
     Ok(text.map(|text| Part::Text(Text::plain(text))))
 }
 
-/// The text that a part of the model's stands for which is neither a text nor a call.
+/// The text for a part of the model's that is neither a text nor a call.
 pub fn model_text(
     part: &GeminiPart<'_>,
     raw: &RawValue,

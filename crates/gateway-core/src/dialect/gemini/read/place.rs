@@ -137,7 +137,7 @@ impl GeminiPlace<'_> {
         .transpose()
     }
 
-    /// The elements of a list, unread; one object stands for a list of it.
+    /// The elements of a list, unread; one object counts as a list of it.
     pub fn list<'a>(&self, raw: Option<&'a RawValue>) -> Result<Vec<&'a RawValue>, Untranslatable> {
         match raw {
             None => Ok(Vec::new()),

@@ -37,7 +37,7 @@ enum WrapperState {
 }
 
 impl InputUnwrapper {
-    /// Takes more of the arguments; adds what it says to the input.
+    /// Takes more of the arguments; adds their text to the input.
     pub fn push(&mut self, json: &str, input: &mut String) {
         match self.state {
             UnwrapState::Before => {
