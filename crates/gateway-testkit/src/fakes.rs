@@ -15,7 +15,6 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::future::join_all;
 use gateway_core::logging::LogPolicy;
 use gateway_core::ports::{
     Background, Clock, Log, Random, ReadStore, SendError, Sql, SqlTarget, StoreError, StoreKey,
@@ -124,8 +123,15 @@ impl FakePorts {
 
     /// Runs the background work that there is now, all pieces beside each other, to its end.
     pub fn run_background_together(&self) {
-        let pieces = self.inner.background.take();
-        block_on(join_all(pieces));
+        let mut pieces = self.inner.background.take();
+        block_on(poll_fn(|context| {
+            pieces.retain_mut(|work| work.as_mut().poll(context).is_pending());
+            if pieces.is_empty() {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        }));
     }
 
     /// Polls each piece of background work this many times and then drops it, as a host does when a request takes too
