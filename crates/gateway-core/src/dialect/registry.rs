@@ -5,8 +5,6 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
-
 use super::ids;
 
 /// The longest name of a tool that every upstream accepts.
@@ -80,17 +78,6 @@ impl ToolRegistry {
         self.declared(wire_name)
             .map_or(wire_name, |tool| tool.name.as_str())
     }
-}
-
-/// The input of a custom tool in the arguments of the function in its place; `None`: they have another form.
-pub fn custom_input(arguments: &str) -> Option<Cow<'_, str>> {
-    #[derive(Deserialize)]
-    struct InputWrapper<'a> {
-        #[serde(borrow)]
-        input: Cow<'a, str>,
-    }
-    let wrapped: InputWrapper<'_> = serde_json::from_str(arguments).ok()?;
-    Some(wrapped.input)
 }
 
 fn plain_name<'n>(namespace: Option<&str>, name: &'n str) -> Cow<'n, str> {

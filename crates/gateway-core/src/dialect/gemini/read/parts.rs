@@ -6,8 +6,9 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::place::{GeminiPlace, string_of};
+use super::place::GeminiPlace;
 use crate::dialect::conversation::{Part, Source, Text};
+use crate::dialect::json;
 use crate::dialect::untranslatable::Untranslatable;
 use crate::wire::members::Members;
 use crate::wire::walk;
@@ -305,6 +306,6 @@ fn result_text<'a>(
         _ => return Ok((Cow::Borrowed(raw.get()), is_error)),
     };
     let parsed: Option<&RawValue> = serde_json::from_str(only).ok();
-    let text = parsed.and_then(string_of);
+    let text = parsed.and_then(json::text);
     Ok((text.unwrap_or(Cow::Borrowed(only)), is_error))
 }

@@ -3,7 +3,7 @@
 
 use memchr::memchr2;
 
-use crate::dialect::registry::custom_input;
+use crate::dialect::custom_input;
 
 /// Decodes the arguments of one call.
 #[derive(Debug, Default)]
@@ -65,7 +65,7 @@ impl InputUnwrapper {
             UnwrapState::Inside => false,
             UnwrapState::Before | UnwrapState::Other => {
                 let buffer = std::mem::take(&mut self.buffer);
-                match custom_input(&buffer) {
+                match custom_input::unwrapped(&buffer) {
                     Some(text) => input.push_str(&text),
                     None => input.push_str(&buffer),
                 }
