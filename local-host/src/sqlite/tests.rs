@@ -256,7 +256,7 @@ fn run(session: &mut Session, statement: &str) -> Result<Answer, Error> {
 }
 
 #[test]
-fn a_connection_is_as_new_for_whoever_gets_it_next() {
+fn a_connection_is_as_new_for_its_next_user() {
     let folder = tempfile::tempdir().unwrap();
     let idle = Idle::new(folder.path().join("sqlite_db.db"));
     let open = || Arc::clone(&idle).session().unwrap();

@@ -156,7 +156,7 @@ async fn the_late_attempt_may_still_win() -> Outcome {
 }
 
 #[tokio::test]
-async fn failures_go_on_at_once_and_both_are_told() -> Outcome {
+async fn failures_go_on_at_once_and_both_are_reported() -> Outcome {
     let stage = Stage::start().await?;
     chain(&stage, &["alpha", "beta"]).await?;
     script(

@@ -196,7 +196,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn blocks_are_told_apart_by_kind_and_by_their_ends() {
+    fn blocks_are_separated_by_kind_and_by_their_ends() {
         let mut answer = Answer::default();
         let events = [
             AnswerEvent::Start { id: "a".into() },

@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn every_tool_has_a_name_of_its_own_that_leads_back_to_it() {
+    fn every_tool_has_a_unique_name_that_leads_back_to_it() {
         let long = "x".repeat(90);
         let tools = [
             tool(None, "shell", DeclaredKind::Function),

@@ -241,7 +241,7 @@ fn an_import_replaces_everything_and_leaves_sessions_alone() {
 }
 
 #[test]
-fn everything_that_is_wrong_is_told_with_its_path_and_nothing_changes() {
+fn everything_that_is_wrong_is_reported_with_its_path_and_nothing_changes() {
     let gateway = furnished(settings(PASSWORD));
     let before = gateway.ports.store().dump();
     let hash = "0".repeat(64);
@@ -398,7 +398,7 @@ fn an_import_larger_than_other_bodies_is_taken() {
 }
 
 #[test]
-fn a_change_in_between_is_replaced_whole_unless_the_client_wants_to_know() {
+fn a_change_in_between_is_replaced_whole_unless_the_client_sends_if_match() {
     let gateway = furnished(settings(PASSWORD));
     let body = document(&json!({}));
     // Another admin creates a channel between the import's read and its write.
@@ -444,7 +444,7 @@ fn a_change_in_between_is_replaced_whole_unless_the_client_wants_to_know() {
 }
 
 #[test]
-fn keys_that_cannot_be_opened_or_sealed_are_told() {
+fn keys_that_cannot_be_opened_or_sealed_are_reported() {
     let mut gateway = furnished(with_master_key('A'));
     let whole = gateway.get("config?secrets=true").expect(200);
     gateway.settings = settings(PASSWORD);

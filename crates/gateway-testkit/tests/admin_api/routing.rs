@@ -69,7 +69,7 @@ fn excluded(answer: &Value) -> Vec<(&str, bool, &str)> {
 }
 
 #[test]
-fn candidates_stand_in_order_with_their_shares() {
+fn candidates_are_listed_in_order_with_their_shares() {
     let (gateway, created) = gateway(&[
         ("last", json!({"priority": 5})),
         ("idle", json!({"weight": 0})),

@@ -102,7 +102,7 @@ fn endless_conflicts_end_in_409() {
 }
 
 #[test]
-fn a_store_that_fails_is_told_and_its_words_stay_in_the_log() {
+fn a_store_that_fails_is_reported_and_its_words_stay_in_the_log() {
     let gateway = Gateway::new();
     gateway.ports.store().break_writes(true);
     let body = json!({"name": "x", "base_url": "https://h", "keys": []});

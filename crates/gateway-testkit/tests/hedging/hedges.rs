@@ -120,7 +120,7 @@ fn when_both_fail_the_next_is_asked() {
 }
 
 #[test]
-fn a_late_hedge_gets_a_hedge_of_its_own() {
+fn a_late_hedge_is_hedged_too() {
     let stage = three();
     stage.upstreams([
         ("a", SimReply::silence()),

@@ -149,7 +149,7 @@ fn the_log_says_what_an_answer_took_and_how_it_ended() {
 }
 
 #[test]
-fn a_client_that_leaves_is_told_apart_and_ends_the_upstreams_call() {
+fn a_client_that_leaves_is_recorded_as_such_and_ends_the_upstreams_call() {
     let stage = Stage::new(vec![channel("a", 1)]);
     stage.upstream(|_| {
         FakeReply::pieces(

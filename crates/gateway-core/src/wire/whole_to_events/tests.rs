@@ -36,7 +36,7 @@ fn data(dialect: Dialect, whole: &str, wishes: Wishes) -> Vec<Value> {
 }
 
 #[test]
-fn a_chat_is_told_in_chunks() {
+fn a_chat_becomes_chunks() {
     let whole = "{\n\"id\":\"c\",\r\n\"object\":\"chat.completion\",\"model\":\"m\",\"x\":1.0,\"choices\":[{\"message\":
         {\"role\":\"assistant\",\"content\":\"hi\",\"refusal\":null,\"reasoning_content\":\"hm\",\"tool_calls\":
         [{\"id\":\"t\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}},{\"function\":{\"arguments\":{\"a\":1.0}}}]},

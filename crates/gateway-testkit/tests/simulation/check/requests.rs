@@ -28,7 +28,7 @@ pub fn check(
             End::Left { .. } => {}
             End::Answered(answer) => {
                 in_time(world, request, number, answer)?;
-                told_right(history, answer, number, calls)?;
+                check_reported(history, answer, number, calls)?;
                 if answer.status == 200 {
                     whole(history, answer, number, calls)?;
                 } else if !is_excused(world, request, answer) {
@@ -100,7 +100,7 @@ fn in_time(
     Ok(())
 }
 
-fn told_right(
+fn check_reported(
     history: &History,
     answer: &Answer,
     number: usize,

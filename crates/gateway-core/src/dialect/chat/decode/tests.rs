@@ -255,7 +255,7 @@ fn calls_are_put_together_however_servers_number_them() {
 }
 
 #[test]
-fn calls_are_told_apart_also_without_indices() {
+fn calls_are_kept_apart_also_without_indices() {
     let rows: [CallRow; 3] = [
         (
             "all with index 0, each whole: the first ends when the second begins",

@@ -144,7 +144,7 @@ fn instructions_are_one_message_and_later_ones_stay_in_their_place() {
 }
 
 #[test]
-fn reasoning_goes_where_the_upstream_wants_it() {
+fn reasoning_goes_where_the_upstream_expects_it() {
     let reasoning = |text: &'static str| {
         Item::Reasoning(ReasoningItem {
             text: text.into(),
