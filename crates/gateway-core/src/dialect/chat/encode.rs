@@ -9,8 +9,8 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use self::shapes::{
-    CalledCustom, CalledFunction, ChatAnnotationOut, ChatCallOut, ChatDeltaOut, ChatReasoningState,
-    ChatUsageOut,
+    CalledCustomOut, CalledFunctionOut, ChatAnnotationOut, ChatCallOut, ChatDeltaOut,
+    ChatReasoningState, ChatUsageOut,
 };
 use super::finish_reason;
 use crate::dialect::answer::AnswerContext;
@@ -279,11 +279,11 @@ fn call_out<'a>(
     is_custom: bool,
 ) -> ChatCallOut<'a> {
     let name = Some(name);
-    let function = CalledFunction {
+    let function = CalledFunctionOut {
         name,
         arguments: Cow::Borrowed(content),
     };
-    let custom = CalledCustom {
+    let custom = CalledCustomOut {
         name,
         input: Cow::Borrowed(content),
     };

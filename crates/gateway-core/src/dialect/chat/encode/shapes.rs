@@ -37,9 +37,9 @@ pub struct ChatCallOut<'a> {
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub kind: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub function: Option<CalledFunction<'a>>,
+    pub function: Option<CalledFunctionOut<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub custom: Option<CalledCustom<'a>>,
+    pub custom: Option<CalledCustomOut<'a>>,
 }
 
 impl<'a> ChatCallOut<'a> {
@@ -49,7 +49,7 @@ impl<'a> ChatCallOut<'a> {
             index: Some(index),
             id: None,
             kind: None,
-            function: Some(CalledFunction {
+            function: Some(CalledFunctionOut {
                 name: None,
                 arguments: Cow::Borrowed(json),
             }),
@@ -64,7 +64,7 @@ impl<'a> ChatCallOut<'a> {
             id: None,
             kind: None,
             function: None,
-            custom: Some(CalledCustom {
+            custom: Some(CalledCustomOut {
                 name: None,
                 input: Cow::Borrowed(text),
             }),
@@ -74,7 +74,7 @@ impl<'a> ChatCallOut<'a> {
 
 /// A function and its arguments.
 #[derive(Serialize)]
-pub struct CalledFunction<'a> {
+pub struct CalledFunctionOut<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<&'a str>,
     pub arguments: Cow<'a, str>,
@@ -82,7 +82,7 @@ pub struct CalledFunction<'a> {
 
 /// A custom tool and its input.
 #[derive(Serialize)]
-pub struct CalledCustom<'a> {
+pub struct CalledCustomOut<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<&'a str>,
     pub input: Cow<'a, str>,
