@@ -21,7 +21,7 @@ struct GeminiError<'a> {
 pub fn error_status(status: StatusCode) -> &'static str {
     match status.as_u16() {
         401 => "UNAUTHENTICATED",
-        // Google has no 402; this is its status for a project without billing.
+        // Google has no 402; this is what it says of a project without billing.
         402 | 412 => "FAILED_PRECONDITION",
         403 => "PERMISSION_DENIED",
         404 | 410 => "NOT_FOUND",
