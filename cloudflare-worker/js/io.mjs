@@ -43,7 +43,7 @@ export function log(line) {
   try {
     console.log(line);
   } catch {
-    // A log that nobody takes is no reason to fail.
+    // A log line that is not accepted is no reason to fail.
   }
 }
 
@@ -99,8 +99,8 @@ export function left(request) {
 }
 
 /**
- * The whole body of a request; at most `limit` bytes and one piece more where its length is not known: whoever counts
- * sees that it is too long. Then the rest is thrown away, up to `drained` bytes.
+ * The whole body of a request; at most `limit` bytes and one piece more where its length is not known: the caller's count
+ * shows that it is too long. Then the rest is thrown away, up to `drained` bytes.
  */
 export async function bodyOf(request, limit, drained) {
   if (request.body === null) {
@@ -132,7 +132,7 @@ export async function bodyOf(request, limit, drained) {
   return whole;
 }
 
-/** Whether a request has a body that nobody has begun to read. */
+/** Whether a request has a body that is unread. */
 export function isUnread(request) {
   return request.body !== null && !request.bodyUsed;
 }
@@ -197,7 +197,7 @@ export function streamed(status, headers) {
   );
   return {
     response: new Response(readable, { status, headers: fields(headers) }),
-    /** Fulfilled when nobody reads any more. */
+    /** Fulfilled when the client has disconnected. */
     closed,
     /** Whether the piece was taken. */
     async write(piece) {

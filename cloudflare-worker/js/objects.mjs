@@ -28,7 +28,7 @@ export class Records extends DurableObject {
 
   /** Replaces the record if it is `expected` (`null`: absent); tells whether it was. */
   async swap(name, expected, next) {
-    // Nothing is awaited in between, so that nobody else comes in between.
+    // Nothing is awaited in between, so that no other call comes in between.
     if (!equal(this.read(name), expected)) {
       return false;
     }

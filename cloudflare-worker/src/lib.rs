@@ -38,7 +38,7 @@ async fn fetch(
         let response = match future::select(answering, left).await {
             Either::Left((response, _)) => response,
             // The client has disconnected and will not read it.
-            Either::Right(_) => respond::nobody(),
+            Either::Right(_) => respond::bad_request(),
         };
         // Fails only if the receiver is gone, when the event is already over.
         let _ = sender.send(response);

@@ -34,7 +34,7 @@ pub fn respond(reply: Reply) -> web_sys::Response {
         ReplyBody::Whole(bytes) => {
             let body = (!bytes.is_empty()).then(|| Uint8Array::from(&bytes[..]));
             io::whole(parts.status.as_u16(), &lines(&parts.headers), body)
-                .unwrap_or_else(|_| nobody())
+                .unwrap_or_else(|_| bad_request())
         }
         ReplyBody::Pieces(pieces) => {
             match io::streamed(parts.status.as_u16(), &lines(&parts.headers)) {
@@ -43,7 +43,7 @@ pub fn respond(reply: Reply) -> web_sys::Response {
                     spawn(relay(streamed, pieces));
                     response
                 }
-                Err(_) => nobody(),
+                Err(_) => bad_request(),
             }
         }
     }
@@ -58,7 +58,7 @@ pub fn panel(head: &Parts) -> Response<Bytes> {
 }
 
 /// The answer to a request that is not valid HTTP, and to a client that has disconnected.
-pub fn nobody() -> web_sys::Response {
+pub fn bad_request() -> web_sys::Response {
     io::whole(400, "", None).unwrap_or_else(|_| web_sys::Response::error())
 }
 

@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use crate::body::{Incoming, drain};
 use crate::instance::{Reads, WorkerPorts};
 use crate::io;
-use crate::respond::{nobody, panel, respond};
+use crate::respond::{bad_request, panel, respond};
 use crate::variables::WorkerVariables;
 
 /// The header with the client's address from Cloudflare; a client's own field of this name is replaced.
@@ -39,7 +39,7 @@ pub async fn serve(request: &web_sys::Request) -> web_sys::Response {
             let app = APP.with(Rc::clone);
             respond(app.handle(peer, message).await)
         }
-        None => nobody(),
+        None => bad_request(),
     };
     drain(request).await;
     response

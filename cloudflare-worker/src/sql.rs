@@ -113,7 +113,7 @@ fn value(json: Json) -> Result<SqlValue, SqlError> {
             None => SqlValue::Real(number.as_f64().unwrap_or_default()),
         },
         _ => {
-            let detail = "a column holds bytes, which nobody here writes";
+            let detail = "a column holds bytes, which the gateway never writes";
             return Err(failed(detail.to_owned()));
         }
     })

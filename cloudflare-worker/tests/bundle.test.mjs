@@ -1,4 +1,4 @@
-// What is uploaded: small enough for every plan, and nothing in it that Workers refuse or that nobody asked for.
+// What is uploaded: small enough for every plan, and nothing in it that Workers refuse or that is not needed.
 
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";

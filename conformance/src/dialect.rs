@@ -65,7 +65,7 @@ impl Dialect {
 
     /// The upstream and whether the path is its operation: `None` for paths below none of them.
     ///
-    /// The version in the middle may be missing: not every gateway wants it in a base URL.
+    /// The version in the middle may be missing: not every gateway expects it in a base URL.
     pub fn of_upstream_path(path: &str) -> Option<(Self, bool)> {
         let rest = path.strip_prefix('/')?;
         let (first, operation) = rest.split_once('/').unwrap_or((rest, ""));

@@ -146,7 +146,7 @@ pub struct Asked {
     pub temperature: Option<f64>,
     /// Texts that end the answer.
     pub stop: Vec<String>,
-    /// Whether a stream was asked for.
+    /// Whether a stream was requested.
     pub stream: bool,
 }
 

@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_route_is_told_from_a_missing_model_and_from_other_errors() {
+    fn a_missing_route_is_distinguished_from_a_missing_model_and_from_other_errors() {
         assert!(says(
             404,
             "nothing at /v1beta/models/conf-chat-0031:generateContent."

@@ -18,7 +18,7 @@ use http::Uri;
 use http::request::Parts;
 use serde_json::Value;
 
-/// Same dialect, but more is asked for than passing bytes: an error event for a stream that breaks off, a status of the
+/// Same dialect, but more is required than passing bytes: an error event for a stream that breaks off, a status of the
 /// gateway's own.
 const NEEDS_A_GATEWAY: [&str; 4] = [
     "truncation",

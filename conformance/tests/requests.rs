@@ -245,7 +245,7 @@ fn messages_requests() {
 }
 
 #[test]
-fn results_of_messages_stand_before_other_content() {
+fn results_of_messages_come_before_other_content() {
     let mut body = messages_example();
     let blocks = body["messages"][2]["content"]
         .as_array_mut()

@@ -92,7 +92,7 @@ fn nothing_may_follow_the_end() {
 }
 
 #[test]
-fn an_error_in_the_middle_is_told_from_an_end() {
+fn an_error_in_the_middle_is_distinguished_from_an_end() {
     for dialect in UPSTREAMS {
         let mut all = events(dialect);
         all.truncate(3);

@@ -1,6 +1,6 @@
 //! The whole suite against a plain translator, made of the suite's own readers and writers.
 //!
-//! Proves that the matrix can be passed: what a case wants from a pair of dialects is possible for that pair; and that the
+//! Proves that the matrix can be passed: what a case requires of a pair of dialects is possible for that pair; and that the
 //! nasty cases ask for more: the translator buffers whole answers and knows no quirks.
 #![forbid(unsafe_code)]
 #![expect(clippy::expect_used, reason = "a test that cannot run has failed")]

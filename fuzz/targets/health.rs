@@ -114,7 +114,7 @@ fn live_through(mut health: Health, events: &[u8]) -> Health {
         };
         health.apply(&event);
         let once = health.clone();
-        assert!(!health.apply(&event), "taken in a second time: {event:?}");
+        assert!(!health.apply(&event), "applied a second time: {event:?}");
         assert_eq!(health, once);
         waits_no_longer_than_believed(&health, &target, now);
     }

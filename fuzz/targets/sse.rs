@@ -1,6 +1,6 @@
 //! Event streams, cut anywhere: what is found does not depend on the cuts, and no byte is lost or invented.
 //!
-//! The input is a stream; a byte 0xFF in it, which no text holds, stands for a cut.
+//! The input is a stream; a byte 0xFF in it, which no text holds, marks a cut.
 #![no_main]
 
 use bytes::Bytes;

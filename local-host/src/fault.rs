@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_fault_in_a_file_lasts_as_long_as_it_stands_there() {
+    async fn a_fault_in_a_file_lasts_as_long_as_it_is_there() {
         let folder = tempfile::tempdir().unwrap();
         let fault = Fault::parse("file:fault", folder.path()).unwrap();
         assert_eq!(fault.meet().await, Ok(()));

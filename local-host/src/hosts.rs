@@ -125,7 +125,7 @@ impl HostPattern {
         }
         ensure!(
             !host.contains('*'),
-            "* stands for the whole host or for subdomains (*.example.com)"
+            "* is the whole host or for subdomains (*.example.com)"
         );
         Ok(Self::Exact(Host::parse(host)?))
     }

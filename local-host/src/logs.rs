@@ -164,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn errors_and_panics_are_told_apart() {
+    fn errors_and_panics_are_distinguished() {
         assert!(tells_an_error(b"thread '<unnamed>' panicked at src/lib.rs"));
         assert!(tells_an_error(b"ERROR: no"));
         assert!(!tells_an_error(b"handled"));

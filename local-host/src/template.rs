@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_told() {
+    fn mistakes_are_reported() {
         assert!(
             resolve_with("{{ a")
                 .unwrap_err()

@@ -13,7 +13,7 @@ export interface Resource<T> {
 }
 
 /** `everyMs`: how long after an answer to ask again. `what`: names that which is loaded; another name
- * is asked for at once, and what was there stays until it comes. */
+ * is requested at once, and what was there stays until it comes. */
 export function useResource<T>(
   load: () => Promise<Result<T>>,
   everyMs?: number,

@@ -72,7 +72,7 @@ async function deleteNow(id: string): Promise<void> {
   const result = await deleteChannel(id, revisionOf(id));
   const isGone = result.ok || (result.failure.kind === "refused" && result.failure.status === 404);
   if (isGone) {
-    // The list may still hold it until it is asked for again; by then it is gone there, too.
+    // The list may still hold it until it is loaded again; by then it is gone there, too.
     setTimeout(() => drop(id), UNDO_MS);
     gone.value = [...gone.value, id];
     return;

@@ -27,7 +27,7 @@ pub fn child_of(pid: u32) -> Result<u32> {
     let child = processes.find(|(_, process)| process.parent == pid);
     child
         .map(|(number, _)| number)
-        .context("a server has no process of its own below it")
+        .context("a server has no process below it")
 }
 
 fn processes() -> Result<impl Iterator<Item = (u32, Stat)>> {

@@ -1,6 +1,6 @@
 //! What scripted upstreams answer: well-formed bodies and streams of each dialect. Owns how answers are written down.
 //!
-//! The model's name is left open ([`MODEL`]): the upstream fills in the one that it was asked for.
+//! The model's name is left open ([`MODEL`]): the upstream fills in the one that was requested.
 
 pub mod chat;
 pub mod messages;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::dialect::Dialect;
 use crate::normal::Answer;
 
-/// Stands for the model's name until an answer is sent.
+/// Placeholder for the model's name until an answer is sent.
 pub const MODEL: &str = "__MODEL__";
 /// When all answers were made.
 pub const CREATED: u64 = 1_763_000_000;

@@ -131,7 +131,7 @@ fn messages(node: &Node<'_>, asked: &mut Asked) -> Verdict<()> {
         let role = message.kind("role")?;
         message.ensure(
             open.is_empty() || role == "tool",
-            &format!("stands before the results of {open:?}"),
+            &format!("comes before the results of {open:?}"),
         )?;
         match role {
             "system" | "developer" => system(&message, asked)?,

@@ -1,4 +1,4 @@
-//! Bodies in pieces that a reader really sees apart, with the end that the script wants. Owns the cutting.
+//! Bodies in pieces that a reader really sees apart, with the end that the script sets. Owns the cutting.
 
 use std::collections::VecDeque;
 use std::io;

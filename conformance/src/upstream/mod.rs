@@ -18,7 +18,7 @@ use crate::normal::{Answer, Asked};
 /// What an upstream says.
 #[derive(Clone, Debug)]
 pub enum Say {
-    /// An answer, whole or as a stream, as the request wants it.
+    /// An answer, whole or as a stream, as the request requires.
     Answer(Answer),
     /// The first half of the stream of an answer, or the first half of the bytes of a whole one.
     Half(Answer),

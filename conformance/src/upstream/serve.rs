@@ -141,7 +141,7 @@ fn respond(dialect: Dialect, reply: Reply, stream: bool, model: &str) -> Respons
         Say::Json(value) => (vec![value.to_string()], false),
         Say::Events(events) if stream => (events, true),
         Say::Events(_) => {
-            let message = "this script is a stream, but none was asked for";
+            let message = "this script is a stream, but none was requested";
             let body = json!({"error": {"message": message, "type": "invalid_request_error"}});
             (vec![body.to_string()], false)
         }

@@ -159,14 +159,14 @@ pub struct GatewayError {
     pub details: Vec<Problem>,
 }
 
-/// Every case of which the gateway itself speaks, with its status, type and code.
+/// Every error that the gateway itself answers with, with its status, type and code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorCode {
     /// The body is no JSON object.
     InvalidJson,
     /// The members of the body, or the parts of a form, can be read in more than one way.
     AmbiguousBody,
-    /// The request cannot be said in the dialects of the channels that are left.
+    /// The request cannot be translated into the dialects of the remaining channels.
     Untranslatable,
     /// A response that a request continues is not stored here.
     PreviousResponseNotFound,
@@ -176,7 +176,7 @@ pub enum ErrorCode {
     InvalidValue,
     /// The client key is missing, wrong, disabled or expired.
     InvalidApiKey,
-    /// Nobody serves the model, or this key may not use it.
+    /// No channel serves the model, or this key may not use it.
     ModelNotFound,
     /// No such path, or no such object.
     NotFound,
@@ -200,7 +200,7 @@ pub enum ErrorCode {
     LoopDetected,
     /// No channel has the operation.
     UnsupportedOperation,
-    /// A WebSocket is asked for.
+    /// A WebSocket is requested.
     UpgradeNotSupported,
     /// Nothing answered in time.
     UpstreamTimeout,
@@ -340,14 +340,14 @@ impl GatewayError {
         self
     }
 
-    /// Tells the client when to come back.
+    /// Sets when the client may retry.
     #[must_use]
     pub const fn with_retry_after_s(mut self, seconds: u64) -> Self {
         self.retry_after_s = Some(seconds);
         self
     }
 
-    /// Tells the client that retrying would only add load.
+    /// Marks that a retry would only add load.
     #[must_use]
     pub const fn as_exhausted(mut self) -> Self {
         self.exhausted = true;

@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_that_say_something_are_told_from_others() {
+    fn errors_with_a_meaning_are_distinguished_from_others() {
         let words = "UNIQUE constraint failed: request.id";
         assert_eq!(SqlError::from_words(words).kind, SqlErrorKind::Duplicate);
         let words = "no such table: request";

@@ -175,7 +175,9 @@ fn row(row: RowResult) -> Result<SqlRow, SqlError> {
         HostValue::Integer(number) => Ok(SqlValue::Integer(number)),
         HostValue::Real(number) => Ok(SqlValue::Real(number)),
         HostValue::Text(text) => Ok(SqlValue::Text(text)),
-        HostValue::Blob(_) => Err(failed("a column holds bytes, which nobody here writes")),
+        HostValue::Blob(_) => Err(failed(
+            "a column holds bytes, which the gateway never writes",
+        )),
     };
     row.values.into_iter().map(value).collect()
 }

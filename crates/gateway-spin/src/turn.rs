@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn time_stands_still_in_a_turn_and_goes_on_with_the_next() {
+    fn time_stops_in_a_turn_and_goes_on_with_the_next() {
         let mut times = Vec::new();
         {
             let times = &mut times;

@@ -121,6 +121,19 @@ impl FakePorts {
         }
     }
 
+    /// Runs the background work that there is now, all pieces beside each other, to its end.
+    pub fn run_background_together(&self) {
+        let mut pieces = self.inner.background.take();
+        block_on(poll_fn(|context| {
+            pieces.retain_mut(|work| work.as_mut().poll(context).is_pending());
+            if pieces.is_empty() {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        }));
+    }
+
     /// Polls each piece of background work this many times and then drops it, as a host does when a request takes too
     /// long.
     pub fn abort_background(&self, polls: usize) {

@@ -160,7 +160,7 @@ async fn a_body_that_is_cut_off_is_incomplete() {
 }
 
 #[tokio::test]
-async fn nobody_there_is_refused() {
+async fn an_address_without_a_server_is_refused() {
     let (listener, url) = listen().await;
     drop(listener);
     let error = failure(&url, RequestOptions::default()).await;

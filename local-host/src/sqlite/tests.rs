@@ -226,7 +226,7 @@ async fn writers_take_turns_without_waiting_for_threads() {
     while let Some(outcome) = waiting.join_next().await {
         outcome.unwrap().unwrap();
     }
-    assert!(start.elapsed() < BUSY_TIMEOUT, "nobody waited for long");
+    assert!(start.elapsed() < BUSY_TIMEOUT, "no caller waited for long");
     let count = i64::try_from(2 * MAX_RUNNING + 1).unwrap();
     let rows = ask(&reader, "SELECT count(*) FROM t").await.unwrap();
     assert_eq!(rows, [[Value::Integer(count)]]);
@@ -256,7 +256,7 @@ fn run(session: &mut Session, statement: &str) -> Result<Answer, Error> {
 }
 
 #[test]
-fn a_connection_is_as_new_for_whoever_gets_it_next() {
+fn a_connection_is_as_new_for_its_next_user() {
     let folder = tempfile::tempdir().unwrap();
     let idle = Idle::new(folder.path().join("sqlite_db.db"));
     let open = || Arc::clone(&idle).session().unwrap();
@@ -278,7 +278,7 @@ fn a_connection_is_as_new_for_whoever_gets_it_next() {
         let mut session = open();
         run(&mut session, statement).unwrap();
         drop(session);
-        assert_eq!(idle.count(), 0, "{statement}: nobody else may meet it");
+        assert_eq!(idle.count(), 0, "{statement}: no other caller may see it");
     }
     drop(next);
     assert_eq!(idle.count(), 1);

@@ -57,14 +57,14 @@ fn a_swap_needs_the_value_that_was_seen() {
     assert!(store.swap("k", None, b"1").unwrap());
     assert!(
         !store.swap("k", None, b"2").unwrap(),
-        "somebody created it meanwhile"
+        "another writer created it meanwhile"
     );
     assert!(!store.swap("k", Some(b"0"), b"2").unwrap());
     assert!(store.swap("k", Some(b"1"), b"2").unwrap());
     store.delete("k").unwrap();
     assert!(
         !store.swap("k", Some(b"2"), b"3").unwrap(),
-        "somebody removed it meanwhile"
+        "another writer removed it meanwhile"
     );
     assert_eq!(store.get("k").unwrap(), None);
 }

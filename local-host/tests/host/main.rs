@@ -111,7 +111,7 @@ fn a_full_house_is_waited_for() {
 }
 
 #[test]
-fn instances_are_reused_as_told() {
+fn instances_are_reused_as_configured() {
     let host = Host::start(&[]);
     let served: Vec<String> = (0..3).map(|_| host.get("/served").text()).collect();
     assert_eq!(served, ["1", "2", "3"]);
@@ -166,7 +166,7 @@ fn a_body_that_a_trap_cuts_off_looks_cut_off() {
 }
 
 #[test]
-fn a_spinning_guest_is_ended_and_blocks_nobody() {
+fn a_spinning_guest_is_ended_and_blocks_no_other() {
     let host = Host::start(&["--workers", "1", "--max-cpu-ms", "1000"]);
     let start = Instant::now();
     let spinning = host.send("GET", "/spin", &[], b"");

@@ -106,7 +106,7 @@ fn a_database_can_be_broken_and_mended_while_requests_run() {
     assert_eq!(host.get("/sqlite-many").status, 500);
     fs::write(&fault, "hang").unwrap();
     let hanging = host.send("GET", "/sqlite-many", &[], b"");
-    // Its client leaves, which nobody waits for.
+    // Its client disconnects.
     leave(&host.send("GET", "/sqlite-many", &[], b""));
     assert_eq!(host.get("/variable").text(), "hello there");
     fs::remove_file(&fault).unwrap();

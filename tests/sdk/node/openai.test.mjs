@@ -49,7 +49,7 @@ test("chat, streamed", async () => {
   const text = chunks.map((chunk) => chunk.choices[0].delta.content ?? "").join("");
   assert.equal(text, "word0 word1 word2 word3 word4 ");
   assert.equal(chunks.at(-1).choices[0].finish_reason, "stop");
-  assert.ok(chunks.every((chunk) => !chunk.usage), "usage was not asked for");
+  assert.ok(chunks.every((chunk) => !chunk.usage), "usage was not requested");
 });
 
 test("chat, streamed with usage", async () => {

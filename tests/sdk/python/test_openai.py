@@ -44,7 +44,7 @@ def test_chat_stream(client):
     text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
     assert text == "word0 word1 word2 word3 word4 "
     assert chunks[-1].choices[0].finish_reason == "stop"
-    # Usage was not asked for, so no chunk carries it.
+    # Usage was not requested, so no chunk carries it.
     assert all(chunk.usage is None for chunk in chunks)
 
 

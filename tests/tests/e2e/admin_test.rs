@@ -66,7 +66,7 @@ async fn a_channel_that_works_is_found_to_work() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_channel_that_fails_is_told_why() -> Outcome {
+async fn a_channel_that_fails_is_shown_with_the_reason() -> Outcome {
     let (stage, path) = stage().await?;
     let path = format!("{path}/test");
     let half = Action::sse([Chunk::new(

@@ -156,7 +156,7 @@ async fn the_late_attempt_may_still_win() -> Outcome {
 }
 
 #[tokio::test]
-async fn failures_go_on_at_once_and_both_are_told() -> Outcome {
+async fn failures_go_on_at_once_and_both_are_reported() -> Outcome {
     let stage = Stage::start().await?;
     chain(&stage, &["alpha", "beta"]).await?;
     script(
@@ -225,7 +225,7 @@ async fn without_it_no_attempt_is_hedged() -> Outcome {
     assert_eq!(
         created.get("hedge_after_ms").unwrap_or(&Value::Null),
         &Value::Null,
-        "off unless asked for"
+        "off unless configured"
     );
     stage
         .channel("b", &json!({"keys": ["b"], "models": ["m"], "priority": 1}))

@@ -154,7 +154,7 @@ async fn the_extra_chunk_and_nothing_else_is_removed() -> Outcome {
             assert_eq!(text, without, "{name}, pieces of {size}");
             let asking = r#"{"model":"m","stream":true,"stream_options":{"include_usage":true}}"#;
             let (text, _) = send(&stage, "/v1/chat/completions", asking).await?;
-            assert_eq!(text, whole, "{name}, pieces of {size}, asked for");
+            assert_eq!(text, whole, "{name}, pieces of {size}, requested");
         }
     }
     Ok(())

@@ -12,7 +12,7 @@ export function changeOf(base: Channel, draft: Draft, now: Channel = base): Body
   return keys === null ? change : { ...change, keys };
 }
 
-/** The whole list as the API wants it, with the edits made to the keys that are stored now; `null`: none. */
+/** The whole list as the API requires it, with the edits made to the keys that are stored now; `null`: none. */
 function keysOf(base: Channel, draft: Draft, now: Channel): unknown[] | null {
   const { removed, toggled } = editsOf(base, draft);
   const added = pastedKeys(draft.newKeys).keys;

@@ -59,7 +59,7 @@ export function sentNumbers(numbers: TypedNumbers): Record<NumberSetting, unknow
   });
 }
 
-/** What is no number is sent as it is: the gateway says what it wants there. */
+/** What is no number is sent as it is: the gateway answers what it expects there. */
 export function numberOf(text: string): number | string {
   const trimmed = text.trim();
   return /^-?\d+$/.test(trimmed) ? Number(trimmed) : trimmed;

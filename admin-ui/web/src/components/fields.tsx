@@ -98,7 +98,7 @@ function inputOf(props: TextFieldProps): InputHTMLAttributes<HTMLInputElement> {
     onInput: (event: TargetedInputEvent<HTMLInputElement>) =>
       props.onChange(event.currentTarget.value),
   };
-  // Preact's type wants a literal `type`; every one of ours is such.
+  // Preact's type requires a literal `type`; every one of ours is such.
   return attributes as InputHTMLAttributes<HTMLInputElement>;
 }
 

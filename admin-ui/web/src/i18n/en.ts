@@ -110,7 +110,7 @@ export const en = {
 
   "keys.inClear": "Upstream keys are stored in clear",
   "keys.inClearText":
-    "Whoever can read the gateway's store can read them. Set the variable master_key to 32 bytes in base64 to encrypt them.",
+    "Anyone who can read the gateway's store can read them. Set the variable master_key to 32 bytes in base64 to encrypt them.",
   "keys.masterKeyUnusable": "The variable master_key cannot be used",
 
   "key.ok": "OK",
@@ -163,7 +163,7 @@ export const en = {
   "form.advancedText": "model mapping, headers, timeouts, prices",
   "form.modelMap": "Model mapping",
   "form.modelMapHint": "Clients ask for the left name, the upstream gets the right one.",
-  "form.asked": "Asked for",
+  "form.asked": "Requested",
   "form.sent": "Sent upstream",
   "form.headers": "Extra headers",
   "form.headersHint": "Sent to the upstream with every request.",

@@ -37,7 +37,7 @@ export function isBudget(limit: LimitName): boolean {
   return limit.endsWith("micro_usd");
 }
 
-/** A time of the API as the browser's field for local times wants it. */
+/** A time of the API as the browser's field for local times requires it. */
 export function localTime(rfc3339: string | null): string {
   const time = rfc3339 === null ? Number.NaN : Date.parse(rfc3339);
   if (Number.isNaN(time)) {

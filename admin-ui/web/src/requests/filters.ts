@@ -11,7 +11,7 @@ const SAME = ["status", "model", "key", "channel", "end", "reason"] as const;
 export const FILTERS = [...SAME, "time"] as const;
 export type FilterName = (typeof FILTERS)[number];
 
-/** The filters under the API's names. The address keeps "the last hour", the API wants a time. */
+/** The filters under the API's names. The address keeps "the last hour", the API requires a time. */
 export function questionOf(query: Query, nowMs: number): Record<string, string> {
   const question: Record<string, string> = {};
   for (const name of SAME) {

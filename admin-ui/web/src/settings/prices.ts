@@ -86,7 +86,7 @@ function stated(value: object): object {
 }
 
 /** Dollars as the API has them, digit by digit, since no binary fraction is 0.1; `null` if nothing is
- * typed. What is no amount is sent as it is: the gateway says what it wants there. */
+ * typed. What is no amount is sent as it is: the gateway answers what it expects there. */
 export function microOf(typed: string, digits = TOKEN_DIGITS): number | string | null {
   const text = typed.trim().replace(/^\$\s*/, "");
   if (text === "") {

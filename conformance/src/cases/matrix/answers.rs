@@ -92,7 +92,7 @@ pub(super) const TEMPLATES: &[Template] = &[
     ),
     (
         "usage",
-        "usage with cached input and reasoning is told in full",
+        "usage with cached input and reasoning is reported in full",
         |pair| counting(pair, false),
     ),
     (

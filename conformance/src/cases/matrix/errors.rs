@@ -44,7 +44,7 @@ pub(super) const TEMPLATES: &[Template] = &[
     ),
     (
         "error-context",
-        "an input that is too long is told in the words that clients know",
+        "an input that is too long is reported in the words that clients know",
         context,
     ),
     ("error-429", "a rate limit stays one", rate_limit),

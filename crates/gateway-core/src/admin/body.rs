@@ -59,7 +59,7 @@ where
     read(headers, body, MAX_CONFIGURATION_BYTES).await
 }
 
-/// The error of a body that is no JSON: where the mistake is, but not what stands there, since it could be a key.
+/// The error of a body that is no JSON: where the mistake is, but not its text, since it could be a key.
 pub fn not_json(error: &serde_json::Error) -> GatewayError {
     ErrorCode::InvalidJson.error(format!(
         "The body is not valid JSON: line {}, column {}.",

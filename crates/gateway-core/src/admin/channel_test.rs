@@ -54,7 +54,7 @@ enum TestError {
     NotJson,
     #[error("the answer has no `{0}`; is the base URL right?")]
     NoAnswer(&'static str),
-    #[error("the upstream streams, which was not asked for")]
+    #[error("the upstream streams, which was not requested")]
     Streamed,
     #[error("the upstream answered, but in one piece: it does not stream")]
     NotStreamed,
@@ -87,7 +87,7 @@ pub struct TestResult {
     error: Option<String>,
 }
 
-/// What an admin wants to be tested.
+/// The test that an admin requests.
 #[derive(Default)]
 #[cfg_attr(
     feature = "schema",
@@ -215,7 +215,7 @@ impl TestRequest {
         }
     }
 
-    /// Whether the model refuses `max_tokens` and wants the newer member; then the question has it from now on.
+    /// Whether the model refuses `max_tokens` and requires the newer member; then the question has it from now on.
     fn needs_other_limit(&mut self, outcome: &TestResult) -> bool {
         let asks_for_it = |text: &String| text.contains("max_completion_tokens");
         let is_refused =

@@ -3,8 +3,8 @@
 //! [`crate::config::import`]'s.
 //!
 //! An import replaces everything. Of two at the same time the later one wins as a whole; a change that comes in
-//! between is replaced like everything before it. Who wants to be sure to replace only what they have seen sends the
-//! `ETag` of their export as `If-Match`.
+//! between is replaced like everything before it. A client that must replace only what it has seen sends the
+//! `ETag` of its export as `If-Match`.
 
 use http::{HeaderMap, StatusCode, Uri};
 use serde::Serialize;

@@ -51,7 +51,7 @@ pub async fn change<P: AdminPorts, T>(
     outcome.map(|(outcome, _)| outcome)
 }
 
-/// The same for an `edit` that also wants to know which state it changes; gives the name of the new one as well.
+/// The same for an `edit` that also needs to know which state it changes; gives the name of the new one as well.
 ///
 /// A swap that reports a conflict or an error may have taken place all the same. So each attempt leaves an id in the
 /// document, which shows whether it did when the document is read again.

@@ -75,7 +75,7 @@ pub struct AdminSettings {
     /// Encrypts upstream keys at rest; `None`: they are stored in clear.
     pub master_key: Option<MasterKey>,
     /// Why the master key that is set cannot be used. Then no key is stored at all, since storing it in clear is
-    /// not what was asked for.
+    /// not what was configured.
     pub master_key_error: Option<MasterKeyError>,
 }
 

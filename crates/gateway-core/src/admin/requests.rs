@@ -29,7 +29,7 @@ use crate::wire::usage::ServiceTier;
 const PARAMETERS: [&str; 10] = [
     "limit", "before", "status", "model", "key", "channel", "end", "reason", "from", "to",
 ];
-/// Rows of a page unless a number is asked for.
+/// Rows of a page unless a number is requested.
 pub const DEFAULT_LIMIT: u64 = 50;
 /// The most rows of a page.
 pub const MAX_LIMIT: u64 = 200;
@@ -77,7 +77,7 @@ pub struct RequestView<'a> {
     upstream_model: Option<&'a str>,
     /// The path, such as `/v1/chat/completions`; shortened where the gateway has no such path.
     endpoint: &'a str,
-    /// Whether a stream was asked for.
+    /// Whether a stream was requested.
     stream: bool,
     /// 499 when the client left before there was one.
     status: u64,

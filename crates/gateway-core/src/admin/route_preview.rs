@@ -39,7 +39,7 @@ use crate::upstream::failure::Failure;
 pub struct RouteView<'a> {
     /// The client's name of the model.
     model: &'a str,
-    /// In the order in which a request tries them when each one fails. Within a priority the order is by chance; here the greatest weight stands first.
+    /// In the order in which a request tries them when each one fails. Within a priority the order is by chance; here the greatest weight comes first.
     data: Vec<CandidateView<'a>>,
     /// All others.
     excluded: Vec<ExcludedView<'a>>,

@@ -30,7 +30,7 @@ use crate::time_text;
 const LIFETIME_S: u64 = 12 * 60 * 60;
 /// Longer passwords than this are not even hashed.
 const MAX_PASSWORD_BYTES: usize = 1024;
-/// For how long the draw of who gets one of too few appointments stands.
+/// How long the random ranking of waiting clients is valid, when there are fewer appointments than clients.
 const RANKED_FOR_MS: u64 = 10 * 60_000;
 /// A session.
 #[derive(Serialize)]
@@ -140,7 +140,7 @@ pub async fn login<P: AdminPorts>(
     Ok(reply)
 }
 
-/// Who wants to log in.
+/// The client of a login.
 struct Client {
     address: String,
     device: Option<Device>,

@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_operation_is_told_from_a_missing_model() {
+    fn a_missing_operation_is_distinguished_from_a_missing_model() {
         for (status, message, code, expected) in [
             (404, "404 page not found", None, true),
             (404, "Not Found", None, true),

@@ -137,7 +137,7 @@ pub struct ServiceTierPrices {
     pub batch: Option<ServiceTierPrice>,
 }
 
-/// The price of a service tier: a part of the standard price, with prices of its own in place of some.
+/// The price of a service tier: a part of the standard price, with separate prices in place of some.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(
     feature = "schema",
@@ -149,10 +149,10 @@ pub struct ServiceTierPrice {
     #[cfg_attr(feature = "schema", schemars(range(min = 0, max = MAX_PRICE_PERCENT)))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub percent: Option<u64>,
-    /// Prices of its own.
+    /// Separate prices.
     #[serde(flatten)]
     pub prices: TokenPrices,
-    /// Prices of its own for requests with long prompts, in ascending order.
+    /// Separate prices for requests with long prompts, in ascending order.
     #[cfg_attr(feature = "schema", schemars(length(max = MAX_PRICE_TIERS)))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tiers: Vec<PriceTier>,

@@ -219,7 +219,7 @@ fn micro_usd(dollars: f64) -> Option<u64> {
     (0.0..=MOST).contains(&scaled).then_some(scaled as u64)
 }
 
-/// An optional price; zero beside a prompt that has a price means that there is none of its own.
+/// An optional price; zero beside a prompt that has a price means that there is no separate one.
 fn unless_zero(price: Option<u64>, prompt: u64) -> Option<u64> {
     price.filter(|price| *price > 0 || prompt == 0)
 }

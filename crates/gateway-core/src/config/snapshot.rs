@@ -123,7 +123,7 @@ const MIN_SECRET_BYTES: usize = 8;
 pub struct Key {
     /// `uk_…`; empty for a channel without keys.
     pub id: String,
-    /// The header to send; `None`: the upstream wants no key.
+    /// The header to send; `None`: the upstream requires no key.
     pub credential: Option<(HeaderName, HeaderValue)>,
     /// The key itself, to redact it from texts; see [`Key::redact`].
     secret: Option<Secret<String>>,

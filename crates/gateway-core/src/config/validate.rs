@@ -29,7 +29,7 @@ pub use client_key::ClientKeyChange;
 pub use document::{ChannelDraft, DocumentDraft, KeyDraft};
 
 /// Problems that are listed in the message; a hostile document could have a hundred thousand.
-const MAX_TOLD: usize = 20;
+const MAX_LISTED: usize = 20;
 /// Characters of a member's name in a path: names come from the client and may be megabytes.
 const MAX_PATH_CHARS: usize = 100;
 
@@ -65,12 +65,14 @@ impl Problems {
         let Some(first) = self.list.first() else {
             return Ok(());
         };
-        let mut told: Vec<String> = self.list.iter().take(MAX_TOLD).map(sentence).collect();
-        if self.list.len() > MAX_TOLD {
-            told.push(format!("and {} more", self.list.len() - MAX_TOLD));
+        let mut sentences: Vec<String> = self.list.iter().take(MAX_LISTED).map(sentence).collect();
+        if self.list.len() > MAX_LISTED {
+            sentences.push(format!("and {} more", self.list.len() - MAX_LISTED));
         }
-        let error =
-            ErrorCode::InvalidValue.error(format!("The {what} is not valid: {}.", told.join("; ")));
+        let error = ErrorCode::InvalidValue.error(format!(
+            "The {what} is not valid: {}.",
+            sentences.join("; ")
+        ));
         let error = error.with_details(
             self.list
                 .iter()

@@ -182,7 +182,7 @@ pub struct AnswerContext {
     pub created: u64,
     /// The names of the client's tools.
     pub registry: ToolRegistry,
-    /// Chat: whether the client wants the usage of a stream.
+    /// Chat: whether the client requests the usage of a stream.
     pub wants_usage: bool,
     /// Gemini: whether a stream is one JSON list instead of events.
     pub is_list: bool,
@@ -198,7 +198,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn blocks_are_told_apart_by_kind_and_by_their_ends() {
+    fn blocks_are_separated_by_kind_and_by_their_ends() {
         let mut answer = Answer::default();
         let events = [
             AnswerEvent::Start { id: "a".into() },

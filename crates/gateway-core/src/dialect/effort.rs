@@ -74,7 +74,7 @@ pub struct Reasoning {
     pub effort: Effort,
     /// The budget in tokens, where one was given.
     pub budget_tokens: Option<u64>,
-    /// Whether the client wants to see the reasoning or its summary.
+    /// Whether the client requests the reasoning or its summary.
     pub is_shown: bool,
 }
 

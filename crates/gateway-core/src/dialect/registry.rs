@@ -5,8 +5,6 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
-
 use super::ids;
 
 /// The longest name of a tool that every upstream accepts.
@@ -82,17 +80,6 @@ impl ToolRegistry {
     }
 }
 
-/// The input of a custom tool in the arguments of the function in its place; `None`: they have another form.
-pub fn custom_input(arguments: &str) -> Option<Cow<'_, str>> {
-    #[derive(Deserialize)]
-    struct InputWrapper<'a> {
-        #[serde(borrow)]
-        input: Cow<'a, str>,
-    }
-    let wrapped: InputWrapper<'_> = serde_json::from_str(arguments).ok()?;
-    Some(wrapped.input)
-}
-
 fn plain_name<'n>(namespace: Option<&str>, name: &'n str) -> Cow<'n, str> {
     match namespace {
         None | Some("" | BARE_NAMESPACE) => Cow::Borrowed(name),
@@ -113,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn every_tool_has_a_name_of_its_own_that_leads_back_to_it() {
+    fn every_tool_has_a_unique_name_that_leads_back_to_it() {
         let long = "x".repeat(90);
         let tools = [
             tool(None, "shell", DeclaredKind::Function),

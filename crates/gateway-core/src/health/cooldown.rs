@@ -79,7 +79,7 @@ pub struct FailureSample {
     pub began: Timestamp,
     /// When it failed.
     pub at: Timestamp,
-    /// The time that the upstream asked for, in milliseconds from `at`.
+    /// The wait that the upstream requested, in milliseconds from `at`.
     pub wait_ms: Option<u64>,
     /// The upstream's status; `None`: there was no response.
     pub status: Option<u16>,
@@ -165,6 +165,15 @@ impl Cooldown {
     /// Whether the subject may be called at `now`. An end beyond the longest accepted wait comes from a
     /// clock that was set back, and does not count.
     pub fn phase(&self, now: Timestamp) -> Phase {
+        self.phase_with_lease(self.lease, now)
+    }
+
+    /// The same for the request `holder`: its own lease does not keep it from calling.
+    pub fn phase_for(&self, holder: u64, now: Timestamp) -> Phase {
+        self.phase_with_lease(self.lease.filter(|_| self.holder != holder), now)
+    }
+
+    fn phase_with_lease(&self, lease: Option<Timestamp>, now: Timestamp) -> Phase {
         let is_ahead = |end: &Timestamp| now < *end && !is_of_another_clock(*end, now);
         if self.strikes == 0 {
             Phase::Ready
@@ -174,7 +183,7 @@ impl Cooldown {
                 has_retry_after: now < self.retry_after_until,
             }
         } else {
-            match self.lease.filter(is_ahead) {
+            match lease.filter(is_ahead) {
                 Some(until) => Phase::Cooling {
                     until,
                     has_retry_after: false,

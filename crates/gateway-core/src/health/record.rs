@@ -260,6 +260,23 @@ impl Health {
     /// Whether a candidate may be called at `now`: the worst of what is known of its channel, its key and its
     /// model, with the latest end.
     pub fn phase(&self, channel: &str, key: &str, model: &str, now: Timestamp) -> Phase {
+        self.worst(channel, key, model, |cooldown| cooldown.phase(now))
+    }
+
+    /// The same for the request `holder`: the leases of its own probe do not keep it from calling.
+    pub fn phase_for(&self, target: &Target, holder: u64, now: Timestamp) -> Phase {
+        self.worst(&target.channel, &target.key, &target.model, |cooldown| {
+            cooldown.phase_for(holder, now)
+        })
+    }
+
+    fn worst(
+        &self,
+        channel: &str,
+        key: &str,
+        model: &str,
+        phase: impl Fn(&Cooldown) -> Phase,
+    ) -> Phase {
         let Some(known) = self.channels.get(channel) else {
             return Phase::Ready;
         };
@@ -271,7 +288,7 @@ impl Health {
         three
             .into_iter()
             .flatten()
-            .map(|cooldown| cooldown.phase(now))
+            .map(phase)
             .fold(Phase::Ready, worse)
     }
 

@@ -98,7 +98,7 @@ impl<P: HealthPorts> HealthService<P> {
         })
     }
 
-    /// Whether a candidate may be called now. `model` is the name of [`Target::model`]; it is asked for only when there is
+    /// Whether a candidate may be called now. `model` is the name of [`Target::model`]; it is computed only when there is
     /// any failure at all.
     pub fn phase<M: AsRef<str>>(
         &self,
@@ -212,7 +212,7 @@ impl<P: HealthPorts> HealthService<P> {
         };
         match self.claim(&event, &probe.target, holder, now).await {
             // Another attempt may have found out meanwhile that it is too early.
-            Ok(true) if self.is_cooling_beyond(&probe.target, until) => None,
+            Ok(true) if self.is_cooling_for(&probe.target, holder) => None,
             Ok(true) => Some(probe),
             Ok(false) => {
                 probe.is_lost = true;
@@ -227,16 +227,11 @@ impl<P: HealthPorts> HealthService<P> {
         }
     }
 
-    /// Whether anything but the probe's own lease keeps the target from being called.
-    fn is_cooling_beyond(&self, target: &Target, lease: Timestamp) -> bool {
+    /// Whether anything but its own lease keeps a probe from calling its target.
+    fn is_cooling_for(&self, target: &Target, holder: u64) -> bool {
         let health = self.cache.health();
-        let phase = health.phase(
-            &target.channel,
-            &target.key,
-            &target.model,
-            self.ports.now(),
-        );
-        matches!(phase, Phase::Cooling { until, has_retry_after } if has_retry_after || until != lease)
+        let phase = health.phase_for(target, holder, self.ports.now());
+        matches!(phase, Phase::Cooling { .. })
     }
 
     /// Writes a claim into the store, unless another one is there.

@@ -104,7 +104,7 @@ impl<P: ProxyPorts> Entry<P> {
         self.ledger.ports().now()
     }
 
-    /// Notes what is asked for, with so many bytes of text.
+    /// Notes what is requested, with so many bytes of text.
     pub fn asked(&self, model: &str, stream: bool, text_bytes: u64) {
         let mut record = self.record.borrow_mut();
         model.clone_into(&mut record.model);

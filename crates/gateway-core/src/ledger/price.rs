@@ -161,7 +161,7 @@ mod tests {
         "service_tiers":{"flex":{"prompt":1250000,"cached":130000,"completion":7500000,
                 "tiers":[{"above_prompt_tokens":272000,"prompt":2500000,"cached":260000,"completion":11250000}]},
             "priority":{"prompt":5000000,"cached":500000,"completion":30000000}}}"#;
-    /// Above 200,000 tokens dearer; reasoning has a price of its own.
+    /// Above 200,000 tokens dearer; reasoning has a separate price.
     const GEMINI: &str = r#"{"prompt":1250000,"cached":125000,"completion":10000000,"reasoning":9000000,
         "tiers":[{"above_prompt_tokens":200000,"prompt":2500000,"cached":250000,"completion":15000000}]}"#;
 

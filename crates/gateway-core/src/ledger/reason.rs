@@ -34,7 +34,7 @@ pub enum Reason {
     UnknownPath,
     /// The path has no such method.
     MethodNotAllowed,
-    /// A WebSocket was asked for.
+    /// A WebSocket was requested.
     UpgradeNotSupported,
     /// The request had been here before.
     LoopDetected,

@@ -19,7 +19,7 @@ pub struct RequestRecord {
     pub channel: Option<Actor>,
     /// The id of that channel's key that was used; `None` for a channel without keys.
     pub upstream_key: Option<String>,
-    /// The model that the client asked for; empty when the request named none.
+    /// The model that the client requested; empty when the request named none.
     pub model: String,
     /// Where the model is known, which decides whether it is counted by name.
     pub model_known: ModelKnown,
@@ -27,7 +27,7 @@ pub struct RequestRecord {
     pub upstream_model: Option<String>,
     /// The path, such as `/v1/chat/completions`; of a path that the gateway does not have what may be shown of it.
     pub endpoint: Cow<'static, str>,
-    /// Whether a stream was asked for.
+    /// Whether a stream was requested.
     pub stream: bool,
     /// The status that the client got; 499 when it left before (nginx's convention).
     pub status: u16,
@@ -74,7 +74,7 @@ pub struct Actor {
     pub name: String,
 }
 
-/// Where the model is known that a client asked for.
+/// Where the model that a client requested is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ModelKnown {
     /// Nowhere. It is not counted by name, so that made-up names cannot fill the sums.

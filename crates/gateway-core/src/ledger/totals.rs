@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_sum_and_latency_has_a_place_of_its_own() {
+    fn every_sum_and_latency_has_a_separate_place() {
         let mut totals = UsageTotals::default();
         for (value, column) in (1..).zip(&SUMS) {
             *totals.sum_mut(column.sum) = value;

@@ -3,7 +3,7 @@
 //!
 //! Pure: [`usage`] is what a key has used, [`window`] the count within a minute, [`calendar`] days and months, [`headers`]
 //! the messages and headers, [`rejection`] what becomes of a request over a limit, [`statements`] the rules in SQL, which
-//! makes decision and count one step for all instances together. [`port`] is how counts are asked for, [`sql`] the engine
+//! makes decision and count one step for all instances together. [`port`] is the interface to the counts, [`sql`] the engine
 //! that keeps them, and [`service`] what an instance does with both.
 
 pub mod calendar;

@@ -122,3 +122,70 @@ impl RejectionCache {
         cache.insert(client.id.clone(), rejection);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_795_305_600_000);
+
+    fn client(id: &str) -> ClientKey {
+        ClientKey {
+            id: id.to_owned(),
+            name: String::new(),
+            hash: String::new(),
+            hint: String::new(),
+            enabled: true,
+            models: Vec::new(),
+            expires_at: None,
+            limits: KeyLimits {
+                requests_per_minute: Some(1),
+                ..KeyLimits::default()
+            },
+            created_at: NOW,
+        }
+    }
+
+    /// The one request of a minute has been made.
+    fn used_up() -> LimitUsage {
+        let mut usage = LimitUsage::fresh(NOW);
+        usage.requests.current = 1;
+        usage
+    }
+
+    #[test]
+    fn sdks_retry_by_themselves_up_to_a_wait_of_one_minute() {
+        for (wait_ms, is_exhausted) in [(59_999, false), (60_000, false), (60_001, true)] {
+            let exceeded = LimitStatus {
+                measure: Measure::RequestsPerMinute,
+                limit: 1,
+                used: 1,
+                free_at: NOW.plus_ms(wait_ms),
+                resets_at: NOW.plus_ms(wait_ms),
+            };
+            let error = error(&exceeded, NOW);
+            assert_eq!(error.exhausted, is_exhausted, "{wait_ms}");
+            assert_eq!(error.body.code.as_deref(), Some("rate_limit_exceeded"));
+            assert_eq!(error.retry_after_s, Some(wait_ms.div_ceil(1_000)));
+        }
+    }
+
+    #[test]
+    fn the_cache_holds_a_thousand_keys_and_is_emptied_by_the_next() {
+        let cache = RejectionCache::default();
+        let ids: Vec<String> = (0..=MAX_KEYS)
+            .map(|number| format!("ck_{number}"))
+            .collect();
+        for id in &ids[..MAX_KEYS] {
+            cache.insert(&client(id), used_up(), NOW);
+        }
+        for id in &ids[..MAX_KEYS] {
+            assert!(cache.get(&client(id), NOW).is_some(), "{id}");
+        }
+        let last = client(&ids[MAX_KEYS]);
+        assert!(cache.get(&last, NOW).is_none());
+        cache.insert(&last, used_up(), NOW);
+        assert!(cache.get(&last, NOW).is_some());
+        assert_eq!(cache.0.borrow().len(), 1);
+    }
+}

@@ -20,7 +20,7 @@ fn small_bodies_pass_whatever_others_hold() {
 }
 
 #[test]
-fn what_never_fits_is_told_from_what_must_wait() {
+fn what_never_fits_is_distinguished_from_what_must_wait() {
     let memory = Memory::new(12 * MIB);
     assert_eq!(
         memory.upload(64 * MIB, None).cover(6 * MIB),

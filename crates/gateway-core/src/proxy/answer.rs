@@ -107,7 +107,7 @@ async fn json<P: ProxyPorts>(
         Ok(whole) => whole,
         Err(_) if turned.is_some() => {
             let what =
-                "a stream was asked for, and a whole answer came that is too long to become one";
+                "a stream was requested, and a whole answer came that is too long to become one";
             return Err(attempt.useless(what));
         }
         Err(_) if attempt.translation.is_between_dialects() => {

@@ -61,7 +61,7 @@ pub struct RequestContext<P: ProxyPorts> {
     pub received: Timestamp,
     /// When its time to the first byte is over.
     pub deadline: Timestamp,
-    /// Whether the client wants a stream.
+    /// Whether the client requests a stream.
     pub wants_stream: bool,
     /// Whether it requests the stream's usage, in a separate chunk.
     pub wants_usage: bool,

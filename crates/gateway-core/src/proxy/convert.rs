@@ -1,4 +1,4 @@
-//! Answers that come in the other shape than the client asked for: whole where a stream was requested, or the reverse.
+//! Answers that come in the other shape than the client requested: whole where a stream was requested, or the reverse.
 //! Owns their reading and their accounting; the shapes themselves are `wire`'s.
 
 use bytes::Bytes;
@@ -53,7 +53,7 @@ pub fn to_events<P: ProxyPorts>(
     let mut share = attempt.memory().share();
     take_memory(attempt, &mut share, whole.len())?;
     let Ok(events) = whole_to_events::events(dialect, whole, wishes) else {
-        let what = "a stream was asked for, and what came is neither one nor a whole answer";
+        let what = "a stream was requested, and what came is neither one nor a whole answer";
         return Err(attempt.useless(what));
     };
     settle(attempt, status, whole);
@@ -175,7 +175,7 @@ fn take_memory<P: ProxyPorts>(
     share.resize(cost_of_answer(bytes)).map_err(|_| {
         attempt.unreachable(SendError {
             kind: SendErrorKind::Denied,
-            detail: "there is no memory to turn the answer into the shape that was asked for"
+            detail: "there is no memory to turn the answer into the shape that was requested"
                 .to_owned(),
         })
     })

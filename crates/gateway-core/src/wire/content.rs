@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_counted_wherever_it_stands() {
+    fn text_is_counted_wherever_it_is() {
         let rows = [
             (r#""hello""#, 5),
             (r#"{"role":"assistant","content":"hello"}"#, 5),

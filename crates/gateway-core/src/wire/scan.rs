@@ -21,7 +21,7 @@ pub enum Fault {
     TooDeep,
     /// A number is longer than [`MAX_NUMBER_BYTES`].
     LongNumber,
-    /// The caller wants no more members.
+    /// The caller needs no more members.
     Stopped,
 }
 

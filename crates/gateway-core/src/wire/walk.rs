@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn members_and_elements_come_in_their_order_as_they_stand() {
+    fn members_and_elements_come_in_their_order_unchanged() {
         let mut found = Vec::new();
         let outcome = members(r#" {"a" : 1.0, "b\n":[ 2 ], "a":null} "#, |name, raw| {
             found.push(format!("{name}={raw}"));

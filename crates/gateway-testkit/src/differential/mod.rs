@@ -137,7 +137,7 @@ fn judge(
 fn wants_stream(values: &[Value]) -> Option<bool> {
     match values {
         [] | [Value::Null] => Some(false),
-        [Value::Bool(wants)] => Some(*wants),
+        [Value::Bool(flag)] => Some(*flag),
         [Value::String(text)] => match text.to_ascii_lowercase().as_str() {
             "true" | "1" => Some(true),
             "false" | "0" | "" => Some(false),
@@ -151,7 +151,7 @@ fn wants_stream(values: &[Value]) -> Option<bool> {
 #[derive(Default)]
 struct Findings {
     count: usize,
-    told: String,
+    text: String,
 }
 
 impl Findings {
@@ -159,7 +159,7 @@ impl Findings {
         self.count += 1;
         if self.count <= MAX_TOLD {
             let _ = writeln!(
-                self.told,
+                self.text,
                 "{}: {what}\n  {:?}\n  {:?}",
                 case.name,
                 case.types,
@@ -174,7 +174,7 @@ impl Findings {
         }
         Err(io::Error::other(format!(
             "{}{} findings",
-            self.told, self.count
+            self.text, self.count
         )))
     }
 }

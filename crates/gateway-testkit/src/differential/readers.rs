@@ -19,7 +19,7 @@ pub struct Reader {
 #[derive(Clone, Debug, Deserialize)]
 pub struct Reading {
     /// The parser.
-    #[expect(dead_code, reason = "told in findings")]
+    #[expect(dead_code, reason = "printed in findings")]
     by: String,
     /// Every value of `model`.
     #[serde(default)]

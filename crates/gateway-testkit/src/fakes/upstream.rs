@@ -21,7 +21,7 @@ pub struct Recorded {
     pub head: http::request::Parts,
     /// The whole body.
     pub body: Bytes,
-    /// The timeouts that the core asked for.
+    /// The timeouts that the core set.
     pub timeouts: Timeouts,
 }
 

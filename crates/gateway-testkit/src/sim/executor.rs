@@ -107,7 +107,7 @@ impl fmt::Display for Stuck {
             ),
             Self::Spinning { at } => write!(
                 formatter,
-                "tasks wake each other for ever while the time stands still at {} ms",
+                "tasks wake each other for ever while the time stays at {} ms",
                 at.0
             ),
             Self::TooLate { tasks, at } => write!(

@@ -100,7 +100,7 @@ fn a_key_without_limits_reads_no_database_and_an_unknown_one_is_not_found() {
 }
 
 #[test]
-fn a_database_that_does_not_answer_is_told() {
+fn a_database_that_does_not_answer_is_reported() {
     for fault in [DatabaseFault::Refuse, DatabaseFault::Hang] {
         let gateway = Gateway::new();
         let id = key(&gateway, &json!({"tokens_per_minute": 5}));

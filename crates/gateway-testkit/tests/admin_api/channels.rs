@@ -162,7 +162,7 @@ fn keys_are_kept_added_disabled_and_removed() {
 }
 
 #[test]
-fn all_errors_are_told_together_and_nothing_is_stored() {
+fn all_errors_are_reported_together_and_nothing_is_stored() {
     let gateway = Gateway::new();
     let body = json!({"nmae": "x", "base_url": "ftp://x", "weight": 1001, "keys": ["ok", 5], "azure": {"x": 1}});
     let answer = gateway

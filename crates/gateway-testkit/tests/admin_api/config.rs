@@ -241,7 +241,7 @@ fn an_import_replaces_everything_and_leaves_sessions_alone() {
 }
 
 #[test]
-fn everything_that_is_wrong_is_told_with_its_path_and_nothing_changes() {
+fn everything_that_is_wrong_is_reported_with_its_path_and_nothing_changes() {
     let gateway = furnished(settings(PASSWORD));
     let before = gateway.ports.store().dump();
     let hash = "0".repeat(64);
@@ -309,7 +309,7 @@ fn everything_that_is_wrong_is_told_with_its_path_and_nothing_changes() {
         "settings.trusted_proxies[2]",
     ];
     // More than the message lists, so one part after the other is fixed.
-    let told = |body: &Value| {
+    let message = |body: &Value| {
         let answer = gateway
             .call("PUT", "config", body)
             .expect_error(400, "invalid_value");
@@ -323,12 +323,12 @@ fn everything_that_is_wrong_is_told_with_its_path_and_nothing_changes() {
     second["settings"]["prices"] = json!({});
     third["channels"] = json!([]);
     third["keys"] = json!([]);
-    let all = told(&first) + &told(&second) + &told(&third);
+    let all = message(&first) + &message(&second) + &message(&third);
     for path in expected {
         assert!(all.contains(&format!("`{path}` ")), "{path} in {all}");
     }
     assert!(
-        told(&body).contains("more"),
+        message(&body).contains("more"),
         "only some problems of a hostile document are listed"
     );
     assert_eq!(gateway.ports.store().dump(), before);
@@ -398,7 +398,7 @@ fn an_import_larger_than_other_bodies_is_taken() {
 }
 
 #[test]
-fn a_change_in_between_is_replaced_whole_unless_the_client_wants_to_know() {
+fn a_change_in_between_is_replaced_whole_unless_the_client_sends_if_match() {
     let gateway = furnished(settings(PASSWORD));
     let body = document(&json!({}));
     // Another admin creates a channel between the import's read and its write.
@@ -444,7 +444,7 @@ fn a_change_in_between_is_replaced_whole_unless_the_client_wants_to_know() {
 }
 
 #[test]
-fn keys_that_cannot_be_opened_or_sealed_are_told() {
+fn keys_that_cannot_be_opened_or_sealed_are_reported() {
     let mut gateway = furnished(with_master_key('A'));
     let whole = gateway.get("config?secrets=true").expect(200);
     gateway.settings = settings(PASSWORD);

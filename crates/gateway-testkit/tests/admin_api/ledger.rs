@@ -488,7 +488,7 @@ fn no_question_reads_the_whole_log_or_sorts_it() {
 }
 
 #[test]
-fn rows_that_were_written_late_stand_where_they_belong() {
+fn rows_that_were_written_late_are_where_they_belong() {
     let gateway = Gateway::new();
     let mut late = record(9);
     late.time = Timestamp(START.0 + 30_000);

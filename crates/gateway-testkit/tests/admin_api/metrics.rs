@@ -92,7 +92,7 @@ fn the_token_opens_nothing_else() {
 }
 
 #[test]
-fn everything_that_was_counted_is_told() {
+fn everything_that_was_counted_is_reported() {
     let gateway = Gateway::new();
     let channel = gateway.channel(&json!({"name": "N\"IM\\", "models": ["m"]}));
     let mut records: Vec<_> = (0..3).map(record).collect();

@@ -327,7 +327,7 @@ fn the_stored_document_is_what_the_routes_and_types_say() {
 }
 
 #[test]
-fn the_document_is_served_as_it_stands_to_those_who_are_logged_in() {
+fn the_document_is_served_unchanged_to_those_who_are_logged_in() {
     let gateway = Gateway::new();
     let answer = gateway.get("openapi.json");
     assert_eq!(answer.headers["content-type"], "application/json");

@@ -163,7 +163,7 @@ fn a_change_of_the_weight_keeps_keys_that_another_tab_has_added() {
 }
 
 #[test]
-fn a_revision_is_of_its_own_object_only() {
+fn a_revision_belongs_to_one_object() {
     let gateway = Gateway::new();
     let one = format!("channels/{}", gateway.channel(&json!({"name": "one"})));
     let two = format!("channels/{}", gateway.channel(&json!({"name": "two"})));

@@ -69,7 +69,7 @@ fn excluded(answer: &Value) -> Vec<(&str, bool, &str)> {
 }
 
 #[test]
-fn candidates_stand_in_order_with_their_shares() {
+fn candidates_are_listed_in_order_with_their_shares() {
     let (gateway, created) = gateway(&[
         ("last", json!({"priority": 5})),
         ("idle", json!({"weight": 0})),
@@ -297,7 +297,7 @@ fn a_request_takes_the_way_that_the_dry_run_tells() {
     ]);
     fail(&gateway, &created[1], 0, Failure::Throttled, Some(60_000));
     fail(&gateway, &created[3], 0, Failure::KeyRefused, None);
-    let told: Vec<String> = order(&dry_run(&gateway, "m"));
+    let previewed: Vec<String> = order(&dry_run(&gateway, "m"));
     let client = gateway
         .call("POST", "keys", &json!({"name": "c"}))
         .expect(201);
@@ -333,8 +333,8 @@ fn a_request_takes_the_way_that_the_dry_run_tells() {
             format!("{name} {}", &key[key.len() - 4..])
         })
         .collect();
-    assert_eq!(told.len(), 5);
-    assert_eq!(asked, told);
+    assert_eq!(previewed.len(), 5);
+    assert_eq!(asked, previewed);
 }
 
 #[test]

@@ -221,7 +221,7 @@ fn a_stream_tells_its_first_token() {
 }
 
 #[test]
-fn what_goes_wrong_is_told_in_the_upstreams_words_without_the_key() {
+fn what_goes_wrong_is_reported_in_the_upstreams_words_without_the_key() {
     let echo = format!(
         r#"{{"error":{{"message":"Incorrect API key provided: {UPSTREAM_KEY}.","code":"invalid_api_key"}}}}"#
     );
@@ -299,7 +299,7 @@ fn what_goes_wrong_is_told_in_the_upstreams_words_without_the_key() {
             Value::Null,
             "does not allow",
         ),
-        (events(&["data: [DONE]\n\n"]), json!(200), "not asked for"),
+        (events(&["data: [DONE]\n\n"]), json!(200), "not requested"),
     ] {
         let bench = Bench::new(&json!({"models": ["m"]}), reply);
         let outcome = bench.test(&json!({}));

@@ -185,7 +185,7 @@ fn an_upstream_that_fails_is_a_502_with_its_words() {
 const LIST: &str = r#"{"data":[{"id":"m"}]}"#;
 
 /// Answers only who comes with the key `good`.
-fn wants(good: &'static str) -> impl FnMut(&Recorded) -> FakeReply {
+fn accepts(good: &'static str) -> impl FnMut(&Recorded) -> FakeReply {
     move |call| {
         let header = call.head.headers.get("authorization");
         if header.is_some_and(|value| value == &format!("Bearer {good}")) {
@@ -201,10 +201,10 @@ fn the_next_key_is_tried_when_one_is_refused() {
     let gateway = Gateway::new();
     let keys = json!({"keys": ["one", "two", "three", "four"]});
     let path = format!("channels/{}/models", gateway.channel(&keys));
-    gateway.ports.upstream().script(wants("three"));
+    gateway.ports.upstream().script(accepts("three"));
     assert_eq!(gateway.get(&path).expect(200)["data"], json!([{"id": "m"}]));
     assert_eq!(gateway.ports.upstream().requests().len(), 3);
-    gateway.ports.upstream().script(wants("four"));
+    gateway.ports.upstream().script(accepts("four"));
     let answer = gateway.get(&path).expect_error(502, "upstream_failed");
     assert!(answer.message().contains("no such key"), "{answer:?}");
     assert_eq!(gateway.ports.upstream().requests().len(), 6, "not all keys");
@@ -213,7 +213,7 @@ fn the_next_key_is_tried_when_one_is_refused() {
 #[test]
 fn a_channel_can_be_asked_before_it_is_stored() {
     let gateway = Gateway::new();
-    gateway.ports.upstream().script(wants("good"));
+    gateway.ports.upstream().script(accepts("good"));
     let draft = json!({"base_url": "https://new.example/v1/", "keys": ["good"], "headers": {"x-org": "acme"}});
     let answer = gateway.call("POST", "models", &draft).expect(200);
     assert_eq!(answer, json!({"data": [{"id": "m"}], "truncated": false}));

@@ -18,7 +18,7 @@ fn a_write_in_between_is_kept() {
     gateway.ports.store().after_read(StoreKey::Config, |store| {
         let mut document: Value =
             serde_json::from_slice(&store.get(StoreKey::Config).unwrap()).unwrap();
-        document["channels"][1]["name"] = json!("changed by somebody else");
+        document["channels"][1]["name"] = json!("changed by another admin");
         store.put(StoreKey::Config, serde_json::to_vec(&document).unwrap());
     });
     gateway
@@ -30,7 +30,7 @@ fn a_write_in_between_is_kept() {
     );
     assert_eq!(
         gateway.get(&format!("channels/{other}")).expect(200)["name"],
-        "changed by somebody else"
+        "changed by another admin"
     );
 }
 
@@ -102,7 +102,7 @@ fn endless_conflicts_end_in_409() {
 }
 
 #[test]
-fn a_store_that_fails_is_told_and_its_words_stay_in_the_log() {
+fn a_store_that_fails_is_reported_and_its_words_stay_in_the_log() {
     let gateway = Gateway::new();
     gateway.ports.store().break_writes(true);
     let body = json!({"name": "x", "base_url": "https://h", "keys": []});

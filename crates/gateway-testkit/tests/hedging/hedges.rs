@@ -20,7 +20,7 @@ fn three() -> Stage {
 
 /// Which channel answered, after how many attempts and milliseconds. The store takes a few milliseconds at the
 /// beginning, so times are taken from the upstreams' records.
-fn told(answer: &Answer) -> (u16, &str, &str) {
+fn summary(answer: &Answer) -> (u16, &str, &str) {
     (answer.status, &answer.channel, &answer.attempts)
 }
 
@@ -28,7 +28,7 @@ fn told(answer: &Answer) -> (u16, &str, &str) {
 fn off_by_default() {
     let stage = stage(1, vec![channel("a", 2, None), channel("b", 1, None)]);
     stage.upstreams([("a", good("a", 15_000)), ("b", good("b", 10))]);
-    assert_eq!(told(&stage.ask(false)), (200, "a", "1"));
+    assert_eq!(summary(&stage.ask(false)), (200, "a", "1"));
     assert_eq!(stage.callees(), ["a-1"]);
 }
 
@@ -37,7 +37,7 @@ fn the_hedge_wins_and_the_late_call_is_ended() {
     let stage = three();
     stage.upstreams([("a", good("a", 15_000)), ("b", good("b", 300))]);
     let answer = stage.ask(false);
-    assert_eq!(told(&answer), (200, "b", "2"));
+    assert_eq!(summary(&answer), (200, "b", "2"));
     assert!(answer.text.contains(r#""id":"b""#));
     let calls = stage.calls();
     let [a, b] = &calls[..] else {
@@ -55,7 +55,7 @@ fn nothing_is_held_against_the_one_that_was_dropped() {
     stage.upstreams([("a", good("a", 15_000)), ("b", good("b", 300))]);
     stage.ask(false);
     stage.upstreams([("a", good("a", 100))]);
-    assert_eq!(told(&stage.ask(false)), (200, "a", "1"));
+    assert_eq!(summary(&stage.ask(false)), (200, "a", "1"));
     stage.wait_ms(60_000);
     assert!(stage.sim.store().writes().is_empty(), "nothing was learned");
 }
@@ -65,7 +65,7 @@ fn the_first_answers_before_its_hedge() {
     let stage = three();
     stage.upstreams([("a", good("a", 1_500)), ("b", good("b", 5_000))]);
     let answer = stage.ask(false);
-    assert_eq!(told(&answer), (200, "a", "2"));
+    assert_eq!(summary(&answer), (200, "a", "2"));
     assert!(answer.text.contains(r#""id":"a""#));
     let calls = stage.calls();
     assert_eq!(calls[1].end, CallEnd::Dropped);
@@ -76,7 +76,7 @@ fn the_first_answers_before_its_hedge() {
 fn an_answer_in_time_needs_no_hedge() {
     let stage = three();
     stage.upstreams([("a", good("a", 999))]);
-    assert_eq!(told(&stage.ask(false)), (200, "a", "1"));
+    assert_eq!(summary(&stage.ask(false)), (200, "a", "1"));
     assert_eq!(stage.callees(), ["a-1"]);
 }
 
@@ -90,7 +90,7 @@ fn the_first_fails_beside_its_hedge_and_no_other_channel_is_called() {
         let stage = three();
         stage.upstreams([("a", failing), ("b", good("b", 1_800))]);
         let answer = stage.ask(false);
-        assert_eq!(told(&answer), (200, "b", "2"));
+        assert_eq!(summary(&answer), (200, "b", "2"));
         assert_eq!(stage.callees(), ["a-1", "b-1"]);
         let calls = stage.calls();
         assert_eq!(calls[1].ended, calls[0].began + 1_000 + 1_800);
@@ -102,7 +102,7 @@ fn the_hedge_fails_and_the_first_is_still_waited_for() {
     let stage = stage(1, vec![channel("a", 1, Some(1_000)), channel("b", 1, None)]);
     stage.upstreams([("a", good("a", 9_000)), ("b", failure(503, 200))]);
     let answer = stage.ask(false);
-    assert_eq!(told(&answer), (200, "a", "2"));
+    assert_eq!(summary(&answer), (200, "a", "2"));
     assert_eq!(stage.callees(), ["a-1", "b-1"]);
 }
 
@@ -114,20 +114,20 @@ fn when_both_fail_the_next_is_asked() {
         ("b", failure(429, 700)),
         ("c", good("c", 10)),
     ]);
-    assert_eq!(told(&stage.ask(false)), (200, "c", "3"));
+    assert_eq!(summary(&stage.ask(false)), (200, "c", "3"));
     let calls = stage.calls();
     assert_eq!(calls[2].began, calls[1].ended.max(calls[0].ended));
 }
 
 #[test]
-fn a_late_hedge_gets_a_hedge_of_its_own() {
+fn a_late_hedge_is_hedged_too() {
     let stage = three();
     stage.upstreams([
         ("a", SimReply::silence()),
         ("b", SimReply::silence()),
         ("c", good("c", 10)),
     ]);
-    assert_eq!(told(&stage.ask(false)), (200, "c", "3"));
+    assert_eq!(summary(&stage.ask(false)), (200, "c", "3"));
     let calls = stage.calls();
     assert_eq!(calls[1].began, calls[0].began + 1_000);
     assert_eq!(calls[2].began, calls[1].began + 2_000);
@@ -155,7 +155,7 @@ fn the_next_key_of_a_channel_can_be_the_hedge() {
 fn no_candidate_is_left_for_a_hedge() {
     let alone = stage(1, vec![channel("a", 1, Some(1_000))]);
     alone.upstreams([("a", good("a", 15_000))]);
-    assert_eq!(told(&alone.ask(false)), (200, "a", "1"));
+    assert_eq!(summary(&alone.ask(false)), (200, "a", "1"));
 
     let bounded = stage_with(
         1,
@@ -163,7 +163,7 @@ fn no_candidate_is_left_for_a_hedge() {
         |document| document.settings.max_attempts = 1,
     );
     bounded.upstreams([("a", good("a", 15_000)), ("b", good("b", 1))]);
-    assert_eq!(told(&bounded.ask(false)), (200, "a", "1"));
+    assert_eq!(summary(&bounded.ask(false)), (200, "a", "1"));
     assert_eq!(bounded.callees(), ["a-1"]);
 }
 
@@ -173,7 +173,7 @@ fn a_stream_is_late_until_its_first_event() {
     // Its head and a comment are there at once, but that is no beginning.
     stage.upstreams([("a", stream("a", 5_000)), ("b", stream("b", 200))]);
     let answer = stage.ask(true);
-    assert_eq!(told(&answer), (200, "b", "2"));
+    assert_eq!(summary(&answer), (200, "b", "2"));
     assert!(answer.text.contains(r#""id":"b""#) && !answer.text.contains(r#""id":"a""#));
     assert!(answer.text.ends_with("data: [DONE]\n\n"), "{}", answer.text);
     stage.wait_ms(1_000);
@@ -193,7 +193,7 @@ fn a_stream_that_has_begun_may_pause() {
     let stage = three();
     stage.upstreams([("a", stream("a", 900)), ("b", stream("b", 1))]);
     let answer = stage.ask(true);
-    assert_eq!(told(&answer), (200, "a", "1"));
+    assert_eq!(summary(&answer), (200, "a", "1"));
     assert!(answer.text.ends_with("data: [DONE]\n\n"));
     assert_eq!(stage.callees(), ["a-1"]);
 }
@@ -235,6 +235,6 @@ fn a_client_that_leaves_ends_both_calls() {
 fn a_refusal_of_the_request_itself_ends_everything() {
     let stage = three();
     stage.upstreams([("a", SimReply::silence()), ("b", failure(422, 100))]);
-    assert_eq!(told(&stage.ask(false)), (422, "b", "2"));
+    assert_eq!(summary(&stage.ask(false)), (422, "b", "2"));
     assert_eq!(stage.calls()[0].end, CallEnd::Dropped);
 }

@@ -1,4 +1,4 @@
-//! Requests of one session stay with one channel and one key, when the configuration wants that.
+//! Requests of one session stay with one channel and one key, when the configuration says so.
 
 use std::collections::BTreeSet;
 
@@ -80,7 +80,7 @@ fn a_session_stays_where_it_is_and_sessions_are_spread() {
         assert_eq!(places[0].len(), 1, "{places:?}");
         assert!(
             places.iter().all(|place| *place == places[0]),
-            "the same name, wherever it stands: {places:?}"
+            "the same name, wherever it is: {places:?}"
         );
         all.extend(places.into_iter().flatten());
     }

@@ -42,7 +42,7 @@ fn a_answers(stage: &Stage, mut reply: impl FnMut(&Recorded) -> FakeReply + 'sta
 }
 
 #[test]
-fn a_throttled_key_rests_for_the_time_it_was_told() {
+fn a_throttled_key_rests_for_the_stated_time() {
     let spellings: [(&'static str, &'static str, u64); 4] = [
         ("retry-after", "7", 7_000),
         ("retry-after", "6.5", 6_500),
@@ -237,7 +237,7 @@ fn a_probe_that_another_instance_began_is_waited_for() {
 }
 
 #[test]
-fn when_everything_rests_one_key_is_called_and_the_shortest_wait_is_told() {
+fn when_everything_rests_one_key_is_called_and_the_shortest_wait_is_reported() {
     let stage = Stage::new(vec![channel("a", 3)]);
     stage.upstream(|call| {
         let bearer = call.head.headers["authorization"].to_str().unwrap();
@@ -311,7 +311,7 @@ fn streams_that_break_off_count_as_server_errors() {
         );
     }
     assert_eq!(calls_of(&stage, chat), ["b-1"]);
-    // An error of the upstream's own, in the middle of a stream, means what it says.
+    // An error event of the upstream in the middle of a stream counts as what it reports.
     let stage = pair(2);
     let error = "data: {\"error\":{\"code\":429,\"message\":\"slow down\"}}\n\n";
     a_answers(&stage, move |_| {

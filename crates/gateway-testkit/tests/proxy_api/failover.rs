@@ -110,7 +110,7 @@ fn the_requests_own_faults_come_back_at_once_in_four_members() {
 }
 
 #[test]
-fn nothing_left_is_told_by_the_table() {
+fn exhausted_candidates_are_reported_by_the_table() {
     let rows: &[(u16, &str, (u16, &str))] = &[
         (500, "", (502, "upstream_failed")),
         (429, "", (429, "rate_limit_exceeded")),

@@ -301,7 +301,7 @@ fn ways(path: &str, code: &str) -> Vec<(FakeReply, &'static str)> {
 }
 
 #[test]
-fn the_clients_own_error_is_returned_wherever_it_stands_and_marks_nothing() {
+fn the_clients_own_error_is_returned_wherever_it_is_and_marks_nothing() {
     let codes = [
         "data_inspection_failed",
         "DataInspectionFailed",

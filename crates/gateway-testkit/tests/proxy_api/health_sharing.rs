@@ -148,8 +148,18 @@ fn may_probe(
     service: &Rc<HealthService<FakePorts>>,
     event: Option<HealthEvent>,
 ) -> bool {
+    may_probe_for(PROBE_MS, ports, service, event)
+}
+
+/// The same for a probe whose answer may take `probe_ms`.
+fn may_probe_for(
+    probe_ms: u64,
+    ports: &FakePorts,
+    service: &Rc<HealthService<FakePorts>>,
+    event: Option<HealthEvent>,
+) -> bool {
     let (reads, writes) = (ports.store().reads(), ports.store().writes());
-    let timeout = Duration::from_millis(PROBE_MS);
+    let timeout = Duration::from_millis(probe_ms);
     let mut probing = pin!(service.probe(target("one"), timeout, ports.now()));
     while ports.store().reads() == reads {
         let polled = probing
@@ -199,19 +209,29 @@ fn a_probe_goes_out_although_another_key_has_just_failed() {
 
 #[test]
 fn no_probe_goes_out_when_the_channel_has_just_failed() {
-    let (ports, service) = half_open();
-    // The channel cools for longer than the probe's lease.
-    let failed = HealthEvent::Failed {
-        target: target("two"),
-        failure: Failure::Unreachable(gateway_core::ports::SendErrorKind::Connect),
-        sample: FailureSample {
-            reason: CooldownReason::Unreachable,
-            began: ports.now(),
-            at: ports.now(),
-            wait_ms: None,
-            status: None,
-            message: String::new(),
-        },
-    };
-    assert!(!may_probe(&ports, &service, Some(failed)));
+    // The probe's lease is shorter than the channel's cooldown, as long, and longer.
+    let cooldown_ms = CooldownReason::Unreachable.first_ms();
+    for probe_ms in [cooldown_ms - 1, cooldown_ms, cooldown_ms + 1] {
+        let (ports, service) = half_open();
+        let failed = HealthEvent::Failed {
+            target: target("two"),
+            failure: Failure::Unreachable(gateway_core::ports::SendErrorKind::Connect),
+            sample: FailureSample {
+                reason: CooldownReason::Unreachable,
+                began: ports.now(),
+                at: ports.now(),
+                wait_ms: None,
+                status: None,
+                message: String::new(),
+            },
+        };
+        assert!(
+            !may_probe_for(probe_ms, &ports, &service, Some(failed)),
+            "{probe_ms}"
+        );
+        // The claim that was not used does not prevent the next one.
+        ports.run_background();
+        ports.advance_ms(cooldown_ms);
+        assert!(may_probe(&ports, &service, None), "{probe_ms}");
+    }
 }

@@ -310,7 +310,7 @@ fn what_waits_for_the_database_is_bounded() {
 }
 
 #[test]
-fn the_log_keeps_as_many_rows_as_it_is_told_and_the_sums_keep_all() {
+fn the_log_keeps_as_many_rows_as_configured_and_the_sums_keep_all() {
     let stage = Stage::with_ledger(&document(Settings {
         request_log_rows: 1_000,
         ..Settings::default()

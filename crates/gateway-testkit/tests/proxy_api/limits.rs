@@ -143,8 +143,8 @@ fn answers_and_refusals_tell_the_limit_what_is_left_and_when_it_is_whole_again()
         tokens_per_minute: Some(250),
         ..requests(3)
     });
-    let told = |answer: &Answer| -> Vec<String> {
-        let mut told: Vec<String> = answer
+    let reported = |answer: &Answer| -> Vec<String> {
+        let mut reported: Vec<String> = answer
             .headers
             .iter()
             .filter(|(name, _)| name.as_str().starts_with("x-ratelimit-"))
@@ -153,11 +153,11 @@ fn answers_and_refusals_tell_the_limit_what_is_left_and_when_it_is_whole_again()
                 format!("{name} {}", value.to_str().unwrap())
             })
             .collect();
-        told.sort();
-        told
+        reported.sort();
+        reported
     };
     assert_eq!(
-        told(&chat(&stage)),
+        reported(&chat(&stage)),
         [
             "limit-requests 3",
             "limit-tokens 250",
@@ -175,7 +175,7 @@ fn answers_and_refusals_tell_the_limit_what_is_left_and_when_it_is_whole_again()
         "reset-requests 1m28.5s".to_owned(),
         "reset-tokens 1m57.9s".to_owned(),
     ];
-    assert_eq!(&told(&answer)[4..], reset);
+    assert_eq!(&reported(&answer)[4..], reset);
     assert_eq!(answer.header("x-ratelimit-remaining-tokens"), Some("150"));
     assert_eq!(chat(&stage).status, 200);
     let answer = chat(&stage);

@@ -34,7 +34,7 @@ fn body(bytes: usize) -> String {
 }
 
 #[test]
-fn a_request_without_memory_is_told_to_come_again() {
+fn a_request_without_memory_gets_a_retry_after() {
     let stage = stage(8 * MIB);
     let mut others = stage.gateway.memory().share();
     others.resize(7 * MIB).unwrap();

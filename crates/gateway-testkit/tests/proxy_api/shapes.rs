@@ -241,13 +241,13 @@ fn a_transcript_becomes_a_stream_and_back() {
     let path = "/v1/audio/transcriptions";
     let answer = stage.send(post(path, STREAM));
     assert_eq!(answer.header("content-type"), Some("text/event-stream"));
-    let told = events(&answer);
+    let sent = events(&answer);
     assert_eq!(
-        told[0],
+        sent[0],
         json!({"type": "transcript.text.delta", "delta": "hi there"})
     );
     assert_eq!(
-        (&told[1]["type"], &told[1]["text"]),
+        (&sent[1]["type"], &sent[1]["text"]),
         (&json!("transcript.text.done"), &json!("hi there"))
     );
     let stage = stage_of(reply("text/event-stream", answer.text(), 9));

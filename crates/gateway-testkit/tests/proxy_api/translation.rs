@@ -243,7 +243,7 @@ fn a_request_that_cannot_be_translated_is_the_clients_error() {
     assert_eq!(answer.status, 400, "{}", answer.text());
     assert!(answer.text().contains("web_search"), "{}", answer.text());
     assert!(stage.ports.upstream().requests().is_empty());
-    // It affects nobody else.
+    // It affects no other client.
     assert_eq!(stage.send(post("/v1/messages", MESSAGES)).status, 200);
 }
 

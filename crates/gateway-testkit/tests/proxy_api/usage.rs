@@ -149,7 +149,7 @@ fn the_log_says_what_an_answer_took_and_how_it_ended() {
 }
 
 #[test]
-fn a_client_that_leaves_is_told_apart_and_ends_the_upstreams_call() {
+fn a_client_that_leaves_is_recorded_as_such_and_ends_the_upstreams_call() {
     let stage = Stage::new(vec![channel("a", 1)]);
     stage.upstream(|_| {
         FakeReply::pieces(
@@ -176,7 +176,7 @@ fn a_client_that_leaves_is_told_apart_and_ends_the_upstreams_call() {
     assert!(line.contains("1 tokens (estimated)"), "{line}");
 }
 
-/// What a client gets of this stream, and the line in the log. `asks`: whether it asked for the usage itself.
+/// What a client gets of this stream, and the line in the log. `asks`: whether it requested the usage itself.
 fn streamed(events: &str, asks: bool) -> (String, String) {
     let stage = Stage::new(vec![channel("a", 1)]);
     let bytes = Bytes::copy_from_slice(events.as_bytes());

@@ -358,16 +358,31 @@ pub fn tell_trouble(world: &World, from: u64, to: u64) -> Vec<String> {
             lines.push(format!("  {name}: {fault:?} from {from} to {to}"));
         }
     }
-    let (mut told, window) = (Vec::new(), (from, to));
+    let (mut printed, window) = (Vec::new(), (from, to));
     for (number, channel) in world.channels.iter().enumerate() {
-        lines(&format!("c{number}"), &channel.trouble, window, &mut told);
+        lines(
+            &format!("c{number}"),
+            &channel.trouble,
+            window,
+            &mut printed,
+        );
         for (key, timeline) in channel.keys.iter().enumerate() {
-            lines(&format!("c{number} key {key}"), timeline, window, &mut told);
+            lines(
+                &format!("c{number} key {key}"),
+                timeline,
+                window,
+                &mut printed,
+            );
         }
         for (model, timeline) in &channel.models {
-            lines(&format!("c{number} m{model}"), timeline, window, &mut told);
+            lines(
+                &format!("c{number} m{model}"),
+                timeline,
+                window,
+                &mut printed,
+            );
         }
     }
-    lines("store", &world.store, window, &mut told);
-    told
+    lines("store", &world.store, window, &mut printed);
+    printed
 }

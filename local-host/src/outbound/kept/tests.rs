@@ -100,7 +100,7 @@ async fn a_request_that_meets_a_closed_connection_is_sent_on_a_new_one() {
 }
 
 #[tokio::test]
-async fn connections_that_are_closed_while_idle_are_noticed_by_nobody() {
+async fn connections_that_are_closed_while_idle_disturb_no_caller() {
     const SCRIPTS: [Script; 40] = [&[ANSWER]; 40];
     let server = Server::start(&SCRIPTS).await;
     let outbound = outbound();

@@ -61,7 +61,7 @@ pub const CASES: &[Case] = cases![
     upstreams::connect_timeout,
     streams::chunks_arrive_as_they_are_sent,
     streams::errors_before_the_first_event_are_unseen,
-    streams::truncation_is_told,
+    streams::truncation_is_reported,
     streams::idle_timeout,
     leaving::disconnect_from_a_flowing_stream,
     leaving::disconnect_from_a_silent_stream,

@@ -62,7 +62,7 @@ pub async fn errors_before_the_first_event_are_unseen(stage: &Stage) -> Result<(
     Ok(())
 }
 
-pub async fn truncation_is_told(stage: &Stage) -> Result<()> {
+pub async fn truncation_is_reported(stage: &Stage) -> Result<()> {
     channels(stage, "cut", &[json!({})]).await?;
     for end in [End::Complete, End::Close, End::Reset] {
         let action = Action::sse([Chunk::new(EVENT)]).then(end);

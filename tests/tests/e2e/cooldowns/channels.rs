@@ -163,7 +163,7 @@ async fn an_unknown_model_concerns_that_model_of_that_channel_only() -> Outcome 
     assert_eq!(
         asked.count(),
         1,
-        "no other key is asked for the model either"
+        "no other key is tried for the model either"
     );
     Ok(())
 }

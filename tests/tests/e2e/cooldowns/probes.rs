@@ -118,7 +118,7 @@ async fn leave_a_probe(stream: bool) -> Outcome {
         .rule(Rule::always(Action::hang()).key(key).times(1));
     let body = json!({"model": "m", "stream": stream}).to_string();
     let trying = tokio::spawn(stage.request("/v1/chat/completions").body(body).send());
-    eventually(Duration::from_secs(2), "somebody tries", async || {
+    eventually(Duration::from_secs(2), "a request probes", async || {
         Ok(calls(&stage, key) == 2)
     })
     .await?;

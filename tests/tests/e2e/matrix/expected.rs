@@ -77,7 +77,7 @@ pub enum Answer {
         status: u16,
         /// The error code.
         code: &'static str,
-        /// What it says of `Retry-After`.
+        /// Its `Retry-After`.
         wait: Wait,
     },
 }

@@ -79,7 +79,7 @@ pub struct UsageParameters {
     /// What a row is the sum of.
     #[schemars(default)]
     bucket: BucketParameter,
-    /// What rows are told apart by. `reason` counts requests without an answer, of all models and channels or of one
+    /// What rows are grouped by. `reason` counts requests without an answer, of all models and channels or of one
     /// `key`.
     #[schemars(default)]
     group: Grouping,

@@ -211,7 +211,7 @@ impl ListedCosts {
         tiers.take(MAX_PRICE_TIERS).collect()
     }
 
-    /// The price in a service tier. What the list leaves out is in proportion to what it says: the discount of a batch
+    /// The price in a service tier. What the list leaves out is in proportion to what it has: the discount of a batch
     /// also holds for its cache and for its long prompts.
     fn service_tier(
         &self,

@@ -1,383 +1,329 @@
-//! Reads answers of Chat Completions, whole and as streams. Tolerant of what compatible servers do: names and ids that
-//! come late or again, calls that are interleaved, finish reasons that are missing, doubled or wrong.
+//! Answers of Chat Completions' upstreams as events. Owns what chunks and whole answers have in common and what servers do
+//! differently: late and repeated members, several spellings of reasoning, ends that come twice or not at all. Errors in
+//! place of an answer are not its concern.
+
+mod calls;
 
 use std::borrow::Cow;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use self::calls::{CallDeltas, CallPiece};
+use super::finish_reason;
 use crate::dialect::answer_event::{
     AnswerDecoder, AnswerEvent, BadAnswer, Citation, Sink, StopReason,
 };
 use crate::dialect::envelope::Origin;
-use crate::dialect::ids;
+use crate::dialect::json;
 use crate::wire::usage;
 
-/// More calls than any answer has.
-const MAX_CALLS: usize = 1_024;
-/// The most of a call's arguments that are held until its name is known.
-const MAX_HELD_BYTES: usize = 1024 * 1024;
+/// The end mark of a stream, which is not JSON.
+const DONE: &[u8] = b"[DONE]";
+/// Words that servers put where others put the stop sequence that was met.
+const NO_SEQUENCES: [&str; 7] = [
+    "stop",
+    "eos",
+    "eos_token",
+    "end_turn",
+    "stop_sequence",
+    "length",
+    "tool_calls",
+];
 
 #[derive(Deserialize)]
-struct ReceivedChunk<'a> {
+struct ChatChunk<'a> {
     #[serde(borrow, default)]
-    id: Option<Cow<'a, str>>,
+    id: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    choices: Option<Vec<ReceivedChoice<'a>>>,
+    choices: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    usage: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    service_tier: Option<&'a RawValue>,
+    /// Where Groq puts the usage of a stream.
+    #[serde(borrow, default)]
+    x_groq: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
-struct ReceivedChoice<'a> {
-    #[serde(default)]
-    index: Option<u64>,
+struct ChatAnswerChoice<'a> {
     #[serde(borrow, default)]
-    delta: Option<ReceivedDelta<'a>>,
+    index: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    message: Option<ReceivedDelta<'a>>,
+    delta: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    finish_reason: Option<Cow<'a, str>>,
+    message: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    finish_reason: Option<&'a RawValue>,
+    /// vLLM: the stop sequence that was met, or the number of a token.
+    #[serde(borrow, default)]
+    stop_reason: Option<&'a RawValue>,
+    /// `SGLang`: the same.
+    #[serde(borrow, default)]
+    matched_stop: Option<&'a RawValue>,
+    /// Where Moonshot puts the usage of a stream.
+    #[serde(borrow, default)]
+    usage: Option<&'a RawValue>,
 }
 
+/// A delta, or the message of a whole answer.
 #[derive(Deserialize)]
-struct ReceivedDelta<'a> {
+struct ChatDelta<'a> {
     #[serde(borrow, default)]
     content: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    reasoning_content: Option<Cow<'a, str>>,
+    reasoning_content: Option<&'a RawValue>,
     #[serde(borrow, default)]
     reasoning: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    refusal: Option<Cow<'a, str>>,
+    refusal: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    tool_calls: Option<Vec<ReceivedCall<'a>>>,
+    tool_calls: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    function_call: Option<ReceivedFunction<'a>>,
+    function_call: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    annotations: Option<Vec<ReceivedAnnotation<'a>>>,
+    annotations: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
-struct ReceivedCall<'a> {
-    #[serde(default)]
-    index: Option<u64>,
+struct ChatContentPart<'a> {
     #[serde(borrow, default)]
-    id: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    function: Option<ReceivedFunction<'a>>,
-}
-
-#[derive(Deserialize)]
-struct ReceivedFunction<'a> {
-    #[serde(borrow, default)]
-    name: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    arguments: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct ReceivedAnnotation<'a> {
-    #[serde(borrow, default)]
-    url_citation: Option<ReceivedCitation<'a>>,
-}
-
-#[derive(Deserialize)]
-struct ReceivedCitation<'a> {
-    #[serde(borrow, default)]
-    url: Cow<'a, str>,
-    #[serde(borrow, default)]
-    title: Option<Cow<'a, str>>,
-}
-
-/// One element of `content` where a server sends a list.
-#[derive(Deserialize)]
-struct ReceivedPart<'a> {
-    #[serde(borrow, default)]
-    text: Option<Cow<'a, str>>,
+    text: Option<&'a RawValue>,
     #[serde(borrow, default)]
     thinking: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct ChatAnnotation<'a> {
+    #[serde(borrow, default)]
+    url_citation: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct ChatUrlCitation<'a> {
+    #[serde(borrow, default)]
+    url: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    title: Option<&'a RawValue>,
 }
 
 /// Reads a whole answer.
 pub fn decode_whole(body: &[u8], origin: &Origin, sink: &mut Sink<'_>) -> Result<(), BadAnswer> {
     let mut decoder = ChatDecoder::new(origin.clone());
-    decoder.event(body, sink)?;
+    decoder.is_whole = true;
+    decoder.payload(body, sink)?;
     decoder.finish(sink)
 }
 
 /// Reads a stream.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "each is an independent observation"
+    reason = "each is an independent fact about the answer so far"
 )]
 pub struct ChatDecoder {
     id: String,
-    calls: Vec<PendingCall>,
+    calls: CallDeltas,
+    reason: Option<StopReason>,
+    sequence: Option<String>,
+    is_whole: bool,
     has_started: bool,
     has_content: bool,
     has_refusal: bool,
-    reason: Option<StopReason>,
-    is_ended: bool,
-}
-
-#[derive(Debug)]
-struct PendingCall {
-    /// The upstream's index of it.
-    key: Option<u64>,
-    /// The upstream's id of it; empty until it is known.
-    id: String,
-    has_started: bool,
-    /// Arguments that came before the name.
-    held: String,
+    has_ended: bool,
 }
 
 impl ChatDecoder {
-    /// Begins with nothing. Chat has no reasoning state, so that it does not matter where it comes from.
+    /// A decoder for one answer. Chat has no state of reasoning, so that it does not matter where the answer comes from.
     pub fn new(_origin: Origin) -> Self {
-        Self::default()
-    }
-
-    fn delta(&mut self, delta: &ReceivedDelta<'_>, sink: &mut Sink<'_>) -> Result<(), BadAnswer> {
-        if let Some(text) = &delta.reasoning_content {
-            emit_text(text, sink, AnswerEvent::Reasoning);
-        } else if let Some(raw) = delta.reasoning {
-            // Some servers send an object here.
-            if let Ok(text) = serde_json::from_str::<Cow<'_, str>>(raw.get()) {
-                emit_text(&text, sink, AnswerEvent::Reasoning);
-            }
-        }
-        if let Some(raw) = delta.content {
-            self.has_content |= content(raw, sink)?;
-        }
-        if let Some(text) = delta.refusal.as_ref().filter(|text| !text.is_empty()) {
-            self.has_refusal = true;
-            emit_text(text, sink, AnswerEvent::Refusal);
-        }
-        for annotation in delta.annotations.iter().flatten() {
-            if let Some(citation) = &annotation.url_citation {
-                sink(AnswerEvent::Citation(Citation {
-                    url: Cow::Borrowed(&citation.url),
-                    title: Cow::Borrowed(citation.title.as_deref().unwrap_or_default()),
-                }));
-            }
-        }
-        for call in delta.tool_calls.iter().flatten() {
-            let id = call.id.as_deref().unwrap_or_default();
-            self.call(call.index, id, call.function.as_ref(), sink)?;
-        }
-        if let Some(function) = &delta.function_call {
-            self.call(Some(0), "", Some(function), sink)?;
-        }
-        Ok(())
-    }
-
-    fn call(
-        &mut self,
-        key: Option<u64>,
-        id: &str,
-        function: Option<&ReceivedFunction<'_>>,
-        sink: &mut Sink<'_>,
-    ) -> Result<(), BadAnswer> {
-        let name = function.and_then(|it| it.name.as_deref()).unwrap_or("");
-        let arguments = function.and_then(|it| it.arguments).map(arguments);
-        let arguments = arguments.as_deref().unwrap_or_default();
-        let index = self.find(key, id, name)?;
-        let Some(call) = self.calls.get_mut(index) else {
-            return Ok(());
-        };
-        if call.id.is_empty() && !call.has_started {
-            id.clone_into(&mut call.id);
-        }
-        if !call.has_started && name.is_empty() {
-            if call.held.len() + arguments.len() > MAX_HELD_BYTES {
-                return Err(BadAnswer("a call has no name"));
-            }
-            call.held.push_str(arguments);
-            return Ok(());
-        }
-        if !call.has_started {
-            call.has_started = true;
-            if call.id.is_empty() {
-                call.id = ids::made_call_id(&self.id, index);
-            }
-            sink(AnswerEvent::CallStart {
-                index,
-                id: Cow::Borrowed(&call.id),
-                name: Cow::Borrowed(name),
-            });
-            let held = std::mem::take(&mut call.held);
-            emit_arguments(index, &held, sink);
-        }
-        emit_arguments(index, arguments, sink);
-        Ok(())
-    }
-
-    /// The call that a delta belongs to; a new one where it is none of those before.
-    fn find(&mut self, key: Option<u64>, id: &str, name: &str) -> Result<usize, BadAnswer> {
-        let known = match key {
-            Some(_) => self.calls.iter().rposition(|call| call.key == key),
-            None if id.is_empty() => self.calls.len().checked_sub(1),
-            None => self.calls.iter().rposition(|call| call.id == id),
-        };
-        // Some servers give every call the same index: another id with a name is another call.
-        let is_other = |call: &PendingCall| {
-            call.has_started && !name.is_empty() && !id.is_empty() && call.id != id
-        };
-        if let Some(index) = known
-            && !self.calls.get(index).is_some_and(is_other)
-        {
-            return Ok(index);
-        }
-        if self.calls.len() == MAX_CALLS {
-            return Err(BadAnswer("it has too many calls"));
-        }
-        self.calls.push(PendingCall {
-            key,
+        Self {
             id: String::new(),
+            calls: CallDeltas::default(),
+            reason: None,
+            sequence: None,
+            is_whole: false,
             has_started: false,
-            held: String::new(),
-        });
-        Ok(self.calls.len() - 1)
+            has_content: false,
+            has_refusal: false,
+            has_ended: false,
+        }
     }
-}
 
-impl AnswerDecoder for ChatDecoder {
-    fn event(&mut self, data: &[u8], sink: &mut Sink<'_>) -> Result<(), BadAnswer> {
-        if self.is_ended {
-            return Ok(());
+    fn payload(&mut self, data: &[u8], sink: &mut Sink<'_>) -> Result<(), BadAnswer> {
+        let chunk: ChatChunk<'_> = serde_json::from_slice(data)
+            .map_err(|_| BadAnswer("it is not the JSON of a chat completion"))?;
+        let choices = match chunk.choices {
+            None => Vec::new(),
+            Some(raw) => json::list(raw).ok_or(BadAnswer("`choices` is not a list"))?,
+        };
+        let inside = |raw: &RawValue| usage::of_body(raw.get().as_bytes());
+        let tokens = chunk.usage.and_then(usage::of_object);
+        let mut tokens = tokens.or_else(|| chunk.x_groq.and_then(inside));
+        if let Some(tokens) = &mut tokens {
+            // OpenAI has it beside the usage.
+            tokens.service_tier = tokens
+                .service_tier
+                .or(usage::service_tier(chunk.service_tier));
         }
-        if data.trim_ascii_start().starts_with(b"[DONE]") {
-            return self.finish(sink);
+        let id = json::some_text(chunk.id);
+        // Azure begins with a chunk about its filters, which has neither an id nor a choice.
+        if id.is_some() || !choices.is_empty() || tokens.is_some() {
+            self.start(id, sink);
         }
-        let chunk: ReceivedChunk<'_> = serde_json::from_slice(data)
-            .map_err(|_| BadAnswer("an event of the stream is no chunk of a chat completion"))?;
-        if !self.has_started {
-            self.has_started = true;
-            self.id = chunk.id.unwrap_or_default().into_owned();
-            sink(AnswerEvent::Start {
-                id: Cow::Borrowed(&self.id),
-            });
+        let is_empty = choices.is_empty();
+        for choice in choices {
+            self.choice(choice, sink)?;
         }
-        let choices = chunk.choices.unwrap_or_default();
-        for choice in &choices {
-            // Requests between dialects have one choice.
-            if choice.index.unwrap_or(0) != 0 {
-                continue;
-            }
-            for delta in [&choice.delta, &choice.message].into_iter().flatten() {
-                self.delta(delta, sink)?;
-            }
-            if let Some(reason) = choice.finish_reason.as_deref() {
-                self.reason.get_or_insert(stop_reason(reason));
-            }
-        }
-        if let Some(usage) = usage::of_body(data) {
-            sink(AnswerEvent::Usage(usage));
-            // The usage comes last, once the answer is finished.
-            if choices.is_empty() && self.reason.is_some() {
+        if let Some(tokens) = tokens {
+            sink(AnswerEvent::Usage(tokens));
+            // A usage without a choice comes last, once the answer is finished.
+            if is_empty && self.reason.is_some() {
                 return self.finish(sink);
             }
         }
         Ok(())
     }
 
-    fn finish(&mut self, sink: &mut Sink<'_>) -> Result<(), BadAnswer> {
-        if self.is_ended {
+    fn start(&mut self, id: Option<Cow<'_, str>>, sink: &mut Sink<'_>) {
+        if self.has_started {
+            return;
+        }
+        self.has_started = true;
+        self.id = id.map(Cow::into_owned).unwrap_or_default();
+        sink(AnswerEvent::Start {
+            id: Cow::Borrowed(&self.id),
+        });
+    }
+
+    /// The first choice; others cannot have been requested.
+    fn choice(&mut self, raw: &RawValue, sink: &mut Sink<'_>) -> Result<(), BadAnswer> {
+        let choice: ChatAnswerChoice<'_> =
+            json::object(raw).ok_or(BadAnswer("a choice is not an object"))?;
+        if choice.index.is_some_and(|index| index.get() != "0") {
             return Ok(());
         }
-        if self.calls.iter().any(|call| !call.has_started) {
-            return Err(BadAnswer("a call has no name"));
+        if let Some(delta) = choice.delta.or(choice.message) {
+            let delta = json::object(delta).ok_or(BadAnswer("a delta is not an object"))?;
+            self.delta(&delta, sink)?;
         }
-        let has_calls = !self.calls.is_empty();
-        if self.reason.is_none() && !has_calls && !self.has_content && !self.has_refusal {
-            return Err(BadAnswer("it ended without an answer"));
+        if let Some(tokens) = choice.usage.and_then(usage::of_object) {
+            sink(AnswerEvent::Usage(tokens));
         }
-        self.is_ended = true;
-        for index in 0..self.calls.len() {
-            sink(AnswerEvent::CallEnd { index });
+        if let Some(word) = json::some_text(choice.finish_reason)
+            && self.reason.is_none()
+        {
+            let reason = finish_reason::of_word(&word)?;
+            self.reason = Some(reason);
+            let sequence = json::some_text(choice.stop_reason)
+                .or_else(|| json::some_text(choice.matched_stop))
+                .filter(|sequence| !NO_SEQUENCES.contains(&&**sequence));
+            self.sequence = sequence
+                .filter(|_| reason == StopReason::Stop)
+                .map(Cow::into_owned);
         }
-        let reason = match self.reason.unwrap_or_default() {
-            StopReason::Stop | StopReason::Calls if self.has_refusal => StopReason::Filtered,
-            StopReason::Calls if !has_calls => StopReason::Stop,
-            reason => reason.with_calls(has_calls),
+        Ok(())
+    }
+
+    fn delta(&mut self, delta: &ChatDelta<'_>, sink: &mut Sink<'_>) -> Result<(), BadAnswer> {
+        // Servers that have both spellings send the same text in both.
+        let reasoning =
+            json::some_text(delta.reasoning_content).or_else(|| json::some_text(delta.reasoning));
+        self.emit(reasoning.map(AnswerEvent::Reasoning), sink);
+        match delta.content.and_then(json::list) {
+            None => self.emit(json::some_text(delta.content).map(AnswerEvent::Text), sink),
+            Some(parts) => self.parts(&parts, sink),
+        }
+        for citation in delta.annotations.map(citations).unwrap_or_default() {
+            sink(AnswerEvent::Citation(citation));
+        }
+        let refusal = json::some_text(delta.refusal);
+        self.has_refusal |= refusal.is_some();
+        self.emit(refusal.map(AnswerEvent::Refusal), sink);
+        let calls = match delta.tool_calls {
+            None => Vec::new(),
+            Some(raw) => json::list(raw).ok_or(BadAnswer("`tool_calls` is not a list"))?,
         };
+        for (position, raw) in calls.into_iter().enumerate() {
+            let piece = CallPiece::of(raw, self.is_whole.then_some(position))?;
+            self.calls.add(&piece, &self.id, sink)?;
+        }
+        if let Some(raw) = delta.function_call {
+            let piece = CallPiece::of_legacy(raw)?;
+            self.calls.add(&piece, &self.id, sink)?;
+        }
+        Ok(())
+    }
+
+    /// Content as Mistral spells it where the model reasons.
+    fn parts(&mut self, parts: &[&RawValue], sink: &mut Sink<'_>) {
+        for raw in parts {
+            let Some(part) = json::object::<ChatContentPart<'_>>(raw) else {
+                continue;
+            };
+            let reasoning = part.thinking.and_then(json::joined_text);
+            self.emit(reasoning.map(AnswerEvent::Reasoning), sink);
+            self.emit(json::some_text(part.text).map(AnswerEvent::Text), sink);
+        }
+    }
+
+    fn emit(&mut self, event: Option<AnswerEvent<'_>>, sink: &mut Sink<'_>) {
+        if let Some(event) = event {
+            self.has_content = true;
+            sink(event);
+        }
+    }
+}
+
+impl AnswerDecoder for ChatDecoder {
+    fn event(&mut self, data: &[u8], sink: &mut Sink<'_>) -> Result<(), BadAnswer> {
+        let data = data.trim_ascii();
+        if self.has_ended || data.is_empty() {
+            return Ok(());
+        }
+        if data == DONE {
+            return self.finish(sink);
+        }
+        self.payload(data, sink)
+    }
+
+    fn finish(&mut self, sink: &mut Sink<'_>) -> Result<(), BadAnswer> {
+        if self.has_ended {
+            return Ok(());
+        }
+        // Some servers never send a finish reason. What they sent is an answer all the same, but nothing is none.
+        let is_answer = self.reason.is_some() || self.has_content || self.calls.any();
+        if !is_answer {
+            return Err(BadAnswer("there is no content and no finish reason"));
+        }
+        self.calls.finish(sink)?;
+        self.has_ended = true;
+        let reason = match self.reason.unwrap_or_default() {
+            StopReason::Stop if self.has_refusal => StopReason::Filtered,
+            reason => reason.with_calls(self.calls.any()),
+        };
+        let sequence = self.sequence.take().filter(|_| reason == StopReason::Stop);
         sink(AnswerEvent::Finish {
             reason,
-            sequence: None,
+            sequence: sequence.map(Cow::Owned),
         });
         sink(AnswerEvent::End);
         Ok(())
     }
 }
 
-fn stop_reason(word: &str) -> StopReason {
-    match word {
-        "length" => StopReason::Length,
-        "tool_calls" | "function_call" => StopReason::Calls,
-        "content_filter" => StopReason::Filtered,
-        _ => StopReason::Stop,
-    }
+fn citations(raw: &RawValue) -> Vec<Citation<'_>> {
+    let list = json::list(raw).unwrap_or_default();
+    let citations = list.into_iter().filter_map(|raw| {
+        let annotation: ChatAnnotation<'_> = json::object(raw)?;
+        let citation: ChatUrlCitation<'_> = json::object(annotation.url_citation?)?;
+        Some(Citation {
+            url: json::some_text(citation.url)?,
+            title: json::some_text(citation.title).unwrap_or_default(),
+        })
+    });
+    citations.collect()
 }
 
-fn emit_text<'e>(
-    text: &'e str,
-    sink: &mut Sink<'_>,
-    event: impl FnOnce(Cow<'e, str>) -> AnswerEvent<'e>,
-) {
-    if !text.is_empty() {
-        sink(event(Cow::Borrowed(text)));
-    }
-}
-
-fn emit_arguments(index: usize, json: &str, sink: &mut Sink<'_>) {
-    if !json.is_empty() {
-        sink(AnswerEvent::CallArguments {
-            index,
-            json: Cow::Borrowed(json),
-        });
-    }
-}
-
-/// Arguments are a string of JSON; some servers send the JSON itself.
-fn arguments(raw: &RawValue) -> Cow<'_, str> {
-    match raw.get() {
-        "null" => Cow::Borrowed(""),
-        text if text.starts_with('"') => serde_json::from_str(text).unwrap_or_default(),
-        json => Cow::Borrowed(json),
-    }
-}
-
-/// A text, or a list of parts as some servers send it; whether there was any text.
-fn content(raw: &RawValue, sink: &mut Sink<'_>) -> Result<bool, BadAnswer> {
-    const NO_CONTENT: BadAnswer = BadAnswer("its content is neither a text nor a list of parts");
-    match raw.get().as_bytes().first() {
-        Some(b'"') => {
-            let text: Cow<'_, str> = serde_json::from_str(raw.get()).map_err(|_| NO_CONTENT)?;
-            emit_text(&text, sink, AnswerEvent::Text);
-            Ok(!text.is_empty())
-        }
-        Some(b'[') => {
-            let parts: Vec<ReceivedPart<'_>> =
-                serde_json::from_str(raw.get()).map_err(|_| NO_CONTENT)?;
-            let mut has_text = false;
-            for part in &parts {
-                if let Some(thinking) = part.thinking {
-                    thinking_part(thinking, sink);
-                } else if let Some(text) = &part.text {
-                    has_text |= !text.is_empty();
-                    emit_text(text, sink, AnswerEvent::Text);
-                }
-            }
-            Ok(has_text)
-        }
-        _ => Ok(false),
-    }
-}
-
-/// Mistral's reasoning: a list of texts inside a part.
-fn thinking_part(raw: &RawValue, sink: &mut Sink<'_>) {
-    let parts: Vec<ReceivedPart<'_>> = serde_json::from_str(raw.get()).unwrap_or_default();
-    for text in parts.iter().filter_map(|part| part.text.as_ref()) {
-        emit_text(text, sink, AnswerEvent::Reasoning);
-    }
-}
+#[cfg(test)]
+mod tests;

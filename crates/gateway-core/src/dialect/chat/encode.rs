@@ -1,389 +1,309 @@
-//! Writes answers of Chat Completions, whole and as streams of chunks.
+//! Answers for Chat Completions' clients, as streams and whole. Owns the chunks and their order: the role first, one finish
+//! reason, the usage where it was requested, the end mark only after the upstream's own.
 
-mod json;
+mod shapes;
+mod whole;
 
 use std::borrow::Cow;
 
 use serde::Serialize;
 
-use crate::dialect::answer::{Answer, AnswerContext, Block};
-use crate::dialect::answer_event::{
-    AnswerEncoder, AnswerEvent, BadAnswer, Citation, StopReason, StreamFailure,
+use self::shapes::{
+    CalledCustomOut, CalledFunctionOut, ChatAnnotationOut, ChatCallOut, ChatDeltaOut,
+    ChatReasoningState, ChatUsageOut,
 };
+use super::finish_reason;
+use crate::dialect::answer::AnswerContext;
+use crate::dialect::answer_event::{AnswerEncoder, AnswerEvent, StopReason, StreamFailure};
+use crate::dialect::custom_input;
 use crate::dialect::envelope::ReasoningState;
-use crate::dialect::registry::{DeclaredKind, custom_input};
+use crate::dialect::ids;
+use crate::dialect::registry::DeclaredKind;
+use crate::wire::members;
 use crate::wire::usage::Usage;
-use json::{
-    SentAnnotation, SentCall, SentChoice, SentChunk, SentCitation, SentCustom, SentDelta,
-    SentDetails, SentError, SentErrorBody, SentFunction, SentMessage, SentUsage,
-};
 
-const fn finish_reason(reason: StopReason) -> &'static str {
-    match reason {
-        StopReason::Stop | StopReason::Paused => "stop",
-        StopReason::Calls => "tool_calls",
-        StopReason::Length => "length",
-        StopReason::Filtered => "content_filter",
-    }
-}
+pub use whole::encode_whole;
 
-fn answer_id(upstream: &str, context: &AnswerContext) -> String {
-    let id = if upstream.is_empty() {
-        &context.request_id
-    } else {
-        upstream
-    };
-    if id.starts_with("chatcmpl") {
-        id.to_owned()
-    } else {
-        format!("chatcmpl-{id}")
-    }
-}
+/// How the ids of answers begin.
+const ID_PREFIX: &str = "chatcmpl-";
+/// The longest id of an answer.
+const MAX_ID_BYTES: usize = 128;
+/// The arguments of a call that has none.
+const NO_ARGUMENTS: &str = "{}";
 
-fn annotation<'a>(citation: &'a Citation<'_>) -> SentAnnotation<'a> {
-    SentAnnotation {
-        kind: "url_citation",
-        url_citation: SentCitation {
-            url: &citation.url,
-            title: &citation.title,
-        },
-    }
-}
-
-fn details(state: &ReasoningState, index: usize, context: &AnswerContext) -> SentDetails {
-    SentDetails {
-        kind: "reasoning.encrypted",
-        data: context.envelope.seal(state),
-        format: "unknown",
-        index,
-    }
-}
-
-/// Writes a whole answer.
-pub fn encode_whole(answer: &Answer, context: &AnswerContext) -> Result<Vec<u8>, BadAnswer> {
-    let mut message = SentMessage {
-        role: "assistant",
-        content: None,
-        refusal: None,
-        reasoning_content: None,
-        reasoning_details: Vec::new(),
-        annotations: Vec::new(),
-        tool_calls: Vec::new(),
-    };
-    for block in &answer.blocks {
-        match block {
-            Block::Text { text, citations } => {
-                append(&mut message.content, text);
-                message.annotations.extend(citations.iter().map(annotation));
-            }
-            Block::Refusal(text) => append(&mut message.refusal, text),
-            Block::Reasoning { text, state } => {
-                if !text.is_empty() {
-                    append(&mut message.reasoning_content, text);
-                }
-                let index = message.reasoning_details.len();
-                let state = state.as_ref().map(|state| details(state, index, context));
-                message.reasoning_details.extend(state);
-            }
-            Block::Call {
-                id,
-                name,
-                arguments,
-                ..
-            } => message
-                .tool_calls
-                .push(whole_call(None, id, name, arguments, context)),
-            Block::WebSearch { .. } => {}
-        }
-    }
-    let has_other = !message.tool_calls.is_empty() || message.refusal.is_some();
-    if message.content.is_none() && !has_other {
-        message.content = Some(Cow::Borrowed(""));
-    }
-    let choices = [SentChoice {
-        index: 0,
-        delta: None,
-        message: Some(message),
-        finish_reason: Some(finish_reason(answer.reason)),
-    }];
-    let chunk = SentChunk {
-        id: &answer_id(&answer.id, context),
-        object: "chat.completion",
-        created: context.created,
-        model: &context.model,
-        choices: &choices,
-        usage: Some(answer.usage.unwrap_or_default().into()),
-    };
-    serde_json::to_vec(&chunk).map_err(|_| BadAnswer("it cannot be written as JSON"))
-}
-
-/// A call that is complete, in the form in which the client declared its tool.
-fn whole_call<'a>(
-    index: Option<usize>,
-    id: &'a str,
-    name: &'a str,
-    arguments: &'a str,
-    context: &'a AnswerContext,
-) -> SentCall<'a> {
-    let client_name = context.registry.client_name(name);
-    if is_custom(name, context) {
-        return SentCall {
-            index,
-            id: Some(id),
-            kind: Some("custom"),
-            function: None,
-            custom: Some(SentCustom {
-                name: client_name,
-                // Arguments of another form are the input as they are.
-                input: custom_input(arguments).unwrap_or(Cow::Borrowed(arguments)),
-            }),
-        };
-    }
-    SentCall {
-        index,
-        id: Some(id),
-        kind: Some("function"),
-        function: Some(SentFunction {
-            name: Some(client_name),
-            arguments: or_empty_object(arguments),
-        }),
-        custom: None,
-    }
-}
-
-fn is_custom(name: &str, context: &AnswerContext) -> bool {
-    let declared = context.registry.declared(name);
-    declared.is_some_and(|tool| tool.kind == DeclaredKind::Custom)
-}
-
-fn append<'a>(place: &mut Option<Cow<'a, str>>, more: &'a str) {
-    match place {
-        None => *place = Some(Cow::Borrowed(more)),
-        Some(text) => text.to_mut().push_str(more),
-    }
-}
-
-const fn or_empty_object(arguments: &str) -> &str {
-    if arguments.is_empty() {
-        "{}"
-    } else {
-        arguments
-    }
-}
-
-/// A call of the stream.
-#[derive(Debug, Default)]
-struct SentCallState {
-    has_arguments: bool,
-    /// Of a custom tool: its id and name, and its arguments so far. Its input is written when it is complete.
-    custom: Option<(String, String, String)>,
-}
-
-/// Writes a stream of chunks.
+/// Writes a stream.
 #[derive(Debug)]
 pub struct ChatEncoder {
     context: AnswerContext,
-    id: String,
-    calls: Vec<SentCallState>,
+    /// What every chunk begins with, up to its choices.
+    head: String,
+    calls: Vec<ChatCallProgress>,
     states: usize,
-    usage: Usage,
-    is_ended: bool,
+    /// Characters of content so far, and where the current text began.
+    content_end: usize,
+    text_start: usize,
+    usage: Option<Usage>,
+    reason: StopReason,
+    has_ended: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+struct ChatCallProgress {
+    has_arguments: bool,
+    /// A custom tool's arguments: its input is in them, and comes when they are complete.
+    held: Option<String>,
 }
 
 impl ChatEncoder {
-    /// Begins with nothing.
+    /// An encoder for one answer.
     pub fn new(context: AnswerContext) -> Self {
+        let head = head(&context, "");
         Self {
-            id: answer_id("", &context),
             context,
+            head,
             calls: Vec::new(),
             states: 0,
-            usage: Usage::default(),
-            is_ended: false,
+            content_end: 0,
+            text_start: 0,
+            usage: None,
+            reason: StopReason::default(),
+            has_ended: false,
         }
     }
 
-    fn chunk(&self, choices: &[SentChoice<'_>], usage: Option<SentUsage>, output: &mut Vec<u8>) {
-        let chunk = SentChunk {
-            id: &self.id,
-            object: "chat.completion.chunk",
-            created: self.context.created,
-            model: &self.context.model,
-            choices,
-            usage,
-        };
-        write_data(&chunk, output);
+    fn delta(&self, delta: &ChatDeltaOut<'_>, output: &mut Vec<u8>) {
+        self.chunk(delta, None, output);
     }
 
-    fn delta(&self, delta: SentDelta<'_>, output: &mut Vec<u8>) {
-        let choice = SentChoice {
-            index: 0,
-            delta: Some(delta),
-            message: None,
-            finish_reason: None,
-        };
-        self.chunk(&[choice], None, output);
+    fn chunk(&self, delta: &ChatDeltaOut<'_>, reason: Option<&str>, output: &mut Vec<u8>) {
+        output.extend_from_slice(self.head.as_bytes());
+        output.extend_from_slice(b"[{\"index\":0,\"delta\":");
+        json(delta, output);
+        output.extend_from_slice(b",\"finish_reason\":");
+        json(&reason, output);
+        output.extend_from_slice(b"}]}\n\n");
     }
 
-    fn call(&self, call: SentCall<'_>, output: &mut Vec<u8>) {
-        let delta = SentDelta {
-            tool_calls: Some([call]),
-            ..SentDelta::default()
+    fn text(&mut self, text: &str, output: &mut Vec<u8>) {
+        self.content_end += text.chars().count();
+        let delta = ChatDeltaOut {
+            content: Some(text),
+            ..ChatDeltaOut::default()
         };
-        self.delta(delta, output);
+        self.delta(&delta, output);
     }
 
-    fn arguments(&mut self, index: usize, json: &str, output: &mut Vec<u8>) {
-        if let Some(call) = self.calls.get_mut(index) {
-            call.has_arguments = true;
-            if let Some((_, _, arguments)) = &mut call.custom {
-                return arguments.push_str(json);
-            }
-        }
-        let call = SentCall {
-            index: Some(index),
-            id: None,
-            kind: None,
-            function: Some(SentFunction {
-                name: None,
-                arguments: json,
-            }),
-            custom: None,
+    fn state(&mut self, state: &ReasoningState, output: &mut Vec<u8>) {
+        let sealed = self.context.envelope.seal(state);
+        let details = [ChatReasoningState::new(&sealed, self.states)];
+        self.states += 1;
+        let delta = ChatDeltaOut {
+            reasoning_details: &details,
+            ..ChatDeltaOut::default()
         };
-        self.call(call, output);
+        self.delta(&delta, output);
     }
 
-    fn start_call(&mut self, index: usize, id: &str, name: &str, output: &mut Vec<u8>) {
+    fn call_start(&mut self, index: usize, id: &str, name: &str, output: &mut Vec<u8>) {
+        let is_custom = is_custom(&self.context, name);
         if self.calls.len() <= index {
-            self.calls.resize_with(index + 1, SentCallState::default);
+            self.calls.resize(index + 1, ChatCallProgress::default());
         }
-        if is_custom(name, &self.context) {
-            if let Some(call) = self.calls.get_mut(index) {
-                call.custom = Some((id.to_owned(), name.to_owned(), String::new()));
-            }
-            return;
+        if let Some(call) = self.calls.get_mut(index) {
+            call.held = is_custom.then(String::new);
         }
-        let call = SentCall {
-            index: Some(index),
-            id: Some(id),
-            kind: Some("function"),
-            function: Some(SentFunction {
-                name: Some(self.context.registry.client_name(name)),
-                arguments: "",
-            }),
-            custom: None,
-        };
-        self.call(call, output);
+        let id = ids::call_id(id);
+        let name = self.context.registry.client_name(name);
+        self.call(&call_out(Some(index), &id, name, "", is_custom), output);
     }
 
-    fn end_call(&mut self, index: usize, output: &mut Vec<u8>) {
+    fn call(&self, call: &ChatCallOut<'_>, output: &mut Vec<u8>) {
+        let delta = ChatDeltaOut {
+            tool_calls: std::slice::from_ref(call),
+            ..ChatDeltaOut::default()
+        };
+        self.delta(&delta, output);
+    }
+
+    fn call_arguments(&mut self, index: usize, json: &str, output: &mut Vec<u8>) {
         let Some(call) = self.calls.get_mut(index) else {
             return;
         };
-        let has_arguments = call.has_arguments;
-        match call.custom.take() {
-            Some((id, name, arguments)) => {
-                let call = whole_call(Some(index), &id, &name, &arguments, &self.context);
-                self.call(call, output);
-            }
-            None if !has_arguments => self.arguments(index, "{}", output),
-            None => {}
+        call.has_arguments = true;
+        if let Some(held) = &mut call.held {
+            held.push_str(json);
+            return;
+        }
+        self.call(&ChatCallOut::arguments(index, json), output);
+    }
+
+    fn call_end(&mut self, index: usize, output: &mut Vec<u8>) {
+        let Some(call) = self.calls.get_mut(index) else {
+            return;
+        };
+        if let Some(held) = call.held.take() {
+            let input = custom_input::unwrapped(&held);
+            let input = input.as_deref().unwrap_or(&held);
+            self.call(&ChatCallOut::input(index, input), output);
+        } else if !call.has_arguments {
+            call.has_arguments = true;
+            self.call(&ChatCallOut::arguments(index, NO_ARGUMENTS), output);
         }
     }
 
     fn end(&mut self, output: &mut Vec<u8>) {
-        if self.context.wants_usage {
-            self.chunk(&[], Some(self.usage.into()), output);
+        let reason = finish_reason::word(self.reason);
+        self.chunk(&ChatDeltaOut::default(), Some(reason), output);
+        if let Some(usage) = self.usage.filter(|_| self.context.wants_usage) {
+            output.extend_from_slice(self.head.as_bytes());
+            output.extend_from_slice(b"[],\"usage\":");
+            json(&ChatUsageOut::of(usage), output);
+            output.extend_from_slice(b"}\n\n");
         }
         output.extend_from_slice(b"data: [DONE]\n\n");
-        self.is_ended = true;
+        self.has_ended = true;
     }
 }
 
 impl AnswerEncoder for ChatEncoder {
     fn event(&mut self, event: AnswerEvent<'_>, output: &mut Vec<u8>) {
-        if self.is_ended {
+        if self.has_ended {
             return;
         }
-        let delta = match event {
+        match event {
             AnswerEvent::Start { id } => {
-                self.id = answer_id(&id, &self.context);
-                return self.delta(
-                    SentDelta {
-                        role: Some("assistant"),
-                        content: Some(""),
-                        ..SentDelta::default()
-                    },
-                    output,
-                );
-            }
-            AnswerEvent::Text(ref text) => SentDelta {
-                content: Some(text),
-                ..SentDelta::default()
-            },
-            AnswerEvent::Refusal(ref text) => SentDelta {
-                refusal: Some(text),
-                ..SentDelta::default()
-            },
-            AnswerEvent::Reasoning(ref text) => SentDelta {
-                reasoning_content: Some(text),
-                ..SentDelta::default()
-            },
-            AnswerEvent::ReasoningState(ref state) => {
-                let details = details(state, self.states, &self.context);
-                self.states += 1;
-                SentDelta {
-                    reasoning_details: Some([details]),
-                    ..SentDelta::default()
-                }
-            }
-            AnswerEvent::Citation(ref citation) => SentDelta {
-                annotations: Some([annotation(citation)]),
-                ..SentDelta::default()
-            },
-            AnswerEvent::CallStart {
-                index,
-                ref id,
-                ref name,
-            } => return self.start_call(index, id, name, output),
-            AnswerEvent::CallArguments { index, ref json } => {
-                return self.arguments(index, json, output);
-            }
-            AnswerEvent::CallEnd { index } => return self.end_call(index, output),
-            AnswerEvent::Usage(usage) => return self.usage.take_in(usage),
-            AnswerEvent::Finish { reason, .. } => {
-                let choice = SentChoice {
-                    index: 0,
-                    delta: Some(SentDelta::default()),
-                    message: None,
-                    finish_reason: Some(finish_reason(reason)),
+                self.head = head(&self.context, &id);
+                let delta = ChatDeltaOut {
+                    role: Some("assistant"),
+                    content: Some(""),
+                    ..ChatDeltaOut::default()
                 };
-                return self.chunk(&[choice], None, output);
+                self.delta(&delta, output);
             }
-            AnswerEvent::End => return self.end(output),
-            AnswerEvent::BlockEnd | AnswerEvent::WebSearch { .. } => return,
-        };
-        self.delta(delta, output);
+            AnswerEvent::Text(text) => self.text(&text, output),
+            AnswerEvent::Refusal(text) => {
+                let delta = ChatDeltaOut {
+                    refusal: Some(&text),
+                    ..ChatDeltaOut::default()
+                };
+                self.delta(&delta, output);
+            }
+            AnswerEvent::Reasoning(text) => {
+                let delta = ChatDeltaOut {
+                    reasoning_content: Some(&text),
+                    ..ChatDeltaOut::default()
+                };
+                self.delta(&delta, output);
+            }
+            AnswerEvent::ReasoningState(state) => self.state(&state, output),
+            AnswerEvent::BlockEnd => self.text_start = self.content_end,
+            AnswerEvent::Citation(citation) => {
+                let place = (self.text_start, self.content_end);
+                let annotations = [ChatAnnotationOut::new(&citation, place)];
+                let delta = ChatDeltaOut {
+                    annotations: &annotations,
+                    ..ChatDeltaOut::default()
+                };
+                self.delta(&delta, output);
+            }
+            AnswerEvent::CallStart { index, id, name } => {
+                self.call_start(index, &id, &name, output);
+            }
+            AnswerEvent::CallArguments { index, json } => self.call_arguments(index, &json, output),
+            AnswerEvent::CallEnd { index } => self.call_end(index, output),
+            // A search of the provider is no call that the client could run; Chat has no other form for it.
+            AnswerEvent::WebSearch { .. } => {}
+            AnswerEvent::Usage(usage) => self.usage.get_or_insert_default().take_in(usage),
+            AnswerEvent::Finish { reason, .. } => self.reason = reason,
+            AnswerEvent::End => self.end(output),
+        }
     }
 
     fn fail(&mut self, failure: &StreamFailure<'_>, output: &mut Vec<u8>) {
-        if self.is_ended {
+        #[derive(Serialize)]
+        struct ChatFailure<'a> {
+            message: &'a str,
+            #[serde(rename = "type")]
+            kind: &'a str,
+            param: (),
+            code: &'a str,
+        }
+        if self.has_ended {
             return;
         }
-        self.is_ended = true;
-        let error = SentErrorBody {
-            message: failure.message,
-            kind: failure.kind,
-            param: None,
-            code: failure.code,
-        };
-        write_data(&SentError { error }, output);
+        self.has_ended = true;
+        output.extend_from_slice(b"data: {\"error\":");
+        json(
+            &ChatFailure {
+                message: failure.message,
+                kind: failure.kind,
+                param: (),
+                code: failure.code,
+            },
+            output,
+        );
+        output.extend_from_slice(b"}\n\n");
     }
 }
 
-/// One event. Writing into memory cannot fail, and none of these types has keys that are no strings.
-fn write_data(value: &impl Serialize, output: &mut Vec<u8>) {
-    output.extend_from_slice(b"data: ");
-    let _ = serde_json::to_writer(&mut *output, value);
-    output.extend_from_slice(b"\n\n");
+/// What every chunk begins with.
+fn head(context: &AnswerContext, id: &str) -> String {
+    format!(
+        "data: {{\"id\":{},\"object\":\"chat.completion.chunk\",\"created\":{},\"model\":{},\"choices\":",
+        members::quoted(&answer_id(context, id)),
+        context.created,
+        members::quoted(&context.model),
+    )
 }
+
+/// The upstream's id with Chat's prefix; made from the request's where there is none.
+fn answer_id(context: &AnswerContext, id: &str) -> String {
+    let id = match id.strip_prefix(ID_PREFIX).unwrap_or(id) {
+        "" => &*context.request_id,
+        id => id,
+    };
+    format!("{ID_PREFIX}{}", ids::fit(id, MAX_ID_BYTES))
+}
+
+fn is_custom(context: &AnswerContext, name: &str) -> bool {
+    let declared = context.registry.declared(name);
+    declared.is_some_and(|tool| tool.kind == DeclaredKind::Custom)
+}
+
+/// A call under the client's name: of a function with arguments, or of a custom tool with an input.
+fn call_out<'a>(
+    index: Option<usize>,
+    id: &'a str,
+    name: &'a str,
+    content: &'a str,
+    is_custom: bool,
+) -> ChatCallOut<'a> {
+    let name = Some(name);
+    let function = CalledFunctionOut {
+        name,
+        arguments: Cow::Borrowed(content),
+    };
+    let custom = CalledCustomOut {
+        name,
+        input: Cow::Borrowed(content),
+    };
+    ChatCallOut {
+        index,
+        id: Some(id),
+        kind: Some(if is_custom { "custom" } else { "function" }),
+        function: (!is_custom).then_some(function),
+        custom: is_custom.then_some(custom),
+    }
+}
+
+/// Appends JSON. Nothing that is written here can fail: it is text and numbers, and the output grows as needed.
+fn json(value: &impl Serialize, output: &mut Vec<u8>) {
+    let start = output.len();
+    if serde_json::to_writer(&mut *output, value).is_err() {
+        output.truncate(start);
+        output.extend_from_slice(b"null");
+    }
+}
+
+#[cfg(test)]
+mod tests;

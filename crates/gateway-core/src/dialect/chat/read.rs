@@ -1,7 +1,9 @@
-//! Reads requests of Chat Completions for channels of other dialects. Owns which of its members are mapped, left out or
-//! rejected.
+//! A Chat client's request in the form between the dialects. Owns the members of the request besides its messages and
+//! tools, and which of them are rejected: those that change what the answer is. Members that are hints are left out.
 
-mod content;
+mod messages;
+mod parts;
+mod problem;
 mod tools;
 
 use std::borrow::Cow;
@@ -10,124 +12,114 @@ use serde::Deserialize;
 use serde_json::Number;
 use serde_json::value::RawValue;
 
-use crate::dialect::conversation::{
-    Call, CallResult, Conversation, Item, OutputFormat, Part, ReasoningItem, Sampling, Text,
-};
+use self::problem::{Fit, RequestProblem};
+use crate::dialect::conversation::{Conversation, OutputFormat, Sampling};
 use crate::dialect::effort::{Effort, Reasoning};
 use crate::dialect::envelope::EnvelopeKey;
+use crate::dialect::json;
 use crate::dialect::untranslatable::Untranslatable;
 
 #[derive(Deserialize)]
-struct ClientBody<'a> {
+struct ChatRequest<'a> {
     #[serde(borrow, default)]
-    messages: Option<Vec<&'a RawValue>>,
+    messages: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    tools: Option<Vec<&'a RawValue>>,
-    #[serde(borrow, default)]
-    functions: Option<Vec<&'a RawValue>>,
+    tools: Option<&'a RawValue>,
     #[serde(borrow, default)]
     tool_choice: Option<&'a RawValue>,
     #[serde(borrow, default)]
+    functions: Option<&'a RawValue>,
+    #[serde(borrow, default)]
     function_call: Option<&'a RawValue>,
-    #[serde(default)]
-    parallel_tool_calls: Option<bool>,
-    #[serde(default)]
-    max_completion_tokens: Option<u64>,
-    #[serde(default)]
-    max_tokens: Option<u64>,
     #[serde(borrow, default)]
-    stop: Option<&'a RawValue>,
-    #[serde(default)]
-    temperature: Option<Number>,
-    #[serde(default)]
-    top_p: Option<Number>,
-    #[serde(default)]
-    top_k: Option<Number>,
-    #[serde(default)]
-    seed: Option<Number>,
-    #[serde(default)]
-    frequency_penalty: Option<Number>,
-    #[serde(default)]
-    presence_penalty: Option<Number>,
-    #[serde(borrow, default)]
-    reasoning_effort: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    response_format: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    verbosity: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    user: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    prompt_cache_key: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    service_tier: Option<Cow<'a, str>>,
+    parallel_tool_calls: Option<&'a RawValue>,
     #[serde(borrow, default)]
     web_search_options: Option<&'a RawValue>,
-    #[serde(default)]
-    stream: Option<bool>,
-    #[serde(default)]
-    n: Option<u64>,
     #[serde(borrow, default)]
-    audio: Option<&'a RawValue>,
+    max_completion_tokens: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    modalities: Option<Vec<Cow<'a, str>>>,
-}
-
-#[derive(Deserialize)]
-struct ClientMessage<'a> {
+    max_tokens: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    role: Cow<'a, str>,
+    stop: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    content: Option<&'a RawValue>,
+    temperature: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    refusal: Option<Cow<'a, str>>,
+    top_p: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    reasoning_content: Option<Cow<'a, str>>,
+    top_k: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    seed: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    frequency_penalty: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    presence_penalty: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    reasoning_effort: Option<&'a RawValue>,
     #[serde(borrow, default)]
     reasoning: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    reasoning_details: Option<&'a RawValue>,
+    response_format: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    tool_calls: Option<Vec<ClientCall<'a>>>,
+    verbosity: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    function_call: Option<ClientFunction<'a>>,
+    user: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    tool_call_id: Option<Cow<'a, str>>,
+    safety_identifier: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    name: Option<Cow<'a, str>>,
+    prompt_cache_key: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    service_tier: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    stream: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    n: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    audio: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    modalities: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    logprobs: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    top_logprobs: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    logit_bias: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    prediction: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    metadata: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    store: Option<&'a RawValue>,
+}
+
+/// `reasoning`, as OpenRouter's clients send it.
+#[derive(Deserialize)]
+struct ChatReasoning<'a> {
+    #[serde(borrow, default)]
+    effort: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    max_tokens: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    enabled: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    exclude: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
-struct ClientCall<'a> {
+struct ChatFormat<'a> {
+    #[serde(borrow, default, rename = "type")]
+    kind: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    id: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    function: Option<ClientFunction<'a>>,
-    #[serde(borrow, default)]
-    custom: Option<ClientCustom<'a>>,
+    json_schema: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
-struct ClientFunction<'a> {
+struct ChatSchema<'a> {
     #[serde(borrow, default)]
-    name: Cow<'a, str>,
+    name: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    arguments: Option<Cow<'a, str>>,
-}
-
-#[derive(Deserialize)]
-struct ClientCustom<'a> {
+    schema: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    name: Cow<'a, str>,
-    #[serde(borrow, default)]
-    input: Cow<'a, str>,
-}
-
-/// An element of `reasoning_details`.
-#[derive(Deserialize)]
-struct ClientDetail<'a> {
-    #[serde(borrow, default)]
-    data: Option<Cow<'a, str>>,
+    strict: Option<&'a RawValue>,
 }
 
 /// Reads a request.
@@ -135,255 +127,215 @@ pub fn read<'a>(
     body: &'a [u8],
     envelope: &EnvelopeKey,
 ) -> Result<Conversation<'a>, Untranslatable> {
-    let body: ClientBody<'a> =
-        serde_json::from_slice(body).map_err(|error| wrong_shape("messages", &error))?;
-    check_refused(&body)?;
-    let mut conversation = Conversation {
-        parallel_calls: body.parallel_tool_calls,
-        max_tokens: body.max_completion_tokens.or(body.max_tokens),
-        sampling: Sampling {
-            temperature: body.temperature,
-            top_p: body.top_p,
-            top_k: body.top_k,
-            seed: body.seed,
-            frequency_penalty: body.frequency_penalty,
-            presence_penalty: body.presence_penalty,
-        },
-        reasoning: body
-            .reasoning_effort
-            .and_then(|effort| Effort::from_name(&effort))
-            .map(Reasoning::of_effort),
-        verbosity: body.verbosity,
-        user: body.user,
-        cache_key: body.prompt_cache_key,
-        service_tier: body.service_tier,
-        stream: body.stream.unwrap_or(false),
-        ..Conversation::default()
-    };
-    if let Some(stop) = body.stop {
-        conversation.stop = stop_sequences(stop)?;
-    }
-    if let Some(format) = body.response_format {
-        conversation.format = output_format(format)?;
-    }
-    let tools = body.tools.unwrap_or_default();
-    let functions = body.functions.unwrap_or_default();
-    tools::declare(
-        &mut conversation,
-        &tools,
-        &functions,
-        body.web_search_options,
-    )?;
-    if let Some(choice) = body.tool_choice.or(body.function_call) {
-        tools::choose(&mut conversation, choice)?;
-    }
-    for (place, raw) in body.messages.unwrap_or_default().into_iter().enumerate() {
-        let path = format!("messages[{place}]");
-        let message =
-            serde_json::from_str(raw.get()).map_err(|error| wrong_shape(&path, &error))?;
-        read_message(&mut conversation, message, &path, envelope)?;
-    }
+    let request: ChatRequest<'a> = serde_json::from_slice(body)
+        .map_err(|_| Untranslatable::new("messages", "The request must be a JSON object."))?;
+    let mut conversation = Conversation::default();
+    read_all(&request, envelope, &mut conversation).map_err(RequestProblem::into_untranslatable)?;
     Ok(conversation)
 }
 
-/// A member of the wrong type. The parser's own message may quote the request, so that only its place is used.
-fn wrong_shape(path: &str, error: &serde_json::Error) -> Untranslatable {
-    Untranslatable::new(
-        path.to_owned(),
-        format!(
-            "`{path}` has a member of the wrong type (line {}, column {} of it); see OpenAI's reference of chat completions.",
-            error.line(),
-            error.column()
-        ),
-    )
-}
-
-fn check_refused(body: &ClientBody<'_>) -> Result<(), Untranslatable> {
-    let refuse = |param: &'static str, what: &str| {
-        let message = format!(
-            "{what} cannot be translated for the channels of this model. Leave `{param}` out, or use a model whose channel \
-             speaks chat completions itself."
-        );
-        Err(Untranslatable::new(param, message))
+fn read_all<'a>(
+    request: &ChatRequest<'a>,
+    envelope: &EnvelopeKey,
+    conversation: &mut Conversation<'a>,
+) -> Result<(), RequestProblem> {
+    reject(request)?;
+    // Tools come first, so that declared tools get their plain names, and calls in the history those of their tools.
+    tools::read(
+        &tools::DeclaredTools {
+            tools: request.tools,
+            functions: request.functions,
+            web_search_options: request.web_search_options,
+            tool_choice: request.tool_choice,
+            function_call: request.function_call,
+        },
+        conversation,
+    )?;
+    conversation.parallel_calls = flag(request.parallel_tool_calls, "parallel_tool_calls")?;
+    messages::read(request.messages, envelope, conversation)?;
+    conversation.max_tokens = tokens(request.max_completion_tokens, "max_completion_tokens")?
+        .map_or_else(
+            || tokens(request.max_tokens, "max_tokens"),
+            |max| Ok(Some(max)),
+        )?;
+    conversation.stop = stop(request.stop).map_err(|problem| problem.inside("stop"))?;
+    conversation.sampling = Sampling {
+        temperature: number(request.temperature, "temperature")?,
+        top_p: number(request.top_p, "top_p")?,
+        top_k: number(request.top_k, "top_k")?,
+        seed: number(request.seed, "seed")?,
+        frequency_penalty: number(request.frequency_penalty, "frequency_penalty")?,
+        presence_penalty: number(request.presence_penalty, "presence_penalty")?,
     };
-    if body.n.is_some_and(|n| n > 1) {
-        return refuse("n", "Several choices");
-    }
-    let has_audio = |list: &Vec<Cow<'_, str>>| list.iter().any(|it| it == "audio");
-    if body.modalities.as_ref().is_some_and(has_audio) {
-        return refuse("modalities", "Audio as output");
-    }
-    if body.audio.is_some_and(|raw| raw.get() != "null") {
-        return refuse("audio", "Audio as output");
-    }
-    Ok(())
-}
-
-fn stop_sequences(raw: &RawValue) -> Result<Vec<Cow<'_, str>>, Untranslatable> {
-    let wrong = || Untranslatable::new("stop", "`stop` must be a string or a list of strings.");
-    match raw.get().as_bytes().first() {
-        Some(b'"') => Ok(vec![serde_json::from_str(raw.get()).map_err(|_| wrong())?]),
-        Some(b'[') => texts(raw).ok_or_else(wrong),
-        Some(b'n') => Ok(Vec::new()),
-        _ => Err(wrong()),
-    }
-}
-
-/// A list of strings. Strings with escapes are copied.
-fn texts(raw: &RawValue) -> Option<Vec<Cow<'_, str>>> {
-    let list: Vec<&RawValue> = serde_json::from_str(raw.get()).ok()?;
-    list.into_iter().map(string).collect()
-}
-
-/// A string, borrowed where it has no escapes.
-fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
-    #[derive(Deserialize)]
-    #[serde(transparent)]
-    struct ClientText<'a>(#[serde(borrow)] Cow<'a, str>);
-    serde_json::from_str::<ClientText<'_>>(raw.get())
-        .ok()
-        .map(|text| text.0)
-}
-
-fn output_format(raw: &RawValue) -> Result<Option<OutputFormat<'_>>, Untranslatable> {
-    #[derive(Deserialize)]
-    struct ClientFormat<'a> {
-        #[serde(borrow, rename = "type", default)]
-        kind: Cow<'a, str>,
-        #[serde(borrow, default)]
-        json_schema: Option<ClientSchema<'a>>,
-    }
-    #[derive(Deserialize)]
-    struct ClientSchema<'a> {
-        #[serde(borrow, default)]
-        name: Option<Cow<'a, str>>,
-        #[serde(borrow, default)]
-        schema: Option<&'a RawValue>,
-        #[serde(default)]
-        strict: Option<bool>,
-    }
-    let wrong = || {
-        let message = "`response_format` must be an object with a `type`, and a `json_schema` where that is its type.";
-        Untranslatable::new("response_format", message)
+    conversation.reasoning = reasoning(request)?;
+    conversation.format = request
+        .response_format
+        .map_or(Ok(None), format)
+        .map_err(|problem| problem.inside("response_format"))?;
+    conversation.verbosity = word(request.verbosity, "verbosity")?;
+    conversation.user = match word(request.user, "user")? {
+        None => word(request.safety_identifier, "safety_identifier")?,
+        user => user,
     };
-    if raw.get() == "null" {
-        return Ok(None);
-    }
-    let format: ClientFormat<'_> = serde_json::from_str(raw.get()).map_err(|_| wrong())?;
-    match (&*format.kind, format.json_schema) {
-        ("json_object", _) => Ok(Some(OutputFormat::JsonObject)),
-        ("json_schema", Some(found)) => Ok(Some(OutputFormat::Schema {
-            name: found.name,
-            schema: Cow::Borrowed(found.schema.ok_or_else(wrong)?),
-            strict: found.strict,
-        })),
-        ("json_schema", None) => Err(wrong()),
-        _ => Ok(None),
-    }
-}
-
-fn read_message<'a>(
-    conversation: &mut Conversation<'a>,
-    message: ClientMessage<'a>,
-    path: &str,
-    envelope: &EnvelopeKey,
-) -> Result<(), Untranslatable> {
-    match &*message.role {
-        "system" | "developer" => {
-            for text in content::texts(message.content, path)? {
-                if conversation.items.is_empty() {
-                    conversation.instructions.push(text);
-                } else {
-                    conversation.items.push(Item::System(text));
-                }
-            }
-        }
-        "user" => {
-            let parts = content::parts(message.content, path)?;
-            if !parts.is_empty() {
-                conversation.items.push(Item::User(parts));
-            }
-        }
-        "assistant" => assistant(conversation, message, path, envelope)?,
-        "tool" | "function" => {
-            let id = message.tool_call_id.or(message.name).unwrap_or_default();
-            let parts = content::parts(message.content, path)?;
-            conversation.items.push(Item::Result(CallResult {
-                id,
-                parts,
-                is_error: false,
-            }));
-        }
-        _ => {
-            return Err(Untranslatable::new(
-                format!("{path}.role"),
-                format!("`{path}.role` must be system, developer, user, assistant or tool."),
-            ));
-        }
-    }
+    conversation.cache_key = word(request.prompt_cache_key, "prompt_cache_key")?;
+    conversation.service_tier = word(request.service_tier, "service_tier")?;
+    conversation.stream = flag(request.stream, "stream")?.unwrap_or(false);
+    note_dropped(request, &mut conversation.dropped);
     Ok(())
 }
 
-fn assistant<'a>(
-    conversation: &mut Conversation<'a>,
-    message: ClientMessage<'a>,
-    path: &str,
-    envelope: &EnvelopeKey,
-) -> Result<(), Untranslatable> {
-    reasoning(conversation, &message, envelope);
-    for part in content::parts(message.content, path)? {
-        // Files of the assistant's own have no form elsewhere.
-        if let Part::Text(Text { text, .. }) = part {
-            conversation.items.push(Item::AssistantText(text));
-        }
+/// Rejects what changes the kind of the answer: several answers, and audio or images instead of text.
+fn reject(request: &ChatRequest<'_>) -> Result<(), RequestProblem> {
+    if tokens(request.n, "n")?.is_some_and(|count| count > 1) {
+        return Err(RequestProblem::at(
+            "n",
+            "must be 1: the channel of this model gives one answer per request.",
+        ));
     }
-    if let Some(refusal) = message.refusal.filter(|text| !text.is_empty()) {
-        conversation.items.push(Item::Refusal(refusal));
+    if request.audio.is_some() {
+        return Err(RequestProblem::at(
+            "audio",
+            "must be left out: the channel of this model answers with text only.",
+        ));
     }
-    for call in message.tool_calls.into_iter().flatten() {
-        let call = tools::call(&mut conversation.registry, call);
-        conversation.items.push(Item::Call(call));
-    }
-    if let Some(function) = message.function_call {
-        let call = Call {
-            // Results of such calls name the function.
-            id: function.name.clone(),
-            name: tools::function_name(&mut conversation.registry, &function.name),
-            arguments: function.arguments.unwrap_or_default(),
-        };
-        conversation.items.push(Item::Call(call));
-    }
-    Ok(())
-}
-
-/// Earlier reasoning. State comes in `reasoning_details`, in the gateway's envelopes; that of others belongs to servers of
-/// this dialect.
-fn reasoning<'a>(
-    conversation: &mut Conversation<'a>,
-    message: &ClientMessage<'a>,
-    envelope: &EnvelopeKey,
-) {
-    let text = message
-        .reasoning_content
-        .clone()
-        .or_else(|| message.reasoning.and_then(string))
-        .unwrap_or_default();
-    let details: Vec<ClientDetail<'a>> = message
-        .reasoning_details
-        .and_then(|raw| serde_json::from_str(raw.get()).ok())
-        .unwrap_or_default();
-    let mut states = details
+    let Some(modalities) = request.modalities else {
+        return Ok(());
+    };
+    let modalities = json::list(modalities).fit_at("modalities", "must be a list of strings.")?;
+    if modalities
         .iter()
-        .filter_map(|detail| envelope.open(detail.data.as_deref()?));
-    let state = states.next();
-    if !text.is_empty() || state.is_some() {
-        let item = ReasoningItem { text, state };
-        conversation.items.push(Item::Reasoning(item));
+        .any(|modality| modality.get() != "\"text\"")
+    {
+        return Err(RequestProblem::at(
+            "modalities",
+            "must be `[\"text\"]`: the channel of this model answers with text only.",
+        ));
     }
-    for state in states {
-        conversation.items.push(Item::Reasoning(ReasoningItem {
-            text: Cow::Borrowed(""),
-            state: Some(state),
-        }));
+    Ok(())
+}
+
+fn note_dropped(request: &ChatRequest<'_>, dropped: &mut Vec<Cow<'static, str>>) {
+    let optional = [
+        (request.logprobs, "logprobs"),
+        (request.top_logprobs, "top_logprobs"),
+        (request.logit_bias, "logit_bias"),
+        (request.prediction, "prediction"),
+        (request.metadata, "metadata"),
+        (request.store, "store"),
+    ];
+    let given = optional
+        .into_iter()
+        .filter(|(raw, _)| raw.is_some_and(|raw| raw.get() != "false"));
+    dropped.extend(given.map(|(_, name)| Cow::Borrowed(name)));
+}
+
+fn reasoning(request: &ChatRequest<'_>) -> Result<Option<Reasoning>, RequestProblem> {
+    if let Some(effort) = word(request.reasoning_effort, "reasoning_effort")? {
+        // A word that is no step, such as `auto`, leaves the choice to the model.
+        return Ok(Effort::from_name(&effort).map(Reasoning::of_effort));
+    }
+    let Some(raw) = request.reasoning else {
+        return Ok(None);
+    };
+    let wanted: ChatReasoning<'_> = json::object(raw).fit_at("reasoning", "must be an object.")?;
+    let effort = word(wanted.effort, "reasoning.effort")?;
+    let effort = effort.and_then(|effort| Effort::from_name(&effort));
+    let budget = tokens(wanted.max_tokens, "reasoning.max_tokens")?;
+    let enabled = flag(wanted.enabled, "reasoning.enabled")?;
+    let is_hidden = flag(wanted.exclude, "reasoning.exclude")?.unwrap_or(false);
+    let reasoning = match (budget, effort, enabled) {
+        (Some(tokens), ..) => Some(Reasoning::of_budget(tokens)),
+        (None, Some(effort), _) => Some(Reasoning::of_effort(effort)),
+        (None, None, Some(true)) => Some(Reasoning::of_effort(Effort::Medium)),
+        (None, None, Some(false)) => Some(Reasoning::of_effort(Effort::None)),
+        (None, None, None) => None,
+    };
+    Ok(reasoning.map(|reasoning| Reasoning {
+        is_shown: !is_hidden,
+        ..reasoning
+    }))
+}
+
+fn format(raw: &RawValue) -> Result<Option<OutputFormat<'_>>, RequestProblem> {
+    let format: ChatFormat<'_> = json::object(raw).fit("must be an object.")?;
+    let kind = word(format.kind, "type")?;
+    match kind.as_deref() {
+        None | Some("text") => Ok(None),
+        Some("json_object") => Ok(Some(OutputFormat::JsonObject)),
+        Some("json_schema") => {
+            let declared = format.json_schema.fit_at("json_schema", "is missing.")?;
+            schema(declared)
+                .map(Some)
+                .map_err(|problem| problem.inside("json_schema"))
+        }
+        Some(_) => Err(RequestProblem::at(
+            "type",
+            "must be `text`, `json_object` or `json_schema`.",
+        )),
     }
 }
+
+fn schema(raw: &RawValue) -> Result<OutputFormat<'_>, RequestProblem> {
+    let declared: ChatSchema<'_> = json::object(raw).fit("must be an object.")?;
+    let Some(schema) = declared.schema else {
+        return Ok(OutputFormat::JsonObject);
+    };
+    if !schema.get().starts_with('{') {
+        return Err(RequestProblem::at("schema", "must be an object."));
+    }
+    Ok(OutputFormat::Schema {
+        name: word(declared.name, "name")?,
+        schema: Cow::Borrowed(schema),
+        strict: flag(declared.strict, "strict")?,
+    })
+}
+
+fn stop(raw: Option<&RawValue>) -> Result<Vec<Cow<'_, str>>, RequestProblem> {
+    const RULE: &str = "must be a string or a list of strings.";
+    let Some(raw) = raw else {
+        return Ok(Vec::new());
+    };
+    if let Some(only) = json::text(raw) {
+        return Ok(vec![only]);
+    }
+    let list = json::list(raw).fit(RULE)?;
+    list.into_iter()
+        .map(|raw| json::text(raw).fit(RULE))
+        .collect()
+}
+
+/// A string member; an empty one is absent.
+fn word<'a>(
+    raw: Option<&'a RawValue>,
+    name: &'static str,
+) -> Result<Option<Cow<'a, str>>, RequestProblem> {
+    let Some(raw) = raw else { return Ok(None) };
+    let word = json::text(raw).fit_at(name, "must be a string.")?;
+    Ok(Some(word).filter(|word| !word.is_empty()))
+}
+
+fn flag(raw: Option<&RawValue>, name: &'static str) -> Result<Option<bool>, RequestProblem> {
+    match raw.map(RawValue::get) {
+        None => Ok(None),
+        Some("true") => Ok(Some(true)),
+        Some("false") => Ok(Some(false)),
+        Some(_) => Err(RequestProblem::at(name, "must be `true` or `false`.")),
+    }
+}
+
+fn number(raw: Option<&RawValue>, name: &'static str) -> Result<Option<Number>, RequestProblem> {
+    let Some(raw) = raw else { return Ok(None) };
+    let number = serde_json::from_str(raw.get()).ok();
+    number.fit_at(name, "must be a number.").map(Some)
+}
+
+fn tokens(raw: Option<&RawValue>, name: &'static str) -> Result<Option<u64>, RequestProblem> {
+    let Some(raw) = raw else { return Ok(None) };
+    let number = serde_json::from_str(raw.get()).ok();
+    number
+        .fit_at(name, "must be a whole number that is not negative.")
+        .map(Some)
+}
+
+#[cfg(test)]
+mod tests;

@@ -4,11 +4,14 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::dialect::answer::{Answer, AnswerContext};
-use crate::dialect::answer_event::{AnswerDecoder as _, AnswerEncoder as _, BadAnswer};
+use crate::dialect::answer_event::{
+    AnswerDecoder as _, AnswerEncoder as _, AnswerEvent, BadAnswer, StopReason,
+};
 use crate::dialect::envelope::{EnvelopeKey, Origin};
 use crate::dialect::traits::UpstreamTraits;
 use crate::dialect::{tools, turns};
 use crate::upstream::provider::Provider;
+use crate::wire::usage::ServiceTier;
 
 fn origin() -> Origin {
     Origin {
@@ -148,8 +151,7 @@ fn streamed(events: &[Value], is_done: bool) -> Result<String, BadAnswer> {
     };
     let mut encoder = ChatEncoder::new(context);
     let mut output = Vec::new();
-    let mut sink =
-        |event: crate::dialect::answer_event::AnswerEvent<'_>| encoder.event(event, &mut output);
+    let mut sink = |event: AnswerEvent<'_>| encoder.event(event, &mut output);
     for event in events {
         decoder.event(event.to_string().as_bytes(), &mut sink)?;
     }
@@ -297,15 +299,13 @@ fn a_whole_answer_says_the_same_as_its_stream() {
     let written: Value = serde_json::from_slice(&written).unwrap();
     let message = &written["choices"][0]["message"];
     let sent = &body["choices"][0]["message"];
-    for member in [
-        "content",
-        "reasoning_content",
-        "annotations",
-        "tool_calls",
-        "role",
-    ] {
+    for member in ["content", "reasoning_content", "tool_calls", "role"] {
         assert_eq!(message[member], sent[member], "{member}");
     }
+    assert_eq!(
+        message["annotations"],
+        json!([{"type": "url_citation", "url_citation": {"start_index": 0, "end_index": 1, "url": "https://x", "title": "X"}}])
+    );
     assert_eq!(written["choices"][0]["finish_reason"], "tool_calls");
     assert_eq!(written["usage"]["total_tokens"], 8);
     assert_eq!(
@@ -342,8 +342,54 @@ fn custom_tools_come_back_as_such() {
         json!({"id": "a", "type": "custom", "custom": {"name": "patch", "input": "*** Begin"}})
     );
     let stream = String::from_utf8(output).unwrap();
-    assert!(
-        stream.contains(r#""custom":{"name":"patch","input":"*** Begin"}"#),
-        "{stream}"
-    );
+    let start = stream.find(r#""custom":{"name":"patch","input":""}"#);
+    let input = stream.find(r#""custom":{"input":"*** Begin"}"#);
+    assert!(start.is_some() && start < input, "{stream}");
+}
+
+#[test]
+fn a_refusal_is_no_plain_end() {
+    for word in ["stop", "tool_calls"] {
+        let body = json!({"choices": [{"message": {"refusal": "no"}, "finish_reason": word}]});
+        let mut answer = Answer::default();
+        decode_whole(body.to_string().as_bytes(), &origin(), &mut |event| {
+            answer.take_in(event);
+        })
+        .unwrap();
+        assert_eq!(answer.reason, StopReason::Filtered, "{word}");
+    }
+}
+
+#[test]
+fn the_service_tier_beside_the_usage_is_read() {
+    let body = json!({
+        "choices": [{"message": {"content": "t"}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 1, "completion_tokens": 1},
+        "service_tier": "flex",
+    });
+    let mut answer = Answer::default();
+    decode_whole(body.to_string().as_bytes(), &origin(), &mut |event| {
+        answer.take_in(event);
+    })
+    .unwrap();
+    let usage = answer.usage.unwrap();
+    assert_eq!(usage.service_tier, Some(ServiceTier::Flex));
+}
+
+#[test]
+fn a_usage_after_the_finish_reason_ends_a_stream_without_a_marker() {
+    let usage =
+        json!({"id": "x", "choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 2}});
+    let events = [delta(&json!({"content": "a"})), finish("stop"), usage];
+    let mut decoder = ChatDecoder::new(origin());
+    let mut ends = Vec::new();
+    for event in &events {
+        let mut is_ended = false;
+        let mut sink = |event: AnswerEvent<'_>| is_ended |= event == AnswerEvent::End;
+        decoder
+            .event(event.to_string().as_bytes(), &mut sink)
+            .unwrap();
+        ends.push(is_ended);
+    }
+    assert_eq!(ends, [false, false, true]);
 }

@@ -16,9 +16,10 @@ use serde_json::value::RawValue;
 use super::super::conversation::{Conversation, OutputFormat, Sampling, Text};
 use super::super::effort::{Effort, Reasoning};
 use super::super::envelope::EnvelopeKey;
+use super::super::json;
 use super::super::untranslatable::Untranslatable;
 pub use echo::echo;
-use place::{RequestPlace, string_of};
+use place::RequestPlace;
 
 /// The members that are translated or rejected; all others are left out.
 #[derive(Default, Deserialize)]
@@ -149,7 +150,7 @@ fn stop(raw: Option<&RawValue>) -> Result<Vec<Cow<'_, str>>, Untranslatable> {
     let Some(raw) = raw else {
         return Ok(Vec::new());
     };
-    if let Some(text) = string_of(raw) {
+    if let Some(text) = json::text(raw) {
         return Ok(vec![text]);
     }
     let list = place
@@ -157,7 +158,7 @@ fn stop(raw: Option<&RawValue>) -> Result<Vec<Cow<'_, str>>, Untranslatable> {
         .map_err(|_| place.must_be("a string or a list of strings"))?
         .into_iter()
         .enumerate();
-    list.map(|(index, raw)| string_of(raw).ok_or_else(|| place.element(index).must_be("a string")))
+    list.map(|(index, raw)| json::text(raw).ok_or_else(|| place.element(index).must_be("a string")))
         .collect()
 }
 

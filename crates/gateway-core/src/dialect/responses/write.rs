@@ -128,7 +128,11 @@ pub fn write(
         model: &traits.model,
         instructions,
         input,
-        tools: conversation.tools.iter().map(tools::tool).collect(),
+        tools: conversation
+            .tools
+            .iter()
+            .map(tools::tool)
+            .collect::<Result<_, _>>()?,
         tool_choice: conversation
             .tool_choice
             .as_ref()

@@ -128,7 +128,7 @@ fn what_has_no_counterpart_is_made_up_or_becomes_text() {
 }
 
 #[test]
-fn equal_and_missing_ids_of_one_turn_are_told_apart() {
+fn equal_and_missing_ids_of_one_turn_are_kept_apart() {
     let turns = shown(vec![
         call("a", "f"),
         call("a", "g"),

@@ -113,7 +113,7 @@ fn a_later_signal_extends_and_never_shortens() {
         cooldown.phase(Timestamp(START + 2)),
         cooling(START + 70_000, true)
     );
-    // Beyond what the upstream asked for, it is our own caution.
+    // Beyond what the upstream requested, it is our own caution.
     let mut cooldown = Cooldown::new(&sample(CooldownReason::Throttled, START, START, Some(100)));
     cooldown.fail(&sample(CooldownReason::Throttled, START, START + 50, None));
     assert_eq!(

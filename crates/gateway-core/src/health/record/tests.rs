@@ -254,7 +254,7 @@ fn any_event() -> impl Strategy<Value = HealthEvent> {
 
 proptest! {
     #[test]
-    fn an_event_that_is_taken_in_twice_changes_nothing_more(events in proptest::collection::vec(any_event(), 0..40)) {
+    fn an_event_that_is_applied_twice_changes_nothing_more(events in proptest::collection::vec(any_event(), 0..40)) {
         let mut health = Health::default();
         for event in &events {
             health.apply(event);
@@ -461,4 +461,38 @@ fn a_probe_holds_all_that_is_half_open_and_belongs_to_one_request() {
         holder: 3
     }));
     assert!(!health.is_probed_by(&me, 3), "released");
+}
+
+#[test]
+fn the_own_lease_does_not_hide_a_cooldown_of_any_length() {
+    let me = target("c", "k", "m");
+    let claimed = |end| {
+        let mut health = Health::default();
+        health.apply(&failed(me.clone(), Failure::KeyRefused, T, Some(1_000)));
+        let probing = HealthEvent::Probing {
+            target: me.clone(),
+            at: Timestamp(T + 1_000),
+            until: Timestamp(end),
+            holder: 3,
+        };
+        assert!(health.apply(&probing));
+        health
+    };
+    let (now, ends) = (Timestamp(T + 1_001), T + 1_001 + 5_000);
+    for lease_end in [ends - 1, ends, ends + 1] {
+        let mut health = claimed(lease_end);
+        assert_eq!(health.phase_for(&me, 3, now), Phase::HalfOpen);
+        let others = Phase::Cooling {
+            until: Timestamp(lease_end),
+            has_retry_after: false,
+        };
+        assert_eq!(health.phase_for(&me, 4, now), others, "another request");
+        let failure = Failure::Unreachable(SendErrorKind::Reset);
+        health.apply(&failed(target("c", "other", "m"), failure, now.0, None));
+        let cooling = Phase::Cooling {
+            until: Timestamp(ends),
+            has_retry_after: false,
+        };
+        assert_eq!(health.phase_for(&me, 3, now), cooling, "the channel");
+    }
 }

@@ -11,7 +11,7 @@ use crate::sql::rows::{NamedRow, Query, Rows};
 /// The latest time that a row can have.
 const LATEST: u64 = i64::MAX as u64;
 
-/// Which statuses are asked for.
+/// Which statuses are selected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StatusFilter {
     /// This one.
@@ -31,7 +31,7 @@ pub struct RequestQuery {
     pub before: Option<String>,
     /// The status.
     pub status: Option<StatusFilter>,
-    /// The model that was asked for.
+    /// The model that was requested.
     pub model: Option<String>,
     /// The client key's id.
     pub key: Option<String>,

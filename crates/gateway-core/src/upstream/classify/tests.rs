@@ -97,7 +97,7 @@ fn every_row_of_the_table() {
 }
 
 #[test]
-fn what_stands_between_gateway_and_upstream_is_never_the_clients_fault() {
+fn what_is_between_gateway_and_upstream_is_never_the_clients_fault() {
     let own = [400, 401, 402, 403, 404, 405, 410, 413, 415, 422, 429];
     for status in (400..=499).filter(|status| !own.contains(status)) {
         for body in [

@@ -16,7 +16,7 @@ fn azure(version: Option<&str>) -> Azure {
 }
 
 #[test]
-fn openai_paths_stand_below_the_base() {
+fn openai_paths_are_below_the_base() {
     for base in [
         "https://integrate.api.nvidia.com/v1",
         "https://integrate.api.nvidia.com/v1/",

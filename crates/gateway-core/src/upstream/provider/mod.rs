@@ -58,7 +58,7 @@ impl Provider {
     }
 }
 
-/// What one kind of provider wants. The defaults are OpenAI's, which most others follow.
+/// What one kind of provider requires. The defaults are OpenAI's, which most others follow.
 pub trait Kind: fmt::Debug {
     /// The part of a base URL's path that operations are appended to; users paste more than that.
     fn root<'p>(&self, path: &'p str) -> &'p str {

@@ -9,7 +9,7 @@ const BODY: &str = "--xY\r\nContent-Disposition: form-data; filename=\"a;name=mo
     whisper-1\r\n--xY\r\nContent-Disposition: form-data; name=\"language\"\r\n\r\nde\r\n--xY--\r\n";
 
 #[test]
-fn fields_are_found_and_replaced_where_they_stand() {
+fn fields_are_found_and_replaced_in_place() {
     let form = Form::parse("xY", BODY.as_bytes()).unwrap();
     assert_eq!(
         (form.text("model"), form.count("model")),

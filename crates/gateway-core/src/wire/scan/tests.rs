@@ -16,7 +16,7 @@ fn read(text: &str) -> Result<Vec<(&str, &str)>, Fault> {
 }
 
 #[test]
-fn members_are_found_where_they_stand() {
+fn members_are_found_where_they_are() {
     assert_eq!(read("{}"), Ok(vec![]));
     assert_eq!(
         read(" {\n\"a\" : [ {\"b\":[]}, {} , 1e+5] ,\"\\u0061\":\"x\\\"}\" , \"\":-0.50}\t"),

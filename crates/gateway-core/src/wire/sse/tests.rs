@@ -94,7 +94,7 @@ fn a_long_event_grows_in_place_while_blocks_are_held() {
 }
 
 #[test]
-fn comments_are_told_from_events() {
+fn comments_are_distinguished_from_events() {
     let without_data: [&[u8]; 9] = [
         b": ping\n\n",
         b"\r\n",

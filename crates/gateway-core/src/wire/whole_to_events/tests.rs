@@ -6,7 +6,7 @@ use super::*;
 use crate::wire::sse::{self, EventScanner};
 
 /// The names and the data of all events.
-fn told(dialect: Dialect, whole: &str, wishes: Wishes) -> Vec<(String, String)> {
+fn named_events(dialect: Dialect, whole: &str, wishes: Wishes) -> Vec<(String, String)> {
     let whole = Bytes::copy_from_slice(whole.as_bytes());
     let stream = events(dialect, &whole, wishes).unwrap().concat();
     let mut scanner = EventScanner::default();
@@ -28,7 +28,7 @@ fn told(dialect: Dialect, whole: &str, wishes: Wishes) -> Vec<(String, String)> 
 }
 
 fn data(dialect: Dialect, whole: &str, wishes: Wishes) -> Vec<Value> {
-    let events = told(dialect, whole, wishes);
+    let events = named_events(dialect, whole, wishes);
     let json = |(_, data): &(String, String)| {
         serde_json::from_str(data).unwrap_or_else(|_| data.as_str().into())
     };
@@ -36,7 +36,7 @@ fn data(dialect: Dialect, whole: &str, wishes: Wishes) -> Vec<Value> {
 }
 
 #[test]
-fn a_chat_is_told_in_chunks() {
+fn a_chat_becomes_chunks() {
     let whole = "{\n\"id\":\"c\",\r\n\"object\":\"chat.completion\",\"model\":\"m\",\"x\":1.0,\"choices\":[{\"message\":
         {\"role\":\"assistant\",\"content\":\"hi\",\"refusal\":null,\"reasoning_content\":\"hm\",\"tool_calls\":
         [{\"id\":\"t\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}},{\"function\":{\"arguments\":{\"a\":1.0}}}]},
@@ -74,8 +74,8 @@ fn what_ended_without_a_reason_gets_one() {
     for reason in ["", r#","finish_reason":null"#, r#","finish_reason":"""#] {
         let last = |message: &str| {
             let whole = format!(r#"{{"choices":[{{"message":{message}{reason}}}]}}"#);
-            let told = data(Dialect::Chat, &whole, Wishes::default());
-            told[told.len() - 2]["choices"][0]["finish_reason"].clone()
+            let events = data(Dialect::Chat, &whole, Wishes::default());
+            events[events.len() - 2]["choices"][0]["finish_reason"].clone()
         };
         assert_eq!(last(r#"{"content":"a"}"#), "stop");
         assert_eq!(
@@ -90,7 +90,7 @@ fn responses_and_messages_keep_their_order_of_events() {
     let response = r#"{"id":"r","status":"completed","output":[{"id":"rs","type":"reasoning","summary":[{"type":"summary_text","text":"hm"}]},
         {"id":"m","type":"message","status":"completed","content":[{"type":"output_text","text":"hi","annotations":[]}]},
         {"id":"f","type":"function_call","arguments":"{}"},{"type":"image_generation_call","result":"AA"}],"usage":{"input_tokens":1}}"#;
-    let events = told(Dialect::Responses, response, Wishes::default());
+    let events = named_events(Dialect::Responses, response, Wishes::default());
     let names: Vec<&str> = events
         .iter()
         .map(|(name, _)| name.trim_start_matches("response."))

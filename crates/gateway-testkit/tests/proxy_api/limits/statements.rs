@@ -128,13 +128,13 @@ fn figures_that_no_request_can_have_spoil_nothing() {
         tokens: u64::MAX,
         cost_micro_usd: u64::MAX,
     };
-    let mut told = LimitUsage::default();
+    let mut stored = LimitUsage::default();
     for _ in 0..1_000 {
         let rows = query(&ports, statements::record("ck_1", absurd, START));
-        told = statements::usage(&rows, START);
+        stored = statements::usage(&rows, START);
     }
-    assert_eq!(told.day_tokens, 1_000_000_000_000_000);
-    assert_eq!(told.month_cost, 1_000_000_000_000_000_000);
+    assert_eq!(stored.day_tokens, 1_000_000_000_000_000);
+    assert_eq!(stored.month_cost, 1_000_000_000_000_000_000);
     let limits = KeyLimits {
         tokens_per_minute: Some(1),
         ..KeyLimits::default()

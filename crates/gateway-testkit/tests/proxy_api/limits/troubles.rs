@@ -3,9 +3,11 @@
 
 use bytes::Bytes;
 use gateway_core::config::model::KeyLimits;
+use gateway_core::limits::service::LimitsService;
 use gateway_core::limits::statements;
-use gateway_core::ports::{Clock as _, StoreKey};
-use gateway_testkit::fakes::{DatabaseFault, FakeReply, START};
+use gateway_core::limits::usage::Consumed;
+use gateway_core::ports::{Background as _, Clock as _, StoreKey};
+use gateway_testkit::fakes::{DatabaseFault, FakePorts, FakeReply, START};
 
 use super::*;
 
@@ -73,6 +75,28 @@ fn what_could_not_be_counted_at_once_is_counted_later() {
         assert_eq!(chat(&stage).status, 200, "{fault:?}");
         assert_eq!(used(), total, "{fault:?}, {times} times");
     }
+}
+
+#[test]
+fn a_busy_key_is_written_once_in_100_ms() {
+    let ports = FakePorts::default();
+    let service = Rc::new(LimitsService::new(ports.clone()));
+    let tokens = |tokens| Consumed {
+        tokens,
+        cost_micro_usd: 0,
+    };
+    service.record("ck_test", tokens(1));
+    let (began, beside) = (ports.now(), Rc::clone(&service));
+    // While the first record is being written, two more requests of the key end.
+    ports.spawn(async move {
+        beside.record("ck_test", tokens(10));
+        beside.record("ck_test", tokens(100));
+    });
+    ports.run_background_together();
+    assert_eq!(ports.now().since_ms(began), 100, "between the two writes");
+    let used = "SELECT day_tokens FROM allowance WHERE key = 'ck_test'";
+    assert_eq!(ports.database().rows(used)[0][0].count(), 111);
+    assert_eq!(ports.run_background(), 0, "one task has written all");
 }
 
 #[test]

@@ -28,7 +28,7 @@ pub fn check(
             End::Left { .. } => {}
             End::Answered(answer) => {
                 in_time(world, request, number, answer)?;
-                told_right(history, answer, number, calls)?;
+                check_reported(history, answer, number, calls)?;
                 if answer.status == 200 {
                     whole(history, answer, number, calls)?;
                 } else if !is_excused(world, request, answer) {
@@ -100,28 +100,28 @@ fn in_time(
     Ok(())
 }
 
-fn told_right(
+fn check_reported(
     history: &History,
     answer: &Answer,
     number: usize,
     calls: &[usize],
 ) -> Result<(), Violation> {
     let made = calls.len();
-    let told = answer.attempts.unwrap_or(0);
-    if told != made {
-        let text = format!("request {number} was told of {told} attempts, {made} were made");
+    let reported = answer.attempts.unwrap_or(0);
+    if reported != made {
+        let text = format!("request {number} got {reported} attempts reported, {made} were made");
         return broken(Rule::ToldWrong, answer.at, text);
     }
     let is_throttled = answer.status == 429;
     let waits = calls.iter().map(|call| &history.calls[*call]);
-    let is_possible = |told_s: u64| {
+    let is_possible = |reported_s: u64| {
         waits.clone().any(|call| {
             let trouble = call.trouble();
             trouble.is_some_and(|trouble| match trouble.wait {
                 None => true,
                 Some(Wait::For(_) | Wait::Until(_)) => {
                     let until = call.stated_until().unwrap_or(0);
-                    told_s * SECOND_MS <= until.saturating_sub(call.ended) + SECOND_MS
+                    reported_s * SECOND_MS <= until.saturating_sub(call.ended) + SECOND_MS
                 }
             })
         })
@@ -132,10 +132,12 @@ fn told_right(
             answer.at,
             format!("request {number}: a 429 without Retry-After"),
         ),
-        Some(told_s) if is_throttled && !is_possible(told_s) => broken(
+        Some(reported_s) if is_throttled && !is_possible(reported_s) => broken(
             Rule::ToldWrong,
             answer.at,
-            format!("request {number} was told to wait {told_s} s, longer than any upstream said"),
+            format!(
+                "request {number} got a Retry-After of {reported_s} s, longer than any upstream said"
+            ),
         ),
         _ => Ok(()),
     }

@@ -179,7 +179,7 @@ fn an_answer_that_was_cut_or_comes_too_late() {
 }
 
 #[test]
-fn a_client_that_is_told_wrong() {
+fn a_client_that_gets_wrong_headers() {
     let attempts = good(0, LATER, FIRST).answered(|answer| answer.attempts = Some(2));
     assert_eq!(attempts.verdict(&world()), Err(Rule::ToldWrong));
     let wait = |told_s: Option<u64>| {

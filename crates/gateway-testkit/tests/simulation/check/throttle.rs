@@ -6,7 +6,7 @@ use super::{KEY_CAP_MS, Rule, Violation, broken, is_known};
 use crate::history::{Call, History, Scope};
 use crate::world::{Candidate, World};
 
-/// A wait that an upstream asked for.
+/// A wait that an upstream requested.
 #[derive(Clone, Copy)]
 struct Wait {
     instance: usize,
@@ -88,7 +88,7 @@ fn known_until(
     known.map(|wait| wait.until).max()
 }
 
-/// Whether nothing but what a key had asked for can speak against it: no trouble of its channel or model for long.
+/// Whether nothing but what a key's upstream had requested can speak against it: no trouble of its channel or model for long.
 fn is_kept_by_key_only(world: &World, who: Candidate, call: &Call) -> bool {
     let since = call.began.saturating_sub(KEY_CAP_MS);
     let channel = &world.channels[who.channel];
@@ -130,12 +130,12 @@ fn better_one(
                 if latest + SAME_MS < until && is_kept_by_key_only(world, other, call) =>
             {
                 return Some(format!(
-                    "though {other:?} had asked for less, until {latest}"
+                    "though {other:?} had requested less, until {latest}"
                 ));
             }
             (None, None) => {
                 return Some(format!(
-                    "though {other:?} was left and had asked for nothing"
+                    "though {other:?} was left and had requested nothing"
                 ));
             }
             _ => {}

@@ -153,7 +153,7 @@ impl PartWriter {
         self.signature = Some(signature::of_state(state, &context.envelope));
     }
 
-    /// Gives the state that is held a part of its own: more reasoning follows.
+    /// Sends the state that is held in a separate part: more reasoning follows.
     fn end_state(&mut self, sink: &mut PartSink<'_>) {
         if let Some(signature) = self.signature.take() {
             sink(&GeminiPartOut::thought("", Some(&signature)));

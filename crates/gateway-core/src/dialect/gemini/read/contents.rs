@@ -12,11 +12,12 @@ use serde_json::value::RawValue;
 use super::super::signature;
 use super::calls::CallMatcher;
 use super::parts::{self, GeminiPart};
-use super::place::{GeminiPlace, string_of};
+use super::place::GeminiPlace;
 use crate::dialect::conversation::{
     Call, CallResult, Conversation, Item, Part, ReasoningItem, Text,
 };
 use crate::dialect::envelope::{EnvelopeKey, ReasoningState};
+use crate::dialect::json;
 use crate::dialect::registry::{DeclaredKind, DeclaredTool};
 use crate::dialect::untranslatable::Untranslatable;
 
@@ -54,7 +55,7 @@ pub fn instructions<'a>(
     raw: &'a RawValue,
     place: GeminiPlace<'_>,
 ) -> Result<Vec<Text<'a>>, Untranslatable> {
-    if let Some(text) = string_of(raw) {
+    if let Some(text) = json::text(raw) {
         return Ok(vec![Text::plain(text)]);
     }
     let content: GeminiContent<'_> = place.object(Some(raw))?;
@@ -179,7 +180,7 @@ impl<'a> ContentReader<'a, '_> {
         place: GeminiPlace<'_>,
     ) -> Result<(), Untranslatable> {
         let part: GeminiPart<'_> = place.object(Some(raw))?;
-        let state = part.thought_signature.and_then(string_of);
+        let state = part.thought_signature.and_then(json::text);
         let state = state.and_then(|text| signature::open(&text, self.envelope));
         let is_thought = place.member("thought").boolean(part.thought)? == Some(true);
         let text = place.member("text").string(part.text)?;

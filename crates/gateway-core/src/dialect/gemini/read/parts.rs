@@ -6,8 +6,9 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::place::{GeminiPlace, string_of};
+use super::place::GeminiPlace;
 use crate::dialect::conversation::{Part, Source, Text};
+use crate::dialect::json;
 use crate::dialect::untranslatable::Untranslatable;
 use crate::wire::members::Members;
 use crate::wire::walk;
@@ -137,7 +138,7 @@ pub fn user_part<'a>(
     Ok(text.map(|text| Part::Text(Text::plain(text))))
 }
 
-/// The text that a part of the model's stands for which is neither a text nor a call.
+/// The text for a part of the model's that is neither a text nor a call.
 pub fn model_text(
     part: &GeminiPart<'_>,
     raw: &RawValue,
@@ -305,6 +306,6 @@ fn result_text<'a>(
         _ => return Ok((Cow::Borrowed(raw.get()), is_error)),
     };
     let parsed: Option<&RawValue> = serde_json::from_str(only).ok();
-    let text = parsed.and_then(string_of);
+    let text = parsed.and_then(json::text);
     Ok((text.unwrap_or(Cow::Borrowed(only)), is_error))
 }

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::Number;
 use serde_json::value::RawValue;
 
+use crate::dialect::json;
 use crate::dialect::untranslatable::Untranslatable;
 use crate::wire::walk;
 
@@ -50,17 +51,6 @@ impl fmt::Display for GeminiPlace<'_> {
     }
 }
 
-/// A string that is borrowed where it has no escapes.
-#[derive(Deserialize)]
-#[serde(transparent)]
-struct GeminiString<'a>(#[serde(borrow)] Cow<'a, str>);
-
-/// A string; `None` for anything else.
-pub fn string_of(raw: &RawValue) -> Option<Cow<'_, str>> {
-    let string: GeminiString<'_> = serde_json::from_str(raw.get()).ok()?;
-    Some(string.0)
-}
-
 impl GeminiPlace<'_> {
     /// A member of the object that is here.
     pub const fn member<'q>(&'q self, name: &'q str) -> GeminiPlace<'q> {
@@ -93,7 +83,7 @@ impl GeminiPlace<'_> {
         &self,
         raw: Option<&'a RawValue>,
     ) -> Result<Option<Cow<'a, str>>, Untranslatable> {
-        raw.map(|raw| string_of(raw).ok_or_else(|| self.must_be("a string")))
+        raw.map(|raw| json::text(raw).ok_or_else(|| self.must_be("a string")))
             .transpose()
     }
 
@@ -137,7 +127,7 @@ impl GeminiPlace<'_> {
         .transpose()
     }
 
-    /// The elements of a list, unread; one object stands for a list of it.
+    /// The elements of a list, unread; one object counts as a list of it.
     pub fn list<'a>(&self, raw: Option<&'a RawValue>) -> Result<Vec<&'a RawValue>, Untranslatable> {
         match raw {
             None => Ok(Vec::new()),
@@ -153,7 +143,7 @@ impl GeminiPlace<'_> {
     ) -> Result<Vec<Cow<'a, str>>, Untranslatable> {
         let list = self.list(raw)?.into_iter().enumerate();
         list.map(|(index, raw)| {
-            string_of(raw).ok_or_else(|| self.element(index).must_be("a string"))
+            json::text(raw).ok_or_else(|| self.element(index).must_be("a string"))
         })
         .collect()
     }

@@ -1,11 +1,8 @@
-//! Makes JSON schemas fit. Owns which keywords Anthropic accepts: of a tool's schema an object, of an answer's schema
-//! less. Members keep their order, which is part of the prompt.
-
-use std::borrow::Cow;
+//! Makes the schemas of answers fit. Owns which keywords Anthropic accepts in them. Members keep their order, which is part
+//! of the prompt.
 
 use serde_json::value::RawValue;
 
-use crate::dialect::schema::EMPTY;
 use crate::dialect::untranslatable::Untranslatable;
 use crate::wire::members::quoted;
 use crate::wire::walk;
@@ -56,45 +53,6 @@ const FORMATS: [&str; 10] = [
     "uri",
     "uuid",
 ];
-
-/// The schema of a tool: an object with a type, in the client's words otherwise.
-pub(super) fn for_tool(parameters: Option<&str>) -> Cow<'_, RawValue> {
-    let parsed: Option<&RawValue> = parameters.and_then(|it| serde_json::from_str(it).ok());
-    let object = parsed.filter(|raw| raw.get().starts_with('{'));
-    let Some(object) = object else {
-        return owned(EMPTY.to_owned());
-    };
-    let mut rest = String::new();
-    let mut is_typed = false;
-    let mut is_object = false;
-    let step = walk::members(object.get(), |name, raw| {
-        if name == "type" {
-            is_typed = true;
-            is_object = raw == "\"object\"";
-        } else {
-            rest.push(',');
-            rest.push_str(&quoted(&name));
-            rest.push(':');
-            rest.push_str(raw);
-        }
-        Ok(())
-    });
-    if is_object || step.is_err() {
-        return Cow::Borrowed(object);
-    }
-    let has_members = !rest.is_empty();
-    if has_members || is_typed {
-        return owned(format!(r#"{{"type":"object"{rest}}}"#));
-    }
-    owned(EMPTY.to_owned())
-}
-
-fn owned<'a>(json: String) -> Cow<'a, RawValue> {
-    match RawValue::from_string(json) {
-        Ok(raw) => Cow::Owned(raw),
-        Err(_) => Cow::Borrowed(RawValue::TRUE),
-    }
-}
 
 /// The schema of an answer.
 pub(super) fn for_output(schema: &RawValue) -> Result<Box<RawValue>, Untranslatable> {

@@ -212,7 +212,7 @@ fn tools_have_schemas_with_types() {
         (Some("{\"a\":"), r#"{"type":"object","properties":{}}"#),
         (
             Some(r#"{"properties":{"z":{},"a":{}}}"#),
-            r#"{"type":"object","properties":{"z":{},"a":{}}}"#,
+            r#"{"properties":{"z":{},"a":{}},"type":"object"}"#,
         ),
         (
             Some(r#"{"type":null,"required":[]}"#),
@@ -222,9 +222,15 @@ fn tools_have_schemas_with_types() {
             Some(r#"{"z":1,"type":"object"}"#),
             r#"{"z":1,"type":"object"}"#,
         ),
+        (
+            Some(r##"{"$ref":"#/x"}"##),
+            r##"{"$ref":"#/x","type":"object"}"##,
+        ),
+        (Some("[]"), r#"{"type":"object","properties":{}}"#),
     ];
     for (parameters, expected) in rows {
-        assert_eq!(schema::for_tool(parameters).get(), expected);
+        let schema = crate::dialect::schema::of_typed_parameters(parameters);
+        assert_eq!(schema.get(), expected);
     }
     let body = written(Conversation {
         tools: vec![function("f", None)],

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::schema;
 use crate::dialect::conversation::{Conversation, Function, HostedKind, Tool, ToolChoice};
 use crate::dialect::messages::{BorrowedText, WEB_SEARCH};
+use crate::dialect::schema;
 
 /// The version of the web search that all models have.
 const WEB_SEARCH_TYPE: &str = "web_search_20250305";
@@ -98,7 +98,7 @@ pub(super) fn declarations<'a>(conversation: &'a Conversation<'_>) -> Vec<Writte
         tools.push(WrittenTool::Function {
             name: &function.name,
             description: function.description.as_deref(),
-            input_schema: schema::for_tool(function.parameters.as_deref()),
+            input_schema: schema::of_typed_parameters(function.parameters.as_deref()),
             cache_control: function.cache_control,
         });
     }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::dialect::answer_event::{Citation, WebResult};
+use crate::dialect::json;
 
 /// A string, borrowed where it has no escapes; anything else is none.
 #[derive(Debug, Default)]
@@ -24,19 +25,10 @@ impl OutputText<'_> {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(transparent)]
-struct OutputString<'a>(#[serde(borrow)] Cow<'a, str>);
-
-fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
-    let text: OutputString<'_> = serde_json::from_str(raw.get()).ok()?;
-    Some(text.0)
-}
-
 impl<'de: 'a, 'a> Deserialize<'de> for OutputText<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = <&'de RawValue>::deserialize(deserializer)?;
-        Ok(Self(string(raw)))
+        Ok(Self(json::text(raw)))
     }
 }
 
@@ -182,8 +174,9 @@ pub struct OutputItem<'a> {
     pub name: OutputText<'a>,
     #[serde(borrow)]
     arguments: Option<&'a RawValue>,
+    /// The input of a custom tool's call.
     #[serde(borrow)]
-    input: Option<&'a RawValue>,
+    pub input: Option<&'a RawValue>,
     #[serde(borrow)]
     content: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -232,14 +225,8 @@ impl<'a> OutputItem<'a> {
     pub fn arguments(&self) -> Cow<'a, str> {
         match self.arguments {
             None => Cow::Borrowed(""),
-            Some(raw) => string(raw).unwrap_or(Cow::Borrowed(raw.get())),
+            Some(raw) => json::text(raw).unwrap_or(Cow::Borrowed(raw.get())),
         }
-    }
-
-    /// The arguments of a custom tool's call: its input, as the one member.
-    pub fn wrapped_input(&self) -> String {
-        let input = self.input.map_or(r#""""#, RawValue::get);
-        format!(r#"{{"input":{input}}}"#)
     }
 
     /// The query and the results of a web search; `None` for other actions, such as opening a page.
@@ -260,7 +247,7 @@ impl<'a> OutputItem<'a> {
         if action.kind.as_deref().is_some_and(|kind| kind != "search") {
             return None;
         }
-        let first = || string(list(action.queries?).first()?);
+        let first = || json::text(list(action.queries?).first()?);
         let query = action.query.0.or_else(first).unwrap_or_default();
         let sources = action.sources.map(list).unwrap_or_default();
         let results = sources.into_iter().filter_map(citation);
@@ -270,7 +257,7 @@ impl<'a> OutputItem<'a> {
 }
 
 fn parts(raw: &RawValue) -> Vec<OutputPart<'_>> {
-    if let Some(text) = string(raw) {
+    if let Some(text) = json::text(raw) {
         return vec![OutputPart {
             text: OutputText(Some(text)),
             ..OutputPart::default()

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use super::output::{OutputEvent, OutputItem, OutputPart};
 use crate::dialect::answer_event::{AnswerEvent, BadAnswer, Citation, Sink};
+use crate::dialect::custom_input;
 use crate::dialect::envelope::{Origin, ReasoningState, StateContent};
 use crate::dialect::ids;
 
@@ -318,7 +319,7 @@ impl StreamedItems {
         match item.kind.get() {
             "custom_tool_call" => {
                 let index = self.call_starts(item, sink)?;
-                let json = Cow::Owned(item.wrapped_input());
+                let json = Cow::Owned(custom_input::wrapped(item.input));
                 sink(AnswerEvent::CallArguments { index, json });
                 sink(AnswerEvent::CallEnd { index });
             }

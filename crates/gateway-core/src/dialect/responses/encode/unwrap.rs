@@ -3,7 +3,7 @@
 
 use memchr::memchr2;
 
-use crate::dialect::registry::custom_input;
+use crate::dialect::custom_input;
 
 /// Decodes the arguments of one call.
 #[derive(Debug, Default)]
@@ -37,7 +37,7 @@ enum WrapperState {
 }
 
 impl InputUnwrapper {
-    /// Takes more of the arguments; adds what it says to the input.
+    /// Takes more of the arguments; adds their text to the input.
     pub fn push(&mut self, json: &str, input: &mut String) {
         match self.state {
             UnwrapState::Before => {
@@ -65,7 +65,7 @@ impl InputUnwrapper {
             UnwrapState::Inside => false,
             UnwrapState::Before | UnwrapState::Other => {
                 let buffer = std::mem::take(&mut self.buffer);
-                match custom_input(&buffer) {
+                match custom_input::unwrapped(&buffer) {
                     Some(text) => input.push_str(&text),
                     None => input.push_str(&buffer),
                 }

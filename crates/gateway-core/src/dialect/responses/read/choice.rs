@@ -5,9 +5,10 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::place::{RequestPlace, string_of};
+use super::place::RequestPlace;
 use super::tools::{builtin_name, hosted_kind};
 use crate::dialect::conversation::{Conversation, HostedKind, Tool, ToolChoice};
+use crate::dialect::json;
 use crate::dialect::registry::{DeclaredKind, ToolRegistry};
 use crate::dialect::untranslatable::Untranslatable;
 
@@ -38,7 +39,7 @@ pub fn read<'a>(
     raw: &'a RawValue,
 ) -> Result<(), Untranslatable> {
     let place = RequestPlace::of("tool_choice");
-    if let Some(mode) = string_of(raw) {
+    if let Some(mode) = json::text(raw) {
         conversation.tool_choice = Some(by_mode(&mode).ok_or_else(|| place.must_be(MODES))?);
         return Ok(());
     }

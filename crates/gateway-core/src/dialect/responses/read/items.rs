@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::parts;
-use super::place::{RequestPlace, string_of};
+use super::place::RequestPlace;
 use super::tools::{self, builtin_name};
 use crate::dialect::conversation::{
     Call, CallResult, Conversation, Item, Part, ReasoningItem, Text,
@@ -16,6 +16,7 @@ use crate::dialect::conversation::{
 use crate::dialect::envelope::EnvelopeKey;
 use crate::dialect::registry::{DeclaredKind, DeclaredTool};
 use crate::dialect::untranslatable::Untranslatable;
+use crate::dialect::{custom_input, json};
 
 /// Any item, with the members of all kinds.
 #[derive(Default, Deserialize)]
@@ -63,7 +64,7 @@ pub fn read<'a>(
     envelope: &EnvelopeKey,
 ) -> Result<(), Untranslatable> {
     let place = RequestPlace::of("input");
-    if let Some(text) = string_of(raw) {
+    if let Some(text) = json::text(raw) {
         if !text.is_empty() {
             let parts = vec![Part::Text(Text::plain(text))];
             conversation.items.push(Item::User(parts));
@@ -230,8 +231,8 @@ impl<'a> ItemReader<'_, 'a> {
         let name = place.needed("name", item.name)?;
         let namespace = place.member("namespace").string(item.namespace)?;
         let arguments = if kind == DeclaredKind::Custom {
-            let input = place.needed("input", item.input)?;
-            wrapped_input(item.input, &input)
+            place.needed("input", item.input)?;
+            Cow::Owned(custom_input::wrapped(item.input))
         } else {
             let arguments = place.member("arguments");
             match item.arguments {
@@ -323,7 +324,7 @@ impl<'a> ItemReader<'_, 'a> {
         let output = place.member("output");
         let text = match item.output {
             None => Cow::Borrowed(""),
-            Some(raw) => match string_of(raw) {
+            Some(raw) => match json::text(raw) {
                 Some(text) => text,
                 None => Cow::Owned(shell_output(raw, output)?),
             },
@@ -353,15 +354,6 @@ impl<'a> ItemReader<'_, 'a> {
         }));
         Ok(())
     }
-}
-
-/// The arguments of a custom tool's call. A string is the same text in JSON, so that it is copied as it was sent.
-fn wrapped_input<'a>(raw: Option<&RawValue>, input: &str) -> Cow<'a, str> {
-    let mut arguments = String::with_capacity(input.len() + 16);
-    arguments.push_str(r#"{"input":"#);
-    arguments.push_str(raw.map_or(r#""""#, RawValue::get));
-    arguments.push('}');
-    Cow::Owned(arguments)
 }
 
 /// Parts of reasoning with blank lines between them.

@@ -6,8 +6,9 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::place::{RequestPlace, string_of};
+use super::place::RequestPlace;
 use crate::dialect::conversation::{Item, Part, Source, Text};
+use crate::dialect::json;
 use crate::dialect::untranslatable::Untranslatable;
 
 /// Any part, with the members of all kinds.
@@ -48,7 +49,7 @@ pub fn user_parts<'a>(
     raw: &'a RawValue,
     place: RequestPlace<'_>,
 ) -> Result<Vec<Part<'a>>, Untranslatable> {
-    if let Some(text) = string_of(raw) {
+    if let Some(text) = json::text(raw) {
         return Ok(text_part(text).into_iter().collect());
     }
     let list = listed(raw, place)?;
@@ -64,7 +65,7 @@ pub fn assistant_items<'a>(
     raw: &'a RawValue,
     place: RequestPlace<'_>,
 ) -> Result<Vec<Item<'a>>, Untranslatable> {
-    if let Some(text) = string_of(raw) {
+    if let Some(text) = json::text(raw) {
         let item = (!text.is_empty()).then_some(Item::AssistantText(text));
         return Ok(item.into_iter().collect());
     }
@@ -152,7 +153,7 @@ fn image<'a>(
         Ok(object) => object.url,
         Err(_) => raw,
     };
-    let url = string_of(raw).ok_or_else(|| address.must_be("a string"))?;
+    let url = json::text(raw).ok_or_else(|| address.must_be("a string"))?;
     Ok(Part::Image {
         source: Source::of_url(url),
         detail: place.member("detail").string(part.detail)?,

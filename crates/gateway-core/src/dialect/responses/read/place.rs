@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::Number;
 use serde_json::value::RawValue;
 
+use crate::dialect::json;
 use crate::dialect::untranslatable::Untranslatable;
 
 /// A member or an element of the request; made on the stack, written out only for an error.
@@ -34,17 +35,6 @@ impl fmt::Display for RequestPlace<'_> {
             (_, RequestStep::Element(index)) => write!(formatter, "[{index}]"),
         }
     }
-}
-
-/// A string that is borrowed where it has no escapes.
-#[derive(Deserialize)]
-#[serde(transparent)]
-struct RequestString<'a>(#[serde(borrow)] Cow<'a, str>);
-
-/// A string; `None` for anything else.
-pub fn string_of(raw: &RawValue) -> Option<Cow<'_, str>> {
-    let string: RequestString<'_> = serde_json::from_str(raw.get()).ok()?;
-    Some(string.0)
 }
 
 impl<'p> RequestPlace<'p> {
@@ -93,7 +83,7 @@ impl<'p> RequestPlace<'p> {
         &self,
         raw: Option<&'a RawValue>,
     ) -> Result<Option<Cow<'a, str>>, Untranslatable> {
-        raw.map(|raw| string_of(raw).ok_or_else(|| self.must_be("a string")))
+        raw.map(|raw| json::text(raw).ok_or_else(|| self.must_be("a string")))
             .transpose()
     }
 

@@ -186,7 +186,10 @@ fn codex_has_its_tools_in_an_item() {
             custom.description.as_deref(),
             Some("Patches.\n\n`input` must match this grammar:\n````lark\nstart: \"```\"\n````")
         );
-        assert_eq!(custom.parameters.as_deref(), Some(tools::CUSTOM_SCHEMA));
+        assert_eq!(
+            custom.parameters.as_deref(),
+            Some(crate::dialect::custom_input::SCHEMA)
+        );
         let declared = conversation.registry.declared("apply_patch").unwrap();
         assert_eq!(
             (declared.kind, declared.namespace.as_deref()),

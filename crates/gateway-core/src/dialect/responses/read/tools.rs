@@ -7,18 +7,16 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::place::{RequestPlace, string_of};
+use super::place::RequestPlace;
 use crate::dialect::conversation::{Conversation, Function, HostedKind, HostedTool, Tool};
 use crate::dialect::registry::{DeclaredKind, DeclaredTool};
 use crate::dialect::untranslatable::Untranslatable;
+use crate::dialect::{custom_input, json};
 
 /// Namespaces in namespaces: more than any client has.
 const MAX_NAMESPACES: usize = 8;
 /// What joins the names of nested namespaces.
 const SEPARATOR: &str = "__";
-
-/// What a custom tool takes on the wire.
-pub const CUSTOM_SCHEMA: &str = r#"{"type":"object","properties":{"input":{"type":"string","description":"The whole input of the tool, as plain text."}},"required":["input"],"additionalProperties":false}"#;
 
 const LOCAL_SHELL_SCHEMA: &str = r#"{"type":"object","properties":{"command":{"type":"array","items":{"type":"string"},"description":"The command and its arguments."},"working_directory":{"type":"string","description":"The directory to run the command in."},"timeout_ms":{"type":"integer","description":"The timeout of the command in milliseconds."},"env":{"type":"object","additionalProperties":{"type":"string"},"description":"Environment variables to set for the command."}},"required":["command"]}"#;
 const SHELL_SCHEMA: &str = r#"{"type":"object","properties":{"commands":{"type":"array","items":{"type":"string"},"description":"The shell commands to run."},"timeout_ms":{"type":"integer","description":"The timeout of each command in milliseconds."},"max_output_length":{"type":"integer","description":"The greatest number of characters of output to return."}},"required":["commands"]}"#;
@@ -188,7 +186,7 @@ fn custom<'a>(
         .string(format.definition)?;
     let syntax = format_place.member("syntax").string(format.syntax)?;
     let description = match definition {
-        Some(definition) => Some(Cow::Owned(with_grammar(
+        Some(definition) => Some(Cow::Owned(custom_input::with_grammar(
             description.as_deref().unwrap_or_default(),
             syntax.as_deref().unwrap_or_default(),
             &definition,
@@ -200,23 +198,10 @@ fn custom<'a>(
         conversation,
         declared,
         description,
-        Some(CUSTOM_SCHEMA.into()),
+        Some(custom_input::SCHEMA.into()),
         None,
     );
     Ok(())
-}
-
-/// A description with the grammar of the input after it.
-fn with_grammar(description: &str, syntax: &str, definition: &str) -> String {
-    let mut fence = String::from("```");
-    while definition.contains(&fence) {
-        fence.push('`');
-    }
-    let gap = if description.is_empty() { "" } else { "\n\n" };
-    let end = if definition.ends_with('\n') { "" } else { "\n" };
-    format!(
-        "{description}{gap}`input` must match this grammar:\n{fence}{syntax}\n{definition}{end}{fence}"
-    )
 }
 
 /// The names by which a tool of a kind is called.
@@ -258,7 +243,7 @@ fn is_local(tool: &ResponsesTool<'_>) -> bool {
     let environment: Option<ResponsesToolDetail<'_>> = tool
         .environment
         .and_then(|raw| serde_json::from_str(raw.get()).ok());
-    let kind = environment.and_then(|environment| string_of(environment.kind?));
+    let kind = environment.and_then(|environment| json::text(environment.kind?));
     kind.is_none_or(|kind| kind == "local")
 }
 

@@ -217,7 +217,7 @@ fn tools_are_flat_and_strict_only_when_that_was_requested() {
         let turns = Vec::new();
         let bytes = write(&conversation, &turns, &traits()).unwrap();
         // The client's order of members.
-        let order = r#"{"z":1,"properties":{},"a":2}"#;
+        let order = r#"{"z":1,"properties":{},"a":2,"type":"object"}"#;
         assert!(String::from_utf8(bytes).unwrap().contains(order));
         let body = written(conversation, &traits()).unwrap();
         assert_eq!(body["tool_choice"], expected);
@@ -227,7 +227,7 @@ fn tools_are_flat_and_strict_only_when_that_was_requested() {
         let expected = json!([
             function("a", &empty, false),
             function("b", &empty, true),
-            function("c", &json!({"z": 1, "properties": {}, "a": 2}), false),
+            function("c", &json!({"z": 1, "properties": {}, "a": 2, "type": "object"}), false),
             {"type": "web_search", "filters": {"allowed_domains": ["x.org"]}, "user_location": {"type": "approximate", "city": "Kiel"}},
         ]);
         assert_eq!(body["tools"], expected);

@@ -3,12 +3,12 @@
 
 use std::borrow::Cow;
 
-use serde::ser::{Error as _, Serializer};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::dialect::conversation::{HostedTool, Tool, ToolChoice};
-use crate::dialect::schema::EMPTY;
+use crate::dialect::schema;
+use crate::dialect::untranslatable::Untranslatable;
 
 /// The web search of Responses.
 const WEB_SEARCH: &str = "web_search";
@@ -23,7 +23,7 @@ pub struct ToolOut<'w> {
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<&'w str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    parameters: Option<SchemaText<'w>>,
+    parameters: Option<Cow<'w, RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     strict: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -88,31 +88,24 @@ pub enum ChoiceOut<'w> {
     },
 }
 
-/// A schema with its members in the client's order: another one would be another prompt.
-struct SchemaText<'w>(Cow<'w, str>);
-
-impl Serialize for SchemaText<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let raw: &RawValue = serde_json::from_str(&self.0).map_err(S::Error::custom)?;
-        raw.serialize(serializer)
-    }
-}
-
 /// A tool in its flat form.
-pub fn tool<'w>(tool: &'w Tool<'_>) -> ToolOut<'w> {
-    match tool {
-        Tool::Function(function) => ToolOut {
-            kind: "function",
-            name: Some(&function.name),
-            description: function.description.as_deref(),
-            parameters: Some(SchemaText(parameters(function.parameters.as_deref()))),
-            strict: Some(function.strict == Some(true)),
-            filters: None,
-            user_location: None,
-            search_context_size: None,
-        },
-        Tool::Hosted(hosted) => web_search(hosted),
-    }
+pub fn tool<'w>(tool: &'w Tool<'_>) -> Result<ToolOut<'w>, Untranslatable> {
+    let function = match tool {
+        Tool::Function(function) => function,
+        Tool::Hosted(hosted) => return Ok(web_search(hosted)),
+    };
+    let parameters = schema::of_parameters(function.parameters.as_deref())
+        .ok_or_else(|| schema::unreadable(&function.name))?;
+    Ok(ToolOut {
+        kind: "function",
+        name: Some(&function.name),
+        description: function.description.as_deref(),
+        parameters: Some(parameters),
+        strict: Some(function.strict == Some(true)),
+        filters: None,
+        user_location: None,
+        search_context_size: None,
+    })
 }
 
 /// The choice of a tool.
@@ -157,32 +150,4 @@ fn location(raw: &RawValue) -> Option<SearchLocation<'_>> {
     }
     location.kind = "approximate";
     Some(location)
-}
-
-/// The schema of a function's arguments; the API rejects objects without `properties`.
-fn parameters(schema: Option<&str>) -> Cow<'_, str> {
-    #[derive(Deserialize)]
-    struct SchemaHead<'w> {
-        #[serde(borrow, rename = "type")]
-        kind: Option<&'w RawValue>,
-        #[serde(borrow)]
-        properties: Option<&'w RawValue>,
-    }
-    let Some(schema) = schema else {
-        return Cow::Borrowed(EMPTY);
-    };
-    let inside = schema
-        .trim()
-        .strip_prefix('{')
-        .and_then(|rest| rest.strip_suffix('}'));
-    match (inside, serde_json::from_str::<SchemaHead<'_>>(schema)) {
-        (Some(inside), _) if inside.trim().is_empty() => Cow::Borrowed(EMPTY),
-        (Some(inside), Ok(head))
-            if head.properties.is_none()
-                && head.kind.is_some_and(|kind| kind.get() == r#""object""#) =>
-        {
-            Cow::Owned(format!(r#"{{{inside},"properties":{{}}}}"#))
-        }
-        _ => Cow::Borrowed(schema),
-    }
 }
