@@ -16,6 +16,7 @@ pub mod play;
 pub mod read;
 pub mod report;
 pub mod request;
+pub mod route;
 pub mod run;
 pub mod sse;
 pub mod upstream;

@@ -46,7 +46,7 @@ fn is_chosen(case: &Case, options: &Options) -> bool {
 fn list(cases: &[Case], options: &Options) {
     for (index, case) in cases.iter().enumerate() {
         if is_chosen(case, options) {
-            let model = case.upstream.model(index + 1);
+            let model = case.route.model(index + 1);
             println!("{:<42} {model:<22} {}", case.name, case.about);
         }
     }
@@ -61,6 +61,7 @@ async fn run(cases: &[Case], options: &Options) -> Result<ExitCode, String> {
         url: options.url.clone(),
         key: options.key.clone(),
         model_prefix: options.model_prefix.clone(),
+        headers: options.headers.clone(),
         limit: options.limit,
     };
     let mut finished: Vec<Finished> = Vec::new();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::Uri;
+use http::{HeaderName, HeaderValue, Uri};
 
 /// What `--help` prints.
 pub const HELP: &str = "\
@@ -16,6 +16,7 @@ Runs the conformance suite against a gateway.
   --key KEY            a client key of the gateway; default sk-conformance
   --upstream-port N    port of the scripted upstreams on 127.0.0.1; default 9100
   --model-prefix TEXT  what models' names begin with on this gateway; default nothing
+  --header NAME:VALUE  a header that this gateway wants in each request; may be repeated
   --filter TEXT        only cases whose name contains it; may be repeated
   --timeout-s N        the longest time for one response; default 30
   --json FILE          write the results as JSON
@@ -53,6 +54,8 @@ pub struct Options {
     pub upstream_port: u16,
     /// What models' names begin with.
     pub model_prefix: String,
+    /// Headers of each request.
+    pub headers: Vec<(String, String)>,
     /// Names of cases, in part.
     pub filters: Vec<String>,
     /// The longest time for one response.
@@ -75,6 +78,7 @@ impl Default for Options {
             key: "sk-conformance".to_owned(),
             upstream_port: 9100,
             model_prefix: String::new(),
+            headers: Vec::new(),
             filters: Vec::new(),
             limit: Duration::from_secs(30),
             json: None,
@@ -113,6 +117,7 @@ pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Options, String>
             "--upstream-port" => options.upstream_port = number(&name, &value()?)?,
             "--timeout-s" => options.limit = Duration::from_secs(number(&name, &value()?)?),
             "--model-prefix" => options.model_prefix = value()?,
+            "--header" => options.headers.push(header(&value()?)?),
             "--filter" => options.filters.push(value()?),
             "--json" => options.json = Some(value()?),
             "--junit" => options.junit = Some(value()?),
@@ -131,6 +136,15 @@ fn url(text: &str) -> Result<Uri, String> {
         return Err("--url: must be an http URL".to_owned());
     }
     Ok(url)
+}
+
+fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text
+        .split_once(':')
+        .ok_or_else(|| format!("--header: {text:?} has no colon"))?;
+    HeaderName::from_bytes(name.as_bytes()).map_err(|error| format!("--header: {error}"))?;
+    HeaderValue::from_str(value.trim()).map_err(|error| format!("--header: {error}"))?;
+    Ok((name.to_owned(), value.trim().to_owned()))
 }
 
 fn number<T: std::str::FromStr>(name: &str, text: &str) -> Result<T, String> {
@@ -164,6 +178,8 @@ mod tests {
             ("--url a b", "http URL"),
             ("--url http://a --upstream-port 70000", "70000"),
             ("--url http://a --json", "--json"),
+            ("--url http://a --header a", "no colon"),
+            ("--url http://a --header a\u{e4}:b", "--header"),
             ("--colour", "--colour"),
         ] {
             let error = read(line).unwrap_err();
