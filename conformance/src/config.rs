@@ -1,4 +1,4 @@
-//! The configuration of the gateway that this suite lives beside: six channels and a key. Owns its JSON, written from
+//! The configuration of the gateway that this suite lives beside: channels and a key. Owns its JSON, written from
 //! the gateway's public documentation.
 
 use std::fmt::Write as _;
@@ -20,42 +20,32 @@ pub fn models(cases: &[Case], route: Route) -> Vec<String> {
     numbered.map(|(index, _)| route.model(index + 1)).collect()
 }
 
-/// The models that an upstream serves at once, or (`is_second`) when another one fails.
-fn served(cases: &[Case], upstream: Dialect, is_second: bool) -> Vec<String> {
-    let serves = |route: &Route| {
-        if is_second {
-            route.second == Some(upstream)
-        } else {
-            route.first == upstream
-        }
-    };
-    let routes = Route::all().into_iter().filter(serves);
-    routes.flat_map(|route| models(cases, route)).collect()
-}
-
 /// The whole document for upstreams on a port and a client's key.
+///
+/// An upstream that fails is in cooldown for a while, so that each case that wants one to fail has its own channel for it.
 pub fn document(cases: &[Case], port: u16, key: &str) -> Value {
-    let places = [false, true].into_iter();
-    let channels = places.flat_map(|is_second| UPSTREAMS.map(|upstream| (upstream, is_second)));
-    let channels: Vec<Value> = channels
-        .map(|(upstream, is_second)| {
-            let provider = match upstream {
-                Dialect::Messages => "anthropic",
-                _ => "openai",
-            };
-            let place = if is_second { "_second" } else { "" };
-            json!({
-                "id": format!("ch_{upstream}{place}"),
-                "name": format!("Scripted {upstream}{}", if is_second { ", second" } else { "" }),
-                "provider": provider,
-                "base_url": format!("http://127.0.0.1:{port}/{upstream}/v1"),
-                "keys": [{"id": format!("uk_{upstream}{place}"), "key": UPSTREAM_KEY}],
-                "models": served(cases, upstream, is_second),
-                "priority": u8::from(is_second),
-                "dialects": [upstream.name()],
-            })
-        })
-        .collect();
+    let mut channels = Vec::new();
+    for upstream in UPSTREAMS {
+        let second = Route::all().into_iter();
+        let second = second.filter(|route| route.second == Some(upstream));
+        let second = second.flat_map(|route| models(cases, route)).collect();
+        let id = upstream.to_string();
+        channels.push(channel(
+            port,
+            upstream,
+            &id,
+            0,
+            models(cases, upstream.into()),
+        ));
+        channels.push(channel(port, upstream, &format!("{id}_second"), 1, second));
+    }
+    for route in Route::all() {
+        let first = models(cases, route);
+        for model in first.into_iter().filter(|_| route.second.is_some()) {
+            let id = model.replace('-', "_");
+            channels.push(channel(port, route.first, &id, 0, vec![model]));
+        }
+    }
     let mut hash = String::new();
     for byte in Sha256::digest(key.as_bytes()) {
         // Writing to a string cannot fail.
@@ -66,6 +56,23 @@ pub fn document(cases: &[Case], port: u16, key: &str) -> Value {
         "channels": channels,
         "keys": [{"id": "ck_conformance", "name": "conformance", "hash": hash}],
         "settings": {},
+    })
+}
+
+fn channel(port: u16, upstream: Dialect, id: &str, priority: u8, models: Vec<String>) -> Value {
+    let provider = match upstream {
+        Dialect::Messages => "anthropic",
+        _ => "openai",
+    };
+    json!({
+        "id": format!("ch_{id}"),
+        "name": format!("Scripted {id}"),
+        "provider": provider,
+        "base_url": format!("http://127.0.0.1:{port}/{upstream}/v1"),
+        "keys": [{"id": format!("uk_{id}"), "key": UPSTREAM_KEY}],
+        "models": models,
+        "priority": priority,
+        "dialects": [upstream.name()],
     })
 }
 
@@ -88,10 +95,13 @@ mod tests {
                     let channel = channels.iter().find(|channel| channel["id"] == id).unwrap();
                     channel["models"].as_array().unwrap().contains(&model)
                 };
-                assert!(serves(format!("ch_{}", step.route.first)), "{model}");
-                if let Some(second) = step.route.second {
-                    assert!(serves(format!("ch_{second}_second")), "{model}");
-                }
+                let Some(second) = step.route.second else {
+                    assert!(serves(format!("ch_{}", step.route.first)), "{model}");
+                    continue;
+                };
+                let own = step.route.model(index + 1).replace('-', "_");
+                assert!(serves(format!("ch_{own}")), "{model}");
+                assert!(serves(format!("ch_{second}_second")), "{model}");
             }
         }
     }
