@@ -12,6 +12,7 @@ pub mod dialect;
 pub mod node;
 pub mod normal;
 pub mod options;
+pub mod peers;
 pub mod play;
 pub mod read;
 pub mod report;

@@ -4,18 +4,24 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Uri};
 
+use crate::dialect::CLIENTS;
+
 /// What `--help` prints.
 pub const HELP: &str = "\
 Runs the conformance suite against a gateway.
 
   conformance --url URL --key KEY [options]   run
-  conformance config [options]                print the configuration for the gateway of this repository
+  conformance config [options]                print a gateway's configuration: --for gateway (of this repository; the
+                                              default), litellm, portkey or bifrost
+  conformance table FILE... [--marks FILE]    print results of --json side by side, in Markdown
   conformance --list [--filter TEXT]          print the cases and their models
 
   --url URL            the gateway, such as http://127.0.0.1:3000 (plain HTTP; a path is kept)
   --key KEY            a client key of the gateway; default sk-conformance
   --upstream-port N    port of the scripted upstreams on 127.0.0.1; default 9100
-  --model-prefix TEXT  what models' names begin with on this gateway; default nothing
+  --model-prefix TEXT  what models' names begin with on this gateway; {upstream} in it is the upstream's name
+  --client-path A=B    clients of the dialect A find their paths below B, such as messages=/anthropic; may be repeated
+  --label TEXT         the gateway's name and version, for the results
   --header NAME:VALUE  a header that this gateway wants in each request; may be repeated
   --filter TEXT        only cases whose name contains it; may be repeated
   --timeout-s N        the longest time for one response; default 30
@@ -35,6 +41,8 @@ pub enum Mode {
     Run,
     /// Print the configuration.
     Config,
+    /// Print results side by side.
+    Table,
     /// Print the cases.
     List,
     /// Print the help.
@@ -60,6 +68,16 @@ pub struct Options {
     pub filters: Vec<String>,
     /// The longest time for one response.
     pub limit: Duration,
+    /// Which gateway's configuration to print.
+    pub peer: String,
+    /// The gateway's name and version.
+    pub label: String,
+    /// Paths before those of clients, by dialect.
+    pub client_paths: Vec<(String, String)>,
+    /// Results to print side by side.
+    pub files: Vec<String>,
+    /// The file of cases that gateways document as unsupported.
+    pub marks: Option<String>,
     /// Where to write JSON.
     pub json: Option<String>,
     /// Where to write `JUnit`.
@@ -81,6 +99,11 @@ impl Default for Options {
             headers: Vec::new(),
             filters: Vec::new(),
             limit: Duration::from_secs(30),
+            peer: "gateway".to_owned(),
+            label: "gateway".to_owned(),
+            client_paths: Vec::new(),
+            files: Vec::new(),
+            marks: None,
             json: None,
             junit: None,
             strict: false,
@@ -105,6 +128,11 @@ pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Options, String>
         };
         match name.as_str() {
             "config" => options.mode = Mode::Config,
+            "table" => options.mode = Mode::Table,
+            "--for" => options.peer = value()?,
+            "--label" => options.label = value()?,
+            "--marks" => options.marks = Some(value()?),
+            "--client-path" => options.client_paths.push(client_path(&value()?)?),
             "--list" => options.mode = Mode::List,
             "--help" | "-h" => options.mode = Mode::Help,
             "--strict" => options.strict = true,
@@ -121,6 +149,9 @@ pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Options, String>
             "--filter" => options.filters.push(value()?),
             "--json" => options.json = Some(value()?),
             "--junit" => options.junit = Some(value()?),
+            file if options.mode == Mode::Table && !file.starts_with('-') => {
+                options.files.push(file.to_owned());
+            }
             other => return Err(format!("unknown argument {other}")),
         }
     }
@@ -136,6 +167,16 @@ fn url(text: &str) -> Result<Uri, String> {
         return Err("--url: must be an http URL".to_owned());
     }
     Ok(url)
+}
+
+fn client_path(text: &str) -> Result<(String, String), String> {
+    let pair = text.split_once('=');
+    let pair = pair.filter(|(dialect, path)| {
+        CLIENTS.iter().any(|client| client.name() == *dialect) && path.starts_with('/')
+    });
+    let (dialect, path) =
+        pair.ok_or_else(|| format!("--client-path: {text:?} is no dialect=/path"))?;
+    Ok((dialect.to_owned(), path.trim_end_matches('/').to_owned()))
 }
 
 fn header(text: &str) -> Result<(String, String), String> {
@@ -168,6 +209,13 @@ mod tests {
         assert_eq!(options.url.path(), "/base");
         assert!(options.strict);
         assert_eq!(read("config --upstream-port 7").unwrap().upstream_port, 7);
+        let table = read("table a.json b.json --marks m.json").unwrap();
+        assert_eq!(table.files, ["a.json", "b.json"]);
+        let paths = read("--url http://a --client-path gemini=/genai/").unwrap();
+        assert_eq!(
+            paths.client_paths,
+            [("gemini".to_owned(), "/genai".to_owned())]
+        );
     }
 
     #[test]
@@ -178,6 +226,8 @@ mod tests {
             ("--url a b", "http URL"),
             ("--url http://a --upstream-port 70000", "70000"),
             ("--url http://a --json", "--json"),
+            ("--url http://a --client-path chat", "--client-path"),
+            ("--url http://a --client-path other=/a", "--client-path"),
             ("--url http://a --header a", "no colon"),
             ("--url http://a --header a\u{e4}:b", "--header"),
             ("--colour", "--colour"),

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::case::{Ask, Call, Case, Credential, ID, Seen, Step};
 use crate::client::{self, Raw, Until};
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, Operation};
 use crate::node::{Verdict, ensure};
 use crate::play::MODEL;
 use crate::read::{self, ErrorBody, Outcome};
@@ -26,6 +26,8 @@ pub struct Target {
     pub model_prefix: String,
     /// Headers that this gateway wants beside those of the clients.
     pub headers: Vec<(String, String)>,
+    /// Paths before those of clients, by dialect.
+    pub client_paths: Vec<(String, String)>,
     /// How long a response may take.
     pub limit: Duration,
 }
@@ -129,7 +131,9 @@ async fn run_step(
         received.clone(),
     )
     .map_err(|reason| {
-        if received.is_empty()
+        let is_other = matches!(step.call, Call::Other(..));
+        let is_probe = |request: &Received| is_other && request.operation == Operation::Unknown;
+        if received.iter().all(is_probe)
             && let Some(refusal) = unsupported(&raw, &path)
         {
             return Status::Unsupported(refusal);
@@ -167,7 +171,9 @@ impl Sent {
         step: &Step,
         before: Option<&Seen>,
     ) -> Verdict<Self> {
-        let model = format!("{}{key}", target.model_prefix);
+        let upstream = step.route.first.name();
+        let prefix = target.model_prefix.replace("{upstream}", upstream);
+        let model = format!("{prefix}{key}");
         let text = match (&step.ask, before) {
             (Ask::Text(text), _) => text.clone(),
             (Ask::After(make), Some(before)) => make(before)?.to_string(),
@@ -185,6 +191,9 @@ impl Sent {
             Some(before) if path.contains(ID) => path.replace(ID, &before.id()?),
             _ => path,
         };
+        let client = case.client.name();
+        let before = target.client_paths.iter().find(|(name, _)| name == client);
+        let path = before.map_or(path.clone(), |(_, before)| format!("{before}{path}"));
         let own = step.headers.iter();
         let own = own.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let given = target.headers.iter().cloned();
@@ -228,7 +237,12 @@ fn judge(
     received: Vec<Received>,
 ) -> Verdict<Seen> {
     for request in &received {
-        if let Err(violation) = &request.asked {
+        // Asking an upstream for another operation is how a gateway may learn whether it has one.
+        let is_probe =
+            request.operation == Operation::Unknown && matches!(step.call, Call::Other(..));
+        if let Err(violation) = &request.asked
+            && !is_probe
+        {
             return Err(format!("to the {} upstream: {violation}", request.dialect));
         }
     }

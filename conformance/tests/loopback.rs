@@ -69,6 +69,7 @@ async fn a_proxy_that_passes_bytes_keeps_a_dialect_and_translates_none() {
         key: "sk-test".to_owned(),
         model_prefix: String::new(),
         headers: Vec::new(),
+        client_paths: Vec::new(),
         limit: Duration::from_secs(10),
     };
     let (mut wrong, mut passed) = (Vec::new(), 0);
@@ -95,6 +96,7 @@ async fn a_gateway_that_is_not_there_fails_every_dialect() {
         key: "sk-test".to_owned(),
         model_prefix: String::new(),
         headers: Vec::new(),
+        client_paths: Vec::new(),
         limit: Duration::from_secs(10),
     };
     for client in CLIENTS {

@@ -185,6 +185,7 @@ async fn a_plain_translator_passes_the_matrix() {
         key: "sk-test".to_owned(),
         model_prefix: String::new(),
         headers: Vec::new(),
+        client_paths: Vec::new(),
         limit: Duration::from_secs(10),
     };
     let (mut wrong, mut nasty) = (Vec::new(), Vec::new());
