@@ -18,13 +18,25 @@ use http::Uri;
 use http::request::Parts;
 use serde_json::Value;
 
-/// Same dialect, but more is asked for than passing bytes: an error event for a stream that breaks off, a status of the
-/// gateway's own.
-const NEEDS_A_GATEWAY: [&str; 4] = [
+/// Same dialect, but more is asked for than passing a body on: an error event for a stream that breaks off, a status of
+/// the gateway's own, other methods and paths, keys.
+const NEEDS_A_GATEWAY: [&str; 16] = [
     "truncation",
     "truncation-reset",
     "truncation-whole",
     "error-401",
+    "stored-get",
+    "stored-input-items",
+    "stored-delete",
+    "stored-get-unknown",
+    "leave",
+    "azure-deployment",
+    "azure-deployment-stream",
+    "azure-v1",
+    "own-key",
+    "own-model",
+    "own-json",
+    "own-secret",
 ];
 
 /// Passes a request to the upstream that its model names, at the same operation.
@@ -35,6 +47,9 @@ async fn pass(head: Parts, body: Bytes, port: u16) -> Raw {
     let dialect = script_key(model)
         .and_then(|key| key.split('-').nth(1))
         .unwrap_or("none");
+    if dialect == "none" {
+        return refusal(404, "no such route".to_owned());
+    }
     let names = [
         "authorization",
         "x-api-key",
@@ -50,13 +65,17 @@ async fn pass(head: Parts, body: Bytes, port: u16) -> Raw {
         .parse()
         .expect("a URL");
     let path = head.uri.path();
-    let raw = client::post(&base, path, &headers, body, Duration::from_secs(5)).await;
-    raw.unwrap_or_else(|error| Raw {
-        status: 502,
+    let raw = client::post(&base, path, &headers, body, Duration::from_secs(2)).await;
+    raw.unwrap_or_else(|error| refusal(502, error))
+}
+
+fn refusal(status: u16, words: String) -> Raw {
+    Raw {
+        status,
         content_type: "text/plain".to_owned(),
-        body: Bytes::from(error),
+        body: Bytes::from(words),
         broken: false,
-    })
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
