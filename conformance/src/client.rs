@@ -31,6 +31,22 @@ pub enum Until {
     FirstEvent,
 }
 
+/// Whether the gateway accepts connections: without it every case would only say that there is none.
+///
+/// # Errors
+/// When it does not.
+pub async fn reach(base: &Uri) -> Result<(), String> {
+    connect(base).await.map(drop)
+}
+
+async fn connect(base: &Uri) -> Result<TcpStream, String> {
+    let host = base.host().ok_or("the gateway's URL has no host")?;
+    let port = base.port_u16().unwrap_or(80);
+    TcpStream::connect((host.trim_matches(['[', ']']), port))
+        .await
+        .map_err(|error| format!("no connection to the gateway: {error}"))
+}
+
 /// Sends a request with a body and reads its response to the end.
 ///
 /// # Errors
@@ -78,11 +94,7 @@ async fn send(
     body: Bytes,
     until: Until,
 ) -> Result<Raw, String> {
-    let host = base.host().ok_or("the gateway's URL has no host")?;
-    let port = base.port_u16().unwrap_or(80);
-    let stream = TcpStream::connect((host.trim_matches(['[', ']']), port))
-        .await
-        .map_err(|error| format!("no connection to the gateway: {error}"))?;
+    let stream = connect(base).await?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
         .await
         .map_err(|error| error.to_string())?;

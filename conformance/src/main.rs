@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use gateway_conformance::case::Case;
 use gateway_conformance::options::{self, HELP, Mode, Options};
 use gateway_conformance::run::{self, Finished, Status, Target};
-use gateway_conformance::{cases, peers, report, upstream};
+use gateway_conformance::{cases, client, peers, report, upstream};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -93,6 +93,7 @@ async fn run(cases: &[Case], options: &Options) -> Result<ExitCode, String> {
     let (board, _) = upstream::start(port)
         .await
         .map_err(|error| format!("the upstreams' port {port}: {error}"))?;
+    client::reach(&options.url).await?;
     let target = Target {
         url: options.url.clone(),
         key: options.key.clone(),

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use super::marks::{self, Mark};
+use crate::dialect::{CLIENTS, UPSTREAMS};
 
 /// The results of one gateway, from the file of `--json`.
 struct Results {
@@ -41,11 +42,18 @@ pub fn write(files: &[String], marks: &[Mark]) -> Result<String, String> {
         all.push(read(text, marks)?);
     }
     let mut text = String::new();
-    head(&mut text, &all);
+    head(&mut text, "cases", &all);
     row(&mut text, "**all cases**", &all, |_| true);
     for template in templates(&all) {
         row(&mut text, &template, &all, |name| {
             template_of(name) == template
+        });
+    }
+    text.push('\n');
+    head(&mut text, "client to upstream", &all);
+    for pair in pairs() {
+        row(&mut text, &pair, &all, |name| {
+            name.ends_with(&format!("/{pair}"))
         });
     }
     for results in &all {
@@ -98,8 +106,14 @@ fn templates(all: &[Results]) -> Vec<String> {
     templates
 }
 
-fn head(text: &mut String, all: &[Results]) {
-    text.push_str("| cases |");
+/// The ends of names: all translations, and each dialect to itself. Cases with two upstreams belong to none.
+fn pairs() -> Vec<String> {
+    let pair = |client| UPSTREAMS.map(|upstream| format!("{client}-to-{upstream}"));
+    CLIENTS.into_iter().flat_map(pair).collect()
+}
+
+fn head(text: &mut String, title: &str, all: &[Results]) {
+    let _ = write!(text, "| {title} |");
     for results in all {
         let _ = write!(text, " {} |", results.label);
     }
