@@ -306,7 +306,7 @@ fn unsupported(raw: &Raw, path: &str) -> Option<String> {
         400 => ["untranslatable", "unsupported_operation", "not supported"]
             .iter()
             .any(|word| lower.contains(word)),
-        _ => false,
+        _ => lower.contains("not supported by"),
     };
     let start: String = text.chars().take(200).collect();
     says.then(|| format!("{}: {start}", raw.status))
@@ -342,5 +342,6 @@ mod tests {
         assert!(!says(404, "the model conf-chat-0031 does not exist"));
         assert!(!says(400, "invalid_request_error"));
         assert!(!says(500, "not supported"));
+        assert!(says(500, "messages is not supported by openai"));
     }
 }

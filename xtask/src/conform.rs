@@ -39,7 +39,8 @@ pub fn run(workspace: &Workspace, words: &[String]) -> Result<()> {
 /// The step: every case holds on the core with fakes and on the local host.
 pub fn check(workspace: &Workspace, progress: &Progress) -> Result<()> {
     build::everything(workspace, progress)?;
-    programs(workspace, progress)?;
+    suite_program(workspace, progress)?;
+    core_program(workspace, progress)?;
     for start in [core_host, local_host] {
         let port = free_port()?;
         let served = start(workspace, port)?;
@@ -51,9 +52,13 @@ pub fn check(workspace: &Workspace, progress: &Progress) -> Result<()> {
     Ok(())
 }
 
-/// Builds the suite and the core on fakes.
-pub fn programs(workspace: &Workspace, progress: &Progress) -> Result<()> {
-    build::release(workspace, progress, &["gateway-conformance"])?;
+/// Builds the suite.
+pub fn suite_program(workspace: &Workspace, progress: &Progress) -> Result<()> {
+    build::release(workspace, progress, &["gateway-conformance"])
+}
+
+/// Builds the core on fakes.
+pub fn core_program(workspace: &Workspace, progress: &Progress) -> Result<()> {
     progress.run(workspace.cargo(&[
         "build",
         "--locked",

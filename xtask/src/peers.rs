@@ -49,8 +49,8 @@ pub fn run(workspace: &Workspace, words: &[String]) -> Result<()> {
     let options = parse(words)?;
     let progress = Progress::new(false);
     progress.side_by_side(vec![(
-        "programs",
-        Box::new(|| conform::programs(workspace, &progress)),
+        "suite",
+        Box::new(|| conform::suite_program(workspace, &progress)),
     )])?;
     let mut files = Vec::new();
     for peer in &options.peers {
@@ -122,14 +122,18 @@ const fn name(peer: &Peer) -> &'static str {
 
 fn start(workspace: &Workspace, progress: &Progress, peer: &Peer, port: u16) -> Result<Ready> {
     match peer {
-        Peer::Own => own(workspace, port),
+        Peer::Own => own(workspace, progress, port),
         Peer::LiteLlm => litellm(workspace, progress, port),
         Peer::Portkey => portkey(workspace, progress, port),
         Peer::Bifrost(path) => bifrost(workspace, path, port),
     }
 }
 
-fn own(workspace: &Workspace, port: u16) -> Result<Ready> {
+fn own(workspace: &Workspace, progress: &Progress, port: u16) -> Result<Ready> {
+    progress.side_by_side(vec![(
+        "gateway",
+        Box::new(|| conform::core_program(workspace, progress)),
+    )])?;
     let manifest = fs::read_to_string(workspace.path("Cargo.toml"))?;
     let version = manifest
         .lines()
