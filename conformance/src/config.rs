@@ -28,22 +28,23 @@ pub fn document(cases: &[Case], port: u16, key: &str) -> Value {
     for upstream in UPSTREAMS {
         let second = Route::all().into_iter();
         let second = second.filter(|route| route.second == Some(upstream));
-        let second = second.flat_map(|route| models(cases, route)).collect();
+        let second = second.flat_map(|route| models(cases, route));
+        let second: Vec<String> = second.collect();
         let id = upstream.to_string();
         channels.push(channel(
             port,
             upstream,
             &id,
             0,
-            models(cases, upstream.into()),
+            &models(cases, upstream.into()),
         ));
-        channels.push(channel(port, upstream, &format!("{id}_second"), 1, second));
+        channels.push(channel(port, upstream, &format!("{id}_second"), 1, &second));
     }
     for route in Route::all() {
         let first = models(cases, route);
         for model in first.into_iter().filter(|_| route.second.is_some()) {
             let id = model.replace('-', "_");
-            channels.push(channel(port, route.first, &id, 0, vec![model]));
+            channels.push(channel(port, route.first, &id, 0, &[model]));
         }
     }
     let mut hash = String::new();
@@ -59,7 +60,7 @@ pub fn document(cases: &[Case], port: u16, key: &str) -> Value {
     })
 }
 
-fn channel(port: u16, upstream: Dialect, id: &str, priority: u8, models: Vec<String>) -> Value {
+fn channel(port: u16, upstream: Dialect, id: &str, priority: u8, models: &[String]) -> Value {
     let provider = match upstream {
         Dialect::Messages => "anthropic",
         _ => "openai",
