@@ -1,13 +1,15 @@
 //! A case: what a client asks, what the upstream plays, and what has to hold. Owns the vocabulary of the tables.
 
 use bytes::Bytes;
+use http::Method;
 use serde_json::Value;
 
 use crate::client::Raw;
 use crate::dialect::Dialect;
-use crate::node::{Verdict, ensure, same};
+use crate::node::{Verdict, ensure, parse, same};
 use crate::normal::{Answer, Asked};
 use crate::read::{ErrorBody, Outcome};
+use crate::route::Route;
 use crate::upstream::{Received, Reply};
 use crate::write;
 
@@ -25,18 +27,54 @@ pub enum Ask {
     After(Make),
 }
 
+/// How a request reaches the gateway.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// As clients of the dialect ask for an answer.
+    Generate,
+    /// An answer at another path; the model's name is left open in it.
+    GenerateAt(&'static str),
+    /// Another operation: method and path. In the path the model's name is left open, and so is the id of the answer
+    /// before ([`ID`]).
+    Other(Method, &'static str),
+    /// As clients of the dialect ask for a stream, but they leave after its first event.
+    Leave,
+}
+
+/// Stands for the id of the answer before in a path.
+pub const ID: &str = "__ID__";
+
+/// What the client identifies itself with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Credential {
+    /// The key as clients of the dialect send it.
+    Usual,
+    /// The key in this header.
+    Header(&'static str),
+    /// The key in the query of the path.
+    Query,
+    /// A key that the gateway does not know, as clients of the dialect send it.
+    Wrong,
+}
+
 /// One request.
 pub struct Step {
-    /// The upstream whose model it names.
-    pub upstream: Dialect,
+    /// The upstreams whose model it names.
+    pub route: Route,
     /// Its body.
     pub ask: Ask,
     /// Whether a stream is expected.
     pub stream: bool,
+    /// How it is sent.
+    pub call: Call,
+    /// The client's credential.
+    pub credential: Credential,
     /// Headers beside those of the client's dialect.
     pub headers: Vec<(&'static str, &'static str)>,
     /// What the upstream plays, the last one for all further requests.
     pub replies: Vec<Reply>,
+    /// The same for the route's second upstream.
+    pub second: Vec<Reply>,
     /// What has to hold.
     pub checks: Vec<Check>,
 }
@@ -49,8 +87,8 @@ pub struct Case {
     pub about: String,
     /// Who asks.
     pub client: Dialect,
-    /// Who answers, at first.
-    pub upstream: Dialect,
+    /// Who answers its first request.
+    pub route: Route,
     /// Its requests in order.
     pub steps: Vec<Step>,
 }
@@ -64,18 +102,26 @@ pub struct Seen {
     pub raw: Raw,
     /// What the client sent.
     pub sent: Bytes,
-    /// What the upstream received.
+    /// What the upstreams received.
     pub received: Vec<Received>,
+    /// Whether they received the client's key.
+    pub leaks: bool,
 }
 
 impl Case {
     /// A case with one request, or more that are added to it.
-    pub fn new(name: &str, client: Dialect, upstream: Dialect, about: &str, step: Step) -> Self {
+    pub fn new(
+        name: &str,
+        client: Dialect,
+        route: impl Into<Route>,
+        about: &str,
+        step: Step,
+    ) -> Self {
         Self {
             name: name.to_owned(),
             about: about.to_owned(),
             client,
-            upstream,
+            route: route.into(),
             steps: vec![step],
         }
     }
@@ -90,36 +136,39 @@ impl Case {
 
 impl Step {
     /// A request with a body of JSON.
-    pub fn new(upstream: Dialect, body: &Value) -> Self {
-        Self::text(upstream, body.to_string())
+    pub fn new(route: impl Into<Route>, body: &Value) -> Self {
+        Self::text(route, body.to_string())
     }
 
     /// A request with a body that is sent as it is written.
-    pub fn text(upstream: Dialect, body: String) -> Self {
+    pub fn text(route: impl Into<Route>, body: String) -> Self {
         let parsed: Value = serde_json::from_str(&body).unwrap_or_default();
         Self {
-            upstream,
+            route: route.into(),
             stream: parsed.get("stream").and_then(Value::as_bool) == Some(true),
             ask: Ask::Text(body),
+            call: Call::Generate,
+            credential: Credential::Usual,
             headers: Vec::new(),
             replies: Vec::new(),
+            second: Vec::new(),
             checks: Vec::new(),
         }
     }
 
     /// A conversation in the client's words.
-    pub fn asking(client: Dialect, upstream: Dialect, asked: &Asked) -> Self {
-        let mut step = Self::new(upstream, &write::request(client, asked));
+    pub fn asking(client: Dialect, route: impl Into<Route>, asked: &Asked) -> Self {
+        let mut step = Self::new(route, &write::request(client, asked));
         step.stream = asked.stream;
         step
     }
 
     /// A request that continues the step before.
     pub fn after(
-        upstream: Dialect,
+        route: impl Into<Route>,
         ask: impl Fn(&Seen) -> Verdict<Value> + Send + Sync + 'static,
     ) -> Self {
-        let mut step = Self::text(upstream, String::new());
+        let mut step = Self::text(route, String::new());
         step.ask = Ask::After(Box::new(ask));
         step
     }
@@ -128,6 +177,27 @@ impl Step {
     #[must_use]
     pub fn reply(mut self, reply: Reply) -> Self {
         self.replies.push(reply);
+        self
+    }
+
+    /// The same with one more reply of the route's second upstream.
+    #[must_use]
+    pub fn second(mut self, reply: Reply) -> Self {
+        self.second.push(reply);
+        self
+    }
+
+    /// The same, sent in another way.
+    #[must_use]
+    pub fn call(mut self, call: Call) -> Self {
+        self.call = call;
+        self
+    }
+
+    /// The same with another credential.
+    #[must_use]
+    pub const fn credential(mut self, credential: Credential) -> Self {
+        self.credential = credential;
         self
     }
 
@@ -158,7 +228,39 @@ impl Seen {
             Outcome::Refused(status, error) => {
                 Err(format!("an error with {status}: {}", error.message))
             }
+            other => Err(format!("{}, want an answer", other.words())),
         }
+    }
+
+    /// The JSON of an operation that is not an answer.
+    ///
+    /// # Errors
+    /// When it is an error.
+    pub fn json(&self) -> Verdict<&Value> {
+        match &self.outcome {
+            Outcome::Other(value) => Ok(value),
+            Outcome::Refused(status, error) => {
+                Err(format!("an error with {status}: {}", error.message))
+            }
+            other => Err(format!("{}, want JSON", other.words())),
+        }
+    }
+
+    /// The id of what came back.
+    ///
+    /// # Errors
+    /// When it has none.
+    pub fn id(&self) -> Verdict<String> {
+        let value = parse(&self.raw.body, "the answer")?;
+        let id = value.get("id").and_then(Value::as_str);
+        id.map(str::to_owned)
+            .ok_or_else(|| "the answer has no id".to_owned())
+    }
+
+    /// What one of the upstreams received.
+    pub fn received_by(&self, dialect: Dialect) -> Vec<&Received> {
+        let all = self.received.iter();
+        all.filter(|received| received.dialect == dialect).collect()
     }
 
     /// The error at the end of a stream, which there must be.
@@ -168,10 +270,7 @@ impl Seen {
     pub fn broken(&self) -> Verdict<&ErrorBody> {
         match &self.outcome {
             Outcome::Broken(error) => Ok(error),
-            Outcome::Answer(_) => Err("a whole answer, want an error in the stream".to_owned()),
-            Outcome::Refused(status, _) => {
-                Err(format!("the status {status}, want an error in the stream"))
-            }
+            other => Err(format!("{}, want an error in the stream", other.words())),
         }
     }
 
@@ -182,8 +281,7 @@ impl Seen {
     pub fn refused(&self) -> Verdict<(u16, &ErrorBody)> {
         match &self.outcome {
             Outcome::Refused(status, error) => Ok((*status, error)),
-            Outcome::Answer(_) => Err("an answer, want an error".to_owned()),
-            Outcome::Broken(_) => Err("an error in a stream, want one with a status".to_owned()),
+            other => Err(format!("{}, want an error with a status", other.words())),
         }
     }
 

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use gateway_conformance::case::Case;
 use gateway_conformance::options::{self, HELP, Mode, Options};
 use gateway_conformance::run::{self, Finished, Status, Target};
-use gateway_conformance::{cases, config, report, upstream};
+use gateway_conformance::{cases, client, peers, report, upstream};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -21,10 +21,8 @@ async fn main() -> ExitCode {
     match options.mode {
         Mode::Help => print!("{HELP}"),
         Mode::List => list(&cases, &options),
-        Mode::Config => println!(
-            "{:#}",
-            config::document(&cases, options.upstream_port, &options.key)
-        ),
+        Mode::Config => return configuration(&cases, &options),
+        Mode::Table => return table(&options),
         Mode::Run => {
             return match run(&cases, &options).await {
                 Ok(code) => code,
@@ -38,6 +36,44 @@ async fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
+fn configuration(cases: &[Case], options: &Options) -> ExitCode {
+    let document = peers::document(&options.peer, cases, options.upstream_port, &options.key);
+    let Some(document) = document else {
+        eprintln!("error: --for is one of {}", peers::NAMES.join(", "));
+        return ExitCode::from(2);
+    };
+    // A header or a variable has one line.
+    println!("{document}");
+    ExitCode::SUCCESS
+}
+
+fn table(options: &Options) -> ExitCode {
+    let read =
+        |path: &String| std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"));
+    let write = || {
+        let marks = match &options.marks {
+            Some(path) => peers::marks::read(&read(path)?)?,
+            None => Vec::new(),
+        };
+        let files = options
+            .files
+            .iter()
+            .map(read)
+            .collect::<Result<Vec<_>, _>>()?;
+        peers::table::write(&files, &marks)
+    };
+    match write() {
+        Ok(text) => {
+            print!("{text}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 fn is_chosen(case: &Case, options: &Options) -> bool {
     let filters = &options.filters;
     filters.is_empty() || filters.iter().any(|filter| case.name.contains(filter))
@@ -46,7 +82,7 @@ fn is_chosen(case: &Case, options: &Options) -> bool {
 fn list(cases: &[Case], options: &Options) {
     for (index, case) in cases.iter().enumerate() {
         if is_chosen(case, options) {
-            let model = case.upstream.model(index + 1);
+            let model = case.route.model(index + 1);
             println!("{:<42} {model:<22} {}", case.name, case.about);
         }
     }
@@ -57,10 +93,13 @@ async fn run(cases: &[Case], options: &Options) -> Result<ExitCode, String> {
     let (board, _) = upstream::start(port)
         .await
         .map_err(|error| format!("the upstreams' port {port}: {error}"))?;
+    client::reach(&options.url).await?;
     let target = Target {
         url: options.url.clone(),
         key: options.key.clone(),
         model_prefix: options.model_prefix.clone(),
+        headers: options.headers.clone(),
+        client_paths: options.client_paths.clone(),
         limit: options.limit,
     };
     let mut finished: Vec<Finished> = Vec::new();
@@ -79,7 +118,10 @@ async fn run(cases: &[Case], options: &Options) -> Result<ExitCode, String> {
     }
     println!("\n{}", report::summary(&finished));
     if let Some(path) = &options.json {
-        write(path, &format!("{:#}\n", report::json(&finished)))?;
+        write(
+            path,
+            &format!("{:#}\n", report::json(&options.label, &finished)),
+        )?;
     }
     if let Some(path) = &options.junit {
         write(path, &report::junit(&finished))?;

@@ -2,20 +2,27 @@
 
 use std::time::Duration;
 
-use http::Uri;
+use http::{HeaderName, HeaderValue, Uri};
+
+use crate::dialect::CLIENTS;
 
 /// What `--help` prints.
 pub const HELP: &str = "\
 Runs the conformance suite against a gateway.
 
   conformance --url URL --key KEY [options]   run
-  conformance config [options]                print the configuration for the gateway of this repository
+  conformance config [options]                print a gateway's configuration: --for gateway (of this repository; the
+                                              default), litellm, portkey or bifrost
+  conformance table FILE... [--marks FILE]    print results of --json side by side, in Markdown
   conformance --list [--filter TEXT]          print the cases and their models
 
   --url URL            the gateway, such as http://127.0.0.1:3000 (plain HTTP; a path is kept)
   --key KEY            a client key of the gateway; default sk-conformance
   --upstream-port N    port of the scripted upstreams on 127.0.0.1; default 9100
-  --model-prefix TEXT  what models' names begin with on this gateway; default nothing
+  --model-prefix TEXT  what models' names begin with on this gateway; {upstream} in it is the upstream's name
+  --client-path A=B    clients of the dialect A find their paths below B, such as messages=/anthropic; may be repeated
+  --label TEXT         the gateway's name and version, for the results
+  --header NAME:VALUE  a header that this gateway wants in each request; may be repeated
   --filter TEXT        only cases whose name contains it; may be repeated
   --timeout-s N        the longest time for one response; default 30
   --json FILE          write the results as JSON
@@ -34,6 +41,8 @@ pub enum Mode {
     Run,
     /// Print the configuration.
     Config,
+    /// Print results side by side.
+    Table,
     /// Print the cases.
     List,
     /// Print the help.
@@ -53,10 +62,22 @@ pub struct Options {
     pub upstream_port: u16,
     /// What models' names begin with.
     pub model_prefix: String,
+    /// Headers of each request.
+    pub headers: Vec<(String, String)>,
     /// Names of cases, in part.
     pub filters: Vec<String>,
     /// The longest time for one response.
     pub limit: Duration,
+    /// Which gateway's configuration to print.
+    pub peer: String,
+    /// The gateway's name and version.
+    pub label: String,
+    /// Paths before those of clients, by dialect.
+    pub client_paths: Vec<(String, String)>,
+    /// Results to print side by side.
+    pub files: Vec<String>,
+    /// The file of cases that gateways document as unsupported.
+    pub marks: Option<String>,
     /// Where to write JSON.
     pub json: Option<String>,
     /// Where to write `JUnit`.
@@ -75,8 +96,14 @@ impl Default for Options {
             key: "sk-conformance".to_owned(),
             upstream_port: 9100,
             model_prefix: String::new(),
+            headers: Vec::new(),
             filters: Vec::new(),
             limit: Duration::from_secs(30),
+            peer: "gateway".to_owned(),
+            label: "gateway".to_owned(),
+            client_paths: Vec::new(),
+            files: Vec::new(),
+            marks: None,
             json: None,
             junit: None,
             strict: false,
@@ -101,6 +128,11 @@ pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Options, String>
         };
         match name.as_str() {
             "config" => options.mode = Mode::Config,
+            "table" => options.mode = Mode::Table,
+            "--for" => options.peer = value()?,
+            "--label" => options.label = value()?,
+            "--marks" => options.marks = Some(value()?),
+            "--client-path" => options.client_paths.push(client_path(&value()?)?),
             "--list" => options.mode = Mode::List,
             "--help" | "-h" => options.mode = Mode::Help,
             "--strict" => options.strict = true,
@@ -113,9 +145,13 @@ pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Options, String>
             "--upstream-port" => options.upstream_port = number(&name, &value()?)?,
             "--timeout-s" => options.limit = Duration::from_secs(number(&name, &value()?)?),
             "--model-prefix" => options.model_prefix = value()?,
+            "--header" => options.headers.push(header(&value()?)?),
             "--filter" => options.filters.push(value()?),
             "--json" => options.json = Some(value()?),
             "--junit" => options.junit = Some(value()?),
+            file if options.mode == Mode::Table && !file.starts_with('-') => {
+                options.files.push(file.to_owned());
+            }
             other => return Err(format!("unknown argument {other}")),
         }
     }
@@ -131,6 +167,25 @@ fn url(text: &str) -> Result<Uri, String> {
         return Err("--url: must be an http URL".to_owned());
     }
     Ok(url)
+}
+
+fn client_path(text: &str) -> Result<(String, String), String> {
+    let pair = text.split_once('=');
+    let pair = pair.filter(|(dialect, path)| {
+        CLIENTS.iter().any(|client| client.name() == *dialect) && path.starts_with('/')
+    });
+    let (dialect, path) =
+        pair.ok_or_else(|| format!("--client-path: {text:?} is no dialect=/path"))?;
+    Ok((dialect.to_owned(), path.trim_end_matches('/').to_owned()))
+}
+
+fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text
+        .split_once(':')
+        .ok_or_else(|| format!("--header: {text:?} has no colon"))?;
+    HeaderName::from_bytes(name.as_bytes()).map_err(|error| format!("--header: {error}"))?;
+    HeaderValue::from_str(value.trim()).map_err(|error| format!("--header: {error}"))?;
+    Ok((name.to_owned(), value.trim().to_owned()))
 }
 
 fn number<T: std::str::FromStr>(name: &str, text: &str) -> Result<T, String> {
@@ -154,6 +209,13 @@ mod tests {
         assert_eq!(options.url.path(), "/base");
         assert!(options.strict);
         assert_eq!(read("config --upstream-port 7").unwrap().upstream_port, 7);
+        let table = read("table a.json b.json --marks m.json").unwrap();
+        assert_eq!(table.files, ["a.json", "b.json"]);
+        let paths = read("--url http://a --client-path gemini=/genai/").unwrap();
+        assert_eq!(
+            paths.client_paths,
+            [("gemini".to_owned(), "/genai".to_owned())]
+        );
     }
 
     #[test]
@@ -164,6 +226,10 @@ mod tests {
             ("--url a b", "http URL"),
             ("--url http://a --upstream-port 70000", "70000"),
             ("--url http://a --json", "--json"),
+            ("--url http://a --client-path chat", "--client-path"),
+            ("--url http://a --client-path other=/a", "--client-path"),
+            ("--url http://a --header a", "no colon"),
+            ("--url http://a --header a\u{e4}:b", "--header"),
             ("--colour", "--colour"),
         ] {
             let error = read(line).unwrap_err();

@@ -60,7 +60,7 @@ pub fn summary(cases: &[Finished]) -> String {
 }
 
 /// All cases as JSON.
-pub fn json(cases: &[Finished]) -> Value {
+pub fn json(label: &str, cases: &[Finished]) -> Value {
     let Counts {
         ok,
         failed,
@@ -82,6 +82,7 @@ pub fn json(cases: &[Finished]) -> Value {
     json!({
         "suite": env!("CARGO_PKG_NAME"),
         "version": env!("CARGO_PKG_VERSION"),
+        "label": label,
         "ok": ok,
         "failed": failed,
         "unsupported": unsupported,
@@ -165,7 +166,8 @@ mod tests {
         assert!(xml.contains("failures=\"1\" skipped=\"1\""));
         assert!(xml.contains("<failure message=\"got &lt;1&gt; &amp; &quot;2&quot;\u{fffd}\"/>"));
         assert!(xml.contains("classname=\"text\" name=\"chat-to-chat\" time=\"1.500\""));
-        let json = json(&cases);
+        let json = json("One 1.0", &cases);
+        assert_eq!(json["label"], "One 1.0");
         assert_eq!(json["cases"][0]["reason"], Value::Null);
         assert_eq!(json["cases"][2]["status"], "unsupported");
         assert_eq!(json["cases"][2]["ms"], 1500);

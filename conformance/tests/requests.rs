@@ -322,7 +322,7 @@ fn responses_requests() {
                 json!({"url": "https://a"}),
                 "string",
             ),
-            ("/tools/0/strict", Value::Null, "strict"),
+            ("/tools/0/strict", json!("no"), "strict"),
             ("/tools/0/function", json!({}), "unknown field"),
             (
                 "/tools/0/parameters/additionalProperties",

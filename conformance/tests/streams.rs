@@ -237,8 +237,8 @@ fn messages_streams() {
     );
     refused(
         messages,
-        &edited(messages, "message_start", "msg_conf", "chatcmpl-1"),
-        "msg_",
+        &edited(messages, "message_start", "\"msg_conf\"", "\"\""),
+        "must not be empty",
     );
     refused(
         messages,

@@ -13,6 +13,8 @@ mod job;
 mod options;
 mod panel;
 mod password;
+mod peers;
+mod served;
 mod steps;
 mod test;
 mod tools;

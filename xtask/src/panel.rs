@@ -53,13 +53,14 @@ pub fn locked_packages(workspace: &Workspace, progress: &Progress, folder: &str)
 }
 
 /// Remembers the contents of files for which a step was done.
-struct Stamp {
+pub struct Stamp {
     file: PathBuf,
     hash: String,
 }
 
 impl Stamp {
-    fn of(workspace: &Workspace, name: &str, mut files: Vec<PathBuf>) -> Result<Self> {
+    /// Of files as they are now, under a name.
+    pub fn of(workspace: &Workspace, name: &str, mut files: Vec<PathBuf>) -> Result<Self> {
         files.sort();
         let mut hash = Fnv::default();
         for file in files {
@@ -74,11 +75,13 @@ impl Stamp {
         })
     }
 
-    fn is_current(&self) -> bool {
+    /// Whether the step was done for these contents.
+    pub fn is_current(&self) -> bool {
         fs::read_to_string(&self.file).is_ok_and(|text| text == self.hash)
     }
 
-    fn set(&self) -> Result<()> {
+    /// Notes that it was.
+    pub fn set(&self) -> Result<()> {
         if let Some(folder) = self.file.parent() {
             fs::create_dir_all(folder)?;
         }

@@ -9,6 +9,7 @@ use anyhow::Result;
 
 use crate::browser;
 use crate::build;
+use crate::conform;
 use crate::differential;
 use crate::fuzz;
 use crate::job::Progress;
@@ -108,6 +109,11 @@ pub const ALL: &[Step] = &[
         name: "conformance",
         about: "one suite of cases on every host: fakes, local host, workerd",
         run: conformance,
+    },
+    Step {
+        name: "conform",
+        about: "the public conformance suite, nothing unsupported: fakes and local host",
+        run: conform::check,
     },
     Step {
         name: "sdk",

@@ -1,5 +1,6 @@
 //! All cases in order. Owns the numbering: a case's place makes the names of its models.
 
+mod areas;
 mod matrix;
 mod nasty;
 
@@ -9,7 +10,14 @@ use crate::case::Case;
 pub fn all() -> Vec<Case> {
     let mut cases = nasty::all();
     cases.extend(matrix::all());
+    cases.extend(areas::all());
     cases
+}
+
+/// Whether a case is about more than the translation of one request: failover, other paths and operations, errors of
+/// the gateway's own.
+pub fn is_area(case: &Case) -> bool {
+    areas::is_one(case)
 }
 
 #[cfg(test)]
@@ -22,7 +30,9 @@ mod tests {
         let cases = all();
         let names: HashSet<&str> = cases.iter().map(|case| case.name.as_str()).collect();
         assert_eq!(names.len(), cases.len());
-        assert!(cases.len() > 300, "{}", cases.len());
+        let areas = cases.iter().filter(|case| is_area(case)).count();
+        assert_eq!(areas, areas::all().len());
+        assert!(cases.len() > 600, "{}", cases.len());
         for number in 1..=30 {
             assert!(names.contains(format!("nasty-{number:02}").as_str()));
         }
@@ -30,6 +40,12 @@ mod tests {
             for step in &case.steps {
                 assert!(!step.checks.is_empty(), "{}", case.name);
                 assert!(!step.replies.is_empty(), "{}", case.name);
+                assert_eq!(
+                    step.second.is_empty(),
+                    step.route.second.is_none(),
+                    "{}",
+                    case.name
+                );
             }
         }
     }

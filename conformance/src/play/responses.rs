@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{CREATED, MODEL, named, thirds};
+use super::{CREATED, MODEL, SCRIPT, named, thirds};
 use crate::normal::{Answer, Part, Stop, Usage};
 use crate::request::responses_items::CIPHERTEXT;
 
@@ -34,7 +34,7 @@ fn response(answer: &Answer, output: &[Value]) -> Value {
 
 fn skeleton(status: &str) -> Value {
     json!({
-        "id": "resp_conf",
+        "id": format!("resp_{SCRIPT}"),
         "object": "response",
         "created_at": CREATED,
         "status": status,

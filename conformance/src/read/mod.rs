@@ -42,6 +42,32 @@ pub enum Outcome {
     Broken(ErrorBody),
     /// An error with its status.
     Refused(u16, ErrorBody),
+    /// The JSON of an operation that is not an answer.
+    Other(Value),
+    /// The client left in the middle of a stream; whether the call of the upstream was ended.
+    Left(bool),
+}
+
+impl Outcome {
+    /// What it is, for complaints.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Answer(_) => "a whole answer".to_owned(),
+            Self::Broken(_) => "an error in a stream".to_owned(),
+            Self::Refused(status, _) => format!("the status {status}"),
+            Self::Other(_) => "other JSON".to_owned(),
+            Self::Left(_) => "half a stream".to_owned(),
+        }
+    }
+}
+
+/// Reads the response of an operation that is not an answer: JSON, or an error of the dialect.
+pub fn other(dialect: Dialect, status: u16, body: &[u8]) -> Verdict<Outcome> {
+    let value = parse(body, "the body")?;
+    if (200..300).contains(&status) {
+        return Ok(Outcome::Other(value));
+    }
+    Ok(Outcome::Refused(status, error(dialect, &value)?))
 }
 
 /// Reads a response strictly.

@@ -105,7 +105,7 @@ fn system_text(system: &Node<'_>) -> Verdict<String> {
         return Ok(system.text()?.to_owned());
     }
     let mut all = Vec::new();
-    for block in system.some_items()? {
+    for block in system.items()? {
         all.push(text_block(&block)?);
     }
     Ok(all.join("\n"))

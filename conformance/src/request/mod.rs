@@ -24,3 +24,37 @@ pub fn read(dialect: Dialect, body: &Value) -> Verdict<Asked> {
         Dialect::Gemini => Err("there is no scripted upstream for this dialect".to_owned()),
     }
 }
+
+/// Reads a request that only counts its input: it has no limits of an answer, and no stream.
+pub fn read_count(dialect: Dialect, body: &Value) -> Verdict<Asked> {
+    let forbidden: &[&str] = match dialect {
+        Dialect::Messages => &[
+            "max_tokens",
+            "stream",
+            "temperature",
+            "stop_sequences",
+            "metadata",
+        ],
+        _ => &[
+            "max_output_tokens",
+            "stream",
+            "temperature",
+            "store",
+            "metadata",
+        ],
+    };
+    for name in forbidden {
+        if body.get(name).is_some() {
+            return Err(format!(
+                "body: `{name}` is an unknown field of an operation that counts"
+            ));
+        }
+    }
+    let mut whole = body.clone();
+    if dialect == Dialect::Messages
+        && let Some(members) = whole.as_object_mut()
+    {
+        members.insert("max_tokens".to_owned(), Value::from(1));
+    }
+    read(dialect, &whole)
+}

@@ -160,12 +160,14 @@ pub fn declaration(tool: &Node<'_>, found: &mut Vec<Tool>) -> Verdict<()> {
     match tool.kind("type")? {
         "function" => {
             tool.object(
-                &["type", "name", "parameters", "strict"],
-                &["description", "defer_loading"],
+                &["type", "name", "parameters"],
+                &["strict", "description", "defer_loading"],
             )?;
             let schema = tool.get("parameters");
-            // An absent `strict` means true in this dialect: it has to be written.
-            let strict = tool.need("strict")?.bool()?;
+            // An absent `strict` means true in this dialect: it has to be written, if only as null.
+            let is_written = tool.map()?.contains_key("strict");
+            tool.ensure(is_written, "`strict` is missing")?;
+            let strict = tool.get("strict").map_or(Ok(false), |node| node.bool())?;
             if let Some(schema) = &schema {
                 schema.need("type")?.one_of(&["object"])?;
                 if strict {

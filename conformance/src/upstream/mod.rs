@@ -7,13 +7,15 @@ mod serve;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use serde_json::Value;
 
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, Operation};
 use crate::normal::{Answer, Asked};
+use crate::route::Route;
 
 /// What an upstream says.
 #[derive(Clone, Debug)]
@@ -46,6 +48,8 @@ pub enum End {
     Clean,
     /// The connection breaks.
     Broken,
+    /// Not at all for a long time: its last piece comes again and again, until the gateway ends the call.
+    Endless,
 }
 
 /// One scripted reply.
@@ -89,6 +93,13 @@ impl Reply {
         self
     }
 
+    /// The same without an end.
+    #[must_use]
+    pub const fn endless(mut self) -> Self {
+        self.end = End::Endless;
+        self
+    }
+
     /// The same with a broken connection at its end.
     #[must_use]
     pub const fn broken(mut self) -> Self {
@@ -97,11 +108,26 @@ impl Reply {
     }
 }
 
+/// What the upstreams of a route say.
+#[derive(Clone, Debug)]
+pub struct Script {
+    /// Which upstreams these are.
+    pub route: Route,
+    /// What the first plays, the last one for all further requests.
+    pub first: Vec<Reply>,
+    /// The same for the second.
+    pub second: Vec<Reply>,
+}
+
 /// A request that arrived.
 #[derive(Clone, Debug)]
 pub struct Received {
     /// The upstream that it reached.
     pub dialect: Dialect,
+    /// What it is for.
+    pub operation: Operation,
+    /// Method, path and query.
+    pub line: String,
     /// Its headers, names in lower case.
     pub headers: HashMap<String, String>,
     /// Its bytes.
@@ -112,10 +138,24 @@ pub struct Received {
     pub asked: Result<Asked, String>,
 }
 
-#[derive(Debug, Default)]
+impl Received {
+    /// Whether a text is anywhere in it.
+    pub fn contains(&self, text: &str) -> bool {
+        let in_body = self
+            .bytes
+            .windows(text.len())
+            .any(|piece| piece == text.as_bytes());
+        in_body
+            || self.line.contains(text)
+            || self.headers.values().any(|value| value.contains(text))
+    }
+}
+
+#[derive(Debug)]
 struct Slot {
-    replies: Vec<Reply>,
+    script: Script,
     received: Vec<Received>,
+    ended: Arc<AtomicBool>,
 }
 
 /// Scripts by model, and requests that name no script.
@@ -131,10 +171,11 @@ impl Board {
     }
 
     /// Sets the script of a model and forgets what was received for it.
-    pub fn script(&self, model: &str, replies: Vec<Reply>) {
+    pub fn script(&self, model: &str, script: Script) {
         let slot = Slot {
-            replies,
+            script,
             received: Vec::new(),
+            ended: Arc::default(),
         };
         self.slots().insert(model.to_owned(), slot);
     }
@@ -145,17 +186,40 @@ impl Board {
         slot.map(|slot| slot.received).unwrap_or_default()
     }
 
-    /// Notes a request and gives its reply: the first for the first request, the last for all after it.
-    fn play(&self, key: &str, received: Received) -> Option<Reply> {
+    /// Whether the gateway ended a call of the model before the script's end.
+    pub fn was_ended(&self, model: &str) -> bool {
+        let slots = self.slots();
+        let slot = slots.get(model);
+        slot.is_some_and(|slot| slot.ended.load(Ordering::Relaxed))
+    }
+
+    /// Notes a request and gives its reply: the first for the upstream's first request, the last for all after it.
+    fn play(&self, key: &str, received: Received) -> Option<Played> {
         let mut slots = self.slots();
         let slot = slots.get_mut(key)?;
-        let at = slot
-            .received
-            .len()
-            .min(slot.replies.len().saturating_sub(1));
+        let is_second = slot.script.route.second == Some(received.dialect);
+        let of_same =
+            |other: &&Received| (slot.script.route.second == Some(other.dialect)) == is_second;
+        let before = slot.received.iter().filter(of_same).count();
+        let replies = if is_second {
+            &slot.script.second
+        } else {
+            &slot.script.first
+        };
+        let reply = replies.get(before.min(replies.len().saturating_sub(1)));
+        let reply = reply.cloned();
         slot.received.push(received);
-        slot.replies.get(at).cloned()
+        reply.map(|reply| Played {
+            reply,
+            ended: Arc::clone(&slot.ended),
+        })
     }
+}
+
+/// A reply, and where to note that the gateway ended the call before the reply's end.
+struct Played {
+    reply: Reply,
+    ended: Arc<AtomicBool>,
 }
 
 /// Starts the upstreams on a port of the loopback; port 0 takes any free one.

@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::body::Pieces;
-use super::{Board, Cut, End, Received, Reply, Say};
-use crate::dialect::{Dialect, script_key};
+use super::{Board, Cut, End, Played, Received, Reply, Say};
+use crate::dialect::{Dialect, Operation, script_key};
 use crate::normal::Asked;
 use crate::play;
 use crate::request;
@@ -53,26 +53,32 @@ async fn answer(
         .map(http_body_util::Collected::to_bytes)
         .unwrap_or_default();
     let path = head.uri.path();
-    let Some((dialect, is_operation)) = Dialect::of_upstream_path(path) else {
+    let Some((dialect, operation)) = Dialect::of_upstream_path(path) else {
         return Ok(plain(404, "no upstream has this path"));
     };
     let body: Value = serde_json::from_slice(&bytes).unwrap_or_default();
-    let model = body
-        .get("model")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
+    let model = match operation {
+        Operation::Stored => path,
+        _ => body
+            .get("model")
+            .and_then(Value::as_str)
+            .unwrap_or_default(),
+    };
     let Some(key) = script_key(model).map(str::to_owned) else {
-        return Ok(plain(404, "no script has this model"));
+        return Ok(match operation {
+            Operation::Stored => {
+                let id = path.split('/').find(|part| part.starts_with("resp_"));
+                let id = id.unwrap_or_default();
+                plain(404, &format!("Response with id '{id}' not found."))
+            }
+            _ => plain(404, "no script has this model"),
+        });
     };
-    let asked = if is_operation && head.method == http::Method::POST {
-        received(dialect, &head, &body)
-    } else {
-        let method = &head.method;
-        Err(format!(
-            "the {dialect} upstream does not have {method} {path}"
-        ))
+    let asked = received(dialect, operation, &head, &body);
+    let names = Names {
+        model: model.to_owned(),
+        script: key.clone(),
     };
-    let model = model.to_owned();
     let violation = asked.as_ref().err().cloned();
     let stream = asked.as_ref().is_ok_and(|asked| asked.stream);
     let headers = head.headers.iter().map(|(name, value)| {
@@ -81,25 +87,53 @@ async fn answer(
     });
     let note = Received {
         dialect,
+        operation,
+        line: format!("{} {}", head.method, head.uri),
         headers: headers.collect(),
         bytes: Bytes::clone(&bytes),
         body,
         asked,
     };
-    let reply = board.play(&key, note);
+    let played = board.play(&key, note);
     if let Some(violation) = violation {
-        let status = if is_operation { 400 } else { 404 };
+        let is_known = operation != Operation::Unknown;
+        let status = if is_known { 400 } else { 404 };
         let body = play::error(dialect, "invalid_request_error", None, &violation);
-        return Ok(respond(dialect, Reply::error(status, body), false, &model));
+        return Ok(respond(dialect, Reply::error(status, body), false, &names));
     }
-    Ok(match reply {
-        Some(reply) => respond(dialect, reply, stream, &model),
+    Ok(match played {
+        Some(Played { reply, ended }) => {
+            respond(dialect, reply, stream, &names).map(|body| body.noting(ended))
+        }
         None => plain(404, "no script for this model now"),
     })
 }
 
+/// What placeholders in replies stand for.
+#[derive(Default)]
+struct Names {
+    model: String,
+    script: String,
+}
+
 /// Checks headers, body and the script that the model names.
-fn received(dialect: Dialect, head: &http::request::Parts, body: &Value) -> Result<Asked, String> {
+fn received(
+    dialect: Dialect,
+    operation: Operation,
+    head: &http::request::Parts,
+    body: &Value,
+) -> Result<Asked, String> {
+    let (method, path) = (&head.method, head.uri.path());
+    let has_method = match operation {
+        Operation::Generate | Operation::Count => method == http::Method::POST,
+        Operation::Stored => true,
+        Operation::Unknown => false,
+    };
+    if !has_method {
+        return Err(format!(
+            "the {dialect} upstream does not have {method} {path}"
+        ));
+    }
     let has = |name: &str| head.headers.contains_key(name);
     if dialect == Dialect::Messages {
         if !has("anthropic-version") {
@@ -111,6 +145,9 @@ fn received(dialect: Dialect, head: &http::request::Parts, body: &Value) -> Resu
     } else if !has("authorization") {
         return Err("the header authorization is missing".to_owned());
     }
+    if operation == Operation::Stored {
+        return Ok(Asked::default());
+    }
     let content_type = head.headers.get(header::CONTENT_TYPE);
     let is_json = content_type
         .and_then(|value| value.to_str().ok())
@@ -121,10 +158,13 @@ fn received(dialect: Dialect, head: &http::request::Parts, body: &Value) -> Resu
     if !body.is_object() {
         return Err("the body is no JSON object".to_owned());
     }
-    request::read(dialect, body)
+    match operation {
+        Operation::Count => request::read_count(dialect, body),
+        _ => request::read(dialect, body),
+    }
 }
 
-fn respond(dialect: Dialect, reply: Reply, stream: bool, model: &str) -> Response<Pieces> {
+fn respond(dialect: Dialect, reply: Reply, stream: bool, names: &Names) -> Response<Pieces> {
     let (events, is_stream) = match reply.say {
         Say::Answer(answer) if stream => (play::stream(dialect, &answer), true),
         Say::Answer(answer) => (vec![play::whole(dialect, &answer).to_string()], false),
@@ -146,7 +186,10 @@ fn respond(dialect: Dialect, reply: Reply, stream: bool, model: &str) -> Respons
             (vec![body.to_string()], false)
         }
     };
-    let name = |event: String| event.replace(play::MODEL, model);
+    let name = |event: String| {
+        let event = event.replace(play::MODEL, &names.model);
+        event.replace(play::SCRIPT, &names.script)
+    };
     let events = events.into_iter().map(name).collect();
     let cut = if is_stream { reply.cut } else { Cut::Whole };
     let mut response = Response::new(Pieces::new(events, cut, reply.end));
@@ -177,6 +220,6 @@ fn plain(status: u16, text: &str) -> Response<Pieces> {
             ..Reply::error(status, body)
         },
         false,
-        "",
+        &Names::default(),
     )
 }

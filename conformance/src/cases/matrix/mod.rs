@@ -11,13 +11,13 @@ use crate::play::MODEL;
 
 /// A pair of dialects.
 #[derive(Clone, Copy, Debug)]
-struct Pair {
-    client: Dialect,
-    upstream: Dialect,
+pub(super) struct Pair {
+    pub(super) client: Dialect,
+    pub(super) upstream: Dialect,
 }
 
 /// A template: its name, what it is about, and its only request.
-type Template = (&'static str, &'static str, fn(Pair) -> Step);
+pub(super) type Template = (&'static str, &'static str, fn(Pair) -> Step);
 
 /// All templates for all pairs.
 pub fn all() -> Vec<Case> {
@@ -36,10 +36,10 @@ pub fn all() -> Vec<Case> {
 }
 
 /// A text with characters of one to four bytes.
-const TEXT: &str = "Grüße an alle: 世界 and 🌍, said \"plainly\".\nSecond line.";
+pub(super) const TEXT: &str = "Grüße an alle: 世界 and 🌍, said \"plainly\".\nSecond line.";
 
 /// A question without anything else.
-fn question() -> Asked {
+pub(super) fn question() -> Asked {
     Asked {
         model: MODEL.to_owned(),
         turns: vec![Turn::user(vec![Part::text("Say hello to all.")])],
@@ -49,7 +49,7 @@ fn question() -> Asked {
 }
 
 /// The same as a stream.
-fn streaming(asked: Asked) -> Asked {
+pub(super) fn streaming(asked: Asked) -> Asked {
     Asked {
         stream: true,
         ..asked
@@ -57,7 +57,7 @@ fn streaming(asked: Asked) -> Asked {
 }
 
 /// The same with two tools.
-fn with_tools(asked: Asked) -> Asked {
+pub(super) fn with_tools(asked: Asked) -> Asked {
     let tool = |name: &str| Tool {
         name: name.to_owned(),
         description: format!("The tool {name}."),
@@ -74,7 +74,7 @@ fn with_tools(asked: Asked) -> Asked {
 }
 
 impl Pair {
-    fn step(self, asked: &Asked) -> Step {
+    pub(super) fn step(self, asked: &Asked) -> Step {
         Step::asking(self.client, self.upstream, asked)
     }
 
@@ -92,7 +92,7 @@ impl Pair {
 }
 
 /// What both sides hold after an answer: the same text and calls, the same end.
-fn same_answer(step: Step, answer: &Answer) -> Step {
+pub(super) fn same_answer(step: Step, answer: &Answer) -> Step {
     let want = answer.clone();
     step.check(move |seen| {
         let got = seen.answer()?;
