@@ -99,7 +99,10 @@ struct ReceivedPart<'a> {
 
 /// Reads a whole answer.
 pub fn decode_whole(body: &[u8], origin: &Origin, sink: &mut Sink<'_>) -> Result<(), BadAnswer> {
-    let mut decoder = ChatDecoder::new(origin.clone());
+    let mut decoder = ChatDecoder {
+        is_whole: true,
+        ..ChatDecoder::new(origin.clone())
+    };
     decoder.event(body, sink)?;
     decoder.finish(sink)
 }
@@ -111,6 +114,8 @@ pub fn decode_whole(body: &[u8], origin: &Origin, sink: &mut Sink<'_>) -> Result
     reason = "each is an independent observation"
 )]
 pub struct ChatDecoder {
+    /// Whether every entry of `tool_calls` is a call: some servers give all of them the same id, or none.
+    is_whole: bool,
     id: String,
     calls: Vec<PendingCall>,
     has_started: bool,
@@ -161,9 +166,14 @@ impl ChatDecoder {
                 }));
             }
         }
-        for call in delta.tool_calls.iter().flatten() {
+        for (place, call) in (0..).zip(delta.tool_calls.iter().flatten()) {
             let id = call.id.as_deref().unwrap_or_default();
-            self.call(call.index, id, call.function.as_ref(), sink)?;
+            let key = if self.is_whole {
+                Some(place)
+            } else {
+                call.index
+            };
+            self.call(key, id, call.function.as_ref(), sink)?;
         }
         if let Some(function) = &delta.function_call {
             self.call(Some(0), "", Some(function), sink)?;

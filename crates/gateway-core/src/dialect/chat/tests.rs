@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::dialect::answer::{Answer, AnswerContext};
+use crate::dialect::answer::{Answer, AnswerContext, Block};
 use crate::dialect::answer_event::{AnswerDecoder as _, AnswerEncoder as _, BadAnswer};
 use crate::dialect::envelope::{EnvelopeKey, Origin};
 use crate::dialect::traits::UpstreamTraits;
@@ -346,4 +346,26 @@ fn custom_tools_come_back_as_such() {
         stream.contains(r#""custom":{"name":"patch","input":"*** Begin"}"#),
         "{stream}"
     );
+}
+
+#[test]
+fn calls_of_a_whole_answer_are_told_apart_without_ids() {
+    for id in [json!("call_1"), json!(""), Value::Null] {
+        let call = |name: &str| json!({"id": id, "index": 0, "function": {"name": name, "arguments": "{}"}});
+        let message = json!({"role": "assistant", "tool_calls": [call("f"), call("g")]});
+        let body = json!({"id": "a", "choices": [{"message": message, "finish_reason": "stop"}]});
+        let mut answer = Answer::default();
+        let body = body.to_string();
+        decode_whole(body.as_bytes(), &origin(), &mut |event| {
+            answer.take_in(event);
+        })
+        .unwrap();
+        let calls = answer.blocks.iter().map(|block| match block {
+            Block::Call {
+                name, arguments, ..
+            } => (name.as_str(), arguments.as_str()),
+            other => panic!("{other:?}"),
+        });
+        assert!(calls.eq([("f", "{}"), ("g", "{}")]), "{id}");
+    }
 }
