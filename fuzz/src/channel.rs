@@ -4,7 +4,7 @@
 use gateway_core::dialect::answer::AnswerContext;
 use gateway_core::dialect::effort::Effort;
 use gateway_core::dialect::envelope::{EnvelopeKey, Origin, ReasoningState, StateContent};
-use gateway_core::dialect::registry::{DeclaredKind, DeclaredTool, ToolRegistry};
+use gateway_core::dialect::registry::{DeclaredKind, DeclaredTool};
 use gateway_core::dialect::traits::{CallIdForm, MaxTokensMember, ReasoningForm, UpstreamTraits};
 use gateway_core::upstream::provider::Provider;
 use gateway_core::wire::dialect::Dialect;
@@ -155,9 +155,7 @@ pub fn context_without_tools() -> AnswerContext {
         model: "client-model".to_owned(),
         request_id: "req_1".to_owned(),
         created: 1_800_000_000,
-        registry: ToolRegistry::default(),
         wants_usage: true,
-        echo: String::new(),
-        envelope: EnvelopeKey::default(),
+        ..AnswerContext::default()
     }
 }
