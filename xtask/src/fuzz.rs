@@ -14,7 +14,7 @@ use crate::tools;
 use crate::workspace::Workspace;
 
 /// The programs, each with a corpus of its name.
-const TARGETS: [&str; 7] = [
+const TARGETS: [&str; 12] = [
     "sse",
     "coding",
     "shapes",
@@ -22,6 +22,11 @@ const TARGETS: [&str; 7] = [
     "multipart",
     "error_shape",
     "health",
+    "requests",
+    "streams",
+    "answers",
+    "price_list",
+    "gemini_schema",
 ];
 
 /// How long each searches for new inputs, in seconds. Run it for longer after changing a parser.

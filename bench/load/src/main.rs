@@ -10,6 +10,7 @@ mod mixed;
 mod servers;
 mod setup;
 mod table;
+mod translated;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -17,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use table::Results;
+use translated::Translated;
 
 /// Numbers of connections that each server is measured at.
 const CONNECTIONS: [usize; 3] = [1, 16, 64];
@@ -27,6 +29,7 @@ struct Plan {
     cell: Duration,
     warm_up: Duration,
     first_tokens: usize,
+    translated: usize,
 }
 
 const FULL: Plan = Plan {
@@ -34,6 +37,7 @@ const FULL: Plan = Plan {
     cell: Duration::from_millis(3600),
     warm_up: Duration::from_millis(250),
     first_tokens: 200,
+    translated: 6,
 };
 
 const QUICK: Plan = Plan {
@@ -41,6 +45,7 @@ const QUICK: Plan = Plan {
     cell: Duration::from_millis(1100),
     warm_up: Duration::from_millis(100),
     first_tokens: 60,
+    translated: 3,
 };
 
 struct Arguments {
@@ -155,6 +160,18 @@ async fn run(arguments: &Arguments) -> Result<()> {
             results.add_mixed(which, mixed::measure(target, plan.cell).await?);
         }
     }
-    print!("{}", results.render());
+
+    // 4. Translated streams beside the same passed through, of the gateway without its ledger: one process, in turns.
+    eprintln!("{:>4} s  translated streams", started.elapsed().as_secs());
+    let mut translated = Translated::default();
+    let gateway = targets[targets.len() - 1];
+    let mut stream = client::Connection::open(gateway.address).await?;
+    for _ in 0..plan.first_tokens {
+        translated.first_events(&mut stream, &gateway.key).await?;
+    }
+    for round in 0..plan.translated {
+        translated.events(gateway, round).await?;
+    }
+    print!("{}\n{}", results.render(), translated.render());
     Ok(())
 }

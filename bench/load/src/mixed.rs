@@ -42,8 +42,8 @@ const EVENT: &str = "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"
 const LAST: &str = "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\
     \"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":80,\"total_tokens\":89}}\n\ndata: [DONE]\n\n";
 
-/// Scripts the upstream for each kind. Keys that end in 1 are the first channel's.
-pub async fn script(upstream: &mut Connection) -> Result<()> {
+/// What the scripted upstream does for each kind. Keys that end in 1 are the first channel's.
+pub fn rules() -> Vec<Value> {
     let pieces = |last: Option<&str>| {
         let mut pieces = vec![json!({"text": EVENT, "delay_ms": PIECE_DELAY_MS}); PIECES];
         pieces.extend(last.map(|text| json!({"text": text})));
@@ -56,15 +56,13 @@ pub async fn script(upstream: &mut Connection) -> Result<()> {
     };
     let json_body = json!([["content-type", "application/json"]]);
     let throttled = json!([["content-type", "application/json"], ["retry-after", "1"]]);
-    let rules = json!([
-        {"model": "stream", "action": stream(pieces(Some(LAST)), "complete")},
-        {"model": "leave", "action": stream(pieces(Some(LAST)), "complete")},
-        {"model": "dies", "action": stream(vec![json!({"text": EVENT}); 2], "close")},
-        {"model": "throttled", "key": "throttled1", "action": error(429, throttled)},
-        {"model": "refused", "action": error(400, json_body)},
-    ]);
-    setup::call(upstream, "/__script", "none", &rules).await?;
-    Ok(())
+    vec![
+        json!({"model": "stream", "action": stream(pieces(Some(LAST)), "complete")}),
+        json!({"model": "leave", "action": stream(pieces(Some(LAST)), "complete")}),
+        json!({"model": "dies", "action": stream(vec![json!({"text": EVENT}); 2], "close")}),
+        json!({"model": "throttled", "key": "throttled1", "action": error(429, throttled)}),
+        json!({"model": "refused", "action": error(400, json_body)}),
+    ]
 }
 
 /// Creates two channels for each kind, so that a cooldown of one kind does not affect another.

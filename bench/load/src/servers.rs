@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
 
 use crate::Arguments;
 use crate::client::Connection;
-use crate::{cpu, mixed, setup};
+use crate::{cpu, mixed, setup, translated};
 
 /// A server under load: how the table names it, where it listens, whose processor time counts.
 #[derive(Debug, Clone)]
@@ -37,7 +38,9 @@ impl Stage {
         let mut command = Command::new(arguments.programs.join("scripted-upstream"));
         command.args(["--listen", "127.0.0.1:0", "--no-log"]);
         let direct = Server::start("upstream directly", command)?;
-        mixed::script(&mut Connection::open(direct.target.address).await?).await?;
+        let mut upstream = Connection::open(direct.target.address).await?;
+        let rules = json!([mixed::rules(), translated::rules()].concat());
+        setup::call(&mut upstream, "/__script", "none", &rules).await?;
         match &arguments.nginx {
             Some(nginx) => Self::on_the_local_host(arguments, state, direct, nginx).await,
             None => Self::on_workerd(arguments, state, direct).await,

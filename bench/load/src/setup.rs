@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::client::{Connection, post, request};
 use crate::load::PATH;
-use crate::mixed;
+use crate::{mixed, translated};
 
 /// A change is promised to be in force within 2 s; this leaves room for a busy machine.
 const IN_FORCE: Duration = Duration::from_secs(5);
@@ -61,6 +61,7 @@ pub async fn prepare(
     call(&mut connection, "/admin/api/channels", &token, &channel).await?;
     let base_url = format!("http://{upstream}/v1");
     mixed::prepare(&mut connection, &token, &base_url).await?;
+    translated::prepare(&mut connection, &token, &base_url).await?;
     let key = call(
         &mut connection,
         "/admin/api/keys",

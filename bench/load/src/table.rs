@@ -148,7 +148,7 @@ fn percent(part: f64, whole: f64) -> String {
 }
 
 /// The middle value, or the mean of the two middle ones; not a number if there is none.
-fn median(mut values: Vec<f64>) -> f64 {
+pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
     match (values.len() % 2, values.get(middle)) {

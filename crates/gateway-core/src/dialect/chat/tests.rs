@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::dialect::answer::{Answer, AnswerContext};
+use crate::dialect::answer::{Answer, AnswerContext, Block};
 use crate::dialect::answer_event::{
     AnswerDecoder as _, AnswerEncoder as _, AnswerEvent, BadAnswer, StopReason,
 };
@@ -392,4 +392,26 @@ fn a_usage_after_the_finish_reason_ends_a_stream_without_a_marker() {
         ends.push(is_ended);
     }
     assert_eq!(ends, [false, false, true]);
+}
+
+#[test]
+fn calls_of_a_whole_answer_are_told_apart_without_ids() {
+    for id in [json!("call_1"), json!(""), Value::Null] {
+        let call = |name: &str| json!({"id": id, "index": 0, "function": {"name": name, "arguments": "{}"}});
+        let message = json!({"role": "assistant", "tool_calls": [call("f"), call("g")]});
+        let body = json!({"id": "a", "choices": [{"message": message, "finish_reason": "stop"}]});
+        let mut answer = Answer::default();
+        let body = body.to_string();
+        decode_whole(body.as_bytes(), &origin(), &mut |event| {
+            answer.take_in(event);
+        })
+        .unwrap();
+        let calls = answer.blocks.iter().map(|block| match block {
+            Block::Call {
+                name, arguments, ..
+            } => (name.as_str(), arguments.as_str()),
+            other => panic!("{other:?}"),
+        });
+        assert!(calls.eq([("f", "{}"), ("g", "{}")]), "{id}");
+    }
 }

@@ -266,10 +266,17 @@ impl StreamedItems {
                 self.end_call(place, &item.arguments(), sink);
             }
             ItemKind::Message => {
+                let mut cited = self.open.get(place).map_or(0, |item| item.citations);
                 for (part, content) in (0_u64..).zip(item.content()) {
                     self.done_part(place, part, &content, sink);
+                    // After their own text: the next part is another block.
+                    let citations: Vec<_> = content.citations().collect();
+                    let known = cited.min(citations.len());
+                    cited -= known;
+                    for citation in citations.into_iter().skip(known) {
+                        self.cite(place, citation, sink);
+                    }
                 }
-                self.cite_rest(place, &item.content(), sink);
                 self.end_text(place, None, sink);
             }
             ItemKind::Reasoning => {
@@ -300,14 +307,6 @@ impl StreamedItems {
             None => (TextKind::Text, content.text.get()),
         };
         self.missing_text(place, kind, part, text, sink);
-    }
-
-    fn cite_rest(&mut self, place: usize, parts: &[OutputPart<'_>], sink: &mut Sink<'_>) {
-        let known = self.open.get(place).map_or(0, |item| item.citations);
-        let all = parts.iter().flat_map(OutputPart::citations);
-        for citation in all.skip(known) {
-            self.cite(place, citation, sink);
-        }
     }
 
     /// Items that are emitted only when they are whole.

@@ -1,5 +1,6 @@
 //! Answers of Responses' upstreams: each fixture as its events, and the same answer whole.
 
+mod citations;
 mod fixtures;
 mod properties;
 
