@@ -5,6 +5,7 @@
 mod admin;
 mod gateway;
 mod http;
+pub mod packages;
 mod stage;
 pub mod store;
 

@@ -2,11 +2,12 @@
 //! Owns the stage and the packages' installation; the tests are in `sdk/`.
 #![forbid(unsafe_code)]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context as _, Result, ensure};
 use gateway_testkit::upstream::{Action, Chunk, End, Rule};
+use gateway_tests::packages::{install, succeeds};
 use gateway_tests::{Setup, Stage, workspace_root};
 use serde_json::json;
 
@@ -191,19 +192,4 @@ fn node(tests: &Path) -> Result<Command> {
         .args(["--test", "--test-reporter=spec"])
         .current_dir(suite);
     Ok(command)
-}
-
-/// Installs unless that was done for the same list: `stamp` is a copy of it.
-fn install(list: &Path, stamp: &PathBuf, work: impl FnOnce() -> Result<()>) -> Result<()> {
-    let wanted = std::fs::read(list).with_context(|| list.display().to_string())?;
-    if std::fs::read(stamp).is_ok_and(|known| known == wanted) {
-        return Ok(());
-    }
-    work()?;
-    std::fs::write(stamp, wanted)?;
-    Ok(())
-}
-
-fn succeeds(command: &mut Command) -> bool {
-    command.status().is_ok_and(|status| status.success())
 }
