@@ -6,6 +6,7 @@ mod admin;
 mod gateway;
 mod http;
 pub mod packages;
+pub mod play;
 mod stage;
 pub mod store;
 

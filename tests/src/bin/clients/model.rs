@@ -100,7 +100,7 @@ impl Tools<'_> {
         json!(self.folder.join(file))
     }
 
-    fn call(&self, name: &str, input: Value) -> Result<(String, String), String> {
+    fn call(&self, name: &str, input: &Value) -> Result<(String, String), String> {
         let tool = self
             .history
             .tool(name)
@@ -116,14 +116,14 @@ impl Tools<'_> {
 
     /// Codex has a shell for everything but patches.
     fn shell(&self, command: &str) -> Result<(String, String), String> {
-        self.call("exec_command", json!({"cmd": command}))
+        self.call("exec_command", &json!({"cmd": command}))
     }
 
     fn read(&self, file: &str) -> Result<(String, String), String> {
         if self.has("Read") {
-            self.call("Read", json!({"file_path": self.path(file)}))
+            self.call("Read", &json!({"file_path": self.path(file)}))
         } else if self.has("read") {
-            self.call("read", json!({"filePath": self.path(file)}))
+            self.call("read", &json!({"filePath": self.path(file)}))
         } else {
             self.shell(&format!("cat {file}"))
         }
@@ -133,10 +133,10 @@ impl Tools<'_> {
         let path = self.path(SOURCE);
         if self.has("Edit") {
             let input = json!({"file_path": path, "old_string": WRONG, "new_string": RIGHT});
-            self.call("Edit", input)
+            self.call("Edit", &input)
         } else if self.has("edit") {
             let input = json!({"filePath": path, "oldString": WRONG, "newString": RIGHT});
-            self.call("edit", input)
+            self.call("edit", &input)
         } else if let Some(tool) = self.history.tool("apply_patch") {
             Ok((tool.name.clone(), patch(tool)))
         } else {
@@ -145,13 +145,10 @@ impl Tools<'_> {
     }
 
     fn run(&self) -> Result<(String, String), String> {
-        let input = json!({"command": COMMAND, "description": "Run the check"});
-        if self.has("Bash") {
-            self.call("Bash", input)
-        } else if self.has("bash") {
-            self.call("bash", input)
-        } else {
-            self.shell(COMMAND)
+        let input = json!({"command": COMMAND});
+        match ["Bash", "bash"].into_iter().find(|name| self.has(name)) {
+            Some(name) => self.call(name, &input),
+            None => self.shell(COMMAND),
         }
     }
 }
@@ -191,6 +188,6 @@ mod tests {
         };
         assert!(tools.edit().unwrap().1.starts_with("*** Begin Patch"));
         assert_eq!(tools.run().unwrap().1, r#"{"cmd":"node check.mjs"}"#);
-        assert!(tools.call("exec_command", json!({"other": 1})).is_err());
+        assert!(tools.call("exec_command", &json!({"other": 1})).is_err());
     }
 }

@@ -144,7 +144,7 @@ impl Work {
             .stderr(File::create(self.errors())?)
             .process_group(0)
             .spawn()
-            .with_context(|| format!("starting {:?}", command.get_program()))?;
+            .with_context(|| format!("starting {}", command.get_program().display()))?;
         let outcome = wait(&mut child);
         // What it left behind goes too; nothing is left after most runs.
         if let Some(group) = Pid::from_raw(child.id().cast_signed()) {

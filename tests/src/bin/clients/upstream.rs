@@ -11,6 +11,7 @@ use gateway_conformance::{
     request, request::messages::SIGNATURE, request::responses_items::CIPHERTEXT,
 };
 use gateway_testkit::upstream::{Action, Chunk, End, Record};
+use gateway_tests::play::{answer, called};
 use serde_json::{Value, json};
 
 use crate::history::History;
@@ -74,13 +75,7 @@ impl Model {
 
     /// Answers a request.
     pub fn respond(&self, record: &Record) -> Action {
-        let path = record.path.split('?').next().unwrap_or_default();
-        let own = match self.dialect {
-            Dialect::Chat | Dialect::Gemini => "/v1/chat/completions",
-            Dialect::Messages => "/v1/messages",
-            Dialect::Responses => "/v1/responses",
-        };
-        if record.method != "POST" || path != own {
+        if called(record) != Some(self.dialect) {
             // As servers with one API answer for the others.
             return Action::json(404, &json!({"detail": "Not Found"}));
         }
@@ -143,7 +138,7 @@ impl Model {
         let number = history.calls.len();
         let mut parts = vec![Part::thinking("Ich überlege.")];
         let mut freeform = false;
-        let stop = match step {
+        let ends = match step {
             Step::Say(text) => {
                 parts.push(Part::text(text));
                 Stop::End
@@ -158,19 +153,14 @@ impl Model {
                 Stop::Calls
             }
         };
-        let answer = Answer::new(parts, stop);
-        let model = body["model"].as_str().unwrap_or_default();
-        if body["stream"] != true {
-            let whole = play::whole(self.dialect, &answer).to_string();
-            return Action::raw(200, "application/json", whole.replace(play::MODEL, model));
+        let said = Answer::new(parts, ends);
+        let mut action = answer(self.dialect, &said, body);
+        if freeform {
+            for chunk in &mut action.chunks {
+                chunk.bytes = custom(&String::from_utf8_lossy(&chunk.bytes)).into();
+            }
         }
-        let events = play::stream(self.dialect, &answer)
-            .into_iter()
-            .map(|event| {
-                let event = event.replace(play::MODEL, model);
-                if freeform { custom(&event) } else { event }
-            });
-        Action::sse(events.map(Chunk::new))
+        action
     }
 }
 
