@@ -17,13 +17,17 @@ pub fn called(record: &Record) -> Option<Dialect> {
     }
 }
 
-/// An answer, whole or as a stream, as the request `body` wants it.
-pub fn answer(dialect: Dialect, answer: &Answer, body: &Value) -> Action {
+/// An answer, whole or as a stream, as the request `record` wants it.
+pub fn answer(dialect: Dialect, answer: &Answer, record: &Record) -> Action {
+    let body: Value = serde_json::from_slice(&record.body).unwrap_or_default();
     let model = body["model"].as_str().unwrap_or_default();
+    // Clients take two answers with one id for parts of one.
+    let number = format!("_{}x", record.at_us);
+    let fill = |text: &str| text.replace(play::MODEL, model).replace("_conf", &number);
     if body["stream"] != true {
         let whole = play::whole(dialect, answer).to_string();
-        return Action::raw(200, "application/json", whole.replace(play::MODEL, model));
+        return Action::raw(200, "application/json", fill(&whole));
     }
     let events = play::stream(dialect, answer).into_iter();
-    Action::sse(events.map(|event| Chunk::new(event.replace(play::MODEL, model))))
+    Action::sse(events.map(|event| Chunk::new(fill(&event))))
 }

@@ -8,6 +8,7 @@ import os
 import anthropic
 import openai
 import pytest
+from test_openai import upstream_calls
 
 URL = os.environ["GATEWAY_URL"]
 KEY = os.environ["GATEWAY_KEY"]
@@ -71,9 +72,12 @@ def test_chat_with_tools(chat, model):
 
 
 def test_chat_errors(chat, model):
+    before = upstream_calls(f"{model}-limited")
     with pytest.raises(openai.RateLimitError) as caught:
         chat.create(model=f"{model}-limited", messages=MESSAGES)
     assert caught.value.code == "rate_limit_exceeded"
+    # The packages try three times unless `x-should-retry: false` tells them not to.
+    assert upstream_calls(f"{model}-limited") - before <= 1
 
 
 def test_messages_whole(messages, model):
@@ -110,9 +114,12 @@ def test_messages_with_tools(messages, model):
 
 
 def test_messages_errors(messages, model):
+    before = upstream_calls(f"{model}-limited")
     with pytest.raises(anthropic.RateLimitError) as caught:
         messages.create(model=f"{model}-limited", max_tokens=100, messages=MESSAGES)
     assert caught.value.body["error"]["type"] == "rate_limit_error"
+    # The packages try three times unless `x-should-retry: false` tells them not to.
+    assert upstream_calls(f"{model}-limited") - before <= 1
 
 
 def test_responses_whole(responses, model):
@@ -147,6 +154,9 @@ def test_responses_with_tools(responses, model):
 
 
 def test_responses_errors(responses, model):
+    before = upstream_calls(f"{model}-limited")
     with pytest.raises(openai.RateLimitError) as caught:
         responses.create(model=f"{model}-limited", input="Hi", store=False)
     assert caught.value.code == "rate_limit_exceeded"
+    # The packages try three times unless `x-should-retry: false` tells them not to.
+    assert upstream_calls(f"{model}-limited") - before <= 1

@@ -167,7 +167,7 @@ fn respond(record: &Record) -> Option<Action> {
     } else {
         Answer::new(vec![Part::text("Grüezi from upstream.")], Stop::End)
     };
-    Some(play::answer(dialect, &answer, &body))
+    Some(play::answer(dialect, &answer, record))
 }
 
 /// A model whose first channel fails, and whose second works.

@@ -14,14 +14,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use gateway_conformance::dialect::{Dialect, UPSTREAMS};
+use gateway_conformance::dialect::Dialect;
 use tokio::sync::Semaphore;
 
 use programs::{ALL, Program};
 use upstream::Failure;
 
-const HELP: &str =
-    "clients [--runs N] [--jobs N] [--client NAME]... [--upstream chat|messages|responses]...";
+const HELP: &str = "clients [--runs N] [--jobs N] [--client NAME]... [--upstream chat|messages|responses|changing]...";
 
 struct Options {
     runs: usize,
@@ -30,10 +29,25 @@ struct Options {
     upstreams: Vec<String>,
 }
 
+/// The upstreams by name. In `changing` the second channel speaks another dialect than the first, so that the conversation
+/// crosses dialects in its middle, with the first one's sealed reasoning in it.
+const UPSTREAMS: [&str; 4] = ["chat", "messages", "responses", "changing"];
+
+/// What the two channels are called in.
+const fn dialects(name: &str, client: Dialect) -> [Dialect; 2] {
+    match (name.as_bytes(), client) {
+        (b"chat", _) => [Dialect::Chat; 2],
+        (b"messages", _) => [Dialect::Messages; 2],
+        (b"responses", _) => [Dialect::Responses; 2],
+        (_, Dialect::Chat | Dialect::Gemini) => [Dialect::Messages, Dialect::Responses],
+        (_, native) => [native, Dialect::Chat],
+    }
+}
+
 /// A line of the table.
 struct Row {
     program: Program,
-    dialect: Dialect,
+    upstream: &'static str,
     passed: usize,
     slowest: Duration,
 }
@@ -56,16 +70,15 @@ async fn all() -> Result<()> {
     let permits = Arc::new(Semaphore::new(options.jobs));
     let mut rows = Vec::new();
     for program in ALL {
-        for dialect in UPSTREAMS {
+        for upstream in UPSTREAMS {
             let is_chosen = |names: &[String], name: &str| {
                 names.is_empty() || names.iter().any(|other| other == name)
             };
-            if is_chosen(&options.clients, program.name)
-                && is_chosen(&options.upstreams, dialect.name())
+            if is_chosen(&options.clients, program.name) && is_chosen(&options.upstreams, upstream)
             {
                 rows.push((
-                    Row::new(program, dialect),
-                    start(program, dialect, &options, rows.len(), &permits),
+                    Row::new(program, upstream),
+                    start(program, upstream, &options, rows.len(), &permits),
                 ));
             }
         }
@@ -86,7 +99,7 @@ type Outcome = (Result<()>, Duration);
 /// Starts the runs of one line; each second one fails in another way than the first.
 fn start(
     program: Program,
-    dialect: Dialect,
+    upstream: &'static str,
     options: &Options,
     line: usize,
     permits: &Arc<Semaphore>,
@@ -97,21 +110,23 @@ fn start(
         tokio::spawn(async move {
             let permit = permits.acquire().await;
             let started = Instant::now();
-            let outcome = run::once(program, dialect, failure).await;
+            let outcome = run::once(program, dialects(upstream, program.dialect), failure).await;
             drop(permit);
-            let outcome =
-                outcome.with_context(|| format!("{} on {dialect}, {failure:?}", program.name));
-            (outcome, started.elapsed())
+            let name = format!("{} on {upstream}, {failure:?}", program.name);
+            let took = started.elapsed();
+            let verdict = if outcome.is_ok() { "passed" } else { "FAILED" };
+            eprintln!("{name}: {verdict} after {:.1} s", took.as_secs_f64());
+            (outcome.context(name), took)
         })
     });
     runs.collect()
 }
 
 impl Row {
-    const fn new(program: Program, dialect: Dialect) -> Self {
+    const fn new(program: Program, upstream: &'static str) -> Self {
         Self {
             program,
-            dialect,
+            upstream,
             passed: 0,
             slowest: Duration::ZERO,
         }
@@ -133,7 +148,7 @@ fn report(table: &[Row], runs: usize, took: Duration) -> Result<()> {
             "| {} | {} | {} | {} of {runs} | {:.1} s |",
             row.program.name,
             programs::version(&row.program)?,
-            row.dialect,
+            row.upstream,
             row.passed,
             row.slowest.as_secs_f64()
         );

@@ -23,19 +23,19 @@ const LIMIT: Duration = Duration::from_mins(3);
 /// What the upstream calls the model.
 const UPSTREAM_MODEL: &str = "meta/llama-3.3-70b-instruct";
 
-/// Lets a program repair the project through a gateway whose upstream speaks `dialect` alone.
-pub async fn once(program: Program, dialect: Dialect, failure: Failure) -> Result<()> {
+/// Lets a program repair the project through a gateway with two channels, each with an upstream of one dialect.
+pub async fn once(program: Program, dialects: [Dialect; 2], failure: Failure) -> Result<()> {
     let folder = tempfile::Builder::new()
         .prefix("gateway-clients-")
         .tempdir()?;
     let work = Work::new(folder.path())?;
-    let model = Model::new(dialect, program.dialect, failure, work.project.clone());
+    let model = Model::new(dialects, program.dialect, failure, work.project.clone());
     let mut stage = Stage::start_with(&Setup::default()).await?;
     let playing = model.clone();
     stage
         .upstream
         .respond(move |record| Some(playing.respond(record)));
-    for (priority, key) in [FIRST, SECOND].into_iter().enumerate() {
+    for (priority, (key, dialect)) in [FIRST, SECOND].into_iter().zip(dialects).enumerate() {
         stage
             .channel(key, &channel(program, dialect, key, priority))
             .await?;

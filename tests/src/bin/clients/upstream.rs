@@ -1,4 +1,4 @@
-//! The upstream of one run: it speaks one dialect, plays the scripted model, and fails once. Owns the form of answers and the
+//! The upstream of one run: it speaks a dialect per channel, plays the scripted model, and fails once. Owns the form of answers and the
 //! record of what happened.
 
 use std::path::PathBuf;
@@ -45,8 +45,8 @@ pub struct Report {
 /// The upstream of one run.
 #[derive(Clone)]
 pub struct Model {
-    /// What it speaks.
-    pub dialect: Dialect,
+    /// What the two channels are called in.
+    pub dialects: [Dialect; 2],
     /// What the client speaks.
     pub client: Dialect,
     /// How the attempt in the middle fails.
@@ -58,9 +58,9 @@ pub struct Model {
 
 impl Model {
     /// A model that has not been asked yet.
-    pub fn new(dialect: Dialect, client: Dialect, failure: Failure, folder: PathBuf) -> Self {
+    pub fn new(dialects: [Dialect; 2], client: Dialect, failure: Failure, folder: PathBuf) -> Self {
         Self {
-            dialect,
+            dialects,
             client,
             failure,
             folder,
@@ -75,15 +75,16 @@ impl Model {
 
     /// Answers a request.
     pub fn respond(&self, record: &Record) -> Action {
-        if called(record) != Some(self.dialect) {
+        let key = key(record);
+        let dialect = self.dialects[usize::from(key == SECOND)];
+        if called(record) != Some(dialect) {
             // As servers with one API answer for the others.
             return Action::json(404, &json!({"detail": "Not Found"}));
         }
         let body: Value = serde_json::from_slice(&record.body).unwrap_or_default();
-        let history = History::read(self.dialect, &body);
-        let faults = self.faults(&history, &body);
+        let history = History::read(dialect, &body);
+        let faults = self.faults(dialect, &history, &body);
         let step = model::next(&history, &self.folder);
-        let key = key(record);
         let mut report = self.report();
         let is_first_failure = report.attempts.iter().all(|(_, _, answered)| *answered);
         let fails = key == FIRST && history.calls.len() == model::MIDDLE && is_first_failure;
@@ -95,26 +96,26 @@ impl Model {
             Ok(step) => step,
             Err(fault) => {
                 report.faults.push(fault.clone());
-                let body = play::error(self.dialect, "invalid_request_error", None, &fault);
+                let body = play::error(dialect, "invalid_request_error", None, &fault);
                 return Action::json(400, &body);
             }
         };
         if fails {
-            return self.fail();
+            return self.fail(dialect);
         }
         report.finished |= matches!(step, Step::Say(model::FINAL));
         drop(report);
-        self.play(&history, step, &body)
+        play(dialect, &history, step, record)
     }
 
     /// What is wrong with a request. What the gateway has translated is held to the vendor's published schema.
-    fn faults(&self, history: &History, body: &Value) -> Vec<String> {
+    fn faults(&self, dialect: Dialect, history: &History, body: &Value) -> Vec<String> {
         let mut faults = history.faults.clone();
-        if self.dialect != self.client {
-            faults.extend(request::read(self.dialect, body).err());
+        if dialect != self.client {
+            faults.extend(request::read(dialect, body).err());
         }
         let foreign = history.sealed.iter().find(|state| {
-            let own = match self.dialect {
+            let own = match dialect {
                 Dialect::Messages => SIGNATURE,
                 _ => CIPHERTEXT,
             };
@@ -124,44 +125,44 @@ impl Model {
         faults
     }
 
-    fn fail(&self) -> Action {
+    fn fail(&self, dialect: Dialect) -> Action {
         match self.failure {
             Failure::Status => {
-                let body = play::error(self.dialect, "api_error", None, "the engine crashed");
+                let body = play::error(dialect, "api_error", None, "the engine crashed");
                 Action::json(500, &body)
             }
             Failure::Cut => Action::sse([Chunk::new(": ping\n\n")]).then(End::Close),
         }
     }
+}
 
-    fn play(&self, history: &History, step: Step, body: &Value) -> Action {
-        let number = history.calls.len();
-        let mut parts = vec![Part::thinking("Ich überlege.")];
-        let mut freeform = false;
-        let ends = match step {
-            Step::Say(text) => {
-                parts.push(Part::text(text));
-                Stop::End
-            }
-            Step::Call(calls) => {
-                parts.push(Part::text("Let me see…"));
-                for (index, (name, input)) in calls.into_iter().enumerate() {
-                    let tool = history.tool(&name);
-                    freeform |= tool.is_some_and(|tool| tool.schema.is_null());
-                    parts.push(Part::call(&format!("call_{number}_{index}"), &name, &input));
-                }
-                Stop::Calls
-            }
-        };
-        let said = Answer::new(parts, ends);
-        let mut action = answer(self.dialect, &said, body);
-        if freeform {
-            for chunk in &mut action.chunks {
-                chunk.bytes = custom(&String::from_utf8_lossy(&chunk.bytes)).into();
-            }
+fn play(dialect: Dialect, history: &History, step: Step, record: &Record) -> Action {
+    let number = history.calls.len();
+    let mut parts = vec![Part::thinking("Ich überlege.")];
+    let mut freeform = false;
+    let ends = match step {
+        Step::Say(text) => {
+            parts.push(Part::text(text));
+            Stop::End
         }
-        action
+        Step::Call(calls) => {
+            parts.push(Part::text("Let me see…"));
+            for (index, (name, input)) in calls.into_iter().enumerate() {
+                let tool = history.tool(&name);
+                freeform |= tool.is_some_and(|tool| tool.schema.is_null());
+                parts.push(Part::call(&format!("call_{number}_{index}"), &name, &input));
+            }
+            Stop::Calls
+        }
+    };
+    let said = Answer::new(parts, ends);
+    let mut action = answer(dialect, &said, record);
+    if freeform {
+        for chunk in &mut action.chunks {
+            chunk.bytes = custom(&String::from_utf8_lossy(&chunk.bytes)).into();
+        }
     }
+    action
 }
 
 /// The key of a request in any dialect's header.
