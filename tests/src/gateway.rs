@@ -106,6 +106,7 @@ pub struct Gateway {
     log: Arc<Mutex<String>>,
     state: PathBuf,
     readers: Vec<JoinHandle<()>>,
+    shows_log: bool,
     _owned_state: Option<TempDir>,
 }
 
@@ -146,6 +147,7 @@ impl Gateway {
                 log,
                 state,
                 readers,
+                shows_log: true,
                 _owned_state: owned_state,
             }),
             Err(error) => {
@@ -210,6 +212,11 @@ impl Gateway {
             .clone()
     }
 
+    /// Keeps its log from being printed when it is dropped.
+    pub const fn hide_log(&mut self) {
+        self.shows_log = false;
+    }
+
     /// Asks it to stop (SIGTERM), waits for its end and returns all that it logged. Fails when it ends
     /// otherwise than with success.
     pub fn stop(mut self) -> Result<String> {
@@ -236,11 +243,13 @@ impl Drop for Gateway {
         // It may have ended already; then both do nothing.
         drop(self.child.kill());
         drop(self.child.wait());
-        println!(
-            "--- log of the gateway at {}\n{}---",
-            self.address,
-            self.log()
-        );
+        if self.shows_log {
+            println!(
+                "--- log of the gateway at {}\n{}---",
+                self.address,
+                self.log()
+            );
+        }
     }
 }
 

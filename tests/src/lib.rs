@@ -5,6 +5,8 @@
 mod admin;
 mod gateway;
 mod http;
+pub mod packages;
+pub mod play;
 mod stage;
 pub mod store;
 

@@ -126,6 +126,11 @@ pub const ALL: &[Step] = &[
         run: sdk_suite,
     },
     Step {
+        name: "clients",
+        about: "Claude Code, Codex and opencode repair a project, one failover in the middle",
+        run: clients,
+    },
+    Step {
         name: "browser",
         about: "the panel in Chromium, against the running gateway",
         run: browser::run,
@@ -299,17 +304,22 @@ fn sdk_suite(workspace: &Workspace, progress: &Progress) -> Result<()> {
     packages(workspace, progress, "sdk_suite")
 }
 
+/// Its table of client programs and upstreams is shown also on success.
+fn clients(workspace: &Workspace, progress: &Progress) -> Result<()> {
+    tools::node(workspace)?;
+    build_all(workspace, progress)?;
+    progress.run_for_table(tests_program(workspace, "clients"))
+}
+
 /// Runs a program of the tests that installs packages of Python and Node.js, and drives the gateway with them.
 fn packages(workspace: &Workspace, progress: &Progress, program: &str) -> Result<()> {
     tools::node(workspace)?;
     build_all(workspace, progress)?;
-    progress.run(workspace.cargo(&[
-        "run",
-        "--locked",
-        "--release",
-        "-p",
-        "gateway-tests",
-        "--bin",
-        program,
-    ]))
+    progress.run(tests_program(workspace, program))
+}
+
+fn tests_program(workspace: &Workspace, program: &str) -> Command {
+    let mut command = workspace.cargo(&["run", "--locked", "--release", "-p", "gateway-tests"]);
+    command.args(["--bin", program]);
+    command
 }

@@ -1,13 +1,17 @@
-//! Runs the SDK suites: the official OpenAI packages for Python and Node.js against a gateway with a scripted upstream.
+//! Runs the SDK suites: the official OpenAI and Anthropic packages for Python and Node.js against a gateway with a scripted upstream.
 //! Owns the stage and the packages' installation; the tests are in `sdk/`.
 #![forbid(unsafe_code)]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context as _, Result, ensure};
-use gateway_testkit::upstream::{Action, Chunk, End, Rule};
-use gateway_tests::{Setup, Stage, workspace_root};
+use gateway_conformance::dialect::{Dialect, UPSTREAMS};
+use gateway_conformance::normal::{Answer, Part, Stop};
+use gateway_conformance::{play as written, request};
+use gateway_testkit::upstream::{Action, Chunk, End, Record, Rule};
+use gateway_tests::packages::{install, succeeds};
+use gateway_tests::{Setup, Stage, play, workspace_root};
 use serde_json::json;
 
 /// What a Prometheus server would present.
@@ -51,7 +55,7 @@ async fn run() -> Result<()> {
     let stage = stage().await?;
     let mut failed = Vec::new();
     for (name, mut command) in [("Python", python), ("Node.js", node)] {
-        println!("\n== the OpenAI SDK for {name}");
+        println!("\n== the SDKs for {name}");
         let status = command
             .env("GATEWAY_URL", stage.gateway.url("/v1"))
             .env("GATEWAY_KEY", &stage.key)
@@ -99,6 +103,7 @@ async fn stage() -> Result<Stage> {
         stage.channel(name, &channel).await?;
         stage.upstream.rule(Rule::always(action).key(name));
     }
+    translated(&stage).await?;
     // Each suite has its own, since what failed is left alone for a while.
     for suite in ["python", "node"] {
         for (way, action) in [
@@ -114,6 +119,55 @@ async fn stage() -> Result<Stage> {
         }
     }
     Ok(stage)
+}
+
+/// For every dialect a model whose upstream speaks nothing else, and one whose upstream is over its limit.
+async fn translated(stage: &Stage) -> Result<()> {
+    for dialect in UPSTREAMS {
+        for end in ["", "-limited"] {
+            let model = format!("only-{dialect}{end}");
+            let mut channel = json!({"keys": [model], "models": [model]});
+            if dialect == Dialect::Messages {
+                channel["provider"] = json!("anthropic");
+            } else {
+                channel["dialects"] = json!([dialect.name()]);
+            }
+            stage.channel(&model, &channel).await?;
+        }
+    }
+    stage.upstream.respond(respond);
+    Ok(())
+}
+
+/// What those models answer: calls where there are tools, else text. Requests are held to the vendor's published schema.
+fn respond(record: &Record) -> Option<Action> {
+    let body: serde_json::Value = serde_json::from_slice(&record.body).ok()?;
+    let model = body["model"].as_str()?.strip_prefix("only-")?;
+    let dialect = play::called(record);
+    let Some(dialect) = dialect.filter(|dialect| model.starts_with(dialect.name())) else {
+        return Some(Action::error(404, "not_found", "Not Found"));
+    };
+    let error = |status, kind, message: &str| {
+        let body = written::error(dialect, kind, None, message);
+        Some(Action::json(status, &body).header("retry-after", "1"))
+    };
+    if let Err(violation) = request::read(dialect, &body) {
+        return error(400, "invalid_request_error", &violation);
+    }
+    if model.ends_with("-limited") {
+        return error(429, "rate_limit_error", "slow down");
+    }
+    let has_results = body.to_string().contains("sunny");
+    let answer = if body["tools"].is_array() && !has_results {
+        let call = |id, city| Part::call(id, "weather", &json!({"city": city}).to_string());
+        Answer::new(
+            vec![call("call_1", "Bern"), call("call_2", "Zürich")],
+            Stop::Calls,
+        )
+    } else {
+        Answer::new(vec![Part::text("Grüezi from upstream.")], Stop::End)
+    };
+    Some(play::answer(dialect, &answer, record))
 }
 
 /// A model whose first channel fails, and whose second works.
@@ -191,19 +245,4 @@ fn node(tests: &Path) -> Result<Command> {
         .args(["--test", "--test-reporter=spec"])
         .current_dir(suite);
     Ok(command)
-}
-
-/// Installs unless that was done for the same list: `stamp` is a copy of it.
-fn install(list: &Path, stamp: &PathBuf, work: impl FnOnce() -> Result<()>) -> Result<()> {
-    let wanted = std::fs::read(list).with_context(|| list.display().to_string())?;
-    if std::fs::read(stamp).is_ok_and(|known| known == wanted) {
-        return Ok(());
-    }
-    work()?;
-    std::fs::write(stamp, wanted)?;
-    Ok(())
-}
-
-fn succeeds(command: &mut Command) -> bool {
-    command.status().is_ok_and(|status| status.success())
 }

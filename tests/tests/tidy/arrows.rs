@@ -18,7 +18,7 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ("passthrough-component", &[]),
     // These know the gateway as a process only: what they prove holds for what is shipped.
     ("gateway-bench", &[]),
-    ("gateway-tests", &["gateway-testkit"]),
+    ("gateway-tests", &["gateway-testkit", "gateway-conformance"]),
     // It must hold for every gateway, so it knows none.
     ("gateway-conformance", &[]),
     // It knows WIT and .wasm, and would run any other application as well.

@@ -12,6 +12,9 @@ use crate::upstream::provider::Provider;
 
 /// How every envelope begins.
 pub const PREFIX: &str = "gwrs1-";
+/// What reasoning has in place of an envelope when there is no state to hold: it comes back recognisable as the gateway's,
+/// and an upstream that verifies reasoning never sees it.
+pub const STATELESS: &str = PREFIX;
 /// Bytes of the authentication code: 128 bits.
 const CODE_BYTES: usize = 16;
 /// Keeps this use of the key apart from others.

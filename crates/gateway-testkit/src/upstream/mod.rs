@@ -20,7 +20,7 @@ mod serve;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
@@ -51,9 +51,13 @@ impl Default for Options {
     }
 }
 
+/// Answers a request that no rule is for; `None`: as usual.
+type Respond = dyn Fn(&Record) -> Option<Action> + Send + Sync;
+
 /// What the server's tasks share.
 struct Shared {
     script: Script,
+    respond: OnceLock<Box<Respond>>,
     log: Log,
     options: Options,
 }
@@ -62,6 +66,7 @@ impl Shared {
     fn new(options: Options) -> Self {
         Self {
             script: Script::default(),
+            respond: OnceLock::new(),
             log: Log::default(),
             options,
         }
@@ -129,6 +134,11 @@ impl Upstream {
     /// Adds a rule. Rules with a limited number of uses come first, oldest first; then permanent ones, newest first.
     pub fn rule(&self, rule: Rule) {
         self.shared.script.add(rule);
+    }
+
+    /// Lets a function answer what no rule is for, such as a model that reads the conversation. The first function stays.
+    pub fn respond(&self, respond: impl Fn(&Record) -> Option<Action> + Send + Sync + 'static) {
+        self.shared.respond.get_or_init(|| Box::new(respond));
     }
 
     /// Removes all rules and records.

@@ -78,8 +78,14 @@ async fn answer(
     }
     let asked = Asked::read(path, &body);
     let key = api_key(&head.headers);
-    let mut exchange = Exchange::new(&shared, record(&head, &body, key, &asked, &shared));
-    let Some(mut action) = shared.script.take(path, key, asked.model()) else {
+    let responder = shared.respond.get();
+    let record = (shared.options.log || responder.is_some())
+        .then(|| record(&head, &body, key, asked.model()));
+    let scripted = shared.script.take(path, key, asked.model());
+    let scripted = scripted.or_else(|| responder?(record.as_ref()?));
+    let record = record.filter(|_| shared.options.log);
+    let mut exchange = Exchange::new(&shared, record.map(|record| shared.log.push(record)));
+    let Some(mut action) = scripted else {
         return Ok(respond(
             answers::usual(&head.method, path, &asked, shared.options.pace),
             exchange,
@@ -174,12 +180,8 @@ fn record(
     head: &http::request::Parts,
     body: &Bytes,
     key: Option<&str>,
-    asked: &Asked<'_>,
-    shared: &Shared,
-) -> Option<u64> {
-    if !shared.options.log {
-        return None;
-    }
+    model: Option<&str>,
+) -> Record {
     let path = head
         .uri
         .path_and_query()
@@ -194,7 +196,7 @@ fn record(
             )
         })
         .collect();
-    Some(shared.log.push(Record {
+    Record {
         id: 0,
         at_us: now_us(),
         method: head.method.as_str().to_owned(),
@@ -202,10 +204,10 @@ fn record(
         headers,
         body: body.clone(),
         key: key.map(str::to_owned),
-        model: asked.model().map(str::to_owned),
+        model: model.map(str::to_owned),
         ended_at_us: None,
         client_gone_at_us: None,
-    }))
+    }
 }
 
 fn api_key(headers: &HeaderMap) -> Option<&str> {

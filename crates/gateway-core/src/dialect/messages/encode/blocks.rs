@@ -13,6 +13,7 @@ use super::events::{
 use super::json_end::JsonEnd;
 use crate::dialect::answer::AnswerContext;
 use crate::dialect::answer_event::{Citation, WebResult};
+use crate::dialect::envelope::STATELESS;
 use crate::dialect::ids;
 use crate::dialect::messages::WEB_SEARCH;
 
@@ -115,7 +116,8 @@ impl BlockWriter {
             self.open_filled(FilledKind::Thinking, output);
             let signature = &*envelope;
             self.write_delta(WrittenDelta::Signature { signature }, output);
-            self.close(output);
+            self.current = None;
+            self.stop(output);
             return;
         }
         match self.waiting.back_mut() {
@@ -384,6 +386,10 @@ impl BlockWriter {
             // Clients parse what the deltas are together: a call without arguments has none otherwise.
             Some(CurrentBlock::Call { end, .. }) if !end.has_begun() => {
                 self.write_delta(WrittenDelta::Input { partial_json: "{}" }, output);
+            }
+            Some(CurrentBlock::Filled(FilledKind::Thinking)) => {
+                let signature = STATELESS;
+                self.write_delta(WrittenDelta::Signature { signature }, output);
             }
             Some(_) => {}
         }

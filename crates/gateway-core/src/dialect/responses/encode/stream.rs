@@ -12,6 +12,7 @@ use super::events::{EventWriter, ResponsesStreamEvent};
 use super::items::{AnnotationOut, ItemOut, PartOut};
 use crate::dialect::answer::AnswerContext;
 use crate::dialect::answer_event::{AnswerEvent, Citation, WebResult};
+use crate::dialect::envelope::STATELESS;
 use crate::dialect::ids;
 use calls::OpenCall;
 
@@ -280,7 +281,10 @@ impl OutputStream {
         let Some(OpenText { place, kind, .. }) = self.text.take() else {
             return;
         };
-        if let Some(item) = self.items.get(place) {
+        if let Some(item) = self.items.get_mut(place) {
+            if kind == BlockKind::Reasoning && item.encrypted_content.is_none() {
+                item.encrypted_content = Some(STATELESS.to_owned());
+            }
             let parts = item.content.as_ref().or(item.summary.as_ref());
             let part = parts.and_then(|parts| parts.first());
             let event = ResponsesStreamEvent {

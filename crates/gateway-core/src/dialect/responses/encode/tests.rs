@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::dialect::envelope::{Origin, ReasoningState, StateContent};
+use crate::dialect::envelope::{Origin, ReasoningState, STATELESS, StateContent};
 use crate::dialect::registry::{DeclaredKind, DeclaredTool, ToolRegistry};
 use crate::dialect::responses::echo;
 use crate::upstream::provider::Provider;
@@ -187,6 +187,19 @@ fn kinds(events: &[Value]) -> Vec<&str> {
     kinds
         .map(|kind| kind.strip_prefix("response.").unwrap())
         .collect()
+}
+
+#[test]
+fn reasoning_without_state_is_recognisable_when_it_comes_back() {
+    // An upstream of this dialect does not know the item, and would look for its id.
+    let (_, last) = streamed(vec![
+        start(),
+        AnswerEvent::Reasoning("think".into()),
+        AnswerEvent::Text("a".into()),
+        finish(StopReason::Stop),
+    ]);
+    assert_eq!(last["output"][0]["encrypted_content"], STATELESS);
+    assert_eq!(context().envelope.open(STATELESS), None);
 }
 
 #[test]
