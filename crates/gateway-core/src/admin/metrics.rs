@@ -12,7 +12,7 @@ use http::{Response, StatusCode};
 
 use super::exposition::{Exposition, MetricKind, Millionths, Thousandths};
 use super::{document, ledger_queries};
-use crate::config::model::{ChannelConfig, Document};
+use crate::config::model::Document;
 use crate::error::GatewayError;
 use crate::health;
 use crate::health::cooldown::{Cooldown, CooldownReason, Phase};
@@ -102,15 +102,9 @@ pub async fn show<P: AdminPorts>(ports: &P) -> Result<Reply, GatewayError> {
 
 impl<'d> NameLabels<'d> {
     fn of(document: &'d Document) -> Self {
-        let models = |channel: &'d ChannelConfig| {
-            let deployments = channel.azure.iter().flat_map(|azure| &azure.deployments);
-            let named = channel
-                .model_map
-                .keys()
-                .chain(deployments.map(|pair| pair.0));
-            channel.models.iter().chain(named).map(String::as_str)
-        };
-        let all: BTreeSet<&str> = document.channels.iter().flat_map(models).collect();
+        let served = document.channels.iter().flat_map(|one| one.served_models());
+        let aliases = document.settings.aliases.keys().map(String::as_str);
+        let all: BTreeSet<&str> = served.chain(aliases).collect();
         Self {
             channels: document
                 .channels

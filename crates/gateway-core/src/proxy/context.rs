@@ -9,6 +9,7 @@ use super::body::Received;
 use super::model::RequestedModel;
 use super::payload::Payload;
 use super::routes::Operation;
+use crate::attempt::plan::Candidate;
 use crate::config::model::ClientKey;
 use crate::config::snapshot::Snapshot;
 use crate::error::ErrorStyle;
@@ -70,6 +71,17 @@ impl<P: ProxyPorts> RequestContext<P> {
     /// The host.
     pub fn ports(&self) -> &P {
         &self.gateway.ports
+    }
+
+    /// The models that are tried, in order: those of an alias, else the one that the client names.
+    pub fn chain(&self) -> &[String] {
+        self.snapshot.chain(&self.model)
+    }
+
+    /// The model that a candidate is for.
+    pub fn model_of(&self, candidate: Candidate) -> &str {
+        let model = self.chain().get(candidate.model);
+        model.unwrap_or(&self.model)
     }
 
     /// The shape of errors.
