@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::{Problems, join};
 use crate::config::bounds::{KEPT_PARAMS, MAX_DEFAULT_PARAMS_BYTES, MAX_NAME_CHARS, MAX_PARAMS};
 use crate::config::model::ChannelConfig;
-use crate::problem::ProblemKind;
+use crate::problem::{ProblemKind, Uniqueness};
 
 /// Reads the parameters that are dropped.
 pub fn dropped(path: &str, value: &Value, problems: &mut Problems) -> Option<Vec<String>> {
@@ -33,7 +33,7 @@ pub fn renamed(
             if is_kept(&to) {
                 problems.add(place, ProblemKind::ReservedParameter);
             }
-            renamed.insert(from, to);
+            unique(renamed.insert(from, to), path, problems);
         }
     }
     Some(renamed)
@@ -45,7 +45,7 @@ pub fn defaults(path: &str, value: &Value, problems: &mut Problems) -> Option<Ma
     let mut defaults = Map::new();
     for (param, value) in params {
         if let Some(param) = name(param, &join(path, param), problems) {
-            defaults.insert(param, value.clone());
+            unique(defaults.insert(param, value.clone()), path, problems);
         }
     }
     if value.to_string().len() > MAX_DEFAULT_PARAMS_BYTES {
@@ -92,6 +92,14 @@ fn name(given: &str, path: &str, problems: &mut Problems) -> Option<String> {
         problems.add(path, ProblemKind::ReservedParameter);
     }
     Some(name)
+}
+
+/// Two names may differ in the spaces around them only.
+fn unique<T>(before: Option<T>, path: &str, problems: &mut Problems) {
+    if before.is_some() {
+        let within = Uniqueness::Map;
+        problems.add(path, ProblemKind::Duplicate { within });
+    }
 }
 
 fn is_kept(name: &str) -> bool {
@@ -198,6 +206,8 @@ mod tests {
             assert_eq!(problems(&channel), [(path.to_owned(), kind)], "{path}");
         }
         for name in ["rename_params", "default_params"] {
+            let found = problems(&json!({ name: {"a": "x", " a": "y"} }));
+            assert_eq!(found.len(), 1, "one of them would be lost");
             let found = problems(&json!({ name: [] }));
             assert_eq!(found.len(), 1);
             assert_eq!(found[0].0, name);
