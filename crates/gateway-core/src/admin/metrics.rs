@@ -12,7 +12,7 @@ use http::{Response, StatusCode};
 
 use super::exposition::{Exposition, MetricKind, Millionths, Thousandths};
 use super::{document, ledger_queries};
-use crate::config::model::Document;
+use crate::config::model::{ChannelConfig, Document};
 use crate::error::GatewayError;
 use crate::health;
 use crate::health::cooldown::{Cooldown, CooldownReason, Phase};
@@ -102,7 +102,8 @@ pub async fn show<P: AdminPorts>(ports: &P) -> Result<Reply, GatewayError> {
 
 impl<'d> NameLabels<'d> {
     fn of(document: &'d Document) -> Self {
-        let served = document.channels.iter().flat_map(|one| one.served_models());
+        let channels = document.channels.iter();
+        let served = channels.flat_map(ChannelConfig::served_models);
         let aliases = document.settings.aliases.keys().map(String::as_str);
         let all: BTreeSet<&str> = served.chain(aliases).collect();
         Self {

@@ -33,7 +33,8 @@ pub fn renamed(
             if is_kept(&to) {
                 problems.add(place, ProblemKind::ReservedParameter);
             }
-            unique(renamed.insert(from, to), path, problems);
+            let is_new = renamed.insert(from, to).is_none();
+            check_unique(is_new, path, problems);
         }
     }
     Some(renamed)
@@ -45,7 +46,8 @@ pub fn defaults(path: &str, value: &Value, problems: &mut Problems) -> Option<Ma
     let mut defaults = Map::new();
     for (param, value) in params {
         if let Some(param) = name(param, &join(path, param), problems) {
-            unique(defaults.insert(param, value.clone()), path, problems);
+            let is_new = defaults.insert(param, value.clone()).is_none();
+            check_unique(is_new, path, problems);
         }
     }
     if value.to_string().len() > MAX_DEFAULT_PARAMS_BYTES {
@@ -95,8 +97,8 @@ fn name(given: &str, path: &str, problems: &mut Problems) -> Option<String> {
 }
 
 /// Two names may differ in the spaces around them only.
-fn unique<T>(before: Option<T>, path: &str, problems: &mut Problems) {
-    if before.is_some() {
+fn check_unique(is_new: bool, path: &str, problems: &mut Problems) {
+    if !is_new {
         let within = Uniqueness::Map;
         problems.add(path, ProblemKind::Duplicate { within });
     }
