@@ -139,6 +139,21 @@ pub enum ProblemKind {
     },
     /// The list has a parameter that no request can do without.
     ReservedParameter,
+    /// The parameter is renamed, so it can be neither the new name of another one nor be added.
+    RenamedParameter,
+    /// The value has too many bytes as JSON.
+    TooLarge {
+        /// The largest number of bytes.
+        max: usize,
+    },
+    /// The list has no entry.
+    EmptyList,
+    /// The name has more than one `*`.
+    SeveralWildcards,
+    /// The upstream's name of a model has a `*`, and the client's has none.
+    WildcardWithoutPattern,
+    /// The name, or one of its models, has a `*`, but is no pattern.
+    WildcardForbidden,
     /// The text cannot be a part of a URL's path.
     InvalidUrlPart {
         /// The largest number of characters.
@@ -260,6 +275,7 @@ impl fmt::Display for ProblemKind {
                 write!(f, "must be named by a model of 1 to {max} characters")
             }
             Self::TooMany { max } => write!(f, "must have at most {max} entries"),
+            Self::TooLarge { max } => write!(f, "must have at most {max} bytes as JSON"),
             Self::InvalidTime { nullable } => {
                 let null = if *nullable { "null or " } else { "" };
                 write!(
@@ -328,6 +344,11 @@ impl fmt::Display for ProblemKind {
                 f.write_str("is set by the gateway itself and cannot be changed")
             }
             Self::ReservedParameter => f.write_str(RESERVED_PARAMETER),
+            Self::RenamedParameter => f.write_str(RENAMED_PARAMETER),
+            Self::EmptyList => f.write_str("must have at least one entry"),
+            Self::SeveralWildcards => f.write_str("must have at most one `*` in each of its names"),
+            Self::WildcardWithoutPattern => f.write_str(WITHOUT_PATTERN),
+            Self::WildcardForbidden => f.write_str(NO_PATTERN),
             Self::ClientKeyForbidden => f.write_str(CLIENT_KEY),
             Self::InvalidHash => {
                 f.write_str("must be the SHA-256 of the client key in 64 hexadecimal digits")
@@ -346,6 +367,11 @@ const UNKNOWN_KEY: &str = "has no `key`, and this gateway has no key with this i
      an export with ?secrets=true has the whole keys";
 const RESERVED_PARAMETER: &str =
     "must not contain `model` or `stream`, which decide what a request is";
+const RENAMED_PARAMETER: &str =
+    "must not use the old name of a parameter that `rename_params` renames";
+const WITHOUT_PATTERN: &str =
+    "must not have a `*` in the upstream's name without one in the client's name";
+const NO_PATTERN: &str = "must not contain `*`; only a channel's `model_map` has patterns";
 const CLIENT_KEY: &str = "must not be here: a client key travels as `hash`, the SHA-256 of the key";
 
 impl ExpectedType {

@@ -81,7 +81,7 @@ describe("parseChannels", () => {
   it.each([
     [{ models: [] }, []],
     [{ models: [], model_map: { x: "y" } }, []],
-    [{ models: ["a"], model_map: { x: "a", a: "b" } }, ["a", "x"]],
+    [{ models: ["a"], model_map: { x: "a", a: "b", "y-*": "b" } }, ["a", "x"]],
     [{ models: [], azure: { api_version: null, deployments: { g: "prod" } } }, ["g"]],
   ])("counts what is served by %j", (change, expected) => {
     const all = parseChannels({ data: [{ ...channel, ...change }] });

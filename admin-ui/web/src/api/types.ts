@@ -34,13 +34,13 @@ export function data<T>(read: Reader<{ data: T[] }>): (value: unknown) => T[] {
 export const parseChannel = answer(readers.Channel, "channel");
 export const parseChannels = data(readers.ChannelList);
 
-/** The names under which a channel serves models; empty: every model. */
+/** The names under which a channel serves models; empty: every model. Patterns are no names. */
 export function servedModels(of: Channel): string[] {
   // Without a list a channel serves everything, but Azure can only serve what is deployed.
   if (of.models.length === 0 && of.azure === null) {
     return [];
   }
-  const mapped = Object.keys(of.model_map);
+  const mapped = Object.keys(of.model_map).filter((name) => !name.includes("*"));
   return [...new Set([...of.models, ...mapped, ...Object.keys(of.azure?.deployments ?? {})])];
 }
 

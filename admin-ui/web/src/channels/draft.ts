@@ -1,7 +1,7 @@
 //! A channel as it is being typed, and what of it is sent. Judges nothing: the gateway does.
 import { ChannelCreateFields, type Provider, ProviderValues } from "../../generated/schema";
 import type { Channel, UpstreamKey } from "../api/types";
-import { mapOf, type Pair, pairsOf } from "../components/pairs";
+import { jsonMapOf, jsonPairsOf, mapOf, type Pair, pairsOf } from "../components/pairs";
 import { type PriceRow, pricesOf, rowsOf } from "../settings/prices";
 import {
   defaultNumbers,
@@ -29,6 +29,9 @@ export interface Draft extends TypedNumbers {
   weight: string;
   headers: Pair[];
   drop_params: string[];
+  rename_params: Pair[];
+  /** Values as JSON, or plain text. */
+  default_params: Pair[];
   stream_usage: boolean;
   /** Empty: learnt. */
   dialects: string[];
@@ -51,6 +54,8 @@ export function emptyDraft(): Draft {
     weight: String(ChannelCreateFields.weight.default),
     headers: [],
     drop_params: [],
+    rename_params: [],
+    default_params: [],
     stream_usage: ChannelCreateFields.stream_usage.default,
     dialects: [],
     ...defaultNumbers(),
@@ -74,6 +79,8 @@ export function draftOf(channel: Channel): Draft {
     weight: String(channel.weight),
     headers: pairsOf(channel.headers),
     drop_params: channel.drop_params,
+    rename_params: pairsOf(channel.rename_params),
+    default_params: jsonPairsOf(channel.default_params),
     stream_usage: channel.stream_usage,
     dialects: channel.dialects ?? [],
     ...typedNumbers(channel),
@@ -115,6 +122,8 @@ export function bodyOf(draft: Draft): Record<string, unknown> {
     weight: numberOf(draft.weight),
     headers: mapOf(draft.headers),
     drop_params: draft.drop_params,
+    rename_params: mapOf(draft.rename_params),
+    default_params: jsonMapOf(draft.default_params),
     stream_usage: draft.stream_usage,
     dialects: draft.dialects.length > 0 ? draft.dialects : null,
     ...sentNumbers(draft),

@@ -20,7 +20,9 @@ import { PRESETS, presetOf } from "./presets";
 const ADVANCED = [
   "model_map",
   "headers",
+  "rename_params",
   "drop_params",
+  "default_params",
   "stream_usage",
   "dialects",
   ...NUMBER_SETTINGS,
@@ -273,12 +275,30 @@ function Advanced({ draft, problems, onChange }: FormProps) {
           errors={problems["headers"]}
           onChange={(headers) => onChange({ headers })}
         />
+        <MapEditor
+          label={m["form.renameParams"]}
+          hint={m["form.renameParamsHint"]}
+          nameLabel={m["form.asked"]}
+          valueLabel={m["form.sent"]}
+          pairs={draft.rename_params}
+          errors={problems["rename_params"]}
+          onChange={(rename_params) => onChange({ rename_params })}
+        />
         <ListEditor
           label={m["form.dropParams"]}
           hint={m["form.dropParamsHint"]}
           values={draft.drop_params}
           errors={problems["drop_params"]}
           onChange={(drop_params) => onChange({ drop_params })}
+        />
+        <MapEditor
+          label={m["form.defaultParams"]}
+          hint={m["form.defaultParamsHint"]}
+          nameLabel={m["form.parameter"]}
+          valueLabel={m["form.value"]}
+          pairs={draft.default_params}
+          errors={problems["default_params"]}
+          onChange={(default_params) => onChange({ default_params })}
         />
         <ListEditor
           label={m["form.dialects"]}

@@ -38,6 +38,43 @@ export function namesFor(own: string, names: readonly string[], pairs: readonly 
   return own === "" || free.includes(own) ? free : [own, ...free];
 }
 
+/** Values of any type as JSON; plain text without its quotes, unless it would be read as something else. */
+export function jsonPairsOf(map: Record<string, unknown>): Pair[] {
+  return Object.entries(map).map(([name, value]) => {
+    const isPlain = typeof value === "string" && value === value.trim() && parsed(value) === value;
+    return pair(name, isPlain ? value : JSON.stringify(value));
+  });
+}
+
+/** The opposite: what is no JSON is plain text. */
+export function jsonMapOf(pairs: Pair[]): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(mapOf(pairs)).map(([name, value]) => [name, parsed(value)]),
+  );
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+/** Lists of names, separated by commas. */
+export function listPairsOf(map: Record<string, string[]>): Pair[] {
+  return Object.entries(map).map(([name, values]) => pair(name, values.join(", ")));
+}
+
+export function listMapOf(pairs: Pair[]): Record<string, string[]> {
+  return Object.fromEntries(
+    Object.entries(mapOf(pairs)).map(([name, value]) => [
+      name,
+      linesOf(value.replaceAll(",", "\n")),
+    ]),
+  );
+}
+
 /** Rows with nothing in them mean nothing. */
 export function mapOf(pairs: Pair[]): Record<string, string> {
   return Object.fromEntries(

@@ -162,7 +162,8 @@ export const en = {
   "form.advanced": "Advanced",
   "form.advancedText": "model mapping, headers, timeouts, prices",
   "form.modelMap": "Model mapping",
-  "form.modelMapHint": "Clients ask for the left name, the upstream gets the right one.",
+  "form.modelMapHint":
+    "Clients ask for the left name, the upstream gets the right one. A * on the left stands for any text, a * on the right for the same text.",
   "form.asked": "Requested",
   "form.sent": "Sent upstream",
   "form.headers": "Extra headers",
@@ -171,6 +172,12 @@ export const en = {
   "form.value": "Value",
   "form.dropParams": "Dropped parameters",
   "form.dropParamsHint": "Members of the request that this upstream does not accept.",
+  "form.renameParams": "Renamed parameters",
+  "form.renameParamsHint": "The client's name on the left, the upstream's on the right.",
+  "form.defaultParams": "Default parameters",
+  "form.defaultParamsHint":
+    'Added to requests that do not have them. Values are JSON, such as 0.5 or {"type": "enabled"}; anything else is text.',
+  "form.parameter": "Parameter",
   "form.dialects": "Dialects",
   "form.dialectsHint":
     "Which of chat, messages and responses this upstream speaks; requests of other dialects are translated. Empty: learnt from its answers.",
@@ -318,6 +325,14 @@ export const en = {
     "For requests that name no model. Where there is no default, moderations, images and responses with a stored prompt go to channels that serve every model; all other requests must name a model.",
   "defaults.models": "Models by operation",
   "defaults.operation": "Operation",
+  "aliases.title": "Aliases",
+  "aliases.text":
+    "Other names of models. The models of an alias are tried one after the other: the next one when every channel of the one before has failed or is cooling down. A client key with a list of models needs the alias in its list.",
+  "aliases.models": "Aliases and their models",
+  "aliases.hint":
+    "Several models are separated by commas. They are names of models, not of other aliases.",
+  "aliases.name": "Alias",
+  "aliases.chain": "Models",
   "proxies.title": "Reverse proxies",
   "proxies.text":
     "Failed logins are counted by client address. Behind a reverse proxy, all clients appear to have the proxy's address unless the proxy is trusted here.",

@@ -63,6 +63,12 @@ export const problemsEn: ProblemTexts = {
   reserved_header: () => "is set by the gateway itself and cannot be changed",
   invalid_header_value: ({ max }) => `must have at most ${max} visible ASCII characters`,
   reserved_parameter: () => "must not contain `model` or `stream`",
+  renamed_parameter: () => "must not use the old name of a renamed parameter",
+  too_large: ({ max }) => `must have at most ${max} bytes as JSON`,
+  empty_list: () => "must have at least one entry",
+  several_wildcards: () => "must have at most one * on each side",
+  wildcard_without_pattern: () => "must not have a * on the right without one on the left",
+  wildcard_forbidden: () => "must not contain *; only a channel's model mapping has patterns",
   invalid_url_part: ({ max }) => `must be 1 to ${max} letters, digits, dashes, dots or underscores`,
   unsupported_version: ({ supported }) =>
     `must be ${supported}, the only version that is supported`,

@@ -159,7 +159,8 @@ export const zh: Messages = {
   "form.advanced": "高级",
   "form.advancedText": "模型映射、请求头、超时、价格",
   "form.modelMap": "模型映射",
-  "form.modelMapHint": "客户端请求左侧名称，上游收到右侧名称。",
+  "form.modelMapHint":
+    "客户端请求左侧名称，上游收到右侧名称。左侧的 * 代表任意文本，右侧的 * 代表同一段文本。",
   "form.asked": "请求名称",
   "form.sent": "上游名称",
   "form.headers": "附加请求头",
@@ -168,6 +169,12 @@ export const zh: Messages = {
   "form.value": "值",
   "form.dropParams": "丢弃的参数",
   "form.dropParamsHint": "此上游不接受的请求参数。",
+  "form.renameParams": "重命名的参数",
+  "form.renameParamsHint": "左侧为客户端的名称，右侧为上游的名称。",
+  "form.defaultParams": "默认参数",
+  "form.defaultParamsHint":
+    '在请求没有这些参数时添加。值为 JSON，例如 0.5 或 {"type": "enabled"}；其他内容视为文本。',
+  "form.parameter": "参数",
   "form.dialects": "方言",
   "form.dialectsHint":
     "此上游支持 chat、messages、responses 中的哪些；其他方言的请求会被转换。留空：根据其响应自动识别。",
@@ -310,6 +317,13 @@ export const zh: Messages = {
     "用于未指定模型的请求。未设默认模型时，内容审核、图像以及引用已存储提示的 responses 请求会发往提供所有模型的渠道，其他请求必须指定模型。",
   "defaults.models": "各接口的默认模型",
   "defaults.operation": "接口",
+  "aliases.title": "模型别名",
+  "aliases.text":
+    "模型的其他名称。别名的模型依次尝试：前一个模型的所有渠道都失败或处于冷却时，使用下一个。限定了模型的客户端密钥，其列表中须包含该别名。",
+  "aliases.models": "别名及其模型",
+  "aliases.hint": "多个模型以逗号分隔。填写模型名，不能是其他别名。",
+  "aliases.name": "别名",
+  "aliases.chain": "模型",
   "proxies.title": "反向代理",
   "proxies.text":
     "登录失败次数按客户端地址统计。网关位于反向代理之后时，所有客户端都显示为代理的地址，除非在此信任该代理。",

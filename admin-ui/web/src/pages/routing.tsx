@@ -87,6 +87,7 @@ function Candidates({ run }: { run: DryRun }) {
     );
   }
   const columns = ["channel", "key", "state", "share", "upstreamModel"] as const;
+  const isAlias = run.models.length > 1;
   return (
     <section class="card">
       <h2 class="card__title">{m["routing.order"](run.model)}</h2>
@@ -105,7 +106,7 @@ function Candidates({ run }: { run: DryRun }) {
         </thead>
         <tbody role="rowgroup">
           {run.data.map((one, index) => (
-            <tr role="row" key={`${one.channel.id} ${one.key?.id}`}>
+            <tr role="row" key={`${one.model} ${one.channel.id} ${one.key?.id}`}>
               <td role="cell" data-label={m["routing.place"]} class="number">
                 {index + 1}
               </td>
@@ -127,6 +128,9 @@ function Candidates({ run }: { run: DryRun }) {
                 {m["routing.shareOf"](formatPercent(one.share), one.priority)}
               </td>
               <td role="cell" data-label={m["routing.upstreamModel"]}>
+                {isAlias && one.model !== one.upstream_model && (
+                  <span class="muted">{one.model} → </span>
+                )}
                 <code>{one.upstream_model}</code>
               </td>
             </tr>

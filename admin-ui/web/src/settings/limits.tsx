@@ -1,4 +1,4 @@
-//! The gateway's own settings as forms: limits of requests, default models, trusted proxies, the ledger, prices. Each
+//! The gateway's own settings as forms: limits of requests, default models, aliases, trusted proxies, the ledger, prices. Each
 //! is saved by itself.
 import { type Signal, useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
@@ -7,7 +7,7 @@ import { numberOf } from "../channels/number-settings";
 import { MapEditor } from "../components/editors";
 import { Field, Switch, TextField } from "../components/fields";
 import { FailureNotice, Notice } from "../components/notice";
-import { linesOf, mapOf, pairsOf } from "../components/pairs";
+import { linesOf, listMapOf, listPairsOf, mapOf, pairsOf } from "../components/pairs";
 import { PricesEditor } from "../components/prices-editor";
 import { ConflictDialog } from "../conflict/conflict-dialog";
 import { formatCount, t } from "../i18n";
@@ -115,6 +115,33 @@ function DefaultModelsForm({ loaded, onSaved, onReload }: FormProps) {
         names={SettingsFields.default_models.names}
         pairs={pairs.value}
         errors={saving.problemsOf("default_models")}
+        onChange={(next) => {
+          pairs.value = next;
+        }}
+      />
+    </SettingsForm>
+  );
+}
+
+function AliasesForm({ loaded, onSaved, onReload }: FormProps) {
+  const m = t.value;
+  const pairs = useSignal(listPairsOf(loaded.settings.aliases));
+  const saving = useSaving(loaded, onSaved, onReload);
+  return (
+    <SettingsForm
+      title={m["aliases.title"]}
+      text={m["aliases.text"]}
+      saving={saving}
+      onReload={onReload}
+      onSave={() => saving.save({ aliases: listMapOf(pairs.value) })}
+    >
+      <MapEditor
+        label={m["aliases.models"]}
+        hint={m["aliases.hint"]}
+        nameLabel={m["aliases.name"]}
+        valueLabel={m["aliases.chain"]}
+        pairs={pairs.value}
+        errors={saving.problemsOf("aliases")}
         onChange={(next) => {
           pairs.value = next;
         }}
@@ -231,6 +258,7 @@ function PricesForm({ loaded, onSaved, onReload }: FormProps) {
 const FORMS = {
   limits: LimitsForm,
   defaults: DefaultModelsForm,
+  aliases: AliasesForm,
   proxies: ProxiesForm,
   ledger: LedgerForm,
   prices: PricesForm,

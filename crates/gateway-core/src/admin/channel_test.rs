@@ -23,8 +23,10 @@ use crate::reply::{self, Reply};
 use crate::units::{MIB, Timestamp};
 use crate::upstream::call::{CallBounds, CallError, CallResponse, UpstreamClient};
 use crate::upstream::provider::{TestCall, TestModel};
+use crate::wire::body_params::BodyParams;
 use crate::wire::dialect::Dialect;
 use crate::wire::error_shape;
+use crate::wire::members::Members;
 use crate::wire::padding;
 use crate::wire::signals::{self, Signal};
 use crate::wire::sse::{self, EventScanner};
@@ -146,8 +148,8 @@ pub async fn run<P: AdminPorts>(
     let outbound = Outbound::prepare(settings, &document, channel, wish.key.as_deref())?;
     let caller = outbound.caller(ports, BOUNDS);
     let upstream_model = caller.channel.upstream_model(model);
-    let call = call_of(caller.channel, kind_of([model, upstream_model]));
-    let mut request = TestRequest::new(call, upstream_model, wish.stream);
+    let call = call_of(caller.channel, kind_of([model, &upstream_model]));
+    let mut request = TestRequest::new(call, &upstream_model, wish.stream);
     let mut outcome = ask(&caller, &request).await;
     if request.needs_other_limit(&outcome) {
         outcome = ask(&caller, &request).await;
@@ -228,10 +230,12 @@ impl TestRequest {
         true
     }
 
-    fn body(&self, dropped: &[String]) -> Bytes {
-        let mut body = self.body.clone();
-        body.retain(|name, _| !dropped.contains(name));
-        Value::Object(body).to_string().into()
+    fn body(&self, params: &BodyParams) -> Bytes {
+        let body = Value::Object(self.body.clone()).to_string();
+        let edited = Members::parse(body.as_bytes())
+            .ok()
+            .and_then(|members| members.rewrite(&params.edits(&members, None)));
+        edited.map_or_else(|| body.into(), Bytes::from)
     }
 }
 
@@ -245,7 +249,7 @@ async fn ask<P: AdminPorts>(caller: &UpstreamClient<'_, P>, request: &TestReques
         first_token_ms: None,
         error: None,
     };
-    let body = request.body(&caller.channel.drop_params);
+    let body = request.body(&caller.channel.params);
     let answer = caller.call(request.call.operation, &request.model, Some(body));
     let read = match answer.await {
         Ok(mut response) => {

@@ -102,15 +102,10 @@ pub async fn show<P: AdminPorts>(ports: &P) -> Result<Reply, GatewayError> {
 
 impl<'d> NameLabels<'d> {
     fn of(document: &'d Document) -> Self {
-        let models = |channel: &'d ChannelConfig| {
-            let deployments = channel.azure.iter().flat_map(|azure| &azure.deployments);
-            let named = channel
-                .model_map
-                .keys()
-                .chain(deployments.map(|pair| pair.0));
-            channel.models.iter().chain(named).map(String::as_str)
-        };
-        let all: BTreeSet<&str> = document.channels.iter().flat_map(models).collect();
+        let channels = document.channels.iter();
+        let served = channels.flat_map(ChannelConfig::served_models);
+        let aliases = document.settings.aliases.keys().map(String::as_str);
+        let all: BTreeSet<&str> = served.chain(aliases).collect();
         Self {
             channels: document
                 .channels

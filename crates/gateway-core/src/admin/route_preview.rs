@@ -3,6 +3,7 @@
 //! most likely outcome in place of every draw: within a priority the greatest weight comes first, and a channel's
 //! keys, which take turns, keep their order in the configuration.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
@@ -39,6 +40,8 @@ use crate::upstream::failure::Failure;
 pub struct RouteView<'a> {
     /// The client's name of the model.
     model: &'a str,
+    /// The models that are tried, in this order: those of an alias, else the model itself.
+    models: &'a [String],
     /// In the order in which a request tries them when each one fails. Within a priority the order is by chance; here the greatest weight comes first.
     data: Vec<CandidateView<'a>>,
     /// All others.
@@ -88,8 +91,10 @@ pub struct CandidateView<'a> {
     /// The chance that the channel comes first within its priority, among those that may be called now; the same for all keys of the channel, which take turns.
     #[cfg_attr(feature = "schema", schemars(range(min = 0, max = 1)))]
     share: f64,
+    /// The model that it is tried for: one of `models`.
+    model: &'a str,
     /// The name that the upstream knows the model by.
-    upstream_model: &'a str,
+    upstream_model: Cow<'a, str>,
     #[serde(flatten)]
     finding: Finding,
 }
@@ -164,6 +169,7 @@ pub async fn run<P: AdminPorts>(
         snapshot: &snapshot,
         health: &health::stored::load(ports).await,
         model: &model,
+        chain: snapshot.chain(&model),
         now: ports.now(),
     };
     Ok(reply::json(StatusCode::OK, &run.view()))
@@ -174,12 +180,14 @@ struct DryRun<'a> {
     snapshot: &'a Snapshot,
     health: &'a Health,
     model: &'a str,
+    /// The models that are tried for it.
+    chain: &'a [String],
     now: Timestamp,
 }
 
 impl<'a> DryRun<'a> {
     fn view(&self) -> RouteView<'a> {
-        let entries = self.entries();
+        let entries: Vec<_> = self.chain.iter().map(|model| self.entries(model)).collect();
         let order = self.order(&entries);
         let most = usize::try_from(self.snapshot.settings.max_attempts).unwrap_or(usize::MAX);
         let mut data = Vec::new();
@@ -204,14 +212,15 @@ impl<'a> DryRun<'a> {
             .collect();
         RouteView {
             model: self.model,
+            models: self.chain,
             data,
             excluded,
         }
     }
 
-    /// The channels in their most likely order.
-    fn entries(&self) -> Vec<WeightedChannel> {
-        let mut entries = self.snapshot.entries(self.model);
+    /// The channels for one model in their most likely order.
+    fn entries(&self, model: &str) -> Vec<WeightedChannel> {
+        let mut entries = self.snapshot.entries(model);
         entries.sort_by_key(|entry| Reverse(entry.weight));
         // Every draw takes the first that is left.
         route::shuffle(&mut entries, || 0);
@@ -219,10 +228,14 @@ impl<'a> DryRun<'a> {
     }
 
     /// All candidates in the order in which a request tries them when each is refused.
-    fn order(&self, entries: &[WeightedChannel]) -> Vec<Candidate> {
-        let turns = entries.iter().filter_map(|entry| {
+    fn order(&self, entries: &[Vec<WeightedChannel>]) -> Vec<Candidate> {
+        let places = entries.iter().enumerate();
+        let entries =
+            places.flat_map(|(model, entries)| entries.iter().map(move |one| (model, one)));
+        let turns = entries.filter_map(|(model, entry)| {
             let count = self.snapshot.channel(entry.index)?.keys.len();
             Some(PlannedChannel {
+                model,
                 channel: entry.index,
                 keys: KeyOrder::Rotation { count, start: 0 },
             })
@@ -232,8 +245,8 @@ impl<'a> DryRun<'a> {
             let Some((channel, key)) = self.parts(candidate) else {
                 return Phase::Ready;
             };
-            let model = channel.upstream_model(self.model);
-            self.health.phase(&channel.id, &key.id, model, self.now)
+            let model = channel.upstream_model(self.model_of(candidate));
+            self.health.phase(&channel.id, &key.id, &model, self.now)
         };
         let mut order = Vec::new();
         while let Some(next) = plan.next(phase) {
@@ -241,6 +254,12 @@ impl<'a> DryRun<'a> {
             order.push(next.candidate);
         }
         order
+    }
+
+    fn model_of(&self, candidate: Candidate) -> &'a str {
+        self.chain
+            .get(candidate.model)
+            .map_or(self.model, String::as_str)
     }
 
     fn parts(&self, candidate: Candidate) -> Option<(&'a Channel, &'a Key)> {
@@ -253,17 +272,19 @@ impl<'a> DryRun<'a> {
         Some((&channel.id, &key.id))
     }
 
-    fn finding(&self, channel: &Channel, key: &Key) -> Finding {
+    fn finding(&self, channel: &Channel, key: &Key, model: &str) -> Finding {
         let known = self.health.channel(&channel.id);
-        Finding::of_candidate(known, &key.id, channel.upstream_model(self.model), self.now)
+        Finding::of_candidate(known, &key.id, &channel.upstream_model(model), self.now)
     }
 
     fn candidate(
         &self,
         candidate: Candidate,
-        entries: &[WeightedChannel],
+        entries: &[Vec<WeightedChannel>],
     ) -> Option<CandidateView<'a>> {
         let (channel, key) = self.parts(candidate)?;
+        let model = self.model_of(candidate);
+        let entries = entries.get(candidate.model)?;
         let stored = self
             .document
             .channels
@@ -278,21 +299,24 @@ impl<'a> DryRun<'a> {
                 .map(key_name),
             priority: channel.priority,
             weight: channel.weight,
-            share: self.share(candidate.channel, entries),
-            upstream_model: channel.upstream_model(self.model),
-            finding: self.finding(channel, key),
+            share: self.share(candidate.channel, model, entries),
+            model,
+            upstream_model: channel.upstream_model(model),
+            finding: self.finding(channel, key, model),
         })
     }
 
     /// Weight by sum of weights of those of the same priority that may be called now. Those of weight 0 count only
     /// when there is no other, and then as equals.
-    fn share(&self, index: usize, entries: &[WeightedChannel]) -> f64 {
+    fn share(&self, index: usize, model: &str, entries: &[WeightedChannel]) -> f64 {
         let Some(own) = entries.iter().find(|entry| entry.index == index) else {
             return 0.0;
         };
         let group: Vec<&WeightedChannel> = entries
             .iter()
-            .filter(|entry| entry.priority == own.priority && self.may_be_called(entry.index))
+            .filter(|entry| {
+                entry.priority == own.priority && self.may_be_called(entry.index, model)
+            })
             .collect();
         if group.iter().all(|entry| entry.index != index) {
             return 0.0;
@@ -304,14 +328,14 @@ impl<'a> DryRun<'a> {
         u32::try_from(group.len()).map_or(0.0, |count| 1.0 / f64::from(count))
     }
 
-    fn may_be_called(&self, index: usize) -> bool {
+    fn may_be_called(&self, index: usize, model: &str) -> bool {
         let Some(channel) = self.snapshot.channel(index) else {
             return false;
         };
         let states = channel
             .keys
             .iter()
-            .map(|key| self.finding(channel, key).state);
+            .map(|key| self.finding(channel, key, model).state);
         states
             .into_iter()
             .any(|state| matches!(state, FindingState::Ready | FindingState::Probing))
@@ -332,7 +356,8 @@ impl<'a> DryRun<'a> {
                 detail: Exclusion::detail(reason),
             }]
         };
-        let mut serving = self.snapshot.serving(self.model);
+        let chain = self.chain.iter();
+        let mut serving = chain.flat_map(|model| self.snapshot.serving(model));
         let prepared = serving.find_map(|index| {
             self.snapshot
                 .channel(index)

@@ -1,6 +1,6 @@
-//! Which candidate is tried next. Owns the order of (channel, key) pairs: each at most once, no more than a maximum
-//! in all, those that cool after all others. Pure: the order of channels, the first keys and what is known of each
-//! candidate are given.
+//! Which candidate is tried next. Owns the order of (model, channel, key) triples: each at most once, no more than a
+//! maximum in all, those that cool after all others. Pure: the order of models and channels, the first keys and what is
+//! known of each candidate are given.
 
 use std::collections::VecDeque;
 
@@ -36,9 +36,11 @@ impl KeyOrder {
     }
 }
 
-/// A channel in the order of a request.
+/// A channel in the order of a request, for one of the models that are tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlannedChannel {
+    /// The model's place among those that are tried.
+    pub model: usize,
     /// The channel's index in its snapshot.
     pub channel: usize,
     /// Its keys.
@@ -46,19 +48,21 @@ pub struct PlannedChannel {
 }
 
 impl PlannedChannel {
+    const fn candidate(&self, key: usize) -> Candidate {
+        Candidate {
+            model: self.model,
+            channel: self.channel,
+            key,
+        }
+    }
+
     /// Lets the rotation begin at a key that may be called. If a cooling key were only skipped, the one behind it would
     /// get its share as well; so its turns are distributed to all others in rotation.
     fn begin(&mut self, phase: &impl Fn(Candidate) -> Phase) {
         let KeyOrder::Rotation { count, start } = self.keys else {
             return;
         };
-        let channel = self.channel;
-        let cools = |key: &usize| {
-            matches!(
-                phase(Candidate { channel, key: *key }),
-                Phase::Cooling { .. }
-            )
-        };
+        let cools = |key: &usize| matches!(phase(self.candidate(*key)), Phase::Cooling { .. });
         if count < 2 || !cools(&(start % count)) {
             return;
         }
@@ -72,9 +76,11 @@ impl PlannedChannel {
     }
 }
 
-/// One (channel, key) pair.
+/// One (channel, key) pair, for one model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Candidate {
+    /// The model's place among those that are tried.
+    pub model: usize,
     /// The channel's index in its snapshot.
     pub channel: usize,
     /// The key's index in its channel.
@@ -102,15 +108,15 @@ struct Deferred {
 /// The candidates that are left.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Channels with keys left, the current one first.
+    /// Channels with keys left, the current one first; all those for one model before those for the next.
     turns: VecDeque<PlannedChannel>,
     /// Keys of the current channel that were taken.
     taken: usize,
     /// Candidates that cool, or whose channel this request could not reach.
     waiting: Vec<Deferred>,
-    /// Whether one key was called within its upstream's requested wait. Calling more of them would only add load, since
-    /// the upstream's answer is known.
-    has_tried_stated: bool,
+    /// The models for which a key was called within its upstream's requested wait. Calling more of them would only add
+    /// load, since the upstream's answer is known; for another model it may differ, as rate limits often do.
+    tried_stated: Vec<usize>,
     /// When the first of the keys that are not called at all, for that reason, may be called again.
     retry_at: Option<Timestamp>,
     attempts_left: u32,
@@ -125,7 +131,7 @@ impl Plan {
             turns: turns.into_iter().collect(),
             taken: 0,
             waiting: Vec::new(),
-            has_tried_stated: false,
+            tried_stated: Vec::new(),
             retry_at: None,
             attempts_left: max_attempts,
             again: None,
@@ -133,8 +139,8 @@ impl Plan {
     }
 
     /// Leaves channels out, before the first candidate is taken.
-    pub fn retain(&mut self, keep: impl Fn(usize) -> bool) {
-        self.turns.retain(|turn| keep(turn.channel));
+    pub fn retain(&mut self, keep: impl Fn(&PlannedChannel) -> bool) {
+        self.turns.retain(keep);
     }
 
     /// The next candidate, or `None` when there is none left. `phase` returns the current state of a candidate: it is
@@ -184,9 +190,9 @@ impl Plan {
             Failure::RequestRefused | Failure::Unreachable(SendErrorKind::ClientGone) => {
                 self.attempts_left = 0;
             }
-            // The whole channel: its other keys come after everything else.
+            // The whole channel, for every model: its other keys come after everything else.
             Failure::Unreachable(_) => {
-                self.leave(candidate.channel);
+                self.leave(|turn| turn.channel == candidate.channel);
                 let (others, own): (Vec<_>, Vec<_>) = self
                     .waiting
                     .drain(..)
@@ -197,9 +203,10 @@ impl Plan {
             // The channel does not have the model, the operation or a way to say the request: another key does not change
             // that.
             Failure::ModelUnknown | Failure::OperationUnsupported | Failure::Untranslatable => {
-                self.leave(candidate.channel);
+                let pair = (candidate.channel, candidate.model);
+                self.leave(|turn| (turn.channel, turn.model) == pair);
                 self.waiting
-                    .retain(|waiting| waiting.candidate.channel != candidate.channel);
+                    .retain(|waiting| (waiting.candidate.channel, waiting.candidate.model) != pair);
             }
         }
     }
@@ -235,10 +242,7 @@ impl Plan {
                 continue;
             };
             self.taken += 1;
-            let candidate = Candidate {
-                channel: turn.channel,
-                key,
-            };
+            let candidate = turn.candidate(key);
             match phase(candidate) {
                 Phase::Ready => {
                     return Some(Next {
@@ -261,36 +265,38 @@ impl Plan {
     /// The one that ends first. A key whose upstream stated how long it will be rejected comes after those without a
     /// stated time.
     fn next_waiting(&mut self, phase: &impl Fn(Candidate) -> Phase) -> Option<Next> {
-        let phases = self
-            .waiting
-            .iter()
-            .map(|waiting| phase(waiting.candidate))
-            .enumerate();
-        let (place, phase) = phases.min_by_key(|(_, phase)| match phase {
-            Phase::Ready | Phase::HalfOpen => (false, Timestamp(0)),
-            Phase::Cooling {
+        loop {
+            let phases = self
+                .waiting
+                .iter()
+                .map(|waiting| phase(waiting.candidate))
+                .enumerate();
+            let (place, phase) = phases.min_by_key(|(_, phase)| match phase {
+                Phase::Ready | Phase::HalfOpen => (false, Timestamp(0)),
+                Phase::Cooling {
+                    until,
+                    has_retry_after,
+                } => (*has_retry_after, *until),
+            })?;
+            let waiting = self.waiting.remove(place);
+            let candidate = waiting.candidate;
+            if let Phase::Cooling {
                 until,
-                has_retry_after,
-            } => (*has_retry_after, *until),
-        })?;
-        if let Phase::Cooling {
-            until,
-            has_retry_after: true,
-        } = phase
-        {
-            // All others have to wait at least as long.
-            if self.has_tried_stated {
-                self.retry_at = Some(self.retry_at.map_or(until, |known| known.min(until)));
-                self.waiting.clear();
-                return None;
+                has_retry_after: true,
+            } = phase
+            {
+                // All others have to wait at least as long.
+                if self.tried_stated.contains(&candidate.model) {
+                    self.retry_at = Some(self.retry_at.map_or(until, |known| known.min(until)));
+                    continue;
+                }
+                self.tried_stated.push(candidate.model);
             }
-            self.has_tried_stated = true;
+            return Some(Next {
+                candidate,
+                is_probe: phase == Phase::HalfOpen && !waiting.is_probed_by_other,
+            });
         }
-        let waiting = self.waiting.remove(place);
-        Some(Next {
-            candidate: waiting.candidate,
-            is_probe: phase == Phase::HalfOpen && !waiting.is_probed_by_other,
-        })
     }
 
     fn wait(&mut self, candidate: Candidate) {
@@ -300,16 +306,26 @@ impl Plan {
         });
     }
 
-    /// Puts the keys aside that are left of the current turn, if it is this channel's.
-    fn leave(&mut self, channel: usize) {
-        let Some(turn) = self.turns.pop_front_if(|turn| turn.channel == channel) else {
-            return;
-        };
-        while let Some(key) = turn.keys.get(self.taken) {
-            self.taken += 1;
-            self.wait(Candidate { channel, key });
+    /// Puts the keys aside that are left of some turns.
+    fn leave(&mut self, is_left: impl Fn(&PlannedChannel) -> bool) {
+        let mut taken = self.taken;
+        if self.turns.front().is_some_and(&is_left) {
+            self.taken = 0;
         }
-        self.taken = 0;
+        let waiting = &mut self.waiting;
+        self.turns.retain(|turn| {
+            // Only of the first turn some may be taken already.
+            let first = std::mem::take(&mut taken);
+            if !is_left(turn) {
+                return true;
+            }
+            let keys = (first..).map_while(|place| turn.keys.get(place));
+            waiting.extend(keys.map(|key| Deferred {
+                candidate: turn.candidate(key),
+                is_probed_by_other: false,
+            }));
+            false
+        });
     }
 }
 

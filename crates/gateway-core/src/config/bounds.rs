@@ -27,8 +27,16 @@ pub const MAX_URL_BYTES: usize = 2048;
 pub const MAX_HEADERS: usize = 64;
 /// Bytes of a header's value.
 pub const MAX_HEADER_BYTES: usize = 8192;
-/// Parameters that a channel drops.
-pub const MAX_DROPPED: usize = 100;
+/// Parameters that a channel drops, renames or adds.
+pub const MAX_PARAMS: usize = 100;
+/// Members without which a request has another meaning: no channel drops, renames or adds them.
+pub const KEPT_PARAMS: [&str; 2] = ["model", "stream"];
+/// Bytes of the parameters that a channel adds, as JSON.
+pub const MAX_DEFAULT_PARAMS_BYTES: usize = 16 * 1024;
+/// Other names of models in the settings.
+pub const MAX_ALIASES: usize = 1000;
+/// Models that are tried for one of them.
+pub const MAX_ALIAS_MODELS: usize = 20;
 /// The largest priority and the largest weight.
 pub const MAX_RANK: u64 = 1000;
 /// One hour: longer than any model thinks, shorter than a mistyped number of microseconds.

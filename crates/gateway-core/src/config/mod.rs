@@ -2,8 +2,9 @@
 //!
 //! [`model`] is the stored document, [`snapshot`] its form for routing, [`cache`] the copy in instance memory, which
 //! [`service`] keeps up to date, [`seal`] the encryption of upstream keys at rest. [`import`] makes a document of an
-//! imported one, [`startup`] reads one from a variable. [`network`] is how settings name IP addresses, [`price`] the price
-//! of a model, [`prices`] which one applies, [`price_list`] a public list of them and what an import of it changes.
+//! imported one, [`startup`] reads one from a variable. [`model_map`] is what upstreams call models, [`network`] how
+//! settings name IP addresses, [`price`] the price of a model, [`prices`] which one applies, [`price_list`] a public list
+//! of them and what an import of it changes.
 
 pub mod base_url;
 pub mod bounds;
@@ -12,6 +13,7 @@ pub mod changes;
 pub mod identity;
 pub mod import;
 pub mod model;
+pub mod model_map;
 pub mod network;
 pub mod price;
 pub mod price_list;

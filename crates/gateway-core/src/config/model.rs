@@ -6,18 +6,20 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 #[cfg(feature = "schema")]
 use super::bounds::OPERATIONS_WITH_DEFAULTS;
+use super::model_map;
 use super::network::Network;
 pub use super::price::{Price, Prices};
 #[cfg(feature = "schema")]
-use super::shapes::{Id, ModelName, Name, insert_defaults};
+use super::shapes::{AliasModels, Id, ModelName, Name, insert_defaults};
 #[cfg(feature = "schema")]
 use crate::config::bounds::{
-    MAX_ATTEMPTS, MAX_BUDGET, MAX_DROPPED, MAX_HEADERS, MAX_KEYS, MAX_LIMIT, MAX_LOG_DAYS,
-    MAX_LOG_ROWS, MAX_MODELS, MAX_NAME_CHARS, MAX_PRICES, MAX_PROXIES, MAX_RANK, MAX_REQUEST_BYTES,
-    MAX_TIMEOUT_MS, MAX_URL_BYTES, MIN_LOG_ROWS, MIN_REQUEST_BYTES,
+    MAX_ALIASES, MAX_ATTEMPTS, MAX_BUDGET, MAX_HEADERS, MAX_KEYS, MAX_LIMIT, MAX_LOG_DAYS,
+    MAX_LOG_ROWS, MAX_MODELS, MAX_NAME_CHARS, MAX_PARAMS, MAX_PRICES, MAX_PROXIES, MAX_RANK,
+    MAX_REQUEST_BYTES, MAX_TIMEOUT_MS, MAX_URL_BYTES, MIN_LOG_ROWS, MIN_REQUEST_BYTES,
 };
 use crate::secret::Secret;
 use crate::units::{MIB, Timestamp};
@@ -99,6 +101,10 @@ pub struct Settings {
     /// `images/generations` or `responses`.
     #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, ModelName>", extend("propertyNames" = {"enum": OPERATIONS_WITH_DEFAULTS})))]
     pub default_models: BTreeMap<String, String>,
+    /// Other names of models for clients, each with the models that are tried for it, one after the other. A single
+    /// model may be given as a string. These models are not looked up here again.
+    #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, AliasModels>", extend("maxProperties" = MAX_ALIASES)))]
+    pub aliases: BTreeMap<String, Vec<String>>,
     /// Reverse proxies, as IP addresses or networks in CIDR notation, whose `Forwarded` and `X-Forwarded-For` say from
     /// which address a login comes.
     #[cfg_attr(feature = "schema", schemars(with = "Vec<String>", length(max = MAX_PROXIES)))]
@@ -117,6 +123,7 @@ impl Default for Settings {
             request_log_days: 30,
             prices: Prices::new(),
             default_models: BTreeMap::new(),
+            aliases: BTreeMap::new(),
             trusted_proxies: Vec::new(),
         }
     }
@@ -151,7 +158,8 @@ pub struct ChannelConfig<K = UpstreamKey, T = Timestamp> {
     /// Models that it serves by their own names. Without any (and without a map) it serves every model.
     #[cfg_attr(feature = "schema", schemars(with = "Vec<ModelName>", length(max = MAX_MODELS)))]
     pub models: Vec<String>,
-    /// Models that it serves under another name: the client's name to the upstream's.
+    /// Models that it serves under another name: the client's name to the upstream's. One `*` in the client's name stands
+    /// for any text, and one in the upstream's name for the same text; exact names come first, then longer prefixes.
     #[cfg_attr(feature = "schema", schemars(extend("maxProperties" = MAX_MODELS)))]
     pub model_map: BTreeMap<String, String>,
     /// 0 is tried first.
@@ -164,8 +172,17 @@ pub struct ChannelConfig<K = UpstreamKey, T = Timestamp> {
     #[cfg_attr(feature = "schema", schemars(extend("maxProperties" = MAX_HEADERS)))]
     pub headers: BTreeMap<String, String>,
     /// Top-level members that are removed from request bodies, since the upstream refuses them.
-    #[cfg_attr(feature = "schema", schemars(with = "Vec<Name>", length(max = MAX_DROPPED)))]
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<Name>", length(max = MAX_PARAMS)))]
     pub drop_params: Vec<String>,
+    /// Top-level members of JSON bodies that are renamed, the client's name to the upstream's; before others are dropped
+    /// and added. Absent: none.
+    #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, Name>", extend("maxProperties" = MAX_PARAMS)))]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rename_params: BTreeMap<String, String>,
+    /// Top-level members that are added to JSON bodies without them, with their values. Absent: none.
+    #[cfg_attr(feature = "schema", schemars(extend("maxProperties" = MAX_PARAMS)))]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub default_params: BTreeMap<String, Value>,
     /// Whether the upstream understands `stream_options.include_usage`.
     pub stream_usage: bool,
     /// The dialects that the upstream speaks; requests of other dialects are translated. Absent or null: learnt from its
@@ -216,6 +233,8 @@ impl ChannelConfig {
             weight: 1,
             headers: BTreeMap::new(),
             drop_params: Vec::new(),
+            rename_params: BTreeMap::new(),
+            default_params: BTreeMap::new(),
             stream_usage: true,
             dialects: None,
             connect_timeout_ms: 5000,
@@ -249,6 +268,8 @@ impl ChannelConfig {
             weight: stored.weight,
             headers: stored.headers,
             drop_params: stored.drop_params,
+            rename_params: stored.rename_params,
+            default_params: stored.default_params,
             stream_usage: stored.stream_usage,
             dialects: stored.dialects,
             connect_timeout_ms: stored.connect_timeout_ms,
@@ -262,14 +283,17 @@ impl ChannelConfig {
         }
     }
 
-    /// The names by which clients ask for its models; none where it serves every model.
+    /// The names by which clients ask for its models; none where it serves every model. Patterns are no names.
     pub fn served_models(&self) -> impl Iterator<Item = &str> {
+        let mapped = self.model_map.keys().map(String::as_str);
+        self.named_models()
+            .chain(mapped.filter(|name| model_map::pattern(name).is_none()))
+    }
+
+    /// The models among them that have no other name in its map.
+    pub fn named_models(&self) -> impl Iterator<Item = &str> {
         let deployments = self.azure.iter().flat_map(|azure| azure.deployments.keys());
-        self.models
-            .iter()
-            .chain(self.model_map.keys())
-            .chain(deployments)
-            .map(String::as_str)
+        self.models.iter().chain(deployments).map(String::as_str)
     }
 }
 
@@ -365,7 +389,7 @@ impl KeyLimits {
 /// Adds the defaults of a channel's settings. Some are not written when they have theirs: null, or an empty map.
 #[cfg(feature = "schema")]
 fn channel_defaults(schema: &mut schemars::Schema) {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     const GIVEN: [&str; 6] = ["id", "name", "base_url", "keys", "created_at", "updated_at"];
     let written = json!(ChannelConfig::blank(Timestamp(0)));

@@ -14,6 +14,7 @@ use serde::{Deserializer, Serialize};
 
 use super::bounds::{MAX_MODEL_CHARS, MAX_PRICE, MAX_UNIT_PRICE};
 use super::model::Document;
+use super::model_map;
 use super::price::{Price, PriceSource, Prices};
 use super::validate::is_text;
 use litellm::ListedCosts;
@@ -153,11 +154,12 @@ fn change(model: &str, before: Option<Price>, listed: Option<Price>) -> PriceCha
 /// Every name by which a price is looked up: those of clients and those of upstreams.
 fn named_models(document: &Document) -> BTreeSet<&str> {
     let channels = document.channels.iter().flat_map(|channel| {
-        let upstream = channel.model_map.values().map(String::as_str);
+        let upstream = model_map::upstream_names(&channel.model_map);
         channel.served_models().chain(upstream)
     });
-    let defaults = document.settings.default_models.values();
-    channels.chain(defaults.map(String::as_str)).collect()
+    let aliases = document.settings.aliases.values().flatten();
+    let others = document.settings.default_models.values().chain(aliases);
+    channels.chain(others.map(String::as_str)).collect()
 }
 
 /// The clients' names of models that have no price in the settings or in their channel.

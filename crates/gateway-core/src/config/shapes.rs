@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::Value;
 
-use super::bounds::{MAX_ID_CHARS, MAX_KEY_BYTES, MAX_MODEL_CHARS, MAX_NAME_CHARS};
+use super::bounds::{
+    MAX_ALIAS_MODELS, MAX_ID_CHARS, MAX_KEY_BYTES, MAX_MODEL_CHARS, MAX_NAME_CHARS,
+};
 
 /// Makes a type that describes a form of strings and is written out wherever it is used.
 macro_rules! shapes {
@@ -45,6 +47,31 @@ shapes! {
     WholeKey: { "minLength": 1, "maxLength": MAX_KEY_BYTES };
     /// A SHA-256.
     Hash: { "pattern": "^[0-9a-fA-F]{64}$" };
+}
+
+/// The models of an alias: a list, or a single one as a string where it is taken.
+#[derive(Clone, Copy, Debug)]
+pub struct AliasModels;
+
+impl JsonSchema for AliasModels {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "AliasModels".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let model = ModelName::json_schema(generator);
+        let list = json_schema!({
+            "type": "array", "items": model, "minItems": 1, "maxItems": MAX_ALIAS_MODELS
+        });
+        if generator.contract().is_serialize() {
+            return list;
+        }
+        json_schema!({ "anyOf": [model, list] })
+    }
 }
 
 /// Adds the default of each member that `default` has one for.

@@ -3,15 +3,17 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use thiserror::Error;
 
+use crate::config::bounds::KEPT_PARAMS;
 use crate::config::identity;
 use crate::config::model::{self, ClientKey, Document, Price, Prices, Settings};
+use crate::config::model_map::ModelMap;
 use crate::config::prices;
 use crate::config::seal::{self, MasterKey, SealError};
 use crate::ids;
@@ -20,6 +22,7 @@ use crate::route::WeightedChannel;
 use crate::secret::{self, Secret};
 use crate::upstream::endpoint::{Endpoint, InvalidBaseUrl};
 use crate::wire::acted_on::ActedOn;
+use crate::wire::body_params::BodyParams;
 use crate::wire::dialect::Dialect;
 
 /// Why a channel, or one of its keys, takes no requests.
@@ -54,13 +57,14 @@ pub struct Snapshot {
     pub settings: Settings,
     /// The value of `Via` in outgoing requests; `None` without a channel to call.
     pub via: Option<HeaderValue>,
-    /// Members of bodies that the gateway acts on, those that some channel drops included.
+    /// Members of bodies that the gateway acts on, those that some channel drops, renames or adds included.
     pub acted_on: ActedOn,
     /// Authenticates reasoning that travels through clients; see [`Snapshot::state_secret`].
     state_secret: Option<Secret<Vec<u8>>>,
     channels: Vec<Rc<Channel>>,
     keys: HashMap<[u8; 32], ClientKey>,
     by_model: HashMap<String, Vec<usize>>,
+    with_patterns: Vec<usize>,
     serving_all: Vec<usize>,
     problems: Vec<SnapshotProblem>,
 }
@@ -86,8 +90,8 @@ pub struct Channel {
     pub keys: Vec<Rc<Key>>,
     /// Its own headers.
     pub headers: HeaderMap,
-    /// Members that are removed from bodies.
-    pub drop_params: Vec<String>,
+    /// What it changes in the parameters of bodies.
+    pub params: BodyParams,
     /// Its own limits of time.
     pub timeouts: Timeouts,
     /// How long an attempt may take to begin its answer before the next one starts in parallel.
@@ -96,7 +100,7 @@ pub struct Channel {
     pub dialects: Option<Vec<Dialect>>,
     /// Whether the usage of streams can be requested from it.
     pub stream_usage: bool,
-    model_map: BTreeMap<String, String>,
+    model_map: ModelMap,
     prices: Prices,
     /// Unix seconds of its creation, for the model list.
     pub created: u64,
@@ -149,10 +153,12 @@ impl Key {
 
 impl Channel {
     /// The name that the upstream knows a client's model by.
-    pub fn upstream_model<'a>(&'a self, model: &'a str) -> &'a str {
-        self.endpoint
-            .kind()
-            .upstream_model(self.model_map.get(model).map_or(model, String::as_str))
+    pub fn upstream_model<'a>(&'a self, model: &'a str) -> Cow<'a, str> {
+        let kind = self.endpoint.kind();
+        match self.model_map.upstream_model(model) {
+            Cow::Borrowed(name) => Cow::Borrowed(kind.upstream_model(name)),
+            Cow::Owned(name) => Cow::Owned(kind.upstream_model(&name).to_owned()),
+        }
     }
 
     /// The key that begins the next request's turn: one further each time, from a random start, so that
@@ -191,9 +197,6 @@ impl Snapshot {
             ..Self::default()
         };
         for stored in document.channels {
-            for name in &stored.drop_params {
-                snapshot.acted_on.add(name);
-            }
             let index = snapshot.channels.len();
             let channel = match prepare(&stored, master, random(), &mut snapshot.problems) {
                 Ok(channel) => Rc::new(channel),
@@ -207,10 +210,16 @@ impl Snapshot {
                 snapshot.state_secret =
                     first.map(|key| Secret::new(key.expose().as_bytes().to_vec()));
             }
+            for name in channel.params.names() {
+                snapshot.acted_on.add(name);
+            }
             let served: Vec<&str> = stored.served_models().collect();
+            let names_none = served.is_empty() && stored.model_map.is_empty();
             let kind = channel.endpoint.kind();
-            if served.is_empty() || (stored.models.is_empty() && kind.serves_unlisted_models()) {
+            if names_none || (stored.models.is_empty() && kind.serves_unlisted_models()) {
                 snapshot.serving_all.push(index);
+            } else if channel.model_map.has_patterns() {
+                snapshot.with_patterns.push(index);
             }
             snapshot.channels.push(channel);
             for model in served {
@@ -250,13 +259,22 @@ impl Snapshot {
         self.channels.get(index)
     }
 
-    /// Indexes of the channels that serve `model`, disabled ones included.
-    pub fn serving<'a>(&'a self, model: &str) -> impl Iterator<Item = usize> + 'a {
+    /// The models that are tried for a client's name of one, in their order: those of an alias, else the name itself.
+    pub fn chain<'a>(&'a self, model: &'a String) -> &'a [String] {
+        let models = self.settings.aliases.get(model);
+        models.map_or(std::slice::from_ref(model), Vec::as_slice)
+    }
+
+    /// Indexes of the channels that serve `model`, disabled ones included. Aliases are not looked up.
+    pub fn serving<'a>(&'a self, model: &'a str) -> impl Iterator<Item = usize> + 'a {
         let named = self.by_model.get(model).map_or(&[][..], Vec::as_slice);
-        let others = self
-            .serving_all
-            .iter()
-            .filter(|index| !named.contains(index));
+        let matches = |index: &&usize| {
+            let channel = self.channels.get(**index);
+            channel.is_some_and(|channel| channel.model_map.matches(model))
+        };
+        let others = self.with_patterns.iter().filter(matches);
+        let others = others.chain(&self.serving_all);
+        let others = others.filter(|index| !named.contains(index));
         named.iter().chain(others).copied()
     }
 
@@ -267,7 +285,8 @@ impl Snapshot {
             .filter_map(|index| self.channels.get(*index))
     }
 
-    /// The channels that may answer a request for `model`, in no order: those that serve it and can take requests.
+    /// The channels that may answer a request for `model`, in no order: those that serve it and can take requests. Aliases
+    /// are not looked up.
     pub fn entries(&self, model: &str) -> Vec<WeightedChannel> {
         let entry = |index| {
             let channel = self.channel(index).filter(|channel| channel.enabled)?;
@@ -295,28 +314,37 @@ impl Snapshot {
         )
     }
 
-    /// Whether some channel names the model, also one that is switched off.
+    /// Whether the settings or some channel, also one that is switched off, names the model.
     pub fn names(&self, model: &str) -> bool {
-        self.by_model.contains_key(model)
+        self.by_model.contains_key(model) || self.settings.aliases.contains_key(model)
     }
 
-    /// Every model that an enabled channel names, sorted.
+    /// Every model that an enabled channel names, and the aliases that an enabled channel can answer, sorted.
     pub fn models(&self) -> Vec<ListedModel<'_>> {
         let mut list: Vec<ListedModel<'_>> = self
             .by_model
             .keys()
+            .chain(self.settings.aliases.keys())
             .filter_map(|id| self.listed(id))
             .collect();
         list.sort_unstable_by_key(|model| model.id);
+        list.dedup_by_key(|model| model.id);
         list
     }
 
-    /// The entry of one model; for a model that only channels without a model list serve, `id` itself.
+    /// The entry of one model or alias; for a model that only channels without a model list, or with a pattern for it,
+    /// serve, `id` itself.
     pub fn listed<'a>(&'a self, id: &'a str) -> Option<ListedModel<'a>> {
-        let first = self
-            .serving(id)
-            .filter_map(|index| self.channels.get(index))
-            .find(|channel| channel.enabled)?;
+        let serving = |model: &'a str| {
+            let mut channels = self
+                .serving(model)
+                .filter_map(|index| self.channels.get(index));
+            channels.find(|channel| channel.enabled)
+        };
+        let first = match self.settings.aliases.get(id) {
+            Some(models) => models.iter().find_map(|model| serving(model)),
+            None => serving(id),
+        }?;
         Some(ListedModel {
             id,
             created: first.created,
@@ -382,7 +410,7 @@ fn prepare(
         endpoint,
         keys,
         headers,
-        drop_params: stored.drop_params.clone(),
+        params: params(stored),
         timeouts: Timeouts {
             connect: Duration::from_millis(stored.connect_timeout_ms),
             first_byte: Duration::from_millis(stored.first_byte_timeout_ms),
@@ -391,11 +419,30 @@ fn prepare(
         hedge_after: stored.hedge_after_ms.map(Duration::from_millis),
         dialects: stored.dialects.clone(),
         stream_usage,
-        model_map: stored.model_map.clone(),
+        model_map: ModelMap::new(&stored.model_map, stored.named_models()),
         prices: stored.prices.clone(),
         created: stored.created_at.unix_seconds(),
         rotation: Cell::new(usize::try_from(rotation & 0xffff_ffff).unwrap_or(0)),
     })
+}
+
+/// Without the members that decide what a request is: a stored document may be older than the rule about them.
+fn params(stored: &model::ChannelConfig) -> BodyParams {
+    let may_change = |name: &str| !KEPT_PARAMS.contains(&name);
+    let renamed = stored.rename_params.iter();
+    let dropped = stored.drop_params.iter();
+    let defaults = stored.default_params.iter();
+    BodyParams {
+        renamed: renamed
+            .filter(|(from, to)| may_change(from) && may_change(to))
+            .map(|(from, to)| (from.clone(), to.clone()))
+            .collect(),
+        dropped: dropped.filter(|name| may_change(name)).cloned().collect(),
+        defaults: defaults
+            .filter(|(name, _)| may_change(name))
+            .map(|(name, value)| (name.clone(), value.to_string()))
+            .collect(),
+    }
 }
 
 fn name_header(name: &str) -> HeaderValue {

@@ -5,6 +5,8 @@ mod channel;
 mod client_key;
 mod default_models;
 mod document;
+mod model_map;
+mod params;
 mod price;
 mod settings;
 #[cfg(test)]

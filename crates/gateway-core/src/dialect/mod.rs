@@ -78,7 +78,7 @@ impl Translation {
                 stream_options: None,
             };
         }
-        let is_dropped = || channel.drop_params.iter().any(|it| it == STREAM_OPTIONS);
+        let is_dropped = || channel.params.drops(STREAM_OPTIONS);
         let stream_options = streamed
             .filter(|_| dialect.is_some_and(Dialect::has_stream_options))
             .filter(|_| channel.stream_usage && !is_dropped())

@@ -138,19 +138,20 @@ impl<P: ProxyPorts> Entry<P> {
         self.attempt_ends(index.0, outcome(failed.failure), status);
     }
 
-    /// Notes that an attempt is answered, which ends all others.
+    /// Notes that an attempt is answered, which ends all others. The model has the name that the channel was chosen by, which
+    /// prices are for, and the upstream's name.
     pub fn attempt_answered(
         &self,
         index: AttemptIndex,
         channel: &Channel,
         key: &Key,
-        model: &str,
+        [chosen_model, model]: [&str; 2],
         status: StatusCode,
     ) {
         self.attempt_ends(index.0, AttemptOutcome::Answered, Some(status.as_u16()));
         self.abandon();
         let mut record = self.record.borrow_mut();
-        let price = self.snapshot.price(channel, &record.model, model);
+        let price = self.snapshot.price(channel, chosen_model, model);
         self.price.replace(price.cloned());
         record.status = status.as_u16();
         record.model_known = record.model_known.max(ModelKnown::Answered);

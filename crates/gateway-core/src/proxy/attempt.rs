@@ -47,7 +47,7 @@ pub struct Attempt<'a, P: ProxyPorts> {
     /// Its key.
     pub key: &'a Rc<Key>,
     /// The model, by the upstream's name.
-    pub model: &'a str,
+    pub model: Cow<'a, str>,
     /// The translation for this channel.
     pub translation: Translation,
     /// The attempt's place in the request's record.
@@ -79,8 +79,18 @@ impl<'a, P: ProxyPorts> Attempt<'a, P> {
             self.translation.operation,
             self.channel,
             self.key,
-            self.model,
+            &self.model,
         )
+    }
+
+    /// The names of the model that an upstream's message may mention.
+    pub fn model_names(&self) -> [&str; 2] {
+        [self.chosen_model(), &self.model]
+    }
+
+    /// The model that is tried, by the name that channels are chosen by.
+    pub fn chosen_model(&self) -> &'a str {
+        self.context.model_of(self.candidate)
     }
 
     /// Where reasoning comes from that this attempt's answer holds.

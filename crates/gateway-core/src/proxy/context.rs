@@ -10,6 +10,7 @@ use super::body::Received;
 use super::model::RequestedModel;
 use super::operation::{Operation, RoutedCall};
 use super::payload::Payload;
+use crate::attempt::plan::Candidate;
 use crate::config::model::ClientKey;
 use crate::config::snapshot::Snapshot;
 use crate::error::ErrorStyle;
@@ -89,6 +90,17 @@ impl<P: ProxyPorts> RequestContext<P> {
     /// Whether comments may be sent in a stream. Gemini's SDKs read lines of data only.
     pub fn takes_comments(&self) -> bool {
         self.operation.errors != ErrorStyle::Gemini
+    }
+
+    /// The models that are tried, in order: those of an alias, else the one that the client names.
+    pub fn chain(&self) -> &[String] {
+        self.snapshot.chain(&self.model)
+    }
+
+    /// The model that a candidate is for.
+    pub fn model_of(&self, candidate: Candidate) -> &str {
+        let model = self.chain().get(candidate.model);
+        model.unwrap_or(&self.model)
     }
 
     /// The shape of errors.

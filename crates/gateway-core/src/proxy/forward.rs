@@ -73,16 +73,22 @@ pub async fn run<P: ProxyPorts>(
     let ports = &gateway.ports;
     let session = candidates::session(snapshot, &head.headers, &payload);
     let received = ports.now();
-    let is_translated = |channel: &Channel| {
-        upstream_operation(gateway, operation.path, channel, model, received) != operation.path
+    let is_translated = |channel: &Channel, model: &str| {
+        let model = channel.upstream_model(model);
+        upstream_operation(gateway, operation.path, channel, &model, received) != operation.path
     };
+    let name = model.to_owned();
+    let chain = snapshot.chain(&name);
     let session = session.as_deref();
-    let mut plan = candidates::plan(snapshot, model, session, is_translated, || ports.next_u64())?;
+    let random = || ports.next_u64();
+    let mut plan = candidates::plan(snapshot, model, chain, session, is_translated, random)?;
     if operation.counts_tokens() {
         // Other channels would answer that they have no such operation.
-        plan.retain(|index| {
-            snapshot.channel(index).is_some_and(|channel| {
-                let lacks = |dialect| lacks(gateway, channel, model, dialect, received);
+        plan.retain(|turn| {
+            let model = chain.get(turn.model).map_or(name.as_str(), String::as_str);
+            snapshot.channel(turn.channel).is_some_and(|channel| {
+                let model = channel.upstream_model(model);
+                let lacks = |dialect| lacks(gateway, channel, &model, dialect, received);
                 token_count::has_operation(operation, channel, lacks)
             })
         });
@@ -93,7 +99,7 @@ pub async fn run<P: ProxyPorts>(
         operation,
         request_id: request.request_id.to_owned(),
         entry: Rc::clone(entry),
-        model: model.to_owned(),
+        model: name,
         received,
         deadline: received.plus_ms(snapshot.settings.total_timeout_ms),
         wants_stream,
@@ -256,9 +262,10 @@ async fn next<'a, P: ProxyPorts>(
                 Phase::Ready,
                 |(channel, key)| {
                     let name = || {
-                        let (path, model) = (context.operation.path, &context.model);
-                        let operation = upstream_operation(gateway, path, channel, model, now);
-                        operation::health_name(operation, channel.upstream_model(model))
+                        let path = context.operation.path;
+                        let model = channel.upstream_model(context.model_of(candidate));
+                        let operation = upstream_operation(gateway, path, channel, &model, now);
+                        operation::health_name(operation, model)
                     };
                     gateway.health.phase(&channel.id, &key.id, name, now)
                 },
@@ -271,14 +278,16 @@ async fn next<'a, P: ProxyPorts>(
         }?;
         let (channel, key) = candidates::resolve(&context.snapshot, next.candidate)?;
         let path = context.operation.path;
-        let lacks = |dialect| lacks(gateway, channel, &context.model, dialect, now);
+        let model = channel.upstream_model(context.model_of(next.candidate));
+        let lacks = |dialect| lacks(gateway, channel, &model, dialect, now);
+        let translation = Translation::choose(path, channel, lacks, sent.payload.streamed());
         let mut attempt = Attempt {
             context,
             candidate: next.candidate,
             channel,
             key,
-            model: channel.upstream_model(&context.model),
-            translation: Translation::choose(path, channel, lacks, sent.payload.streamed()),
+            model,
+            translation,
             index: AttemptIndex::default(),
             began: now,
             probe: Cell::default(),
@@ -295,12 +304,12 @@ async fn next<'a, P: ProxyPorts>(
             attempt.probe = Cell::new(Some(probe));
             attempt.began = gateway.ports.now();
         }
-        attempt.index = context.entry.attempt_begins(channel, key, attempt.model);
+        attempt.index = context.entry.attempt_begins(channel, key, &attempt.model);
         return Some(attempt);
     }
 }
 
-/// Whether a channel has answered that it does not have the operation of a dialect.
+/// Whether a channel has answered that it does not have the operation of a dialect for a model, by the upstream's name.
 fn lacks<P: ProxyPorts>(
     gateway: &Gateway<P>,
     channel: &Channel,
@@ -308,12 +317,11 @@ fn lacks<P: ProxyPorts>(
     dialect: Dialect,
     now: Timestamp,
 ) -> bool {
-    let model = channel.upstream_model(model);
     let name = || operation::health_name(dialect.operation(), model);
     gateway.health.lacks(&channel.id, name, now)
 }
 
-/// The operation that a channel is called with.
+/// The operation that a channel is called with for a model, by the upstream's name.
 fn upstream_operation<P: ProxyPorts>(
     gateway: &Gateway<P>,
     path: &'static str,
@@ -392,7 +400,7 @@ impl<'a> History<'a> {
     }
 
     fn end<P: ProxyPorts>(&mut self, attempt: &Attempt<'a, P>, failed: FailedAttempt) {
-        let names = [attempt.context.model.as_str(), attempt.model];
+        let names = attempt.model_names();
         if failed.failure == Failure::Untranslatable {
             self.untranslatable
                 .get_or_insert_with(|| failed.error.clone());
@@ -414,12 +422,12 @@ impl<'a> History<'a> {
         let Some(own) = Dialect::of(context.operation.path) else {
             return false;
         };
-        let names = [context.model.as_str(), attempt.model];
+        let names = attempt.model_names();
         let now = context.ports().now();
         unsupported::lacks_operation(failed, names)
             && choice::has_other(own, channel, |dialect| {
                 Some(dialect) == attempt.translation.dialect
-                    || lacks(&context.gateway, channel, &context.model, dialect, now)
+                    || lacks(&context.gateway, channel, &attempt.model, dialect, now)
             })
     }
 

@@ -38,14 +38,14 @@ impl<P: ProxyPorts> InFlightAnswer<P> {
             attempt.index,
             attempt.channel,
             attempt.key,
-            attempt.model,
+            [attempt.chosen_model(), &attempt.model],
             status,
         );
         Self {
             context: Rc::clone(attempt.context),
             channel: Rc::clone(attempt.channel),
             key: Rc::clone(attempt.key),
-            model: attempt.model.to_owned(),
+            model: attempt.model.clone().into_owned(),
             operation: attempt.translation.operation,
             began: attempt.began,
         }

@@ -40,9 +40,10 @@ pub enum Streaming {
 
 /// The name under which it is recorded that a channel does not know a model for an operation, a path below `/v1/`. For
 /// chats it is the model's own; an upstream without rerankings answers 404 to them, which must not affect chats.
-pub fn health_name<'a>(path: &str, model: &'a str) -> Cow<'a, str> {
+pub fn health_name<'a>(path: &str, model: impl Into<Cow<'a, str>>) -> Cow<'a, str> {
+    let model = model.into();
     match path {
-        "chat/completions" => Cow::Borrowed(model),
+        "chat/completions" => model,
         path => Cow::Owned(format!("{model} ({path})")),
     }
 }

@@ -9,6 +9,7 @@ use http::HeaderMap;
 use crate::dialect::include_usage::{self, STREAM_OPTIONS};
 use crate::error::{ErrorCode, GatewayError};
 use crate::wire::acted_on::{ActedOn, Ambiguity};
+use crate::wire::body_params::BodyParams;
 use crate::wire::content;
 use crate::wire::media::{self, Media, NotTaken};
 use crate::wire::members::{MemberEdit, Members, Unreadable, quoted};
@@ -23,8 +24,8 @@ const NO: [&str; 5] = ["false", "False", "FALSE", "0", ""];
 pub struct Changes<'a> {
     /// The upstream's name of the model, where it differs.
     pub model: Option<&'a str>,
-    /// Members that the upstream rejects.
-    pub dropped: &'a [String],
+    /// Parameters that the channel renames, drops and adds.
+    pub params: &'a BodyParams,
     /// A member that the body needs besides the client's, with its value in JSON; forms have none.
     pub added: Option<(&'a str, &'a str)>,
 }
@@ -168,29 +169,20 @@ impl<'a> Payload<'a> {
     /// The body for an upstream: `whole` with the few changes that the channel needs. Unchanged bytes stay, and nothing
     /// is copied without a change.
     pub fn for_upstream(&self, whole: &Bytes, changes: &Changes<'_>) -> Bytes {
-        let dropped = changes
-            .dropped
-            .iter()
-            .map(String::as_str)
-            .filter(|name| *name != "model");
         let edited = match self {
             Self::Json(members) => {
                 let model = changes
                     .model
                     .map(|model| MemberEdit::Set("model", Cow::Owned(quoted(model))));
-                let added = changes.added;
-                let added = added.map(|(name, value)| MemberEdit::Set(name, Cow::Borrowed(value)));
-                let edits: Vec<MemberEdit<'_>> = model
-                    .into_iter()
-                    .chain(added)
-                    .chain(dropped.map(MemberEdit::Remove))
-                    .collect();
+                let params = changes.params.edits(members, changes.added);
+                let edits: Vec<MemberEdit<'_>> = model.into_iter().chain(params).collect();
                 members.rewrite(&edits)
             }
             Self::Form(form) => {
                 let model = changes
                     .model
                     .map(|model| ("model", Some(Cow::Borrowed(model))));
+                let dropped = changes.params.dropped.iter().map(String::as_str);
                 let edits: Vec<_> = model
                     .into_iter()
                     .chain(dropped.map(|name| (name, None)))

@@ -93,8 +93,8 @@ fn body<P: ProxyPorts>(attempt: &Attempt<'_, P>, sent: &Sent<'_>) -> Result<Byte
 /// The client's body with the changes that the channel needs.
 fn edited<P: ProxyPorts>(attempt: &Attempt<'_, P>, sent: &Sent<'_>) -> Bytes {
     let changes = Changes {
-        model: (attempt.model != sent.model.said()).then_some(attempt.model),
-        dropped: &attempt.channel.drop_params,
+        model: (attempt.model != sent.model.said()).then_some(&attempt.model),
+        params: &attempt.channel.params,
         added: attempt.translation.added_member(),
     };
     let stripped = attempt
@@ -115,7 +115,7 @@ fn translated<P: ProxyPorts>(
     dialects: (Dialect, Dialect),
 ) -> Result<Bytes, Untranslatable> {
     let context = attempt.context;
-    let traits = known::of(attempt.channel, dialects.1, attempt.model);
+    let traits = known::of(attempt.channel, dialects.1, &attempt.model);
     let envelope = EnvelopeKey::derive(context.snapshot.state_secret());
     let request = request::translate(
         dialects,
@@ -136,12 +136,12 @@ fn translated<P: ProxyPorts>(
     };
     attempt.answer_context.replace(Some(answer_context));
     attempt.dropped.replace(request.dropped);
-    if attempt.channel.drop_params.is_empty() {
+    if attempt.channel.params.is_empty() {
         return Ok(request.body.into());
     }
     let changes = Changes {
         model: None,
-        dropped: &attempt.channel.drop_params,
+        params: &attempt.channel.params,
         added: None,
     };
     Ok(with_changes(request.body, &changes))
@@ -161,7 +161,9 @@ fn build<P: ProxyPorts>(
     body: Bytes,
 ) -> Result<Request<Bytes>, http::Error> {
     let (channel, translation) = (attempt.channel, &attempt.translation);
-    let mut uri = channel.endpoint.uri(translation.operation, attempt.model)?;
+    let mut uri = channel
+        .endpoint
+        .uri(translation.operation, &attempt.model)?;
     let is_translated = translation.is_between_dialects();
     // Parameters of one API mean nothing in another one.
     if uri.query().is_none() && !channel.endpoint.kind().owns_query() && !is_translated {

@@ -74,6 +74,8 @@ pub enum MemberEdit<'a> {
     Set(&'a str, Cow<'a, str>),
     /// Removes a member; nothing happens when it is absent.
     Remove(&'a str),
+    /// Gives a member another name and keeps its value; nothing happens when it is absent.
+    Rename(&'a str, &'a str),
 }
 
 impl<'a> Members<'a> {
@@ -154,17 +156,24 @@ impl<'a> Members<'a> {
                 .unwrap_or_default();
             previous_end = member.value.range().end;
             let name = self.name(*member);
-            let replacement = match edits.iter().find(|edit| is_spelled(name, edit.name())) {
+            let edit = edits.iter().find(|edit| is_spelled(name, edit.name()));
+            let replacement = match edit {
                 Some(MemberEdit::Remove(_)) => continue,
                 Some(MemberEdit::Set(_, value)) => Some(value.as_bytes()),
-                None => None,
+                Some(MemberEdit::Rename(..)) | None => None,
             };
             // The text between two members stays as it is, comma included, while its neighbours stay.
-            match (is_first, place) {
-                (true, 1..) => output.extend_from_slice(after_comma(lead).as_bytes()),
+            let lead = match (is_first, place) {
+                (true, 1..) => after_comma(lead),
+                _ => lead,
+            };
+            is_first = false;
+            match edit {
+                Some(MemberEdit::Rename(_, new)) => {
+                    self.push_renamed(&mut output, lead.len(), *member, new);
+                }
                 _ => output.extend_from_slice(lead.as_bytes()),
             }
-            is_first = false;
             output.extend_from_slice(replacement.unwrap_or(self.value(*member).as_bytes()));
         }
         for edit in edits {
@@ -184,11 +193,22 @@ impl<'a> Members<'a> {
         Some(output)
     }
 
+    /// What is before a member's value, `lead_bytes` long, with another name.
+    fn push_renamed(&self, output: &mut Vec<u8>, lead_bytes: usize, member: Member, new: &str) {
+        let (name, value) = (member.name.range(), member.value.range());
+        let start = value.start.saturating_sub(lead_bytes);
+        // The quotes are around the name.
+        output.extend_from_slice(self.part(start, name.start.saturating_sub(1)));
+        output.extend_from_slice(quoted(new).as_bytes());
+        output.extend_from_slice(self.part(name.end + 1, value.start));
+    }
+
     fn part(&self, start: usize, end: usize) -> &[u8] {
         self.text.as_bytes().get(start..end).unwrap_or_default()
     }
 
-    fn has(&self, name: &str) -> bool {
+    /// Whether a member is there.
+    pub fn has(&self, name: &str) -> bool {
         self.named(name).next().is_some()
     }
 
@@ -213,7 +233,7 @@ impl<'a> Members<'a> {
             MemberEdit::Set(name, value) => {
                 !self.has(name) || self.named(name).any(|member| self.value(*member) != value)
             }
-            MemberEdit::Remove(name) => self.has(name),
+            MemberEdit::Remove(name) | MemberEdit::Rename(name, _) => self.has(name),
         }
     }
 }
@@ -221,7 +241,9 @@ impl<'a> Members<'a> {
 impl MemberEdit<'_> {
     const fn name(&self) -> &str {
         match self {
-            MemberEdit::Set(name, _) | MemberEdit::Remove(name) => name,
+            MemberEdit::Set(name, _) | MemberEdit::Remove(name) | MemberEdit::Rename(name, _) => {
+                name
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 //! Everything here is pure and accepts hostile input; nothing uses a port.
 
 pub mod acted_on;
+pub mod body_params;
 pub mod choices;
 pub mod coding;
 pub mod content;

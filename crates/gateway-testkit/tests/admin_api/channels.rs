@@ -37,8 +37,9 @@ fn every_member_can_be_given_and_comes_back() {
     let gateway = Gateway::new();
     let body = json!({
         "name": "Ünïcode <b>", "enabled": false, "provider": "azure", "base_url": "https://res.openai.azure.com/openai/v1/",
-        "keys": [], "models": ["meta/llama"], "model_map": {"gpt-4o": "meta/llama"}, "priority": 1000, "weight": 0,
-        "headers": {"X-Team": "blue"}, "drop_params": ["logit_bias"], "stream_usage": false,
+        "keys": [], "models": ["meta/llama"], "model_map": {"gpt-4o": "meta/llama", "claude-*": "anthropic/*"}, "priority": 1000, "weight": 0,
+        "headers": {"X-Team": "blue"}, "drop_params": ["logit_bias"], "rename_params": {"max_tokens": "max_completion_tokens"},
+        "default_params": {"temperature": 0.5, "x": {"y": [null, true, "z"]}}, "stream_usage": false,
         "connect_timeout_ms": 1, "first_byte_timeout_ms": 3_600_000, "idle_timeout_ms": 2,
         "azure": {"api_version": "2024-10-21", "deployments": {"gpt-4o": "prod"}}
     });

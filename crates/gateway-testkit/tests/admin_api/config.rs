@@ -12,7 +12,7 @@ fn furnished(settings: AdminSettings) -> Gateway {
     let gateway = Gateway::with(settings);
     gateway.channel(&json!({
         "models": ["a"], "model_map": {"x": "y"}, "priority": 3, "weight": 0, "headers": {"x-team": "blue"},
-        "drop_params": ["user"], "prices": {"a": {"prompt": 1, "cached": null, "completion": 2}}, "stream_usage": false, "hedge_after_ms": 900, "enabled": false,
+        "drop_params": ["user"], "rename_params": {"a": "b"}, "default_params": {"c": [1.5, null]}, "prices": {"a": {"prompt": 1, "cached": null, "completion": 2}}, "stream_usage": false, "hedge_after_ms": 900, "enabled": false,
         "keys": [UPSTREAM_KEY, "sk-second-SECRET-of-this-channel"]
     }));
     gateway.ports.advance_ms(1234);
@@ -64,7 +64,7 @@ fn an_export_has_everything_but_secrets() {
         export["settings"],
         json!({"max_attempts": 10, "total_timeout_ms": 120_000, "max_request_bytes": 33_554_432,
             "session_affinity": false, "ledger": true, "request_log_rows": 100_000, "request_log_days": 30,
-            "prices": {}, "default_models": {}, "trusted_proxies": []})
+            "prices": {}, "default_models": {}, "aliases": {}, "trusted_proxies": []})
     );
     assert_eq!(export["version"], 1);
     let text = export.to_string();
@@ -235,7 +235,7 @@ fn an_import_replaces_everything_and_leaves_sessions_alone() {
         "session_affinity": true, "ledger": false, "request_log_rows": 1_000, "request_log_days": 3_650,
         "prices": {"gpt-4o": {"prompt": 2_500_000, "cached": 1_250_000, "completion": 10_000_000},
             "meta/llama": {"prompt": 0, "cached": null, "completion": 1_000_000_000_000_u64}},
-        "default_models": {"moderations": "omni"}, "trusted_proxies": ["10.0.0.0/8", "192.0.2.7", "fd00::/8"]});
+        "default_models": {"moderations": "omni"}, "aliases": {"smart": ["gpt-4o", "meta/llama"]}, "trusted_proxies": ["10.0.0.0/8", "192.0.2.7", "fd00::/8"]});
     let answer = gateway.call("PUT", "config", &body).expect(200);
     assert_eq!(answer["settings"], body["settings"]);
 }

@@ -191,7 +191,7 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
-const MEMBERS: [&str; 18] = [
+const MEMBERS: [&str; 19] = [
     "name",
     "enabled",
     "provider",
@@ -203,6 +203,7 @@ const MEMBERS: [&str; 18] = [
     "weight",
     "headers",
     "drop_params",
+    "rename_params",
     "stream_usage",
     "connect_timeout_ms",
     "first_byte_timeout_ms",

@@ -16,6 +16,7 @@ mod hostile;
 mod ledger;
 mod metrics;
 mod misreported;
+mod model_names;
 mod openapi;
 mod origins;
 mod prices;

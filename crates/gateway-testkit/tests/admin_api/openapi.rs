@@ -246,6 +246,9 @@ fn is_within(keyword: &str, rule: &Value, value: &Value) -> bool {
         "maxProperties" => value
             .as_object()
             .is_none_or(|members| members.len() <= count(rule)),
+        "minItems" => value
+            .as_array()
+            .is_none_or(|list| list.len() >= count(rule)),
         "maxItems" => value
             .as_array()
             .is_none_or(|list| list.len() <= count(rule)),

@@ -104,7 +104,7 @@ fn candidates_are_listed_in_order_with_their_shares() {
         answer["data"][0],
         json!({
             "channel": {"id": big["id"], "name": "big"}, "key": {"id": big["keys"][0]["id"], "hint": big["keys"][0]["hint"]},
-            "priority": 0, "weight": 3, "share": 0.75, "upstream_model": "theirs",
+            "priority": 0, "weight": 3, "share": 0.75, "model": "m", "upstream_model": "theirs",
             "state": "ready", "until": null, "about": null, "reason": null, "detail": null, "failed_at": null
         })
     );
@@ -352,7 +352,7 @@ fn a_dry_run_needs_a_model_and_takes_any() {
     let answer = gateway.get("route?model=%3Cb%3E%26+%C3%BC").expect(200);
     assert_eq!(
         answer,
-        json!({"model": "<b>& ü", "data": [], "excluded": []})
+        json!({"model": "<b>& ü", "models": ["<b>& ü"], "data": [], "excluded": []})
     );
 }
 

@@ -23,6 +23,7 @@ mod loops;
 mod memory;
 mod misdirected;
 mod model_lists;
+mod model_names;
 mod reading;
 mod request_path;
 mod setup;

@@ -9,8 +9,13 @@ use super::*;
 const UNREACHABLE: Failure = Failure::Unreachable(SendErrorKind::Connect);
 
 fn turns(list: &[(usize, usize, usize)]) -> Vec<PlannedChannel> {
+    turns_for(0, list)
+}
+
+fn turns_for(model: usize, list: &[(usize, usize, usize)]) -> Vec<PlannedChannel> {
     list.iter()
         .map(|&(channel, count, start)| PlannedChannel {
+            model,
             channel,
             keys: KeyOrder::Rotation { count, start },
         })
@@ -67,6 +72,7 @@ fn a_broken_key_goes_on_with_the_next_key_then_the_next_channel() {
 #[test]
 fn keys_in_a_fixed_order_are_taken_in_it() {
     let turn = PlannedChannel {
+        model: 0,
         channel: 1,
         keys: KeyOrder::Fixed(vec![2, 0, 1]),
     };
@@ -226,6 +232,103 @@ fn a_probe_that_another_request_has_is_tried_last_and_not_asked_for_again() {
     assert_eq!(plan.next(phase), None);
 }
 
+/// What a request tries for two models that channels 0 and 1 serve, with two keys each.
+fn order_of_two_models(
+    phase: impl Fn(Candidate) -> Phase,
+    mut failure: impl FnMut(Candidate) -> Failure,
+) -> Vec<(usize, usize, usize)> {
+    let list = [(0, 2, 0), (1, 2, 0)];
+    let mut plan = Plan::new([turns_for(0, &list), turns_for(1, &list)].concat(), 100);
+    let mut tried = Vec::new();
+    while let Some(Next { candidate, .. }) = plan.next(&phase) {
+        tried.push((candidate.model, candidate.channel, candidate.key));
+        plan.failed(candidate, failure(candidate));
+    }
+    tried
+}
+
+#[test]
+fn the_next_model_comes_after_all_channels_of_the_one_before() {
+    assert_eq!(
+        order_of_two_models(ready, |_| Failure::ServerError),
+        [
+            (0, 0, 0),
+            (0, 0, 1),
+            (0, 1, 0),
+            (0, 1, 1),
+            (1, 0, 0),
+            (1, 0, 1),
+            (1, 1, 0),
+            (1, 1, 1)
+        ]
+    );
+    assert_eq!(
+        order_of_two_models(ready, |_| Failure::RequestRefused),
+        [(0, 0, 0)]
+    );
+}
+
+#[test]
+fn a_model_whose_channels_all_cool_is_tried_after_the_next_one() {
+    let phase = |candidate: Candidate| match candidate.model {
+        0 => cooling(9, false),
+        _ => Phase::Ready,
+    };
+    let order = order_of_two_models(phase, |_| Failure::ServerError);
+    let models: Vec<usize> = order.iter().map(|(model, ..)| *model).collect();
+    assert_eq!(models, [1, 1, 1, 1, 0, 0, 0, 0]);
+}
+
+#[test]
+fn an_unknown_model_leaves_its_channel_for_the_other_models() {
+    let failure = |candidate: Candidate| match (candidate.model, candidate.channel) {
+        (0, 0) => Failure::ModelUnknown,
+        _ => Failure::KeyRefused,
+    };
+    assert_eq!(
+        order_of_two_models(ready, failure),
+        [
+            (0, 0, 0),
+            (0, 1, 0),
+            (0, 1, 1),
+            (1, 0, 0),
+            (1, 0, 1),
+            (1, 1, 0),
+            (1, 1, 1)
+        ]
+    );
+}
+
+#[test]
+fn an_unreachable_channel_comes_last_for_every_model() {
+    let failure = |candidate: Candidate| match candidate.channel {
+        0 => UNREACHABLE,
+        _ => Failure::ServerError,
+    };
+    assert_eq!(
+        order_of_two_models(ready, failure),
+        [
+            (0, 0, 0),
+            (0, 1, 0),
+            (0, 1, 1),
+            (1, 1, 0),
+            (1, 1, 1),
+            (0, 0, 1),
+            (1, 0, 0),
+            (1, 0, 1)
+        ]
+    );
+}
+
+#[test]
+fn of_the_keys_that_must_wait_one_is_called_for_each_model() {
+    let phase = |candidate: Candidate| cooling(if candidate.key == 0 { 300 } else { 700 }, true);
+    assert_eq!(
+        order_of_two_models(phase, |_| Failure::Throttled),
+        [(0, 0, 0), (1, 0, 0)]
+    );
+}
+
 fn any_failure() -> impl Strategy<Value = Failure> {
     prop_oneof![
         Just(Failure::ServerError),
@@ -249,42 +352,55 @@ fn any_phase() -> impl Strategy<Value = Phase> {
 proptest! {
     #[test]
     fn no_pair_twice_and_none_forgotten(
-        sizes in prop::collection::vec((0_usize..5, any::<usize>()), 0..6),
+        chain in prop::collection::vec(prop::collection::btree_map(0_usize..6, (0_usize..5, any::<usize>()), 0..6), 1..4),
         failures in prop::collection::vec(any_failure(), 40),
-        phases in prop::collection::vec(any_phase(), 25),
+        phases in prop::collection::vec(any_phase(), 77),
     ) {
-        let list: Vec<(usize, usize, usize)> =
-            sizes.iter().enumerate().map(|(channel, &(keys, start))| (channel, keys, start)).collect();
-        let phase = |candidate: Candidate| phases[(candidate.channel * 5 + candidate.key) % phases.len()];
+        let lists: Vec<Vec<(usize, usize, usize)>> = chain
+            .iter()
+            .map(|sizes| sizes.iter().map(|(&channel, &(keys, start))| (channel, keys, start)).collect())
+            .collect();
+        let place = |one: Candidate| (one.model * 30 + one.channel * 5 + one.key) % phases.len();
+        let phase = |candidate: Candidate| phases[place(candidate)];
         let has_retry_after = |candidate| matches!(phase(candidate), Phase::Cooling { has_retry_after: true, .. });
         let mut given = failures.iter().copied();
         let mut gone = HashSet::new();
-        let mut plan = Plan::new(turns(&list), 100);
+        let turns = lists.iter().enumerate().flat_map(|(model, list)| turns_for(model, list));
+        let mut plan = Plan::new(turns, 100);
         let mut tried = Vec::new();
         while let Some(next) = plan.next(phase) {
             let failure = given.next().unwrap_or(Failure::ServerError);
             if matches!(failure, Failure::ModelUnknown | Failure::OperationUnsupported) {
-                gone.insert(next.candidate.channel);
+                gone.insert((next.candidate.model, next.candidate.channel));
             }
             tried.push(next.candidate);
             plan.failed(next.candidate, failure);
         }
         let unique: HashSet<_> = tried.iter().copied().collect();
         prop_assert_eq!(unique.len(), tried.len(), "no pair twice");
-        prop_assert!(tried.iter().filter(|candidate| has_retry_after(**candidate)).count() <= 1);
-        for (channel, keys, _) in list {
-            for key in 0..keys {
-                let candidate = Candidate { channel, key };
-                prop_assert!(
-                    unique.contains(&candidate) || gone.contains(&channel) || has_retry_after(candidate),
-                    "{candidate:?} was forgotten"
-                );
+        let stated = tried.iter().filter(|candidate| has_retry_after(**candidate));
+        let stated: Vec<usize> = stated.map(|candidate| candidate.model).collect();
+        let once: HashSet<&usize> = stated.iter().collect();
+        prop_assert_eq!(once.len(), stated.len(), "one for each model");
+        for (model, list) in lists.iter().enumerate() {
+            for &(channel, keys, _) in list {
+                for key in 0..keys {
+                    let candidate = Candidate { model, channel, key };
+                    prop_assert!(
+                        unique.contains(&candidate)
+                            || gone.contains(&(model, channel))
+                            || has_retry_after(candidate),
+                        "{candidate:?} was forgotten"
+                    );
+                }
             }
         }
         // No cooling candidate comes before one that is not, unless that one was put last by a failure.
         if !failures.contains(&UNREACHABLE) {
             let places: Vec<bool> = tried.iter().map(|candidate| matches!(phase(*candidate), Phase::Cooling { .. })).collect();
             prop_assert!(places.is_sorted());
+            let models = tried.iter().zip(&places).filter(|(_, cools)| !**cools).map(|(one, _)| one.model);
+            prop_assert!(models.is_sorted(), "a later model came first");
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Which channel serves what, and what is left out.
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::config::model::{StoredSecret, UpstreamKey};
 use crate::secret::Secret;
@@ -62,13 +64,78 @@ fn lists_maps_and_deployments_serve_and_an_empty_list_serves_all() {
     let channel = snapshot.channel(1).unwrap();
     assert_eq!(
         (
-            channel.upstream_model("gpt-4o"),
-            channel.upstream_model("x")
+            &*channel.upstream_model("gpt-4o"),
+            &*channel.upstream_model("x")
         ),
         ("x", "x")
     );
     let models: Vec<&str> = snapshot.models().iter().map(|model| model.id).collect();
     assert_eq!(models, ["a/b", "gpt-4o", "x"]);
+}
+
+#[test]
+fn a_pattern_serves_what_it_matches_and_is_no_model() {
+    let map = |pairs: &[(&str, &str)]| {
+        let owned = |(name, upstream): &(&str, &str)| ((*name).to_owned(), (*upstream).to_owned());
+        pairs.iter().map(owned).collect::<BTreeMap<_, _>>()
+    };
+    let mut patterns = channel("patterns");
+    patterns.models = vec!["x".to_owned()];
+    patterns.model_map = map(&[("claude-*", "x"), ("own/*", "*"), ("exact", "x")]);
+    let mut open = channel("open");
+    open.model_map = map(&[("claude-*", "y")]);
+    let mut azure = channel("azure");
+    azure.provider = Provider::Azure;
+    azure.model_map = map(&[("gpt-*", "prod-model")]);
+    azure.azure = Some(Azure {
+        api_version: None,
+        deployments: BTreeMap::from([("prod-model".to_owned(), "prod".to_owned())]),
+    });
+    let snapshot = build(vec![patterns, open, azure]);
+    assert_eq!(names(&snapshot, "claude-1"), ["patterns", "open"]);
+    assert_eq!(names(&snapshot, "x"), ["patterns", "open"]);
+    assert_eq!(names(&snapshot, "gpt-5"), ["azure", "open"]);
+    assert_eq!(names(&snapshot, "other"), ["open"]);
+    assert_eq!(names(&snapshot, ""), ["open"]);
+    let upstream = |index: usize, model: &'static str| {
+        let channel = snapshot.channel(index).unwrap();
+        channel.upstream_model(model).into_owned()
+    };
+    assert_eq!(upstream(0, "own/a"), "a");
+    assert_eq!(upstream(1, "claude-1"), "y");
+    assert_eq!(upstream(2, "gpt-5"), "prod");
+    let models: Vec<&str> = snapshot.models().iter().map(|model| model.id).collect();
+    assert_eq!(models, ["exact", "prod-model", "x"]);
+    assert_eq!(snapshot.listed("own/a").unwrap().owner, "patterns");
+    assert!(!snapshot.names("claude-1") && !snapshot.names("claude-*"));
+}
+
+#[test]
+fn an_alias_is_listed_where_one_of_its_models_is_served() {
+    let mut listed = channel("listed");
+    listed.models = vec!["a".to_owned(), "b".to_owned()];
+    let mut off = channel("off");
+    off.models = vec!["c".to_owned()];
+    off.enabled = false;
+    let alias = |name: &str, models: &[&str]| {
+        let models = models.iter().map(|model| (*model).to_owned()).collect();
+        (name.to_owned(), models)
+    };
+    let mut document = Document {
+        channels: vec![listed, off],
+        ..Document::default()
+    };
+    document.settings.aliases = BTreeMap::from([
+        alias("a", &["c", "b"]),
+        alias("fast", &["none", "a"]),
+        alias("gone", &["c", "fast"]),
+    ]);
+    let snapshot = Snapshot::build(document, None, || 7);
+    let models: Vec<&str> = snapshot.models().iter().map(|model| model.id).collect();
+    assert_eq!(models, ["a", "b", "fast"], "an alias of an alias is none");
+    assert_eq!(snapshot.chain(&"a".to_owned()), ["c", "b"]);
+    assert_eq!(snapshot.chain(&"b".to_owned()), ["b"]);
+    assert!(snapshot.names("gone") && snapshot.listed("gone").is_none());
 }
 
 #[test]

@@ -6,12 +6,11 @@ use http::{HeaderName, HeaderValue};
 use serde_json::{Map, Value, json};
 use url::Url;
 
-use super::{Problems, converted, join, price, upstream_key};
+use super::{Problems, converted, join, model_map, params, price, upstream_key};
 use crate::config::base_url;
 use crate::config::bounds::{
-    MAX_API_VERSION_CHARS, MAX_DEPLOYMENT_CHARS, MAX_DROPPED, MAX_HEADER_BYTES, MAX_HEADERS,
-    MAX_KEY_BYTES, MAX_KEYS, MAX_MODEL_CHARS, MAX_MODELS, MAX_NAME_CHARS, MAX_RANK, MAX_TIMEOUT_MS,
-    MAX_URL_BYTES,
+    MAX_API_VERSION_CHARS, MAX_DEPLOYMENT_CHARS, MAX_HEADER_BYTES, MAX_HEADERS, MAX_KEY_BYTES,
+    MAX_KEYS, MAX_MODEL_CHARS, MAX_MODELS, MAX_NAME_CHARS, MAX_RANK, MAX_TIMEOUT_MS, MAX_URL_BYTES,
 };
 use crate::config::model::ChannelConfig;
 use crate::problem::{ExpectedType, ProblemKind, Uniqueness, UrlProblem};
@@ -39,8 +38,6 @@ const RESERVED_HEADERS: [&str; 17] = [
     "transfer-encoding",
     "upgrade",
 ];
-/// Members without which a request has another meaning.
-const KEPT_PARAMS: [&str; 2] = ["model", "stream"];
 
 /// An admin's draft of a channel: the given members, in the form in which they are stored.
 #[derive(Clone, Debug, Default)]
@@ -90,14 +87,12 @@ impl ChannelChange {
             "models" => problems
                 .texts(name, value, MAX_MODEL_CHARS, MAX_MODELS)
                 .map(Value::from),
-            "model_map" => problems
-                .model_map(name, value, MAX_MODELS, |problems, path, value| {
-                    problems.text(path, value, MAX_MODEL_CHARS)
-                })
-                .map(|map| json!(map)),
+            "model_map" => model_map::read(name, value, problems).map(|map| json!(map)),
             "priority" | "weight" => problems.integer(name, value, 0, MAX_RANK).map(Value::from),
             "headers" => headers(value, problems).map(|headers| json!(headers)),
-            "drop_params" => drop_params(value, problems).map(Value::from),
+            "drop_params" => params::dropped(name, value, problems).map(Value::from),
+            "rename_params" => params::renamed(name, value, problems).map(|map| json!(map)),
+            "default_params" => params::defaults(name, value, problems).map(Value::from),
             "dialects" if value.is_null() => Some(Value::Null),
             "dialects" => dialects(value, problems).map(|dialects| json!(dialects)),
             "connect_timeout_ms" | "first_byte_timeout_ms" | "idle_timeout_ms" => problems
@@ -152,6 +147,7 @@ impl ChannelChange {
             ),
         }
         channel.keys = keys;
+        params::check(channel, problems);
         // Users often paste more than the root.
         let kind = channel.provider.kind(channel.azure.as_ref());
         let root = kind.root(&channel.base_url).trim_end_matches('/').len();
@@ -355,17 +351,6 @@ fn headers(value: &Value, problems: &mut Problems) -> Option<BTreeMap<String, St
         }
     }
     Some(headers)
-}
-
-fn drop_params(value: &Value, problems: &mut Problems) -> Option<Vec<String>> {
-    let params = problems.texts("drop_params", value, MAX_NAME_CHARS, MAX_DROPPED)?;
-    if params
-        .iter()
-        .any(|param| KEPT_PARAMS.contains(&param.as_str()))
-    {
-        problems.add("drop_params", ProblemKind::ReservedParameter);
-    }
-    Some(params)
 }
 
 fn dialects(value: &Value, problems: &mut Problems) -> Option<Vec<Dialect>> {

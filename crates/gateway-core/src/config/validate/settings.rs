@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Problems, converted, default_models, join, price};
+use super::{Problems, converted, default_models, join, model_map, price};
 use crate::config::bounds::{
     MAX_ATTEMPTS, MAX_LOG_DAYS, MAX_LOG_ROWS, MAX_PROXIES, MAX_REQUEST_BYTES, MAX_TIMEOUT_MS,
     MIN_LOG_ROWS, MIN_REQUEST_BYTES,
@@ -42,6 +42,7 @@ fn member(name: &str, value: &Value, problems: &mut Problems) -> Option<Value> {
         "session_affinity" | "ledger" => problems.boolean(&path, value).map(Value::from),
         "prices" => Some(json!(price::table(&path, value, problems)?)),
         "default_models" => Some(json!(default_models::read(&path, value, problems))),
+        "aliases" => Some(json!(model_map::aliases(&path, value, problems)?)),
         "trusted_proxies" => Some(json!(proxies(&path, value, problems))),
         _ => {
             problems.unknown("settings", name);

@@ -60,6 +60,29 @@ fn members_can_be_removed_and_appended() {
 }
 
 #[test]
+fn a_member_can_be_renamed_and_keeps_its_value_and_its_place() {
+    let rename = |body: &str, edits: &[MemberEdit<'_>]| edited(body, edits).unwrap();
+    assert_eq!(
+        rename(
+            "{ \"x\":1 ,\n \"max\\u005ftokens\" : 1.0e2, \"y\" :2}",
+            &[MemberEdit::Rename("max_tokens", "a\"b")]
+        ),
+        "{ \"x\":1 ,\n \"a\\\"b\" : 1.0e2, \"y\" :2}"
+    );
+    assert_eq!(
+        rename(
+            "{\"x\":1, \"max_tokens\":2}",
+            &[
+                MemberEdit::Remove("x"),
+                MemberEdit::Rename("max_tokens", "n")
+            ]
+        ),
+        "{ \"n\":2}"
+    );
+    assert_eq!(edited("{\"x\":1}", &[MemberEdit::Rename("y", "z")]), None);
+}
+
+#[test]
 fn of_two_members_with_one_name_the_last_counts() {
     let members = Members::parse(b"{\"model\":\"a\",\"model\":\"b\"}").unwrap();
     assert_eq!(members.string("model").as_deref(), Some("b"));
@@ -160,28 +183,40 @@ proptest! {
         object in any_object(),
         set in "[a-e]{1,2}",
         removed in "[a-e]{1,2}",
+        renamed in "[a-e]{1,2}",
         value in any_json(),
         pretty: bool,
     ) {
-        prop_assume!(set != removed);
+        prop_assume!(set != removed && renamed != set && renamed != removed);
         let text = if pretty {
             serde_json::to_string_pretty(&object).unwrap()
         } else {
             serde_json::to_string(&object).unwrap()
         };
         let members = Members::parse(text.as_bytes()).unwrap();
-        let edits = [MemberEdit::Set(&set, value.to_string().into()), MemberEdit::Remove(&removed)];
+        let edits = [
+            MemberEdit::Set(&set, value.to_string().into()),
+            MemberEdit::Remove(&removed),
+            MemberEdit::Rename(&renamed, "other name"),
+        ];
         let edited = members.rewrite(&edits).unwrap_or_else(|| text.clone().into_bytes());
         let mut expected = object;
         expected.insert(set, value);
         expected.remove(&removed);
+        if let Some(value) = expected.remove(&renamed) {
+            expected.insert("other name".to_owned(), value);
+        }
         prop_assert_eq!(serde_json::from_slice::<Map<String, Value>>(&edited).unwrap(), expected);
     }
 
     #[test]
     fn no_bytes_whatever_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         if let Ok(members) = Members::parse(&bytes) {
-            let _ = members.rewrite(&[MemberEdit::Set("model", "1".into()), MemberEdit::Remove("a")]);
+            let _ = members.rewrite(&[
+                MemberEdit::Set("model", "1".into()),
+                MemberEdit::Remove("a"),
+                MemberEdit::Rename("b", "c"),
+            ]);
         }
     }
 
