@@ -17,7 +17,7 @@ use super::shapes::{Id, ModelName, Name, insert_defaults};
 use crate::config::bounds::{
     MAX_ATTEMPTS, MAX_BUDGET, MAX_DROPPED, MAX_HEADERS, MAX_KEYS, MAX_LIMIT, MAX_LOG_DAYS,
     MAX_LOG_ROWS, MAX_MODELS, MAX_NAME_CHARS, MAX_PRICES, MAX_PROXIES, MAX_RANK, MAX_REQUEST_BYTES,
-    MAX_TIMEOUT_MS, MAX_URL_BYTES, MIN_LOG_ROWS, MIN_REQUEST_BYTES,
+    MAX_SESSION_HEADERS, MAX_TIMEOUT_MS, MAX_URL_BYTES, MIN_LOG_ROWS, MIN_REQUEST_BYTES,
 };
 use crate::secret::Secret;
 use crate::units::{MIB, Timestamp};
@@ -82,8 +82,12 @@ pub struct Settings {
     /// The largest body of a request.
     #[cfg_attr(feature = "schema", schemars(range(min = MIN_REQUEST_BYTES, max = MAX_REQUEST_BYTES)))]
     pub max_request_bytes: usize,
-    /// Whether requests of one session stay with one channel, so that the provider's prompt cache stays warm.
+    /// Whether requests of one session stay with one channel of a priority, so that the provider's prompt cache stays
+    /// warm.
     pub session_affinity: bool,
+    /// Headers that name a session, in lower case. They come before the ones that are known.
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<Name>", length(max = MAX_SESSION_HEADERS)))]
+    pub session_headers: Vec<String>,
     /// Whether requests are recorded: usage, request log, metrics.
     pub ledger: bool,
     /// Rows that the request log keeps. Usage by the hour is kept for good.
@@ -111,7 +115,8 @@ impl Default for Settings {
             max_attempts: 10,
             total_timeout_ms: 120_000,
             max_request_bytes: 32 * MIB,
-            session_affinity: false,
+            session_affinity: true,
+            session_headers: Vec::new(),
             ledger: true,
             request_log_rows: 100_000,
             request_log_days: 30,

@@ -18,7 +18,7 @@ use super::body::Received;
 use super::context::{ClientRequest, RequestContext, Sent};
 use super::payload::Payload;
 use super::send::{self, Finished};
-use super::{Gateway, candidates, model, query, routes};
+use super::{Gateway, candidates, model, query, routes, session};
 use crate::attempt::plan::{Candidate, Plan};
 use crate::attempt::{exhausted, unsupported};
 use crate::config::snapshot::{Channel, Snapshot};
@@ -61,12 +61,12 @@ pub async fn run<P: ProxyPorts>(
     query::check(&head.uri)?;
     // 2. Put the channels that serve it in order.
     let ports = &gateway.ports;
-    let session = candidates::session(snapshot, &head.headers, &payload);
+    let named = session::of(&snapshot.settings, &head.headers, &payload);
     let received = ports.now();
     let is_translated = |channel: &Channel| {
         upstream_operation(gateway, operation.path, channel, model, received) != operation.path
     };
-    let session = session.as_deref();
+    let session = named.as_deref();
     let plan = candidates::plan(snapshot, model, session, is_translated, || ports.next_u64())?;
     let context = Rc::new(RequestContext {
         gateway: Rc::clone(gateway),

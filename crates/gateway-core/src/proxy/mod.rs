@@ -25,6 +25,7 @@ mod refusals;
 mod relay;
 mod routes;
 mod send;
+mod session;
 
 use std::fmt;
 use std::rc::Rc;
