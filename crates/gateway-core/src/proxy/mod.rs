@@ -12,6 +12,7 @@ mod context;
 mod convert;
 mod cors;
 mod forward;
+mod gemini_models;
 mod headers;
 mod in_flight;
 mod loops;
@@ -152,7 +153,7 @@ where
     // 3. Authenticate, before a byte of the body is read.
     let client = authenticate::client(&parts.headers, &snapshot, gateway.ports.now())?;
     let asked = models::ListRequest {
-        style: misdirected::error_style(parts),
+        shape: models::ListShape::of(parts),
         uri: &parts.uri,
     };
     match route {

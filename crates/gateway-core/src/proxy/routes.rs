@@ -119,24 +119,28 @@ pub fn find(method: &Method, path: &str) -> RouteMatch {
     match path {
         // Clients such as Claude Code probe `/` and `/api/hello` at their start.
         "/" | "/health" | "/api/hello" => read(method, || Route::Health),
-        "/v1/models" => read(method, || Route::Models),
-        _ => match path.strip_prefix("/v1/") {
-            Some(rest) => below_v1(method, rest),
-            None => RouteMatch::Nothing,
+        // Gemini's clients list models as well.
+        "/v1/models" | "/v1beta/models" => read(method, || Route::Models),
+        _ => match (
+            path.strip_prefix("/v1/"),
+            path.strip_prefix("/v1beta/models/"),
+        ) {
+            (Some(rest), _) => below_v1(method, rest),
+            (_, Some(id)) if !id.is_empty() => read(method, || model(id)),
+            _ => RouteMatch::Nothing,
         },
     }
 }
 
+/// Ids contain slashes; some clients encode them, some don't.
+fn model(id: &str) -> Route {
+    let id = percent_encoding::percent_decode_str(id).decode_utf8_lossy();
+    Route::Model(id.into_owned())
+}
+
 fn below_v1(method: &Method, rest: &str) -> RouteMatch {
     if let Some(id) = rest.strip_prefix("models/").filter(|id| !id.is_empty()) {
-        // Ids contain slashes; some clients encode them, some don't.
-        return read(method, || {
-            Route::Model(
-                percent_encoding::percent_decode_str(id)
-                    .decode_utf8_lossy()
-                    .into_owned(),
-            )
-        });
+        return read(method, || model(id));
     }
     match OPERATIONS.iter().find(|operation| operation.path == rest) {
         Some(_) if method == Method::OPTIONS => RouteMatch::Preflight(CALL),
@@ -175,6 +179,15 @@ mod tests {
             RouteMatch::Route(Route::Model("meta/llama".into()))
         );
         assert_eq!(path(Method::GET, "/v1/models/"), RouteMatch::Nothing);
+        assert_eq!(
+            path(Method::GET, "/v1beta/models"),
+            RouteMatch::Route(Route::Models)
+        );
+        assert_eq!(
+            path(Method::GET, "/v1beta/models/meta%2Fllama"),
+            RouteMatch::Route(Route::Model("meta/llama".into()))
+        );
+        assert_eq!(path(Method::GET, "/v1beta/models/"), RouteMatch::Nothing);
         assert_eq!(
             path(Method::GET, "/v1/chat/completions"),
             RouteMatch::WrongMethod(CALL)
