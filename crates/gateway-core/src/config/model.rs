@@ -22,6 +22,7 @@ use crate::config::bounds::{
 use crate::secret::Secret;
 use crate::units::{MIB, Timestamp};
 use crate::upstream::provider::{Azure, Provider};
+use crate::upstream::quirks::Quirks;
 use crate::wire::dialect::Dialect;
 
 /// The version of the document's shape.
@@ -178,6 +179,9 @@ pub struct ChannelConfig<K = UpstreamKey, T = Timestamp> {
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 3)))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dialects: Option<Vec<Dialect>>,
+    /// How the upstream differs from others of its dialect; absent or null: as its preset says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quirks: Option<Quirks>,
     /// To an established connection.
     #[cfg_attr(feature = "schema", schemars(range(min = 1, max = MAX_TIMEOUT_MS)))]
     pub connect_timeout_ms: u64,
@@ -223,6 +227,7 @@ impl ChannelConfig {
             drop_params: Vec::new(),
             stream_usage: true,
             dialects: None,
+            quirks: None,
             connect_timeout_ms: 5000,
             first_byte_timeout_ms: 60_000,
             idle_timeout_ms: 60_000,
@@ -256,6 +261,7 @@ impl ChannelConfig {
             drop_params: stored.drop_params,
             stream_usage: stored.stream_usage,
             dialects: stored.dialects,
+            quirks: stored.quirks,
             connect_timeout_ms: stored.connect_timeout_ms,
             first_byte_timeout_ms: stored.first_byte_timeout_ms,
             idle_timeout_ms: stored.idle_timeout_ms,

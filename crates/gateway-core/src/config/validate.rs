@@ -6,6 +6,7 @@ mod client_key;
 mod default_models;
 mod document;
 mod price;
+mod quirks;
 mod settings;
 #[cfg(test)]
 mod tests;

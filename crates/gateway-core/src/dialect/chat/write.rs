@@ -66,16 +66,18 @@ pub fn write(
         body.presence_penalty = sampling.presence_penalty.as_ref();
     }
     body.top_k = sampling.top_k.as_ref().filter(|_| traits.has_top_k);
-    body.seed = sampling.seed.as_ref();
+    body.seed = sampling.seed.as_ref().filter(|_| traits.has_seed);
     if traits.reasoning == ReasoningForm::Effort {
         let effort = conversation.reasoning.map(|reasoning| reasoning.effort);
-        body.reasoning_effort = effort.map(|effort| effort_name(effort, traits.max_effort));
+        body.reasoning_effort = effort.map(|effort| effort_name(effort, traits));
     }
     body.response_format = conversation.format.as_ref().map(format_json);
+    if traits.has_cache_key {
+        body.prompt_cache_key = conversation.cache_key.as_deref();
+    }
     if traits.has_openai_hints {
         body.verbosity = conversation.verbosity.as_deref();
         body.user = conversation.user.as_deref().map(user);
-        body.prompt_cache_key = conversation.cache_key.as_deref();
         body.service_tier = conversation.service_tier.as_deref();
     }
     if conversation.stream && traits.has_stream_options {
@@ -87,8 +89,9 @@ pub fn write(
         .map_err(|_| Untranslatable::new("messages", "The request cannot be written as JSON."))
 }
 
-fn effort_name(effort: Effort, most: Effort) -> &'static str {
-    effort.min(most).name()
+fn effort_name(effort: Effort, traits: &UpstreamTraits) -> &'static str {
+    // The maximum wins if a setting contradicts the minimum.
+    effort.max(traits.min_effort).min(traits.max_effort).name()
 }
 
 /// Claude Code's users are long, since they have the session in them.
@@ -114,7 +117,9 @@ fn set_tools<'a>(
                     description: function.description.as_deref(),
                     parameters: schema::of_parameters(function.parameters.as_deref())
                         .ok_or_else(|| schema::unreadable(&function.name))?,
-                    strict: function.strict.filter(|strict| *strict),
+                    strict: function
+                        .strict
+                        .filter(|strict| *strict && traits.has_strict_tools),
                 },
             }),
         }
