@@ -24,8 +24,8 @@ async fn stage(affinity: bool) -> Result<Stage> {
     }
     let last = json!({"keys": ["last"], "models": ["m"], "weight": 0});
     stage.channel("last", &last).await?;
-    if affinity {
-        stage.settings(&json!({"session_affinity": true})).await?;
+    if !affinity {
+        stage.settings(&json!({"session_affinity": false})).await?;
     }
     Ok(stage)
 }

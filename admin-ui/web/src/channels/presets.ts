@@ -30,6 +30,10 @@ export const PRESETS: readonly Preset[] = [
   },
   preset("groq", "Groq", "https://api.groq.com/openai/v1"),
   preset("deepseek", "DeepSeek", "https://api.deepseek.com/v1"),
+  preset("mistral", "Mistral", "https://api.mistral.ai/v1"),
+  preset("moonshot", "Moonshot (Kimi)", "https://api.moonshot.ai/v1"),
+  preset("qwen", "Qwen", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1"),
+  preset("xai", "xAI", "https://api.x.ai/v1"),
   { ...preset("ollama", "Ollama", "http://127.0.0.1:11434/v1"), keyless: true },
   { ...preset("vllm", "vLLM", "http://127.0.0.1:8000/v1"), keyless: true },
 ];

@@ -320,6 +320,8 @@ export const en = {
   "limits.session_affinity": "Keep a session with one channel",
   "limits.session_affinity.hint":
     "Keeps the upstream's prompt cache warm for requests that name a session or user.",
+  "limits.session_headers": "Headers that name a session",
+  "limits.session_headers.hint": "Besides those of Claude Code, Codex and opencode.",
   "defaults.title": "Default models",
   "defaults.text":
     "For requests that name no model. Where there is no default, moderations, images and responses with a stored prompt go to channels that serve every model; all other requests must name a model.",

@@ -312,6 +312,8 @@ export const zh: Messages = {
   "limits.max_request_bytes.hint": (min, max) => `${min} 到 ${max}。`,
   "limits.session_affinity": "同一会话固定使用一个渠道",
   "limits.session_affinity.hint": "对带有会话或用户标识的请求，可提高上游提示缓存命中率。",
+  "limits.session_headers": "会话标识请求头",
+  "limits.session_headers.hint": "Claude Code、Codex 和 opencode 的请求头无需填写。",
   "defaults.title": "默认模型",
   "defaults.text":
     "用于未指定模型的请求。未设默认模型时，内容审核、图像以及引用已存储提示的 responses 请求会发往提供所有模型的渠道，其他请求必须指定模型。",

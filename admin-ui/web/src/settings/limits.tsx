@@ -4,7 +4,7 @@ import { type Signal, useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { SettingsFields } from "../../generated/schema";
 import { numberOf } from "../channels/number-settings";
-import { MapEditor } from "../components/editors";
+import { ListEditor, MapEditor } from "../components/editors";
 import { Field, Switch, TextField } from "../components/fields";
 import { FailureNotice, Notice } from "../components/notice";
 import { linesOf, listMapOf, listPairsOf, mapOf, pairsOf } from "../components/pairs";
@@ -59,6 +59,7 @@ function LimitsForm({ loaded, onSaved, onReload }: FormProps) {
   const m = t.value;
   const typed = useTyped(REQUEST_NUMBERS, loaded);
   const affinity = useSignal(loaded.settings.session_affinity);
+  const headers = useSignal(loaded.settings.session_headers);
   const saving = useSaving(loaded, onSaved, onReload);
   return (
     <SettingsForm
@@ -66,7 +67,11 @@ function LimitsForm({ loaded, onSaved, onReload }: FormProps) {
       saving={saving}
       onReload={onReload}
       onSave={() =>
-        saving.save({ ...numbersOf(REQUEST_NUMBERS, typed), session_affinity: affinity.value })
+        saving.save({
+          ...numbersOf(REQUEST_NUMBERS, typed),
+          session_affinity: affinity.value,
+          session_headers: headers.value,
+        })
       }
     >
       <div class="columns columns--three">
@@ -92,6 +97,15 @@ function LimitsForm({ loaded, onSaved, onReload }: FormProps) {
         }}
       />
       <p class="field__hint">{m["limits.session_affinity.hint"]}</p>
+      <ListEditor
+        label={m["limits.session_headers"]}
+        hint={m["limits.session_headers.hint"]}
+        values={headers.value}
+        errors={saving.problemsOf("session_headers")}
+        onChange={(next) => {
+          headers.value = next;
+        }}
+      />
     </SettingsForm>
   );
 }

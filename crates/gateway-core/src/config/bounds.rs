@@ -71,6 +71,8 @@ pub const MIN_LOG_ROWS: u64 = 1_000;
 pub const MAX_LOG_ROWS: u64 = 10_000_000;
 /// Ten years.
 pub const MAX_LOG_DAYS: u64 = 3_650;
+/// Headers that name a session, besides those that are known.
+pub const MAX_SESSION_HEADERS: usize = 8;
 /// Networks of trusted proxies: far more than any gateway has in front of it.
 pub const MAX_PROXIES: usize = 100;
 

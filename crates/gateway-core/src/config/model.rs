@@ -19,11 +19,13 @@ use super::shapes::{AliasModels, Id, ModelName, Name, insert_defaults};
 use crate::config::bounds::{
     MAX_ALIASES, MAX_ATTEMPTS, MAX_BUDGET, MAX_HEADERS, MAX_KEYS, MAX_LIMIT, MAX_LOG_DAYS,
     MAX_LOG_ROWS, MAX_MODELS, MAX_NAME_CHARS, MAX_PARAMS, MAX_PRICES, MAX_PROXIES, MAX_RANK,
-    MAX_REQUEST_BYTES, MAX_TIMEOUT_MS, MAX_URL_BYTES, MIN_LOG_ROWS, MIN_REQUEST_BYTES,
+    MAX_REQUEST_BYTES, MAX_SESSION_HEADERS, MAX_TIMEOUT_MS, MAX_URL_BYTES, MIN_LOG_ROWS,
+    MIN_REQUEST_BYTES,
 };
 use crate::secret::Secret;
 use crate::units::{MIB, Timestamp};
 use crate::upstream::provider::{Azure, Provider};
+use crate::upstream::quirks::Quirks;
 use crate::wire::dialect::Dialect;
 
 /// The version of the document's shape.
@@ -84,8 +86,12 @@ pub struct Settings {
     /// The largest body of a request.
     #[cfg_attr(feature = "schema", schemars(range(min = MIN_REQUEST_BYTES, max = MAX_REQUEST_BYTES)))]
     pub max_request_bytes: usize,
-    /// Whether requests of one session stay with one channel, so that the provider's prompt cache stays warm.
+    /// Whether requests of one session stay with one channel of a priority, so that the provider's prompt cache stays
+    /// warm.
     pub session_affinity: bool,
+    /// Headers that name a session, in lower case. They come before the ones that are known.
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<Name>", length(max = MAX_SESSION_HEADERS)))]
+    pub session_headers: Vec<String>,
     /// Whether requests are recorded: usage, request log, metrics.
     pub ledger: bool,
     /// Rows that the request log keeps. Usage by the hour is kept for good.
@@ -117,7 +123,8 @@ impl Default for Settings {
             max_attempts: 10,
             total_timeout_ms: 120_000,
             max_request_bytes: 32 * MIB,
-            session_affinity: false,
+            session_affinity: true,
+            session_headers: Vec::new(),
             ledger: true,
             request_log_rows: 100_000,
             request_log_days: 30,
@@ -190,6 +197,9 @@ pub struct ChannelConfig<K = UpstreamKey, T = Timestamp> {
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 3)))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dialects: Option<Vec<Dialect>>,
+    /// How the upstream differs from others of its dialect; absent or null: as its preset says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quirks: Option<Quirks>,
     /// To an established connection.
     #[cfg_attr(feature = "schema", schemars(range(min = 1, max = MAX_TIMEOUT_MS)))]
     pub connect_timeout_ms: u64,
@@ -237,6 +247,7 @@ impl ChannelConfig {
             default_params: BTreeMap::new(),
             stream_usage: true,
             dialects: None,
+            quirks: None,
             connect_timeout_ms: 5000,
             first_byte_timeout_ms: 60_000,
             idle_timeout_ms: 60_000,
@@ -272,6 +283,7 @@ impl ChannelConfig {
             default_params: stored.default_params,
             stream_usage: stored.stream_usage,
             dialects: stored.dialects,
+            quirks: stored.quirks,
             connect_timeout_ms: stored.connect_timeout_ms,
             first_byte_timeout_ms: stored.first_byte_timeout_ms,
             idle_timeout_ms: stored.idle_timeout_ms,

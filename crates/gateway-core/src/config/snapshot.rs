@@ -21,6 +21,9 @@ use crate::ports::Timeouts;
 use crate::route::WeightedChannel;
 use crate::secret::{self, Secret};
 use crate::upstream::endpoint::{Endpoint, InvalidBaseUrl};
+use crate::upstream::presets;
+use crate::upstream::provider::Provider;
+use crate::upstream::quirks::Quirks;
 use crate::wire::acted_on::ActedOn;
 use crate::wire::body_params::BodyParams;
 use crate::wire::dialect::Dialect;
@@ -96,8 +99,10 @@ pub struct Channel {
     pub timeouts: Timeouts,
     /// How long an attempt may take to begin its answer before the next one starts in parallel.
     pub hedge_after: Option<Duration>,
-    /// The dialects that it speaks, as configured; `None`: learnt.
+    /// The dialects that it speaks, as configured or known of its provider; `None`: learnt.
     pub dialects: Option<Vec<Dialect>>,
+    /// How it differs from others of its dialect, as configured.
+    pub quirks: Quirks,
     /// Whether the usage of streams can be requested from it.
     pub stream_usage: bool,
     model_map: ModelMap,
@@ -399,6 +404,15 @@ fn prepare(
             headers.insert(name, value);
         }
     }
+    let quirks = stored.quirks.unwrap_or_default();
+    let preset = presets::of(stored.provider, endpoint.host(), quirks.preset);
+    let known = || preset.and_then(|preset| preset.dialects).map(<[_]>::to_vec);
+    // Other paths of a provider may be other APIs, and other kinds have their own dialects.
+    let is_usual = stored.provider == Provider::OpenAi;
+    let dialects = match &stored.dialects {
+        Some(configured) => Some(configured.clone()),
+        None => known().filter(|_| is_usual),
+    };
     let stream_usage = stored.stream_usage && endpoint.kind().has_stream_options();
     Ok(Channel {
         id: stored.id.clone(),
@@ -417,7 +431,8 @@ fn prepare(
             idle: Duration::from_millis(stored.idle_timeout_ms),
         },
         hedge_after: stored.hedge_after_ms.map(Duration::from_millis),
-        dialects: stored.dialects.clone(),
+        dialects,
+        quirks,
         stream_usage,
         model_map: ModelMap::new(&stored.model_map, stored.named_models()),
         prices: stored.prices.clone(),

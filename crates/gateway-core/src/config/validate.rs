@@ -8,6 +8,7 @@ mod document;
 mod model_map;
 mod params;
 mod price;
+mod quirks;
 mod settings;
 #[cfg(test)]
 mod tests;

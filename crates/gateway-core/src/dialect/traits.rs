@@ -5,6 +5,7 @@ pub mod known;
 
 use super::effort::Effort;
 use super::envelope::Origin;
+pub use crate::upstream::quirks::{CallIdForm, MaxTokensMember, ReasoningForm};
 
 /// The target of a translated request.
 #[derive(Clone, Debug)]
@@ -23,6 +24,8 @@ pub struct UpstreamTraits {
     pub default_max_tokens: u64,
     /// How reasoning is requested.
     pub reasoning: ReasoningForm,
+    /// The least effort that it accepts; less becomes this.
+    pub min_effort: Effort,
     /// The highest effort that it accepts; more becomes this.
     pub max_effort: Effort,
     /// Chat: the member of assistant messages with earlier reasoning, such as `reasoning_content`.
@@ -39,9 +42,15 @@ pub struct UpstreamTraits {
     pub has_sampling: bool,
     /// Chat: whether it accepts `top_k`.
     pub has_top_k: bool,
+    /// Chat: whether it accepts `seed`.
+    pub has_seed: bool,
+    /// Chat: whether it accepts `strict` in the declaration of a tool.
+    pub has_strict_tools: bool,
     /// Chat: whether it accepts `parallel_tool_calls`.
     pub has_parallel_calls: bool,
-    /// Chat: whether it accepts `user`, `prompt_cache_key`, `service_tier` and `verbosity`.
+    /// Chat: whether it accepts `prompt_cache_key`.
+    pub has_cache_key: bool,
+    /// Chat: whether it accepts `user`, `service_tier` and `verbosity`.
     pub has_openai_hints: bool,
     /// Chat: whether it accepts `stream_options`.
     pub has_stream_options: bool,
@@ -49,37 +58,6 @@ pub struct UpstreamTraits {
     pub max_stop_sequences: usize,
     /// The form of ids of calls.
     pub call_ids: CallIdForm,
-}
-
-/// The member of Chat with the limit of the answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MaxTokensMember {
-    /// `max_tokens`, which nearly all servers know.
-    MaxTokens,
-    /// `max_completion_tokens`, which OpenAI's reasoning models require.
-    MaxCompletionTokens,
-}
-
-/// How reasoning is requested.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReasoningForm {
-    /// Not at all.
-    Absent,
-    /// Chat and Responses: `reasoning_effort` and `reasoning.effort`.
-    Effort,
-    /// Messages: `thinking: {type: "enabled", budget_tokens}`.
-    Budget,
-    /// Messages: `thinking: {type: "adaptive"}` with `output_config.effort`.
-    Adaptive,
-}
-
-/// The form of ids of calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CallIdForm {
-    /// Up to 64 letters, digits, `_` and `-`.
-    Plain,
-    /// Exactly nine letters and digits (Mistral).
-    NineAlphanumerics,
 }
 
 impl UpstreamTraits {
@@ -91,6 +69,7 @@ impl UpstreamTraits {
             max_tokens_member: MaxTokensMember::MaxTokens,
             default_max_tokens: 4_096,
             reasoning: ReasoningForm::Absent,
+            min_effort: Effort::None,
             max_effort: Effort::High,
             reasoning_member: None,
             has_developer_role: false,
@@ -99,7 +78,10 @@ impl UpstreamTraits {
             has_web_search: false,
             has_sampling: true,
             has_top_k: false,
+            has_seed: true,
+            has_strict_tools: true,
             has_parallel_calls: true,
+            has_cache_key: false,
             has_openai_hints: false,
             has_stream_options: true,
             max_stop_sequences: 4,

@@ -1,31 +1,13 @@
 //! Which channels may answer a request, in which order. Owns the step from the models that are tried to a [`Plan`]; the
 //! order itself is `route`'s, what comes after a failure is `attempt`'s.
 
-use std::borrow::Cow;
 use std::rc::Rc;
 
-use http::HeaderMap;
-
 use super::models;
-use super::payload::Payload;
 use crate::attempt::plan::{Candidate, KeyOrder, Plan, PlannedChannel};
 use crate::config::snapshot::{Channel, Key, Snapshot};
 use crate::error::{ErrorCode, GatewayError, printable};
 use crate::route::{self, WeightedChannel, affinity};
-
-/// Headers with which clients name a session, the more specific first.
-const SESSION_HEADERS: [&str; 6] = [
-    // Claude Code.
-    "x-claude-code-session-id",
-    "x-session-id",
-    "x-session-affinity",
-    // Codex.
-    "session-id",
-    "session_id",
-    "thread-id",
-];
-/// Body members that stay the same within a session, the more specific first.
-const SESSION_MEMBERS: [&str; 2] = ["prompt_cache_key", "user"];
 
 /// The candidates for a request that names `model`, in order; `chain` are the models that are tried for it. `is_translated`:
 /// whether a channel can answer the request for a model in another dialect only; within a priority, such channels come
@@ -121,29 +103,6 @@ fn key_order(channel: &Channel, session: Option<&str>) -> KeyOrder {
             start: channel.next_rotation(),
         },
     }
-}
-
-/// The request's session id, if session affinity is on and the client sends one.
-pub fn session<'a>(
-    snapshot: &Snapshot,
-    headers: &'a HeaderMap,
-    payload: &Payload<'a>,
-) -> Option<Cow<'a, str>> {
-    if !snapshot.settings.session_affinity {
-        return None;
-    }
-    let from_headers = SESSION_HEADERS.iter().find_map(|name| {
-        let value = headers.get(*name)?.to_str().ok()?;
-        (!value.is_empty()).then_some(Cow::Borrowed(value))
-    });
-    from_headers
-        .or_else(|| {
-            SESSION_MEMBERS
-                .iter()
-                .find_map(|name| payload.text(name).filter(|value| !value.is_empty()))
-        })
-        // Anthropic's member for the user; Claude Code puts its session there.
-        .or_else(|| payload.text_in("metadata", "user_id"))
 }
 
 /// The channel and the key of a candidate.

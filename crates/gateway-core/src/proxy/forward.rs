@@ -19,7 +19,7 @@ use super::context::{ClientRequest, RequestContext, Sent};
 use super::operation::Streaming;
 use super::payload::Payload;
 use super::send::{self, Finished};
-use super::{Gateway, candidates, headers, model, operation, query, token_count};
+use super::{Gateway, candidates, headers, model, operation, query, session, token_count};
 use crate::attempt::plan::{Candidate, Plan};
 use crate::attempt::{exhausted, unsupported};
 use crate::config::snapshot::{Channel, Snapshot};
@@ -71,7 +71,7 @@ pub async fn run<P: ProxyPorts>(
     query::check(&head.uri)?;
     // 2. Put the channels that serve it in order.
     let ports = &gateway.ports;
-    let session = candidates::session(snapshot, &head.headers, &payload);
+    let named = session::of(&snapshot.settings, &head.headers, &payload);
     let received = ports.now();
     let is_translated = |channel: &Channel, model: &str| {
         let model = channel.upstream_model(model);
@@ -79,7 +79,7 @@ pub async fn run<P: ProxyPorts>(
     };
     let name = model.to_owned();
     let chain = snapshot.chain(&name);
-    let session = session.as_deref();
+    let session = named.as_deref();
     let random = || ports.next_u64();
     let mut plan = candidates::plan(snapshot, model, chain, session, is_translated, random)?;
     if operation.counts_tokens() {

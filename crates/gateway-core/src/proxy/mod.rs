@@ -13,6 +13,7 @@ mod context;
 mod convert;
 mod cors;
 mod forward;
+mod gemini_models;
 mod headers;
 mod in_flight;
 mod loops;
@@ -27,6 +28,7 @@ mod refusals;
 mod relay;
 mod routes;
 mod send;
+mod session;
 mod token_count;
 mod vendor_paths;
 
@@ -155,7 +157,7 @@ where
     // 3. Authenticate, before a byte of the body is read.
     let client = authenticate::client(parts, &snapshot, gateway.ports.now())?;
     let asked = models::ListRequest {
-        style: misdirected::error_style(parts),
+        shape: models::ListShape::of(parts),
         uri: &parts.uri,
     };
     match route {

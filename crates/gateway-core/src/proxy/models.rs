@@ -1,24 +1,60 @@
-//! `/v1/models`: what this key may use here. Owns the list's shape.
+//! `/v1/models`: what this key may use here. Owns the list's shapes, and which client gets which.
 
+use http::request::Parts;
 use http::{StatusCode, Uri};
 use serde::Serialize;
+use url::form_urlencoded;
 
-use super::anthropic_models;
 use super::authenticate::may_use;
 use super::catalog::Contribution;
+use super::{anthropic_models, gemini_models};
 use crate::config::model::ClientKey;
 use crate::config::snapshot::{ListedModel, Snapshot};
-use crate::error::{ErrorCode, ErrorStyle, GatewayError, printable};
+use crate::error::{ErrorCode, GatewayError, printable};
 use crate::reply::{self, Reply};
 
 /// How a list is requested.
 #[derive(Clone, Copy, Debug)]
 pub struct ListRequest<'a> {
     /// The API whose format is used.
-    pub style: ErrorStyle,
+    pub shape: ListShape,
     /// The query string selects the page.
     pub uri: &'a Uri,
 }
+
+/// The formats of the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListShape {
+    /// OpenAI's.
+    OpenAi,
+    /// OpenAI's with the member that Codex demands.
+    Codex,
+    /// Anthropic's.
+    Anthropic,
+    /// Gemini's.
+    Gemini,
+}
+
+impl ListShape {
+    /// The format for a request: by its path, its headers, or the version that Codex adds to its query.
+    pub fn of(parts: &Parts) -> Self {
+        if parts.uri.path().starts_with("/v1beta/") {
+            return Self::Gemini;
+        }
+        if parts.headers.contains_key("anthropic-version") {
+            return Self::Anthropic;
+        }
+        let query = parts.uri.query().unwrap_or_default().as_bytes();
+        if form_urlencoded::parse(query).any(|(name, _)| name == "client_version") {
+            return Self::Codex;
+        }
+        Self::OpenAi
+    }
+}
+
+/// A catalog of Codex, always empty: it cannot be read without this member, and an entry would replace what Codex itself
+/// knows of the model, its system prompt included.
+type CodexCatalog = [(); 0];
 
 #[derive(Serialize)]
 struct ModelView<'a> {
@@ -32,6 +68,8 @@ struct ModelView<'a> {
 struct ModelsView<'a> {
     object: &'static str,
     data: Vec<ModelView<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    models: Option<CodexCatalog>,
 }
 
 impl<'a> From<ListedModel<'a>> for ModelView<'a> {
@@ -68,15 +106,17 @@ pub fn list(
     // Stable, so that the first channel that serves a model is the one named as its owner.
     models.sort_by_key(|model| model.id);
     models.dedup_by_key(|model| model.id);
-    Ok(match asked.style {
-        ErrorStyle::Anthropic => {
+    Ok(match asked.shape {
+        ListShape::Anthropic => {
             reply::json(StatusCode::OK, &anthropic_models::page(models, asked.uri)?)
         }
-        ErrorStyle::OpenAi | ErrorStyle::Gemini => reply::json(
+        ListShape::Gemini => reply::json(StatusCode::OK, &gemini_models::page(models, asked.uri)?),
+        ListShape::OpenAi | ListShape::Codex => reply::json(
             StatusCode::OK,
             &ModelsView {
                 object: "list",
                 data: models.into_iter().map(ModelView::from).collect(),
+                models: (asked.shape == ListShape::Codex).then_some([]),
             },
         ),
     })
@@ -92,12 +132,13 @@ pub fn one(
     let Some(model) = snapshot.listed(id).filter(|_| may_use(client, id)) else {
         return Err(not_found(id));
     };
-    Ok(match asked.style {
-        ErrorStyle::Anthropic => reply::json(
+    Ok(match asked.shape {
+        ListShape::Anthropic => reply::json(
             StatusCode::OK,
             &anthropic_models::AnthropicModel::from(model),
         ),
-        ErrorStyle::OpenAi | ErrorStyle::Gemini => {
+        ListShape::Gemini => reply::json(StatusCode::OK, &gemini_models::GeminiModel::from(model)),
+        ListShape::OpenAi | ListShape::Codex => {
             reply::json(StatusCode::OK, &ModelView::from(model))
         }
     })

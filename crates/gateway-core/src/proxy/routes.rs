@@ -56,10 +56,14 @@ pub fn find(method: &Method, path: &str) -> RouteMatch {
     match path {
         // Clients such as Claude Code probe `/` and `/api/hello` at their start.
         "/" | "/health" | "/api/hello" => read(method, || Route::Health),
-        "/v1/models" => read(method, || Route::Models),
+        // Gemini's clients list models as well.
+        "/v1/models" | "/v1beta/models" => read(method, || Route::Models),
         _ => {
             if let Some(call) = vendor_paths::call(path) {
                 return called(method, call);
+            }
+            if let Some(id) = path.strip_prefix("/v1beta/models/") {
+                return gemini_model(method, id);
             }
             match vendor_paths::openai(path) {
                 // `/openai/models` and below.
@@ -71,16 +75,23 @@ pub fn find(method: &Method, path: &str) -> RouteMatch {
     }
 }
 
+fn gemini_model(method: &Method, id: &str) -> RouteMatch {
+    // A verb that the gateway does not have.
+    if id.is_empty() || (id.contains(':') && *method == Method::POST) {
+        return RouteMatch::Nothing;
+    }
+    read(method, || model(id))
+}
+
+/// Ids contain slashes; some clients encode them, some don't.
+fn model(id: &str) -> Route {
+    let id = percent_encoding::percent_decode_str(id).decode_utf8_lossy();
+    Route::Model(id.into_owned())
+}
+
 fn below_v1(method: &Method, rest: &str) -> RouteMatch {
     if let Some(id) = rest.strip_prefix("models/").filter(|id| !id.is_empty()) {
-        // Ids contain slashes; some clients encode them, some don't.
-        return read(method, || {
-            Route::Model(
-                percent_encoding::percent_decode_str(id)
-                    .decode_utf8_lossy()
-                    .into_owned(),
-            )
-        });
+        return read(method, || model(id));
     }
     match operation::below_v1(rest) {
         Some(operation) => called(
@@ -131,6 +142,15 @@ mod tests {
             RouteMatch::Route(Route::Model("meta/llama".into()))
         );
         assert_eq!(path(Method::GET, "/v1/models/"), RouteMatch::Nothing);
+        assert_eq!(
+            path(Method::GET, "/v1beta/models"),
+            RouteMatch::Route(Route::Models)
+        );
+        assert_eq!(
+            path(Method::GET, "/v1beta/models/meta%2Fllama"),
+            RouteMatch::Route(Route::Model("meta/llama".into()))
+        );
+        assert_eq!(path(Method::GET, "/v1beta/models/"), RouteMatch::Nothing);
         assert_eq!(
             path(Method::GET, "/v1/chat/completions"),
             RouteMatch::WrongMethod(CALL)

@@ -1,6 +1,6 @@
-//! Requests of one session stay with one channel and one key, when the configuration says so.
+//! Requests of one session stay with one channel and one key, unless the configuration switches that off.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gateway_core::config::model::{Document, Settings};
 use gateway_testkit::fakes::FakeReply;
@@ -15,6 +15,7 @@ fn stage(session_affinity: bool) -> Stage {
         keys: vec![client_key()],
         settings: Settings {
             session_affinity,
+            session_headers: vec!["x-tenant-chat".to_owned()],
             ..Settings::default()
         },
         ..Document::default()
@@ -46,13 +47,16 @@ fn with_header(name: &'static str, value: &str) -> http::Request<bytes::Bytes> {
 #[test]
 fn a_session_stays_where_it_is_and_sessions_are_spread() {
     let stage = stage(true);
-    let hints: [fn(&str) -> http::Request<bytes::Bytes>; 9] = [
+    let hints: [fn(&str) -> http::Request<bytes::Bytes>; 12] = [
         |session| with_header("x-session-id", session),
         |session| with_header("x-session-affinity", session),
         |session| with_header("x-claude-code-session-id", session),
         |session| with_header("session-id", session),
         |session| with_header("session_id", session),
         |session| with_header("thread-id", session),
+        |session| with_header("conversation_id", session),
+        |session| with_header("x-opencode-session", session),
+        |session| with_header("x-tenant-chat", session),
         |session| {
             let body = format!(r#"{{"model":"m","metadata":{{"user_id":"{session}"}}}}"#);
             post("/v1/messages", &body)
@@ -93,6 +97,7 @@ fn without_a_session_or_the_setting_chance_decides() {
         (true, r#"{"model":"m"}"#),
         (true, r#"{"model":"m","user":""}"#),
         (true, r#"{"model":"m","user":7}"#),
+        (true, r#"{"model":"m","metadata":{"user_id":7}}"#),
         (false, r#"{"model":"m","user":"u"}"#),
     ] {
         let stage = stage(setting);
@@ -126,4 +131,64 @@ fn a_session_moves_on_when_its_channel_fails_and_comes_back() {
     stage.upstream(|_| FakeReply::json(200, OK));
     stage.ports.advance_ms(2_000);
     assert_eq!(reached(&stage, 1, request), BTreeSet::from([home]));
+}
+
+/// The channels that `sessions` reach first, with how many of them.
+fn shares(stage: &Stage, sessions: usize) -> BTreeMap<String, usize> {
+    let mut shares = BTreeMap::new();
+    for session in 0..sessions {
+        let reply = stage.send(with_header("x-session-id", &format!("session-{session}")));
+        let channel = reply.header("x-gateway-channel").unwrap().to_owned();
+        *shares.entry(channel).or_default() += 1;
+    }
+    shares
+}
+
+#[test]
+fn it_is_on_by_default_and_many_sessions_follow_weights_and_priorities() {
+    let mut channels: Vec<_> = ["light", "heavy", "idle", "later"]
+        .into_iter()
+        .map(|name| channel(name, 1))
+        .collect();
+    for (channel, (priority, weight)) in channels.iter_mut().zip([(0, 1), (0, 3), (0, 0), (1, 9)]) {
+        (channel.priority, channel.weight) = (priority, weight);
+    }
+    let stage = Stage::with(&Document {
+        channels,
+        keys: vec![client_key()],
+        ..Document::default()
+    });
+    stage.upstream(|_| FakeReply::json(200, OK));
+    let first = shares(&stage, 2_000);
+    assert_eq!(first.values().sum::<usize>(), 2_000);
+    assert_eq!(
+        first.len(),
+        2,
+        "only weighted channels of the first priority: {first:?}"
+    );
+    let light = first["light"];
+    assert!((420..580).contains(&light), "a quarter of 2000: {light}");
+    assert_eq!(shares(&stage, 2_000), first, "each session stays");
+
+    // The heavy channel fails: its sessions move within the priority, and the others stay where they are.
+    stage.upstream(|call| {
+        let bearer = call.head.headers["authorization"].to_str().unwrap();
+        if bearer.contains("heavy") {
+            FakeReply::json(429, "").with_header("retry-after", "2")
+        } else {
+            FakeReply::json(200, OK)
+        }
+    });
+    assert_eq!(
+        shares(&stage, 200),
+        BTreeMap::from([("light".to_owned(), 200)])
+    );
+    stage.ports.run_background();
+    stage.upstream(|_| FakeReply::json(200, OK));
+    stage.ports.advance_ms(2_000);
+    assert_eq!(
+        shares(&stage, 2_000),
+        first,
+        "all return after the cooldown"
+    );
 }

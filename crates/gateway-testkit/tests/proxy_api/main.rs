@@ -19,6 +19,7 @@ mod health_sharing;
 mod ledger;
 mod ledger_schema;
 mod limits;
+mod list_shapes;
 mod loops;
 mod memory;
 mod misdirected;

@@ -6,7 +6,7 @@ use http::{HeaderName, HeaderValue};
 use serde_json::{Map, Value, json};
 use url::Url;
 
-use super::{Problems, converted, join, model_map, params, price, upstream_key};
+use super::{Problems, converted, join, model_map, params, price, quirks, upstream_key};
 use crate::config::base_url;
 use crate::config::bounds::{
     MAX_API_VERSION_CHARS, MAX_DEPLOYMENT_CHARS, MAX_HEADER_BYTES, MAX_HEADERS, MAX_KEY_BYTES,
@@ -95,6 +95,8 @@ impl ChannelChange {
             "default_params" => params::defaults(name, value, problems).map(Value::from),
             "dialects" if value.is_null() => Some(Value::Null),
             "dialects" => dialects(value, problems).map(|dialects| json!(dialects)),
+            "quirks" if value.is_null() => Some(Value::Null),
+            "quirks" => quirks::read(name, value, problems),
             "connect_timeout_ms" | "first_byte_timeout_ms" | "idle_timeout_ms" => problems
                 .integer(name, value, 1, MAX_TIMEOUT_MS)
                 .map(Value::from),

@@ -1,11 +1,12 @@
 //! The rules of the gateway's own settings. Owns their ranges; a setting that is left out has its default.
 
+use http::HeaderName;
 use serde_json::{Map, Value, json};
 
 use super::{Problems, converted, default_models, join, model_map, price};
 use crate::config::bounds::{
-    MAX_ATTEMPTS, MAX_LOG_DAYS, MAX_LOG_ROWS, MAX_PROXIES, MAX_REQUEST_BYTES, MAX_TIMEOUT_MS,
-    MIN_LOG_ROWS, MIN_REQUEST_BYTES,
+    MAX_ATTEMPTS, MAX_LOG_DAYS, MAX_LOG_ROWS, MAX_NAME_CHARS, MAX_PROXIES, MAX_REQUEST_BYTES,
+    MAX_SESSION_HEADERS, MAX_TIMEOUT_MS, MIN_LOG_ROWS, MIN_REQUEST_BYTES,
 };
 use crate::config::model::Settings;
 use crate::config::network::Network;
@@ -40,6 +41,7 @@ fn member(name: &str, value: &Value, problems: &mut Problems) -> Option<Value> {
         "request_log_rows" => integer(MIN_LOG_ROWS, MAX_LOG_ROWS),
         "request_log_days" => integer(1, MAX_LOG_DAYS),
         "session_affinity" | "ledger" => problems.boolean(&path, value).map(Value::from),
+        "session_headers" => Some(json!(session_headers(&path, value, problems))),
         "prices" => Some(json!(price::table(&path, value, problems)?)),
         "default_models" => Some(json!(default_models::read(&path, value, problems))),
         "aliases" => Some(json!(model_map::aliases(&path, value, problems)?)),
@@ -49,6 +51,19 @@ fn member(name: &str, value: &Value, problems: &mut Problems) -> Option<Value> {
             None
         }
     }
+}
+
+fn session_headers(path: &str, value: &Value, problems: &mut Problems) -> Vec<String> {
+    let mut headers = Vec::new();
+    let names = problems.texts(path, value, MAX_NAME_CHARS, MAX_SESSION_HEADERS);
+    for (index, name) in names.unwrap_or_default().iter().enumerate() {
+        // Parsed, a name is in lower case.
+        match HeaderName::try_from(name) {
+            Ok(header) => headers.push(header.as_str().to_owned()),
+            Err(_) => problems.add(format!("{path}[{index}]"), ProblemKind::InvalidHeaderName),
+        }
+    }
+    headers
 }
 
 fn proxies(path: &str, value: &Value, problems: &mut Problems) -> Vec<Network> {

@@ -131,14 +131,19 @@ pub fn write(
         top_k: sampling
             .filter(|_| traits.has_top_k)
             .and_then(|sampling| sampling.top_k.as_ref()),
-        seed: conversation.sampling.seed.as_ref(),
+        seed: conversation
+            .sampling
+            .seed
+            .as_ref()
+            .filter(|_| traits.has_seed),
         frequency_penalty: sampling.and_then(|sampling| sampling.frequency_penalty.as_ref()),
         presence_penalty: sampling.and_then(|sampling| sampling.presence_penalty.as_ref()),
         reasoning_effort: reasoning_effort(conversation, traits),
         response_format: conversation.format.as_ref().map(format),
         verbosity: hints.and_then(|hints| hints.verbosity.as_deref()),
         user: hints.and_then(|hints| hints.user.as_deref()).map(fitted),
-        prompt_cache_key: hints
+        prompt_cache_key: Some(conversation)
+            .filter(|_| traits.has_cache_key)
             .and_then(|hints| hints.cache_key.as_deref().or(hints.user.as_deref()))
             .map(fitted),
         service_tier: hints.and_then(|hints| hints.service_tier.as_deref()),
@@ -174,7 +179,9 @@ fn reasoning_effort(
 ) -> Option<&'static str> {
     let reasoning = conversation.reasoning?;
     let is_known = traits.reasoning == ReasoningForm::Effort;
-    is_known.then(|| reasoning.effort.min(traits.max_effort).name())
+    // The maximum wins if a setting contradicts the minimum.
+    let effort = reasoning.effort.max(traits.min_effort);
+    is_known.then(|| effort.min(traits.max_effort).name())
 }
 
 fn format<'a>(format: &'a OutputFormat<'_>) -> ChatFormatIn<'a> {

@@ -1,33 +1,33 @@
-//! What is known of providers and models: data, in the order in which it applies. Unknown ones get only what every
-//! server of their dialect accepts.
+//! What is known of providers and models, in the order in which it applies: the provider's row of [`presets`], the model,
+//! the channel's own setting. Unknown ones get only what every server of their dialect accepts.
 
-use super::{CallIdForm, MaxTokensMember, ReasoningForm, UpstreamTraits};
+use super::{ReasoningForm, UpstreamTraits};
 use crate::config::snapshot::Channel;
 use crate::dialect::effort::Effort;
 use crate::dialect::envelope::Origin;
+use crate::upstream::presets::{self, PresetId};
 use crate::upstream::provider::Provider;
+use crate::upstream::quirks::{EffortBound, Quirks, ReasoningMember};
 use crate::wire::dialect::Dialect;
 
 /// The traits of a model at a channel that is called in `dialect`.
 pub fn of(channel: &Channel, dialect: Dialect, model: &str) -> UpstreamTraits {
     let origin = Origin::of(channel);
-    let is_openai = origin.provider == Provider::Azure;
+    let (provider, host) = (origin.provider, channel.endpoint.host());
     let mut traits = UpstreamTraits::unknown(model, origin);
     traits.has_stream_options = channel.stream_usage;
-    let host = channel.endpoint.host();
-    let is_of = |suffix: &&str| {
-        let rest = host.strip_suffix(*suffix);
-        rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-    };
-    for (suffixes, apply) in HOSTS {
-        if suffixes.iter().any(is_of) {
-            apply(&mut traits);
+    let name = model.rsplit('/').next().unwrap_or(model);
+    if let Some(preset) = presets::of(provider, host, channel.quirks.preset) {
+        apply(&mut traits, &preset.quirks);
+        if let Some(quirks) = preset.of_model(name) {
+            apply(&mut traits, quirks);
+        }
+        if matches!(preset.id, PresetId::OpenAi | PresetId::Azure) && is_openai_reasoning(name) {
+            traits.reasoning = ReasoningForm::Effort;
+            traits.max_effort = Effort::Xhigh;
+            traits.has_sampling = false;
         }
     }
-    if is_openai {
-        openai(&mut traits);
-    }
-    let name = model.rsplit('/').next().unwrap_or(model);
     if dialect == Dialect::Messages {
         claude(&mut traits, name);
     } else {
@@ -36,62 +36,64 @@ pub fn of(channel: &Channel, dialect: Dialect, model: &str) -> UpstreamTraits {
     if dialect == Dialect::Responses {
         // Servers of Responses are OpenAI's, or follow it closely.
         traits.has_openai_hints = true;
+        traits.has_cache_key = true;
         if traits.reasoning == ReasoningForm::Absent && is_openai_reasoning(name) {
             traits.reasoning = ReasoningForm::Effort;
         }
     }
+    // What is configured wins over all that is known.
+    apply(&mut traits, &channel.quirks);
     traits
 }
 
-/// Changes the traits to those of one provider.
-type Apply = fn(&mut UpstreamTraits);
-
-/// Providers by the ends of their host names.
-const HOSTS: &[(&[&str], Apply)] = &[
-    (&["api.openai.com"], openai),
-    (&["openrouter.ai"], |traits| {
-        traits.reasoning = ReasoningForm::Effort;
-        traits.reasoning_member = Some("reasoning");
-        traits.has_top_k = true;
-    }),
-    (&["api.x.ai"], |traits| {
-        if traits.model.contains("mini") {
-            traits.reasoning = ReasoningForm::Effort;
+/// Changes the traits to what `quirks` say.
+fn apply(traits: &mut UpstreamTraits, quirks: &Quirks) {
+    fn set<T: Copy>(place: &mut T, value: Option<T>) {
+        if let Some(value) = value {
+            *place = value;
         }
-    }),
-    (&["generativelanguage.googleapis.com"], |traits| {
-        traits.reasoning = ReasoningForm::Effort;
-    }),
-    // Their thinking models demand the reasoning of the turn back in loops of calls.
-    (
-        &[
-            "api.deepseek.com",
-            "api.moonshot.ai",
-            "api.moonshot.cn",
-            "dashscope.aliyuncs.com",
-            "dashscope-intl.aliyuncs.com",
-        ],
-        |traits| traits.reasoning_member = Some("reasoning_content"),
-    ),
-    (&["api.mistral.ai"], |traits| {
-        traits.call_ids = CallIdForm::NineAlphanumerics;
-        traits.has_prefill = false;
-        traits.has_stream_options = false;
-    }),
-    (&["api.anthropic.com"], |traits| {
-        traits.has_web_search = true;
-    }),
-];
+    }
+    set(&mut traits.reasoning, quirks.thinking);
+    set(&mut traits.min_effort, quirks.min_effort.map(effort));
+    set(&mut traits.max_effort, quirks.max_effort.map(effort));
+    let member = quirks.reasoning_param.map(|member| match member {
+        ReasoningMember::None => None,
+        ReasoningMember::Reasoning => Some("reasoning"),
+        ReasoningMember::ReasoningContent => Some("reasoning_content"),
+    });
+    set(&mut traits.reasoning_member, member);
+    set(&mut traits.max_tokens_member, quirks.max_tokens_param);
+    set(&mut traits.default_max_tokens, quirks.default_max_tokens);
+    let stops = quirks.max_stop_sequences.map(usize::from);
+    set(&mut traits.max_stop_sequences, stops);
+    set(&mut traits.call_ids, quirks.call_ids);
+    for (place, value) in [
+        (&mut traits.has_developer_role, quirks.developer_role),
+        (&mut traits.has_late_system, quirks.late_system),
+        (&mut traits.has_prefill, quirks.prefill),
+        (&mut traits.has_web_search, quirks.web_search),
+        (&mut traits.has_sampling, quirks.sampling),
+        (&mut traits.has_top_k, quirks.top_k),
+        (&mut traits.has_seed, quirks.seed),
+        (&mut traits.has_strict_tools, quirks.strict_tools),
+        (&mut traits.has_parallel_calls, quirks.parallel_tool_calls),
+        (&mut traits.has_cache_key, quirks.prompt_cache_key),
+        (&mut traits.has_openai_hints, quirks.openai_hints),
+        (&mut traits.has_stream_options, quirks.stream_options),
+    ] {
+        set(place, value);
+    }
+}
 
-fn openai(traits: &mut UpstreamTraits) {
-    traits.max_tokens_member = MaxTokensMember::MaxCompletionTokens;
-    traits.has_developer_role = true;
-    traits.has_openai_hints = true;
-    let name = traits.model.rsplit('/').next().unwrap_or_default();
-    if is_openai_reasoning(name) {
-        traits.reasoning = ReasoningForm::Effort;
-        traits.max_effort = Effort::Xhigh;
-        traits.has_sampling = false;
+const fn effort(bound: EffortBound) -> Effort {
+    match bound {
+        EffortBound::None => Effort::None,
+        EffortBound::Minimal => Effort::Minimal,
+        EffortBound::Low => Effort::Low,
+        EffortBound::Medium => Effort::Medium,
+        EffortBound::High => Effort::High,
+        EffortBound::Xhigh => Effort::Xhigh,
+        EffortBound::Max => Effort::Max,
     }
 }
 
@@ -104,6 +106,7 @@ fn is_openai_reasoning(name: &str) -> bool {
 fn open_models(traits: &mut UpstreamTraits, name: &str) {
     if name.starts_with("gpt-oss") {
         traits.reasoning = ReasoningForm::Effort;
+        traits.min_effort = Effort::Low;
         traits.max_effort = Effort::High;
     }
 }
@@ -144,11 +147,23 @@ mod tests {
     use super::*;
     use crate::config::model::{ChannelConfig, Document};
     use crate::config::snapshot::{Snapshot, tests::channel};
+    use crate::dialect::traits::{CallIdForm, MaxTokensMember};
 
     fn known(url: &str, provider: Provider, dialect: Dialect, model: &str) -> UpstreamTraits {
+        configured(url, provider, dialect, model, None)
+    }
+
+    fn configured(
+        url: &str,
+        provider: Provider,
+        dialect: Dialect,
+        model: &str,
+        quirks: Option<Quirks>,
+    ) -> UpstreamTraits {
         let stored = ChannelConfig {
             provider,
             base_url: url.to_owned(),
+            quirks,
             ..channel("c")
         };
         let document = Document {
@@ -244,6 +259,14 @@ mod tests {
             let traits = known(url, openai, dialect, model);
             assert_eq!(traits.reasoning, reasoning, "{url} {model}");
         }
+        let grok = |model| known("https://api.x.ai/v1", openai, Chat, model).reasoning;
+        assert_eq!(grok("grok-4.3"), ReasoningForm::Effort);
+        assert_eq!(grok("grok-4.20-reasoning"), ReasoningForm::Absent);
+        let kimi = |model| known("https://api.moonshot.ai/v1", openai, Chat, model);
+        let (old, new) = (kimi("moonshot-v1-8k"), kimi("moonshotai/kimi-k3"));
+        assert!(old.has_sampling && !new.has_sampling);
+        assert_eq!(new.reasoning, ReasoningForm::Effort);
+        assert_eq!(new.reasoning_member, Some("reasoning_content"));
         let mistral = known("https://api.mistral.ai/v1", openai, Chat, "m");
         assert_eq!(mistral.call_ids, CallIdForm::NineAlphanumerics);
         let own = known(
@@ -253,5 +276,45 @@ mod tests {
             "claude-opus-4-1",
         );
         assert!(own.has_web_search && own.default_max_tokens == 32_000);
+    }
+
+    #[test]
+    fn the_channels_setting_wins_over_what_is_known() {
+        let quirks = Quirks {
+            preset: Some(PresetId::Vllm),
+            reasoning_param: Some(ReasoningMember::None),
+            max_tokens_param: Some(MaxTokensMember::MaxCompletionTokens),
+            max_effort: Some(EffortBound::Medium),
+            max_stop_sequences: Some(9),
+            late_system: Some(true),
+            ..Quirks::NONE
+        };
+        let url = "https://api.deepseek.com/v1";
+        let traits = configured(url, Provider::OpenAi, Dialect::Chat, "m", Some(quirks));
+        assert!(traits.has_top_k, "vLLM's, not DeepSeek's");
+        assert_eq!(traits.reasoning_member, None);
+        assert_eq!(
+            traits.max_tokens_member,
+            MaxTokensMember::MaxCompletionTokens
+        );
+        assert_eq!(
+            (traits.min_effort, traits.max_effort),
+            (Effort::Low, Effort::Medium)
+        );
+        assert_eq!(traits.max_stop_sequences, 9);
+        assert!(traits.has_late_system);
+        let thinking = Quirks {
+            thinking: Some(ReasoningForm::Budget),
+            ..Quirks::NONE
+        };
+        let (url, claude) = ("https://up.example/v1", "claude-opus-4-7");
+        let traits = configured(
+            url,
+            Provider::OpenAi,
+            Dialect::Messages,
+            claude,
+            Some(thinking),
+        );
+        assert_eq!(traits.reasoning, ReasoningForm::Budget);
     }
 }
