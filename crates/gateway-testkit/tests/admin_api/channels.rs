@@ -39,6 +39,8 @@ fn every_member_can_be_given_and_comes_back() {
         "name": "Ünïcode <b>", "enabled": false, "provider": "azure", "base_url": "https://res.openai.azure.com/openai/v1/",
         "keys": [], "models": ["meta/llama"], "model_map": {"gpt-4o": "meta/llama"}, "priority": 1000, "weight": 0,
         "headers": {"X-Team": "blue"}, "drop_params": ["logit_bias"], "stream_usage": false,
+        "dialects": ["responses"], "quirks": {"preset": "vllm", "thinking": "none", "max_tokens_param": "max_completion_tokens",
+            "late_system": true, "max_stop_sequences": 2},
         "connect_timeout_ms": 1, "first_byte_timeout_ms": 3_600_000, "idle_timeout_ms": 2,
         "azure": {"api_version": "2024-10-21", "deployments": {"gpt-4o": "prod"}}
     });
