@@ -250,7 +250,6 @@ fn everything_that_is_wrong_is_told_with_its_path_and_nothing_changes() {
         "channels": [
             {"id": "ch_1", "name": "", "base_url": "ftp://x", "keys": [{"id": "uk_1", "key": " "}, {}, 5, {"id": "a b"}]},
             {"name": "x", "base_url": "https://user:pw@h", "azure": {}, "weight": -1, "hedge_after_ms": 0,
-                "quirks": {"thinking": "much", "late_system": 1, "max_stop_sequences": 1_001, "colour": 1},
                 "prices": {"m": {"prompt": 1}}},
             {"id": "ch_1", "name": "x", "base_url": "https://h", "keys": ["k", "k"], "created_at": "yesterday", "colour": 1},
             7
@@ -280,10 +279,6 @@ fn everything_that_is_wrong_is_told_with_its_path_and_nothing_changes() {
         "channels[1].azure",
         "channels[1].weight",
         "channels[1].hedge_after_ms",
-        "channels[1].quirks.thinking",
-        "channels[1].quirks.late_system",
-        "channels[1].quirks.max_stop_sequences",
-        "channels[1].quirks.colour",
         "channels[1].prices.m.completion",
         "channels[2].id",
         "channels[2].keys[1]",
