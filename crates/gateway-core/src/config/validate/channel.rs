@@ -98,9 +98,8 @@ impl ChannelChange {
             "priority" | "weight" => problems.integer(name, value, 0, MAX_RANK).map(Value::from),
             "headers" => headers(value, problems).map(|headers| json!(headers)),
             "drop_params" => drop_params(value, problems).map(Value::from),
-            "dialects" if value.is_null() => Some(Value::Null),
+            "dialects" | "quirks" if value.is_null() => Some(Value::Null),
             "dialects" => dialects(value, problems).map(|dialects| json!(dialects)),
-            "quirks" if value.is_null() => Some(Value::Null),
             "quirks" => quirks::read(name, value, problems),
             "connect_timeout_ms" | "first_byte_timeout_ms" | "idle_timeout_ms" => problems
                 .integer(name, value, 1, MAX_TIMEOUT_MS)
