@@ -27,6 +27,7 @@ function channel(change: Record<string, unknown> = {}) {
         rename_params: { max_tokens: "max_completion_tokens" },
         default_params: { temperature: 0.5, effort: "high" },
         dialects: ["chat", "responses"],
+        quirks: { thinking: "none", late_system: true, max_stop_sequences: 2 },
         hedge_after_ms: 900,
         created_at: "2026-11-22T12:00:00Z",
         updated_at: "2026-11-22T12:00:00Z",
@@ -62,6 +63,7 @@ describe("a draft", () => {
       default_params: { temperature: 0.5, effort: "high" },
       stream_usage: true,
       dialects: ["chat", "responses"],
+      quirks: { thinking: "none", late_system: true, max_stop_sequences: 2 },
       connect_timeout_ms: 5000,
       first_byte_timeout_ms: 60000,
       idle_timeout_ms: 60000,
@@ -69,6 +71,17 @@ describe("a draft", () => {
       prices: { m: { prompt: 2_500_000, cached: null, completion: 10_000_000 } },
       azure: null,
     });
+  });
+
+  it("names the preset of a server that its host does not identify, and no other", () => {
+    const draft = { ...emptyDraft(), quirks: draftOf(channel()).quirks };
+    const sent = (id: string) => {
+      const preset = PRESETS.find((one) => one.id === id);
+      return preset && bodyOf(withPreset(draft, preset))["quirks"];
+    };
+    expect(sent("vllm")).toMatchObject({ preset: "vllm", thinking: "none" });
+    expect(sent("groq")).not.toHaveProperty("preset");
+    expect(bodyOf(emptyDraft())["quirks"]).toBeNull();
   });
 
   it("keeps, removes and adds keys, each once", () => {

@@ -1,7 +1,7 @@
 //! A channel as it is being typed, and what of it is sent. Judges nothing: the gateway does.
 import { ChannelCreateFields, type Provider, ProviderValues } from "../../generated/schema";
 import type { Channel, UpstreamKey } from "../api/types";
-import { jsonMapOf, jsonPairsOf, mapOf, type Pair, pairsOf } from "../components/pairs";
+import { jsonMapOf, jsonPairsOf, mapOf, type Pair, pair, pairsOf } from "../components/pairs";
 import { type PriceRow, pricesOf, rowsOf } from "../settings/prices";
 import {
   defaultNumbers,
@@ -35,6 +35,8 @@ export interface Draft extends TypedNumbers {
   stream_usage: boolean;
   /** Empty: learnt. */
   dialects: string[];
+  /** Values as texts. */
+  quirks: Pair[];
   api_version: string;
   deployments: Pair[];
   prices: PriceRow[];
@@ -58,6 +60,7 @@ export function emptyDraft(): Draft {
     default_params: [],
     stream_usage: ChannelCreateFields.stream_usage.default,
     dialects: [],
+    quirks: [],
     ...defaultNumbers(),
     api_version: "",
     deployments: [],
@@ -83,6 +86,9 @@ export function draftOf(channel: Channel): Draft {
     default_params: jsonPairsOf(channel.default_params),
     stream_usage: channel.stream_usage,
     dialects: channel.dialects ?? [],
+    quirks: Object.entries(channel.quirks ?? {}).flatMap(([name, value]) =>
+      value === null ? [] : [pair(name, String(value))],
+    ),
     ...typedNumbers(channel),
     api_version: channel.azure?.api_version ?? "",
     deployments: pairsOf(channel.azure?.deployments ?? {}),
@@ -103,7 +109,23 @@ export function withPreset(draft: Draft, preset: Preset): Draft {
     name: isOurs ? preset.name : draft.name,
     provider: preset.provider,
     base_url: preset.baseUrl,
+    quirks: [
+      ...draft.quirks.filter(({ name }) => name !== "preset"),
+      // The gateway knows all others by their hosts.
+      ...(preset.keyless === true ? [pair("preset", preset.id)] : []),
+    ],
   };
+}
+
+/** Quirks in the form of the API; what is neither true, false nor a number is a text. */
+function quirksOf(pairs: Pair[]): Record<string, unknown> | null {
+  const members = Object.entries(mapOf(pairs)).map(([name, text]) => {
+    if (text === "true" || text === "false") {
+      return [name, text === "true"];
+    }
+    return [name, /^\d{1,15}$/.test(text) ? Number(text) : text];
+  });
+  return members.length > 0 ? Object.fromEntries(members) : null;
 }
 
 /** The whole channel as it is on the screen. */
@@ -126,6 +148,7 @@ export function bodyOf(draft: Draft): Record<string, unknown> {
     default_params: jsonMapOf(draft.default_params),
     stream_usage: draft.stream_usage,
     dialects: draft.dialects.length > 0 ? draft.dialects : null,
+    quirks: quirksOf(draft.quirks),
     ...sentNumbers(draft),
     azure:
       draft.provider === "azure"

@@ -25,6 +25,7 @@ const ADVANCED = [
   "default_params",
   "stream_usage",
   "dialects",
+  "quirks",
   ...NUMBER_SETTINGS,
   "prices",
 ];
@@ -306,6 +307,15 @@ function Advanced({ draft, problems, onChange }: FormProps) {
           values={draft.dialects}
           errors={problems["dialects"]}
           onChange={(dialects) => onChange({ dialects })}
+        />
+        <MapEditor
+          label={m["form.quirks"]}
+          hint={m["form.quirksHint"]}
+          nameLabel={m["form.quirk"]}
+          valueLabel={m["form.value"]}
+          pairs={draft.quirks}
+          errors={problems["quirks"]}
+          onChange={(quirks) => onChange({ quirks })}
         />
         <Switch
           label={m["form.streamUsage"]}

@@ -181,6 +181,10 @@ export const en = {
   "form.dialects": "Dialects",
   "form.dialectsHint":
     "Which of chat, messages and responses this upstream speaks; requests of other dialects are translated. Empty: learnt from its answers.",
+  "form.quirks": "Quirks",
+  "form.quirksHint":
+    "How translated requests differ from what the gateway knows of this upstream, such as max_tokens_param: max_completion_tokens.",
+  "form.quirk": "Quirk",
   "form.streamUsage": "Ask for token counts in streams",
   "form.leave": "Leave without saving your changes?",
   "form.created": "Channel created",

@@ -178,6 +178,10 @@ export const zh: Messages = {
   "form.dialects": "方言",
   "form.dialectsHint":
     "此上游支持 chat、messages、responses 中的哪些；其他方言的请求会被转换。留空：根据其响应自动识别。",
+  "form.quirks": "兼容性差异",
+  "form.quirksHint":
+    "转换后的请求与网关对此上游的已知情况有何不同，例如 max_tokens_param: max_completion_tokens。",
+  "form.quirk": "差异",
   "form.streamUsage": "在流式响应中请求用量统计",
   "form.leave": "离开而不保存更改？",
   "form.created": "渠道已创建",

@@ -5,71 +5,12 @@
 //! Only what is certain is here: a wrong row does more harm than a missing one, since dialects are learnt and optional
 //! members are left out for unknown servers.
 
-use serde::{Deserialize, Serialize};
-
 use super::provider::Provider;
+pub use super::quirks::PresetId;
 use super::quirks::{
     CallIdForm, EffortBound, MaxTokensMember, Quirks, ReasoningForm, ReasoningMember,
 };
 use crate::wire::dialect::Dialect;
-
-/// The name of a preset, which is the panel's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "lowercase")]
-pub enum PresetId {
-    /// Anthropic.
-    Anthropic,
-    /// Azure `OpenAI`.
-    Azure,
-    /// `DeepSeek`.
-    #[serde(rename = "deepseek")]
-    DeepSeek,
-    /// Google's endpoint for clients of `OpenAI`.
-    Gemini,
-    /// Groq.
-    Groq,
-    /// Mistral.
-    Mistral,
-    /// Moonshot: Kimi.
-    Moonshot,
-    /// NVIDIA NIM.
-    Nvidia,
-    /// Ollama.
-    Ollama,
-    /// `OpenAI`.
-    #[serde(rename = "openai")]
-    OpenAi,
-    /// `OpenRouter`.
-    #[serde(rename = "openrouter")]
-    OpenRouter,
-    /// Alibaba's Model Studio: Qwen.
-    Qwen,
-    /// vLLM.
-    Vllm,
-    /// xAI.
-    Xai,
-}
-
-impl PresetId {
-    /// Their names in the configuration.
-    pub const NAMES: &'static [&'static str] = &[
-        "anthropic",
-        "azure",
-        "deepseek",
-        "gemini",
-        "groq",
-        "mistral",
-        "moonshot",
-        "nvidia",
-        "ollama",
-        "openai",
-        "openrouter",
-        "qwen",
-        "vllm",
-        "xai",
-    ];
-}
 
 /// What is known of a provider.
 #[derive(Debug)]

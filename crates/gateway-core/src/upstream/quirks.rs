@@ -3,8 +3,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::presets::PresetId;
-
 /// The largest `max_tokens` that can be set as the default.
 pub const MAX_DEFAULT_TOKENS: u64 = 10_000_000;
 /// The largest number of stop sequences that can be set.
@@ -146,6 +144,64 @@ pub fn value_of(name: &str) -> Option<QuirkValue> {
         | "stream_options" => QuirkValue::Boolean,
         _ => return None,
     })
+}
+
+/// The name of a preset, which is the panel's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum PresetId {
+    /// Anthropic.
+    Anthropic,
+    /// Azure `OpenAI`.
+    Azure,
+    /// `DeepSeek`.
+    #[serde(rename = "deepseek")]
+    DeepSeek,
+    /// Google's endpoint for clients of `OpenAI`.
+    Gemini,
+    /// Groq.
+    Groq,
+    /// Mistral.
+    Mistral,
+    /// Moonshot: Kimi.
+    Moonshot,
+    /// NVIDIA NIM.
+    Nvidia,
+    /// Ollama.
+    Ollama,
+    /// `OpenAI`.
+    #[serde(rename = "openai")]
+    OpenAi,
+    /// `OpenRouter`.
+    #[serde(rename = "openrouter")]
+    OpenRouter,
+    /// Alibaba's Model Studio: Qwen.
+    Qwen,
+    /// vLLM.
+    Vllm,
+    /// xAI.
+    Xai,
+}
+
+impl PresetId {
+    /// Their names in the configuration.
+    pub const NAMES: &'static [&'static str] = &[
+        "anthropic",
+        "azure",
+        "deepseek",
+        "gemini",
+        "groq",
+        "mistral",
+        "moonshot",
+        "nvidia",
+        "ollama",
+        "openai",
+        "openrouter",
+        "qwen",
+        "vllm",
+        "xai",
+    ];
 }
 
 /// The member of Chat with the limit of the answer.

@@ -40,6 +40,8 @@ fn every_member_can_be_given_and_comes_back() {
         "keys": [], "models": ["meta/llama"], "model_map": {"gpt-4o": "meta/llama", "claude-*": "anthropic/*"}, "priority": 1000, "weight": 0,
         "headers": {"X-Team": "blue"}, "drop_params": ["logit_bias"], "rename_params": {"max_tokens": "max_completion_tokens"},
         "default_params": {"temperature": 0.5, "x": {"y": [null, true, "z"]}}, "stream_usage": false,
+        "quirks": {"preset": "vllm", "thinking": "none", "max_tokens_param": "max_completion_tokens",
+            "late_system": true, "max_stop_sequences": 2},
         "connect_timeout_ms": 1, "first_byte_timeout_ms": 3_600_000, "idle_timeout_ms": 2,
         "azure": {"api_version": "2024-10-21", "deployments": {"gpt-4o": "prod"}}
     });
@@ -51,6 +53,27 @@ fn every_member_can_be_given_and_comes_back() {
             _ => assert_eq!(&channel[name], value, "{name}"),
         }
     }
+}
+
+#[test]
+fn quirks_are_checked_member_by_member_and_null_is_none() {
+    let gateway = Gateway::new();
+    let path = format!("channels/{}", gateway.channel(&json!({})));
+    let bad = json!({"quirks": {"thinking": "much", "late_system": 1, "max_stop_sequences": 1_001, "colour": 1}});
+    let text = gateway.call("PATCH", &path, &bad).expect(400).to_string();
+    for member in ["thinking", "late_system", "max_stop_sequences", "colour"] {
+        assert!(
+            text.contains(&format!("quirks.{member}")),
+            "{member} in {text}"
+        );
+    }
+    let some = json!({"quirks": {"top_k": true, "seed": null}});
+    let channel = gateway.call("PATCH", &path, &some).expect(200);
+    assert_eq!(channel["quirks"], json!({"top_k": true}));
+    let none = gateway
+        .call("PATCH", &path, &json!({"quirks": null}))
+        .expect(200);
+    assert_eq!(none.get("quirks"), None);
 }
 
 #[test]

@@ -93,9 +93,8 @@ impl ChannelChange {
             "drop_params" => params::dropped(name, value, problems).map(Value::from),
             "rename_params" => params::renamed(name, value, problems).map(|map| json!(map)),
             "default_params" => params::defaults(name, value, problems).map(Value::from),
-            "dialects" if value.is_null() => Some(Value::Null),
+            "dialects" | "quirks" if value.is_null() => Some(Value::Null),
             "dialects" => dialects(value, problems).map(|dialects| json!(dialects)),
-            "quirks" if value.is_null() => Some(Value::Null),
             "quirks" => quirks::read(name, value, problems),
             "connect_timeout_ms" | "first_byte_timeout_ms" | "idle_timeout_ms" => problems
                 .integer(name, value, 1, MAX_TIMEOUT_MS)

@@ -7,8 +7,9 @@ use crate::dialect::answer::{Answer, AnswerContext, Block};
 use crate::dialect::answer_event::{
     AnswerDecoder as _, AnswerEncoder as _, AnswerEvent, BadAnswer, StopReason,
 };
+use crate::dialect::effort::Effort;
 use crate::dialect::envelope::{EnvelopeKey, Origin};
-use crate::dialect::traits::UpstreamTraits;
+use crate::dialect::traits::{ReasoningForm, UpstreamTraits};
 use crate::dialect::{tools, turns};
 use crate::upstream::provider::Provider;
 use crate::wire::usage::ServiceTier;
@@ -22,15 +23,47 @@ fn origin() -> Origin {
 
 /// A request, read and written again for another server of the same dialect; or the member that is refused.
 fn through(body: &Value) -> Result<Value, String> {
-    let traits = UpstreamTraits::unknown("up", origin());
+    through_to(&UpstreamTraits::unknown("up", origin()), body)
+}
+
+fn through_to(traits: &UpstreamTraits, body: &Value) -> Result<Value, String> {
     let body = body.to_string();
     let key = EnvelopeKey::default();
     let mut conversation = read(body.as_bytes(), &key).map_err(|it| it.param.to_string())?;
-    tools::settle(&mut conversation, &traits).map_err(|it| it.param.to_string())?;
+    tools::settle(&mut conversation, traits).map_err(|it| it.param.to_string())?;
     let items = std::mem::take(&mut conversation.items);
     let turns = turns::of_items(items, traits.call_ids);
-    let written = write(&conversation, &turns, &traits).map_err(|it| it.param.to_string())?;
+    let written = write(&conversation, &turns, traits).map_err(|it| it.param.to_string())?;
     Ok(serde_json::from_slice(&written).unwrap())
+}
+
+#[test]
+fn members_that_a_server_rejects_are_left_out() {
+    let body = json!({
+        "model": "m", "messages": [{"role": "user", "content": "hi"}], "seed": 1, "user": "u",
+        "prompt_cache_key": "k", "reasoning_effort": "minimal",
+        "tools": [{"type": "function", "function": {"name": "f", "strict": true, "parameters": {}}}],
+    });
+    let unknown = UpstreamTraits::unknown("up", origin());
+    let written = through_to(&unknown, &body).unwrap();
+    assert_eq!(
+        (&written["seed"], &written["tools"][0]["function"]["strict"]),
+        (&json!(1), &json!(true))
+    );
+    let strict = UpstreamTraits {
+        has_seed: false,
+        has_strict_tools: false,
+        has_cache_key: true,
+        reasoning: ReasoningForm::Effort,
+        min_effort: Effort::Low,
+        ..unknown
+    };
+    let written = through_to(&strict, &body).unwrap();
+    for left_out in ["/seed", "/user", "/tools/0/function/strict"] {
+        assert_eq!(written.pointer(left_out), None, "{left_out}");
+    }
+    assert_eq!(written["prompt_cache_key"], "k");
+    assert_eq!(written["reasoning_effort"], "low", "its least effort");
 }
 
 #[test]
