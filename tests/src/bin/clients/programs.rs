@@ -29,7 +29,7 @@ pub const ALL: [Program; 4] = [
     Program {
         name: "claude-code",
         dialect: Dialect::Messages,
-        model: "claude-sonnet-4-5",
+        model: "claude-sonnet-5-5",
         command: claude_code,
     },
     Program {
