@@ -1,4 +1,5 @@
 //! The client programs: where they are, how each is set up and asked. Owns their installation, settings and environment.
+#![forbid(unsafe_code)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
