@@ -1,5 +1,6 @@
 //! What a request says of the conversation so far, in any dialect. Owns the rule that each result follows its call; lenient
 //! about everything else, since clients send their vendor's newest members to their vendor's own API.
+#![forbid(unsafe_code)]
 
 use gateway_conformance::dialect::Dialect;
 use serde_json::Value;

@@ -1,5 +1,6 @@
 //! The scripted model: from the conversation so far to the next step of the repair. Owns the steps and the arguments of each
 //! client's tools; knows no dialect.
+#![forbid(unsafe_code)]
 
 use std::path::Path;
 

@@ -1,4 +1,5 @@
 //! The client programs: where they are, how each is set up and asked. Owns their installation, settings and environment.
+#![forbid(unsafe_code)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -29,7 +30,7 @@ pub const ALL: [Program; 4] = [
     Program {
         name: "claude-code",
         dialect: Dialect::Messages,
-        model: "claude-sonnet-4-5",
+        model: "claude-sonnet-5-5",
         command: claude_code,
     },
     Program {

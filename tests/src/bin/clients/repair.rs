@@ -1,4 +1,5 @@
 //! The task: a project with a bug that its check finds. Owns the files, and whether they are repaired.
+#![forbid(unsafe_code)]
 
 use std::path::Path;
 use std::process::Command;

@@ -1,4 +1,5 @@
 //! One run: a gateway with two channels, a client program at work, and what must hold afterwards. Owns the time limit.
+#![forbid(unsafe_code)]
 
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt as _;

@@ -1,5 +1,6 @@
 //! The upstream of one run: it speaks a dialect per channel, plays the scripted model, and fails once. Owns the form of answers and the
 //! record of what happened.
+#![forbid(unsafe_code)]
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

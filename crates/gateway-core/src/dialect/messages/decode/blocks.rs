@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::dialect::answer_event::{AnswerEvent, Citation, Sink, WebResult};
-use crate::dialect::envelope::{Origin, ReasoningState, StateContent};
+use crate::dialect::envelope::{Origin, ReasoningState, STATELESS, StateContent};
 use crate::dialect::ids;
 use crate::dialect::messages::{BorrowedText, WEB_SEARCH};
 
@@ -294,7 +294,9 @@ impl BlockReader {
     fn closed(&mut self, kind: OpenKind, sink: &mut Sink<'_>) {
         match kind {
             OpenKind::Text => sink(AnswerEvent::BlockEnd),
-            OpenKind::Thinking { signature, .. } if signature.is_empty() => {
+            OpenKind::Thinking { signature, .. }
+                if signature.is_empty() || signature == STATELESS =>
+            {
                 sink(AnswerEvent::BlockEnd);
             }
             OpenKind::Thinking { text, signature } => {

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use super::output::{OutputEvent, OutputItem, OutputPart};
 use crate::dialect::answer_event::{AnswerEvent, BadAnswer, Citation, Sink};
 use crate::dialect::custom_input;
-use crate::dialect::envelope::{Origin, ReasoningState, StateContent};
+use crate::dialect::envelope::{Origin, ReasoningState, STATELESS, StateContent};
 use crate::dialect::ids;
 
 /// What a text is a text of.
@@ -336,7 +336,8 @@ impl StreamedItems {
     fn state(&self, item: &OutputItem<'_>) -> Option<ReasoningState> {
         let content = item.encrypted_content.get();
         let id = item.id.get();
-        (!content.is_empty() && !id.is_empty()).then(|| ReasoningState {
+        let is_state = !content.is_empty() && content != STATELESS && !id.is_empty();
+        is_state.then(|| ReasoningState {
             origin: self.origin.clone(),
             content: StateContent::Encrypted {
                 id: id.to_owned(),

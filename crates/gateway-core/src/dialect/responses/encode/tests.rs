@@ -197,6 +197,7 @@ fn reasoning_without_state_is_recognisable_when_it_comes_back() {
         AnswerEvent::Reasoning("think".into()),
         AnswerEvent::Text("a".into()),
         finish(StopReason::Stop),
+        AnswerEvent::End,
     ]);
     assert_eq!(last["output"][0]["encrypted_content"], STATELESS);
     assert_eq!(context().envelope.open(STATELESS), None);
