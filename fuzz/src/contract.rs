@@ -30,8 +30,8 @@ impl Contract {
             AnswerEvent::Text(text) | AnswerEvent::Refusal(text) | AnswerEvent::Reasoning(text) => {
                 assert!(!text.is_empty(), "{event:?}")
             }
-            AnswerEvent::CallStart { index, id, .. } => {
-                assert!(!id.is_empty(), "{event:?}");
+            AnswerEvent::CallStart { index, id, name } => {
+                assert!(!id.is_empty() && !name.is_empty(), "{event:?}");
                 assert_eq!(self.calls.insert(*index, false), None, "{event:?}");
             }
             AnswerEvent::CallArguments { index, json } => {

@@ -160,7 +160,7 @@ impl AnswerDecoder for MessagesDecoder {
             "content_block_start" => {
                 self.start(None, sink);
                 if let Some(block) = event.content_block.filter(|_| !self.has_reason) {
-                    self.blocks.open(event.index, block, sink);
+                    self.blocks.open(event.index, block, sink)?;
                 }
             }
             "content_block_delta" => {
@@ -213,7 +213,7 @@ pub fn decode_whole(body: &[u8], origin: &Origin, sink: &mut Sink<'_>) -> Result
     };
     decoder.start(Some(head), sink);
     for (index, block) in (0..).zip(message.content) {
-        decoder.blocks.open(Some(index), block, sink);
+        decoder.blocks.open(Some(index), block, sink)?;
         decoder.blocks.close(Some(index), sink);
     }
     let end = StatedEnd {

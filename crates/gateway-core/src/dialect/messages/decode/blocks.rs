@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::dialect::answer_event::{AnswerEvent, Citation, Sink, WebResult};
+use crate::dialect::answer_event::{AnswerEvent, BadAnswer, Citation, Sink, WebResult};
 use crate::dialect::envelope::{Origin, ReasoningState, STATELESS, StateContent};
 use crate::dialect::ids;
 use crate::dialect::messages::{BorrowedText, WEB_SEARCH};
@@ -146,7 +146,7 @@ impl BlockReader {
         index: Option<u64>,
         block: StartedBlock<'_>,
         sink: &mut Sink<'_>,
-    ) {
+    ) -> Result<(), BadAnswer> {
         let index = index.unwrap_or_else(|| self.open.last().map_or(0, |open| open.index + 1));
         self.close_where(sink, |open| {
             open.index == index || !matches!(open.kind, OpenKind::Call { .. })
@@ -166,24 +166,7 @@ impl BlockReader {
                 self.state(StateContent::Redacted { data }, sink);
                 OpenKind::Unknown
             }
-            "tool_use" => {
-                self.calls += 1;
-                let call = self.calls - 1;
-                let mut id = BorrowedText::or_empty(block.id);
-                if id.is_empty() {
-                    id = Cow::Owned(ids::made_call_id(&self.answer_id, call));
-                }
-                sink(AnswerEvent::CallStart {
-                    index: call,
-                    id,
-                    name: BorrowedText::or_empty(block.name),
-                });
-                OpenKind::Call {
-                    index: call,
-                    input: block.input.map(full_input).unwrap_or_default(),
-                    has_deltas: false,
-                }
-            }
+            "tool_use" => self.call(block.id, block.name, block.input, sink)?,
             "server_tool_use" if block.name.as_ref().is_some_and(|it| it.0 == WEB_SEARCH) => {
                 OpenKind::Search {
                     id: BorrowedText::or_empty(block.id).into_owned(),
@@ -198,6 +181,32 @@ impl BlockReader {
             _ => OpenKind::Unknown,
         };
         self.open.push(OpenBlock { index, kind });
+        Ok(())
+    }
+
+    fn call(
+        &mut self,
+        id: Option<BorrowedText<'_>>,
+        name: Option<BorrowedText<'_>>,
+        input: Option<&RawValue>,
+        sink: &mut Sink<'_>,
+    ) -> Result<OpenKind, BadAnswer> {
+        let name = BorrowedText::or_empty(name);
+        if name.is_empty() {
+            return Err(BadAnswer("a call has no name"));
+        }
+        let index = self.calls;
+        self.calls += 1;
+        let mut id = BorrowedText::or_empty(id);
+        if id.is_empty() {
+            id = Cow::Owned(ids::made_call_id(&self.answer_id, index));
+        }
+        sink(AnswerEvent::CallStart { index, id, name });
+        Ok(OpenKind::Call {
+            index,
+            input: input.map(full_input).unwrap_or_default(),
+            has_deltas: false,
+        })
     }
 
     /// More of a block. Without an index it belongs to the newest one.

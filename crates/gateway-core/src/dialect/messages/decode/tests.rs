@@ -316,6 +316,8 @@ fn the_reason_is_the_first_one_with_its_sequence() {
         .is_err()
     );
     assert!(streamed(&[]).is_err());
+    let nameless = json!({"type": "content_block_start", "index": 0, "content_block": {"type": "tool_use", "id": "t", "input": {}}});
+    assert!(streamed(&[nameless]).is_err());
     assert_eq!(streamed(&text()).unwrap()[3..], ["finish Stop -", "end"]);
 }
 
@@ -431,7 +433,17 @@ fn a_whole_answer_is_its_stream() {
             .unwrap();
     }
     assert_eq!(from_stream, from_whole);
-    for broken in ["", "[]", "{}", r#"{"content":7}"#, r#"{"content":null}"#] {
+    // The client could not run a call without a name.
+    let nameless =
+        r#"{"content":[{"type":"tool_use","id":"toolu_1","input":{}}],"stop_reason":"tool_use"}"#;
+    for broken in [
+        "",
+        "[]",
+        "{}",
+        r#"{"content":7}"#,
+        r#"{"content":null}"#,
+        nameless,
+    ] {
         assert!(
             decode_whole(broken.as_bytes(), &origin(), &mut |_| {}).is_err(),
             "{broken}"
