@@ -64,6 +64,8 @@ pub struct RequestContext<P: ProxyPorts> {
     pub wants_stream: bool,
     /// Whether it requests the stream's usage, in a separate chunk.
     pub wants_usage: bool,
+    /// The client key whose response this is, if it is recorded where the response is stored.
+    pub response_owner: Option<String>,
 }
 
 impl<P: ProxyPorts> RequestContext<P> {

@@ -18,7 +18,7 @@ use super::body::Received;
 use super::context::{ClientRequest, RequestContext, Sent};
 use super::payload::Payload;
 use super::send::{self, Finished};
-use super::{Gateway, candidates, model, query, routes};
+use super::{Gateway, candidates, model, query, response_origin, routes};
 use crate::attempt::plan::{Candidate, Plan};
 use crate::attempt::{exhausted, unsupported};
 use crate::config::snapshot::{Channel, Snapshot};
@@ -67,7 +67,10 @@ pub async fn run<P: ProxyPorts>(
         upstream_operation(gateway, operation.path, channel, model, received) != operation.path
     };
     let session = session.as_deref();
-    let plan = candidates::plan(snapshot, model, session, is_translated, || ports.next_u64())?;
+    let plan = match response_origin::plan(gateway, snapshot, request, &payload, model).await? {
+        Some(plan) => plan,
+        None => candidates::plan(snapshot, model, session, is_translated, || ports.next_u64())?,
+    };
     let context = Rc::new(RequestContext {
         gateway: Rc::clone(gateway),
         snapshot: Rc::clone(snapshot),
@@ -79,6 +82,7 @@ pub async fn run<P: ProxyPorts>(
         deadline: received.plus_ms(snapshot.settings.total_timeout_ms),
         wants_stream: payload.is_stream(),
         wants_usage: payload.asks_usage(),
+        response_owner: response_origin::owner(operation, &payload, request.client, snapshot),
     });
     let sent = Sent {
         head,
@@ -440,7 +444,8 @@ fn refused(failure: FailedAttempt, style: ErrorStyle) -> Reply {
     reply
 }
 
-fn labelled(mut reply: Reply, channel: Option<&Channel>, attempts: usize) -> Reply {
+/// The reply with the channel and how many attempts there were.
+pub fn labelled(mut reply: Reply, channel: Option<&Channel>, attempts: usize) -> Reply {
     let headers = reply.headers_mut();
     if let Some(channel) = channel {
         headers.insert(X_GATEWAY_CHANNEL, channel.name_header.clone());

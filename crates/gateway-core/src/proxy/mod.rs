@@ -23,8 +23,11 @@ mod payload;
 mod query;
 mod refusals;
 mod relay;
+mod response_origin;
 mod routes;
 mod send;
+mod stored_path;
+mod stored_responses;
 
 use std::fmt;
 use std::rc::Rc;
@@ -41,6 +44,7 @@ use crate::error::{ErrorCode, GatewayError};
 use crate::health::service::HealthService;
 use crate::ids;
 use crate::ledger::entry::{Entry, RequestStart};
+use crate::ledger::response_records::ResponseRecords;
 use crate::ledger::service::LedgerService;
 use crate::limits::headers as rate_limit_headers;
 use crate::limits::service::{Admission, LimitsService};
@@ -49,7 +53,7 @@ use crate::ports::ProxyPorts;
 use crate::reply::{self, Reply};
 use catalog::CatalogService;
 use context::ClientRequest;
-use routes::{Route, RouteMatch};
+use routes::{Operation, Route, RouteMatch};
 
 /// The gateway of one instance: its services and their ports.
 #[derive(Debug)]
@@ -58,6 +62,7 @@ pub struct Gateway<P> {
     config: Rc<ConfigService<P>>,
     health: Rc<HealthService<P>>,
     ledger: Rc<LedgerService<P>>,
+    responses: Rc<ResponseRecords<P>>,
     limits: Rc<LimitsService<P>>,
     catalog: Rc<CatalogService<P>>,
     memory: Arc<Memory>,
@@ -72,6 +77,7 @@ impl<P: ProxyPorts> Gateway<P> {
             health: HealthService::new(ports.clone()),
             catalog: CatalogService::new(ports.clone()),
             ledger: Rc::new(LedgerService::new(ports.clone())),
+            responses: Rc::new(ResponseRecords::new(ports.clone())),
             limits: Rc::new(LimitsService::new(ports.clone())),
             ports,
             memory: Memory::new(memory::DEFAULT_BYTES),
@@ -154,6 +160,15 @@ where
         style: misdirected::error_style(parts),
         uri: &parts.uri,
     };
+    let begin = |operation: Operation, is_free| {
+        let start = RequestStart {
+            id: request_id,
+            client,
+            endpoint: operation.endpoint.into(),
+            is_free,
+        };
+        Entry::begin(&gateway.ledger, &gateway.limits, &snapshot, start)
+    };
     match route {
         Route::Health => Ok(health()),
         Route::Models => {
@@ -169,13 +184,8 @@ where
         },
         Route::Forward(operation) => {
             // 4. From here on the outcome of the request is always recorded in the ledger.
-            let start = RequestStart {
-                id: request_id,
-                client,
-                endpoint: operation.endpoint.into(),
-                is_free: routes::is_free(operation.endpoint),
-            };
-            let entry = Entry::begin(&gateway.ledger, &gateway.limits, &snapshot, start);
+            let is_free = routes::is_free(operation.endpoint);
+            let entry = begin(operation, is_free);
             let request = ClientRequest {
                 operation,
                 head: parts,
@@ -183,7 +193,20 @@ where
                 request_id,
                 entry: &entry,
             };
-            admitted(gateway, &snapshot, &request, body).await
+            let work = forward(gateway, &snapshot, &request, body);
+            admitted(gateway, &request, work).await
+        }
+        Route::StoredResponse(call) => {
+            let entry = begin(call.operation(), true);
+            let request = ClientRequest {
+                operation: call.operation(),
+                head: parts,
+                client,
+                request_id,
+                entry: &entry,
+            };
+            let work = stored_responses::run(gateway, &snapshot, &request, &call);
+            admitted(gateway, &request, work).await
         }
     }
 }
@@ -212,30 +235,19 @@ fn locate(parts: &http::request::Parts) -> Result<Located, GatewayError> {
 }
 
 /// The part of the path that the client's limits apply to.
-async fn admitted<P, B>(
+async fn admitted<P: ProxyPorts>(
     gateway: &Rc<Gateway<P>>,
-    snapshot: &Rc<Snapshot>,
     request: &ClientRequest<'_, P>,
-    body: B,
-) -> Result<Reply, GatewayError>
-where
-    P: ProxyPorts,
-    B: Body<Data = Bytes>,
-    B::Error: fmt::Display,
-{
+    work: impl Future<Output = Result<Reply, GatewayError>>,
+) -> Result<Reply, GatewayError> {
     let entry = request.entry;
     let style = request.operation.errors;
     // 5. Check the key's limits, before a byte of the body is read, so that a rejection costs little.
     let (outcome, own_headers) = match gateway.limits.admit(request.client).await {
         Admission::Unlimited => {
-            return forward(gateway, snapshot, request, body)
-                .await
-                .inspect_err(|error| entry.rejected(error));
+            return work.await.inspect_err(|error| entry.rejected(error));
         }
-        Admission::Admitted(headers) => {
-            let outcome = forward(gateway, snapshot, request, body).await;
-            (outcome, headers)
-        }
+        Admission::Admitted(headers) => (work.await, headers),
         Admission::Rejected(rejection) => {
             if !rejection.is_recorded {
                 entry.leave_out();

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use http::Method;
 
+use super::stored_path::{StoredCall, StoredPath};
 use crate::error::ErrorStyle;
 
 /// What a request calls.
@@ -17,6 +18,8 @@ pub enum Route {
     Model(String),
     /// A call that an upstream answers.
     Forward(Operation),
+    /// A call about a response that an upstream stores.
+    StoredResponse(StoredCall),
 }
 
 /// A call that an upstream answers.
@@ -51,7 +54,10 @@ impl Operation {
 
 /// Whether upstreams do not charge for an endpoint, so that its figures are not usage.
 pub fn is_free(endpoint: &str) -> bool {
-    endpoint == "/v1/messages/count_tokens"
+    matches!(
+        endpoint,
+        "/v1/messages/count_tokens" | "/v1/responses/input_tokens"
+    )
 }
 
 /// The part after `/v1/`.
@@ -89,6 +95,8 @@ const OPERATIONS: &[Operation] = &[
     Operation::new("/v1/chat/completions", ErrorStyle::OpenAi),
     Operation::new("/v1/completions", ErrorStyle::OpenAi),
     Operation::new("/v1/responses", ErrorStyle::OpenAi),
+    Operation::new("/v1/responses/compact", ErrorStyle::OpenAi),
+    Operation::new("/v1/responses/input_tokens", ErrorStyle::OpenAi),
     Operation::new("/v1/messages", ErrorStyle::Anthropic),
     Operation::new("/v1/messages/count_tokens", ErrorStyle::Anthropic),
     Operation::new("/v1/embeddings", ErrorStyle::OpenAi),
@@ -142,8 +150,22 @@ fn below_v1(method: &Method, rest: &str) -> RouteMatch {
         Some(_) if method == Method::OPTIONS => RouteMatch::Preflight(CALL),
         Some(operation) if method == Method::POST => RouteMatch::Route(Route::Forward(*operation)),
         Some(_) => RouteMatch::WrongMethod(CALL),
-        None => RouteMatch::Nothing,
+        None => stored(method, rest),
     }
+}
+
+fn stored(method: &Method, rest: &str) -> RouteMatch {
+    let Some(path) = StoredPath::parse(rest) else {
+        return RouteMatch::Nothing;
+    };
+    let methods = path.methods();
+    if method == Method::OPTIONS {
+        return RouteMatch::Preflight(methods);
+    }
+    path.call(method)
+        .map_or(RouteMatch::WrongMethod(methods), |call| {
+            RouteMatch::Route(Route::StoredResponse(call))
+        })
 }
 
 fn read(method: &Method, route: impl FnOnce() -> Route) -> RouteMatch {
@@ -187,6 +209,19 @@ mod tests {
             path(Method::POST, "/v1/chat/completions/"),
             RouteMatch::Nothing
         );
+        assert_eq!(
+            path(Method::GET, "/v1/responses/input_tokens"),
+            RouteMatch::WrongMethod(CALL)
+        );
+        assert_eq!(path(Method::GET, "/v1/responses/"), RouteMatch::Nothing);
+        assert_eq!(
+            path(Method::OPTIONS, "/v1/responses/resp_1"),
+            RouteMatch::Preflight("GET, HEAD, DELETE, OPTIONS")
+        );
+        assert!(matches!(
+            path(Method::DELETE, "/v1/responses/resp_1"),
+            RouteMatch::Route(Route::StoredResponse(_))
+        ));
         assert_eq!(path(Method::GET, "/v2"), RouteMatch::Nothing);
         assert!(matches!(
             path(Method::POST, "/v1/embeddings"),

@@ -1,0 +1,182 @@
+//! Where stored responses were made. Owns which answers are recorded, and that a request which names a response goes to
+//! the channel and key that made it, and to no other: nobody else has it.
+
+use super::Gateway;
+use super::attempt::Attempt;
+use super::context::ClientRequest;
+use super::payload::Payload;
+use super::routes::Operation;
+use crate::attempt::plan::{Candidate, KeyOrder, Plan, PlannedChannel};
+use crate::config::model::ClientKey;
+use crate::config::snapshot::Snapshot;
+use crate::error::{ErrorCode, GatewayError, printable};
+use crate::ledger::response_record::ResponseRecord;
+use crate::ports::ProxyPorts;
+use crate::wire::response_id;
+use crate::wire::sse::EventBlock;
+
+/// The member that names the response before.
+const PREVIOUS: &str = "previous_response_id";
+/// Operations that take it.
+const CONTINUING: [&str; 3] = ["responses", "responses/input_tokens", "responses/compact"];
+
+/// The client key whose response is recorded, if the answer to this request is stored by its upstream.
+pub fn owner(
+    operation: Operation,
+    payload: &Payload<'_>,
+    client: &ClientKey,
+    snapshot: &Snapshot,
+) -> Option<String> {
+    let is_stored = match payload {
+        Payload::Json(members) => members.raw("store") != Some("false"),
+        Payload::Form(_) => false,
+    };
+    (operation.path == "responses" && is_stored && snapshot.settings.ledger)
+        .then(|| client.id.clone())
+}
+
+/// Records where the response `whole` comes from.
+pub fn note_whole<P: ProxyPorts>(attempt: &Attempt<'_, P>, whole: &[u8]) {
+    if !is_recorded(attempt) {
+        return;
+    }
+    let Some(id) = response_id::of_body(whole) else {
+        return;
+    };
+    let status = response_id::status(whole);
+    let is_unsettled = matches!(status.as_deref(), Some("queued" | "in_progress"));
+    if is_unsettled {
+        attempt.context.entry.set_free(true);
+    }
+    note(attempt, id, is_unsettled);
+}
+
+/// Records where the response comes from whose stream begins with `blocks`.
+pub fn note_events<P: ProxyPorts>(attempt: &Attempt<'_, P>, blocks: &[EventBlock]) {
+    if !is_recorded(attempt) {
+        return;
+    }
+    let mut events = blocks.iter().flat_map(EventBlock::events);
+    if let Some(id) = events.find_map(response_id::of_event) {
+        note(attempt, id, false);
+    }
+}
+
+fn is_recorded<P: ProxyPorts>(attempt: &Attempt<'_, P>) -> bool {
+    attempt.context.response_owner.is_some() && !attempt.translation.is_between_dialects()
+}
+
+fn note<P: ProxyPorts>(attempt: &Attempt<'_, P>, id: String, is_unsettled: bool) {
+    let context = attempt.context;
+    let record = ResponseRecord {
+        owner: context.response_owner.clone().unwrap_or_default(),
+        id,
+        channel: attempt.channel.id.clone(),
+        upstream_key: attempt.key.id.clone(),
+        model: context.model.clone(),
+        time: context.ports().now(),
+        is_unsettled,
+    };
+    let settings = &context.snapshot.settings;
+    context.gateway.responses.record(record, settings);
+}
+
+/// The record of a response that this client made; `None`: there is none.
+pub async fn find<P: ProxyPorts>(
+    gateway: &Gateway<P>,
+    snapshot: &Snapshot,
+    client: &ClientKey,
+    id: &str,
+) -> Result<Option<ResponseRecord>, GatewayError> {
+    let found = gateway.responses.find(&client.id, id, &snapshot.settings);
+    found.await.map_err(|error| {
+        gateway
+            .ports
+            .line(format_args!("a stored response cannot be found: {error}"));
+        ErrorCode::StoreUnavailable
+            .error("The database that says where the response is stored does not answer; try again shortly.")
+    })
+}
+
+/// The only candidate for what concerns this response; `None`: its channel or key is removed or disabled.
+pub fn candidate(snapshot: &Snapshot, record: &ResponseRecord) -> Option<Candidate> {
+    let (index, channel) = snapshot.channel_with_id(&record.channel)?;
+    let mut keys = channel.keys.iter();
+    let key = keys.position(|key| key.id == record.upstream_key)?;
+    channel.enabled.then_some(Candidate {
+        channel: index,
+        key,
+    })
+}
+
+/// The plan of a request that continues a stored response; `None`: it continues none.
+pub async fn plan<P: ProxyPorts>(
+    gateway: &Gateway<P>,
+    snapshot: &Snapshot,
+    request: &ClientRequest<'_, P>,
+    payload: &Payload<'_>,
+    model: &str,
+) -> Result<Option<Plan>, GatewayError> {
+    let Some(id) = previous(request.operation, payload)? else {
+        return Ok(None);
+    };
+    let shown = printable(&id);
+    if !snapshot.settings.ledger {
+        return Err(not_found(format!(
+            "The response `{shown}` cannot be continued: the gateway does not record where responses are stored (its setting \
+             `ledger` is off). Send the whole conversation as `input`."
+        )));
+    }
+    let Some(record) = find(gateway, snapshot, request.client, &id).await? else {
+        return Err(not_found(format!(
+            "Previous response with id `{shown}` not found. It was not made through this gateway with this API key, was not \
+             stored, or is deleted or too old. Send the whole conversation as `input`."
+        )));
+    };
+    let Some(candidate) = candidate(snapshot, &record) else {
+        return Err(not_found(format!(
+            "The response `{shown}` cannot be continued: the channel or the upstream key that made it is removed or disabled. \
+             Send the whole conversation as `input`."
+        )));
+    };
+    if !snapshot
+        .serving(model)
+        .any(|index| index == candidate.channel)
+    {
+        return Err(ErrorCode::InvalidValue
+            .error(format!(
+                "The response `{shown}` is stored by an upstream that does not serve the model `{}`. Continue it with a \
+                 model of that upstream, such as `{}`, or send the whole conversation as `input`.",
+                printable(model),
+                record.model
+            ))
+            .with_param("model"));
+    }
+    let turn = PlannedChannel {
+        channel: candidate.channel,
+        keys: KeyOrder::Fixed(vec![candidate.key]),
+    };
+    Ok(Some(Plan::new([turn], snapshot.settings.max_attempts)))
+}
+
+/// The id of the response that a request continues.
+fn previous(operation: Operation, payload: &Payload<'_>) -> Result<Option<String>, GatewayError> {
+    let Payload::Json(members) = payload else {
+        return Ok(None);
+    };
+    if !CONTINUING.contains(&operation.path) || !payload.has(PREVIOUS) {
+        return Ok(None);
+    }
+    match members.string(PREVIOUS) {
+        Some(id) => Ok(Some(id.into_owned())),
+        None => Err(ErrorCode::InvalidValue
+            .error("`previous_response_id` must be a string.")
+            .with_param(PREVIOUS)),
+    }
+}
+
+fn not_found(message: String) -> GatewayError {
+    ErrorCode::PreviousResponseNotFound
+        .error(message)
+        .with_param(PREVIOUS)
+}
