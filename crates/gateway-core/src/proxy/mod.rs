@@ -40,7 +40,7 @@ use http_body::Body;
 use crate::config::seal::MasterKeyResult;
 use crate::config::service::ConfigService;
 use crate::config::snapshot::Snapshot;
-use crate::error::{ErrorCode, GatewayError};
+use crate::error::{ErrorCode, ErrorStyle, GatewayError};
 use crate::health::service::HealthService;
 use crate::ids;
 use crate::ledger::entry::{Entry, RequestStart};
@@ -197,9 +197,10 @@ where
             admitted(gateway, &request, work).await
         }
         Route::StoredResponse(call) => {
-            let entry = begin(call.operation(), true);
+            let operation = Operation::new(call.endpoint(), ErrorStyle::OpenAi);
+            let entry = begin(operation, true);
             let request = ClientRequest {
-                operation: call.operation(),
+                operation,
                 head: parts,
                 client,
                 request_id,

@@ -43,7 +43,8 @@ pub fn health_name<'a>(path: &str, model: &'a str) -> Cow<'a, str> {
 }
 
 impl Operation {
-    const fn new(endpoint: &'static str, errors: ErrorStyle) -> Self {
+    /// An operation at a path below `/v1/`.
+    pub const fn new(endpoint: &'static str, errors: ErrorStyle) -> Self {
         Self {
             endpoint,
             path: below(endpoint),

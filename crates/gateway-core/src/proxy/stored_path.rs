@@ -2,8 +2,6 @@
 
 use http::Method;
 
-use super::routes::Operation;
-use crate::error::ErrorStyle;
 use crate::wire::response_id;
 
 /// A path that names a stored response.
@@ -84,28 +82,19 @@ impl StoredPath {
 }
 
 impl StoredCall {
-    /// The operation, without the id: it is what the request log shows.
-    pub const fn operation(&self) -> Operation {
-        let (endpoint, path) = match self.action {
-            StoredAction::Retrieve | StoredAction::Delete => {
-                ("/v1/responses/{id}", "responses/{id}")
-            }
-            StoredAction::Cancel => ("/v1/responses/{id}/cancel", "responses/{id}/cancel"),
-            StoredAction::InputItems => (
-                "/v1/responses/{id}/input_items",
-                "responses/{id}/input_items",
-            ),
-        };
-        Operation {
-            endpoint,
-            path,
-            errors: ErrorStyle::OpenAi,
+    /// The path without the id, as the request log shows it.
+    pub const fn endpoint(&self) -> &'static str {
+        match self.action {
+            StoredAction::Retrieve | StoredAction::Delete => "/v1/responses/{id}",
+            StoredAction::Cancel => "/v1/responses/{id}/cancel",
+            StoredAction::InputItems => "/v1/responses/{id}/input_items",
         }
     }
 
     /// The path at the upstream, below `/v1/`.
     pub fn path(&self) -> String {
-        self.operation().path.replace("{id}", &self.id)
+        let path = self.endpoint().trim_start_matches("/v1/");
+        path.replace("{id}", &self.id)
     }
 
     /// The method at the upstream.

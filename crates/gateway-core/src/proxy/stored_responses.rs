@@ -21,7 +21,6 @@ use crate::attempt::exhausted;
 use crate::config::snapshot::Snapshot;
 use crate::dialect::Translation;
 use crate::error::{ErrorCode, GatewayError, printable};
-use crate::ledger::entry::AttemptIndex;
 use crate::ledger::reason::Reason;
 use crate::ledger::record::End;
 use crate::ledger::response_record::ResponseRecord;
