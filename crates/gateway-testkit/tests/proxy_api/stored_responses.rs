@@ -97,7 +97,11 @@ fn a_response_is_continued_by_the_channel_and_key_that_made_it() {
         assert_eq!(stage.calls().pop().unwrap(), origin);
     }
     let sent = last_call(&stage).body;
-    assert!(std::str::from_utf8(&sent).unwrap().contains(r#""previous_response_id":"resp_1""#));
+    assert!(
+        std::str::from_utf8(&sent)
+            .unwrap()
+            .contains(r#""previous_response_id":"resp_1""#)
+    );
 }
 
 #[test]
@@ -106,7 +110,11 @@ fn an_instance_knows_its_own_responses_before_they_are_written() {
     assert_eq!(stage.send(post("/v1/responses", NEW)).status, 200);
     let calls = stage.ports.database().calls();
     assert_eq!(stage.send(continuing("resp_1")).status, 200);
-    assert_eq!(stage.ports.database().calls(), calls, "no request waited for a write");
+    assert_eq!(
+        stage.ports.database().calls(),
+        calls,
+        "no request waited for a write"
+    );
 }
 
 #[test]
@@ -147,7 +155,10 @@ fn what_is_not_stored_is_not_recorded() {
     let stage = stage();
     make(&stage, r#"{"model":"m","input":"x","store":false}"#);
     let answer = elsewhere(&stage, continuing("resp_1"));
-    assert_eq!(answer.error(), (400, "previous_response_not_found".to_owned()));
+    assert_eq!(
+        answer.error(),
+        (400, "previous_response_not_found".to_owned())
+    );
     assert_eq!(answer.json()["error"]["param"], "previous_response_id");
     assert_eq!(records(&stage), 0);
     assert_eq!(stage.calls().len(), 1);
@@ -164,7 +175,10 @@ fn a_translated_response_is_not_recorded() {
     let id = make(&stage, NEW).json()["id"].as_str().unwrap().to_owned();
     assert_eq!(records(&stage), 0);
     let answer = elsewhere(&stage, continuing(&id));
-    assert_eq!(answer.error(), (400, "previous_response_not_found".to_owned()));
+    assert_eq!(
+        answer.error(),
+        (400, "previous_response_not_found".to_owned())
+    );
 }
 
 #[test]
@@ -175,7 +189,10 @@ fn another_client_reaches_nothing() {
     let value = format!("Bearer {OTHER_KEY}").parse().unwrap();
     request.headers_mut().insert("authorization", value);
     let answer = elsewhere(&stage, request);
-    assert_eq!(answer.error(), (400, "previous_response_not_found".to_owned()));
+    assert_eq!(
+        answer.error(),
+        (400, "previous_response_not_found".to_owned())
+    );
     for (method, path) in [
         (Method::GET, "/v1/responses/resp_1"),
         (Method::DELETE, "/v1/responses/resp_1"),
@@ -183,7 +200,11 @@ fn another_client_reaches_nothing() {
         (Method::GET, "/v1/responses/resp_1/input_items"),
     ] {
         let answer = elsewhere(&stage, call(&method, path, OTHER_KEY));
-        assert_eq!(answer.error(), (404, "not_found".to_owned()), "{method} {path}");
+        assert_eq!(
+            answer.error(),
+            (404, "not_found".to_owned()),
+            "{method} {path}"
+        );
     }
     assert_eq!(stage.calls().len(), 1);
     assert_eq!(records(&stage), 1);
@@ -242,8 +263,16 @@ fn the_upstreams_verdict_is_passed_on_and_affects_no_other_request() {
     let stage = stage();
     make(&stage, NEW);
     for (status, body, code) in [
-        (404, r#"{"error":{"message":"Response not found.","type":"invalid_request_error","param":null,"code":"gone"}}"#, "gone"),
-        (400, r#"{"error":{"message":"Not in the background.","type":"invalid_request_error","param":null,"code":"late"}}"#, "late"),
+        (
+            404,
+            r#"{"error":{"message":"Response not found.","type":"invalid_request_error","param":null,"code":"gone"}}"#,
+            "gone",
+        ),
+        (
+            400,
+            r#"{"error":{"message":"Not in the background.","type":"invalid_request_error","param":null,"code":"late"}}"#,
+            "late",
+        ),
     ] {
         stage.upstream(move |_| FakeReply::json(status, body));
         let path = "/v1/responses/resp_1/cancel";
@@ -261,9 +290,13 @@ fn the_upstreams_verdict_is_passed_on_and_affects_no_other_request() {
 #[test]
 fn the_usage_of_a_response_in_the_background_is_counted_once() {
     let stage = stage();
-    let queued = r#"{"id":"resp_1","object":"response","status":"queued","output":[],"usage":null}"#;
+    let queued =
+        r#"{"id":"resp_1","object":"response","status":"queued","output":[],"usage":null}"#;
     stage.upstream(move |_| FakeReply::json(200, queued));
-    make(&stage, r#"{"model":"m","input":"a long question","background":true}"#);
+    make(
+        &stage,
+        r#"{"model":"m","input":"a long question","background":true}"#,
+    );
     let tokens = "SELECT coalesce(sum(prompt_tokens + completion_tokens), 0) FROM request";
     assert_eq!(count(&stage, tokens), 0);
     let poll = || elsewhere(&stage, call(&Method::GET, "/v1/responses/resp_1", KEY));
@@ -280,18 +313,26 @@ fn the_usage_of_a_response_in_the_background_is_counted_once() {
 #[test]
 fn the_usage_is_also_counted_when_the_response_is_followed_as_a_stream() {
     let stage = stage();
-    let queued = r#"{"id":"resp_1","object":"response","status":"queued","output":[],"usage":null}"#;
+    let queued =
+        r#"{"id":"resp_1","object":"response","status":"queued","output":[],"usage":null}"#;
     stage.upstream(move |_| FakeReply::json(200, queued));
     make(&stage, r#"{"model":"m","input":"x","background":true}"#);
     let done = r#"data: {"type":"response.completed","response":{"id":"resp_1","status":"completed","usage":{"input_tokens":4,"output_tokens":2}}}"#;
     stage.upstream(move |_| {
-        FakeReply::pieces(200, "text/event-stream", [Bytes::from(format!("{done}\n\n"))])
+        FakeReply::pieces(
+            200,
+            "text/event-stream",
+            [Bytes::from(format!("{done}\n\n"))],
+        )
     });
     let path = "/v1/responses/resp_1?stream=true&starting_after=3";
     for _ in 0..2 {
         let answer = elsewhere(&stage, call(&Method::GET, path, KEY));
         assert_eq!(answer.text(), format!("{done}\n\n"));
-        assert_eq!(last_call(&stage).head.uri.query(), Some("stream=true&starting_after=3"));
+        assert_eq!(
+            last_call(&stage).head.uri.query(),
+            Some("stream=true&starting_after=3")
+        );
     }
     let tokens = "SELECT sum(prompt_tokens + completion_tokens) FROM request";
     assert_eq!(count(&stage, tokens), 6);
@@ -345,8 +386,15 @@ fn a_channel_or_key_that_is_gone_has_lost_the_response() {
     for edit in edits {
         change(edit);
         let answer = elsewhere(&stage, continuing("resp_1"));
-        assert_eq!(answer.error(), (400, "previous_response_not_found".to_owned()));
-        assert!(answer.text().contains("removed or disabled"), "{}", answer.text());
+        assert_eq!(
+            answer.error(),
+            (400, "previous_response_not_found".to_owned())
+        );
+        assert!(
+            answer.text().contains("removed or disabled"),
+            "{}",
+            answer.text()
+        );
         let answer = elsewhere(&stage, call(&Method::GET, "/v1/responses/resp_1", KEY));
         assert_eq!(answer.error(), (404, "not_found".to_owned()));
     }
@@ -401,7 +449,10 @@ fn without_records_the_answer_says_so() {
     let answer = elsewhere(&stage, call(&Method::GET, "/v1/responses/resp_1", KEY));
     assert_eq!(answer.error(), (400, "unsupported_operation".to_owned()));
     let answer = elsewhere(&stage, continuing("resp_1"));
-    assert_eq!(answer.error(), (400, "previous_response_not_found".to_owned()));
+    assert_eq!(
+        answer.error(),
+        (400, "previous_response_not_found".to_owned())
+    );
     assert!(answer.text().contains("`ledger`"), "{}", answer.text());
     assert_eq!(stage.ports.database().calls(), 0);
 }
@@ -427,10 +478,15 @@ fn a_database_that_does_not_answer_is_no_missing_response() {
 #[test]
 fn a_record_whose_write_fails_is_written_again() {
     let stage = stage();
-    stage.ports.database().fault_next(DatabaseFault::FailAfterCommit, 20);
     make(&stage, NEW);
-    assert_eq!(records(&stage), 1);
-    assert_eq!(elsewhere(&stage, continuing("resp_1")).status, 200);
+    for (fault, id) in [
+        (DatabaseFault::Refuse, "resp_2"),
+        (DatabaseFault::FailAfterCommit, "resp_3"),
+    ] {
+        stage.ports.database().fault_next(fault, 3);
+        make(&stage, NEW);
+        assert_eq!(elsewhere(&stage, continuing(id)).status, 200);
+    }
 }
 
 #[test]
@@ -446,7 +502,10 @@ fn ids_that_are_no_single_segment_are_no_path_and_no_statement() {
         assert_eq!(answer.status, 404, "{path}");
     }
     let answer = elsewhere(&stage, continuing("' OR 1=1 --"));
-    assert_eq!(answer.error(), (400, "previous_response_not_found".to_owned()));
+    assert_eq!(
+        answer.error(),
+        (400, "previous_response_not_found".to_owned())
+    );
     let body = r#"{"model":"m","input":"x","previous_response_id":7}"#;
     let answer = elsewhere(&stage, post("/v1/responses", body));
     assert_eq!(answer.error(), (400, "invalid_value".to_owned()));
