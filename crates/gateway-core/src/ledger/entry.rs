@@ -205,7 +205,7 @@ impl<P: ProxyPorts> Entry<P> {
     }
 
     /// Sets whether the request takes no tokens, whatever its answer says: those of a response that is made in the
-    /// background are taken by the request that first gets it whole.
+    /// background are taken by the request that first gets all of it.
     pub fn set_free(&self, is_free: bool) {
         self.is_free.set(is_free);
     }
@@ -222,9 +222,6 @@ impl<P: ProxyPorts> Entry<P> {
 
     /// Adds tokens that the upstream states.
     pub fn take_in(&self, usage: Usage) {
-        if self.is_free.get() {
-            return;
-        }
         self.record.borrow_mut().usage.take_in(usage);
     }
 
@@ -241,6 +238,9 @@ impl<P: ProxyPorts> Entry<P> {
         self.abandon();
         let mut record = self.record.take();
         record.total_ms = self.now().since_ms(record.time);
+        if self.is_free.get() {
+            record.usage = Usage::default();
+        }
         self.estimate(&mut record);
         let price = self.price.take().filter(|_| !self.is_free.get());
         record.cost_micro_usd =

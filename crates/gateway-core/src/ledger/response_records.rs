@@ -128,6 +128,19 @@ impl<P: ProxyPorts> ResponseRecords<P> {
         }
     }
 
+    /// Marks the usage of a response as counted, beside the requests.
+    pub fn settled(self: &Rc<Self>, record: ResponseRecord) {
+        for list in [&self.queue, &self.recent] {
+            let mut list = list.borrow_mut();
+            let same = list.iter_mut().filter(|it| is_same(it, &record));
+            same.for_each(|it| it.is_unsettled = false);
+        }
+        let records = Rc::clone(self);
+        self.ports.spawn(async move {
+            records.settle(&record).await;
+        });
+    }
+
     /// Removes the record of a response that is deleted, beside the requests.
     pub fn remove(self: &Rc<Self>, record: &ResponseRecord) {
         for list in [&self.queue, &self.recent] {

@@ -83,6 +83,7 @@ pub async fn run<P: ProxyPorts>(
         wants_stream: payload.is_stream(),
         wants_usage: payload.asks_usage(),
         response_owner: response_origin::owner(operation, &payload, request.client, snapshot),
+        followed: RefCell::default(),
     });
     let sent = Sent {
         head,

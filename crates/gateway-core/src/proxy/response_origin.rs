@@ -3,7 +3,7 @@
 
 use super::Gateway;
 use super::attempt::Attempt;
-use super::context::ClientRequest;
+use super::context::{ClientRequest, ResponseOwner};
 use super::payload::Payload;
 use super::routes::Operation;
 use crate::attempt::plan::{Candidate, KeyOrder, Plan, PlannedChannel};
@@ -20,19 +20,23 @@ const PREVIOUS: &str = "previous_response_id";
 /// Operations that take it.
 const CONTINUING: [&str; 3] = ["responses", "responses/input_tokens", "responses/compact"];
 
-/// The client key whose response is recorded, if the answer to this request is stored by its upstream.
+/// Whose response is recorded, if the answer to this request is stored by its upstream.
 pub fn owner(
     operation: Operation,
     payload: &Payload<'_>,
     client: &ClientKey,
     snapshot: &Snapshot,
-) -> Option<String> {
-    let is_stored = match payload {
-        Payload::Json(members) => members.raw("store") != Some("false"),
-        Payload::Form(_) => false,
+) -> Option<ResponseOwner> {
+    let Payload::Json(members) = payload else {
+        return None;
     };
-    (operation.path == "responses" && is_stored && snapshot.settings.ledger)
-        .then(|| client.id.clone())
+    let is_stored = members.raw("store") != Some("false");
+    (operation.path == "responses" && is_stored && snapshot.settings.ledger).then(|| {
+        ResponseOwner {
+            key: client.id.clone(),
+            wants_background: members.raw("background") == Some("true"),
+        }
+    })
 }
 
 /// Records where the response `whole` comes from.
@@ -57,8 +61,18 @@ pub fn note_events<P: ProxyPorts>(attempt: &Attempt<'_, P>, blocks: &[EventBlock
         return;
     }
     let mut events = blocks.iter().flat_map(EventBlock::events);
-    if let Some(id) = events.find_map(response_id::of_event) {
-        note(attempt, id, false);
+    let found = events.find_map(|event| Some((event, response_id::of_event(event)?)));
+    let Some((event, id)) = found else {
+        return;
+    };
+    let asked = attempt.context.response_owner.as_ref();
+    let is_background =
+        asked.is_some_and(|owner| owner.wants_background) && response_id::is_in_background(event);
+    let record = note(attempt, id, is_background);
+    if is_background {
+        // A client that leaves gets the rest later, with another request.
+        attempt.context.entry.set_free(true);
+        attempt.context.followed.replace(Some(record));
     }
 }
 
@@ -66,10 +80,11 @@ fn is_recorded<P: ProxyPorts>(attempt: &Attempt<'_, P>) -> bool {
     attempt.context.response_owner.is_some() && !attempt.translation.is_between_dialects()
 }
 
-fn note<P: ProxyPorts>(attempt: &Attempt<'_, P>, id: String, is_unsettled: bool) {
+fn note<P: ProxyPorts>(attempt: &Attempt<'_, P>, id: String, is_unsettled: bool) -> ResponseRecord {
     let context = attempt.context;
+    let owner = context.response_owner.as_ref();
     let record = ResponseRecord {
-        owner: context.response_owner.clone().unwrap_or_default(),
+        owner: owner.map(|owner| owner.key.clone()).unwrap_or_default(),
         id,
         channel: attempt.channel.id.clone(),
         upstream_key: attempt.key.id.clone(),
@@ -78,7 +93,8 @@ fn note<P: ProxyPorts>(attempt: &Attempt<'_, P>, id: String, is_unsettled: bool)
         is_unsettled,
     };
     let settings = &context.snapshot.settings;
-    context.gateway.responses.record(record, settings);
+    context.gateway.responses.record(record.clone(), settings);
+    record
 }
 
 /// The record of a response that this client made; `None`: there is none.

@@ -32,7 +32,7 @@ use crate::upstream::decoded::Decoded;
 use crate::upstream::failure::{FailedAttempt, Failure};
 use crate::upstream::request::Hops;
 use crate::upstream::{self, send::send};
-use crate::wire::sse::EventScanner;
+use crate::wire::sse::{EventBlock, EventScanner};
 use crate::wire::usage::Usage;
 use crate::wire::{media, response_id, signals, usage};
 
@@ -132,6 +132,7 @@ fn context<P: ProxyPorts>(
         wants_stream,
         wants_usage: false,
         response_owner: None,
+        followed: RefCell::default(),
     })
 }
 
@@ -282,7 +283,7 @@ fn followed<P: ProxyPorts>(
                     let block = scanner.as_mut().and_then(|it| it.push(chunk.clone()).ok());
                     let usage = block
                         .iter()
-                        .flat_map(|block| block.events())
+                        .flat_map(EventBlock::events)
                         .filter_map(|event| signals::of(event).usage)
                         .find(Usage::has_tokens);
                     if usage.is_some() {

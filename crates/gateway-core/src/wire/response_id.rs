@@ -1,6 +1,7 @@
 //! The id of a response, in a whole answer or in the first event of a stream. Owns which ids can be recorded, and the
 //! search for one member in JSON that reads no further than it: the rest of an answer can be long.
 
+use serde::Deserialize;
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor};
 
 use super::sse;
@@ -26,6 +27,20 @@ pub fn of_body(body: &[u8]) -> Option<String> {
 pub fn of_event(event: &[u8]) -> Option<String> {
     let data = sse::data(event)?;
     string_at(&data, &["response", "id"]).filter(|id| is_valid(id))
+}
+
+/// Whether an event says that its response is made in the background.
+pub fn is_in_background(event: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Begin {
+        response: Begun,
+    }
+    #[derive(Deserialize)]
+    struct Begun {
+        background: bool,
+    }
+    let data = sse::data(event).unwrap_or_default();
+    serde_json::from_slice(&data).is_ok_and(|begin: Begin| begin.response.background)
 }
 
 /// The status of a response that is the whole `body`.
@@ -130,7 +145,11 @@ mod tests {
             (": ping\n\n", None),
         ] {
             assert_eq!(of_event(event.as_bytes()).as_deref(), expected, "{event}");
+            assert!(!is_in_background(event.as_bytes()), "{event}");
         }
+        assert!(is_in_background(
+            b"data: {\"response\":{\"id\":\"r\",\"background\":true}}\n\n"
+        ));
     }
 
     #[test]

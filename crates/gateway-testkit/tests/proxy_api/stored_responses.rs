@@ -339,6 +339,40 @@ fn the_usage_is_also_counted_when_the_response_is_followed_as_a_stream() {
 }
 
 #[test]
+fn a_background_stream_is_counted_by_the_request_that_gets_its_end() {
+    let begin = r#"data: {"type":"response.created","response":{"id":"resp_1","status":"queued","background":true}}"#;
+    let text = r#"data: {"type":"response.output_text.delta","item_id":"m","output_index":0,"content_index":0,"delta":"some text"}"#;
+    let end = r#"data: {"type":"response.completed","response":{"id":"resp_1","status":"completed","usage":{"input_tokens":5,"output_tokens":2}}}"#;
+    let tokens = "SELECT sum(prompt_tokens + completion_tokens) FROM request";
+    let asking = r#"{"model":"m","input":"x","background":true,"stream":true}"#;
+    // When the stream breaks off, the client asks for the rest.
+    for is_whole in [true, false] {
+        let stage = stage();
+        stage.upstream(move |call| {
+            if call.head.method == Method::GET {
+                return FakeReply::json(200, response("resp_1", "completed"));
+            }
+            let lines = if is_whole {
+                vec![begin, text, end]
+            } else {
+                vec![begin, text]
+            };
+            let pieces = lines
+                .into_iter()
+                .map(|line| Bytes::from(format!("{line}\n\n")));
+            FakeReply::pieces(200, "text/event-stream", pieces)
+        });
+        make(&stage, asking);
+        assert_eq!(count(&stage, tokens), if is_whole { 7 } else { 0 });
+        for _ in 0..2 {
+            let path = "/v1/responses/resp_1";
+            assert_eq!(elsewhere(&stage, call(&Method::GET, path, KEY)).status, 200);
+            assert_eq!(count(&stage, tokens), 7);
+        }
+    }
+}
+
+#[test]
 fn what_is_about_a_response_is_counted_and_compacted_where_it_is() {
     let stage = stage();
     make(&stage, NEW);
