@@ -30,6 +30,7 @@ mod stored_path;
 mod stored_responses;
 
 use std::fmt;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -193,7 +194,8 @@ where
                 request_id,
                 entry: &entry,
             };
-            let work = forward(gateway, &snapshot, &request, body);
+            // Pinned here: a future that is moved takes its place twice.
+            let work = pin!(forward(gateway, &snapshot, &request, body));
             admitted(gateway, &request, work).await
         }
         Route::StoredResponse(call) => {
@@ -207,6 +209,7 @@ where
                 entry: &entry,
             };
             let work = stored_responses::run(gateway, &snapshot, &request, &call);
+            let work = Box::pin(work);
             admitted(gateway, &request, work).await
         }
     }

@@ -104,7 +104,8 @@ pub async fn find<P: ProxyPorts>(
     client: &ClientKey,
     id: &str,
 ) -> Result<Option<ResponseRecord>, GatewayError> {
-    let found = gateway.responses.find(&client.id, id, &snapshot.settings);
+    // Boxed: few requests need it, and all would be larger by it.
+    let found = Box::pin(gateway.responses.find(&client.id, id, &snapshot.settings));
     found.await.map_err(|error| {
         gateway
             .ports

@@ -8,11 +8,11 @@ use crate::wire::response_id;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredPath {
     id: String,
-    part: Part,
+    part: PathPart,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
+enum PathPart {
     Itself,
     Cancel,
     InputItems,
@@ -45,9 +45,9 @@ impl StoredPath {
     pub fn parse(path: &str) -> Option<Self> {
         let rest = path.strip_prefix("responses/")?;
         let (id, part) = match rest.split_once('/') {
-            None => (rest, Part::Itself),
-            Some((id, "cancel")) => (id, Part::Cancel),
-            Some((id, "input_items")) => (id, Part::InputItems),
+            None => (rest, PathPart::Itself),
+            Some((id, "cancel")) => (id, PathPart::Cancel),
+            Some((id, "input_items")) => (id, PathPart::InputItems),
             Some(_) => return None,
         };
         response_id::is_valid(id).then(|| Self {
@@ -59,19 +59,19 @@ impl StoredPath {
     /// The methods that it has.
     pub const fn methods(&self) -> &'static str {
         match self.part {
-            Part::Itself => "GET, HEAD, DELETE, OPTIONS",
-            Part::InputItems => "GET, HEAD, OPTIONS",
-            Part::Cancel => "POST, OPTIONS",
+            PathPart::Itself => "GET, HEAD, DELETE, OPTIONS",
+            PathPart::InputItems => "GET, HEAD, OPTIONS",
+            PathPart::Cancel => "POST, OPTIONS",
         }
     }
 
     /// The call that a method makes of it.
     pub fn call(self, method: &Method) -> Option<StoredCall> {
         let action = match (self.part, method) {
-            (Part::Itself, &Method::GET | &Method::HEAD) => StoredAction::Retrieve,
-            (Part::Itself, &Method::DELETE) => StoredAction::Delete,
-            (Part::InputItems, &Method::GET | &Method::HEAD) => StoredAction::InputItems,
-            (Part::Cancel, &Method::POST) => StoredAction::Cancel,
+            (PathPart::Itself, &Method::GET | &Method::HEAD) => StoredAction::Retrieve,
+            (PathPart::Itself, &Method::DELETE) => StoredAction::Delete,
+            (PathPart::InputItems, &Method::GET | &Method::HEAD) => StoredAction::InputItems,
+            (PathPart::Cancel, &Method::POST) => StoredAction::Cancel,
             _ => return None,
         };
         Some(StoredCall {

@@ -32,15 +32,15 @@ pub fn of_event(event: &[u8]) -> Option<String> {
 /// Whether an event says that its response is made in the background.
 pub fn is_in_background(event: &[u8]) -> bool {
     #[derive(Deserialize)]
-    struct Begin {
-        response: Begun,
+    struct CreatedEvent {
+        response: CreatedResponse,
     }
     #[derive(Deserialize)]
-    struct Begun {
+    struct CreatedResponse {
         background: bool,
     }
     let data = sse::data(event).unwrap_or_default();
-    serde_json::from_slice(&data).is_ok_and(|begin: Begin| begin.response.background)
+    serde_json::from_slice(&data).is_ok_and(|begin: CreatedEvent| begin.response.background)
 }
 
 /// The status of a response that is the whole `body`.
