@@ -187,6 +187,9 @@ export const usageEn = {
   "ledger.request_log_days": "Days kept",
   "ledger.request_log_days.hint": (min: string, max: string) =>
     `${min} to ${max}. Sums per hour stay for good.`,
+  "ledger.response_record_days": "Days for stored responses",
+  "ledger.response_record_days.hint": (min: string, max: string) =>
+    `${min} to ${max}. For so long a response that an upstream stores can be continued and read.`,
 
   "prices.title": "Prices",
   "prices.text": "US dollars per million tokens. What has no price costs nothing here.",

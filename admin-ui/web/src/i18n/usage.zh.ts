@@ -183,6 +183,9 @@ export const usageZh: typeof usageEn = {
   "ledger.request_log_days": "保留天数",
   "ledger.request_log_days.hint": (min: string, max: string) =>
     `${min} 至 ${max}。每小时汇总永久保留。`,
+  "ledger.response_record_days": "已存储响应的天数",
+  "ledger.response_record_days.hint": (min: string, max: string) =>
+    `${min} 至 ${max}。在此期间，可以继续和读取由上游存储的响应。`,
 
   "prices.title": "价格",
   "prices.text": "每百万 token 的美元价格。没有价格的不计费用。",

@@ -100,6 +100,9 @@ pub struct Settings {
     /// Days for which the request log keeps its rows.
     #[cfg_attr(feature = "schema", schemars(range(min = 1, max = MAX_LOG_DAYS)))]
     pub request_log_days: u64,
+    /// Days for which it is recorded which channel and key made a response that an upstream stores.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = MAX_LOG_DAYS)))]
+    pub response_record_days: u64,
     /// Prices of models, by the client's name for them or the upstream's; a channel's own prices come first.
     #[cfg_attr(feature = "schema", schemars(extend("maxProperties" = MAX_PRICES)))]
     pub prices: Prices,
@@ -128,6 +131,7 @@ impl Default for Settings {
             ledger: true,
             request_log_rows: 100_000,
             request_log_days: 30,
+            response_record_days: 30,
             prices: Prices::new(),
             default_models: BTreeMap::new(),
             aliases: BTreeMap::new(),

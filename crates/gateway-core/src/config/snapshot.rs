@@ -113,13 +113,14 @@ pub struct Channel {
 }
 
 /// The members that the gateway acts on in every request.
-const ACTED_ON: [&str; 6] = [
+const ACTED_ON: [&str; 7] = [
     "model",
     "stream",
     "stream_options",
     "prompt_cache_key",
     "user",
     "metadata",
+    "previous_response_id",
 ];
 
 /// Keeps the secret for reasoning state apart from other uses of the master key.
@@ -262,6 +263,12 @@ impl Snapshot {
     /// The channel at an index that came from [`Self::serving`].
     pub fn channel(&self, index: usize) -> Option<&Rc<Channel>> {
         self.channels.get(index)
+    }
+
+    /// The channel with an id, and its index.
+    pub fn channel_with_id(&self, id: &str) -> Option<(usize, &Rc<Channel>)> {
+        let mut channels = self.channels.iter().enumerate();
+        channels.find(|(_, channel)| channel.id == id)
     }
 
     /// The models that are tried for a client's name of one, in their order: those of an alias, else the name itself.

@@ -43,7 +43,7 @@ pub struct Entry<P: ProxyPorts> {
     /// Whether the client key's limits count tokens or costs.
     counts_usage: bool,
     /// Whether it takes no tokens, whatever its answer says.
-    is_free: bool,
+    is_free: Cell<bool>,
     /// Whether nothing is kept of it.
     is_left_out: Cell<bool>,
 }
@@ -95,7 +95,7 @@ impl<P: ProxyPorts> Entry<P> {
             prompt_bytes: Cell::default(),
             price: RefCell::default(),
             counts_usage: client.limits.count_usage(),
-            is_free: request.is_free,
+            is_free: Cell::new(request.is_free),
             is_left_out: Cell::default(),
         })
     }
@@ -205,6 +205,12 @@ impl<P: ProxyPorts> Entry<P> {
         self.refused(error.status, End::Refused);
     }
 
+    /// Sets whether the request takes no tokens, whatever its answer says: those of a response that is made in the
+    /// background are taken by the request that first gets all of it.
+    pub fn set_free(&self, is_free: bool) {
+        self.is_free.set(is_free);
+    }
+
     /// Keeps the request out of log and ledger.
     pub fn leave_out(&self) {
         self.is_left_out.set(true);
@@ -217,9 +223,6 @@ impl<P: ProxyPorts> Entry<P> {
 
     /// Adds tokens that the upstream states.
     pub fn take_in(&self, usage: Usage) {
-        if self.is_free {
-            return;
-        }
         self.record.borrow_mut().usage.take_in(usage);
     }
 
@@ -236,8 +239,11 @@ impl<P: ProxyPorts> Entry<P> {
         self.abandon();
         let mut record = self.record.take();
         record.total_ms = self.now().since_ms(record.time);
+        if self.is_free.get() {
+            record.usage = Usage::default();
+        }
         self.estimate(&mut record);
-        let price = self.price.take().filter(|_| !self.is_free);
+        let price = self.price.take().filter(|_| !self.is_free.get());
         record.cost_micro_usd =
             price.map_or(0, |price| price::cost_micro_usd(&price, record.usage));
         let ports = self.ledger.ports();
@@ -261,7 +267,7 @@ impl<P: ProxyPorts> Entry<P> {
     /// Estimates tokens that the upstream did not state.
     fn estimate(&self, record: &mut RequestRecord) {
         let is_whole = record.end == End::Complete && record.usage.has_tokens();
-        if record.first_byte_ms.is_none() || is_whole || self.is_free {
+        if record.first_byte_ms.is_none() || is_whole || self.is_free.get() {
             return;
         }
         let content = self.content_bytes.get().div_ceil(BYTES_PER_TOKEN);

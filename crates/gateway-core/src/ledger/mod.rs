@@ -4,7 +4,7 @@
 //!
 //! A request under way is an [`entry`]; its finished [`record`] goes through [`service`] into a [`batch`]. [`port`] is how
 //! the ledger is written and queried, [`sql`] the engine that keeps it, [`queries`] what can be asked. All else is pure:
-//! [`columns`] declares the tables, [`schema`] and [`ingest`] make them.
+//! [`response_records`] are where stored responses were made. [`columns`] declares the tables, [`schema`] and [`ingest`] make them.
 
 pub mod attempts;
 pub mod batch;
@@ -19,6 +19,8 @@ pub mod queries;
 pub mod queue;
 pub mod reason;
 pub mod record;
+pub mod response_record;
+pub mod response_records;
 pub mod schema;
 pub mod service;
 pub mod sql;

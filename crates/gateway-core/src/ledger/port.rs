@@ -11,6 +11,7 @@ use super::batch::Batch;
 use super::queries::counters::Counters;
 use super::queries::requests::{RequestPage, RequestQuery};
 use super::queries::usage::{UsageQuery, UsageSlice};
+use super::response_record::ResponseRecord;
 use crate::database::DatabaseError;
 
 /// The records of all instances, and what they add up to. Queries see every batch that was appended before; a ledger that is
@@ -23,6 +24,26 @@ pub trait Ledger {
     /// Removes requests from the log beyond the newest `rows` and those before `since_ms`, looking at no more than the
     /// `most` oldest. The sums keep them. Idempotent.
     async fn prune(&self, rows: u64, since_ms: u64, most: u64) -> Result<(), DatabaseError>;
+
+    /// Writes records of stored responses: whole or not at all. Idempotent.
+    async fn append_responses(&self, records: &[ResponseRecord]) -> Result<(), DatabaseError>;
+
+    /// The record of a response that the client key `owner` made at `since_ms` or later.
+    async fn find_response(
+        &self,
+        owner: &str,
+        id: &str,
+        since_ms: u64,
+    ) -> Result<Option<ResponseRecord>, DatabaseError>;
+
+    /// Marks the usage of a response as counted; `true` for the first caller only.
+    async fn settle_response(&self, owner: &str, id: &str) -> Result<bool, DatabaseError>;
+
+    /// Removes the record of a response. Idempotent.
+    async fn remove_response(&self, owner: &str, id: &str) -> Result<(), DatabaseError>;
+
+    /// Removes at most `most` records of responses from before `since_ms`. Idempotent.
+    async fn prune_responses(&self, since_ms: u64, most: u64) -> Result<(), DatabaseError>;
 
     /// A page of the request log; `None`: the request before which it should begin is not in the log.
     async fn query_requests(

@@ -6,13 +6,14 @@ use super::columns::usage;
 use super::columns::{ActorRow, Column, TallyRow};
 use super::ingest;
 use super::record::Actor;
+use super::response_record;
 use super::totals::UsageRow;
 use crate::sql::Statement;
 use crate::sql::rows::{Query, Rows};
 use std::borrow::Cow;
 
 /// The version that this program reads and writes.
-pub const VERSION: u64 = 4;
+pub const VERSION: u64 = 5;
 
 /// In place of the model of requests that were rejected before any upstream was called, where no channel names the model:
 /// they are counted by reason instead. No model can have this name.
@@ -48,6 +49,9 @@ pub fn migration(from: u64) -> Vec<Statement> {
     }
     if from < 4 {
         statements.extend(ingest::version_4());
+    }
+    if from < 5 {
+        statements.extend(response_record::version_5());
     }
     statements
 }

@@ -10,6 +10,7 @@ use super::queries::actors;
 use super::queries::counters::{self, Counters};
 use super::queries::requests::{Cursor, RequestPage, RequestQuery};
 use super::queries::usage::{UsageQuery, UsageSlice};
+use super::response_record::{self, ResponseRecord};
 use super::schema;
 use crate::database::{self, DatabaseError};
 use crate::ports::{Clock, Sql, SqlTarget};
@@ -58,6 +59,22 @@ impl<P: Sql + Clock> SqlLedger<P> {
         }
     }
 
+    /// Runs a statement that needs the schema of this version.
+    async fn insert(&self, statement: Statement) -> Result<(), SqlError> {
+        if !self.is_migrated.get() {
+            self.migrate().await?;
+            self.is_migrated.set(true);
+        }
+        let outcome = self.execute(statement).await;
+        if let Err(error) = &outcome
+            && error.kind != SqlErrorKind::Duplicate
+        {
+            // Perhaps the database was moved away.
+            self.is_migrated.set(false);
+        }
+        outcome
+    }
+
     /// Brings the schema to [`schema::VERSION`]. An instance does so once, before its first write; any number may do it
     /// at the same time.
     async fn migrate(&self) -> Result<(), SqlError> {
@@ -96,20 +113,40 @@ impl<P: Sql + Clock> SqlLedger<P> {
 
 impl<P: Sql + Clock> Ledger for SqlLedger<P> {
     async fn append(&self, batch: &Batch) -> Result<(), DatabaseError> {
-        if !self.is_migrated.get() {
-            self.migrate().await?;
-            self.is_migrated.set(true);
-        }
-        match self.execute(batch.statement()).await {
-            Ok(()) => Ok(()),
+        match self.insert(batch.statement()).await {
             // An earlier call took effect, although its answer was lost.
             Err(error) if error.kind == SqlErrorKind::Duplicate => Ok(()),
-            Err(error) => {
-                // Perhaps the database was moved away.
-                self.is_migrated.set(false);
-                Err(error.into())
-            }
+            outcome => Ok(outcome?),
         }
+    }
+
+    async fn append_responses(&self, records: &[ResponseRecord]) -> Result<(), DatabaseError> {
+        Ok(self.insert(response_record::insert(records)).await?)
+    }
+
+    async fn find_response(
+        &self,
+        owner: &str,
+        id: &str,
+        since_ms: u64,
+    ) -> Result<Option<ResponseRecord>, DatabaseError> {
+        let rows = self
+            .query(response_record::find(owner, id, since_ms))
+            .await?;
+        Ok(rows.first().map(|row| response_record::read(&row)))
+    }
+
+    async fn settle_response(&self, owner: &str, id: &str) -> Result<bool, DatabaseError> {
+        let rows = self.query(response_record::settle(owner, id)).await?;
+        Ok(rows.first().is_some())
+    }
+
+    async fn remove_response(&self, owner: &str, id: &str) -> Result<(), DatabaseError> {
+        Ok(self.execute(response_record::remove(owner, id)).await?)
+    }
+
+    async fn prune_responses(&self, since_ms: u64, most: u64) -> Result<(), DatabaseError> {
+        Ok(self.execute(response_record::prune(since_ms, most)).await?)
     }
 
     async fn prune(&self, rows: u64, since_ms: u64, most: u64) -> Result<(), DatabaseError> {

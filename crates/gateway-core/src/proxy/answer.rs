@@ -10,7 +10,7 @@ use super::attempt::Attempt;
 use super::in_flight::InFlightAnswer;
 use super::opening::{self, AnswerKind};
 use super::relay::Relay;
-use super::{convert, headers};
+use super::{convert, headers, response_origin};
 use crate::body_buffer::{BodyBuffer, TooLong};
 use crate::memory::cost_of_answer;
 use crate::ports::{ProxyPorts, SendErrorKind};
@@ -115,6 +115,7 @@ async fn json<P: ProxyPorts>(
         }
         Err(beginning) => {
             attempt.answered(false);
+            response_origin::note_whole(attempt, beginning.first().map_or(&[], |it| &it[..]));
             let answer = InFlightAnswer::open(attempt, status);
             let mut passing = UsageScanner::default();
             for piece in &beginning {
@@ -208,6 +209,7 @@ async fn events<P: ProxyPorts>(
         if is_committed || is_full || !has_memory {
             // The rest may still break, which is another kind of channel failure.
             attempt.answered(false);
+            response_origin::note_events(attempt, &held);
             let body = Some(body).filter(|_| !has_ended);
             let relay = Relay::new(attempt, status, body, scanner, &held);
             return Ok(headers::reply(
@@ -247,7 +249,7 @@ fn ended_early<P: ProxyPorts>(
 
 /// A body that is passed on as it comes, and searched for its token usage where it is JSON. When it breaks, the
 /// client's connection is broken as well: there is no other way to signal it.
-fn pieces<P: ProxyPorts, const N: usize>(
+pub fn pieces<P: ProxyPorts, const N: usize>(
     beginning: [Bytes; N],
     body: UpstreamBody<P>,
     answer: InFlightAnswer<P>,
@@ -281,7 +283,7 @@ fn pieces<P: ProxyPorts, const N: usize>(
 
 /// Reads a JSON body up to `limit`, or as far as memory allows; `Err` in the result: there is more, with what was read
 /// so far. It has begun with `first`, so only the idle timeout applies: long answers take long.
-async fn read_whole<P: ProxyPorts>(
+pub async fn read_whole<P: ProxyPorts>(
     attempt: &Attempt<'_, P>,
     first: Bytes,
     body: &mut UpstreamBody<P>,
@@ -304,7 +306,10 @@ async fn read_whole<P: ProxyPorts>(
 }
 
 /// Reads what arrives of an error body. A slow or missing one must not delay the request beyond its total time.
-async fn read_error<P: ProxyPorts>(attempt: &Attempt<'_, P>, body: &mut UpstreamBody<P>) -> Bytes {
+pub async fn read_error<P: ProxyPorts>(
+    attempt: &Attempt<'_, P>,
+    body: &mut UpstreamBody<P>,
+) -> Bytes {
     let (end, idle) = (attempt.context.deadline, attempt.channel.timeouts.idle);
     body::error_text(attempt.ports(), body, end, idle).await
 }

@@ -1,6 +1,6 @@
 //! One client request inside the gateway: as received, and the state that all its attempts share. Data only.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use http::request::Parts;
@@ -15,6 +15,7 @@ use crate::config::model::ClientKey;
 use crate::config::snapshot::Snapshot;
 use crate::error::ErrorStyle;
 use crate::ledger::entry::Entry;
+use crate::ledger::response_record::ResponseRecord;
 use crate::ports::ProxyPorts;
 use crate::units::Timestamp;
 
@@ -44,6 +45,14 @@ pub struct Sent<'a> {
     pub model: &'a RequestedModel<'a>,
 }
 
+/// The client whose response is recorded.
+pub struct ResponseOwner {
+    /// The id of its key.
+    pub key: String,
+    /// Whether the response is to be made in the background.
+    pub wants_background: bool,
+}
+
 /// The state that lives until the last byte of the answer is sent.
 pub struct RequestContext<P: ProxyPorts> {
     /// The instance.
@@ -70,6 +79,11 @@ pub struct RequestContext<P: ProxyPorts> {
     pub leaves_out_thinking: Cell<bool>,
     /// Whether it takes a stream as one JSON list instead of events, as Gemini's clients can.
     pub wants_list: bool,
+    /// Whose response this is, if it is recorded where the response is stored.
+    pub response_owner: Option<ResponseOwner>,
+    /// The response that is made in the background, while its client follows it: its usage is this request's if the
+    /// stream comes to its end.
+    pub followed: RefCell<Option<ResponseRecord>>,
 }
 
 impl<P: ProxyPorts> RequestContext<P> {

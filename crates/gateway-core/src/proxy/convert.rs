@@ -7,9 +7,9 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::attempt::Attempt;
-use super::headers;
 use super::in_flight::InFlightAnswer;
 use super::relay::drain;
+use super::{headers, response_origin};
 use crate::dialect;
 use crate::ledger::record::End;
 use crate::memory::{Share, cost_of_answer};
@@ -27,6 +27,7 @@ use crate::wire::whole_to_events::{self, Wishes};
 /// Records the usage of a whole answer, and that the client gets all of it.
 pub fn settle<P: ProxyPorts>(attempt: &Attempt<'_, P>, status: StatusCode, whole: &[u8]) {
     attempt.answered(true);
+    response_origin::note_whole(attempt, whole);
     let account = InFlightAnswer::open(attempt, status);
     let usage = usage::of_body(whole).unwrap_or_default();
     account.take_in(usage);

@@ -19,7 +19,9 @@ use super::context::{ClientRequest, RequestContext, Sent};
 use super::operation::Streaming;
 use super::payload::Payload;
 use super::send::{self, Finished};
-use super::{Gateway, candidates, headers, model, operation, query, session, token_count};
+use super::{
+    Gateway, candidates, headers, model, operation, query, response_origin, session, token_count,
+};
 use crate::attempt::plan::{Candidate, Plan};
 use crate::attempt::{exhausted, unsupported};
 use crate::config::snapshot::{Channel, Snapshot};
@@ -81,7 +83,11 @@ pub async fn run<P: ProxyPorts>(
     let chain = snapshot.chain(&name);
     let session = named.as_deref();
     let random = || ports.next_u64();
-    let mut plan = candidates::plan(snapshot, model, chain, session, is_translated, random)?;
+    let stored = response_origin::plan(gateway, snapshot, request, &payload, chain).await?;
+    let mut plan = match stored {
+        Some(plan) => plan,
+        None => candidates::plan(snapshot, model, chain, session, is_translated, random)?,
+    };
     if operation.counts_tokens() {
         // Other channels would answer that they have no such operation.
         plan.retain(|turn| {
@@ -106,6 +112,8 @@ pub async fn run<P: ProxyPorts>(
         wants_usage: payload.asks_usage(),
         leaves_out_thinking: Cell::default(),
         wants_list: operation.streaming == Streaming::Always && !query::wants_events(&head.uri),
+        response_owner: response_origin::owner(operation, &payload, request.client, snapshot),
+        followed: RefCell::default(),
     });
     let sent = Sent {
         head,
@@ -495,7 +503,8 @@ fn refused(failure: FailedAttempt, translation: &Translation, style: ErrorStyle)
     reply
 }
 
-fn labelled(mut reply: Reply, channel: Option<&Channel>, attempts: usize) -> Reply {
+/// The reply with the channel and how many attempts there were.
+pub fn labelled(mut reply: Reply, channel: Option<&Channel>, attempts: usize) -> Reply {
     let headers = reply.headers_mut();
     if let Some(channel) = channel {
         headers.insert(X_GATEWAY_CHANNEL, channel.name_header.clone());

@@ -26,13 +26,17 @@ mod payload;
 mod query;
 mod refusals;
 mod relay;
+mod response_origin;
 mod routes;
 mod send;
 mod session;
+mod stored_path;
+mod stored_responses;
 mod token_count;
 mod vendor_paths;
 
 use std::fmt;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -43,10 +47,11 @@ use http_body::Body;
 use crate::config::seal::MasterKeyResult;
 use crate::config::service::ConfigService;
 use crate::config::snapshot::Snapshot;
-use crate::error::{ErrorCode, GatewayError};
+use crate::error::{ErrorCode, ErrorStyle, GatewayError};
 use crate::health::service::HealthService;
 use crate::ids;
 use crate::ledger::entry::{Entry, RequestStart};
+use crate::ledger::response_records::ResponseRecords;
 use crate::ledger::service::LedgerService;
 use crate::limits::headers as rate_limit_headers;
 use crate::limits::service::{Admission, LimitsService};
@@ -55,6 +60,7 @@ use crate::ports::ProxyPorts;
 use crate::reply::{self, Reply};
 use catalog::CatalogService;
 use context::ClientRequest;
+use operation::{Operation, RoutedCall};
 use routes::{Route, RouteMatch};
 
 /// The gateway of one instance: its services and their ports.
@@ -64,6 +70,7 @@ pub struct Gateway<P> {
     config: Rc<ConfigService<P>>,
     health: Rc<HealthService<P>>,
     ledger: Rc<LedgerService<P>>,
+    responses: Rc<ResponseRecords<P>>,
     limits: Rc<LimitsService<P>>,
     catalog: Rc<CatalogService<P>>,
     memory: Arc<Memory>,
@@ -78,6 +85,7 @@ impl<P: ProxyPorts> Gateway<P> {
             health: HealthService::new(ports.clone()),
             catalog: CatalogService::new(ports.clone()),
             ledger: Rc::new(LedgerService::new(ports.clone())),
+            responses: Rc::new(ResponseRecords::new(ports.clone())),
             limits: Rc::new(LimitsService::new(ports.clone())),
             ports,
             memory: Memory::new(memory::DEFAULT_BYTES),
@@ -160,6 +168,15 @@ where
         shape: models::ListShape::of(parts),
         uri: &parts.uri,
     };
+    let begin = |operation: Operation, is_free| {
+        let start = RequestStart {
+            id: request_id,
+            client,
+            endpoint: operation.endpoint.into(),
+            is_free,
+        };
+        Entry::begin(&gateway.ledger, &gateway.limits, &snapshot, start)
+    };
     match route {
         Route::Health => Ok(health()),
         Route::Models => {
@@ -176,13 +193,8 @@ where
         Route::Forward(call) => {
             let operation = call.operation;
             // 4. From here on the outcome of the request is always recorded in the ledger.
-            let start = RequestStart {
-                id: request_id,
-                client,
-                endpoint: operation.endpoint.into(),
-                is_free: operation::is_free(operation.endpoint),
-            };
-            let entry = Entry::begin(&gateway.ledger, &gateway.limits, &snapshot, start);
+            let is_free = operation::is_free(operation.endpoint);
+            let entry = begin(operation, is_free);
             let request = ClientRequest {
                 call: &call,
                 head: parts,
@@ -190,7 +202,27 @@ where
                 request_id,
                 entry: &entry,
             };
-            admitted(gateway, &snapshot, &request, body).await
+            // Pinned here: a future that is moved takes its place twice.
+            let work = pin!(forward(gateway, &snapshot, &request, body));
+            admitted(gateway, &request, work).await
+        }
+        Route::StoredResponse(call) => {
+            let operation = Operation::new(call.endpoint(), ErrorStyle::OpenAi);
+            let entry = begin(operation, true);
+            let routed = RoutedCall {
+                operation,
+                model: None,
+            };
+            let request = ClientRequest {
+                call: &routed,
+                head: parts,
+                client,
+                request_id,
+                entry: &entry,
+            };
+            let work = stored_responses::run(gateway, &snapshot, &request, &call);
+            let work = Box::pin(work);
+            admitted(gateway, &request, work).await
         }
     }
 }
@@ -219,30 +251,19 @@ fn locate(parts: &http::request::Parts) -> Result<Located, GatewayError> {
 }
 
 /// The part of the path that the client's limits apply to.
-async fn admitted<P, B>(
+async fn admitted<P: ProxyPorts>(
     gateway: &Rc<Gateway<P>>,
-    snapshot: &Rc<Snapshot>,
     request: &ClientRequest<'_, P>,
-    body: B,
-) -> Result<Reply, GatewayError>
-where
-    P: ProxyPorts,
-    B: Body<Data = Bytes>,
-    B::Error: fmt::Display,
-{
+    work: impl Future<Output = Result<Reply, GatewayError>>,
+) -> Result<Reply, GatewayError> {
     let entry = request.entry;
     let style = request.call.operation.errors;
     // 5. Check the key's limits, before a byte of the body is read, so that a rejection costs little.
     let (outcome, own_headers) = match gateway.limits.admit(request.client).await {
         Admission::Unlimited => {
-            return forward(gateway, snapshot, request, body)
-                .await
-                .inspect_err(|error| entry.rejected(error));
+            return work.await.inspect_err(|error| entry.rejected(error));
         }
-        Admission::Admitted(headers) => {
-            let outcome = forward(gateway, snapshot, request, body).await;
-            (outcome, headers)
-        }
+        Admission::Admitted(headers) => (work.await, headers),
         Admission::Rejected(rejection) => {
             if !rejection.is_recorded {
                 entry.leave_out();

@@ -49,7 +49,8 @@ pub fn health_name<'a>(path: &str, model: impl Into<Cow<'a, str>>) -> Cow<'a, st
 }
 
 impl Operation {
-    const fn new(endpoint: &'static str, errors: ErrorStyle) -> Self {
+    /// An operation at a path below `/v1/`.
+    pub const fn new(endpoint: &'static str, errors: ErrorStyle) -> Self {
         Self {
             endpoint,
             path: below(endpoint),
@@ -65,7 +66,7 @@ impl Operation {
 }
 
 fn counts_tokens(endpoint: &str) -> bool {
-    ["/v1/messages/count_tokens", GEMINI_COUNT].contains(&endpoint)
+    [MESSAGES_COUNT, RESPONSES_COUNT, GEMINI_COUNT].contains(&endpoint)
 }
 
 /// Whether upstreams do not charge for an endpoint, so that its figures are not usage.
@@ -78,7 +79,10 @@ const fn below(endpoint: &'static str) -> &'static str {
     endpoint.split_at("/v1/".len()).1
 }
 
-/// The endpoint of Gemini's `countTokens` in the ledger.
+/// The endpoints that count the tokens of a request.
+const MESSAGES_COUNT: &str = "/v1/messages/count_tokens";
+const RESPONSES_COUNT: &str = "/v1/responses/input_tokens";
+/// As the ledger has it, without the model.
 const GEMINI_COUNT: &str = "/v1beta/models:countTokens";
 
 /// Calls whose body names a model, as JSON or as a form.
@@ -86,8 +90,10 @@ const OPERATIONS: &[Operation] = &[
     Operation::new("/v1/chat/completions", ErrorStyle::OpenAi),
     Operation::new("/v1/completions", ErrorStyle::OpenAi),
     Operation::new("/v1/responses", ErrorStyle::OpenAi),
+    Operation::new("/v1/responses/compact", ErrorStyle::OpenAi),
+    Operation::new(RESPONSES_COUNT, ErrorStyle::OpenAi),
     Operation::new("/v1/messages", ErrorStyle::Anthropic),
-    Operation::new("/v1/messages/count_tokens", ErrorStyle::Anthropic),
+    Operation::new(MESSAGES_COUNT, ErrorStyle::Anthropic),
     Operation::new("/v1/embeddings", ErrorStyle::OpenAi),
     Operation::new("/v1/moderations", ErrorStyle::OpenAi),
     Operation::new("/v1/rerank", ErrorStyle::OpenAi),

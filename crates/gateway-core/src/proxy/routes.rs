@@ -3,6 +3,7 @@
 use http::Method;
 
 use super::operation::{self, RoutedCall};
+use super::stored_path::{StoredCall, StoredPath};
 use super::vendor_paths;
 use crate::error::ErrorStyle;
 
@@ -17,6 +18,8 @@ pub enum Route {
     Model(String),
     /// A call that an upstream answers.
     Forward(RoutedCall),
+    /// A call about a response that an upstream stores.
+    StoredResponse(StoredCall),
 }
 
 /// The shape of errors below a path, also for errors outside any operation.
@@ -101,7 +104,7 @@ fn below_v1(method: &Method, rest: &str) -> RouteMatch {
                 model: None,
             },
         ),
-        None => RouteMatch::Nothing,
+        None => stored(method, rest),
     }
 }
 
@@ -111,6 +114,20 @@ fn called(method: &Method, call: RoutedCall) -> RouteMatch {
         Method::POST => RouteMatch::Route(Route::Forward(call)),
         _ => RouteMatch::WrongMethod(CALL),
     }
+}
+
+fn stored(method: &Method, rest: &str) -> RouteMatch {
+    let Some(path) = StoredPath::parse(rest) else {
+        return RouteMatch::Nothing;
+    };
+    let methods = path.methods();
+    if method == Method::OPTIONS {
+        return RouteMatch::Preflight(methods);
+    }
+    path.call(method)
+        .map_or(RouteMatch::WrongMethod(methods), |call| {
+            RouteMatch::Route(Route::StoredResponse(call))
+        })
 }
 
 fn read(method: &Method, route: impl FnOnce() -> Route) -> RouteMatch {
@@ -163,6 +180,19 @@ mod tests {
             path(Method::POST, "/v1/chat/completions/"),
             RouteMatch::Nothing
         );
+        assert_eq!(
+            path(Method::GET, "/v1/responses/input_tokens"),
+            RouteMatch::WrongMethod(CALL)
+        );
+        assert_eq!(path(Method::GET, "/v1/responses/"), RouteMatch::Nothing);
+        assert_eq!(
+            path(Method::OPTIONS, "/v1/responses/resp_1"),
+            RouteMatch::Preflight("GET, HEAD, DELETE, OPTIONS")
+        );
+        assert!(matches!(
+            path(Method::DELETE, "/v1/responses/resp_1"),
+            RouteMatch::Route(Route::StoredResponse(_))
+        ));
         assert_eq!(path(Method::GET, "/v2"), RouteMatch::Nothing);
         assert!(matches!(
             path(Method::POST, "/v1/embeddings"),

@@ -1,4 +1,4 @@
-//! `count_tokens` and `countTokens`: which channels can answer them, and the estimate where none does. A client that
+//! `count_tokens`, `input_tokens` and `countTokens`: which channels can answer them, and the estimate where none does. A client that
 //! gets no number, or one that leaves parts out, never compacts its conversation.
 
 use http::{HeaderName, HeaderValue, StatusCode};
@@ -17,24 +17,30 @@ use crate::wire::dialect::Dialect;
 /// Marks an answer that is an estimate of the gateway.
 const X_GATEWAY_ESTIMATED: HeaderName = HeaderName::from_static("x-gateway-estimated");
 
-/// Whether a channel may have the operation itself: Anthropic's count comes with its messages, and no channel is called
-/// in Gemini's dialect. `lacks`: whether the channel has answered that it lacks a dialect.
+/// The dialect of the requests that an operation counts.
+fn dialect(operation: Operation) -> Dialect {
+    match operation.errors {
+        ErrorStyle::Gemini => Dialect::Gemini,
+        ErrorStyle::Anthropic => Dialect::Messages,
+        ErrorStyle::OpenAi => Dialect::Responses,
+    }
+}
+
+/// Whether a channel may have the operation itself: it comes with the dialect, and no channel is called in Gemini's.
+/// `lacks`: whether the channel has answered that it lacks a dialect.
 pub fn has_operation(
     operation: Operation,
     channel: &Channel,
     lacks: impl Fn(Dialect) -> bool,
 ) -> bool {
-    operation.errors == ErrorStyle::Anthropic
-        && choice::choose(Dialect::Messages, channel, lacks) == Dialect::Messages
+    let own = dialect(operation);
+    choice::choose(own, channel, lacks) == own
 }
 
 /// The estimate for a request that no channel has counted.
 pub fn estimated<P: ProxyPorts>(context: &RequestContext<P>, sent: &Sent<'_>) -> Reply {
     let style = context.errors();
-    let dialect = match style {
-        ErrorStyle::Gemini => Dialect::Gemini,
-        _ => Dialect::Messages,
-    };
+    let dialect = dialect(context.operation);
     let envelope = EnvelopeKey::derive(context.snapshot.state_secret());
     let conversation = match request::read(dialect, &sent.body.bytes, false, &envelope) {
         Ok(conversation) => conversation,
@@ -49,6 +55,9 @@ pub fn estimated<P: ProxyPorts>(context: &RequestContext<P>, sent: &Sent<'_>) ->
     let tokens = count::input_tokens(&conversation);
     let body = match dialect {
         Dialect::Gemini => gemini::encode_count(tokens),
+        Dialect::Responses => {
+            format!(r#"{{"object":"response.input_tokens","input_tokens":{tokens}}}"#).into_bytes()
+        }
         _ => format!(r#"{{"input_tokens":{tokens}}}"#).into_bytes(),
     };
     context.entry.refused(StatusCode::OK, End::Complete);

@@ -2,8 +2,9 @@
 
 use super::ledger::{CHAT, count, dropped, stage};
 
-/// Takes back what version 4 added.
-const WITHOUT_VERSION_4: [&str; 8] = [
+/// Takes back what versions 4 and 5 added.
+const WITHOUT_VERSION_4: [&str; 9] = [
+    "DROP TABLE response",
     "DROP TRIGGER ledger_batch_filed_4",
     "ALTER TABLE request DROP COLUMN cache_write_tokens",
     "ALTER TABLE request DROP COLUMN cache_write_1h_tokens",
@@ -43,7 +44,7 @@ fn an_older_database_is_brought_up_to_date_with_all_that_is_in_it() {
         assert_eq!(count(&stage, "SELECT count(*) FROM request"), 3);
         let requests = "SELECT sum(requests) FROM usage_hour WHERE hour = -1";
         assert_eq!(count(&stage, requests), 3);
-        assert_eq!(count(&stage, "SELECT max(version) FROM gateway_schema"), 4);
+        assert_eq!(count(&stage, "SELECT max(version) FROM gateway_schema"), 5);
         assert_eq!(dropped(&stage), "");
     }
 }
@@ -101,21 +102,21 @@ fn a_database_of_version_3_gets_the_columns_and_still_takes_its_batches() {
     assert_eq!(count(&stage, requests), 3);
     let written = "SELECT sum(cache_write_tokens) FROM usage_hour";
     assert_eq!(count(&stage, written), 0);
-    assert_eq!(count(&stage, "SELECT max(version) FROM gateway_schema"), 4);
+    assert_eq!(count(&stage, "SELECT max(version) FROM gateway_schema"), 5);
     assert_eq!(dropped(&stage), "");
 }
 
-/// The tables, indexes, view and trigger of version 4, as that version made them: what exists in databases. A trigger is
+/// The tables, indexes, view and trigger of version 5, as that version made them: what exists in databases. A trigger is
 /// never made anew, so that it must keep fitting the batches.
-const SCHEMA_4: &str = include_str!("../../fixtures/schema_4.sql");
+const SCHEMA_5: &str = include_str!("../../fixtures/schema_5.sql");
 
 #[test]
-fn a_new_database_is_the_one_that_version_4_made() {
+fn a_new_database_is_the_one_that_version_5_made() {
     let stage = stage();
     assert_eq!(stage.chat_alone(CHAT).status, 200);
     let statements =
         "SELECT sql || ';' FROM sqlite_master WHERE sql IS NOT NULL ORDER BY type, name";
     let rows = stage.ports.database().rows(statements);
     let made: Vec<&str> = rows.iter().filter_map(|row| row[0].text()).collect();
-    assert_eq!(made, SCHEMA_4.lines().collect::<Vec<_>>());
+    assert_eq!(made, SCHEMA_5.lines().collect::<Vec<_>>());
 }

@@ -31,6 +31,8 @@ mod setup;
 mod several_keys;
 mod shapes;
 mod stale;
+mod stored_background;
+mod stored_responses;
 mod streaming;
 mod translation;
 mod usage;

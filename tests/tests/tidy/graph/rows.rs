@@ -157,6 +157,7 @@ pub const SERVICES: &[&str] = &[
     "health::service",
     "health::stored",
     "ledger::entry",
+    "ledger::response_records",
     "ledger::service",
     "ledger::sql",
     "limits::service",
