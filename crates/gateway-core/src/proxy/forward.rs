@@ -15,28 +15,28 @@ use http::{HeaderName, HeaderValue};
 
 use super::attempt::Attempt;
 use super::body::Received;
+use super::channel_dialect::{lacks, upstream_operation};
 use super::context::{ClientRequest, RequestContext, Sent};
+use super::history::History;
 use super::operation::Streaming;
 use super::payload::Payload;
 use super::send::{self, Finished};
 use super::{
     Gateway, candidates, headers, model, operation, query, response_origin, session, token_count,
 };
-use crate::attempt::plan::{Candidate, Plan};
+use crate::attempt::plan::Plan;
 use crate::attempt::{exhausted, unsupported};
 use crate::config::snapshot::{Channel, Snapshot};
+use crate::dialect::Translation;
 use crate::dialect::overflow::{self, ContextOverflow};
-use crate::dialect::{Translation, choice};
-use crate::error::{ErrorBody, ErrorCode, ErrorStyle, GatewayError};
+use crate::error::{ErrorStyle, GatewayError};
 use crate::health::cooldown::Phase;
 use crate::ledger::entry::AttemptIndex;
 use crate::ledger::reason::Reason;
 use crate::ledger::record::End;
-use crate::ports::{Clock, ProxyPorts, SendErrorKind};
+use crate::ports::{Clock, ProxyPorts};
 use crate::reply::Reply;
-use crate::units::Timestamp;
 use crate::upstream::failure::{FailedAttempt, Failure};
-use crate::wire::dialect::Dialect;
 
 /// The channel that answered, or the last one that was tried.
 const X_GATEWAY_CHANNEL: HeaderName = HeaderName::from_static("x-gateway-channel");
@@ -317,33 +317,6 @@ async fn next<'a, P: ProxyPorts>(
     }
 }
 
-/// Whether a channel has answered that it does not have the operation of a dialect for a model, by the upstream's name.
-fn lacks<P: ProxyPorts>(
-    gateway: &Gateway<P>,
-    channel: &Channel,
-    model: &str,
-    dialect: Dialect,
-    now: Timestamp,
-) -> bool {
-    let name = || operation::health_name(dialect.operation(), model);
-    gateway.health.lacks(&channel.id, name, now)
-}
-
-/// The operation that a channel is called with for a model, by the upstream's name.
-fn upstream_operation<P: ProxyPorts>(
-    gateway: &Gateway<P>,
-    path: &'static str,
-    channel: &Channel,
-    model: &str,
-    now: Timestamp,
-) -> &'static str {
-    let Some(own) = Dialect::of(path) else {
-        return path;
-    };
-    let lacks = |dialect| lacks(gateway, channel, model, dialect, now);
-    choice::choose(own, channel, lacks).operation()
-}
-
 /// The answer when no candidate is left.
 fn exhausted<P: ProxyPorts>(
     context: &RequestContext<P>,
@@ -382,92 +355,6 @@ fn exhausted<P: ProxyPorts>(
         context.entry.refused(reply.status(), end);
     }
     reply
-}
-
-/// The state of a request's attempts.
-#[derive(Default)]
-struct History<'a> {
-    /// Attempts that were begun.
-    attempts: usize,
-    /// The channel that failed last.
-    last: Option<&'a Channel>,
-    failed: Vec<FailedAttempt>,
-    /// Why the request could not be sent to the first channel that it could not be translated for.
-    untranslatable: Option<Box<ErrorBody>>,
-    /// Whether each of them reports that the upstream has no such operation.
-    lacks_operation: bool,
-    /// Attempts in progress, the latest last, with the time after which they are late.
-    under_way: Vec<(Candidate, Option<Duration>)>,
-}
-
-impl<'a> History<'a> {
-    fn begin<P: ProxyPorts>(&mut self, attempt: &Attempt<'a, P>) {
-        self.attempts += 1;
-        self.under_way
-            .push((attempt.candidate, attempt.channel.hedge_after));
-    }
-
-    fn end<P: ProxyPorts>(&mut self, attempt: &Attempt<'a, P>, failed: FailedAttempt) {
-        let names = attempt.model_names();
-        if failed.failure == Failure::Untranslatable {
-            self.untranslatable
-                .get_or_insert_with(|| failed.error.clone());
-        } else {
-            let lacks_operation = unsupported::lacks_operation(&failed, names);
-            let is_first = self.failed.is_empty();
-            self.lacks_operation = lacks_operation && (self.lacks_operation || is_first);
-            self.failed.push(failed);
-        }
-        self.last = Some(attempt.channel);
-        self.under_way
-            .retain(|(candidate, _)| *candidate != attempt.candidate);
-    }
-
-    /// Whether a failed attempt has shown that the channel lacks the operation, and that it can be called in another
-    /// dialect instead.
-    fn learns<P: ProxyPorts>(attempt: &Attempt<'a, P>, failed: &FailedAttempt) -> bool {
-        let (context, channel) = (attempt.context, attempt.channel);
-        let Some(own) = Dialect::of(context.operation.path) else {
-            return false;
-        };
-        let names = attempt.model_names();
-        let now = context.ports().now();
-        unsupported::lacks_operation(failed, names)
-            && choice::has_other(own, channel, |dialect| {
-                Some(dialect) == attempt.translation.dialect
-                    || lacks(&context.gateway, channel, &attempt.model, dialect, now)
-            })
-    }
-
-    /// The error when the request cannot be said to any of the channels that have the operation.
-    fn untranslatable(&self) -> Option<GatewayError> {
-        let body = self.untranslatable.as_ref()?;
-        (self.failed.is_empty() || self.lacks_operation).then(|| {
-            let mut error = ErrorCode::Untranslatable.error("").as_exhausted();
-            error.body.clone_from(body);
-            error
-        })
-    }
-
-    /// How long the latest attempt may go without an answer before another one starts in parallel.
-    fn hedge_after(&self) -> Option<Duration> {
-        self.under_way.last()?.1
-    }
-
-    /// Whether the calls were ended because the client disconnected.
-    fn is_client_gone(&self) -> bool {
-        let client_gone = Failure::Unreachable(SendErrorKind::ClientGone);
-        self.failed
-            .iter()
-            .any(|failed| failed.failure == client_gone)
-    }
-
-    /// There is no candidate left to start.
-    fn stop_hedging(&mut self) {
-        for (_, hedge_after) in &mut self.under_way {
-            *hedge_after = None;
-        }
-    }
 }
 
 /// The upstream rejected the request itself: its own status and message, in our shape; but a context overflow in the
