@@ -235,6 +235,39 @@ function Traffic({ draft, problems, onChange }: FormProps) {
   );
 }
 
+function Parameters({ draft, problems, onChange }: Omit<FormProps, "stored">) {
+  const m = t.value;
+  return (
+    <>
+      <MapEditor
+        label={m["form.renameParams"]}
+        hint={m["form.renameParamsHint"]}
+        nameLabel={m["form.asked"]}
+        valueLabel={m["form.sent"]}
+        pairs={draft.rename_params}
+        errors={problems["rename_params"]}
+        onChange={(rename_params) => onChange({ rename_params })}
+      />
+      <ListEditor
+        label={m["form.dropParams"]}
+        hint={m["form.dropParamsHint"]}
+        values={draft.drop_params}
+        errors={problems["drop_params"]}
+        onChange={(drop_params) => onChange({ drop_params })}
+      />
+      <MapEditor
+        label={m["form.defaultParams"]}
+        hint={m["form.defaultParamsHint"]}
+        nameLabel={m["form.parameter"]}
+        valueLabel={m["form.value"]}
+        pairs={draft.default_params}
+        errors={problems["default_params"]}
+        onChange={(default_params) => onChange({ default_params })}
+      />
+    </>
+  );
+}
+
 function Advanced({ draft, problems, onChange }: FormProps) {
   const m = t.value;
   const isWrong = ADVANCED.some((field) => problems[field] !== undefined);
@@ -276,31 +309,7 @@ function Advanced({ draft, problems, onChange }: FormProps) {
           errors={problems["headers"]}
           onChange={(headers) => onChange({ headers })}
         />
-        <MapEditor
-          label={m["form.renameParams"]}
-          hint={m["form.renameParamsHint"]}
-          nameLabel={m["form.asked"]}
-          valueLabel={m["form.sent"]}
-          pairs={draft.rename_params}
-          errors={problems["rename_params"]}
-          onChange={(rename_params) => onChange({ rename_params })}
-        />
-        <ListEditor
-          label={m["form.dropParams"]}
-          hint={m["form.dropParamsHint"]}
-          values={draft.drop_params}
-          errors={problems["drop_params"]}
-          onChange={(drop_params) => onChange({ drop_params })}
-        />
-        <MapEditor
-          label={m["form.defaultParams"]}
-          hint={m["form.defaultParamsHint"]}
-          nameLabel={m["form.parameter"]}
-          valueLabel={m["form.value"]}
-          pairs={draft.default_params}
-          errors={problems["default_params"]}
-          onChange={(default_params) => onChange({ default_params })}
-        />
+        <Parameters draft={draft} problems={problems} onChange={onChange} />
         <ListEditor
           label={m["form.dialects"]}
           hint={m["form.dialectsHint"]}
