@@ -268,6 +268,35 @@ function Parameters({ draft, problems, onChange }: Omit<FormProps, "stored">) {
   );
 }
 
+function UpstreamTraits({ draft, problems, onChange }: Omit<FormProps, "stored">) {
+  const m = t.value;
+  return (
+    <>
+      <ListEditor
+        label={m["form.dialects"]}
+        hint={m["form.dialectsHint"]}
+        values={draft.dialects}
+        errors={problems["dialects"]}
+        onChange={(dialects) => onChange({ dialects })}
+      />
+      <MapEditor
+        label={m["form.quirks"]}
+        hint={m["form.quirksHint"]}
+        nameLabel={m["form.quirk"]}
+        valueLabel={m["form.value"]}
+        pairs={draft.quirks}
+        errors={problems["quirks"]}
+        onChange={(quirks) => onChange({ quirks })}
+      />
+      <Switch
+        label={m["form.streamUsage"]}
+        checked={draft.stream_usage}
+        onChange={(stream_usage) => onChange({ stream_usage })}
+      />
+    </>
+  );
+}
+
 function Advanced({ draft, problems, onChange }: FormProps) {
   const m = t.value;
   const isWrong = ADVANCED.some((field) => problems[field] !== undefined);
@@ -310,27 +339,7 @@ function Advanced({ draft, problems, onChange }: FormProps) {
           onChange={(headers) => onChange({ headers })}
         />
         <Parameters draft={draft} problems={problems} onChange={onChange} />
-        <ListEditor
-          label={m["form.dialects"]}
-          hint={m["form.dialectsHint"]}
-          values={draft.dialects}
-          errors={problems["dialects"]}
-          onChange={(dialects) => onChange({ dialects })}
-        />
-        <MapEditor
-          label={m["form.quirks"]}
-          hint={m["form.quirksHint"]}
-          nameLabel={m["form.quirk"]}
-          valueLabel={m["form.value"]}
-          pairs={draft.quirks}
-          errors={problems["quirks"]}
-          onChange={(quirks) => onChange({ quirks })}
-        />
-        <Switch
-          label={m["form.streamUsage"]}
-          checked={draft.stream_usage}
-          onChange={(stream_usage) => onChange({ stream_usage })}
-        />
+        <UpstreamTraits draft={draft} problems={problems} onChange={onChange} />
         <div class="columns">
           {NUMBER_SETTINGS.map((name) => (
             <TextField

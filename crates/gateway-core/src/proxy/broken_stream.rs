@@ -32,12 +32,12 @@ pub struct ResponseProgress {
 /// The event with which a stream of responses begins.
 #[derive(Deserialize)]
 struct ResponseCreated {
-    response: CreatedResponse,
+    response: BegunResponse,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct CreatedResponse {
+struct BegunResponse {
     id: String,
     model: String,
     created_at: u64,

@@ -100,7 +100,7 @@ pub fn write(
     traits: &UpstreamTraits,
 ) -> Result<Vec<u8>, Untranslatable> {
     check_stop(conversation, traits)?;
-    let tools = tools::functions(&conversation.tools)?;
+    let tools = tools::functions(&conversation.tools, traits.has_strict_tools)?;
     let has_tools = !tools.is_empty();
     let max_tokens = |member| {
         conversation

@@ -410,6 +410,7 @@ fn members_are_written_by_the_traits_of_the_upstream() {
         has_top_k: true,
         has_parallel_calls: false,
         has_openai_hints: true,
+        has_cache_key: true,
         has_stream_options: false,
         ..traits()
     };

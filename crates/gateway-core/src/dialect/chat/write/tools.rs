@@ -99,12 +99,17 @@ struct ChatDeclaredSearch<'a> {
 }
 
 /// The functions among the tools.
-pub fn functions<'a>(tools: &'a [Tool<'_>]) -> Result<Vec<ChatToolIn<'a>>, Untranslatable> {
+pub fn functions<'a>(
+    tools: &'a [Tool<'_>],
+    has_strict: bool,
+) -> Result<Vec<ChatToolIn<'a>>, Untranslatable> {
     let functions = tools.iter().filter_map(|tool| match tool {
         Tool::Function(function) => Some(function),
         Tool::Hosted(_) => None,
     });
-    functions.map(of_function).collect()
+    functions
+        .map(|function| of_function(function, has_strict))
+        .collect()
 }
 
 /// The search among the tools. Only tools that the upstream has are left.
@@ -132,7 +137,10 @@ fn of_search<'a>(hosted: &'a HostedTool<'_>) -> ChatSearchIn<'a> {
     }
 }
 
-fn of_function<'a>(function: &'a Function<'_>) -> Result<ChatToolIn<'a>, Untranslatable> {
+fn of_function<'a>(
+    function: &'a Function<'_>,
+    has_strict: bool,
+) -> Result<ChatToolIn<'a>, Untranslatable> {
     Ok(ChatToolIn {
         kind: "function",
         function: ChatFunctionIn {
@@ -141,7 +149,7 @@ fn of_function<'a>(function: &'a Function<'_>) -> Result<ChatToolIn<'a>, Untrans
             parameters: schema::of_parameters(function.parameters.as_deref())
                 .ok_or_else(|| schema::unreadable(&function.name))?,
             // Functions of Chat are not strict by default, and servers that do not know the member reject it.
-            strict: function.strict.filter(|is_strict| *is_strict),
+            strict: function.strict.filter(|is_strict| *is_strict && has_strict),
         },
     })
 }
