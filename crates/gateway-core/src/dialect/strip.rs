@@ -19,6 +19,14 @@ const NEEDS_THINKING: [&str; 2] = ["thinking", "context_management"];
 
 static ENVELOPE: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(PREFIX));
 
+/// Unsigned thinking as clients write it.
+static UNSIGNED: LazyLock<[Finder<'_>; 2]> = LazyLock::new(|| {
+    [
+        Finder::new("\"signature\":\"\""),
+        Finder::new("\"signature\": \"\""),
+    ]
+});
+
 /// The body without the blocks that hold an envelope; `None`: there is none, which is nearly always so.
 pub fn without_envelopes(dialect: Dialect, body: &[u8]) -> Option<Vec<u8>> {
     ENVELOPE.find(body)?;
@@ -33,6 +41,23 @@ pub fn without_envelopes(dialect: Dialect, body: &[u8]) -> Option<Vec<u8>> {
     let members = Members::parse(body).ok()?;
     let changed = filtered(members.raw(list)?, strip)?;
     members.rewrite(&[MemberEdit::Set(list, Cow::Owned(changed))])
+}
+
+/// The body of a request to Anthropic itself without thinking blocks that no one has signed, as upstreams of other dialects
+/// and some of this one make them: Anthropic rejects them. `None`: there is none.
+pub fn without_unsigned(body: &[u8]) -> Option<Vec<u8>> {
+    if !UNSIGNED.iter().any(|text| text.find(body).is_some()) {
+        return None;
+    }
+    let members = Members::parse(body).ok()?;
+    let changed = stripped(members.raw("messages")?, &|message| {
+        edited_list(message, "content", &|block| {
+            remove_if(block, &THINKING, |members| {
+                members.raw("signature") == Some("\"\"")
+            })
+        })
+    })?;
+    members.rewrite(&[MemberEdit::Set("messages", Cow::Owned(changed))])
 }
 
 /// The body of a request to Messages without any thinking block, for an upstream that rejects a signature; `None`: there
@@ -235,6 +260,27 @@ mod tests {
         assert_eq!(without(&with), Some(body(text, call, "")));
         assert_eq!(without(&body(text, call, on)), None);
         assert_eq!(without("{}"), None);
+    }
+
+    #[test]
+    fn unsigned_thinking_goes_and_signed_stays() {
+        let without = |body: &str| {
+            let body = without_unsigned(body.as_bytes())?;
+            Some(String::from_utf8(body).unwrap())
+        };
+        let body = |blocks: &str| {
+            format!(r#"{{"model":"m", "messages":[{{"role":"assistant","content":[{blocks}]}}]}}"#)
+        };
+        let signed = r#"{"type":"thinking","thinking":"","signature":"E"}"#;
+        let text = r#"{"type":"text","text":"\"signature\":\"\""}"#;
+        for unsigned in [
+            r#"{"type":"thinking","thinking":"a","signature":""}"#,
+            r#"{"type":"thinking","thinking":"a","signature": ""}"#,
+        ] {
+            let with = body(&format!("{signed},{unsigned},{text}"));
+            assert_eq!(without(&with), Some(body(&format!("{signed},{text}"))));
+        }
+        assert_eq!(without(&body(&format!("{signed},{text}"))), None);
     }
 
     #[test]

@@ -364,7 +364,7 @@ fn refused(failure: FailedAttempt, translation: &Translation, style: ErrorStyle)
     let mut body = failure.error;
     if let Some(overflow) = ContextOverflow::of_error(body.code.as_deref(), &body.message) {
         body.code = Some(overflow::CODE.to_owned());
-        body.kind = overflow::KIND.to_owned();
+        overflow::KIND.clone_into(&mut body.kind);
         if translation.is_between_dialects() {
             status = http::StatusCode::BAD_REQUEST;
             if style == ErrorStyle::Anthropic {

@@ -97,15 +97,23 @@ fn edited<P: ProxyPorts>(attempt: &Attempt<'_, P>, sent: &Sent<'_>) -> Bytes {
         params: &attempt.channel.params,
         added: attempt.translation.added_member(),
     };
-    let stripped = attempt
-        .translation
-        .dialect
-        .and_then(|dialect| strip::without_envelopes(dialect, &sent.body.bytes));
+    let stripped = stripped(attempt, &sent.body.bytes);
     match stripped {
         None => sent.payload.for_upstream(&sent.body.bytes, &changes),
         // It was parsed once already, so it can be parsed again.
         Some(stripped) => with_changes(stripped, &changes),
     }
+}
+
+/// The client's body without reasoning that the upstream would reject; `None`: there is none.
+fn stripped<P: ProxyPorts>(attempt: &Attempt<'_, P>, body: &[u8]) -> Option<Vec<u8>> {
+    let dialect = attempt.translation.dialect?;
+    let stripped = strip::without_envelopes(dialect, body);
+    if dialect != Dialect::Messages || !known::verifies_thinking(attempt.channel) {
+        return stripped;
+    }
+    let signed = strip::without_unsigned(stripped.as_deref().unwrap_or(body));
+    signed.or(stripped)
 }
 
 /// The body in the channel's dialect. What the answer needs of the request is kept for it.

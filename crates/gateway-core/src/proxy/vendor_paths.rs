@@ -11,12 +11,11 @@ pub fn call(path: &str) -> Option<RoutedCall> {
         return named(operation, model);
     }
     let rest = path.strip_prefix("/openai/deployments/")?;
-    let ends = rest.match_indices('/').map(|(at, _)| at);
-    ends.filter_map(|at| {
+    let mut ends = rest.match_indices('/').map(|(at, _)| at);
+    ends.find_map(|at| {
         let (model, rest) = rest.split_at(at);
         named(operation::below_v1(rest.get(1..)?)?, model)
     })
-    .next()
 }
 
 /// What Azure's clients request below their own prefix, as the path below `/v1/`.

@@ -195,10 +195,11 @@ pub fn typed(failure: Failure, mut error: ErrorBody) -> ErrorBody {
     error
 }
 
-/// Whether Anthropic rejects the signature of a thinking block: "Invalid `signature` in `thinking` block".
+/// Whether Anthropic rejects the signature of a thinking block: "Invalid `signature` in `thinking` block",
+/// "messages.1.content.0.thinking.signature: Field required".
 pub fn is_bad_signature(message: &str) -> bool {
     let message = message.to_ascii_lowercase();
-    ["invalid", "signature", "thinking"]
+    ["signature", "thinking"]
         .iter()
         .all(|word| message.contains(word))
 }

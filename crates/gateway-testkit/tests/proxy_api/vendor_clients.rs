@@ -121,8 +121,8 @@ fn gemini_streams_are_events_or_a_list_and_have_no_comments() {
     // Broken off: the list is closed behind the error.
     stage.upstream(|_| chat_stream(""));
     let list = stage.send(post(uri, GEMINI)).json();
-    let last = list.as_array().unwrap().last().unwrap();
-    assert_eq!(last["error"]["status"], "INTERNAL", "{list}");
+    let end = list.as_array().unwrap().last().unwrap();
+    assert_eq!(end["error"]["status"], "INTERNAL", "{list}");
     // A whole answer becomes the stream that was requested.
     stage.upstream(|_| FakeReply::json(200, CHAT_ANSWER));
     let answer = stage.send(post(uri, GEMINI));
@@ -206,6 +206,10 @@ fn tokens_are_estimated_where_no_channel_counts_them() {
     let answer = stage.send(post("/v1beta/models/m:countTokens", GEMINI));
     assert_eq!(answer.headers["x-gateway-estimated"], "true");
     assert!(answer.json()["totalTokens"].as_u64().unwrap() > 5);
+    let input = r#"{"model":"m","instructions":"be brief","input":"hi there, how are you?"}"#;
+    let answer = stage.send(post("/v1/responses/input_tokens", input));
+    assert_eq!(answer.json()["object"], "response.input_tokens");
+    assert!(answer.json()["input_tokens"].as_u64().unwrap() > 8);
     let answer = stage.send(post("/v1/messages/count_tokens", r#"{"model":"m"}"#));
     assert_eq!(answer.status, 400, "{}", answer.text());
     assert_eq!(answer.json()["type"], "error");

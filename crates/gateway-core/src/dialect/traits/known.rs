@@ -46,6 +46,14 @@ pub fn of(channel: &Channel, dialect: Dialect, model: &str) -> UpstreamTraits {
     traits
 }
 
+/// Whether a channel's upstream rejects thinking that it has not signed: Anthropic's own does, other servers of Messages
+/// make such thinking themselves.
+pub fn verifies_thinking(channel: &Channel) -> bool {
+    let (provider, host) = (Origin::of(channel).provider, channel.endpoint.host());
+    presets::of(provider, host, channel.quirks.preset)
+        .is_some_and(|preset| preset.id == PresetId::Anthropic)
+}
+
 /// Changes the traits to what `quirks` say.
 fn apply(traits: &mut UpstreamTraits, quirks: &Quirks) {
     fn set<T: Copy>(place: &mut T, value: Option<T>) {

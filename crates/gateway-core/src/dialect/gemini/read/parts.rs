@@ -289,8 +289,8 @@ pub fn function_result<'a>(
     })
 }
 
-/// The text of a result, and whether it is an error. Google's convention: `output` or `error` alone hold it (`result` in
-/// its SDKs), and an object with other members is the result itself.
+/// The text of a result, and whether it is an error. Google's convention: `output` or `error` alone hold it (`result` or
+/// `content` in its SDKs), and an object with other members is the result itself.
 fn result_text<'a>(
     raw: &'a RawValue,
     place: GeminiPlace<'_>,
@@ -302,7 +302,11 @@ fn result_text<'a>(
     let is_error = !matches!(error, "null" | "\"\"" | "false");
     let mut list = members.iter();
     let only = match (list.next(), list.next()) {
-        (Some((name, value)), None) if matches!(&*name, "output" | "result" | "error") => value,
+        (Some((name, value)), None)
+            if matches!(&*name, "output" | "result" | "content" | "error") =>
+        {
+            value
+        }
         _ => return Ok((Cow::Borrowed(raw.get()), is_error)),
     };
     let parsed: Option<&RawValue> = serde_json::from_str(only).ok();

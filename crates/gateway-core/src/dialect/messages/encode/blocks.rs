@@ -13,7 +13,6 @@ use super::events::{
 use super::json_end::JsonEnd;
 use crate::dialect::answer::AnswerContext;
 use crate::dialect::answer_event::{Citation, WebResult};
-use crate::dialect::envelope::STATELESS;
 use crate::dialect::ids;
 use crate::dialect::messages::WEB_SEARCH;
 
@@ -116,8 +115,7 @@ impl BlockWriter {
             self.open_filled(FilledKind::Thinking, output);
             let signature = &*envelope;
             self.write_delta(WrittenDelta::Signature { signature }, output);
-            self.current = None;
-            self.stop(output);
+            self.close(output);
             return;
         }
         match self.waiting.back_mut() {
@@ -386,10 +384,6 @@ impl BlockWriter {
             // Clients parse what the deltas are together: a call without arguments has none otherwise.
             Some(CurrentBlock::Call { end, .. }) if !end.has_begun() => {
                 self.write_delta(WrittenDelta::Input { partial_json: "{}" }, output);
-            }
-            Some(CurrentBlock::Filled(FilledKind::Thinking)) => {
-                let signature = STATELESS;
-                self.write_delta(WrittenDelta::Signature { signature }, output);
             }
             Some(_) => {}
         }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::dialect::answer::Answer;
 use crate::dialect::answer_event::{BadAnswer, Citation, WebResult};
-use crate::dialect::envelope::{Origin, ReasoningState, STATELESS, StateContent};
+use crate::dialect::envelope::{Origin, ReasoningState, StateContent};
 use crate::dialect::registry::{DeclaredKind, DeclaredTool};
 use crate::upstream::provider::Provider;
 

@@ -10,7 +10,6 @@ use super::events::{AnswerBlock, SearchQuery, WrittenCitation, WrittenUsage};
 use super::message_id;
 use crate::dialect::answer::{Answer, AnswerContext, Block};
 use crate::dialect::answer_event::{BadAnswer, StopReason};
-use crate::dialect::envelope::STATELESS;
 use crate::dialect::messages::{WEB_SEARCH, stop_reason};
 
 #[derive(Serialize)]
@@ -54,7 +53,7 @@ pub fn encode_whole(answer: &Answer, context: &AnswerContext) -> Result<Vec<u8>,
             Block::Text { .. } | Block::Refusal(_) => {}
             Block::Reasoning { text, state } => blocks.push(AnswerBlock::Thinking {
                 thinking: text,
-                signature: state.as_ref().map_or(Cow::Borrowed(STATELESS), |state| {
+                signature: state.as_ref().map_or(Cow::Borrowed(""), |state| {
                     Cow::Owned(context.envelope.seal(state))
                 }),
             }),
