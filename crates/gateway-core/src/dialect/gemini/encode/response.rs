@@ -1,5 +1,7 @@
 //! The shape of answers as Gemini's clients parse them. Data only.
 
+use std::num::NonZeroU64;
+
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -104,18 +106,10 @@ struct UsageMetadata {
     prompt_token_count: u64,
     candidates_token_count: u64,
     total_token_count: u64,
-    #[serde(skip_serializing_if = "is_zero")]
-    cached_content_token_count: u64,
-    #[serde(skip_serializing_if = "is_zero")]
-    thoughts_token_count: u64,
-}
-
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes a reference"
-)]
-const fn is_zero(number: &u64) -> bool {
-    *number == 0
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cached_content_token_count: Option<NonZeroU64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thoughts_token_count: Option<NonZeroU64>,
 }
 
 /// What the answer's sources are.
@@ -201,7 +195,7 @@ fn usage_metadata(usage: Usage) -> UsageMetadata {
         prompt_token_count: usage.prompt_tokens,
         candidates_token_count: usage.completion_tokens - thoughts,
         total_token_count: usage.prompt_tokens.saturating_add(usage.completion_tokens),
-        cached_content_token_count: usage.cached_tokens,
-        thoughts_token_count: thoughts,
+        cached_content_token_count: NonZeroU64::new(usage.cached_tokens),
+        thoughts_token_count: NonZeroU64::new(thoughts),
     }
 }
