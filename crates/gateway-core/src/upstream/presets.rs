@@ -2,8 +2,8 @@
 //! November 2026. Owns the data, one row each. The panel's presets (`admin-ui/web/src/channels/presets.ts`) have the base
 //! URLs; a test keeps both in step.
 //!
-//! Only what is certain is here: a wrong row does more harm than a missing one, since dialects are learnt and optional
-//! members are left out for unknown servers.
+//! What is doubtful is left out: a wrong entry does more harm than a missing one, since dialects are learnt and optional
+//! members are not sent to unknown servers. The setting `quirks` of a channel overrides every entry.
 
 use super::provider::Provider;
 pub use super::quirks::PresetId;
