@@ -11,7 +11,7 @@ use crate::error::{ErrorCode, GatewayError};
 const DEFAULT_PAGE_SIZE: usize = 50;
 const MAX_PAGE_SIZE: usize = 1_000;
 /// What clients look for in a model before they call it. Limits of tokens are unknown here and left out.
-const METHODS: [&str; 1] = ["generateContent"];
+const METHODS: [&str; 2] = ["generateContent", "countTokens"];
 
 /// A model.
 #[derive(Serialize)]
@@ -20,7 +20,7 @@ pub struct GeminiModel<'a> {
     name: String,
     version: &'static str,
     display_name: &'a str,
-    supported_generation_methods: [&'static str; 1],
+    supported_generation_methods: [&'static str; 2],
 }
 
 /// A page.

@@ -6,7 +6,7 @@ use http::header::{CONNECTION, HeaderValue, UPGRADE};
 use http::request::Parts;
 use http::{HeaderName, Method};
 
-use super::{operation, routes};
+use super::{operation, routes, vendor_paths};
 use crate::error::{ErrorCode, ErrorStyle, GatewayError, printable};
 use crate::reply::Reply;
 
@@ -68,6 +68,12 @@ pub fn error_style(parts: &Parts) -> ErrorStyle {
     let meant = meant(path);
     let path = meant.as_deref().unwrap_or(path);
     let style = routes::error_style(path);
+    if style == ErrorStyle::OpenAi
+        && vendor_paths::is_google_client(&parts.headers)
+        && !operation::is_operation(path)
+    {
+        return ErrorStyle::Gemini;
+    }
     let speaks_anthropic = parts.headers.contains_key("anthropic-version");
     if style == ErrorStyle::OpenAi && speaks_anthropic && !operation::is_operation(path) {
         return ErrorStyle::Anthropic;

@@ -7,6 +7,7 @@ use url::form_urlencoded;
 
 use super::authenticate::may_use;
 use super::catalog::Contribution;
+use super::vendor_paths;
 use super::{anthropic_models, gemini_models};
 use crate::config::model::ClientKey;
 use crate::config::snapshot::{ListedModel, Snapshot};
@@ -38,7 +39,8 @@ pub enum ListShape {
 impl ListShape {
     /// The format for a request: by its path, its headers, or the version that Codex adds to its query.
     pub fn of(parts: &Parts) -> Self {
-        if parts.uri.path().starts_with("/v1beta/") {
+        let is_gemini = parts.uri.path().starts_with("/v1beta/");
+        if is_gemini || vendor_paths::is_google_client(&parts.headers) {
             return Self::Gemini;
         }
         if parts.headers.contains_key("anthropic-version") {

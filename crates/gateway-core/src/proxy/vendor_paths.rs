@@ -1,6 +1,8 @@
 //! Paths of Azure's and Gemini's clients, which name the model in the path. Owns their grammar; what they lead to is the
 //! same as below `/v1`.
 
+use http::HeaderMap;
+
 use super::operation::{self, GEMINI, Operation, RoutedCall};
 
 /// The call of a path that names a model: `/v1beta/models/{model}:{verb}`, `/openai/deployments/{model}/{operation}`. Ids
@@ -29,6 +31,11 @@ pub fn openai(path: &str) -> Option<&str> {
 /// Whether a path is one of Gemini's API.
 pub fn is_gemini(path: &str) -> bool {
     path.starts_with("/v1beta/") || gemini_parts(path).is_some()
+}
+
+/// Whether the client is an SDK of Google's, which lists models below `/v1` since it has a stable version.
+pub fn is_google_client(headers: &HeaderMap) -> bool {
+    headers.contains_key("x-goog-api-client")
 }
 
 /// Whether a path is one that Azure's clients use; they add their API's version to every query string.

@@ -46,13 +46,18 @@ fn geminis_clients_get_geminis_list() {
     let stage = stage();
     let model = |id: &str| {
         json!({"name": format!("models/{id}"), "version": "", "displayName": id,
-            "supportedGenerationMethods": ["generateContent"]})
+            "supportedGenerationMethods": ["generateContent", "countTokens"]})
     };
     let (alias, own) = (model("claude-kimi-k3"), model("moonshotai/kimi-k3"));
     assert_eq!(
         stage.send(get("/v1beta/models")).json(),
         json!({"models": [alias, own]})
     );
+    // Google's SDKs call the stable version, which has the path of OpenAI's list.
+    let mut request = get("/v1/models");
+    let sdk = "google-genai-sdk/3.6.1".parse().unwrap();
+    request.headers_mut().insert("x-goog-api-client", sdk);
+    assert_eq!(stage.send(request).json(), json!({"models": [alias, own]}));
     let page = stage.send(get("/v1beta/models?pageSize=1")).json();
     assert_eq!(
         page,
