@@ -159,6 +159,18 @@ pub enum Source<'a> {
     Url(Cow<'a, str>),
 }
 
+/// What the source of a file must be.
+pub const SOURCE_RULE: &str = "an http or https URL, or a data URL in base64";
+
+/// Whether an address is of the web.
+pub fn is_web(url: &str) -> bool {
+    let starts = |scheme: &str| {
+        url.get(..scheme.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    };
+    starts("https://") || starts("http://")
+}
+
 impl<'a> Source<'a> {
     /// The source that an address means: `data:` URLs hold the bytes themselves.
     pub fn of_url(url: Cow<'a, str>) -> Self {
@@ -179,6 +191,14 @@ impl<'a> Source<'a> {
         Self::Base64 {
             media_type: media_type.into(),
             data,
+        }
+    }
+
+    /// Whether it is bytes, or an address that a server can fetch.
+    pub fn is_readable(&self) -> bool {
+        match self {
+            Self::Base64 { .. } => true,
+            Self::Url(url) => is_web(url),
         }
     }
 

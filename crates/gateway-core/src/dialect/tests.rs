@@ -1,6 +1,9 @@
 //! The choice of a translation.
 
-use super::*;
+use serde_json::json;
+
+use super::envelope::EnvelopeKey;
+use super::{request, *};
 use crate::config::model::{ChannelConfig, Document};
 use crate::config::snapshot::{Snapshot, tests::channel};
 use crate::upstream::provider::Provider;
@@ -43,4 +46,43 @@ fn the_usage_is_asked_for_where_channel_and_dialect_have_it_and_the_client_does_
     assert!(!chosen(chat, asking, |_| {}));
     assert!(!chosen(chat, br#"{"stream_options":7}"#, |_| {}));
     assert!(chosen(chat, br#"{"stream_options":null}"#, |_| {}));
+}
+
+#[test]
+fn no_reader_takes_an_address_that_no_server_can_fetch() {
+    let key = EnvelopeKey::derive(Default::default());
+    for (address, is_taken) in [
+        ("https://x/y.png", true),
+        ("data:image/png;base64,iVBORw0KGgo=", true),
+        ("data:image/png;base76,iVBORw0KGgo=", false),
+        ("ftp://x/y.png", false),
+    ] {
+        let chat = json!({"messages": [{"role": "user", "content": [
+            {"type": "image_url", "image_url": {"url": address}}]}]});
+        let responses = json!({"input": [{"role": "user", "content": [
+            {"type": "input_image", "image_url": address}]}]});
+        let file = json!({"input": [{"role": "user", "content": [
+            {"type": "input_file", "file_url": address}]}]});
+        let gemini = json!({"contents": [{"parts": [
+            {"fileData": {"fileUri": address, "mimeType": "image/png"}}]}]});
+        for (dialect, body) in [
+            (Dialect::Chat, chat),
+            (Dialect::Responses, responses),
+            (Dialect::Responses, file),
+            (Dialect::Gemini, gemini),
+        ] {
+            let body = body.to_string();
+            let read = request::read(dialect, body.as_bytes(), false, &key);
+            assert_eq!(read.is_ok(), is_taken, "{dialect:?} {address}");
+        }
+    }
+    let messages = |address: &str| {
+        let source = json!({"type": "url", "url": address});
+        json!({"max_tokens": 1, "messages": [{"role": "user", "content": [{"type": "image", "source": source}]}]})
+    };
+    for (address, is_taken) in [("https://x/y.png", true), ("ftp://x/y.png", false)] {
+        let body = messages(address).to_string();
+        let read = request::read(Dialect::Messages, body.as_bytes(), false, &key);
+        assert_eq!(read.is_ok(), is_taken, "{address}");
+    }
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::problem::{Fit, RequestProblem};
-use crate::dialect::conversation::{Part, Source, Text};
+use crate::dialect::conversation::{Part, Source, Text, is_web};
 use crate::dialect::json;
 
 /// What content may be.
@@ -204,7 +204,7 @@ fn image_part(raw: &RawValue) -> Result<Part<'_>, RequestProblem> {
         (url, json::some_text(image.detail))
     };
     let source = Source::of_url(url);
-    if is_odd(&source) {
+    if !source.is_readable() {
         return Err(RequestProblem::at(
             "url",
             "must be an http or https URL, or a data URL in base64.",
@@ -232,7 +232,7 @@ fn file_part(raw: &RawValue) -> Result<Part<'_>, RequestProblem> {
         },
         source => source,
     };
-    if is_odd(&source) {
+    if !source.is_readable() {
         return Err(RequestProblem::at("file_data", "must be in base64."));
     }
     Ok(Part::Document { source, name })
@@ -245,19 +245,6 @@ fn audio_part(raw: &RawValue) -> Result<Part<'_>, RequestProblem> {
         data: audio.data.and_then(json::text).fit_at("data", RULE)?,
         format: audio.format.and_then(json::text).fit_at("format", RULE)?,
     })
-}
-
-/// Whether it is neither bytes nor an address that a server could fetch.
-fn is_odd(source: &Source<'_>) -> bool {
-    matches!(source, Source::Url(url) if !is_web(url))
-}
-
-fn is_web(url: &str) -> bool {
-    let starts = |scheme: &str| {
-        url.get(..scheme.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
-    };
-    starts("https://") || starts("http://")
 }
 
 fn is_data(url: &str) -> bool {

@@ -227,9 +227,7 @@ fn file_data<'a>(raw: &'a RawValue, place: GeminiPlace<'_>) -> Result<Part<'a>, 
     let uri = place.needed("fileUri", file.file_uri)?;
     let media_type = place.member("mimeType").string(file.mime_type)?;
     let is_stored = uri.contains("generativelanguage.googleapis.com/") || !uri.contains(':');
-    let is_web =
-        uri.starts_with("https://") || uri.starts_with("http://") || uri.starts_with("data:");
-    if is_stored || !is_web {
+    if is_stored || !Source::of_url(Cow::Borrowed(&*uri)).is_readable() {
         return Err(address.rejected(STORED_FILE));
     }
     let media_type = media_type.unwrap_or_else(|| Cow::Borrowed(media_type_of(&uri)));

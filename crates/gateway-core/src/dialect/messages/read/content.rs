@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::{texts, tools, typed};
 use crate::dialect::conversation::{
-    Call, CallResult, Conversation, Item, Part, ReasoningItem, Source, Text,
+    Call, CallResult, Conversation, Item, Part, ReasoningItem, Source, Text, is_web,
 };
 use crate::dialect::envelope::EnvelopeKey;
 use crate::dialect::messages::BorrowedText;
@@ -290,7 +290,11 @@ fn file_source<'a>(
             media_type: BorrowedText::or_empty(member.media_type),
             data: data.0,
         }),
-        ("url", _, Some(url)) => Ok(Source::Url(url.0)),
+        ("url", _, Some(url)) if is_web(&url.0) => Ok(Source::Url(url.0)),
+        ("url", _, Some(_)) => {
+            let message = format!("`{param}.url` must be an http or https URL.");
+            Err(Untranslatable::new(format!("{param}.url"), message))
+        }
         ("file", ..) => Err(Untranslatable::new(
             param,
             "Uploaded files are at Anthropic, where no channel that is left for this model can read them. Send the file \

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::place::RequestPlace;
-use crate::dialect::conversation::{Item, Part, Source, Text};
+use crate::dialect::conversation::{Item, Part, SOURCE_RULE, Source, Text};
 use crate::dialect::json;
 use crate::dialect::untranslatable::Untranslatable;
 
@@ -154,8 +154,12 @@ fn image<'a>(
         Err(_) => raw,
     };
     let url = json::text(raw).ok_or_else(|| address.must_be("a string"))?;
+    let source = Source::of_url(url);
+    if !source.is_readable() {
+        return Err(address.must_be(SOURCE_RULE));
+    }
     Ok(Part::Image {
-        source: Source::of_url(url),
+        source,
         detail: place.member("detail").string(part.detail)?,
     })
 }
@@ -179,6 +183,14 @@ fn document<'a>(
         }
         (None, None) => return Err(place.member("file_data").must_be("a string")),
     };
+    if !source.is_readable() {
+        let member = if part.file_data.is_some() {
+            "file_data"
+        } else {
+            "file_url"
+        };
+        return Err(place.member(member).must_be(SOURCE_RULE));
+    }
     Ok(Part::Document { source, name })
 }
 

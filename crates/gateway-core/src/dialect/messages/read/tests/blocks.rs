@@ -33,14 +33,14 @@ fn every_block_of_the_user_is_kept() {
         (
             json!([{"type": "tool_result", "tool_use_id": "t", "content": [
                         {"type": "text", "text": "out"},
-                        {"type": "image", "source": {"type": "url", "url": "u"}},
+                        {"type": "image", "source": {"type": "url", "url": "https://u"}},
                         {"type": "tool_reference", "tool_name": "grep"}]},
                    {"type": "tool_result", "tool_use_id": "u", "is_error": true, "content": []},
                    {"type": "tool_result", "tool_use_id": "v"},
                    {"type": "tool_result", "tool_use_id": "w", "content": "plain"},
                    {"type": "text", "text": "next"}]),
             vec![
-                "result t out|image(u)|[Loaded tool: grep]",
+                "result t out|image(https://u)|[Loaded tool: grep]",
                 "result! u ",
                 "result v ",
                 "result w plain",
