@@ -69,7 +69,10 @@ fn delta(delta: &Value, view: &mut StreamView, calls: &mut Vec<Option<(String, S
             *known = Some((text(of, "name").to_owned(), arguments));
         } else {
             let (_, arguments) = known.as_mut().expect("it has begun");
-            arguments.push_str(text(&call["function"], "arguments"));
+            arguments.push_str(match &call["custom"] {
+                Value::Null => text(&call["function"], "arguments"),
+                custom => text(custom, "input"),
+            });
         }
     }
 }
