@@ -1,7 +1,9 @@
 //! What a request says, so that a request and its translation can be compared. White space does not count: some dialects
 //! refuse blank texts, and others join texts.
 
-use gateway_core::dialect::conversation::{CallResult, Conversation, Item, Part, Text, Tool};
+use gateway_core::dialect::conversation::{
+    CallResult, Conversation, Item, Part, Source, Text, Tool,
+};
 use gateway_core::dialect::turns::Turn;
 
 /// A call: id, name, arguments.
@@ -68,8 +70,7 @@ impl History {
     fn result(&mut self, result: &CallResult<'_>) {
         let text = squeezed(&result.text());
         self.others.push_str(&text);
-        let texts = result.parts.iter();
-        self.files += texts.filter(|part| !matches!(part, Part::Text(_))).count();
+        self.files += result.parts.iter().filter(|part| is_file(part)).count();
         self.results.push((result.id.clone().into_owned(), text));
     }
 
@@ -79,7 +80,7 @@ impl History {
             self.others.push_str(&text);
             self.user.push(text);
         } else {
-            self.files += 1;
+            self.files += usize::from(is_file(part));
         }
     }
 
@@ -130,5 +131,17 @@ impl History {
                 .unwrap_or_else(|| panic!("{text:?} is lost, or in another place: {user:?}"));
             rest = after;
         }
+    }
+}
+
+/// Whether a part stays a file in every dialect: documents of text become text in some.
+fn is_file(part: &Part<'_>) -> bool {
+    match part {
+        Part::Text(_) => false,
+        Part::Document {
+            source: Source::Base64 { media_type, data },
+            ..
+        } => media_type == "application/pdf" || data.starts_with("JVBERi"),
+        _ => true,
     }
 }

@@ -57,7 +57,9 @@ impl Said {
                         "" => "{}",
                         arguments => arguments,
                     };
-                    calls.push((*index, (id.clone(), name.clone(), arguments.to_owned())));
+                    // Events have no line ends in them: those between members become spaces.
+                    let arguments = arguments.replace(['\r', '\n'], " ");
+                    calls.push((*index, (id.clone(), name.clone(), arguments)));
                 }
                 Block::WebSearch { .. } => said.searches += 1,
             }
