@@ -162,6 +162,12 @@ pub enum Source<'a> {
 /// What the source of a file must be.
 pub const SOURCE_RULE: &str = "an http or https URL, or a data URL in base64";
 
+/// Whether a text can be a media type, and so a part of a data URL; it may be missing.
+fn is_media_type(text: &str) -> bool {
+    let is_fit = |byte: u8| byte.is_ascii_alphanumeric() || b"/.+-_!#$&^*".contains(&byte);
+    text.bytes().all(is_fit)
+}
+
 /// Whether an address is of the web.
 pub fn is_web(url: &str) -> bool {
     let starts = |scheme: &str| {
@@ -197,7 +203,7 @@ impl<'a> Source<'a> {
     /// Whether it is bytes, or an address that a server can fetch.
     pub fn is_readable(&self) -> bool {
         match self {
-            Self::Base64 { .. } => true,
+            Self::Base64 { media_type, .. } => is_media_type(media_type),
             Self::Url(url) => is_web(url),
         }
     }

@@ -80,6 +80,18 @@ fn no_reader_takes_an_address_that_no_server_can_fetch() {
         let source = json!({"type": "url", "url": address});
         json!({"max_tokens": 1, "messages": [{"role": "user", "content": [{"type": "image", "source": source}]}]})
     };
+    for (media_type, is_taken) in [("image/png", true), ("im,ge/png", false), ("a\"/b", false)] {
+        let gemini = json!({"contents": [{"parts": [
+            {"inlineData": {"mimeType": media_type, "data": "iVBORw0KGgo="}}]}]});
+        let source = json!({"type": "base64", "media_type": media_type, "data": "iVBORw0KGgo="});
+        let messages = json!({"max_tokens": 1, "messages": [{"role": "user", "content": [
+            {"type": "image", "source": source}]}]});
+        for (dialect, body) in [(Dialect::Gemini, gemini), (Dialect::Messages, messages)] {
+            let body = body.to_string();
+            let read = request::read(dialect, body.as_bytes(), false, &key);
+            assert_eq!(read.is_ok(), is_taken, "{dialect:?} {media_type}");
+        }
+    }
     for (address, is_taken) in [("https://x/y.png", true), ("ftp://x/y.png", false)] {
         let body = messages(address).to_string();
         let read = request::read(Dialect::Messages, body.as_bytes(), false, &key);

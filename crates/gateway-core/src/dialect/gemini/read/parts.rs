@@ -197,14 +197,21 @@ fn inline_data<'a>(raw: &'a RawValue, place: GeminiPlace<'_>) -> Result<Part<'a>
             format: Cow::Owned(audio_format(&media_type).to_owned()),
         }),
         "video" => Err(place.rejected("is a video, which this channel does not accept.")),
-        "image" => Ok(Part::Image {
-            source: Source::Base64 { media_type, data },
-            detail: None,
-        }),
-        _ => Ok(Part::Document {
-            source: Source::Base64 { media_type, data },
-            name,
-        }),
+        kind => {
+            let is_image = kind == "image";
+            let source = Source::Base64 { media_type, data };
+            if !source.is_readable() {
+                return Err(place.member("mimeType").must_be("a media type"));
+            }
+            Ok(if is_image {
+                Part::Image {
+                    source,
+                    detail: None,
+                }
+            } else {
+                Part::Document { source, name }
+            })
+        }
     }
 }
 

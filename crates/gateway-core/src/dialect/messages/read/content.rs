@@ -286,10 +286,17 @@ fn file_source<'a>(
         member.data,
         member.url,
     ) {
-        ("base64", Some(data), _) => Ok(Source::Base64 {
-            media_type: BorrowedText::or_empty(member.media_type),
-            data: data.0,
-        }),
+        ("base64", Some(data), _) => {
+            let source = Source::Base64 {
+                media_type: BorrowedText::or_empty(member.media_type),
+                data: data.0,
+            };
+            if source.is_readable() {
+                return Ok(source);
+            }
+            let message = format!("`{param}.media_type` must be a media type.");
+            Err(Untranslatable::new(format!("{param}.media_type"), message))
+        }
         ("url", _, Some(url)) if is_web(&url.0) => Ok(Source::Url(url.0)),
         ("url", _, Some(_)) => {
             let message = format!("`{param}.url` must be an http or https URL.");
