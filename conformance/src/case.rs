@@ -41,7 +41,7 @@ pub enum Call {
     Leave,
 }
 
-/// Stands for the id of the answer before in a path.
+/// The placeholder for the id of the answer before in a path.
 pub const ID: &str = "__ID__";
 
 /// What the client identifies itself with.

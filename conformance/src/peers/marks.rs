@@ -7,7 +7,7 @@ use serde_json::Value;
 pub struct Mark {
     /// The gateway, as the label of its results begins.
     pub peer: String,
-    /// Names of cases; `*` stands for anything.
+    /// Names of cases; `*` matches anything.
     pub cases: String,
     /// Where the gateway says so.
     pub source: String,

@@ -13,7 +13,7 @@ use crate::normal::Answer;
 
 /// Placeholder for the model's name until an answer is sent.
 pub const MODEL: &str = "__MODEL__";
-/// Stands for the name of the script in ids, which must find their way back to it.
+/// The placeholder for the name of the script in ids, which must find their way back to it.
 pub const SCRIPT: &str = "__SCRIPT__";
 /// When all answers were made.
 pub const CREATED: u64 = 1_763_000_000;

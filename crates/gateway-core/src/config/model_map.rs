@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-/// The character that stands for any text, also for none.
+/// The wildcard: it matches any text, also none.
 pub const ANY: char = '*';
 
 /// What a pattern says before and after its [`ANY`]; `None`: the name is no pattern.

@@ -21,7 +21,7 @@ use crate::ports::Timeouts;
 use crate::route::WeightedChannel;
 use crate::secret::{self, Secret};
 use crate::upstream::endpoint::{Endpoint, InvalidBaseUrl};
-use crate::upstream::presets;
+use crate::upstream::presets::{self, Preset};
 use crate::upstream::provider::Provider;
 use crate::upstream::quirks::Quirks;
 use crate::wire::acted_on::ActedOn;
@@ -103,6 +103,8 @@ pub struct Channel {
     pub dialects: Option<Vec<Dialect>>,
     /// How it differs from others of its dialect, as configured.
     pub quirks: Quirks,
+    /// What is known of its provider.
+    pub preset: Option<&'static Preset>,
     /// Whether the usage of streams can be requested from it.
     pub stream_usage: bool,
     model_map: ModelMap,
@@ -440,6 +442,7 @@ fn prepare(
         hedge_after: stored.hedge_after_ms.map(Duration::from_millis),
         dialects,
         quirks,
+        preset,
         stream_usage,
         model_map: ModelMap::new(&stored.model_map, stored.named_models()),
         prices: stored.prices.clone(),

@@ -5,7 +5,7 @@ use super::{ReasoningForm, UpstreamTraits};
 use crate::config::snapshot::Channel;
 use crate::dialect::effort::Effort;
 use crate::dialect::envelope::Origin;
-use crate::upstream::presets::{self, PresetId};
+use crate::upstream::presets::PresetId;
 use crate::upstream::provider::Provider;
 use crate::upstream::quirks::{EffortBound, Quirks, ReasoningMember};
 use crate::wire::dialect::Dialect;
@@ -13,11 +13,10 @@ use crate::wire::dialect::Dialect;
 /// The traits of a model at a channel that is called in `dialect`.
 pub fn of(channel: &Channel, dialect: Dialect, model: &str) -> UpstreamTraits {
     let origin = Origin::of(channel);
-    let (provider, host) = (origin.provider, channel.endpoint.host());
     let mut traits = UpstreamTraits::unknown(model, origin);
     traits.has_stream_options = channel.stream_usage;
     let name = model.rsplit('/').next().unwrap_or(model);
-    if let Some(preset) = presets::of(provider, host, channel.quirks.preset) {
+    if let Some(preset) = channel.preset {
         apply(&mut traits, &preset.quirks);
         if let Some(quirks) = preset.of_model(name) {
             apply(&mut traits, quirks);
@@ -49,8 +48,8 @@ pub fn of(channel: &Channel, dialect: Dialect, model: &str) -> UpstreamTraits {
 /// Whether a channel's upstream rejects thinking that it has not signed: Anthropic's own does, other servers of Messages
 /// make such thinking themselves.
 pub fn verifies_thinking(channel: &Channel) -> bool {
-    let (provider, host) = (Origin::of(channel).provider, channel.endpoint.host());
-    presets::of(provider, host, channel.quirks.preset)
+    channel
+        .preset
         .is_some_and(|preset| preset.id == PresetId::Anthropic)
 }
 
