@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::batch::{self, Batch};
+use super::kept_response::{self, KeptContent, KeptExtent, KeptTurn};
 use super::port::Ledger;
 use super::queries::actors;
 use super::queries::counters::{self, Counters};
@@ -147,6 +148,46 @@ impl<P: Sql + Clock> Ledger for SqlLedger<P> {
 
     async fn prune_responses(&self, since_ms: u64, most: u64) -> Result<(), DatabaseError> {
         Ok(self.execute(response_record::prune(since_ms, most)).await?)
+    }
+
+    async fn append_kept(&self, turn: &KeptTurn, stored: &str) -> Result<(), DatabaseError> {
+        // One by one: a part is as large as a row may be.
+        for statement in kept_response::insert(turn, stored) {
+            self.insert(statement).await?;
+        }
+        Ok(())
+    }
+
+    async fn measure_kept(
+        &self,
+        owner: &str,
+        id: &str,
+        since_ms: u64,
+        most_turns: u64,
+    ) -> Result<Option<KeptExtent>, DatabaseError> {
+        let query = kept_response::measure(owner, id, since_ms, most_turns);
+        let rows = self.query(query).await?;
+        Ok(rows.first().map(|row| kept_response::read_extent(&row)))
+    }
+
+    async fn read_kept(
+        &self,
+        owner: &str,
+        id: &str,
+        since_ms: u64,
+        most_turns: u64,
+    ) -> Result<Vec<KeptContent>, DatabaseError> {
+        let query = kept_response::contents(owner, id, since_ms, most_turns);
+        Ok(kept_response::read_contents(&self.query(query).await?))
+    }
+
+    async fn remove_kept(&self, owner: &str, id: &str) -> Result<bool, DatabaseError> {
+        let rows = self.query(kept_response::remove(owner, id)).await?;
+        Ok(rows.first().is_some())
+    }
+
+    async fn prune_kept(&self, since_ms: u64, most: u64) -> Result<(), DatabaseError> {
+        Ok(self.execute(kept_response::prune(since_ms, most)).await?)
     }
 
     async fn prune(&self, rows: u64, since_ms: u64, most: u64) -> Result<(), DatabaseError> {

@@ -15,8 +15,11 @@ use url::form_urlencoded;
 use super::attempt::Attempt;
 use super::context::{ClientRequest, RequestContext};
 use super::in_flight::InFlightAnswer;
+use super::kept_turn::Turn;
 use super::stored_path::{StoredAction, StoredCall};
-use super::{Gateway, answer, candidates, forward, headers, query, response_origin};
+use super::{
+    Gateway, answer, candidates, forward, headers, kept_responses, query, response_origin,
+};
 use crate::attempt::exhausted;
 use crate::config::snapshot::Snapshot;
 use crate::dialect::Translation;
@@ -64,6 +67,9 @@ pub async fn run<P: ProxyPorts>(
         return Err(ErrorCode::UnsupportedOperation.error(
             "The gateway does not record where responses are stored: its setting `ledger` is off. An admin can switch it on.",
         ));
+    }
+    if let Some(reply) = kept_responses::answer(gateway, snapshot, request, call).await? {
+        return Ok(reply);
     }
     let found = response_origin::find(gateway, snapshot, request.client, &call.id).await?;
     let Some(record) = found else {
@@ -135,6 +141,7 @@ fn context<P: ProxyPorts>(
         leaves_out_thinking: Cell::default(),
         wants_list: false,
         response_owner: None,
+        turn: Turn::default(),
         followed: RefCell::default(),
     })
 }
