@@ -16,6 +16,8 @@ mod failover;
 mod faults;
 mod harmless;
 mod health_sharing;
+mod kept_limits;
+mod kept_responses;
 mod ledger;
 mod ledger_schema;
 mod limits;
