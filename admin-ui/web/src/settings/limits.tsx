@@ -209,6 +209,7 @@ function LedgerForm({ loaded, onSaved, onReload }: FormProps) {
   const m = t.value;
   const typed = useTyped(LEDGER_NUMBERS, loaded);
   const isOn = useSignal(loaded.settings.ledger);
+  const keepsResponses = useSignal(loaded.settings.responses_store);
   const saving = useSaving(loaded, onSaved, onReload);
   return (
     <SettingsForm
@@ -216,7 +217,13 @@ function LedgerForm({ loaded, onSaved, onReload }: FormProps) {
       text={m["ledger.text"]}
       saving={saving}
       onReload={onReload}
-      onSave={() => saving.save({ ...numbersOf(LEDGER_NUMBERS, typed), ledger: isOn.value })}
+      onSave={() =>
+        saving.save({
+          ...numbersOf(LEDGER_NUMBERS, typed),
+          ledger: isOn.value,
+          responses_store: keepsResponses.value,
+        })
+      }
     >
       <Switch
         label={m["ledger.on"]}
@@ -241,6 +248,15 @@ function LedgerForm({ loaded, onSaved, onReload }: FormProps) {
           />
         ))}
       </div>
+      <Switch
+        label={m["ledger.responses_store"]}
+        checked={keepsResponses.value}
+        onChange={(checked) => {
+          keepsResponses.value = checked;
+        }}
+      />
+      <p class="field__hint">{m["ledger.responses_store.hint"]}</p>
+      {keepsResponses.value && <Notice tone="info">{m["ledger.responses_store.warning"]}</Notice>}
     </SettingsForm>
   );
 }
