@@ -192,14 +192,17 @@ impl<P: ProxyPorts> KeptResponses<P> {
         let was_pending = self.pending(owner, id).is_some();
         let is_other = |it: &Rc<Pending>| !is_of(&it.turn, owner, id);
         self.pending.borrow_mut().retain(is_other);
+        self.remember_removed(owner, id);
+        let was_written = self.writer.remove_kept(owner, id).await?;
+        Ok(was_pending || was_written)
+    }
+
+    fn remember_removed(&self, owner: &str, id: &str) {
         let mut removed = self.removed.borrow_mut();
         if removed.len() >= MAX_REMOVED {
             removed.pop_front();
         }
         removed.push_back((owner.to_owned(), id.to_owned()));
-        drop(removed);
-        let was_written = self.writer.remove_kept(owner, id).await?;
-        Ok(was_pending || was_written)
     }
 
     fn since(&self, settings: &Settings) -> u64 {

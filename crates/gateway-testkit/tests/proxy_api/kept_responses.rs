@@ -361,7 +361,7 @@ fn another_client_reaches_nothing_that_is_kept() {
 }
 
 #[test]
-fn nothing_is_kept_that_nobody_wants_stored() {
+fn a_response_is_kept_only_if_settings_and_request_allow_it() {
     let off = staged(&document(vec![speaking("a", Dialect::Chat)]));
     assert_eq!(make(&off, NEW).json()["store"], false);
     let mut document = keeping(vec![speaking("a", Dialect::Chat)]);
