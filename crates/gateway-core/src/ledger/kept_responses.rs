@@ -131,21 +131,22 @@ impl<P: ProxyPorts> KeptResponses<P> {
             }
         }
         let since_ms = self.since(settings);
-        let measure = || {
+        let mut is_last = !found.recent.is_empty();
+        loop {
             let last = &found.last_written;
-            self.reader.measure_kept(owner, last, since_ms, most_turns)
-        };
-        let mut written = measure().await?;
-        if written.is_none() && found.recent.is_empty() {
-            self.ports.sleep(SEARCH_AGAIN).await;
-            written = measure().await?;
+            let measured = self.reader.measure_kept(owner, last, since_ms, most_turns);
+            match measured.await? {
+                Some(written) => found.written = written,
+                None if !is_last => {
+                    is_last = true;
+                    self.ports.sleep(SEARCH_AGAIN).await;
+                    continue;
+                }
+                None if found.recent.is_empty() => return Ok(None),
+                None => found.written.missing.clone_from(&found.last_written),
+            }
+            return Ok(Some(found));
         }
-        match written {
-            Some(written) => found.written = written,
-            None if found.recent.is_empty() => return Ok(None),
-            None => found.written.missing.clone_from(&found.last_written),
-        }
-        Ok(Some(found))
     }
 
     /// The turns of a conversation in clear, the oldest first; `None`: one of them cannot be read.
@@ -223,6 +224,7 @@ impl<P: ProxyPorts> KeptResponses<P> {
         removed.iter().any(|(owner, id)| is_of(turn, owner, id))
     }
 
+    #[cold]
     fn open(&self, owner: &str, id: &str, stored: String) -> Option<String> {
         if stored.starts_with('{') {
             return Some(stored);
@@ -239,6 +241,7 @@ impl<P: ProxyPorts> KeptResponses<P> {
         }
     }
 
+    #[cold]
     fn seal(&self, turn: &KeptTurn) -> Option<String> {
         let content = turn.content();
         let Some(master) = &self.master else {

@@ -5,12 +5,12 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 
 use super::Gateway;
 use super::body::{self, Received};
 use super::context::ClientRequest;
 use super::kept_turn::{self, Continued};
-use super::payload::Payload;
 use super::response_origin::{CONTINUING, PREVIOUS, not_found};
 use crate::config::snapshot::Snapshot;
 use crate::database::DatabaseError;
@@ -38,19 +38,18 @@ pub async fn expand<P: ProxyPorts>(
         return Ok((body, None));
     }
     // What is wrong with a body is said where it is parsed for its model.
-    let headers = &request.head.headers;
-    let Ok(Payload::Json(members)) = Payload::parse(headers, &body.bytes, &snapshot.acted_on)
-    else {
+    let Ok(members) = Members::parse(&body.bytes) else {
         return Ok((body, None));
     };
     let id = members.string(PREVIOUS).map(Cow::into_owned);
-    let Some(id) = id.filter(|id| response_id::is_kept(id)) else {
+    let is_clear = |id: &String| response_id::is_kept(id) && members.count(PREVIOUS) == 1;
+    let Some(id) = id.filter(is_clear) else {
         return Ok((body, None));
     };
     let owner = &request.client.id;
     let unavailable = |error: DatabaseError| unavailable(gateway, &error);
-    let found = gateway.kept.find(owner, &id, MAX_TURNS, settings).await;
-    let Some(found) = found.map_err(unavailable)? else {
+    let found = { gateway.kept.find(owner, &id, MAX_TURNS, settings) }.boxed_local();
+    let Some(found) = found.await.map_err(unavailable)? else {
         return Ok((body, None));
     };
     let limit = settings.max_request_bytes.saturating_sub(body.bytes.len());
@@ -62,8 +61,8 @@ pub async fn expand<P: ProxyPorts>(
     }
     let most = COPIES * found.bytes() + cost_of_request(found.bytes() + body.bytes.len());
     let share = body::room(&gateway.ports, &gateway.memory, most).await?;
-    let turns = gateway.kept.read(owner, &found, settings).await;
-    let Some(turns) = turns.map_err(unavailable)? else {
+    let turns = gateway.kept.read(owner, &found, settings).boxed_local();
+    let Some(turns) = turns.await.map_err(unavailable)? else {
         return Err(broken(&id));
     };
     let own = match members.raw("input") {
@@ -92,6 +91,7 @@ pub async fn expand<P: ProxyPorts>(
 }
 
 /// The list of all items; `None`: something that is kept is not what it should be.
+#[cold]
 fn joined(turns: &[KeptContent], own: &Bytes) -> Option<String> {
     let mut list = String::from("[");
     let mut add = |items: &str| {
@@ -115,6 +115,7 @@ fn joined(turns: &[KeptContent], own: &Bytes) -> Option<String> {
 }
 
 /// The error for a database that does not answer.
+#[cold]
 pub fn unavailable<P: ProxyPorts>(gateway: &Gateway<P>, error: &DatabaseError) -> GatewayError {
     gateway
         .ports
@@ -123,6 +124,7 @@ pub fn unavailable<P: ProxyPorts>(gateway: &Gateway<P>, error: &DatabaseError) -
         .error("The database with the kept responses does not answer; try again shortly.")
 }
 
+#[cold]
 fn broken(id: &str) -> GatewayError {
     not_found(format!(
         "The response `{}` cannot be continued: an earlier response of its conversation is deleted, too old or cannot be \
@@ -131,6 +133,7 @@ fn broken(id: &str) -> GatewayError {
     ))
 }
 
+#[cold]
 fn too_long(id: &str) -> GatewayError {
     ErrorCode::RequestTooLarge
         .error(format!(

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
+use futures_util::FutureExt as _;
 use http::StatusCode;
 use serde_json::value::RawValue;
 use url::form_urlencoded;
@@ -49,12 +50,16 @@ pub async fn answer<P: ProxyPorts>(
         )
     } else {
         let settings = &snapshot.settings;
-        let found = gateway.kept.find(owner, id, 1, settings).await;
-        let Some(found) = found.map_err(unavailable)? else {
+        let found = gateway.kept.find(owner, id, 1, settings).boxed_local();
+        let Some(found) = found.await.map_err(unavailable)? else {
             return Ok(None);
         };
-        let turns = gateway.kept.read(owner, &found, settings).await;
-        let Some(turn) = turns.map_err(unavailable)?.and_then(|mut it| it.pop()) else {
+        let turns = gateway.kept.read(owner, &found, settings).boxed_local();
+        let Some(turn) = turns
+            .await
+            .map_err(unavailable)?
+            .and_then(|mut it| it.pop())
+        else {
             return Ok(None);
         };
         request.entry.asked(&turn.model, false, 0);
@@ -84,12 +89,14 @@ pub async fn answer<P: ProxyPorts>(
     Ok(Some(reply::json_bytes(StatusCode::OK, body.into())))
 }
 
+#[cold]
 fn parameter<'q>(query: &'q str, name: &str) -> Option<Cow<'q, str>> {
     let mut pairs = form_urlencoded::parse(query.as_bytes());
     pairs.find_map(|(key, value)| (key == name).then_some(value))
 }
 
 /// A page of the items of an `input`, the newest first unless `order` says otherwise.
+#[cold]
 fn listed(input: &str, response: &str, query: &str) -> Result<String, GatewayError> {
     let invalid = |name: &'static str, message: &'static str| {
         ErrorCode::InvalidValue.error(message).with_param(name)
@@ -131,6 +138,7 @@ fn listed(input: &str, response: &str, query: &str) -> Result<String, GatewayErr
 
 /// An item with its id, in the long form that the API lists: the client may have left out the type and the id of a
 /// message, and written its content as a text.
+#[cold]
 fn listed_item(raw: &str, response: &str, place: usize) -> (String, String) {
     let made = || format!("msg_{}_in{place}", response.trim_start_matches("resp_"));
     let Ok(members) = Members::parse(raw.as_bytes()) else {

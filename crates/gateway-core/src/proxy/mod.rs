@@ -46,6 +46,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use http::{HeaderValue, Request};
 use http_body::Body;
 
@@ -312,7 +313,7 @@ where
     gateway.health.refresh().await;
     // 8. Put the conversation before the input that continues a response which the gateway keeps. Boxed: few need it.
     let expanded = kept_conversation::expand(gateway, snapshot, request, body);
-    let (body, continued) = Box::pin(expanded).await?;
+    let (body, continued) = expanded.boxed_local().await?;
     // 9. Find the model in the body, and try candidates until one answers.
     forward::run(gateway, snapshot, request, body, continued).await
 }

@@ -7,7 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{FutureExt as _, stream};
 use http::header::CONTENT_TYPE;
 use http::{Request, Response, StatusCode, Uri};
 use url::form_urlencoded;
@@ -68,7 +68,8 @@ pub async fn run<P: ProxyPorts>(
             "The gateway does not record where responses are stored: its setting `ledger` is off. An admin can switch it on.",
         ));
     }
-    if let Some(reply) = kept_responses::answer(gateway, snapshot, request, call).await? {
+    let kept = kept_responses::answer(gateway, snapshot, request, call).boxed_local();
+    if let Some(reply) = kept.await? {
         return Ok(reply);
     }
     let found = response_origin::find(gateway, snapshot, request.client, &call.id).await?;

@@ -312,13 +312,18 @@ impl EncodedAnswer {
         data: &mut Vec<u8>,
     ) {
         let begin = data.len();
-        let keeper = context.keeper.as_ref().filter(|_| error.is_none());
-        self.object(context, status, error, keeper.is_some(), data);
-        if status != "in_progress"
-            && keeper.is_some_and(|keeper| !keeper.keep(data.get(begin..).unwrap_or_default()))
-        {
+        let mut keeper = context.keeper.as_ref().filter(|_| error.is_none());
+        loop {
+            self.object(context, status, error, keeper.is_some(), data);
+            let Some(keep) = keeper.filter(|_| status != "in_progress") else {
+                return;
+            };
+            if keep.keep(data.get(begin..).unwrap_or_default()) {
+                return;
+            }
+            // Then it says so.
             data.truncate(begin);
-            self.object(context, status, error, false, data);
+            keeper = None;
         }
     }
 
