@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use super::attempt::Attempt;
 use super::in_flight::InFlightAnswer;
 use super::relay::drain;
-use super::{headers, kept_turn, response_origin};
+use super::{headers, response_origin};
 use crate::dialect;
 use crate::ledger::record::End;
 use crate::memory::{Share, cost_of_answer};
@@ -35,7 +35,7 @@ pub fn settle<P: ProxyPorts>(attempt: &Attempt<'_, P>, status: StatusCode, whole
         account.gave(signals::content_bytes(whole));
     }
     account.close(End::Complete);
-    kept_turn::record(attempt.context);
+    attempt.context.keep_response();
 }
 
 /// The stream of an answer that came whole and is not an error.

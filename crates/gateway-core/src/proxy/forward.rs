@@ -18,7 +18,7 @@ use super::body::Received;
 use super::channel_dialect::{lacks, upstream_operation};
 use super::context::{ClientRequest, RequestContext, Sent};
 use super::history::History;
-use super::kept_turn::{Continued, Turn};
+use super::kept_turn::{Continued, RequestTurn};
 use super::operation::Streaming;
 use super::payload::Payload;
 use super::send::{self, Finished};
@@ -101,10 +101,11 @@ pub async fn run<P: ProxyPorts>(
             })
         });
     }
-    let turn = Turn::of(
+    let caller = (request.client, operation);
+    let turn = RequestTurn::of(
         gateway,
         &snapshot.settings,
-        request,
+        caller,
         &payload,
         &body.bytes,
         continued,

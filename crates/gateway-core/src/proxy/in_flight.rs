@@ -7,7 +7,6 @@ use http::StatusCode;
 
 use super::attempt::{self, Attempt};
 use super::context::RequestContext;
-use super::kept_turn;
 use crate::config::snapshot::{Channel, Key};
 use crate::error::ErrorBody;
 use crate::health::record::{HealthEvent, Target};
@@ -74,7 +73,7 @@ impl<P: ProxyPorts> InFlightAnswer<P> {
     /// The client has all of it, which proves that channel, key and model work.
     pub fn complete(&self) {
         self.close(End::Complete);
-        kept_turn::record(&self.context);
+        self.context.keep_response();
         if let Some(followed) = self.context.followed.take() {
             self.context.entry.set_free(false);
             self.context.gateway.responses.settled(followed);

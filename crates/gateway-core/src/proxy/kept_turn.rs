@@ -7,9 +7,9 @@ use std::rc::Rc;
 use bytes::Bytes;
 
 use super::Gateway;
-use super::context::{ClientRequest, RequestContext};
+use super::operation::Operation;
 use super::payload::Payload;
-use crate::config::model::Settings;
+use crate::config::model::{ClientKey, Settings};
 use crate::dialect::answer::KeepResponse;
 use crate::ledger::kept_response::KeptTurn;
 use crate::ledger::kept_responses::MAX_TURN_BYTES;
@@ -28,7 +28,7 @@ pub struct Continued {
 
 /// A request as a turn of a conversation.
 #[derive(Default)]
-pub struct Turn {
+pub struct RequestTurn {
     /// The id of the response that it continues, if the gateway keeps it.
     pub previous: Option<String>,
     /// What is kept if the response is translated.
@@ -49,12 +49,12 @@ pub const fn is_on(settings: &Settings) -> bool {
     settings.responses_store && settings.ledger
 }
 
-impl Turn {
+impl RequestTurn {
     /// The turn that a request is. `body`: as it is sent to upstreams.
     pub fn of<P: ProxyPorts>(
         gateway: &Gateway<P>,
         settings: &Settings,
-        request: &ClientRequest<'_, P>,
+        (client, operation): (&ClientKey, Operation),
         payload: &Payload<'_>,
         body: &Bytes,
         continued: Option<Continued>,
@@ -63,7 +63,7 @@ impl Turn {
         let Payload::Json(members) = payload else {
             return Self::default();
         };
-        let wants = request.call.operation.path == "responses"
+        let wants = operation.path == "responses"
             && members.raw("store") != Some("false")
             && is_on(settings)
             && gateway.kept.has_room();
@@ -71,7 +71,7 @@ impl Turn {
         let input = { wants.then(input).flatten() }.filter(|it| it.len() < MAX_TURN_BYTES);
         let draft = input.map(|input| {
             Rc::new(Draft {
-                owner: request.client.id.clone(),
+                owner: client.id.clone(),
                 input,
                 kept: RefCell::new((gateway.memory.share(), None)),
             })
@@ -83,6 +83,27 @@ impl Turn {
     pub fn keeper(&self) -> Option<Rc<dyn KeepResponse>> {
         let draft = self.draft.clone()?;
         Some(draft)
+    }
+
+    /// Keeps the response that the client has got whole.
+    pub fn record<P: ProxyPorts>(&self, gateway: &Gateway<P>, request_id: &str, model: &str) {
+        let Some(draft) = &self.draft else {
+            return;
+        };
+        let empty = (gateway.memory.share(), None);
+        let (share, Some(response)) = draft.kept.replace(empty) else {
+            return;
+        };
+        gateway.kept.record(KeptTurn {
+            owner: draft.owner.clone(),
+            id: response_id::of_kept(request_id),
+            previous: self.previous.clone().unwrap_or_default(),
+            model: model.to_owned(),
+            time: gateway.ports.now(),
+            input: draft.input.clone(),
+            response,
+            share,
+        });
     }
 }
 
@@ -98,28 +119,6 @@ impl KeepResponse for Draft {
         kept.1 = Some(Bytes::copy_from_slice(response));
         true
     }
-}
-
-/// Keeps the response that a client has got whole.
-pub fn record<P: ProxyPorts>(context: &RequestContext<P>) {
-    let Some(draft) = &context.turn.draft else {
-        return;
-    };
-    let gateway = &context.gateway;
-    let empty = (gateway.memory.share(), None);
-    let (share, Some(response)) = draft.kept.replace(empty) else {
-        return;
-    };
-    gateway.kept.record(KeptTurn {
-        owner: draft.owner.clone(),
-        id: response_id::of_kept(&context.request_id),
-        previous: context.turn.previous.clone().unwrap_or_default(),
-        model: context.model.clone(),
-        time: gateway.ports.now(),
-        input: draft.input.clone(),
-        response,
-        share,
-    });
 }
 
 /// The `input` of a request as a list of items. `raw` is a part of `body`.

@@ -15,7 +15,7 @@ use url::form_urlencoded;
 use super::attempt::Attempt;
 use super::context::{ClientRequest, RequestContext};
 use super::in_flight::InFlightAnswer;
-use super::kept_turn::Turn;
+use super::kept_turn::RequestTurn;
 use super::stored_path::{StoredAction, StoredCall};
 use super::{
     Gateway, answer, candidates, forward, headers, kept_responses, query, response_origin,
@@ -142,7 +142,7 @@ fn context<P: ProxyPorts>(
         leaves_out_thinking: Cell::default(),
         wants_list: false,
         response_owner: None,
-        turn: Turn::default(),
+        turn: RequestTurn::default(),
         followed: RefCell::default(),
     })
 }

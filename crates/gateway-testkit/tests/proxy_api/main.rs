@@ -18,6 +18,7 @@ mod harmless;
 mod health_sharing;
 mod kept_limits;
 mod kept_responses;
+mod kept_storage;
 mod ledger;
 mod ledger_schema;
 mod limits;
