@@ -20,6 +20,7 @@ use crate::ids;
 use crate::ports::Timeouts;
 use crate::route::WeightedChannel;
 use crate::secret::{self, Secret};
+use crate::units::Timestamp;
 use crate::upstream::endpoint::{Endpoint, InvalidBaseUrl};
 use crate::upstream::presets::{self, Preset};
 use crate::upstream::provider::Provider;
@@ -65,11 +66,20 @@ pub struct Snapshot {
     /// Authenticates reasoning that travels through clients; see [`Snapshot::state_secret`].
     state_secret: Option<Secret<Vec<u8>>>,
     channels: Vec<Rc<Channel>>,
-    keys: HashMap<[u8; 32], ClientKey>,
+    client_keys: Vec<ClientKey>,
+    by_hash: HashMap<[u8; 32], HashedKey>,
     by_model: HashMap<String, Vec<usize>>,
     with_patterns: Vec<usize>,
     serving_all: Vec<usize>,
     problems: Vec<SnapshotProblem>,
+}
+
+/// What the hash of a client key stands for.
+#[derive(Clone, Copy, Debug)]
+struct HashedKey {
+    index: usize,
+    /// Of a key that was replaced: when it stops being accepted.
+    valid_until: Option<Timestamp>,
 }
 
 /// One channel, prepared.
@@ -237,12 +247,27 @@ impl Snapshot {
                 }
             }
         }
-        for key in document.keys {
+        snapshot.add_client_keys(document.keys);
+        snapshot
+    }
+
+    fn add_client_keys(&mut self, keys: Vec<ClientKey>) {
+        for (index, key) in keys.iter().enumerate() {
+            if let Some(previous) = &key.previous
+                && let Some(hash) = ids::parse_hash(&previous.hash)
+            {
+                let valid_until = Some(previous.valid_until);
+                // A current key comes before a replaced one.
+                self.by_hash
+                    .entry(hash)
+                    .or_insert(HashedKey { index, valid_until });
+            }
             if let Some(hash) = ids::parse_hash(&key.hash) {
-                snapshot.keys.insert(hash, key);
+                let valid_until = None;
+                self.by_hash.insert(hash, HashedKey { index, valid_until });
             }
         }
-        snapshot
+        self.client_keys = keys;
     }
 
     /// A secret of the gateway that lasts as long as its master key, or without one as the first key of its first channel.
@@ -257,9 +282,10 @@ impl Snapshot {
         &self.problems
     }
 
-    /// The client key with this hash.
-    pub fn client_key(&self, hash: &[u8; 32]) -> Option<&ClientKey> {
-        self.keys.get(hash)
+    /// The client key with this hash; for the hash of a key that it has replaced, also when that stops being accepted.
+    pub fn client_key(&self, hash: &[u8; 32]) -> Option<(&ClientKey, Option<Timestamp>)> {
+        let HashedKey { index, valid_until } = *self.by_hash.get(hash)?;
+        Some((self.client_keys.get(index)?, valid_until))
     }
 
     /// The channel at an index that came from [`Self::serving`].
