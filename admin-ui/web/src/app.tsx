@@ -1,10 +1,12 @@
 //! What is on the screen: login, or a page in its frame. One `switch` over the session, one over the address.
 import { Heading } from "./components/heading";
+import { LeaveQuestion } from "./components/leave-question";
 import { failureText, Notice } from "./components/notice";
 import { Shell } from "./components/shell";
 import { t } from "./i18n";
 import { ChannelPage } from "./pages/channel";
 import { ChannelsPage } from "./pages/channels";
+import { KeyPage } from "./pages/key";
 import { KeysPage } from "./pages/keys";
 import { LoginPage, SessionOver } from "./pages/login";
 import { OverviewPage } from "./pages/overview";
@@ -14,6 +16,7 @@ import { RoutingPage } from "./pages/routing";
 import { SettingsPage } from "./pages/settings";
 import { go, place } from "./router";
 import { checkSession, session } from "./session/session";
+import { givenUp } from "./unsaved";
 
 export function App() {
   const now = session.value;
@@ -43,8 +46,9 @@ export function App() {
       return (
         <>
           <Shell>
-            <CurrentPage />
+            <CurrentPage key={givenUp.value} />
           </Shell>
+          <LeaveQuestion />
           {now.over && <SessionOver />}
         </>
       );
@@ -60,7 +64,7 @@ function CurrentPage() {
       // A separate page for each channel, so that no typed text goes from one to another.
       return item === null ? <ChannelsPage /> : <ChannelPage key={item} id={item} />;
     case "keys":
-      return <KeysPage />;
+      return item === null ? <KeysPage /> : <KeyPage key={item} id={item} />;
     case "requests":
       return <RequestsPage />;
     case "playground":

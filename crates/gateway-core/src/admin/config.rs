@@ -74,7 +74,7 @@ pub struct ExportedKey<'a> {
 #[cfg_attr(
     feature = "schema",
     derive(schemars::JsonSchema),
-    schemars(rename = "ConfigClientKey", transform = never_null)
+    schemars(rename = "ConfigClientKey")
 )]
 pub struct ExportedClientKey<'a> {
     /// `ck_…`
@@ -90,6 +90,7 @@ pub struct ExportedClientKey<'a> {
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = MAX_HINT_CHARS)))]
     hint: &'a str,
     /// The key that this one has replaced.
+    #[cfg_attr(feature = "schema", schemars(with = "ExportedPreviousKey<'a>"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     previous: Option<ExportedPreviousKey<'a>>,
     /// Whether it is accepted.

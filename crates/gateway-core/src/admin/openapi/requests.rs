@@ -171,7 +171,7 @@ schema_types! {
             .with(
                 "previous",
                 "Null: the key that was replaced is rejected from now on, if there is one. An object is ignored.",
-                json_schema!({ "type": ["object", "null"] }),
+                json_schema!({ "type": ["object", "null"], "additionalProperties": true }),
             )
             .read_only(&["id", "hint", "created_at", "last_used_at", "revision"]);
     /// A client key of `PUT config`

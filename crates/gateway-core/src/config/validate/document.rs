@@ -296,16 +296,13 @@ fn client_key(
     Some(key)
 }
 
-/// The key that a client key has replaced; null: none.
+/// The key that a client key has replaced.
 fn previous_key(
     path: &str,
     value: &Value,
     hashes: &mut Seen,
     problems: &mut Problems,
 ) -> Option<PreviousKey> {
-    if value.is_null() {
-        return None;
-    }
     let members = problems.object(path, value)?;
     let (mut own_hash, mut valid_until, mut hint) = (None, None, None);
     for (name, value) in members {
