@@ -336,7 +336,12 @@ function KeyRow({ of, allowance: used, onChanged, onEdit, onDelete, onRotate }: 
             <Icon name="reload" />
             <span class="visually-hidden">{m["rotate.of"](of.name)}</span>
           </button>
-          <Link page="keys" item={of.id} class="button button--bare" title={m["clients.usage"]}>
+          <Link
+            page="overview"
+            query={{ key: of.id }}
+            class="button button--bare"
+            title={m["clients.usage"]}
+          >
             <Icon name="overview" />
             <span class="visually-hidden">{m["clients.usageOf"](of.name)}</span>
           </Link>
