@@ -6,6 +6,8 @@ export const keysEn = {
   "unsaved.stay": "Keep editing",
   "unsaved.leave": "Discard changes",
 
+  "app.pageFailed": "The page could not be loaded",
+
   "import.byOthers": "Changed by others since you reviewed",
   "import.byThis": "Changed by this import",
 

@@ -7,6 +7,8 @@ export const keysZh: typeof keysEn = {
   "unsaved.stay": "继续编辑",
   "unsaved.leave": "放弃更改",
 
+  "app.pageFailed": "页面加载失败",
+
   "import.byOthers": "您查看之后其他人所做的更改",
   "import.byThis": "本次导入的更改",
 

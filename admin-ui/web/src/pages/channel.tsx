@@ -9,6 +9,7 @@ import { changeOf, conflictOf } from "../channels/change";
 import { bodyOf, type Draft, draftOf, emptyDraft } from "../channels/draft";
 import { ChannelForm } from "../channels/form";
 import { pastedKeys } from "../channels/pasted-keys";
+import { template } from "../channels/template";
 import { TestDialog } from "../channels/test-dialog";
 import { Icon } from "../components/icons";
 import { Link } from "../components/link";
@@ -21,9 +22,6 @@ import { fieldProblems } from "../i18n/problems";
 import { go } from "../router";
 import { deleteLater, isDeleted } from "../undo";
 import { everything, isSame, useUnsaved } from "../unsaved";
-
-/** What the next new channel starts from: a copy of another. */
-export const template = signal<Draft | null>(null);
 
 interface New {
   id: string;
