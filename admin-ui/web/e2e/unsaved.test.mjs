@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
 import { Api } from "./api.mjs";
-import { findings, GATEWAY_URL, launch, logIn, withPage } from "./browser.mjs";
+import { findings, launch, logIn, withPage } from "./browser.mjs";
 import { startUpstream } from "./upstream.mjs";
 
 let browser;
@@ -33,8 +33,12 @@ async function stage() {
 }
 
 const question = (page) => page.getByRole("dialog", { name: "Leave without saving?" });
+/** Within the document, so that the browser's back button does not leave it. */
 const at = async (page, path, ready) => {
-  await page.goto(`${GATEWAY_URL}/admin/${path}`);
+  await page.evaluate((address) => {
+    history.pushState(null, "", address);
+    dispatchEvent(new PopStateEvent("popstate"));
+  }, `/admin/${path}`);
   await ready.waitFor();
 };
 
@@ -75,7 +79,7 @@ function pages({ channel }) {
   return [
     ["channels/new", named("Name"), "Three"],
     [channel, named("Weight"), "7"],
-    [channel, named("Add keys"), "sk-new-0123456789"],
+    [channel, named("API keys"), "sk-new-0123456789"],
     ["settings", inForm("Gateway", "Attempts per request"), "3"],
     ["settings", inForm("Gateway", "Headers that name a session"), "x-half-typed"],
     ["settings", inForm("Reverse proxies", "Trusted proxies"), "10.0.0.0/8"],
@@ -223,6 +227,7 @@ test("a dialog with unsaved work asks before it is closed, and before the page i
       await open(page);
       const dialog = page.getByRole("dialog", { name: title.split(",")[0], exact: true });
       // Without anything typed it is closed at once.
+      await dialog.waitFor();
       await page.keyboard.press("Escape");
       await dialog.waitFor({ state: "detached" });
       await open(page);

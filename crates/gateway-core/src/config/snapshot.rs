@@ -1,6 +1,8 @@
 //! The configuration in the form that a request needs: keys by hash, channels by model, endpoints prepared.
 //! Built once per change, then only read. Owns no cache and no store.
 
+mod client_keys;
+
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -16,7 +18,6 @@ use crate::config::model::{self, ClientKey, Document, Price, Prices, Settings};
 use crate::config::model_map::ModelMap;
 use crate::config::prices;
 use crate::config::seal::{self, MasterKey, SealError};
-use crate::ids;
 use crate::ports::Timeouts;
 use crate::route::WeightedChannel;
 use crate::secret::{self, Secret};
@@ -28,6 +29,7 @@ use crate::upstream::quirks::Quirks;
 use crate::wire::acted_on::ActedOn;
 use crate::wire::body_params::BodyParams;
 use crate::wire::dialect::Dialect;
+use client_keys::ClientKeys;
 
 /// Why a channel, or one of its keys, takes no requests.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -66,20 +68,11 @@ pub struct Snapshot {
     /// Authenticates reasoning that travels through clients; see [`Snapshot::state_secret`].
     state_secret: Option<Secret<Vec<u8>>>,
     channels: Vec<Rc<Channel>>,
-    client_keys: Vec<ClientKey>,
-    by_hash: HashMap<[u8; 32], HashedKey>,
+    client_keys: ClientKeys,
     by_model: HashMap<String, Vec<usize>>,
     with_patterns: Vec<usize>,
     serving_all: Vec<usize>,
     problems: Vec<SnapshotProblem>,
-}
-
-/// What the hash of a client key stands for.
-#[derive(Clone, Copy, Debug)]
-struct HashedKey {
-    index: usize,
-    /// Of a key that was replaced: when it stops being accepted.
-    valid_until: Option<Timestamp>,
 }
 
 /// One channel, prepared.
@@ -247,27 +240,8 @@ impl Snapshot {
                 }
             }
         }
-        snapshot.add_client_keys(document.keys);
+        snapshot.client_keys = ClientKeys::new(document.keys);
         snapshot
-    }
-
-    fn add_client_keys(&mut self, keys: Vec<ClientKey>) {
-        for (index, key) in keys.iter().enumerate() {
-            if let Some(previous) = &key.previous
-                && let Some(hash) = ids::parse_hash(&previous.hash)
-            {
-                let valid_until = Some(previous.valid_until);
-                // A current key comes before a replaced one.
-                self.by_hash
-                    .entry(hash)
-                    .or_insert(HashedKey { index, valid_until });
-            }
-            if let Some(hash) = ids::parse_hash(&key.hash) {
-                let valid_until = None;
-                self.by_hash.insert(hash, HashedKey { index, valid_until });
-            }
-        }
-        self.client_keys = keys;
     }
 
     /// A secret of the gateway that lasts as long as its master key, or without one as the first key of its first channel.
@@ -284,8 +258,7 @@ impl Snapshot {
 
     /// The client key with this hash; for the hash of a key that it has replaced, also when that stops being accepted.
     pub fn client_key(&self, hash: &[u8; 32]) -> Option<(&ClientKey, Option<Timestamp>)> {
-        let HashedKey { index, valid_until } = *self.by_hash.get(hash)?;
-        Some((self.client_keys.get(index)?, valid_until))
+        self.client_keys.find(hash)
     }
 
     /// The channel at an index that came from [`Self::serving`].
