@@ -81,7 +81,6 @@ function pages({ channel }) {
     [channel, named("Weight"), "7"],
     [channel, named("API keys"), "sk-new-0123456789"],
     ["settings", inForm("Gateway", "Attempts per request"), "3"],
-    ["settings", inForm("Gateway", "Headers that name a session"), "x-half-typed"],
     ["settings", inForm("Reverse proxies", "Trusted proxies"), "10.0.0.0/8"],
     ["settings", inForm("Ledger", "Days kept"), "7"],
     ["settings", named("Or pasted"), '{"version":1}'],
@@ -140,6 +139,10 @@ test("the maps and tables of the settings are unsaved work, until they are as be
       await question(page).getByRole("button", { name: "Discard changes" }).click();
       await page.waitForFunction(() => !document.querySelector("dialog"));
     }
+    // What is half typed into a list is not in it yet.
+    await page.getByRole("textbox", { name: "Headers that name a session" }).fill("x-half-typed");
+    await reloadIsStopped(page);
+    await page.getByRole("textbox", { name: "Headers that name a session" }).fill("");
     const attempts = page.getByLabel("Attempts per request");
     const before = await attempts.inputValue();
     await attempts.fill("3");
