@@ -148,12 +148,12 @@ test("a key has a page: figures, limits, last requests, models, and examples wit
   await chatAs(key, "beta", 200);
   await chatAs(key, "unknown-model", 404);
   await api.recorded(3, { key: id });
-  await withPage(browser, {}, async (page) => {
+  await withPage(browser, { refused: [404] }, async (page) => {
     await logIn(page, "Client keys");
     await page.getByRole("link", { name: "laptop", exact: true }).click();
     await page.getByRole("heading", { name: "laptop", level: 1 }).waitFor();
     assert.equal(new URL(page.url()).pathname, `/admin/keys/${id}`);
-    await page.getByRole("region", { name: "Limits" }).getByText("2 of 10").waitFor();
+    await page.getByRole("region", { name: "Limits" }).getByText("3 of 10").waitFor();
     await page
       .getByRole("region", { name: "Requests", exact: true })
       .getByText("3", { exact: true })
