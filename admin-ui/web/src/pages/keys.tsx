@@ -288,8 +288,10 @@ function KeyRow({ of, allowance: used, onChanged, onEdit, onDelete, onRotate }: 
         <code class="muted">{of.hint}</code>
       </th>
       <td role="cell" data-label={m["clients.state"]}>
-        <KeyState of={of} />
-        <Previous of={of} onChanged={onChanged} />
+        <div>
+          <KeyState of={of} />
+          <Previous of={of} onChanged={onChanged} />
+        </div>
       </td>
       <td
         role="cell"
