@@ -9,6 +9,7 @@ import { KeysPage } from "./pages/keys";
 import { LoginPage, SessionOver } from "./pages/login";
 import { OverviewPage } from "./pages/overview";
 import { PlaygroundPage } from "./pages/playground";
+import { RequestPage } from "./pages/request";
 import { RequestsPage } from "./pages/requests";
 import { RoutingPage } from "./pages/routing";
 import { SettingsPage } from "./pages/settings";
@@ -62,7 +63,7 @@ function CurrentPage() {
     case "keys":
       return <KeysPage />;
     case "requests":
-      return <RequestsPage />;
+      return item === null ? <RequestsPage /> : <RequestPage key={item} id={item} />;
     case "playground":
       return <PlaygroundPage />;
     case "routing":

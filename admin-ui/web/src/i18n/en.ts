@@ -2,10 +2,12 @@
 
 import { editingEn } from "./editing.en";
 import { usageEn } from "./usage.en";
+import { whyEn } from "./why.en";
 
 export const en = {
   ...usageEn,
   ...editingEn,
+  ...whyEn,
   "app.name": "AI Gateway",
   "app.skip": "Skip to content",
   "app.checking": "Checking your session…",

@@ -5,18 +5,22 @@ import { CopyButton } from "../components/copy";
 import { Link } from "../components/link";
 import { Status } from "../components/status";
 import { formatCount, formatMs, formatUsd, t, word } from "../i18n";
+import { linkTo } from "./address";
 import { type Span, spansOf } from "./rows";
+import { Why } from "./why";
 
 interface DetailProps {
   of: RequestRow;
   channels: readonly Channel[];
 }
 
-export function Detail({ of, channels }: DetailProps) {
+/** `isPage`: it is under its own address already. */
+export function Detail({ of, channels, isPage = false }: DetailProps & { isPage?: boolean }) {
   return (
-    <div class="detail">
+    <div class={isPage ? "detail detail--page" : "detail"}>
+      <Why of={of} />
       <Waterfall of={of} channels={channels} />
-      <Facts of={of} channels={channels} />
+      <Facts of={of} channels={channels} isPage={isPage} />
     </div>
   );
 }
@@ -56,6 +60,7 @@ function Waterfall({ of, channels }: DetailProps) {
             </th>
             <td>
               <Status tone={toneOf(attempt)}>{outcomeText(attempt)}</Status>
+              {attempt.detail !== null && <q class="waterfall__said">{attempt.detail}</q>}
             </td>
             <td class="waterfall__time">
               <span class="waterfall__bar" aria-hidden="true">
@@ -98,7 +103,7 @@ function Bar({ span, tone }: { span: Span; tone: string }) {
   );
 }
 
-function Facts({ of, channels }: DetailProps) {
+function Facts({ of, channels, isPage }: DetailProps & { isPage: boolean }) {
   const m = t.value;
   const facts: [string, string | null][] = [
     [m["requests.reason"], of.reason === null ? null : word("reason", of.reason)],
@@ -136,6 +141,12 @@ function Facts({ of, channels }: DetailProps) {
       <div class="actions">
         <code class="detail__id">{of.id}</code>
         <CopyButton text={of.id} label={m["requests.copyId"]} />
+        <CopyButton text={linkTo(of.id)} label={m["request.copyLink"]} />
+        {!isPage && (
+          <Link page="requests" item={of.id} class="button button--small">
+            {m["request.open"]}
+          </Link>
+        )}
         <Link page="requests" query={{ key: of.key }} class="button button--small">
           {m["requests.ofKey"]}
         </Link>

@@ -209,6 +209,7 @@ function LedgerForm({ loaded, onSaved, onReload }: FormProps) {
   const m = t.value;
   const typed = useTyped(LEDGER_NUMBERS, loaded);
   const isOn = useSignal(loaded.settings.ledger);
+  const keepsDetails = useSignal(loaded.settings.log_error_details);
   const saving = useSaving(loaded, onSaved, onReload);
   return (
     <SettingsForm
@@ -216,7 +217,13 @@ function LedgerForm({ loaded, onSaved, onReload }: FormProps) {
       text={m["ledger.text"]}
       saving={saving}
       onReload={onReload}
-      onSave={() => saving.save({ ...numbersOf(LEDGER_NUMBERS, typed), ledger: isOn.value })}
+      onSave={() =>
+        saving.save({
+          ...numbersOf(LEDGER_NUMBERS, typed),
+          ledger: isOn.value,
+          log_error_details: keepsDetails.value,
+        })
+      }
     >
       <Switch
         label={m["ledger.on"]}
@@ -226,6 +233,14 @@ function LedgerForm({ loaded, onSaved, onReload }: FormProps) {
         }}
       />
       <p class="field__hint">{m["ledger.onHint"]}</p>
+      <Switch
+        label={m["ledger.log_error_details"]}
+        checked={keepsDetails.value}
+        onChange={(checked) => {
+          keepsDetails.value = checked;
+        }}
+      />
+      <p class="field__hint">{m["ledger.log_error_details.hint"]}</p>
       <div class="columns">
         {LEDGER_NUMBERS.map((name, index) => (
           <TextField

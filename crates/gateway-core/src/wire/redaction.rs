@@ -107,7 +107,9 @@ fn is_labelled(word: &str, gap: &str, before: [&str; 3]) -> bool {
     let word = core(word);
     let has = |is_it: fn(&char) -> bool| word.chars().any(|character| is_it(&character));
     let is_mixed = has(char::is_ascii_digit) && has(char::is_ascii_alphabetic);
-    if word.len() < 6 || !(is_mixed || word.len() >= RANDOM_BYTES) {
+    // What follows the scheme of a URL is no credential.
+    let is_address = word.starts_with('/');
+    if is_address || word.len() < 6 || !(is_mixed || word.len() >= RANDOM_BYTES) {
         return false;
     }
     let [.., last] = before;
