@@ -262,7 +262,7 @@ test("prices are typed in dollars and kept to the micro-dollar; the ledger can b
     await prices.getByText("Saved.").waitFor();
 
     const ledger = page.getByRole("form", { name: "Ledger" });
-    await ledger.getByRole("switch").click();
+    await ledger.getByRole("switch", { name: "Record requests" }).click();
     await ledger.getByLabel("Days kept").fill("7");
     await ledger.getByRole("button", { name: "Save" }).click();
     await ledger.getByText("Saved.").waitFor();

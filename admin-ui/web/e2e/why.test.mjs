@@ -81,7 +81,7 @@ test("a link opens the request: after the login, after a reload, from the list a
     await page.keyboard.press("Enter");
     await isThere();
     await page.goBack();
-    await page.locator(".log__row").filter({ hasText: "traced" }).getByRole("button").click();
+    await page.locator(".log__open").first().click();
     await page.locator(".detail").getByRole("link", { name: "Open" }).click();
     await isThere();
   });

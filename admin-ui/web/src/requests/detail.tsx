@@ -1,4 +1,5 @@
 //! One request: where its time went, and everything that the log knows of it.
+import { Fragment } from "preact";
 import type { Attempt, RequestRow } from "../api/ledger";
 import type { Channel } from "../api/types";
 import { CopyButton } from "../components/copy";
@@ -42,6 +43,8 @@ function Waterfall({ of, channels }: DetailProps) {
     return <p class="muted">{m["requests.noAttempt"]}</p>;
   }
   const spans = spansOf(of);
+  // What the only attempt says is what is said of the request.
+  const isSaidAbove = of.attempts.length === 1 && of.attempts[0]?.detail === of.detail;
   return (
     <table class="waterfall" aria-label={m["requests.attempts"]}>
       <thead class="visually-hidden">
@@ -54,25 +57,33 @@ function Waterfall({ of, channels }: DetailProps) {
       <tbody>
         {of.attempts.map((attempt, index) => (
           // Only its position distinguishes one attempt from another.
-          <tr key={`${index} ${attempt.channel}`}>
-            <th scope="row">
-              {attempt.channel_name} <code class="muted">{keyHint(channels, attempt.key)}</code>
-            </th>
-            <td>
-              <Status tone={toneOf(attempt)}>{outcomeText(attempt)}</Status>
-              {attempt.detail !== null && <q class="waterfall__said">{attempt.detail}</q>}
-            </td>
-            <td class="waterfall__time">
-              <span class="waterfall__bar" aria-hidden="true">
-                {spans
-                  .filter((span) => span.index === index)
-                  .map((span) => (
-                    <Bar key={span.kind} span={span} tone={toneOf(attempt)} />
-                  ))}
-              </span>
-              <span class="waterfall__ms">{formatMs(attempt.ms)}</span>
-            </td>
-          </tr>
+          <Fragment key={`${index} ${attempt.channel}`}>
+            <tr>
+              <th scope="row">
+                {attempt.channel_name} <code class="muted">{keyHint(channels, attempt.key)}</code>
+              </th>
+              <td>
+                <Status tone={toneOf(attempt)}>{outcomeText(attempt)}</Status>
+              </td>
+              <td class="waterfall__time">
+                <span class="waterfall__bar" aria-hidden="true">
+                  {spans
+                    .filter((span) => span.index === index)
+                    .map((span) => (
+                      <Bar key={span.kind} span={span} tone={toneOf(attempt)} />
+                    ))}
+                </span>
+                <span class="waterfall__ms">{formatMs(attempt.ms)}</span>
+              </td>
+            </tr>
+            {attempt.detail !== null && !isSaidAbove && (
+              <tr>
+                <td colSpan={3} class="waterfall__said">
+                  <q>{attempt.detail}</q>
+                </td>
+              </tr>
+            )}
+          </Fragment>
         ))}
       </tbody>
     </table>
