@@ -152,13 +152,13 @@ fn core(word: &str) -> &str {
 }
 
 fn is_credential(word: &str) -> bool {
-    let begins_with = |prefix: &&str| {
+    let begins_with = |prefix: &str| {
         word.len() >= prefix.len() + 6
             && word
                 .get(..prefix.len())
                 .is_some_and(|beginning| beginning.eq_ignore_ascii_case(prefix))
     };
-    PREFIXES.iter().any(|prefix| begins_with(&prefix)) || is_masked(word) || is_random(word)
+    PREFIXES.iter().any(|prefix| begins_with(prefix)) || is_masked(word) || is_random(word)
 }
 
 /// `abcd****wxyz`, `abcd…wxyz`
