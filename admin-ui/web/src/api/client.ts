@@ -100,6 +100,9 @@ export const requests = (filters: Readonly<Record<string, string>>) =>
     ledger.parseRequests,
   );
 
+export const showRequest = (id: string) =>
+  call("GET", `/requests/${encodeURIComponent(id)}`, ledger.parseRequest);
+
 export const status = () => call("GET", "/status", types.parseStatus);
 export const dryRun = (model: string) =>
   call("GET", `/route?model=${encodeURIComponent(model)}`, types.parseDryRun);

@@ -76,7 +76,7 @@ export const usageZh: typeof usageEn = {
   "usage.empty": "此时段没有请求",
   "usage.emptyText": "使用客户端密钥的每个请求在得到回答后一秒内出现在这里。",
 
-  "requests.intro": "谁在何时请求了什么、结果如何。对话内容从不保存。",
+  "requests.intro": "谁在何时请求了什么、结果如何、为何失败。不记录提示和回答。",
   "requests.filters": "筛选",
   "requests.any": (name) => `${name}：全部`,
   "requests.clear": "清除筛选",
@@ -175,7 +175,7 @@ export const usageZh: typeof usageEn = {
   "clients.usage": "用量",
 
   "ledger.title": "账本",
-  "ledger.text": "记录谁在何时通过哪个渠道用了什么。仅元数据：从不保存提示或回答。",
+  "ledger.text": "记录谁在何时通过哪个渠道用了什么。不记录提示和回答。",
   "ledger.on": "记录请求",
   "ledger.onHint": "关闭后没有用量数据，预算也不计数。",
   "ledger.request_log_rows": "保留的请求数",

@@ -94,6 +94,9 @@ pub struct Settings {
     pub session_headers: Vec<String>,
     /// Whether requests are recorded: usage, request log, metrics.
     pub ledger: bool,
+    /// Whether the request log keeps the beginning of errors' messages, without credentials: those of upstreams, which may
+    /// repeat a part of the prompt, and the gateway's own.
+    pub log_error_details: bool,
     /// Rows that the request log keeps. Usage by the hour is kept for good.
     #[cfg_attr(feature = "schema", schemars(range(min = MIN_LOG_ROWS, max = MAX_LOG_ROWS)))]
     pub request_log_rows: u64,
@@ -132,6 +135,7 @@ impl Default for Settings {
             session_affinity: true,
             session_headers: Vec::new(),
             ledger: true,
+            log_error_details: true,
             request_log_rows: 100_000,
             request_log_days: 30,
             response_record_days: 30,

@@ -9,7 +9,9 @@
 pub mod attempts;
 pub mod batch;
 pub mod columns;
+pub mod detail;
 pub mod entry;
+pub mod exceeded;
 pub mod histogram;
 mod ingest;
 pub mod kept_response;

@@ -13,6 +13,7 @@ use super::queries::counters::Counters;
 use super::queries::requests::{RequestPage, RequestQuery};
 use super::queries::usage::{UsageQuery, UsageSlice};
 use super::response_record::ResponseRecord;
+use super::stored::StoredRequest;
 use crate::database::DatabaseError;
 
 /// The records of all instances, and what they add up to. Queries see every batch that was appended before; a ledger that is
@@ -79,6 +80,9 @@ pub trait Ledger {
         &self,
         query: &RequestQuery,
     ) -> Result<Option<RequestPage>, DatabaseError>;
+
+    /// The request with this id; `None`: it is not in the log.
+    async fn query_request(&self, id: &str) -> Result<Option<StoredRequest>, DatabaseError>;
 
     /// Usage by bucket and subject.
     async fn query_usage(&self, query: &UsageQuery) -> Result<Vec<UsageSlice>, DatabaseError>;

@@ -54,6 +54,9 @@ pub fn migration(from: u64) -> Vec<Statement> {
     if from < 5 {
         statements.extend(response_record::version_5());
     }
+    if from < 6 {
+        statements.extend(ingest::version_6());
+    }
     if from < 7 {
         statements.extend(kept_response::version_7());
     }

@@ -8,14 +8,16 @@ use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
 
 use super::batch::{self, Batch};
+use super::columns;
 use super::kept_response::{self, KeptContent, KeptExtent, KeptTurn};
 use super::port::Ledger;
 use super::queries::actors;
 use super::queries::counters::{self, Counters};
-use super::queries::requests::{Cursor, RequestPage, RequestQuery};
+use super::queries::requests::{self, Cursor, RequestPage, RequestQuery};
 use super::queries::usage::{UsageQuery, UsageSlice};
 use super::response_record::{self, ResponseRecord};
 use super::schema;
+use super::stored::StoredRequest;
 use crate::database::{self, DatabaseError};
 use crate::ports::{Clock, Sql, SqlTarget};
 use crate::sql::rows::{Query, Rows};
@@ -222,6 +224,11 @@ impl<P: Sql + Clock> Ledger for SqlLedger<P> {
         };
         let rows = self.query(query.query(cursor)).await?;
         Ok(Some(query.read(&rows)))
+    }
+
+    async fn query_request(&self, id: &str) -> Result<Option<StoredRequest>, DatabaseError> {
+        let rows = self.query(requests::one(id)).await?;
+        Ok(rows.first().map(|row| columns::request::read(&row)))
     }
 
     async fn query_usage(&self, query: &UsageQuery) -> Result<Vec<UsageSlice>, DatabaseError> {

@@ -12,6 +12,7 @@ mod cooldowns;
 mod costs;
 mod default_models;
 mod dialects;
+mod error_details;
 mod failover;
 mod faults;
 mod harmless;
