@@ -189,7 +189,12 @@ export const usageEn = {
     `${min} to ${max}. Sums per hour stay for good.`,
   "ledger.response_record_days": "Days for stored responses",
   "ledger.response_record_days.hint": (min: string, max: string) =>
-    `${min} to ${max}. For so long a response that an upstream stores can be continued and read.`,
+    `${min} to ${max}. For so long a response that an upstream or the gateway stores can be continued and read.`,
+  "ledger.responses_store": "Keep conversations of the Responses API",
+  "ledger.responses_store.hint":
+    "For channels without that API: clients can continue a response by its id. Needs recorded requests.",
+  "ledger.responses_store.warning":
+    'Prompts and answers are then kept in the database, until they are too old or a client deletes them. Clients that send "store": false are left out.',
 
   "prices.title": "Prices",
   "prices.text": "US dollars per million tokens. What has no price costs nothing here.",

@@ -238,6 +238,7 @@ impl<P: AdminPorts> Work<'_, P> {
             Operation::CreateKey => keys::create(ports, body).await,
             Operation::GetKey => keys::show(ports, id).await,
             Operation::ChangeKey => keys::change(ports, headers, id, body).await,
+            Operation::RotateKey => keys::rotate(ports, headers, id, &body).await,
             Operation::DeleteKey => keys::delete(ports, headers, id).await,
             Operation::GetKeyAllowance => limit_usage::show(ports, id).await,
             Operation::ExportConfig => config::export(ports, settings, uri).await,

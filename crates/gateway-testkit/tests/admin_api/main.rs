@@ -21,6 +21,7 @@ mod openapi;
 mod origins;
 mod prices;
 mod revisions;
+mod rotation;
 mod routing;
 mod sealing;
 mod sessions;
