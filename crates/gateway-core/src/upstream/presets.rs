@@ -21,6 +21,8 @@ pub struct Preset {
     pub hosts: &'static [&'static str],
     /// The dialects that it speaks under its usual base URL; `None`: they differ between versions, and are learnt.
     pub dialects: Option<&'static [Dialect]>,
+    /// Whether each call to its hosts requires a key.
+    pub needs_key: bool,
     /// Its differences.
     pub quirks: Quirks,
     /// The differences of models, by the beginnings of their names without the part before `/`.
@@ -48,6 +50,7 @@ pub const PRESETS: &[Preset] = &[
         id: PresetId::OpenAi,
         hosts: &["api.openai.com"],
         dialects: Some(&[Dialect::Chat, Dialect::Responses]),
+        needs_key: true,
         quirks: OPENAI,
         models: &[],
     },
@@ -56,6 +59,7 @@ pub const PRESETS: &[Preset] = &[
         // By the kind of the channel, since its hosts are the customers'.
         hosts: &[],
         dialects: None,
+        needs_key: true,
         quirks: OPENAI,
         models: &[],
     },
@@ -63,6 +67,7 @@ pub const PRESETS: &[Preset] = &[
         id: PresetId::Anthropic,
         hosts: &["api.anthropic.com"],
         dialects: None,
+        needs_key: true,
         quirks: Quirks {
             web_search: Some(true),
             ..NONE
@@ -74,6 +79,7 @@ pub const PRESETS: &[Preset] = &[
         id: PresetId::OpenRouter,
         hosts: &["openrouter.ai"],
         dialects: Some(&[Dialect::Chat, Dialect::Responses, Dialect::Messages]),
+        needs_key: true,
         quirks: Quirks {
             thinking: Some(ReasoningForm::Effort),
             reasoning_param: Some(ReasoningMember::Reasoning),
@@ -89,6 +95,7 @@ pub const PRESETS: &[Preset] = &[
         id: PresetId::Nvidia,
         hosts: &["integrate.api.nvidia.com"],
         dialects: None,
+        needs_key: true,
         quirks: TEMPLATED,
         models: &[],
     },
@@ -97,6 +104,7 @@ pub const PRESETS: &[Preset] = &[
         id: PresetId::Groq,
         hosts: &["api.groq.com"],
         dialects: None,
+        needs_key: true,
         quirks: Quirks {
             max_tokens_param: Some(MaxTokensMember::MaxCompletionTokens),
             ..NONE
@@ -108,6 +116,7 @@ pub const PRESETS: &[Preset] = &[
         id: PresetId::DeepSeek,
         hosts: &["api.deepseek.com"],
         dialects: None,
+        needs_key: true,
         quirks: Quirks {
             thinking: Some(ReasoningForm::Effort),
             min_effort: Some(EffortBound::Low),
@@ -122,6 +131,7 @@ pub const PRESETS: &[Preset] = &[
         id: PresetId::Gemini,
         hosts: &["generativelanguage.googleapis.com"],
         dialects: Some(&[Dialect::Chat]),
+        needs_key: true,
         quirks: Quirks {
             thinking: Some(ReasoningForm::Effort),
             min_effort: Some(EffortBound::Minimal),
@@ -136,6 +146,7 @@ pub const PRESETS: &[Preset] = &[
         id: PresetId::Ollama,
         hosts: &["ollama.com"],
         dialects: None,
+        needs_key: true,
         quirks: Quirks {
             reasoning_param: Some(ReasoningMember::Reasoning),
             ..TEMPLATED
@@ -146,6 +157,7 @@ pub const PRESETS: &[Preset] = &[
         id: PresetId::Vllm,
         hosts: &[],
         dialects: None,
+        needs_key: false,
         quirks: Quirks {
             thinking: Some(ReasoningForm::Effort),
             min_effort: Some(EffortBound::Low),
@@ -161,6 +173,7 @@ pub const PRESETS: &[Preset] = &[
         id: PresetId::Moonshot,
         hosts: &["api.moonshot.ai", "api.moonshot.cn"],
         dialects: None,
+        needs_key: true,
         quirks: Quirks {
             reasoning_param: Some(ReasoningMember::ReasoningContent),
             max_tokens_param: Some(MaxTokensMember::MaxCompletionTokens),
@@ -192,6 +205,7 @@ pub const PRESETS: &[Preset] = &[
         id: PresetId::Qwen,
         hosts: &["dashscope.aliyuncs.com", "dashscope-intl.aliyuncs.com"],
         dialects: None,
+        needs_key: true,
         quirks: Quirks {
             reasoning_param: Some(ReasoningMember::ReasoningContent),
             ..NONE
@@ -203,6 +217,7 @@ pub const PRESETS: &[Preset] = &[
         id: PresetId::Mistral,
         hosts: &["api.mistral.ai"],
         dialects: Some(&[Dialect::Chat]),
+        needs_key: true,
         quirks: Quirks {
             call_ids: Some(CallIdForm::NineAlphanumerics),
             prefill: Some(false),
@@ -218,6 +233,7 @@ pub const PRESETS: &[Preset] = &[
         id: PresetId::Xai,
         hosts: &["api.x.ai"],
         dialects: None,
+        needs_key: true,
         quirks: NONE,
         models: &[(
             &["grok-3-mini", "grok-4.3", "grok-4.7"],
@@ -243,6 +259,18 @@ pub fn of(provider: Provider, host: &str, named: Option<PresetId>) -> Option<&'s
         None => PRESETS.iter().find(|preset| preset.hosts.iter().any(is_of)),
     }
 }
+
+/// Whether nothing at this host answers without a key, as far as that is known. A server elsewhere may do without one, or
+/// add one, whatever it is configured as.
+pub fn needs_key(provider: Provider, host: &str) -> bool {
+    if provider == Provider::Azure {
+        return host.ends_with(AZURE_HOSTS);
+    }
+    of(provider, host, None).is_some_and(|preset| preset.needs_key)
+}
+
+/// Where Azure's resources are.
+const AZURE_HOSTS: &str = ".azure.com";
 
 impl Preset {
     /// The differences of a model, by its name without the part before `/`.
@@ -279,6 +307,22 @@ mod tests {
         let named = Some(PresetId::Vllm);
         assert_eq!(id(openai, "api.openai.com", named), named);
         assert_eq!(id(openai, "127.0.0.1", named), named);
+    }
+
+    #[test]
+    fn only_the_hosts_of_providers_need_a_key() {
+        for (provider, host, expected) in [
+            (Provider::OpenAi, "api.openai.com", true),
+            (Provider::OpenAi, "ollama.com", true),
+            (Provider::Anthropic, "api.anthropic.com", true),
+            (Provider::Azure, "r.openai.azure.com", true),
+            (Provider::OpenAi, "127.0.0.1", false),
+            (Provider::OpenAi, "gateway.example", false),
+            (Provider::Anthropic, "proxy.example", false),
+            (Provider::Azure, "apim.example", false),
+        ] {
+            assert_eq!(needs_key(provider, host), expected, "{host}");
+        }
     }
 
     #[test]
