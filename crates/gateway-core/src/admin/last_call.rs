@@ -189,6 +189,25 @@ impl LastCall {
         finding
     }
 
+    /// The same for a channel of which the proxies know `cooldown`, as a whole.
+    pub fn with_cooldown(self, cooldown: Option<&Cooldown>) -> Self {
+        let Some(failure) = cooldown.and_then(of_cooldown) else {
+            return self;
+        };
+        let at = time_text::format(failure.at);
+        // Times of this form are in the order of their texts.
+        if self.since.as_ref().is_some_and(|since| *since > at) {
+            return self;
+        }
+        Self {
+            status: CallStatus::Failed,
+            since: Some(at),
+            outcome: Some(failure.outcome),
+            last_success_at: self.last_success_at,
+            detail: Some(failure.detail),
+        }
+    }
+
     /// A channel by its enabled keys: it works if one of them does, and failed if all of them did.
     pub fn of_keys<'a>(keys: impl Iterator<Item = &'a Self> + Clone) -> Self {
         let latest = |status: CallStatus| {

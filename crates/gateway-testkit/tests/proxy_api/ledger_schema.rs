@@ -44,7 +44,7 @@ fn an_older_database_is_brought_up_to_date_with_all_that_is_in_it() {
         assert_eq!(count(&stage, "SELECT count(*) FROM request"), 3);
         let requests = "SELECT sum(requests) FROM usage_hour WHERE hour = -1";
         assert_eq!(count(&stage, requests), 3);
-        assert_eq!(count(&stage, "SELECT max(version) FROM gateway_schema"), 5);
+        assert_eq!(count(&stage, "SELECT max(version) FROM gateway_schema"), 7);
         assert_eq!(dropped(&stage), "");
     }
 }
@@ -102,7 +102,7 @@ fn a_database_of_version_3_gets_the_columns_and_still_takes_its_batches() {
     assert_eq!(count(&stage, requests), 3);
     let written = "SELECT sum(cache_write_tokens) FROM usage_hour";
     assert_eq!(count(&stage, written), 0);
-    assert_eq!(count(&stage, "SELECT max(version) FROM gateway_schema"), 5);
+    assert_eq!(count(&stage, "SELECT max(version) FROM gateway_schema"), 7);
     assert_eq!(dropped(&stage), "");
 }
 

@@ -16,6 +16,7 @@ mod failover;
 mod faults;
 mod harmless;
 mod health_sharing;
+mod last_calls;
 mod ledger;
 mod ledger_schema;
 mod limits;

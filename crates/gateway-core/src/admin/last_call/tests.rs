@@ -169,6 +169,13 @@ fn a_channel_works_if_one_of_its_keys_does() {
     assert_eq!(of(&[&late, &unused]), unused);
     assert_eq!(of(&[&late, &early]), late);
     assert_eq!(of(&[]).status, CallStatus::Unknown);
+    let down = cooldown(CooldownReason::Unreachable, T + 1);
+    assert_eq!(ok.clone().with_cooldown(None), ok);
+    let failed = ok.with_cooldown(Some(&down));
+    assert_eq!(failed.status, CallStatus::Failed);
+    assert_eq!(failed.since, time(T + 1));
+    let later = at(CallStatus::Ok, T + 2);
+    assert_eq!(later.clone().with_cooldown(Some(&down)), later);
 }
 
 #[test]
