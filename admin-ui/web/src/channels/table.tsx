@@ -172,7 +172,7 @@ export function Verdict({ health, brief = false }: { health: Health; brief?: boo
   const title = [texts[health.verdict], ...why, worked].filter(Boolean).join("\n");
   return (
     <>
-      <span title={title === "" ? undefined : title}>
+      <span class="status" title={title === "" ? undefined : title}>
         <Status tone={health.tone}>{m[`health.${health.verdict}`]}</Status>
       </span>
       {!brief && health.verdict === "notReady" && (
@@ -203,7 +203,9 @@ function Troubles({ troubles }: { troubles: Trouble[] }) {
         <li key={trouble.id} title={troubleText(trouble)}>
           <span class="troubles__what">
             {trouble.name !== null && <code>{trouble.name}</code>}
-            {trouble.name !== null && <span>{stateText(trouble.state)}</span>}
+            {trouble.name !== null && trouble.state !== "failed" && (
+              <span>{stateText(trouble.state)}</span>
+            )}
             <Until at={trouble.until} />
           </span>
           <span class="troubles__why">{troubleText({ ...trouble, name: null })}</span>

@@ -147,11 +147,11 @@ function Why({ troubles }: { troubles: readonly Trouble[] }) {
     <span title={troubles.map(troubleText).join("\n")}>
       {first.name !== null && (
         <>
-          <code>{first.name}</code> {stateText(first.state)}{" "}
+          <code>{first.name}</code> {first.state === "failed" ? "" : stateText(first.state)}{" "}
         </>
       )}
       <Until at={first.until} />
-      {` · ${troubleText({ ...first, name: null })}`}
+      {` ${troubleText({ ...first, name: null })}`}
       {more.length > 0 && ` · ${t.value["channels.more"](more.length)}`}
     </span>
   );

@@ -209,14 +209,14 @@ impl LastCall {
     }
 
     /// A channel by its enabled keys: it works if one of them does, and failed if all of them did.
-    pub fn of_keys<'a>(keys: impl Iterator<Item = &'a Self> + Clone) -> Self {
+    pub fn of_keys(keys: &[&Self]) -> Self {
         let latest = |status: CallStatus| {
-            let of_status = keys.clone().filter(move |key| key.status == status);
+            let of_status = keys.iter().filter(|key| key.status == status);
             of_status
                 .max_by(|one, other| one.since.cmp(&other.since))
-                .cloned()
+                .map(|key| (*key).clone())
         };
-        let has = |status: CallStatus| keys.clone().any(|key| key.status == status);
+        let has = |status: CallStatus| keys.iter().any(|key| key.status == status);
         if let Some(ok) = latest(CallStatus::Ok) {
             return ok;
         }

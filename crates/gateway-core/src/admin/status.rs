@@ -160,7 +160,8 @@ impl<'a> ChannelStatusView<'a> {
             LastCall::of(&channel.id, cooldown, records)
         } else {
             let enabled = keys.iter().filter(|key| key.enabled);
-            LastCall::of_keys(enabled.map(|key| &key.last)).with_cooldown(cooldown)
+            let last: Vec<_> = enabled.map(|key| &key.last).collect();
+            LastCall::of_keys(&last).with_cooldown(cooldown)
         };
         let models = |known: &'a ChannelHealth| {
             known

@@ -33,8 +33,8 @@ fn records(uses: LastUses) -> KeyRecords {
     }
 }
 
-fn time(at: u64) -> Option<String> {
-    Some(time_text::format(Timestamp(at)))
+fn time(at: u64) -> String {
+    time_text::format(Timestamp(at))
 }
 
 fn of(cooldown: Option<&Cooldown>, records: &KeyRecords) -> LastCall {
@@ -60,8 +60,8 @@ fn the_later_of_success_and_failure_decides() {
             }),
         );
         assert_eq!(found.status, expected);
-        assert_eq!(found.since, time(T + success.max(failure)));
-        assert_eq!(found.last_success_at, time(T + success));
+        assert_eq!(found.since, Some(time(T + success.max(failure))));
+        assert_eq!(found.last_success_at, Some(time(T + success)));
         let is_failed = expected == CallStatus::Failed;
         assert_eq!(found.outcome.is_some(), is_failed);
         let detail = found.complete(Finding::of(About::Key, None, Timestamp(T + 9)));
@@ -97,7 +97,7 @@ fn a_failure_that_the_proxies_share_comes_first_and_stays_after_its_cooldown() {
     };
     let found = of(Some(&throttled), &records(uses));
     assert_eq!(found.status, CallStatus::Failed);
-    assert_eq!(found.since, time(T + 5));
+    assert_eq!(found.since, Some(time(T + 5)));
     assert_eq!(found.outcome.as_deref(), Some("throttled"));
     assert_eq!(found.detail.as_deref(), Some("429: slow down"));
     let later = LastUses {
@@ -129,7 +129,7 @@ fn without_a_ledger_only_tests_and_shared_failures_count() {
         CallStatus::Unknown,
         "it may have failed since"
     );
-    assert_eq!(found.last_success_at, time(T));
+    assert_eq!(found.last_success_at, Some(time(T)));
     let passed = LastUses {
         answered: Some(test(AttemptOutcome::Answered, 200)),
         ..LastUses::default()
@@ -158,13 +158,13 @@ fn failures_that_are_only_counted_are_no_failures() {
 #[test]
 fn a_channel_works_if_one_of_its_keys_does() {
     let at = |status, at: u64| LastCall {
-        since: time(at),
+        since: Some(time(at)),
         ..LastCall::without_call(status)
     };
     let (ok, late) = (at(CallStatus::Ok, T), at(CallStatus::Failed, T + 2));
     let early = at(CallStatus::Failed, T + 1);
     let unused = LastCall::without_call(CallStatus::Unused);
-    let of = |keys: &[&LastCall]| LastCall::of_keys(keys.iter().copied());
+    let of = |keys: &[&LastCall]| LastCall::of_keys(keys);
     assert_eq!(of(&[&late, &ok]), ok);
     assert_eq!(of(&[&late, &unused]), unused);
     assert_eq!(of(&[&late, &early]), late);
@@ -173,7 +173,7 @@ fn a_channel_works_if_one_of_its_keys_does() {
     assert_eq!(ok.clone().with_cooldown(None), ok);
     let failed = ok.with_cooldown(Some(&down));
     assert_eq!(failed.status, CallStatus::Failed);
-    assert_eq!(failed.since, time(T + 1));
+    assert_eq!(failed.since, Some(time(T + 1)));
     let later = at(CallStatus::Ok, T + 2);
     assert_eq!(later.clone().with_cooldown(Some(&down)), later);
 }
@@ -185,7 +185,7 @@ fn a_key_in_a_list_is_cooling_rejected_or_as_its_last_call_was() {
     assert_eq!(of(None, CallStatus::Unused, T), (KeyState::Unused, None));
     let throttled = cooldown(CooldownReason::Throttled, T);
     let failed = CallStatus::Failed;
-    let cooling = (KeyState::Cooling, time(T + 7_000));
+    let cooling = (KeyState::Cooling, Some(time(T + 7_000)));
     assert_eq!(of(Some(&throttled), failed, T), cooling);
     let after = of(Some(&throttled), failed, T + 7_000);
     assert_eq!(after, (KeyState::Failed, None));
