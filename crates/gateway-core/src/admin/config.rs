@@ -12,14 +12,14 @@ use serde_json::Value;
 
 use super::{AdminSettings, document, precondition, query};
 #[cfg(feature = "schema")]
-use crate::config::bounds::{MAX_HINT_CHARS, MAX_MODELS, MAX_NAME_CHARS};
+use crate::config::bounds::{MAX_HINT_CHARS, MAX_MODELS, MAX_NAME_CHARS, MAX_TAGS};
 use crate::config::import::{self, Refused};
 use crate::config::model::{
     ChannelConfig, ClientKey, DOCUMENT_VERSION, Document, KeyLimits, Settings, UpstreamKey,
 };
 use crate::config::seal;
 #[cfg(feature = "schema")]
-use crate::config::shapes::{Hash, Id, ModelName, Time, never_null};
+use crate::config::shapes::{Hash, Id, ModelName, Tag, Time, never_null};
 use crate::config::validate::{DocumentDraft, Problems};
 use crate::error::{ErrorCode, GatewayError};
 use crate::health;
@@ -88,6 +88,10 @@ pub struct ExportedClientKey<'a> {
     /// The first and last characters of the key.
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = MAX_HINT_CHARS)))]
     hint: &'a str,
+    /// Words such as an owner, a team or a project. Absent: none.
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<Tag>", length(max = MAX_TAGS), extend("default" = [])))]
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    tags: &'a [String],
     /// Whether it is accepted.
     #[cfg_attr(feature = "schema", schemars(extend("default" = true)))]
     enabled: bool,
@@ -213,6 +217,7 @@ impl<'a> ExportedClientKey<'a> {
             name: &key.name,
             hash: &key.hash,
             hint: &key.hint,
+            tags: &key.tags,
             enabled: key.enabled,
             models: &key.models,
             expires_at: key.expires_at.map(time_text::format),

@@ -8,6 +8,8 @@ use serde::Serialize;
 
 use super::document;
 use super::ledger_queries::{self, DisplayNames};
+use super::list::{self, SearchWords};
+use super::members;
 #[cfg(feature = "schema")]
 use super::openapi::schemas::{AttemptEnd, ReasonCode, RequestEnd};
 use super::query::{invalid, read, time};
@@ -16,7 +18,7 @@ use crate::config::shapes::Time;
 use crate::error::GatewayError;
 use crate::ledger::attempts::StoredAttempt;
 use crate::ledger::port::Ledger as _;
-use crate::ledger::queries::requests::{RequestQuery, StatusFilter};
+use crate::ledger::queries::requests::{RequestQuery, RequestSearch, RequestSort, StatusFilter};
 use crate::ledger::reason::Reason;
 use crate::ledger::record::End;
 use crate::ledger::stored::StoredRequest;
@@ -26,8 +28,9 @@ use crate::time_text;
 use crate::units::Timestamp;
 use crate::wire::usage::ServiceTier;
 
-const PARAMETERS: [&str; 10] = [
-    "limit", "before", "status", "model", "key", "channel", "end", "reason", "from", "to",
+const PARAMETERS: [&str; 15] = [
+    "limit", "before", "cursor", "q", "tag", "sort", "order", "status", "model", "key", "channel",
+    "end", "reason", "from", "to",
 ];
 /// Rows of a page unless a number is requested.
 pub const DEFAULT_LIMIT: u64 = 50;
@@ -42,10 +45,22 @@ pub const MAX_LIMIT: u64 = 200;
     schemars(rename = "RequestPage")
 )]
 pub struct PageView<'a> {
-    /// Newest first.
+    /// Newest first unless `sort` and `order` say otherwise.
     data: Vec<RequestView<'a>>,
-    /// Whether there are older ones.
+    /// Whether there is another page.
     has_more: bool,
+    #[serde(flatten)]
+    position: Option<LogPosition<'a>>,
+}
+
+/// Where the page is in the whole; in every answer to a call with a parameter.
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+struct LogPosition<'a> {
+    /// The `cursor` of the next page; null on the last one.
+    next: Option<&'a str>,
+    /// How many requests there are on all pages; null when there are more than 1,000.
+    total: Option<u64>,
 }
 
 /// A request.
@@ -142,17 +157,22 @@ pub struct AttemptView<'a> {
 
 /// Answers the call.
 pub async fn list<P: AdminPorts>(ports: &P, uri: &Uri) -> Result<Reply, GatewayError> {
-    let query = parse(uri)?;
+    let (mut query, filters) = parse(uri)?;
+    let document = document::load(ports).await?;
+    query.members = filters.tag.map(|tag| members::tagged(&document, &tag));
+    query.search = filters.text.map(|text| RequestSearch {
+        members: members::found(&document, &filters.words),
+        text,
+    });
     let ledger = ledger_queries::ledger(ports);
     let page = ledger.query_requests(&query).await;
     let page = page.map_err(|error| ledger_queries::unavailable(ports, &error))?;
     let page = page.ok_or_else(|| {
         invalid(
-            "before",
+            if filters.is_by_cursor { "cursor" } else { "before" },
             "is not the id of a request in the log; it may have been removed since. Begin again without it",
         )
     })?;
-    let document = document::load(ports).await?;
     let mut actors = BTreeSet::new();
     for request in &page.requests {
         actors.insert(request.key.as_str());
@@ -168,14 +188,35 @@ pub async fn list<P: AdminPorts>(ports: &P, uri: &Uri) -> Result<Reply, GatewayE
             .map(|request| RequestView::new(request, &names))
             .collect(),
         has_more: page.has_more,
+        position: query.is_counted.then(|| LogPosition {
+            next: match page.requests.last() {
+                Some(last) if page.has_more => Some(&last.id),
+                _ => None,
+            },
+            total: page.total,
+        }),
     };
     Ok(reply::json(StatusCode::OK, &view))
 }
 
-fn parse(uri: &Uri) -> Result<RequestQuery, GatewayError> {
+/// Filters whose meaning depends on the configuration.
+struct MemberFilters {
+    tag: Option<String>,
+    /// What `q` says, whole and as words.
+    text: Option<String>,
+    words: SearchWords,
+    is_by_cursor: bool,
+}
+
+fn parse(uri: &Uri) -> Result<(RequestQuery, MemberFilters), GatewayError> {
     let [
         limit,
         before,
+        cursor,
+        q,
+        tag,
+        sort,
+        order,
         status,
         model,
         key,
@@ -219,9 +260,21 @@ fn parse(uri: &Uri) -> Result<RequestQuery, GatewayError> {
     }
     let from = time("from", from.as_deref())?;
     let to = time("to", to.as_deref())?;
-    Ok(RequestQuery {
+    if before.is_some() && cursor.is_some() {
+        return Err(invalid("cursor", "cannot be combined with `before`"));
+    }
+    let filters = MemberFilters {
+        tag: tag.filter(|tag| !tag.is_empty()),
+        words: SearchWords::read(q.as_deref())?,
+        text: q.map(|q| q.trim().to_owned()).filter(|q| !q.is_empty()),
+        is_by_cursor: cursor.is_some(),
+    };
+    let query = RequestQuery {
         limit,
-        before,
+        is_counted: uri.query().is_some_and(|query| !query.is_empty()),
+        before: before.or(cursor),
+        sort: sort_of(sort.as_deref())?,
+        is_ascending: !list::is_descending(order.as_deref(), true)?,
         status,
         model,
         key,
@@ -230,7 +283,19 @@ fn parse(uri: &Uri) -> Result<RequestQuery, GatewayError> {
         reason,
         from: from.map(|Timestamp(from)| from),
         to: to.map(|Timestamp(to)| to),
-    })
+        ..RequestQuery::default()
+    };
+    Ok((query, filters))
+}
+
+fn sort_of(sort: Option<&str>) -> Result<RequestSort, GatewayError> {
+    match sort {
+        None | Some("time") => Ok(RequestSort::Time),
+        Some("total_ms") => Ok(RequestSort::TotalMs),
+        Some("tokens") => Ok(RequestSort::Tokens),
+        Some("cost") => Ok(RequestSort::Cost),
+        Some(_) => Err(invalid("sort", "must be time, total_ms, tokens or cost")),
+    }
 }
 
 fn is_end(word: &str) -> bool {

@@ -137,6 +137,7 @@ mod tests {
             hint: String::new(),
             enabled: true,
             models: Vec::new(),
+            tags: Vec::new(),
             expires_at: None,
             limits: KeyLimits {
                 requests_per_minute: Some(1),

@@ -132,6 +132,7 @@ mod tests {
             hint: String::new(),
             enabled: true,
             models: Vec::new(),
+            tags: Vec::new(),
             expires_at: None,
             limits: KeyLimits::default(),
             created_at: Timestamp(0),

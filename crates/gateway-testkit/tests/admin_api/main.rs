@@ -14,6 +14,7 @@ mod described;
 mod health;
 mod hostile;
 mod ledger;
+mod lists;
 mod metrics;
 mod misreported;
 mod model_names;

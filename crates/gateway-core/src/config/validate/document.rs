@@ -256,6 +256,7 @@ fn client_key(
         name: String::new(),
         hash: String::new(),
         hint: "…".to_owned(),
+        tags: Vec::new(),
         enabled: true,
         models: Vec::new(),
         expires_at: None,
