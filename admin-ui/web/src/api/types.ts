@@ -1,6 +1,8 @@
 //! What the admin API sends, under the names that the panel has for it. The readers are generated from the API's
 //! document, so that each member, its default and its limits are named there only.
+
 import * as readers from "../../generated/readers";
+import { setClock } from "../clock";
 import { type Reader, record, text } from "./read";
 
 export type {
@@ -45,10 +47,17 @@ export function servedModels(of: Channel): string[] {
 }
 
 export const parseClientKeys = data(readers.ClientKeyList);
+export const parseKeyPage = answer(readers.ClientKeyList, "keys");
+export type KeyPage = readers.ClientKeyList;
 export const parseClientKey = answer(readers.ClientKey, "key");
 /** The one answer that holds a whole client key. */
 export const parseCreatedKey = answer(readers.ClientKeyCreated, "key");
-export const parseStatus = answer(readers.Status, "status");
+/** The gateway's time is that of this moment only when the answer has just come, not when it is kept. */
+export const parseStatus = (value: unknown): readers.Status => {
+  const status = readers.Status(value, "status");
+  setClock(status.now);
+  return status;
+};
 export const parseDryRun = answer(readers.Route, "route");
 export const parseTrial = answer(readers.TestOutcome, "test");
 export const parseSession = answer(readers.Session, "session");

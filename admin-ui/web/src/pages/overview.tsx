@@ -1,23 +1,15 @@
 //! The first page: how everything fares, what needs attention, and usage over time.
-import { allowance, listChannels, listKeys, status, usage } from "../api/client";
+import { allowances, keyPage, listChannels, status, usage } from "../api/client";
 import type { Result } from "../api/failure";
-import {
-  type Allowance,
-  GROUPS,
-  type Grouping,
-  LIMITS,
-  SUBJECTS,
-  type UsageRow,
-} from "../api/ledger";
+import { GROUPS, type Grouping, type KeyAllowance, SUBJECTS, type UsageRow } from "../api/ledger";
 import type { ClientKey } from "../api/types";
-import { setClock } from "../clock";
 import { Icon } from "../components/icons";
 import { FailureNotice } from "../components/notice";
 import { PageHead } from "../components/page-head";
 import { Segments } from "../components/segments";
 import { t } from "../i18n";
 import { concernsOf } from "../overview/attention";
-import { RANGES, rangeOf } from "../overview/figures";
+import { COLOURED, RANGES, rangeOf } from "../overview/figures";
 import { Attention, FirstSteps, Fleet } from "../overview/live";
 import { Members, type Shown, UsageCharts, UsageTable } from "../overview/usage";
 import { useResource } from "../resource";
@@ -29,8 +21,12 @@ const LIVE_EVERY_MS = 5_000;
 const SLOW_EVERY_MS = 60_000;
 /** Errors of the last two hours, the one that runs included, are news. */
 const RECENT_MS = 3_600_000;
-/** Each limited key is one call. */
-const KEYS_ASKED = 20;
+/** Those that expire first. */
+const EXPIRING_ASKED = "100";
+/** From this share of a limit on, its use is shown. */
+const NEAR_PERCENT = "80";
+/** Members with rows of their own in the table; the charts have fewer. */
+const LISTED = "20";
 
 async function loadLive() {
   const [channels, health] = await Promise.all([listChannels(), status()]);
@@ -40,20 +36,22 @@ async function loadLive() {
   if (!health.ok) {
     return health;
   }
-  setClock(health.value.now);
   return { ok: true as const, value: { channels: channels.value, health: health.value } };
 }
 
 interface Slow {
+  /** Those that expire first, and how many there are in all. */
   keys: ClientKey[];
-  allowances: Map<string, Allowance>;
+  keyCount: number;
+  nearLimit: KeyAllowance[];
   recent: UsageRow[];
 }
 
 async function loadSlow(): Promise<Result<Slow>> {
   const now = Date.now();
-  const [keys, recent] = await Promise.all([
-    listKeys(),
+  const [keys, near, recent] = await Promise.all([
+    keyPage({ sort: "expires", limit: EXPIRING_ASKED }),
+    allowances({ used_percent: NEAR_PERCENT }),
     usage({
       from: new Date(now - RECENT_MS).toISOString(),
       to: new Date(now + RECENT_MS).toISOString(),
@@ -64,22 +62,15 @@ async function loadSlow(): Promise<Result<Slow>> {
   if (!keys.ok) {
     return keys;
   }
-  const limited = keys.value
-    .filter(({ enabled, limits }) => enabled && LIMITS.some((limit) => limits[limit] !== null))
-    .slice(0, KEYS_ASKED);
-  const asked = await Promise.all(
-    limited.map(async ({ id }) => [id, await allowance(id)] as const),
-  );
-  const allowances = new Map<string, Allowance>();
-  for (const [id, answer] of asked) {
-    if (answer.ok) {
-      allowances.set(id, answer.value);
-    }
-  }
   // Without a ledger the charts say so; what is known besides is still worth showing.
   return {
     ok: true,
-    value: { keys: keys.value, allowances, recent: recent.ok ? recent.value : [] },
+    value: {
+      keys: keys.value.data,
+      keyCount: keys.value.total ?? keys.value.data.length,
+      nearLimit: near.ok ? near.value : [],
+      recent: recent.ok ? recent.value : [],
+    },
   };
 }
 
@@ -96,9 +87,15 @@ async function loadUsage(
   const range = rangeOf(rangeName, Date.now());
   const { from, to, bucket } = range;
   const question = { from, to, bucket, ...filters };
-  const [whole, parts] = await Promise.all([
+  const [whole, parts, members] = await Promise.all([
     usage({ ...question, group: "none" }),
-    usage({ ...question, group }),
+    usage({ ...question, group, ...(group === "reason" ? {} : { top: String(COLOURED) }) }),
+    usage({
+      ...question,
+      group,
+      bucket: "total",
+      ...(group === "reason" ? {} : { top: LISTED }),
+    }),
   ]);
   if (!whole.ok) {
     return whole;
@@ -106,7 +103,13 @@ async function loadUsage(
   if (!parts.ok) {
     return parts;
   }
-  return { ok: true, value: { range, group, whole: whole.value, parts: parts.value } };
+  if (!members.ok) {
+    return members;
+  }
+  return {
+    ok: true,
+    value: { range, group, whole: whole.value, parts: parts.value, members: members.value },
+  };
 }
 
 export function OverviewPage() {
@@ -116,7 +119,8 @@ export function OverviewPage() {
   const channels = live.data.value?.channels.filter(({ id }) => !isDeleted(id)) ?? null;
   const health = live.data.value?.health ?? null;
   const keys = slow.data.value?.keys ?? null;
-  const isNew = channels !== null && keys !== null && (channels.length === 0 || keys.length === 0);
+  const keyCount = slow.data.value?.keyCount ?? null;
+  const isNew = channels !== null && keyCount !== null && (channels.length === 0 || keyCount === 0);
 
   return (
     <>
@@ -132,7 +136,7 @@ export function OverviewPage() {
       {channels === null && live.failure.value === null && (
         <div class="card skeleton" aria-hidden="true" />
       )}
-      {isNew && <FirstSteps hasChannels={channels.length > 0} hasKeys={keys.length > 0} />}
+      {isNew && <FirstSteps hasChannels={channels.length > 0} hasKeys={(keyCount ?? 0) > 0} />}
       {channels !== null && channels.length > 0 && health !== null && (
         <div class="live">
           <Attention
@@ -141,7 +145,7 @@ export function OverviewPage() {
               status: health.data,
               problems: health.problems,
               keys: keys ?? [],
-              allowances: slow.data.value?.allowances ?? new Map(),
+              nearLimit: slow.data.value?.nearLimit ?? [],
               recent: slow.data.value?.recent ?? [],
               session: sessionInfo.value,
               dropped: health.dropped_records,

@@ -168,7 +168,10 @@ fn search_texts(key: &ClientKey) -> impl Iterator<Item = &str> {
 fn sort_key(key: &ClientKey, sort: &str, uses: &BTreeMap<String, u64>) -> String {
     match sort {
         "name" => list::text_key(&key.name),
-        "expires" => list::time_key(key.expires_at),
+        // Never is later than any time.
+        "expires" => key
+            .expires_at
+            .map_or("~".to_owned(), |time| list::time_key(Some(time))),
         LAST_USED => list::time_key(uses.get(&key.id).copied().map(Timestamp)),
         _ => list::time_key(Some(key.created_at)),
     }

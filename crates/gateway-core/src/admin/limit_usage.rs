@@ -8,7 +8,7 @@ use http::{StatusCode, Uri};
 use serde::Serialize;
 
 use super::document;
-use super::query::read;
+use super::query::{invalid, read};
 use crate::config::model::ClientKey;
 #[cfg(feature = "schema")]
 use crate::config::shapes::{Id, Time};
@@ -75,6 +75,21 @@ impl LimitUsageView {
     }
 }
 
+impl LimitUsageView {
+    /// Whether so much of one of the limits is used.
+    fn is_used(&self, percent: u64) -> bool {
+        let limits = [
+            &self.requests_per_minute,
+            &self.tokens_per_minute,
+            &self.tokens_per_day,
+            &self.daily_budget_micro_usd,
+            &self.monthly_budget_micro_usd,
+        ];
+        let mut limits = limits.into_iter().flatten();
+        limits.any(|it| u128::from(it.used) * 100 >= u128::from(it.limit) * u128::from(percent))
+    }
+}
+
 impl From<LimitStatus> for LimitStatusView {
     fn from(status: LimitStatus) -> Self {
         Self {
@@ -124,13 +139,18 @@ pub struct KeyLimitUsageView<'a> {
     /// `ck_…`
     #[cfg_attr(feature = "schema", schemars(with = "Id"))]
     id: &'a str,
+    /// Its display name.
+    name: &'a str,
+    /// Whether it is accepted.
+    enabled: bool,
     #[serde(flatten)]
     limits: LimitUsageView,
 }
 
 /// `GET keys/allowances`: of all keys, or of those that `ids` names, at once.
 pub async fn list<P: AdminPorts>(ports: &P, uri: &Uri) -> Result<Reply, GatewayError> {
-    let [ids] = read(uri, ["ids"])?;
+    let [ids, percent] = read(uri, ["ids", "used_percent"])?;
+    let percent = percent_of(percent.as_deref())?;
     let wanted: Option<BTreeSet<&str>> = ids.as_deref().map(|ids| ids.split(',').collect());
     let document = document::load(ports).await?;
     let keys = document.keys.iter().filter(|key| !key.limits.is_empty());
@@ -154,10 +174,23 @@ pub async fn list<P: AdminPorts>(ports: &P, uri: &Uri) -> Result<Reply, GatewayE
     };
     let data = keys.iter().map(|key| KeyLimitUsageView {
         id: &key.id,
+        name: &key.name,
+        enabled: key.enabled,
         limits: view(key),
     });
-    let data = data.collect();
+    let data = data.filter(|key| key.limits.is_used(percent)).collect();
     Ok(reply::json(StatusCode::OK, &LimitUsagesView { data }))
+}
+
+fn percent_of(percent: Option<&str>) -> Result<u64, GatewayError> {
+    match percent.map(str::parse) {
+        None => Ok(0),
+        Some(Ok(percent)) if (0..=100).contains(&percent) => Ok(percent),
+        Some(_) => Err(invalid(
+            "used_percent",
+            "must be a whole number from 0 to 100",
+        )),
+    }
 }
 
 fn limits_of(usage: LimitUsage, key: &ClientKey, now: Timestamp) -> LimitUsageView {

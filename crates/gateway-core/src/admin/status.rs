@@ -4,11 +4,12 @@
 use http::StatusCode;
 use serde::Serialize;
 
-use super::{AdminSettings, document};
+use super::{AdminSettings, document, precondition};
 use crate::config::model::{ChannelConfig, UpstreamKey};
 #[cfg(feature = "schema")]
 use crate::config::shapes::{Id, Time};
 use crate::config::snapshot::Snapshot;
+use crate::config::stored::object_revision;
 use crate::error::GatewayError;
 use crate::health;
 use crate::health::findings::{About, Finding};
@@ -117,7 +118,12 @@ pub async fn show<P: AdminPorts>(
             .collect(),
         dropped_records: batch::dropped(dropped.as_deref()),
     };
-    Ok(reply::json(StatusCode::OK, &view))
+    // The time is no news: what is polled is sent again only when something else has changed.
+    let state = object_revision(&(&view.data, &view.problems, view.dropped_records));
+    Ok(precondition::weak_tag(
+        reply::json(StatusCode::OK, &view),
+        &state,
+    ))
 }
 
 impl<'a> ChannelStatusView<'a> {

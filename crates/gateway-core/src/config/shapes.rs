@@ -43,8 +43,8 @@ shapes! {
     ModelName: { "minLength": 1, "maxLength": MAX_MODEL_CHARS };
     /// A display name, or the name of a parameter.
     Name: { "minLength": 1, "maxLength": MAX_NAME_CHARS };
-    /// A tag.
-    Tag: { "minLength": 1, "maxLength": MAX_TAG_CHARS, "pattern": "^[^,]*$" };
+    /// A tag; without a comma.
+    Tag: { "minLength": 1, "maxLength": MAX_TAG_CHARS };
     /// A whole upstream key.
     WholeKey: { "minLength": 1, "maxLength": MAX_KEY_BYTES };
     /// A SHA-256.

@@ -126,7 +126,7 @@ fn tags_are_stored_exported_imported_and_bounded() {
 fn lists_are_searched_filtered_and_sorted() {
     let gateway = filled(8, 6);
     for (path, expected) in [
-        ("keys?q=KEY+3", vec!["ck_0003"]),
+        ("keys?q=KEY+3", vec!["ck_0003", "ck_0007"]),
         ("keys?q=0005…wx", vec!["ck_0005"]),
         ("keys?q=ck_0007", vec!["ck_0007"]),
         ("keys?q=team-3", vec!["ck_0003", "ck_0007"]),
@@ -440,10 +440,23 @@ fn allowances_of_all_keys_take_one_query() {
     assert_eq!((used[1], used.iter().sum::<u64>()), (1, 1));
     let one = gateway.get("keys/ck_0002/allowance").expect(200);
     let mut row = list["data"][1].clone();
-    row.as_object_mut().unwrap().remove("id");
+    let members = row.as_object_mut().unwrap();
+    members.remove("id");
+    assert_eq!(members.remove("name").unwrap(), "Key 2");
+    assert_eq!(members.remove("enabled").unwrap(), true);
     assert_eq!(one, row);
     let some = gateway.get("keys/allowances?ids=ck_0002,ck_0003,ck_0004,x");
     assert_eq!(ids(&some.expect(200)), ["ck_0002", "ck_0004"]);
+    let consumed = gateway_core::limits::usage::Consumed {
+        tokens: 800,
+        cost_micro_usd: 0,
+    };
+    block_on(engine.record("ck_0006", consumed, now)).unwrap();
+    let near = gateway.get("keys/allowances?used_percent=80").expect(200);
+    assert_eq!(ids(&near), ["ck_0006"]);
+    gateway
+        .get("keys/allowances?used_percent=101")
+        .expect_error(400, "invalid_value");
 }
 
 /// An answer with its body as it is sent.

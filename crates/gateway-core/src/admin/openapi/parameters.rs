@@ -109,6 +109,9 @@ enum KeySort {
 pub struct AllowancesParameters {
     /// Only the client keys with these ids, separated by commas.
     ids: Option<String>,
+    /// Only those that have used so much of one of their limits.
+    #[schemars(default, range(min = 0, max = 100))]
+    used_percent: u64,
 }
 
 /// `GET config`.

@@ -203,43 +203,9 @@ impl RequestQuery {
             None => String::new(),
             Some(column) => format!("{column} {direction}, "),
         };
-        let mut rest = self.from_log(true);
-        let limit = self.limit + 1;
-        let values = self.filter(&mut rest);
-        let _ = write!(
-            rest,
-            " ORDER BY {sorted}time_ms {direction}, seq {direction} LIMIT {limit}"
-        );
-        let columns = REQUEST.iter().map(|column| column.name);
-        let query = self.with_span(Query::select(columns, &rest), cursor);
-        values.into_iter().fold(query, Query::with)
-    }
-
-    /// Asks for one row of each request of all pages, up to one more than are counted.
-    pub(in crate::ledger) fn count(&self) -> Query {
-        let mut rest = self.from_log(false);
-        let values = self.filter(&mut rest);
-        let _ = write!(rest, " LIMIT {}", MAX_COUNTED + 1);
-        let query = Query::select(["seq"], &rest);
-        let query = self.with_span(query, self.beginning());
-        values.into_iter().fold(query, Query::with)
-    }
-
-    /// Reads the rows of [`RequestQuery::count`].
-    pub(in crate::ledger) fn read_count(rows: &Rows) -> Option<u64> {
-        let count = u64::try_from(rows.iter().len()).ok();
-        count.filter(|count| *count <= MAX_COUNTED)
-    }
-
-    /// The log by its index within the span of time, and behind the cursor where there is one.
-    fn from_log(&self, is_behind: bool) -> String {
-        let mut rest = format!(
-            "FROM request INDEXED BY {} WHERE time_ms >= ?1 AND time_ms < ?2",
-            self.index()
-        );
-        if !is_behind {
-            return rest;
-        }
+        let mut values = self.span();
+        values.extend([cursor.time_ms.into(), cursor.seq.into()]);
+        let mut rest = self.from_log();
         let (side, sign) = if self.is_ascending {
             (">=", ">")
         } else {
@@ -250,25 +216,56 @@ impl RequestQuery {
                 rest,
                 " AND time_ms {side} ?3 AND (time_ms {sign} ?3 OR seq {sign} ?4)"
             ),
-            Some(column) => write!(rest, " AND ({column}, time_ms, seq) {sign} (?5, ?3, ?4)"),
+            Some(column) => {
+                values.push(cursor.sorted.into());
+                write!(rest, " AND ({column}, time_ms, seq) {sign} (?5, ?3, ?4)")
+            }
         };
-        rest
+        let limit = self.limit + 1;
+        self.filter(&mut rest, &mut values);
+        let _ = write!(
+            rest,
+            " ORDER BY {sorted}time_ms {direction}, seq {direction} LIMIT {limit}"
+        );
+        let columns = REQUEST.iter().map(|column| column.name);
+        values
+            .into_iter()
+            .fold(Query::select(columns, &rest), Query::with)
     }
 
-    fn with_span(&self, query: Query, cursor: Cursor) -> Query {
-        query
-            .with(self.from.unwrap_or_default())
-            .with(self.to.unwrap_or(LATEST))
-            .with(cursor.time_ms)
-            .with(cursor.seq)
-            .with(cursor.sorted)
+    /// Asks for one row of each request of all pages, up to one more than are counted.
+    pub(in crate::ledger) fn count(&self) -> Query {
+        let (mut rest, mut values) = (self.from_log(), self.span());
+        self.filter(&mut rest, &mut values);
+        let _ = write!(rest, " LIMIT {}", MAX_COUNTED + 1);
+        values
+            .into_iter()
+            .fold(Query::select(["seq"], &rest), Query::with)
+    }
+
+    /// Reads the rows of [`RequestQuery::count`].
+    pub(in crate::ledger) fn read_count(rows: &Rows) -> Option<u64> {
+        let count = u64::try_from(rows.iter().len()).ok();
+        count.filter(|count| *count <= MAX_COUNTED)
+    }
+
+    /// The log by its index, within the span of time that is [`RequestQuery::span`].
+    fn from_log(&self) -> String {
+        format!(
+            "FROM request INDEXED BY {} WHERE time_ms >= ?1 AND time_ms < ?2",
+            self.index()
+        )
+    }
+
+    fn span(&self) -> Vec<SqlValue> {
+        vec![
+            self.from.unwrap_or_default().into(),
+            self.to.unwrap_or(LATEST).into(),
+        ]
     }
 
     /// Adds the conditions, with their values.
-    fn filter(&self, rest: &mut String) -> Vec<SqlValue> {
-        /// The parameters of [`RequestQuery::with_span`].
-        const SPAN: usize = 5;
-        let mut values = Vec::new();
+    fn filter(&self, rest: &mut String, values: &mut Vec<SqlValue>) {
         let texts = [
             ("key", &self.key),
             ("channel", &self.channel),
@@ -279,18 +276,18 @@ impl RequestQuery {
         for (column, value) in texts {
             if let Some(value) = value {
                 values.push(SqlValue::from(value.as_str()));
-                let _ = write!(rest, " AND {column} = ?{}", values.len() + SPAN);
+                let _ = write!(rest, " AND {column} = ?{}", values.len());
             }
         }
         if let Some(members) = &self.members {
             values.push(SqlValue::from(json(members)));
-            let _ = write!(rest, " AND {}", of_members(values.len() + SPAN));
+            let _ = write!(rest, " AND {}", of_members(values.len()));
         }
         if let Some(search) = &self.search {
             values.push(SqlValue::from(json(&search.members)));
-            let members = of_members(values.len() + SPAN);
+            let members = of_members(values.len());
             values.push(SqlValue::from(pattern(&search.text)));
-            let like = format!("LIKE ?{} ESCAPE '\\'", values.len() + SPAN);
+            let like = format!("LIKE ?{} ESCAPE '\\'", values.len());
             let _ = write!(
                 rest,
                 " AND ({members} OR model {like} OR upstream_model {like} OR id {like})"
@@ -312,7 +309,6 @@ impl RequestQuery {
         if self.is_of_failures() {
             rest.push_str(" AND ended <> 'complete'");
         }
-        values
     }
 
     /// Reads the rows of [`RequestQuery::query`].
