@@ -2,7 +2,6 @@
 //! document, so that each member, its default and its limits are named there only.
 
 import * as readers from "../../generated/readers";
-import { setClock } from "../clock";
 import { type Reader, record, text } from "./read";
 
 export type {
@@ -52,12 +51,7 @@ export type KeyPage = readers.ClientKeyList;
 export const parseClientKey = answer(readers.ClientKey, "key");
 /** The one answer that holds a whole client key. */
 export const parseCreatedKey = answer(readers.ClientKeyCreated, "key");
-/** The gateway's time is that of this moment only when the answer has just come, not when it is kept. */
-export const parseStatus = (value: unknown): readers.Status => {
-  const status = readers.Status(value, "status");
-  setClock(status.now);
-  return status;
-};
+export const parseStatus = answer(readers.Status, "status");
 export const parseDryRun = answer(readers.Route, "route");
 export const parseTrial = answer(readers.TestOutcome, "test");
 export const parseSession = answer(readers.Session, "session");

@@ -24,6 +24,8 @@ function row(change: Partial<UsageRow>): UsageRow {
     channel: null,
     key: null,
     reason: null,
+    tag: null,
+    other: null,
     requests: 1,
     errors: 0,
     failovers: 0,

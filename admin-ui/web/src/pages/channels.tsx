@@ -6,6 +6,7 @@ import { ArrangeDialog } from "../channels/arrange-dialog";
 import { copyOf } from "../channels/draft";
 import { ChannelTable } from "../channels/table";
 import { TestDialog } from "../channels/test-dialog";
+import { setClock } from "../clock";
 import { Icon } from "../components/icons";
 import { Link } from "../components/link";
 import { SearchBox, searchQuestion, TagFilter } from "../components/list-tools";
@@ -38,6 +39,7 @@ async function load(question: ListQuestion) {
   if (!health.ok) {
     return health;
   }
+  setClock(health.value);
   return {
     ok: true as const,
     value: {

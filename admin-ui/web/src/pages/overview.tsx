@@ -3,6 +3,7 @@ import { allowances, keyPage, listChannels, status, usage } from "../api/client"
 import type { Result } from "../api/failure";
 import { GROUPS, type Grouping, type KeyAllowance, SUBJECTS, type UsageRow } from "../api/ledger";
 import type { ClientKey } from "../api/types";
+import { setClock } from "../clock";
 import { Icon } from "../components/icons";
 import { FailureNotice } from "../components/notice";
 import { PageHead } from "../components/page-head";
@@ -36,6 +37,7 @@ async function loadLive() {
   if (!health.ok) {
     return health;
   }
+  setClock(health.value);
   return { ok: true as const, value: { channels: channels.value, health: health.value } };
 }
 
