@@ -17,7 +17,9 @@ export const parseUsage = data(readers.Usage);
 
 /** What usage can be limited to, and grouped by. */
 export const SUBJECTS = ["model", "channel", "key"] as const;
-export const GROUPS = [...SUBJECTS, "tag", "reason"] as const;
+/** What else it can be limited to. */
+export const LIMITING = [...SUBJECTS, "tag"] as const;
+export const GROUPS = [...LIMITING, "reason"] as const;
 export type Grouping = (typeof GROUPS)[number];
 
 export interface UsageQuestion {

@@ -26,7 +26,7 @@ export function SearchBox() {
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   const field = useRef<HTMLInputElement>(null);
   useEffect(() => {
-    // Whoever types knows better than an address that follows.
+    // What is being typed is newer than the address, which follows it.
     if (document.activeElement !== field.current) {
       typed.value = set;
     }

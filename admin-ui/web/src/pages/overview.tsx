@@ -1,7 +1,7 @@
 //! The first page: how everything fares, what needs attention, and usage over time.
-import { allowances, keyPage, listChannels, status, usage } from "../api/client";
+import { allowances, keyPage, listChannels, showKey, status, usage } from "../api/client";
 import type { Result } from "../api/failure";
-import { GROUPS, type Grouping, type KeyAllowance, SUBJECTS, type UsageRow } from "../api/ledger";
+import { GROUPS, type Grouping, type KeyAllowance, LIMITING, type UsageRow } from "../api/ledger";
 import type { ClientKey } from "../api/types";
 import { setClock } from "../clock";
 import { Icon } from "../components/icons";
@@ -78,7 +78,7 @@ async function loadSlow(): Promise<Result<Slow>> {
 
 /** The filters of this page that the API knows under the same names. */
 function filtersOf(asked: Query): Query {
-  return Object.fromEntries(SUBJECTS.flatMap((name) => (asked[name] ? [[name, asked[name]]] : [])));
+  return Object.fromEntries(LIMITING.flatMap((name) => (asked[name] ? [[name, asked[name]]] : [])));
 }
 
 async function loadUsage(
@@ -157,18 +157,19 @@ export function OverviewPage() {
           <Fleet channels={channels} status={health.data} />
         </div>
       )}
-      {channels !== null && channels.length > 0 && <Usage keys={keys ?? []} />}
+      {channels !== null && channels.length > 0 && <Usage />}
     </>
   );
 }
 
-function Usage({ keys }: { keys: ClientKey[] }) {
+function Usage() {
   const m = t.value;
   const asked = query.value;
   const rangeName = RANGES.find((name) => name === asked["range"]) ?? "24h";
   const filters = filtersOf(asked);
-  // Reasons are counted for all models and channels together.
-  const groups = filters["model"] || filters["channel"] ? SUBJECTS : GROUPS;
+  // Reasons are counted for all models and channels together, of one key at most.
+  const isPart = filters["model"] || filters["channel"] || filters["tag"];
+  const groups = isPart ? LIMITING : GROUPS;
   const group = groups.find((name) => name === asked["group"]) ?? "model";
   const { data, failure, loading, reload } = useResource(
     () => loadUsage(rangeName, group, filters),
@@ -181,7 +182,7 @@ function Usage({ keys }: { keys: ClientKey[] }) {
     <section class="stack" aria-label={m["usage.title"]} aria-busy={loading.value}>
       <div class="usage__head">
         <h2>{m["usage.title"]}</h2>
-        <Filters filters={filters} keys={keys} />
+        <Filters filters={filters} />
         <div class="actions">
           <Segments
             label={m["usage.group"]}
@@ -219,16 +220,23 @@ function Usage({ keys }: { keys: ClientKey[] }) {
 }
 
 /** What the figures are limited to, with the way back. */
-function Filters({ filters, keys }: { filters: Query; keys: ClientKey[] }) {
+function Filters({ filters }: { filters: Query }) {
   const m = t.value;
+  const id = filters["key"];
+  const named = useResource<ClientKey | null>(
+    async () => (id === undefined ? { ok: true, value: null } : showKey(id)),
+    undefined,
+    id ?? "",
+  );
+  const key = named.data.value;
   return (
     <>
-      {SUBJECTS.map((name) => {
+      {LIMITING.map((name) => {
         const value = filters[name];
         if (value === undefined) {
           return null;
         }
-        const said = keys.find(({ id }) => id === value)?.name ?? value;
+        const said = name === "key" && key?.id === value ? key.name : value;
         return (
           <button key={name} type="button" class="filter" onClick={() => ask({ [name]: "" })}>
             {m[`usage.${name}`]}: <strong>{said}</strong>

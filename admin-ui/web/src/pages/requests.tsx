@@ -107,7 +107,7 @@ function FilteredLog({ channels }: Pick<Names, "channels">) {
   }
 
   const shown = log.value;
-  // Who has asked for older ones once goes on by scrolling.
+  // After the first page that was asked for, older ones come by scrolling.
   const isLong = shown !== null && shown.rows.length > PAGE_ROWS;
   const isFiltered = Object.keys(setOf(query.value)).length > 0;
   return (

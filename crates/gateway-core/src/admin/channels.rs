@@ -112,10 +112,8 @@ pub async fn list<P: AdminPorts>(ports: &P, uri: &Uri) -> Result<Reply, GatewayE
     let query = ListQuery::read(uri, &SORTS)?;
     let document = document::load(ports).await?;
     let channels = document.channels.iter();
-    let page = query.page(
-        channels.filter(|it| selects(&query, it)).collect(),
-        sort_key,
-    );
+    let channels = channels.filter(|it| selects(&query, it)).collect();
+    let page = query.page(channels, |channel, sort| sort_key(channel, sort));
     let (health, now) = (health::stored::load(ports).await, ports.now());
     let view = ChannelsView {
         data: page
@@ -144,7 +142,7 @@ fn search_texts(channel: &ChannelConfig) -> impl Iterator<Item = &str> {
         .chain(mapped.map(String::as_str))
 }
 
-fn sort_key(channel: &&ChannelConfig, sort: &'static str) -> (String, String) {
+fn sort_key(channel: &ChannelConfig, sort: &'static str) -> (String, String) {
     let key = match sort {
         "name" => list::text_key(&channel.name),
         "priority" => list::number_key(channel.priority),

@@ -97,15 +97,14 @@ impl ListQuery {
     /// Reads the parameters of a list that can be sorted by `sorts`.
     pub fn read(uri: &Uri, sorts: &[&'static str]) -> Result<Self, GatewayError> {
         let [q, tag, sort, order, limit, cursor] = read(uri, PARAMETERS)?;
-        let sort = match sort.as_deref() {
+        let known = |name: &str| sorts.iter().find(|sort| **sort == name).copied();
+        let sort = match sort.as_deref().map(known) {
             None => None,
-            Some(name) => match sorts.iter().find(|sort| **sort == name) {
-                Some(sort) => Some(*sort),
-                None => {
-                    let rule = format!("must be one of {}", sorts.join(", "));
-                    return Err(invalid("sort", &rule));
-                }
-            },
+            Some(Some(sort)) => Some(sort),
+            Some(None) => {
+                let rule = format!("must be one of {}", sorts.join(", "));
+                return Err(invalid("sort", &rule));
+            }
         };
         let limit = page_rows(limit.as_deref())?;
         let mut query = Self {

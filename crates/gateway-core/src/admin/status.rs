@@ -118,7 +118,7 @@ pub async fn show<P: AdminPorts>(
             .collect(),
         dropped_records: batch::dropped(dropped.as_deref()),
     };
-    // The time is no news: what is polled is sent again only when something else has changed.
+    // The time alone is no change: a client that polls gets a new answer only when something else is different.
     let state = object_revision(&(&view.data, &view.problems, view.dropped_records));
     Ok(precondition::weak_tag(
         reply::json(StatusCode::OK, &view),

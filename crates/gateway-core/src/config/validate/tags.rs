@@ -1,4 +1,4 @@
-//! The rules of tags, of channels and client keys alike.
+//! The rules of tags, which channels and client keys share. Owns their bounds, not what they are used for.
 
 use serde_json::Value;
 

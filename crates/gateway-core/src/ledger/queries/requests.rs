@@ -205,7 +205,7 @@ impl RequestQuery {
         };
         let mut values = self.span();
         values.extend([cursor.time_ms.into(), cursor.seq.into()]);
-        let mut rest = self.from_log();
+        let mut rest = self.log_in_span();
         let (side, sign) = if self.is_ascending {
             (">=", ">")
         } else {
@@ -235,7 +235,7 @@ impl RequestQuery {
 
     /// Asks for one row of each request of all pages, up to one more than are counted.
     pub(in crate::ledger) fn count(&self) -> Query {
-        let (mut rest, mut values) = (self.from_log(), self.span());
+        let (mut rest, mut values) = (self.log_in_span(), self.span());
         self.filter(&mut rest, &mut values);
         let _ = write!(rest, " LIMIT {}", MAX_COUNTED + 1);
         values
@@ -250,7 +250,7 @@ impl RequestQuery {
     }
 
     /// The log by its index, within the span of time that is [`RequestQuery::span`].
-    fn from_log(&self) -> String {
+    fn log_in_span(&self) -> String {
         format!(
             "FROM request INDEXED BY {} WHERE time_ms >= ?1 AND time_ms < ?2",
             self.index()
