@@ -27,6 +27,7 @@ mod sealing;
 mod sessions;
 mod startup;
 mod throttle;
+mod transfer;
 mod trial;
 mod upstream_models;
 mod writers;
