@@ -15,7 +15,8 @@ it.each([
   ["/admin/channels/new", "channels", "new"],
   ["/admin/channels/ch_1/", "channels", "ch_1"],
   ["/admin/keys", "keys", null],
-  ["/admin/keys/ck_1", null, null],
+  ["/admin/keys/ck_1", "keys", "ck_1"],
+  ["/admin/requests/x", null, null],
   ["/admin/channels/ch_1/more", null, null],
   ["/admin/nothing", null, null],
 ])("%s is %s %s", (path, page, item) => {

@@ -92,9 +92,17 @@ export const showKey = (id: string) =>
   call("GET", `/keys/${id}`, withRevision(types.parseClientKey));
 export const changeKey = (id: string, send: unknown, revision: string | null = null) =>
   call("PATCH", `/keys/${id}`, withRevision(types.parseClientKey), { send, ...onlyAt(revision) });
+/** `graceS`: for how long the old key stays valid. */
+export const rotateKey = (id: string, graceS: number, revision: string | null) =>
+  call("POST", `/keys/${id}/rotate`, types.parseCreatedKey, {
+    send: { grace_s: graceS },
+    ...onlyAt(revision),
+  });
 export const deleteKey = (id: string, revision: string | null = null) =>
   call("DELETE", `/keys/${id}`, nothing, onlyAt(revision));
 
+export const allowance = (id: string) =>
+  call("GET", `/keys/${id}/allowance`, ledger.parseAllowance);
 /** What is used of the limits of several keys, or of those that have used so much of one. */
 export const allowances = (question: ListQuestion) =>
   call("GET", queried("/keys/allowances", question), ledger.parseAllowances, { kept: true });

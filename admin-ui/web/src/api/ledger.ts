@@ -49,5 +49,7 @@ export const LIMITS = [
 ] as const satisfies (keyof readers.Limits)[];
 export type LimitName = (typeof LIMITS)[number];
 
+export const parseAllowance = (value: unknown): readers.Allowance =>
+  readers.Allowance(value, "allowance");
 /** What is used of each limit, by key; `null` where there is none. */
 export const parseAllowances = data(readers.Allowances);

@@ -1,11 +1,13 @@
 //! Every text of the panel in English. The type of this object is what each language must fill.
 
 import { editingEn } from "./editing.en";
+import { keysEn } from "./keys.en";
 import { usageEn } from "./usage.en";
 
 export const en = {
   ...usageEn,
   ...editingEn,
+  ...keysEn,
   "app.name": "AI Gateway",
   "app.skip": "Skip to content",
   "app.checking": "Checking your session…",
@@ -186,7 +188,6 @@ export const en = {
     "How translated requests differ from what the gateway knows of this upstream, such as max_tokens_param: max_completion_tokens.",
   "form.quirk": "Quirk",
   "form.streamUsage": "Ask for token counts in streams",
-  "form.leave": "Leave without saving your changes?",
   "form.created": "Channel created",
   "form.createdText": "Test it to see how fast it answers.",
   "form.saved": "Saved.",

@@ -3,7 +3,7 @@ import { useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import { allowances, changeKey, deleteKey, keyPage, listChannels, showKey } from "../api/client";
 import { type Allowance, type KeyAllowance, LIMITS } from "../api/ledger";
-import { type ClientKey, type CreatedKey, servedModels } from "../api/types";
+import type { ClientKey, CreatedKey } from "../api/types";
 import { Confirm } from "../components/dialog";
 import { Switch } from "../components/fields";
 import { Icon } from "../components/icons";
@@ -11,7 +11,6 @@ import { Link } from "../components/link";
 import { listQuestion, SearchBox, SortHead, TagFilter, Tags } from "../components/list-tools";
 import { FailureNotice, failureText } from "../components/notice";
 import { PageHead } from "../components/page-head";
-import { Status } from "../components/status";
 import { VirtualRows } from "../components/virtual-rows";
 import { isGone, isStale } from "../conflict/stale";
 import { useQuickChange } from "../conflict/use-quick-change";
@@ -20,6 +19,9 @@ import { seenKey } from "../keys/change";
 import { Created } from "../keys/created";
 import { KeyDialog } from "../keys/key-dialog";
 import { Limits } from "../keys/limits";
+import { RotateDialog } from "../keys/rotate-dialog";
+import { exampleModel } from "../keys/snippets";
+import { KeyState, Previous } from "../keys/state";
 import { usePages } from "../pages-of";
 import { useResource } from "../resource";
 
@@ -61,13 +63,13 @@ export function KeysPage() {
   const created = useSignal<CreatedKey | null>(null);
   const model = useSignal("gpt-4o");
   const doomed = useSignal<ClientKey | null>(null);
+  const rotated = useSignal<ClientKey | null>(null);
   const list = rows.value;
 
   async function show(key: CreatedKey) {
     // The examples should work as they are, so they name a model that is served.
     const channels = await listChannels();
-    const served = channels.ok ? channels.value.flatMap(servedModels)[0] : undefined;
-    model.value = served ?? "gpt-4o";
+    model.value = exampleModel(key, channels.ok ? channels.value : []);
     created.value = key;
   }
 
@@ -115,6 +117,9 @@ export function KeysPage() {
           onDelete={(key) => {
             doomed.value = key;
           }}
+          onRotate={(key) => {
+            rotated.value = key;
+          }}
         />
       )}
       {edited.value !== null && (
@@ -143,6 +148,23 @@ export function KeysPage() {
           model={model.value}
           onClose={() => {
             created.value = null;
+          }}
+        />
+      )}
+      {rotated.value !== null && (
+        <RotateDialog
+          of={rotated.value}
+          onClose={() => {
+            rotated.value = null;
+          }}
+          onRotated={(key) => {
+            rotated.value = null;
+            void reload();
+            void show(key);
+          }}
+          onReload={() => {
+            rotated.value = null;
+            void reload();
           }}
         />
       )}
@@ -220,6 +242,7 @@ interface KeyTableProps {
   onChanged: () => void;
   onEdit: (key: ClientKey) => void;
   onDelete: (key: ClientKey) => void;
+  onRotate: (key: ClientKey) => void;
 }
 
 const COLUMNS = [
@@ -294,7 +317,15 @@ interface KeyRowProps extends Omit<KeyTableProps, "keys" | "total" | "onRange"> 
   allowance: Allowance | null;
 }
 
-function KeyRow({ of, index, allowance: used, onChanged, onEdit, onDelete }: KeyRowProps) {
+function KeyRow({
+  of,
+  index,
+  allowance: used,
+  onChanged,
+  onEdit,
+  onDelete,
+  onRotate,
+}: KeyRowProps) {
   const m = t.value;
   const { wanted, change, rest } = useQuickChange({
     of,
@@ -306,12 +337,15 @@ function KeyRow({ of, index, allowance: used, onChanged, onEdit, onDelete }: Key
   return (
     <tr role="row" data-row={of.id} aria-rowindex={index + 2}>
       <th scope="row" role="rowheader">
-        <span class="key-name">{of.name}</span>
+        <Link page="keys" item={of.id} class="key-name table__link">
+          {of.name}
+        </Link>
         <code class="muted">{of.hint}</code>
         <Tags of={of.tags} />
       </th>
       <td role="cell" data-label={m["clients.state"]}>
         <KeyState of={of} />
+        <Previous of={of} onChanged={onChanged} />
       </td>
       <td
         role="cell"
@@ -349,6 +383,15 @@ function KeyRow({ of, index, allowance: used, onChanged, onEdit, onDelete }: Key
             {m["clients.edit"]}
             <span class="visually-hidden"> {of.name}</span>
           </button>
+          <button
+            type="button"
+            class="button button--bare"
+            title={m["rotate.open"]}
+            onClick={() => onRotate(of)}
+          >
+            <Icon name="reload" />
+            <span class="visually-hidden">{m["rotate.of"](of.name)}</span>
+          </button>
           <Link
             page="overview"
             query={{ key: of.id }}
@@ -379,18 +422,5 @@ function KeyRow({ of, index, allowance: used, onChanged, onEdit, onDelete }: Key
         </div>
       </td>
     </tr>
-  );
-}
-
-function KeyState({ of }: { of: ClientKey }) {
-  const m = t.value;
-  if (!of.enabled) {
-    return <Status tone="off">{m["key.disabled"]}</Status>;
-  }
-  const isOver = of.expires_at !== null && Date.parse(of.expires_at) <= Date.now();
-  return isOver ? (
-    <Status tone="bad">{m["clients.expired"]}</Status>
-  ) : (
-    <Status tone="good">{m["clients.active"]}</Status>
   );
 }

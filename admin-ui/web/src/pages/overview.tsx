@@ -1,7 +1,7 @@
 //! The first page: how everything fares, what needs attention, and usage over time.
 import { allowances, keyPage, listChannels, showKey, status, usage } from "../api/client";
 import type { Result } from "../api/failure";
-import { GROUPS, type Grouping, type KeyAllowance, LIMITING, type UsageRow } from "../api/ledger";
+import { GROUPS, type KeyAllowance, LIMITING, type UsageRow } from "../api/ledger";
 import type { ClientKey } from "../api/types";
 import { setClock } from "../clock";
 import { Icon } from "../components/icons";
@@ -10,9 +10,10 @@ import { PageHead } from "../components/page-head";
 import { Segments } from "../components/segments";
 import { t } from "../i18n";
 import { concernsOf } from "../overview/attention";
-import { COLOURED, RANGES, rangeOf } from "../overview/figures";
+import { RANGES } from "../overview/figures";
 import { Attention, FirstSteps, Fleet } from "../overview/live";
-import { Members, type Shown, UsageCharts, UsageTable } from "../overview/usage";
+import { loadUsage } from "../overview/load-usage";
+import { Members, UsageCharts, UsageTable } from "../overview/usage";
 import { useResource } from "../resource";
 import { ask, type Query, query } from "../router";
 import { sessionInfo } from "../session/session";
@@ -26,8 +27,6 @@ const RECENT_MS = 3_600_000;
 const EXPIRING_ASKED = "100";
 /** From this share of a limit on, its use is shown. */
 const NEAR_PERCENT = "80";
-/** Members with rows of their own in the table; the charts have fewer. */
-const LISTED = "20";
 
 async function loadLive() {
   const [channels, health] = await Promise.all([listChannels(), status()]);
@@ -79,39 +78,6 @@ async function loadSlow(): Promise<Result<Slow>> {
 /** The filters of this page that the API knows under the same names. */
 function filtersOf(asked: Query): Query {
   return Object.fromEntries(LIMITING.flatMap((name) => (asked[name] ? [[name, asked[name]]] : [])));
-}
-
-async function loadUsage(
-  rangeName: (typeof RANGES)[number],
-  group: Grouping,
-  filters: Query,
-): Promise<Result<Shown>> {
-  const range = rangeOf(rangeName, Date.now());
-  const { from, to, bucket } = range;
-  const question = { from, to, bucket, ...filters };
-  const [whole, parts, members] = await Promise.all([
-    usage({ ...question, group: "none" }),
-    usage({ ...question, group, ...(group === "reason" ? {} : { top: String(COLOURED) }) }),
-    usage({
-      ...question,
-      group,
-      bucket: "total",
-      ...(group === "reason" ? {} : { top: LISTED }),
-    }),
-  ]);
-  if (!whole.ok) {
-    return whole;
-  }
-  if (!parts.ok) {
-    return parts;
-  }
-  if (!members.ok) {
-    return members;
-  }
-  return {
-    ok: true,
-    value: { range, group, whole: whole.value, parts: parts.value, members: members.value },
-  };
 }
 
 export function OverviewPage() {

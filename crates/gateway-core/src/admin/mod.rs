@@ -245,6 +245,7 @@ impl<P: AdminPorts> Work<'_, P> {
             Operation::ListAllowances => limit_usage::list(ports, uri).await,
             Operation::GetKey => keys::show(ports, id).await,
             Operation::ChangeKey => keys::change(ports, headers, id, body).await,
+            Operation::RotateKey => keys::rotate(ports, headers, id, &body).await,
             Operation::DeleteKey => keys::delete(ports, headers, id).await,
             Operation::GetKeyAllowance => limit_usage::show(ports, id).await,
             Operation::ExportConfig => config::export(ports, settings, uri).await,

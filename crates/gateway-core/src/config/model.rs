@@ -356,6 +356,9 @@ pub struct ClientKey {
     /// Words by which lists are filtered and usage is grouped.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
+    /// The key that this one has replaced; absent: none, or it is not accepted any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<PreviousKey>,
     /// Whether it is accepted.
     pub enabled: bool,
     /// Models it may use; empty: all.
@@ -366,6 +369,17 @@ pub struct ClientKey {
     pub limits: KeyLimits,
     /// When it was made.
     pub created_at: Timestamp,
+}
+
+/// A key that was replaced, and is accepted for a grace time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreviousKey {
+    /// SHA-256 of the key, 64 hexadecimal digits.
+    pub hash: String,
+    /// The key's ends, for people.
+    pub hint: String,
+    /// When it stops being accepted.
+    pub valid_until: Timestamp,
 }
 
 /// How much a client key may use; null: no limit.

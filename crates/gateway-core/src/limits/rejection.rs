@@ -135,6 +135,7 @@ mod tests {
             name: String::new(),
             hash: String::new(),
             hint: String::new(),
+            previous: None,
             enabled: true,
             models: Vec::new(),
             tags: Vec::new(),

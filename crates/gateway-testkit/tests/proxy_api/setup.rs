@@ -77,6 +77,7 @@ pub fn client_key() -> ClientKey {
         tags: Vec::new(),
         expires_at: None,
         limits: KeyLimits::default(),
+        previous: None,
         created_at: Timestamp(0),
     }
 }

@@ -195,6 +195,7 @@ impl World {
                 tags: Vec::new(),
                 expires_at: None,
                 limits: KeyLimits::default(),
+                previous: None,
                 created_at: Timestamp(0),
             }],
             settings: Settings {

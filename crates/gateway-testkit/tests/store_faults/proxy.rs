@@ -53,6 +53,7 @@ fn document() -> Document {
         tags: Vec::new(),
         expires_at: None,
         limits: KeyLimits::default(),
+        previous: None,
         created_at: Timestamp(0),
     };
     let mut document = Document {
