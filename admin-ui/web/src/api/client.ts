@@ -118,6 +118,9 @@ export const requests = (filters: Readonly<Record<string, string>>) =>
     { kept: true },
   );
 
+export const showRequest = (id: string) =>
+  call("GET", `/requests/${encodeURIComponent(id)}`, ledger.parseRequest);
+
 export const status = () => call("GET", "/status", types.parseStatus, { kept: true });
 export const dryRun = (model: string) =>
   call("GET", `/route?model=${encodeURIComponent(model)}`, types.parseDryRun);

@@ -3,11 +3,13 @@
 import { editingEn } from "./editing.en";
 import { keysEn } from "./keys.en";
 import { usageEn } from "./usage.en";
+import { whyEn } from "./why.en";
 
 export const en = {
   ...usageEn,
   ...editingEn,
   ...keysEn,
+  ...whyEn,
   "app.name": "AI Gateway",
   "app.skip": "Skip to content",
   "app.checking": "Checking your session…",

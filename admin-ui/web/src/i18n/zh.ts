@@ -4,11 +4,13 @@ import { editingZh } from "./editing.zh";
 import type { Messages } from "./index";
 import { keysZh } from "./keys.zh";
 import { usageZh } from "./usage.zh";
+import { whyZh } from "./why.zh";
 
 export const zh: Messages = {
   ...usageZh,
   ...editingZh,
   ...keysZh,
+  ...whyZh,
   "app.name": "AI 网关",
   "app.skip": "跳到正文",
   "app.checking": "正在检查会话…",

@@ -344,8 +344,10 @@ function KeyRow({
         <Tags of={of.tags} />
       </th>
       <td role="cell" data-label={m["clients.state"]}>
-        <KeyState of={of} />
-        <Previous of={of} onChanged={onChanged} />
+        <div>
+          <KeyState of={of} />
+          <Previous of={of} onChanged={onChanged} />
+        </div>
       </td>
       <td
         role="cell"

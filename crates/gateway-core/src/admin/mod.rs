@@ -26,6 +26,7 @@ mod ports;
 mod precondition;
 mod price_import;
 mod query;
+mod request_detail;
 mod requests;
 mod revoked;
 mod route_preview;
@@ -255,6 +256,7 @@ impl<P: AdminPorts> Work<'_, P> {
             Operation::Status => status::show(ports, settings).await,
             Operation::Usage => usage::show(ports, uri).await,
             Operation::Requests => requests::list(ports, uri).await,
+            Operation::GetRequest => request_detail::show(ports, id).await,
             Operation::Openapi => {
                 let document = Bytes::from_static(OPENAPI.as_bytes());
                 Ok(reply::json_bytes(StatusCode::OK, document))

@@ -192,6 +192,9 @@ routes! {
     Requests: Get "requests", None =>
         Description::new("ledger", "The request log, newest first", 200, "One page.").details(sentences::REQUESTS)
             .asks::<parameters::RequestsParameters>().gives::<requests::PageView<'_>>();
+    GetRequest: Get "requests/{id}", None =>
+        Description::new("ledger", "Show a request of the log", 200, "The request.").details(sentences::REQUEST)
+            .gives::<requests::RequestView<'_>>();
     Openapi: Get "openapi.json", None =>
         Description::new("health", "This document", 200, "An OpenAPI 3.1 document.")
             .gives::<std::collections::BTreeMap<String, serde_json::Value>>();
@@ -225,6 +228,8 @@ mod sentences {
     pub const ROUTE: &str = "The candidates in order, and why the others are excluded.";
     pub const USAGE: &str = "Sums are kept by the hour, so that `from` and `to` stand for the hours they lie in. Buckets \
         with nothing in them are left out. At most 10,000 rows.";
+    pub const REQUEST: &str =
+        "A request is in the log a moment after its end, and until it is removed: 404 otherwise.";
     pub const REQUESTS: &str = "Metadata only. How many rows and days are kept is a setting.";
 }
 

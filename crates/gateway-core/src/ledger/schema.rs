@@ -5,6 +5,7 @@ use super::columns::request::REQUEST;
 use super::columns::usage;
 use super::columns::{ActorRow, Column, TallyRow};
 use super::ingest;
+use super::kept_response;
 use super::record::Actor;
 use super::response_record;
 use super::totals::UsageRow;
@@ -13,7 +14,7 @@ use crate::sql::rows::{Query, Rows};
 use std::borrow::Cow;
 
 /// The version that this program reads and writes.
-pub const VERSION: u64 = 5;
+pub const VERSION: u64 = 7;
 
 /// In place of the model of requests that were rejected before any upstream was called, where no channel names the model:
 /// they are counted by reason instead. No model can have this name.
@@ -52,6 +53,12 @@ pub fn migration(from: u64) -> Vec<Statement> {
     }
     if from < 5 {
         statements.extend(response_record::version_5());
+    }
+    if from < 6 {
+        statements.extend(ingest::version_6());
+    }
+    if from < 7 {
+        statements.extend(kept_response::version_7());
     }
     statements
 }

@@ -46,12 +46,10 @@ impl ClientKeyChange {
                 }
                 "expires_at" => change.expires_at = time(name, value, problems),
                 "limits" => change.read_limits(value, problems),
-                // Null ends the grace time of the key that was replaced; what a key says of it is ignored like other
-                // read-only members.
+                // Null ends the grace time of the key that was replaced.
                 "previous" if value.is_null() => change.ends_grace = true,
-                "previous" => {}
                 // Read-only members: ignored, so that a key can be sent back as it was read.
-                "id" | "hint" | "created_at" | "last_used_at" | "revision" => {}
+                "id" | "hint" | "previous" | "created_at" | "last_used_at" | "revision" => {}
                 _ => problems.unknown("", name),
             }
         }

@@ -107,6 +107,12 @@ pub struct RequestPage {
     pub total: Option<u64>,
 }
 
+/// Asks for the request with this id.
+pub(in crate::ledger) fn one(id: &str) -> Query {
+    let columns = REQUEST.iter().map(|column| column.name);
+    Query::select(columns, "FROM request WHERE id = ?1").with(id)
+}
+
 /// Where a request is in the log: by what is sorted by, by time, and then by the order in which records came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::ledger) struct Cursor {
