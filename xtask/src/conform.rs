@@ -3,7 +3,7 @@
 //! Owns the starts of hosts and suite; the suite reads its own options. Other gateways are `peers`'.
 
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -11,16 +11,52 @@ use crate::build;
 use crate::job::Progress;
 use crate::peers;
 use crate::served::{Served, free_port};
+use crate::worker;
 use crate::workspace::Workspace;
 
 /// The client key of every gateway that is started here.
 pub const KEY: &str = "sk-conformance";
 
-/// Builds the suite and runs it with these words; `--peers` compares gateways.
+/// A host of this repository.
+struct Host {
+    /// Its name on the command line.
+    name: &'static str,
+    /// Brings up to date what it is started from.
+    build: fn(&Workspace, &Progress) -> Result<()>,
+    /// Starts it, for upstreams on a port.
+    start: fn(&Workspace, u16) -> Result<Served>,
+}
+
+/// Every host of this repository.
+const HOSTS: [Host; 3] = [
+    Host {
+        name: "fakes",
+        build: core_program,
+        start: core_host,
+    },
+    Host {
+        name: "local",
+        build: build::everything,
+        start: local_host,
+    },
+    Host {
+        name: "workerd",
+        build: worker_program,
+        start: workerd,
+    },
+];
+
+/// Builds the suite and runs it with these words; `--host` starts a host for it, `--peers` compares gateways.
 pub fn run(workspace: &Workspace, words: &[String]) -> Result<()> {
-    if let Some((_, rest)) = words.split_first().filter(|(first, _)| *first == "--peers") {
-        return peers::run(workspace, rest);
+    match words {
+        [first, rest @ ..] if first == "--peers" => peers::run(workspace, rest),
+        [first, rest @ ..] if first == "--host" => against_host(workspace, rest),
+        _ => against_url(workspace, words),
     }
+}
+
+/// A gateway that runs already.
+fn against_url(workspace: &Workspace, words: &[String]) -> Result<()> {
     let mut command = workspace.cargo(&[
         "run",
         "--locked",
@@ -36,20 +72,48 @@ pub fn run(workspace: &Workspace, words: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// The step: every case holds on the core with fakes and on the local host.
+/// One host, by its name; the suite gets all further words.
+fn against_host(workspace: &Workspace, words: &[String]) -> Result<()> {
+    let names = HOSTS.map(|host| host.name).join(", ");
+    let (name, rest) = words
+        .split_first()
+        .with_context(|| format!("--host needs one of {names}"))?;
+    let host = HOSTS.iter().find(|host| host.name == *name);
+    let host = host.with_context(|| format!("--host is one of {names}, not {name:?}"))?;
+    let progress = Progress::new(false);
+    let build = || {
+        suite_program(workspace, &progress)?;
+        (host.build)(workspace, &progress)
+    };
+    progress.side_by_side(vec![(host.name, Box::new(build))])?;
+    let (_served, mut suite) = started(workspace, host)?;
+    let status = suite.args(rest).status().context("starting the suite")?;
+    if !status.success() {
+        bail!("the suite did not pass");
+    }
+    Ok(())
+}
+
+/// The step: every case holds on every host.
 pub fn check(workspace: &Workspace, progress: &Progress) -> Result<()> {
-    build::everything(workspace, progress)?;
     suite_program(workspace, progress)?;
-    core_program(workspace, progress)?;
-    for start in [core_host, local_host] {
-        let port = free_port()?;
-        let served = start(workspace, port)?;
-        let mut suite = suite(workspace);
-        suite.args(["--url", &served.url, "--key", KEY, "--strict", "--quiet"]);
-        suite.args(["--upstream-port", &port.to_string()]);
+    for host in &HOSTS {
+        (host.build)(workspace, progress)?;
+        let (_served, mut suite) = started(workspace, host)?;
+        suite.args(["--strict", "--quiet"]);
         progress.run(suite)?;
     }
     Ok(())
+}
+
+/// A running host, and the suite's command line for it.
+fn started(workspace: &Workspace, host: &Host) -> Result<(Served, Command)> {
+    let port = free_port()?;
+    let served = (host.start)(workspace, port)?;
+    let mut suite = suite(workspace);
+    suite.args(["--url", &served.url, "--key", KEY]);
+    suite.args(["--upstream-port", &port.to_string()]);
+    Ok((served, suite))
 }
 
 /// Builds the suite.
@@ -72,6 +136,12 @@ pub fn core_program(workspace: &Workspace, progress: &Progress) -> Result<()> {
     ]))
 }
 
+/// Builds the Worker, and installs what runs it.
+fn worker_program(workspace: &Workspace, progress: &Progress) -> Result<()> {
+    worker::build(workspace, progress)?;
+    worker::packages(workspace, progress)
+}
+
 /// The suite's program.
 pub fn suite(workspace: &Workspace) -> Command {
     workspace.command(workspace.program("conformance"))
@@ -87,7 +157,18 @@ pub fn core_host(workspace: &Workspace, port: u16) -> Result<Served> {
     let mut command = workspace.command(workspace.program("core-host"));
     command.env("CONFIG", configuration(workspace, "gateway", port)?);
     command.env("ADMIN_PASSWORD", "correct-horse");
-    Served::that_says_ready(command, &folder(workspace).join("core-host.log"))
+    let log = folder(workspace).join("core-host.log");
+    Served::that_says_ready(command, Stdio::null(), &log)
+}
+
+/// The Worker in workerd, for upstreams on a port. It ends workerd when its input is closed.
+fn workerd(workspace: &Workspace, port: u16) -> Result<Served> {
+    let mut command = workspace.command("node");
+    command.arg(workspace.path("cloudflare-worker/serve.mjs"));
+    command.env("CONFIG", configuration(workspace, "gateway", port)?);
+    command.env("ADMIN_PASSWORD", "correct-horse");
+    let log = folder(workspace).join("workerd.log");
+    Served::that_says_ready(command, Stdio::piped(), &log)
 }
 
 /// The shipped components on the local host, for upstreams on a port.

@@ -26,6 +26,9 @@ cargo xtask bench [--quick] [--worker]
 cargo xtask conform --url URL --key KEY [--upstream-port PORT] [OPTION]...
     Runs the public conformance suite against a running gateway; all options: conformance/README.md.
 
+cargo xtask conform --host fakes|local|workerd [OPTION]...
+    Builds and starts this gateway on a host and runs the suite against it.
+
 cargo xtask conform --peers [--peer NAME[=PATH]]... [OPTION]...
     Runs it against this gateway, LiteLLM and Portkey (both installed into target/peers) and prints the results side by side.
     --peer     only these: gateway, litellm, portkey, bifrost=PATH (a program on this machine)

@@ -1,7 +1,7 @@
 //! A gateway that runs while the conformance suite is against it. Owns its start, its port and its end.
 
 use std::fs::{self, File};
-use std::io::{BufRead as _, BufReader};
+use std::io::{self, BufRead as _, BufReader};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -12,6 +12,9 @@ use anyhow::{Context as _, Result, bail};
 
 /// The longest start: a gateway in Python imports for many seconds on a slow machine.
 const START: Duration = Duration::from_mins(3);
+
+/// The longest end of a gateway that ends by itself.
+const END: Duration = Duration::from_secs(15);
 
 /// A running gateway; it ends with this value.
 pub struct Served {
@@ -48,13 +51,19 @@ impl Served {
     }
 
     /// Starts a gateway that chooses its port and prints `ready` and its addresses.
-    pub fn that_says_ready(mut command: Command, log: &Path) -> Result<Self> {
-        command.stdin(Stdio::null());
-        command.stdout(Stdio::piped()).stderr(log_file(log)?);
+    ///
+    /// `input`: piped for a gateway with child processes, which ends them and itself when its input is closed.
+    pub fn that_says_ready(mut command: Command, input: Stdio, log: &Path) -> Result<Self> {
+        let mut file = log_file(log)?;
+        command.stdin(input);
+        command.stdout(Stdio::piped()).stderr(file.try_clone()?);
         let mut child = command.spawn().context("the gateway does not start")?;
         let output = child.stdout.take().context("the gateway has no output")?;
+        let mut output = BufReader::new(output);
         let mut line = String::new();
-        BufReader::new(output).read_line(&mut line)?;
+        output.read_line(&mut line)?;
+        // One whose output is closed ends with its next line. A log that cannot be written is no reason to fail.
+        thread::spawn(move || io::copy(&mut output, &mut file));
         let mut words = line.split_whitespace();
         let address = words.nth(1).map(str::to_owned);
         let served = Self {
@@ -70,6 +79,12 @@ impl Served {
 
 impl Drop for Served {
     fn drop(&mut self) {
+        if self.child.stdin.take().is_some() {
+            let start = Instant::now();
+            while matches!(self.child.try_wait(), Ok(None)) && start.elapsed() < END {
+                thread::sleep(Duration::from_millis(20));
+            }
+        }
         // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -103,11 +118,22 @@ mod tests {
     fn a_gateway_says_where_it_serves_or_fails() {
         let log = std::env::temp_dir().join("xtask-served-test.log");
         let ready = "echo ready 127.0.0.1:4242 127.0.0.1:4243; exec sleep 30";
-        let served = Served::that_says_ready(shell(ready), &log).unwrap();
+        let served = Served::that_says_ready(shell(ready), Stdio::null(), &log).unwrap();
         assert_eq!(served.url, "http://127.0.0.1:4242");
-        assert!(Served::that_says_ready(shell("exit 1"), &log).is_err());
+        assert!(Served::that_says_ready(shell("exit 1"), Stdio::null(), &log).is_err());
         let port = free_port().unwrap();
         let error = Served::on_port(shell("exit 3"), port, &log).err().unwrap();
         assert!(error.to_string().contains("ended"), "{error}");
+    }
+
+    #[test]
+    fn a_gateway_with_an_input_ends_by_itself_when_it_is_closed() {
+        let log = std::env::temp_dir().join("xtask-served-input-test.log");
+        // It goes on printing, which must not end it.
+        let ready = "echo ready 127.0.0.1:4242; echo more; cat; echo last; echo over >&2";
+        let served = Served::that_says_ready(shell(ready), Stdio::piped(), &log).unwrap();
+        drop(served);
+        let text = fs::read_to_string(&log).unwrap();
+        assert!(text.contains("over\n"), "{text}");
     }
 }

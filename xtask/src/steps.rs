@@ -112,7 +112,7 @@ pub const ALL: &[Step] = &[
     },
     Step {
         name: "conform",
-        about: "the public conformance suite, nothing unsupported: fakes and local host",
+        about: "the public conformance suite, nothing unsupported: fakes, local host, workerd",
         run: conform::check,
     },
     Step {
@@ -122,7 +122,7 @@ pub const ALL: &[Step] = &[
     },
     Step {
         name: "sdk-suite",
-        about: "openai-python's own tests, directly and through the gateway",
+        about: "the own tests of OpenAI's and Anthropic's Python SDKs, directly and through the gateway",
         run: sdk_suite,
     },
     Step {

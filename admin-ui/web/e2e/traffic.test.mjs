@@ -114,6 +114,7 @@ test("leaving the arrangement changes nothing", async () => {
     await grip(dialog, "One").focus();
     await page.keyboard.press("ArrowUp");
     await page.keyboard.press("Escape");
+    await page.getByRole("button", { name: "Discard changes" }).click();
     await dialog.waitFor({ state: "detached" });
   });
   assert.deepEqual(await places(), before);

@@ -1,19 +1,25 @@
 //! What is on the screen: login, or a page in its frame. One `switch` over the session, one over the address.
 import { Heading } from "./components/heading";
+import { lazy } from "./components/lazy";
+import { LeaveQuestion } from "./components/leave-question";
 import { failureText, Notice } from "./components/notice";
 import { Shell } from "./components/shell";
 import { t } from "./i18n";
-import { ChannelPage } from "./pages/channel";
 import { ChannelsPage } from "./pages/channels";
 import { KeysPage } from "./pages/keys";
 import { LoginPage, SessionOver } from "./pages/login";
 import { OverviewPage } from "./pages/overview";
-import { PlaygroundPage } from "./pages/playground";
 import { RequestsPage } from "./pages/requests";
 import { RoutingPage } from "./pages/routing";
-import { SettingsPage } from "./pages/settings";
 import { go, place } from "./router";
 import { checkSession, session } from "./session/session";
+import { givenUp } from "./unsaved";
+
+const ChannelPage = lazy(async () => (await import("./pages/channel")).ChannelPage);
+const KeyPage = lazy(async () => (await import("./pages/key")).KeyPage);
+const PlaygroundPage = lazy(async () => (await import("./pages/playground")).PlaygroundPage);
+const RequestPage = lazy(async () => (await import("./pages/request")).RequestPage);
+const SettingsPage = lazy(async () => (await import("./pages/settings")).SettingsPage);
 
 export function App() {
   const now = session.value;
@@ -43,8 +49,9 @@ export function App() {
       return (
         <>
           <Shell>
-            <CurrentPage />
+            <CurrentPage key={givenUp.value} />
           </Shell>
+          <LeaveQuestion />
           {now.over && <SessionOver />}
         </>
       );
@@ -60,9 +67,9 @@ function CurrentPage() {
       // A separate page for each channel, so that no typed text goes from one to another.
       return item === null ? <ChannelsPage /> : <ChannelPage key={item} id={item} />;
     case "keys":
-      return <KeysPage />;
+      return item === null ? <KeysPage /> : <KeyPage key={item} id={item} />;
     case "requests":
-      return <RequestsPage />;
+      return item === null ? <RequestsPage /> : <RequestPage key={item} id={item} />;
     case "playground":
       return <PlaygroundPage />;
     case "routing":

@@ -1,5 +1,6 @@
 //! Addresses below /admin. Owns the list of pages and the address bar; must not draw anything.
 import { signal } from "@preact/signals";
+import { everything, leaving } from "./unsaved";
 
 const BASE = "/admin";
 
@@ -26,29 +27,17 @@ export interface Place {
 export const place = signal<Place>(placeOf(location.pathname));
 export const query = signal<Query>(queryOf(location.search));
 
-/** Set while a form holds changes that leaving would lose; asks whether to leave. */
-let mayLeave: (() => boolean) | null = null;
-
 addEventListener("popstate", () => {
   const { page, item } = place.value;
-  if (mayLeave !== null && page !== null && !mayLeave()) {
+  if (!everything.isEmpty && page !== null) {
+    // The browser has left already: this goes back to the page, and after the answer once more to where it was.
     history.pushState(null, "", href(page, item, query.value));
+    leaving(everything, () => history.back());
     return;
   }
-  mayLeave = null;
   query.value = queryOf(location.search);
   place.value = placeOf(location.pathname);
 });
-
-addEventListener("beforeunload", (event) => {
-  if (mayLeave !== null) {
-    event.preventDefault();
-  }
-});
-
-export function guardLeaving(ask: (() => boolean) | null): void {
-  mayLeave = ask;
-}
 
 export function href(page: Page, item: string | null = null, asked: Query = {}): string {
   const search = new URLSearchParams(asked).toString();
@@ -57,14 +46,12 @@ export function href(page: Page, item: string | null = null, asked: Query = {}):
 }
 
 export function go(page: Page, item: string | null = null, asked: Query = {}): void {
-  if (mayLeave !== null && !mayLeave()) {
-    return;
-  }
-  mayLeave = null;
-  history.pushState(null, "", href(page, item, asked));
-  query.value = asked;
-  place.value = { page, item };
-  scrollTo(0, 0);
+  leaving(everything, () => {
+    history.pushState(null, "", href(page, item, asked));
+    query.value = asked;
+    place.value = { page, item };
+    scrollTo(0, 0);
+  });
 }
 
 /** Changes what the page shows of itself; an empty value takes a member away. No step of the history:
@@ -93,6 +80,7 @@ export function placeOf(path: string): Place {
     .split("/")
     .filter((part) => part !== "");
   const page = first === "" ? "overview" : (PAGES.find((name) => name === first) ?? null);
-  const isKnown = more.length === 0 && (item === null || page === "channels");
+  const hasItems = page === "channels" || page === "keys" || page === "requests";
+  const isKnown = more.length === 0 && (item === null || hasItems);
   return isKnown ? { page, item } : { page: null, item: null };
 }

@@ -1,5 +1,5 @@
-//! Runs openai-python's own tests through a separate gateway. Owns the gateway; what is run and what may fail is
-//! defined in `sdk/openai-python/run.py`.
+//! Runs the SDKs' own tests through a separate gateway. Owns the gateway; what is run and what may fail is
+//! defined in `sdk/own-tests/run.py`.
 #![forbid(unsafe_code)]
 
 use std::process::{Command, ExitCode};
@@ -18,7 +18,7 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<()> {
-    let script = workspace_root().join("tests/sdk/openai-python/run.py");
+    let script = workspace_root().join("tests/sdk/own-tests/run.py");
     let gateway = Gateway::start(&Setup::default())?;
     let status = Command::new("python3")
         .arg(script)

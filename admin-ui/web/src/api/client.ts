@@ -87,6 +87,12 @@ export const showKey = (id: string) =>
   call("GET", `/keys/${id}`, withRevision(types.parseClientKey));
 export const changeKey = (id: string, send: unknown, revision: string | null = null) =>
   call("PATCH", `/keys/${id}`, withRevision(types.parseClientKey), { send, ...onlyAt(revision) });
+/** `graceS`: for how long the old key stays valid. */
+export const rotateKey = (id: string, graceS: number, revision: string | null) =>
+  call("POST", `/keys/${id}/rotate`, types.parseCreatedKey, {
+    send: { grace_s: graceS },
+    ...onlyAt(revision),
+  });
 export const deleteKey = (id: string, revision: string | null = null) =>
   call("DELETE", `/keys/${id}`, nothing, onlyAt(revision));
 
@@ -102,6 +108,9 @@ export const requests = (filters: Readonly<Record<string, string>>) =>
     `/requests?${new URLSearchParams({ limit: "50", ...filters })}`,
     ledger.parseRequests,
   );
+
+export const showRequest = (id: string) =>
+  call("GET", `/requests/${encodeURIComponent(id)}`, ledger.parseRequest);
 
 export const status = () => call("GET", "/status", types.parseStatus);
 export const dryRun = (model: string) =>

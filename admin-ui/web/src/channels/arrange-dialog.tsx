@@ -5,9 +5,10 @@ import { useLayoutEffect, useRef } from "preact/hooks";
 import { changeChannel, showChannel } from "../api/client";
 import type { Failure } from "../api/failure";
 import type { Channel } from "../api/types";
-import { Dialog } from "../components/dialog";
+import { CloseButton, Dialog } from "../components/dialog";
 import { Icon } from "../components/icons";
 import { FailureNotice } from "../components/notice";
+import { Unsaved } from "../components/unsaved";
 import { type Body, differences } from "../conflict/changes";
 import { ConflictDialog } from "../conflict/conflict-dialog";
 import { type Now, now } from "../conflict/stale";
@@ -127,6 +128,7 @@ export function ArrangeDialog({ channels, onClose, onSaved }: ArrangeProps) {
 
   return (
     <Dialog title={m["arrange.title"]} onClose={onClose} wide>
+      <Unsaved when={changes.length > 0} />
       <p class="muted">{m["arrange.text"]}</p>
       <Lanes slots={slots} onMove={move} />
       <p class="visually-hidden" role="status">
@@ -135,9 +137,7 @@ export function ArrangeDialog({ channels, onClose, onSaved }: ArrangeProps) {
       <FailureNotice failure={failure.value} title={m["form.notSaved"]} />
       <div class="actions actions--end">
         {changes.length === 0 && <span class="muted">{m["arrange.same"]}</span>}
-        <button type="button" class="button" onClick={onClose}>
-          {m["app.cancel"]}
-        </button>
+        <CloseButton />
         <button
           type="button"
           class="button button--primary"

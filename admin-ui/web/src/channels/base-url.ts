@@ -31,6 +31,7 @@ const HOSTS: Readonly<Record<string, string>> = {
   "api.z.ai": "api/paas/v4",
   "ark.cn-beijing.volces.com": "api/v3",
   "dashscope-intl.aliyuncs.com": "compatible-mode/v1",
+  "dashscope-us.aliyuncs.com": "compatible-mode/v1",
   "dashscope.aliyuncs.com": "compatible-mode/v1",
   "generativelanguage.googleapis.com": "v1beta/openai",
   "integrate.api.nvidia.com": "v1",

@@ -3,10 +3,12 @@ import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { upstreamModels } from "../api/client";
 import type { Failure } from "../api/failure";
-import { Dialog } from "../components/dialog";
+import { CloseButton, Dialog } from "../components/dialog";
 import { TextField } from "../components/fields";
 import { FailureNotice } from "../components/notice";
+import { Unsaved } from "../components/unsaved";
 import { t } from "../i18n";
+import { isSame } from "../unsaved";
 
 interface PickProps {
   /** Whom to ask, as `modelsQuestion` has it. */
@@ -55,6 +57,7 @@ export function PickModels({ question, picked, onPick, onClose }: PickProps) {
   }
   return (
     <Dialog title={m["pick.title"]} onClose={onClose}>
+      <Unsaved when={!isSame([...chosen.value].sort(), [...new Set(picked)].sort())} />
       <FailureNotice failure={failure.value} title={m["pick.failed"]} onRetry={load} />
       {models.value === null && failure.value === null && (
         <p class="muted" role="status">
@@ -98,9 +101,7 @@ export function PickModels({ question, picked, onPick, onClose }: PickProps) {
         </>
       )}
       <div class="actions actions--end">
-        <button type="button" class="button" onClick={onClose}>
-          {m["app.cancel"]}
-        </button>
+        <CloseButton />
         {models.value !== null && (
           <button
             type="button"

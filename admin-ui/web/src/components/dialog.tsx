@@ -1,7 +1,9 @@
-//! A modal dialog: the browser's own, which keeps the focus inside and gives it back.
-import type { ComponentChildren } from "preact";
-import { useEffect, useId, useRef } from "preact/hooks";
+//! A modal dialog: the browser's own, which keeps the focus inside and gives it back. What is typed in it is not given up
+//! without a question, however it is closed.
+import { type ComponentChildren, createContext } from "preact";
+import { useContext, useEffect, useId, useRef } from "preact/hooks";
 import { t } from "../i18n";
+import { leaving, Scope, ScopeContext } from "../unsaved";
 import { Icon } from "./icons";
 
 interface DialogProps {
@@ -12,9 +14,20 @@ interface DialogProps {
   children: ComponentChildren;
 }
 
+const CloseContext = createContext<() => void>(() => undefined);
+
 export function Dialog({ title, onClose, wide = false, children }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
+  const outer = useContext(ScopeContext);
+  const scope = useRef<Scope | null>(null);
+  scope.current ??= new Scope(outer);
+  const own = scope.current;
+  const close = () => {
+    if (onClose !== undefined) {
+      leaving(own, onClose);
+    }
+  };
   useEffect(() => {
     const element = dialog.current;
     element?.showModal();
@@ -25,22 +38,49 @@ export function Dialog({ title, onClose, wide = false, children }: DialogProps) 
       ref={dialog}
       class={wide ? "dialog dialog--wide" : "dialog"}
       aria-labelledby={id}
+      onKeyDown={(event) => {
+        // Before the browser sees it: a second Escape closes a dialog whatever its `cancel` event says.
+        if (event.key === "Escape") {
+          event.preventDefault();
+          event.stopPropagation();
+          close();
+        }
+      }}
       onCancel={(event) => {
         event.preventDefault();
-        onClose?.();
+        close();
+      }}
+      onClose={(event) => {
+        // The browser closed it, which it may at its second try: whether it goes is not its decision.
+        if (event.currentTarget.isConnected) {
+          event.currentTarget.showModal();
+          close();
+        }
       }}
     >
       <div class="dialog__head">
         <h2 id={id}>{title}</h2>
         {onClose !== undefined && (
-          <button type="button" class="button button--bare" onClick={onClose}>
+          <button type="button" class="button button--bare" onClick={close}>
             <Icon name="close" />
             <span class="visually-hidden">{t.value["app.close"]}</span>
           </button>
         )}
       </div>
-      {children}
+      <ScopeContext.Provider value={own}>
+        <CloseContext.Provider value={close}>{children}</CloseContext.Provider>
+      </ScopeContext.Provider>
     </dialog>
+  );
+}
+
+/** A button in a dialog that closes it, as Escape does. */
+export function CloseButton({ text }: { text?: string }) {
+  const close = useContext(CloseContext);
+  return (
+    <button type="button" class="button" onClick={close}>
+      {text ?? t.value["app.cancel"]}
+    </button>
   );
 }
 
@@ -65,9 +105,7 @@ export function Confirm({ title, text, action, busy, problem, onConfirm, onClose
         </p>
       )}
       <div class="actions actions--end">
-        <button type="button" class="button" onClick={onClose}>
-          {t.value["app.cancel"]}
-        </button>
+        <CloseButton />
         <button
           type="button"
           class="button button--danger"

@@ -5,6 +5,7 @@ import { t } from "../i18n";
 import { Field } from "./fields";
 import { Icon } from "./icons";
 import { addedTo, namesFor, type Pair, pair } from "./pairs";
+import { Unsaved } from "./unsaved";
 
 interface ListEditorProps {
   label: string;
@@ -28,6 +29,7 @@ export function ListEditor(props: ListEditorProps) {
     <Field label={label} errors={errors} {...(hint === undefined ? {} : { hint })}>
       {(ties) => (
         <div class="chips">
+          <Unsaved when={typed.value.trim() !== ""} />
           {values.length > 0 && (
             <ul class="chips__list" aria-label={label}>
               {values.map((value) => (

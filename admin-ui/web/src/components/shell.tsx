@@ -6,6 +6,7 @@ import { t } from "../i18n";
 import { PAGES, place } from "../router";
 import { logout } from "../session/session";
 import { deleteWaiting } from "../undo";
+import { everything, leaving } from "../unsaved";
 import { Icon } from "./icons";
 import { Link } from "./link";
 import { failureText, Notice } from "./notice";
@@ -78,7 +79,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
               type="button"
               class="button button--small"
               aria-disabled={busy.value}
-              onClick={() => busy.value || leave()}
+              onClick={() => busy.value || leaving(everything, leave)}
             >
               <Icon name="logout" />
               {m["nav.logout"]}

@@ -1,6 +1,7 @@
 //! Asks what to do with a change that met another one: reload, overwrite, or go on editing.
-import { Dialog } from "../components/dialog";
+import { CloseButton, Dialog } from "../components/dialog";
 import { t } from "../i18n";
+import { useUnsaved } from "../unsaved";
 import type { Difference } from "./changes";
 
 interface ConflictProps {
@@ -16,6 +17,8 @@ interface ConflictProps {
 export function ConflictDialog(props: ConflictProps) {
   const { name, differences, busy, onReload, onOverwrite, onClose } = props;
   const m = t.value;
+  // Closing it goes on with the form behind it; leaving both loses what is to be saved.
+  useUnsaved(true);
   return (
     <Dialog title={m["conflict.title"](name)} onClose={onClose} wide>
       <p role="alert">{differences === null ? m["conflict.gone"] : m["conflict.text"]}</p>
@@ -26,9 +29,7 @@ export function ConflictDialog(props: ConflictProps) {
         </>
       )}
       <div class="actions actions--end">
-        <button type="button" class="button" onClick={onClose}>
-          {m["conflict.cancel"]}
-        </button>
+        <CloseButton text={m["conflict.cancel"]} />
         <button
           type="button"
           class="button"

@@ -2,12 +2,16 @@
 
 import { editingEn } from "./editing.en";
 import { healthEn } from "./health.en";
+import { keysEn } from "./keys.en";
 import { usageEn } from "./usage.en";
+import { whyEn } from "./why.en";
 
 export const en = {
   ...usageEn,
   ...editingEn,
   ...healthEn,
+  ...keysEn,
+  ...whyEn,
   "app.name": "AI Gateway",
   "app.skip": "Skip to content",
   "app.checking": "Checking your session…",
@@ -171,7 +175,6 @@ export const en = {
     "How translated requests differ from what the gateway knows of this upstream, such as max_tokens_param: max_completion_tokens.",
   "form.quirk": "Quirk",
   "form.streamUsage": "Ask for token counts in streams",
-  "form.leave": "Leave without saving your changes?",
   "form.created": "Channel created",
   "form.createdText": "Test it to see how fast it answers.",
   "form.saved": "Saved.",

@@ -3,12 +3,16 @@
 import { editingZh } from "./editing.zh";
 import { healthZh } from "./health.zh";
 import type { Messages } from "./index";
+import { keysZh } from "./keys.zh";
 import { usageZh } from "./usage.zh";
+import { whyZh } from "./why.zh";
 
 export const zh: Messages = {
   ...usageZh,
   ...editingZh,
   ...healthZh,
+  ...keysZh,
+  ...whyZh,
   "app.name": "AI 网关",
   "app.skip": "跳到正文",
   "app.checking": "正在检查会话…",
@@ -168,7 +172,6 @@ export const zh: Messages = {
     "转换后的请求与网关对此上游的已知情况有何不同，例如 max_tokens_param: max_completion_tokens。",
   "form.quirk": "差异",
   "form.streamUsage": "在流式响应中请求用量统计",
-  "form.leave": "离开而不保存更改？",
   "form.created": "渠道已创建",
   "form.createdText": "可以测试一下它的响应速度。",
   "form.saved": "已保存。",

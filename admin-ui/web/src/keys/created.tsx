@@ -1,10 +1,11 @@
-//! The one moment at which a client key is on the screen.
-import { useSignal } from "@preact/signals";
+//! The one moment at which a client key is on the screen. It does not go by a key that was pressed too much, and not
+//! without a question when the page is left.
 import type { CreatedKey } from "../api/types";
 import { Snippet } from "../components/copy";
 import { Dialog } from "../components/dialog";
-import { t } from "../i18n";
-import { SNIPPETS, type SnippetName, snippet } from "./snippets";
+import { Unsaved } from "../components/unsaved";
+import { formatTime, t } from "../i18n";
+import { UseIt } from "./use-it";
 
 interface CreatedProps {
   created: CreatedKey;
@@ -15,29 +16,18 @@ interface CreatedProps {
 
 export function Created({ created, model, onClose }: CreatedProps) {
   const m = t.value;
-  const shown = useSignal<SnippetName>("environment");
-  const text = snippet(shown.value, location.origin, created.key, model);
+  const { previous } = created;
   return (
-    <Dialog title={m["clients.createdTitle"](created.name)} onClose={onClose} wide>
-      <p>{m["clients.createdText"]}</p>
+    <Dialog title={m["clients.createdTitle"](created.name)} wide>
+      <Unsaved when />
+      <p>
+        {previous === null
+          ? m["clients.createdText"]
+          : m["rotate.doneText"](previous.hint, formatTime(previous.valid_until))}
+      </p>
       <Snippet text={created.key} label={m["clients.key"]} />
       <h3>{m["clients.use"]}</h3>
-      <fieldset class="segments">
-        <legend class="visually-hidden">{m["clients.use"]}</legend>
-        {SNIPPETS.map((name) => (
-          <button
-            key={name}
-            type="button"
-            aria-pressed={shown.value === name}
-            onClick={() => {
-              shown.value = name;
-            }}
-          >
-            {m[`snippet.${name}`]}
-          </button>
-        ))}
-      </fieldset>
-      <Snippet text={text} label={m[`snippet.${shown.value}`]} />
+      <UseIt secret={created.key} model={model} />
       <div class="actions actions--end">
         <button type="button" class="button button--primary" onClick={onClose}>
           {m["clients.done"]}

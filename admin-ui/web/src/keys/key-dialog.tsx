@@ -1,20 +1,23 @@
 //! A client key, new or stored, as a form in a dialog. What is typed stays until the gateway has it.
 import { type Signal, useSignal } from "@preact/signals";
+import { useRef } from "preact/hooks";
 import { changeKey, createKey, showKey } from "../api/client";
 import type { Failure } from "../api/failure";
 import { LIMITS, type LimitName } from "../api/ledger";
 import type { ClientKey, CreatedKey } from "../api/types";
 import { numberOf } from "../channels/number-settings";
-import { Dialog } from "../components/dialog";
+import { CloseButton, Dialog } from "../components/dialog";
 import { ListEditor } from "../components/editors";
 import { TextField } from "../components/fields";
 import { FailureNotice } from "../components/notice";
+import { Unsaved } from "../components/unsaved";
 import { type Body, differences } from "../conflict/changes";
 import { ConflictDialog } from "../conflict/conflict-dialog";
 import { type Now, now } from "../conflict/stale";
 import { t } from "../i18n";
 import { fieldProblems } from "../i18n/problems";
 import { dollarsOf, microOf } from "../settings/prices";
+import { isSame } from "../unsaved";
 import { flat, keyChange, seenKey } from "./change";
 
 interface KeyDialogProps {
@@ -117,6 +120,9 @@ export function KeyDialog({ of, onClose, onSaved, onReload }: KeyDialogProps) {
     return typedOf(of, fields);
   }
 
+  const asTyped = Object.values(fields).map(({ value }) => value);
+  const began = useRef(asTyped).current;
+
   function reload() {
     const theirs = met.value?.theirs ?? null;
     if (theirs === null) {
@@ -156,6 +162,7 @@ export function KeyDialog({ of, onClose, onSaved, onReload }: KeyDialogProps) {
         }}
         noValidate
       >
+        <Unsaved when={!isSame(began, asTyped)} />
         <FailureNotice failure={failure.value} title={m["form.notSaved"]} />
         <KeyFields
           fields={fields}
@@ -163,9 +170,7 @@ export function KeyDialog({ of, onClose, onSaved, onReload }: KeyDialogProps) {
           limitProblems={fieldProblems(failure.value, "limits")}
         />
         <div class="actions actions--end">
-          <button type="button" class="button" onClick={onClose}>
-            {m["app.cancel"]}
-          </button>
+          <CloseButton />
           <button type="submit" class="button button--primary" aria-disabled={busy.value}>
             {busy.value ? m["form.saving"] : of === null ? m["clients.create"] : m["form.save"]}
           </button>

@@ -3,6 +3,7 @@ import type { Allowance, LimitName, UsageRow } from "../api/ledger";
 import { LIMITS } from "../api/ledger";
 import type { Channel, ChannelStatus, ClientKey, SessionInfo } from "../api/types";
 import { type Health, healthOf } from "../channels/health";
+import { SOON_MS } from "../keys/expiry";
 import { errorRate, membersOf } from "./figures";
 
 export type Concern =
@@ -43,7 +44,6 @@ const ERROR_RATE = 0.1;
 const ENOUGH_REQUESTS = 10;
 /** From this share of a limit on, its use is shown. */
 const NEAR_LIMIT = 0.8;
-const SOON_MS = 7 * 24 * 3_600_000;
 
 export function concernsOf(known: Known): Concern[] {
   const { session, channels } = known;

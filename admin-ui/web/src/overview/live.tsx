@@ -110,7 +110,7 @@ function describe(concern: Concern): Description {
       const until = concern.resetsAt;
       return {
         title: concern.used >= concern.most ? m["overview.limitReached"] : m["overview.limitNear"],
-        link: <KeyLink name={concern.name} />,
+        link: <KeyLink id={concern.id} name={concern.name} />,
         why: `${m[`limit.${concern.limit}`]}: ${limitUse(concern)} ${
           until === null ? "" : m["limit.resets"](formatTime(until))
         }`,
@@ -119,15 +119,15 @@ function describe(concern: Concern): Description {
     case "expiry":
       return {
         title: concern.isOver ? m["overview.keyExpired"] : m["overview.keyExpires"],
-        link: <KeyLink name={concern.name} />,
+        link: <KeyLink id={concern.id} name={concern.name} />,
         why: formatTime(concern.at),
       };
   }
 }
 
-function KeyLink({ name }: { name: string }) {
+function KeyLink({ id, name }: { id: string; name: string }) {
   return (
-    <Link page="keys" class="concerns__name">
+    <Link page="keys" item={id} class="concerns__name">
       {name}
     </Link>
   );

@@ -9,6 +9,7 @@ import { changeOf, conflictOf } from "../channels/change";
 import { bodyOf, type Draft, draftOf, emptyDraft } from "../channels/draft";
 import { ChannelForm } from "../channels/form";
 import { pastedKeys } from "../channels/pasted-keys";
+import { template } from "../channels/template";
 import { TestDialog } from "../channels/test-dialog";
 import { Icon } from "../components/icons";
 import { Link } from "../components/link";
@@ -18,11 +19,9 @@ import { ConflictDialog } from "../conflict/conflict-dialog";
 import { type Now, now } from "../conflict/stale";
 import { t } from "../i18n";
 import { fieldProblems } from "../i18n/problems";
-import { go, guardLeaving } from "../router";
+import { go } from "../router";
 import { deleteLater, isDeleted } from "../undo";
-
-/** What the next new channel starts from: a copy of another. */
-export const template = signal<Draft | null>(null);
+import { everything, isSame, useUnsaved } from "../unsaved";
 
 interface New {
   id: string;
@@ -111,7 +110,7 @@ function StoredChannel({ id }: { id: string }) {
               type="button"
               class="button"
               onClick={() => {
-                guardLeaving(null);
+                everything.releaseAll();
                 deleteLater(stored);
                 go("channels");
               }}
@@ -163,6 +162,7 @@ function keysAdded(pasted: string, stored: number): string | null {
 
 /** What is being typed, and saving it. */
 function useEditing({ start, stored, onSaved }: EditorProps, onRefused: () => void) {
+  const began = useSignal(start);
   const draft = useSignal(start);
   const busy = useSignal(false);
   const failure = useSignal<Failure | null>(null);
@@ -171,12 +171,19 @@ function useEditing({ start, stored, onSaved }: EditorProps, onRefused: () => vo
   const added = useSignal<string | null>(null);
   const met = useSignal<Now<Channel> | null>(null);
 
-  useEffect(() => () => guardLeaving(null), []);
+  const release = useUnsaved(!isSame(began.value, draft.value));
 
   function change(part: Partial<Draft>) {
     draft.value = { ...draft.value, ...part };
     isChanged.value = true;
-    guardLeaving(() => confirm(t.value["form.leave"]));
+  }
+
+  /** As the gateway has it now: new keys have become hints. */
+  function begin(channel: Channel) {
+    began.value = draftOf(channel);
+    draft.value = began.value;
+    isChanged.value = false;
+    onSaved(channel);
   }
 
   /** Saves what was changed on top of `over`, the channel as it was loaded or as it is now. */
@@ -204,31 +211,26 @@ function useEditing({ start, stored, onSaved }: EditorProps, onRefused: () => vo
       onRefused();
       return;
     }
-    guardLeaving(null);
+    release();
     added.value = keysAdded(draft.value.newKeys, result.value.duplicate_keys ?? 0);
     if (stored === null) {
       created.value = { id: result.value.id, keys: added.value };
       go("channels", result.value.id);
     } else {
-      // As the gateway has it now: new keys have become hints.
-      draft.value = draftOf(result.value);
-      isChanged.value = false;
+      begin(result.value);
       isSaved.value = true;
-      onSaved(result.value);
     }
   }
 
   function reload(theirs: Channel | null) {
     met.value = null;
-    guardLeaving(null);
     if (theirs === null) {
+      everything.releaseAll();
       go("channels");
       return;
     }
-    draft.value = draftOf(theirs);
-    isChanged.value = false;
+    begin(theirs);
     isSaved.value = false;
-    onSaved(theirs);
   }
 
   return { draft, busy, failure, isSaved, isChanged, added, met, change, save, reload };

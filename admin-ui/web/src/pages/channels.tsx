@@ -5,6 +5,7 @@ import type { Channel } from "../api/types";
 import { ArrangeDialog } from "../channels/arrange-dialog";
 import { copyOf } from "../channels/draft";
 import { ChannelTable } from "../channels/table";
+import { template } from "../channels/template";
 import { TestAllDialog } from "../channels/test-all-dialog";
 import { TestDialog } from "../channels/test-dialog";
 import { setClock } from "../clock";
@@ -17,7 +18,6 @@ import { useResource } from "../resource";
 import { go } from "../router";
 import { sessionInfo } from "../session/session";
 import { isDeleted } from "../undo";
-import { template } from "./channel";
 
 /** How long after an answer to ask again; countdowns run by themselves. */
 const EVERY_MS = 4_000;

@@ -3,14 +3,13 @@ import { useSignal } from "@preact/signals";
 import { allowance, changeKey, deleteKey, listChannels, listKeys, showKey } from "../api/client";
 import type { Result } from "../api/failure";
 import { type Allowance, LIMITS } from "../api/ledger";
-import { type ClientKey, type CreatedKey, servedModels } from "../api/types";
+import type { ClientKey, CreatedKey } from "../api/types";
 import { Confirm } from "../components/dialog";
 import { Switch } from "../components/fields";
 import { Icon } from "../components/icons";
 import { Link } from "../components/link";
 import { FailureNotice, failureText } from "../components/notice";
 import { PageHead } from "../components/page-head";
-import { Status } from "../components/status";
 import { isGone, isStale } from "../conflict/stale";
 import { useQuickChange } from "../conflict/use-quick-change";
 import { formatTime, t } from "../i18n";
@@ -18,6 +17,9 @@ import { seenKey } from "../keys/change";
 import { Created } from "../keys/created";
 import { KeyDialog } from "../keys/key-dialog";
 import { Limits } from "../keys/limits";
+import { RotateDialog } from "../keys/rotate-dialog";
+import { exampleModel } from "../keys/snippets";
+import { KeyState, Previous } from "../keys/state";
 import { useResource } from "../resource";
 
 const EVERY_MS = 15_000;
@@ -52,13 +54,13 @@ export function KeysPage() {
   const created = useSignal<CreatedKey | null>(null);
   const model = useSignal("gpt-4o");
   const doomed = useSignal<ClientKey | null>(null);
+  const rotated = useSignal<ClientKey | null>(null);
   const list = data.value?.keys ?? null;
 
   async function show(key: CreatedKey) {
     // The examples should work as they are, so they name a model that is served.
     const channels = await listChannels();
-    const served = channels.ok ? channels.value.flatMap(servedModels)[0] : undefined;
-    model.value = served ?? "gpt-4o";
+    model.value = exampleModel(key, channels.ok ? channels.value : []);
     created.value = key;
   }
 
@@ -99,6 +101,9 @@ export function KeysPage() {
           onDelete={(key) => {
             doomed.value = key;
           }}
+          onRotate={(key) => {
+            rotated.value = key;
+          }}
         />
       )}
       {edited.value !== null && (
@@ -127,6 +132,23 @@ export function KeysPage() {
           model={model.value}
           onClose={() => {
             created.value = null;
+          }}
+        />
+      )}
+      {rotated.value !== null && (
+        <RotateDialog
+          of={rotated.value}
+          onClose={() => {
+            rotated.value = null;
+          }}
+          onRotated={(key) => {
+            rotated.value = null;
+            void reload();
+            void show(key);
+          }}
+          onReload={() => {
+            rotated.value = null;
+            void reload();
           }}
         />
       )}
@@ -203,6 +225,7 @@ interface KeyTableProps {
   onChanged: () => void;
   onEdit: (key: ClientKey) => void;
   onDelete: (key: ClientKey) => void;
+  onRotate: (key: ClientKey) => void;
 }
 
 const COLUMNS = [
@@ -247,7 +270,7 @@ interface KeyRowProps extends Omit<KeyTableProps, "keys" | "allowances"> {
   allowance: Allowance | null;
 }
 
-function KeyRow({ of, allowance: used, onChanged, onEdit, onDelete }: KeyRowProps) {
+function KeyRow({ of, allowance: used, onChanged, onEdit, onDelete, onRotate }: KeyRowProps) {
   const m = t.value;
   const { wanted, change, rest } = useQuickChange({
     of,
@@ -259,11 +282,16 @@ function KeyRow({ of, allowance: used, onChanged, onEdit, onDelete }: KeyRowProp
   return (
     <tr role="row">
       <th scope="row" role="rowheader">
-        <span class="key-name">{of.name}</span>
+        <Link page="keys" item={of.id} class="key-name table__link">
+          {of.name}
+        </Link>
         <code class="muted">{of.hint}</code>
       </th>
       <td role="cell" data-label={m["clients.state"]}>
-        <KeyState of={of} />
+        <div>
+          <KeyState of={of} />
+          <Previous of={of} onChanged={onChanged} />
+        </div>
       </td>
       <td
         role="cell"
@@ -301,6 +329,15 @@ function KeyRow({ of, allowance: used, onChanged, onEdit, onDelete }: KeyRowProp
             {m["clients.edit"]}
             <span class="visually-hidden"> {of.name}</span>
           </button>
+          <button
+            type="button"
+            class="button button--bare"
+            title={m["rotate.open"]}
+            onClick={() => onRotate(of)}
+          >
+            <Icon name="reload" />
+            <span class="visually-hidden">{m["rotate.of"](of.name)}</span>
+          </button>
           <Link
             page="overview"
             query={{ key: of.id }}
@@ -331,18 +368,5 @@ function KeyRow({ of, allowance: used, onChanged, onEdit, onDelete }: KeyRowProp
         </div>
       </td>
     </tr>
-  );
-}
-
-function KeyState({ of }: { of: ClientKey }) {
-  const m = t.value;
-  if (!of.enabled) {
-    return <Status tone="off">{m["key.disabled"]}</Status>;
-  }
-  const isOver = of.expires_at !== null && Date.parse(of.expires_at) <= Date.now();
-  return isOver ? (
-    <Status tone="bad">{m["clients.expired"]}</Status>
-  ) : (
-    <Status tone="good">{m["clients.active"]}</Status>
   );
 }

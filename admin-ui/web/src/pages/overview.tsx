@@ -1,14 +1,7 @@
 //! The first page: how everything fares, what needs attention, and usage over time.
 import { allowance, listChannels, listKeys, status, usage } from "../api/client";
 import type { Result } from "../api/failure";
-import {
-  type Allowance,
-  GROUPS,
-  type Grouping,
-  LIMITS,
-  SUBJECTS,
-  type UsageRow,
-} from "../api/ledger";
+import { type Allowance, GROUPS, LIMITS, SUBJECTS, type UsageRow } from "../api/ledger";
 import type { ClientKey } from "../api/types";
 import { setClock } from "../clock";
 import { Icon } from "../components/icons";
@@ -17,9 +10,10 @@ import { PageHead } from "../components/page-head";
 import { Segments } from "../components/segments";
 import { t } from "../i18n";
 import { concernsOf } from "../overview/attention";
-import { RANGES, rangeOf } from "../overview/figures";
+import { RANGES } from "../overview/figures";
 import { Attention, FirstSteps, Fleet } from "../overview/live";
-import { Members, type Shown, UsageCharts, UsageTable } from "../overview/usage";
+import { loadUsage } from "../overview/load-usage";
+import { Members, UsageCharts, UsageTable } from "../overview/usage";
 import { useResource } from "../resource";
 import { ask, type Query, query } from "../router";
 import { sessionInfo } from "../session/session";
@@ -86,27 +80,6 @@ async function loadSlow(): Promise<Result<Slow>> {
 /** The filters of this page that the API knows under the same names. */
 function filtersOf(asked: Query): Query {
   return Object.fromEntries(SUBJECTS.flatMap((name) => (asked[name] ? [[name, asked[name]]] : [])));
-}
-
-async function loadUsage(
-  rangeName: (typeof RANGES)[number],
-  group: Grouping,
-  filters: Query,
-): Promise<Result<Shown>> {
-  const range = rangeOf(rangeName, Date.now());
-  const { from, to, bucket } = range;
-  const question = { from, to, bucket, ...filters };
-  const [whole, parts] = await Promise.all([
-    usage({ ...question, group: "none" }),
-    usage({ ...question, group }),
-  ]);
-  if (!whole.ok) {
-    return whole;
-  }
-  if (!parts.ok) {
-    return parts;
-  }
-  return { ok: true, value: { range, group, whole: whole.value, parts: parts.value } };
 }
 
 export function OverviewPage() {

@@ -2,11 +2,12 @@
 import { type Signal, useSignal } from "@preact/signals";
 import { exportConfig, importConfig } from "../api/client";
 import type { Failure } from "../api/failure";
-import { Dialog } from "../components/dialog";
+import { CloseButton, Dialog } from "../components/dialog";
 import { Field } from "../components/fields";
 import { FailureNotice, Notice } from "../components/notice";
 import { isStale } from "../conflict/stale";
 import { t } from "../i18n";
+import { useUnsaved } from "../unsaved";
 import { type Change, diff } from "./diff";
 
 interface Plan {
@@ -14,8 +15,10 @@ interface Plan {
   /** The state that the changes are compared with: another one is not replaced. */
   etag: string | null;
   changes: Change[];
-  /** Whether another state was reviewed before, and has changed since. */
-  isAgain: boolean;
+  /** The state itself. */
+  before: unknown;
+  /** What others have changed since another state was reviewed; `null`: none was. */
+  meanwhile: Change[] | null;
 }
 
 export function Import() {
@@ -27,7 +30,9 @@ export function Import() {
   const isDone = useSignal(false);
   const busy = useSignal(false);
 
-  async function review(isAgain = false) {
+  useUnsaved(text.value.trim() !== "");
+
+  async function review(reviewed: Plan | null = null) {
     isDone.value = false;
     failure.value = null;
     problem.value = null;
@@ -46,7 +51,13 @@ export function Import() {
       return;
     }
     const { etag, document: before } = current.value;
-    plan.value = { document, etag, changes: diff(before, document), isAgain };
+    plan.value = {
+      document,
+      etag,
+      before,
+      changes: diff(before, document),
+      meanwhile: reviewed === null ? null : diff(reviewed.before, before),
+    };
   }
 
   async function apply(chosen: Plan) {
@@ -58,7 +69,7 @@ export function Import() {
       text.value = "";
       isDone.value = true;
     } else if (isStale(result.failure)) {
-      await review(true);
+      await review(chosen);
     } else {
       failure.value = result.failure;
     }
@@ -145,39 +156,50 @@ function Review({ plan, busy, onApply, onClose }: ReviewProps) {
   const m = t.value;
   return (
     <Dialog title={m["import.reviewTitle"]} onClose={onClose} wide>
-      {plan.isAgain && <Notice tone="bad">{m["import.changedMeanwhile"]}</Notice>}
-      {plan.changes.length === 0 ? (
-        <p>{m["import.same"]}</p>
-      ) : (
-        <ul class="changes">
-          {plan.changes.map((change) => (
-            <li key={`${change.kind} ${change.what} ${change.name}`}>
-              <span class={`tag tag--${change.kind}`}>{m[`import.${change.kind}`]}</span>{" "}
-              {m[`import.${change.what}`]} <strong>{change.name}</strong>
-              {change.members.map(({ name, before, after }) => (
-                <div class="changes__member" key={name}>
-                  <code>{name}</code>
-                  <del>{before}</del>
-                  <ins>{after}</ins>
-                </div>
-              ))}
-            </li>
-          ))}
-        </ul>
+      {plan.meanwhile !== null && (
+        <>
+          <Notice tone="bad">{m["import.changedMeanwhile"]}</Notice>
+          <h3>{m["import.byOthers"]}</h3>
+          <Changes changes={plan.meanwhile} />
+          <h3>{m["import.byThis"]}</h3>
+        </>
       )}
+      <Changes changes={plan.changes} />
       <div class="actions actions--end">
-        <button type="button" class="button" onClick={onClose}>
-          {m["app.cancel"]}
-        </button>
+        <CloseButton />
         <button
           type="button"
           class="button button--primary"
           aria-disabled={busy}
           onClick={() => busy || onApply(plan)}
         >
-          {m["import.apply"]}
+          {plan.meanwhile === null ? m["import.apply"] : m["conflict.overwrite"]}
         </button>
       </div>
     </Dialog>
+  );
+}
+
+function Changes({ changes }: { changes: readonly Change[] }) {
+  const m = t.value;
+  if (changes.length === 0) {
+    return <p>{m["import.same"]}</p>;
+  }
+  return (
+    <ul class="changes">
+      {changes.map((change) => (
+        <li key={`${change.kind} ${change.what} ${change.name}`}>
+          <span class={`tag tag--${change.kind}`}>{m[`import.${change.kind}`]}</span>{" "}
+          {m[`import.${change.what}`]} <strong>{change.name}</strong>
+          {change.members.map(({ name, before, after }) => (
+            <div class="changes__member" key={name}>
+              <code>{name}</code>
+              <del>{before}</del>
+              <ins>{after}</ins>
+            </div>
+          ))}
+        </li>
+      ))}
+    </ul>
   );
 }

@@ -1,7 +1,7 @@
 //! The gateway's own settings as forms: limits of requests, default models, aliases, trusted proxies, the ledger, prices. Each
 //! is saved by itself.
 import { type Signal, useSignal } from "@preact/signals";
-import type { ComponentChildren } from "preact";
+import type { ComponentChildren, VNode } from "preact";
 import { SettingsFields } from "../../generated/schema";
 import { numberOf } from "../channels/number-settings";
 import { ListEditor, MapEditor } from "../components/editors";
@@ -15,26 +15,14 @@ import { useResource } from "../resource";
 import { PriceImport } from "./price-import";
 import { pricesOf, rowsOf } from "./prices";
 import { type Loaded, loadSettings } from "./save";
-import { useSaving } from "./use-saving";
+import { type FormProps, useSaving } from "./use-saving";
 
 const REQUEST_NUMBERS = ["max_attempts", "total_timeout_ms", "max_request_bytes"] as const;
 const LEDGER_NUMBERS = ["request_log_rows", "request_log_days", "response_record_days"] as const;
 
-interface FormProps {
-  loaded: Loaded;
-  onSaved: (now: Loaded) => void;
-  onReload: () => void;
-}
-
 export function GatewaySettings() {
   const { data, failure, reload } = useResource(loadSettings);
-  // Counts how often what was typed was given up for what is there now.
-  const started = useSignal(0);
   const loaded = data.value;
-  async function startAgain() {
-    await reload();
-    started.value += 1;
-  }
   return (
     <>
       <FailureNotice failure={failure.value} title={t.value["limits.failed"]} onRetry={reload} />
@@ -43,37 +31,45 @@ export function GatewaySettings() {
       )}
       {loaded !== null &&
         Object.entries(FORMS).map(([name, Form]) => (
-          <Form
-            key={`${name} ${started.value}`}
-            loaded={loaded}
-            onSaved={reload}
-            onReload={startAgain}
-          />
+          <Part key={name} Form={Form} loaded={loaded} reload={reload} />
         ))}
-      {loaded !== null && <PriceImport onReload={startAgain} />}
+      {loaded !== null && <PriceImport onReload={reload} />}
     </>
   );
 }
 
-function LimitsForm({ loaded, onSaved, onReload }: FormProps) {
-  const m = t.value;
-  const typed = useTyped(REQUEST_NUMBERS, loaded);
-  const affinity = useSignal(loaded.settings.session_affinity);
-  const headers = useSignal(loaded.settings.session_headers);
-  const saving = useSaving(loaded, onSaved, onReload);
+interface PartProps extends Omit<FormProps, "restart"> {
+  Form: (props: FormProps) => VNode;
+}
+
+/** One form. What is typed in the others stays when it begins again. */
+function Part({ Form, loaded, reload }: PartProps) {
+  const started = useSignal(0);
   return (
-    <SettingsForm
-      title={m["limits.title"]}
-      saving={saving}
-      onReload={onReload}
-      onSave={() =>
-        saving.save({
-          ...numbersOf(REQUEST_NUMBERS, typed),
-          session_affinity: affinity.value,
-          session_headers: headers.value,
-        })
-      }
-    >
+    <Form
+      key={started.value}
+      loaded={loaded}
+      reload={reload}
+      restart={() => {
+        started.value += 1;
+      }}
+    />
+  );
+}
+
+function LimitsForm(props: FormProps) {
+  const m = t.value;
+  const { settings } = props.loaded;
+  const typed = useTyped(REQUEST_NUMBERS, settings);
+  const affinity = useSignal(settings.session_affinity);
+  const headers = useSignal(settings.session_headers);
+  const saving = useSaving(props, {
+    ...numbersOf(REQUEST_NUMBERS, typed),
+    session_affinity: affinity.value,
+    session_headers: headers.value,
+  });
+  return (
+    <SettingsForm title={m["limits.title"]} saving={saving}>
       <div class="columns columns--three">
         {REQUEST_NUMBERS.map((name, index) => (
           <TextField
@@ -110,18 +106,13 @@ function LimitsForm({ loaded, onSaved, onReload }: FormProps) {
   );
 }
 
-function DefaultModelsForm({ loaded, onSaved, onReload }: FormProps) {
+function DefaultModelsForm(props: FormProps) {
   const m = t.value;
-  const pairs = useSignal(pairsOf(loaded.settings.default_models));
-  const saving = useSaving(loaded, onSaved, onReload);
+  const { settings } = props.loaded;
+  const pairs = useSignal(pairsOf(settings.default_models));
+  const saving = useSaving(props, { default_models: mapOf(pairs.value) });
   return (
-    <SettingsForm
-      title={m["defaults.title"]}
-      text={m["defaults.text"]}
-      saving={saving}
-      onReload={onReload}
-      onSave={() => saving.save({ default_models: mapOf(pairs.value) })}
-    >
+    <SettingsForm title={m["defaults.title"]} text={m["defaults.text"]} saving={saving}>
       <MapEditor
         label={m["defaults.models"]}
         nameLabel={m["defaults.operation"]}
@@ -137,18 +128,13 @@ function DefaultModelsForm({ loaded, onSaved, onReload }: FormProps) {
   );
 }
 
-function AliasesForm({ loaded, onSaved, onReload }: FormProps) {
+function AliasesForm(props: FormProps) {
   const m = t.value;
-  const pairs = useSignal(listPairsOf(loaded.settings.aliases));
-  const saving = useSaving(loaded, onSaved, onReload);
+  const { settings } = props.loaded;
+  const pairs = useSignal(listPairsOf(settings.aliases));
+  const saving = useSaving(props, { aliases: listMapOf(pairs.value) });
   return (
-    <SettingsForm
-      title={m["aliases.title"]}
-      text={m["aliases.text"]}
-      saving={saving}
-      onReload={onReload}
-      onSave={() => saving.save({ aliases: listMapOf(pairs.value) })}
-    >
+    <SettingsForm title={m["aliases.title"]} text={m["aliases.text"]} saving={saving}>
       <MapEditor
         label={m["aliases.models"]}
         hint={m["aliases.hint"]}
@@ -164,25 +150,17 @@ function AliasesForm({ loaded, onSaved, onReload }: FormProps) {
   );
 }
 
-function ProxiesForm({ loaded, onSaved, onReload }: FormProps) {
+function ProxiesForm(props: FormProps) {
   const m = t.value;
-  const text = useSignal(loaded.settings.trusted_proxies.join("\n"));
-  const saving = useSaving(
-    loaded,
-    (now) => {
-      text.value = now.settings.trusted_proxies.join("\n");
-      onSaved(now);
-    },
-    onReload,
-  );
+  const { settings } = props.loaded;
+  const text = useSignal(settings.trusted_proxies.join("\n"));
+  const saving = useSaving(props, { trusted_proxies: linesOf(text.value) }, (now) => {
+    const { trusted_proxies } = now.settings;
+    text.value = trusted_proxies.join("\n");
+    return { trusted_proxies };
+  });
   return (
-    <SettingsForm
-      title={m["proxies.title"]}
-      text={m["proxies.text"]}
-      saving={saving}
-      onReload={onReload}
-      onSave={() => saving.save({ trusted_proxies: linesOf(text.value) })}
-    >
+    <SettingsForm title={m["proxies.title"]} text={m["proxies.text"]} saving={saving}>
       <Field
         label={m["proxies.trusted"]}
         hint={m["proxies.trusted.hint"]}
@@ -205,19 +183,21 @@ function ProxiesForm({ loaded, onSaved, onReload }: FormProps) {
   );
 }
 
-function LedgerForm({ loaded, onSaved, onReload }: FormProps) {
+function LedgerForm(props: FormProps) {
   const m = t.value;
-  const typed = useTyped(LEDGER_NUMBERS, loaded);
-  const isOn = useSignal(loaded.settings.ledger);
-  const saving = useSaving(loaded, onSaved, onReload);
+  const { settings } = props.loaded;
+  const typed = useTyped(LEDGER_NUMBERS, settings);
+  const isOn = useSignal(settings.ledger);
+  const keepsDetails = useSignal(settings.log_error_details);
+  const keepsResponses = useSignal(settings.responses_store);
+  const saving = useSaving(props, {
+    ...numbersOf(LEDGER_NUMBERS, typed),
+    ledger: isOn.value,
+    log_error_details: keepsDetails.value,
+    responses_store: keepsResponses.value,
+  });
   return (
-    <SettingsForm
-      title={m["ledger.title"]}
-      text={m["ledger.text"]}
-      saving={saving}
-      onReload={onReload}
-      onSave={() => saving.save({ ...numbersOf(LEDGER_NUMBERS, typed), ledger: isOn.value })}
-    >
+    <SettingsForm title={m["ledger.title"]} text={m["ledger.text"]} saving={saving}>
       <Switch
         label={m["ledger.on"]}
         checked={isOn.value}
@@ -226,6 +206,14 @@ function LedgerForm({ loaded, onSaved, onReload }: FormProps) {
         }}
       />
       <p class="field__hint">{m["ledger.onHint"]}</p>
+      <Switch
+        label={m["ledger.log_error_details"]}
+        checked={keepsDetails.value}
+        onChange={(checked) => {
+          keepsDetails.value = checked;
+        }}
+      />
+      <p class="field__hint">{m["ledger.log_error_details.hint"]}</p>
       <div class="columns">
         {LEDGER_NUMBERS.map((name, index) => (
           <TextField
@@ -241,22 +229,26 @@ function LedgerForm({ loaded, onSaved, onReload }: FormProps) {
           />
         ))}
       </div>
+      <Switch
+        label={m["ledger.responses_store"]}
+        checked={keepsResponses.value}
+        onChange={(checked) => {
+          keepsResponses.value = checked;
+        }}
+      />
+      <p class="field__hint">{m["ledger.responses_store.hint"]}</p>
+      {keepsResponses.value && <Notice tone="info">{m["ledger.responses_store.warning"]}</Notice>}
     </SettingsForm>
   );
 }
 
-function PricesForm({ loaded, onSaved, onReload }: FormProps) {
+function PricesForm(props: FormProps) {
   const m = t.value;
-  const rows = useSignal(rowsOf(loaded.settings.prices));
-  const saving = useSaving(loaded, onSaved, onReload);
+  const { settings } = props.loaded;
+  const rows = useSignal(rowsOf(settings.prices));
+  const saving = useSaving(props, { prices: pricesOf(rows.value) });
   return (
-    <SettingsForm
-      title={m["prices.title"]}
-      text={m["prices.text"]}
-      saving={saving}
-      onReload={onReload}
-      onSave={() => saving.save({ prices: pricesOf(rows.value) })}
-    >
+    <SettingsForm title={m["prices.title"]} text={m["prices.text"]} saving={saving}>
       <PricesEditor
         label={m["prices.title"]}
         rows={rows.value}
@@ -282,12 +274,10 @@ interface SettingsFormProps {
   title: string;
   text?: string;
   saving: ReturnType<typeof useSaving>;
-  onSave: () => void;
-  onReload: () => void;
   children: ComponentChildren;
 }
 
-function SettingsForm({ title, text, saving, onSave, onReload, children }: SettingsFormProps) {
+function SettingsForm({ title, text, saving, children }: SettingsFormProps) {
   const m = t.value;
   const conflict = saving.conflict();
   return (
@@ -297,7 +287,7 @@ function SettingsForm({ title, text, saving, onSave, onReload, children }: Setti
       noValidate
       onSubmit={(event) => {
         event.preventDefault();
-        onSave();
+        void saving.save();
       }}
     >
       <h2>{title}</h2>
@@ -306,14 +296,14 @@ function SettingsForm({ title, text, saving, onSave, onReload, children }: Setti
           name={m["conflict.settings"]}
           differences={conflict}
           busy={saving.busy.value}
-          onReload={onReload}
-          onOverwrite={saving.overwrite}
+          onReload={() => void saving.startAgain()}
+          onOverwrite={() => void saving.overwrite()}
           onClose={saving.giveUp}
         />
       )}
       {text !== undefined && <p class="muted">{text}</p>}
       <FailureNotice failure={saving.failure.value} title={m["form.notSaved"]} />
-      {saving.isSaved.value && <Notice tone="good">{m["form.saved"]}</Notice>}
+      {saving.isSaved.value && !saving.isUnsaved && <Notice tone="good">{m["form.saved"]}</Notice>}
       {children}
       <div class="actions">
         <button type="submit" class="button" aria-disabled={saving.busy.value}>
@@ -327,7 +317,7 @@ function SettingsForm({ title, text, saving, onSave, onReload, children }: Setti
 type NumberName = (typeof REQUEST_NUMBERS)[number] | (typeof LEDGER_NUMBERS)[number];
 
 /** Numbers as they are typed, in the order of `names`. */
-function useTyped(names: readonly NumberName[], { settings }: Loaded): Signal<string[]> {
+function useTyped(names: readonly NumberName[], settings: Loaded["settings"]): Signal<string[]> {
   return useSignal(names.map((name) => String(settings[name])));
 }
 

@@ -8,6 +8,7 @@ import { Field, Switch } from "../components/fields";
 import { FailureNotice, Notice } from "../components/notice";
 import { isStale } from "../conflict/stale";
 import { formatCount, t } from "../i18n";
+import { useUnsaved } from "../unsaved";
 import { dollarsOf, MAIN_PRICES } from "./prices";
 
 interface Plan {
@@ -31,10 +32,12 @@ export function PriceImport({ onReload }: { onReload: () => void }) {
   const problem = useSignal<string | null>(null);
   const isDone = useSignal(false);
   const busy = useSignal(false);
+  useUnsaved(list.value !== null && !isDone.value);
 
   async function read(file: File | undefined) {
     list.value = null;
     problem.value = null;
+    isDone.value = false;
     try {
       list.value = file === undefined ? null : JSON.parse(await file.text());
     } catch (error) {

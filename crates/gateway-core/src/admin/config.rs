@@ -15,7 +15,8 @@ use super::{AdminSettings, document, precondition, query};
 use crate::config::bounds::{MAX_HINT_CHARS, MAX_MODELS, MAX_NAME_CHARS};
 use crate::config::import::{self, Refused};
 use crate::config::model::{
-    ChannelConfig, ClientKey, DOCUMENT_VERSION, Document, KeyLimits, Settings, UpstreamKey,
+    ChannelConfig, ClientKey, DOCUMENT_VERSION, Document, KeyLimits, PreviousKey, Settings,
+    UpstreamKey,
 };
 use crate::config::seal;
 #[cfg(feature = "schema")]
@@ -88,6 +89,10 @@ pub struct ExportedClientKey<'a> {
     /// The first and last characters of the key.
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = MAX_HINT_CHARS)))]
     hint: &'a str,
+    /// The key that this one has replaced.
+    #[cfg_attr(feature = "schema", schemars(with = "ExportedPreviousKey<'a>"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    previous: Option<ExportedPreviousKey<'a>>,
     /// Whether it is accepted.
     #[cfg_attr(feature = "schema", schemars(extend("default" = true)))]
     enabled: bool,
@@ -102,6 +107,35 @@ pub struct ExportedClientKey<'a> {
     /// When it was made.
     #[cfg_attr(feature = "schema", schemars(with = "Time"))]
     created_at: String,
+}
+
+/// A replaced client key as it is exported.
+#[derive(Serialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "ConfigPreviousKey")
+)]
+pub struct ExportedPreviousKey<'a> {
+    /// SHA-256 of the key, in hexadecimal digits.
+    #[cfg_attr(feature = "schema", schemars(with = "Hash"))]
+    hash: &'a str,
+    /// The first and last characters of the key.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = MAX_HINT_CHARS)))]
+    hint: &'a str,
+    /// When it stops being accepted.
+    #[cfg_attr(feature = "schema", schemars(with = "Time"))]
+    valid_until: String,
+}
+
+impl<'a> From<&'a PreviousKey> for ExportedPreviousKey<'a> {
+    fn from(key: &'a PreviousKey) -> Self {
+        Self {
+            hash: &key.hash,
+            hint: &key.hint,
+            valid_until: time_text::format(key.valid_until),
+        }
+    }
 }
 
 /// `GET config`.
@@ -213,6 +247,7 @@ impl<'a> ExportedClientKey<'a> {
             name: &key.name,
             hash: &key.hash,
             hint: &key.hint,
+            previous: key.previous.as_ref().map(ExportedPreviousKey::from),
             enabled: key.enabled,
             models: &key.models,
             expires_at: key.expires_at.map(time_text::format),

@@ -8,9 +8,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{document, ledger_queries, limit_usage, precondition};
+use crate::config::bounds::{DEFAULT_GRACE_S, MAX_GRACE_S};
 #[cfg(feature = "schema")]
 use crate::config::bounds::{MAX_MODELS, MAX_NAME_CHARS};
-use crate::config::model::{ClientKey, Document, KeyLimits};
+use crate::config::model::{ClientKey, Document, KeyLimits, PreviousKey};
 #[cfg(feature = "schema")]
 use crate::config::shapes::{Id, ModelName, Time, never_null};
 use crate::config::stored::object_revision;
@@ -40,6 +41,9 @@ pub struct ClientKeyView<'a> {
     name: &'a str,
     /// The first and last characters of the key.
     hint: &'a str,
+    /// The key that this one has replaced, while it is still accepted; null in a change ends that at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    previous: Option<PreviousKeyView<'a>>,
     /// Whether it is accepted.
     #[cfg_attr(feature = "schema", schemars(extend("default" = true)))]
     enabled: bool,
@@ -60,6 +64,30 @@ pub struct ClientKeyView<'a> {
     /// Only in lists: names this state of the object, as the `ETag` of its `GET` does, for `If-Match`.
     #[serde(skip_serializing_if = "Option::is_none")]
     revision: Option<String>,
+}
+
+/// A client key that was replaced and is still accepted.
+#[derive(Serialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "PreviousKey")
+)]
+pub struct PreviousKeyView<'a> {
+    /// The first and last characters of the key.
+    hint: &'a str,
+    /// When it stops being accepted.
+    #[cfg_attr(feature = "schema", schemars(with = "Time"))]
+    valid_until: String,
+}
+
+impl<'a> From<&'a PreviousKey> for PreviousKeyView<'a> {
+    fn from(key: &'a PreviousKey) -> Self {
+        Self {
+            hint: &key.hint,
+            valid_until: time_text::format(key.valid_until),
+        }
+    }
 }
 
 /// A new client key, with the key itself: the only time it is shown.
@@ -90,11 +118,14 @@ pub struct ClientKeysView<'a> {
 }
 
 impl<'a> ClientKeyView<'a> {
-    fn new(key: &'a ClientKey) -> Self {
+    fn new(key: &'a ClientKey, now: Timestamp) -> Self {
+        let previous = key.previous.as_ref();
+        let previous = previous.filter(|previous| previous.valid_until > now);
         Self {
             id: &key.id,
             name: &key.name,
             hint: &key.hint,
+            previous: previous.map(PreviousKeyView::from),
             enabled: key.enabled,
             models: &key.models,
             expires_at: key.expires_at.map(time_text::format),
@@ -122,9 +153,10 @@ pub async fn list<P: AdminPorts>(ports: &P) -> Result<Reply, GatewayError> {
     let document = document::load(ports).await?;
     let ids: Vec<&str> = document.keys.iter().map(|key| key.id.as_str()).collect();
     let uses = ledger_queries::last_uses(ports, &ids).await;
+    let now = ports.now();
     let view = |key| ClientKeyView {
         revision: Some(object_revision(key)),
-        ..ClientKeyView::new(key).used(&uses)
+        ..ClientKeyView::new(key, now).used(&uses)
     };
     let data = document.keys.iter().map(view).collect();
     Ok(reply::json(StatusCode::OK, &ClientKeysView { data }))
@@ -138,7 +170,7 @@ pub async fn show<P: AdminPorts>(ports: &P, id: &str) -> Result<Reply, GatewayEr
     Ok(reply(
         StatusCode::OK,
         key,
-        &ClientKeyView::new(key).used(&uses),
+        &ClientKeyView::new(key, ports.now()).used(&uses),
     ))
 }
 
@@ -154,6 +186,7 @@ pub async fn create<P: AdminPorts>(ports: &P, body: Value) -> Result<Reply, Gate
         name: String::new(),
         hash: ids::hex(&ids::hash_client_key(plain.expose().as_bytes())),
         hint: secret::hint(plain.expose()),
+        previous: None,
         enabled: true,
         models: Vec::new(),
         expires_at: None,
@@ -178,10 +211,59 @@ pub async fn create<P: AdminPorts>(ports: &P, body: Value) -> Result<Reply, Gate
     .await?;
     ports.line(format_args!("admin: client key {} created", key.id));
     let view = CreatedKeyView {
-        view: ClientKeyView::new(&key),
+        view: ClientKeyView::new(&key, key.created_at),
         key: &plain,
     };
     Ok(reply(StatusCode::CREATED, &key, &view))
+}
+
+/// `POST keys/{id}/rotate`: a new key in the place of the old one, which stays valid for the grace time. A key that was
+/// replaced before is rejected from now on, so that at most two are valid.
+pub async fn rotate<P: AdminPorts>(
+    ports: &P,
+    headers: &HeaderMap,
+    id: &str,
+    body: &Value,
+) -> Result<Reply, GatewayError> {
+    let grace_s = read_grace(body)?;
+    let plain = Secret::new(ids::client_key(ports));
+    let now = ports.now();
+    let key = document::change(ports, |document| {
+        let key = find(document, id)?;
+        precondition::check(headers, &object_revision(key), "client key")?;
+        let hash = ids::hex(&ids::hash_client_key(plain.expose().as_bytes()));
+        let hash = std::mem::replace(&mut key.hash, hash);
+        let hint = std::mem::replace(&mut key.hint, secret::hint(plain.expose()));
+        key.previous = (grace_s > 0).then(|| PreviousKey {
+            hash,
+            hint,
+            valid_until: now.plus_ms(grace_s * 1000),
+        });
+        Ok(key.clone())
+    })
+    .await?;
+    ports.line(format_args!(
+        "admin: client key {id} rotated, the old one is valid for {grace_s} s"
+    ));
+    let uses = ledger_queries::last_uses(ports, &[id]).await;
+    let view = CreatedKeyView {
+        view: ClientKeyView::new(&key, now).used(&uses),
+        key: &plain,
+    };
+    Ok(reply(StatusCode::OK, &key, &view))
+}
+
+/// For how long the old key stays valid.
+fn read_grace(body: &Value) -> Result<u64, GatewayError> {
+    let (mut grace, mut problems) = (Some(DEFAULT_GRACE_S), Problems::default());
+    for (name, value) in body.as_object().into_iter().flatten() {
+        match name.as_str() {
+            "grace_s" => grace = problems.integer(name, value, 0, MAX_GRACE_S),
+            _ => problems.unknown("", name),
+        }
+    }
+    problems.check("rotation")?;
+    Ok(grace.unwrap_or(DEFAULT_GRACE_S))
 }
 
 /// `PATCH keys/{id}`: members that are not named stay.
@@ -206,7 +288,7 @@ pub async fn change<P: AdminPorts>(
     Ok(reply(
         StatusCode::OK,
         &key,
-        &ClientKeyView::new(&key).used(&uses),
+        &ClientKeyView::new(&key, ports.now()).used(&uses),
     ))
 }
 

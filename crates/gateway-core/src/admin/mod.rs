@@ -26,6 +26,7 @@ mod ports;
 mod precondition;
 mod price_import;
 mod query;
+mod request_detail;
 mod requests;
 mod revoked;
 mod route_preview;
@@ -240,6 +241,7 @@ impl<P: AdminPorts> Work<'_, P> {
             Operation::CreateKey => keys::create(ports, body).await,
             Operation::GetKey => keys::show(ports, id).await,
             Operation::ChangeKey => keys::change(ports, headers, id, body).await,
+            Operation::RotateKey => keys::rotate(ports, headers, id, &body).await,
             Operation::DeleteKey => keys::delete(ports, headers, id).await,
             Operation::GetKeyAllowance => limit_usage::show(ports, id).await,
             Operation::ExportConfig => config::export(ports, settings, uri).await,
@@ -249,6 +251,7 @@ impl<P: AdminPorts> Work<'_, P> {
             Operation::Status => status::show(ports, settings).await,
             Operation::Usage => usage::show(ports, uri).await,
             Operation::Requests => requests::list(ports, uri).await,
+            Operation::GetRequest => request_detail::show(ports, id).await,
             Operation::Openapi => {
                 let document = Bytes::from_static(OPENAPI.as_bytes());
                 Ok(reply::json_bytes(StatusCode::OK, document))

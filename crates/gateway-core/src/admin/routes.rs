@@ -158,6 +158,9 @@ routes! {
             .names_state().checks_state();
     DeleteKey: Delete "keys/{id}", None =>
         Description::new("keys", "Delete a client key", 204, "It is gone.").checks_state();
+    RotateKey: Post "keys/{id}/rotate", OptionalObject =>
+        Description::new("keys", "Replace a client key by a new one", 200, sentences::ROTATED).details(sentences::ROTATE)
+            .takes::<bodies::RotateBody>().gives::<keys::CreatedKeyView<'_>>().names_state().checks_state();
     GetKeyAllowance: Get "keys/{id}/allowance", None =>
         Description::new("keys", "Show what a client key has used of its limits", 200, "The use of each limit that it has.")
             .gives::<limit_usage::LimitUsageView>();
@@ -186,6 +189,9 @@ routes! {
     Requests: Get "requests", None =>
         Description::new("ledger", "The request log, newest first", 200, "One page.").details(sentences::REQUESTS)
             .asks::<parameters::RequestsParameters>().gives::<requests::PageView<'_>>();
+    GetRequest: Get "requests/{id}", None =>
+        Description::new("ledger", "Show a request of the log", 200, "The request.").details(sentences::REQUEST)
+            .gives::<requests::RequestView<'_>>();
     Openapi: Get "openapi.json", None =>
         Description::new("health", "This document", 200, "An OpenAPI 3.1 document.")
             .gives::<std::collections::BTreeMap<String, serde_json::Value>>();
@@ -208,6 +214,9 @@ mod sentences {
     pub const MODELS_OF_DRAFT: &str = "List an upstream's models before the channel is stored";
     pub const MODELS_WITHOUT_STORING: &str = "Takes a channel as it would be created or changed, calls its upstream, \
         stores nothing. At least `base_url` or `channel_id` must be there.";
+    pub const ROTATED: &str = "The client key with the new key; it is never shown again.";
+    pub const ROTATE: &str = "Id, limits, models and history stay. The old key is valid for the grace time; one that was \
+        replaced before is rejected at once, so that at most two are valid.";
     pub const IMPORT: &str = "Replaces everything, or nothing when anything is wrong. At most 8 MiB. Of two imports at \
         the same time the later one wins as a whole.";
     pub const CONFIG_IMPORTED: &str = "The configuration as it is now, without whole keys.";
@@ -218,6 +227,8 @@ mod sentences {
     pub const ROUTE: &str = "The candidates in order, and why the others are excluded.";
     pub const USAGE: &str = "Sums are kept by the hour, so that `from` and `to` stand for the hours they lie in. Buckets \
         with nothing in them are left out. At most 10,000 rows.";
+    pub const REQUEST: &str =
+        "A request is in the log a moment after its end, and until it is removed: 404 otherwise.";
     pub const REQUESTS: &str = "Metadata only. How many rows and days are kept is a setting.";
 }
 

@@ -12,7 +12,7 @@ use crate::upstream::provider::Provider;
 const MAX_BYTES: usize = 4096;
 
 /// Hosts whose base URL is known, with its path. Other paths below them may be right as well.
-const HOSTS: [(&str, &str); 31] = [
+const HOSTS: [(&str, &str); 32] = [
     ("api.anthropic.com", "v1"),
     ("api.cerebras.ai", "v1"),
     ("api.cohere.ai", "compatibility/v1"),
@@ -39,6 +39,7 @@ const HOSTS: [(&str, &str); 31] = [
     ("api.z.ai", "api/paas/v4"),
     ("ark.cn-beijing.volces.com", "api/v3"),
     ("dashscope-intl.aliyuncs.com", "compatible-mode/v1"),
+    ("dashscope-us.aliyuncs.com", "compatible-mode/v1"),
     ("dashscope.aliyuncs.com", "compatible-mode/v1"),
     ("generativelanguage.googleapis.com", "v1beta/openai"),
     ("integrate.api.nvidia.com", "v1"),

@@ -45,6 +45,10 @@ pub const MAX_TIMEOUT_MS: u64 = 3_600_000;
 pub const MAX_API_VERSION_CHARS: usize = 40;
 /// Characters of the name of a deployment.
 pub const MAX_DEPLOYMENT_CHARS: usize = 128;
+/// Seconds for which a client key that was replaced stays valid, unless the admin says otherwise: one day.
+pub const DEFAULT_GRACE_S: u64 = 86_400;
+/// The longest such time: 30 days.
+pub const MAX_GRACE_S: u64 = 30 * 86_400;
 /// The largest number that every JSON reader keeps exactly.
 pub const MAX_LIMIT: u64 = (1 << 53) - 1;
 /// A thousand million dollars, in millionths of one.

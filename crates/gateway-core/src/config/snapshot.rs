@@ -1,6 +1,8 @@
 //! The configuration in the form that a request needs: keys by hash, channels by model, endpoints prepared.
 //! Built once per change, then only read. Owns no cache and no store.
 
+mod client_keys;
+
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -16,10 +18,10 @@ use crate::config::model::{self, ClientKey, Document, Price, Prices, Settings};
 use crate::config::model_map::ModelMap;
 use crate::config::prices;
 use crate::config::seal::{self, MasterKey, SealError};
-use crate::ids;
 use crate::ports::Timeouts;
 use crate::route::WeightedChannel;
 use crate::secret::{self, Secret};
+use crate::units::Timestamp;
 use crate::upstream::endpoint::{Endpoint, InvalidBaseUrl};
 use crate::upstream::presets::{self, Preset};
 use crate::upstream::provider::Provider;
@@ -27,6 +29,7 @@ use crate::upstream::quirks::Quirks;
 use crate::wire::acted_on::ActedOn;
 use crate::wire::body_params::BodyParams;
 use crate::wire::dialect::Dialect;
+use client_keys::ClientKeys;
 
 /// Why a channel, or one of its keys, takes no requests.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -65,7 +68,7 @@ pub struct Snapshot {
     /// Authenticates reasoning that travels through clients; see [`Snapshot::state_secret`].
     state_secret: Option<Secret<Vec<u8>>>,
     channels: Vec<Rc<Channel>>,
-    keys: HashMap<[u8; 32], ClientKey>,
+    client_keys: ClientKeys,
     by_model: HashMap<String, Vec<usize>>,
     with_patterns: Vec<usize>,
     serving_all: Vec<usize>,
@@ -239,11 +242,7 @@ impl Snapshot {
                 }
             }
         }
-        for key in document.keys {
-            if let Some(hash) = ids::parse_hash(&key.hash) {
-                snapshot.keys.insert(hash, key);
-            }
-        }
+        snapshot.client_keys = ClientKeys::new(document.keys);
         snapshot
     }
 
@@ -259,9 +258,9 @@ impl Snapshot {
         &self.problems
     }
 
-    /// The client key with this hash.
-    pub fn client_key(&self, hash: &[u8; 32]) -> Option<&ClientKey> {
-        self.keys.get(hash)
+    /// The client key with this hash; for the hash of a key that it has replaced, also when that stops being accepted.
+    pub fn client_key(&self, hash: &[u8; 32]) -> Option<(&ClientKey, Option<Timestamp>)> {
+        self.client_keys.find(hash)
     }
 
     /// The channel at an index that came from [`Self::serving`].

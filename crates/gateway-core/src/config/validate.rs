@@ -140,7 +140,13 @@ impl Problems {
     }
 
     /// A whole number within `least..=most`.
-    fn integer(&mut self, path: &str, value: &Value, least: u64, most: u64) -> Option<u64> {
+    pub(crate) fn integer(
+        &mut self,
+        path: &str,
+        value: &Value,
+        least: u64,
+        most: u64,
+    ) -> Option<u64> {
         self.number(path, value, least..=most, false)
     }
 

@@ -54,6 +54,12 @@ impl Effort {
         found.map_or("medium", |(name, _)| name)
     }
 
+    /// The step and those above it, from the least.
+    pub fn and_higher(self) -> impl Iterator<Item = Self> {
+        let steps = Self::NAMES.iter().map(|(_, effort)| *effort);
+        steps.filter(move |effort| *effort >= self)
+    }
+
     /// The budget of the step; `None`: it has none, and reasoning is left out.
     pub fn budget_tokens(self) -> Option<u64> {
         let found = BUDGETS.iter().find(|(effort, _)| *effort == self);

@@ -2,9 +2,11 @@
 //! they are data, so that a writer of a dialect never asks which provider it writes for.
 
 pub mod known;
+mod openai;
 
 use super::effort::Effort;
 use super::envelope::Origin;
+use crate::upstream::quirks::EffortBound;
 pub use crate::upstream::quirks::{CallIdForm, MaxTokensMember, ReasoningForm};
 
 /// The target of a translated request.
@@ -28,6 +30,8 @@ pub struct UpstreamTraits {
     pub min_effort: Effort,
     /// The highest effort that it accepts; more becomes this.
     pub max_effort: Effort,
+    /// The efforts between them that it does not know; the next higher one takes their place.
+    pub missing_efforts: &'static [EffortBound],
     /// Chat: the member of assistant messages with earlier reasoning, such as `reasoning_content`.
     pub reasoning_member: Option<&'static str>,
     /// Chat, Responses: whether it knows the role `developer`. Translated instructions use `system` otherwise.
@@ -71,6 +75,7 @@ impl UpstreamTraits {
             reasoning: ReasoningForm::Absent,
             min_effort: Effort::None,
             max_effort: Effort::High,
+            missing_efforts: &[],
             reasoning_member: None,
             has_developer_role: false,
             has_late_system: true,
@@ -87,5 +92,17 @@ impl UpstreamTraits {
             max_stop_sequences: 4,
             call_ids: CallIdForm::Plain,
         }
+    }
+
+    /// The effort that is requested for one that the client wants.
+    pub fn effort(&self, wanted: Effort) -> Effort {
+        // The maximum wins if a setting contradicts the minimum.
+        let bounded = wanted.max(self.min_effort).min(self.max_effort);
+        let is_missing = |step| {
+            let missing = self.missing_efforts.iter();
+            missing.copied().any(|bound| Effort::from(bound) == step)
+        };
+        let known = bounded.and_higher().find(|step| !is_missing(*step));
+        known.unwrap_or(bounded)
     }
 }

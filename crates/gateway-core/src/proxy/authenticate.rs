@@ -25,6 +25,7 @@ const MAX_PRESENTED: usize = 16;
 enum AuthFailure {
     Missing,
     Unknown,
+    Replaced,
     Expired,
     Disabled,
 }
@@ -72,6 +73,9 @@ pub fn client<'a>(
         AuthFailure::Unknown => {
             "The API key is not known to this gateway. Check it, or ask an admin for a new one."
         }
+        AuthFailure::Replaced => {
+            "The API key was replaced by a new one. Use the new one, or ask an admin for it."
+        }
         AuthFailure::Expired => "The API key has expired. Ask an admin for a new one.",
         AuthFailure::Disabled => "The API key is disabled. Ask an admin to enable it.",
     }))
@@ -82,7 +86,7 @@ fn valid<'a>(
     snapshot: &'a Snapshot,
     now: Timestamp,
 ) -> Result<&'a ClientKey, AuthFailure> {
-    let key = snapshot
+    let (key, valid_until) = snapshot
         .client_key(&ids::hash_client_key(presented))
         .ok_or(AuthFailure::Unknown)?;
     if !key.enabled {
@@ -90,6 +94,9 @@ fn valid<'a>(
     }
     if key.expires_at.is_some_and(|end| end <= now) {
         return Err(AuthFailure::Expired);
+    }
+    if valid_until.is_some_and(|end| end <= now) {
+        return Err(AuthFailure::Replaced);
     }
     Ok(key)
 }
@@ -122,7 +129,7 @@ fn bearer(value: &[u8]) -> Option<&[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::model::{Document, KeyLimits};
+    use crate::config::model::{Document, KeyLimits, PreviousKey};
 
     fn key(secret: &str, change: impl FnOnce(&mut ClientKey)) -> ClientKey {
         let mut key = ClientKey {
@@ -130,6 +137,7 @@ mod tests {
             name: secret.to_owned(),
             hash: ids::hex(&ids::hash_client_key(secret.as_bytes())),
             hint: String::new(),
+            previous: None,
             enabled: true,
             models: Vec::new(),
             expires_at: None,
@@ -140,11 +148,27 @@ mod tests {
         key
     }
 
+    /// A key that has replaced another one.
+    fn successor(secret: &str, replaced: &str, valid_until: u64) -> ClientKey {
+        key(secret, |key| {
+            key.previous = Some(PreviousKey {
+                hash: ids::hex(&ids::hash_client_key(replaced.as_bytes())),
+                hint: String::new(),
+                valid_until: Timestamp(valid_until),
+            });
+        })
+    }
+
     fn outcome(lines: &[(&'static str, &str)]) -> Result<String, (u16, String)> {
         let keys = vec![
             key("sk-good", |_| ()),
             key("sk-off", |key| key.enabled = false),
             key("sk-old", |key| key.expires_at = Some(Timestamp(1_000))),
+            successor("sk-new", "sk-grace", 1_001),
+            successor("sk-newer", "sk-replaced", 1_000),
+            // Whatever comes first in the document, a current key is one.
+            successor("sk-b", "sk-a", 1_000),
+            successor("sk-a", "sk-b", 1_000),
         ];
         let snapshot = Snapshot::build(
             Document {
@@ -226,6 +250,19 @@ mod tests {
     }
 
     #[test]
+    fn a_replaced_key_is_its_successor_within_the_grace_time() {
+        for (secret, id) in [
+            ("sk-grace", "ck_sk-new"),
+            ("sk-new", "ck_sk-new"),
+            ("sk-newer", "ck_sk-newer"),
+            ("sk-a", "ck_sk-a"),
+            ("sk-b", "ck_sk-b"),
+        ] {
+            assert_eq!(outcome(&[("x-api-key", secret)]), Ok(id.to_owned()));
+        }
+    }
+
+    #[test]
     fn refusals_are_401_and_say_why() {
         for (lines, why) in [
             (&[][..], "No API key"),
@@ -237,6 +274,7 @@ mod tests {
             (&[("uri", "/v1beta/models?key=sk-no")], "not known"),
             (&[("x-api-key", "sk-off")], "disabled"),
             (&[("x-api-key", "sk-old")], "expired"),
+            (&[("x-api-key", "sk-replaced")], "replaced by a new one"),
             (
                 &[("authorization", "Bearer sk-no"), ("x-api-key", "sk-old")],
                 "expired",

@@ -68,17 +68,17 @@ pub fn error_style(parts: &Parts) -> ErrorStyle {
     let meant = meant(path);
     let path = meant.as_deref().unwrap_or(path);
     let style = routes::error_style(path);
-    if style == ErrorStyle::OpenAi
-        && vendor_paths::is_google_client(&parts.headers)
-        && !operation::is_operation(path)
-    {
-        return ErrorStyle::Gemini;
+    if style != ErrorStyle::OpenAi || operation::is_operation(path) {
+        return style;
     }
-    let speaks_anthropic = parts.headers.contains_key("anthropic-version");
-    if style == ErrorStyle::OpenAi && speaks_anthropic && !operation::is_operation(path) {
-        return ErrorStyle::Anthropic;
+    // Paths of no operation are each vendor's, so that the client is known by its headers only.
+    if vendor_paths::is_google_client(&parts.headers) {
+        ErrorStyle::Gemini
+    } else if parts.headers.contains_key("anthropic-version") {
+        ErrorStyle::Anthropic
+    } else {
+        style
     }
-    style
 }
 
 /// Rejects a request for a WebSocket, which the gateway does not support: clients that prefer it fall back to plain

@@ -25,8 +25,19 @@ pub struct Preset {
     pub needs_key: bool,
     /// Its differences.
     pub quirks: Quirks,
-    /// The differences of models, by the beginnings of their names without the part before `/`.
-    pub models: &'static [(&'static [&'static str], Quirks)],
+    /// The differences of models; the first row that has a model applies.
+    pub models: &'static [ModelRow],
+}
+
+/// What is known of some models of a provider.
+#[derive(Debug)]
+pub struct ModelRow {
+    /// The beginnings of their names, without the part before `/`.
+    pub names: &'static [&'static str],
+    /// Their differences.
+    pub quirks: Quirks,
+    /// The efforts between the least and the highest that they do not know.
+    pub missing_efforts: &'static [EffortBound],
 }
 
 const NONE: Quirks = Quirks::NONE;
@@ -43,6 +54,25 @@ const TEMPLATED: Quirks = Quirks {
     late_system: Some(false),
     ..NONE
 };
+
+/// Models that accept an effort of reasoning from `min` to `max`, except for those in `missing`.
+const fn efforts(
+    names: &'static [&'static str],
+    min: EffortBound,
+    max: EffortBound,
+    missing: &'static [EffortBound],
+) -> ModelRow {
+    ModelRow {
+        names,
+        quirks: Quirks {
+            thinking: Some(ReasoningForm::Effort),
+            min_effort: Some(min),
+            max_effort: Some(max),
+            ..NONE
+        },
+        missing_efforts: missing,
+    }
+}
 
 /// All of them.
 pub const PRESETS: &[Preset] = &[
@@ -82,6 +112,7 @@ pub const PRESETS: &[Preset] = &[
         needs_key: true,
         quirks: Quirks {
             thinking: Some(ReasoningForm::Effort),
+            max_effort: Some(EffortBound::Max),
             reasoning_param: Some(ReasoningMember::Reasoning),
             top_k: Some(true),
             prompt_cache_key: Some(true),
@@ -182,28 +213,37 @@ pub const PRESETS: &[Preset] = &[
             ..NONE
         },
         models: &[
-            (
-                &["kimi-k3"],
-                Quirks {
+            // Efforts that it does not know are ignored without an error: it reasons as much as it can.
+            ModelRow {
+                names: &["kimi-k3"],
+                quirks: Quirks {
                     thinking: Some(ReasoningForm::Effort),
                     min_effort: Some(EffortBound::Low),
                     max_effort: Some(EffortBound::Max),
                     sampling: Some(false),
                     ..NONE
                 },
-            ),
-            (
-                &["kimi-"],
-                Quirks {
+                missing_efforts: &[EffortBound::Medium, EffortBound::Xhigh],
+            },
+            ModelRow {
+                names: &["kimi-"],
+                quirks: Quirks {
                     sampling: Some(false),
                     ..NONE
                 },
-            ),
+                missing_efforts: &[],
+            },
         ],
     },
     Preset {
+        // Workspaces have hosts of their own below the last.
         id: PresetId::Qwen,
-        hosts: &["dashscope.aliyuncs.com", "dashscope-intl.aliyuncs.com"],
+        hosts: &[
+            "dashscope.aliyuncs.com",
+            "dashscope-intl.aliyuncs.com",
+            "dashscope-us.aliyuncs.com",
+            "maas.aliyuncs.com",
+        ],
         dialects: None,
         needs_key: true,
         quirks: Quirks {
@@ -226,24 +266,54 @@ pub const PRESETS: &[Preset] = &[
             prompt_cache_key: Some(true),
             ..NONE
         },
-        models: &[],
+        models: &[
+            efforts(
+                &[
+                    "mistral-small-latest",
+                    "mistral-small-2603",
+                    "mistral-medium-3-5",
+                ],
+                EffortBound::None,
+                EffortBound::High,
+                &[EffortBound::Minimal, EffortBound::Low, EffortBound::Medium],
+            ),
+            efforts(
+                &["mistral-large-4"],
+                EffortBound::Low,
+                EffortBound::High,
+                &[],
+            ),
+        ],
     },
     Preset {
-        // Its other models reject an effort.
+        // Its `/v1/messages` is deprecated, and its chat completions have no reasoning (docs.x.ai, "Legacy & Deprecated"
+        // and "Comparison with Chat Completions API"). Models without a row reject an effort.
         id: PresetId::Xai,
         hosts: &["api.x.ai"],
-        dialects: None,
+        dialects: Some(&[Dialect::Chat, Dialect::Responses]),
         needs_key: true,
         quirks: NONE,
-        models: &[(
-            &["grok-3-mini", "grok-4.3", "grok-4.7"],
-            Quirks {
-                thinking: Some(ReasoningForm::Effort),
-                min_effort: Some(EffortBound::Low),
-                max_effort: Some(EffortBound::High),
-                ..NONE
-            },
-        )],
+        models: &[
+            efforts(
+                &["grok-3-mini"],
+                EffortBound::Low,
+                EffortBound::High,
+                &[EffortBound::Medium],
+            ),
+            efforts(
+                &["grok-4.3"],
+                EffortBound::None,
+                EffortBound::High,
+                &[EffortBound::Minimal],
+            ),
+            efforts(&["grok-4.5"], EffortBound::Low, EffortBound::High, &[]),
+            efforts(
+                &["grok-4.6", "grok-4.7"],
+                EffortBound::Low,
+                EffortBound::Xhigh,
+                &[],
+            ),
+        ],
     },
 ];
 
@@ -273,11 +343,10 @@ pub fn needs_key(provider: Provider, host: &str) -> bool {
 const AZURE_HOSTS: &str = ".azure.com";
 
 impl Preset {
-    /// The differences of a model, by its name without the part before `/`.
-    pub fn of_model(&self, name: &str) -> Option<&Quirks> {
-        let begins = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
-        let found = self.models.iter().find(|(prefixes, _)| begins(prefixes));
-        found.map(|(_, quirks)| quirks)
+    /// The row of a model, by its name without the part before `/`.
+    pub fn of_model(&self, name: &str) -> Option<&'static ModelRow> {
+        let begins = |row: &&ModelRow| row.names.iter().any(|prefix| name.starts_with(prefix));
+        self.models.iter().find(begins)
     }
 }
 
@@ -304,6 +373,8 @@ mod tests {
             id(Provider::Azure, "r.openai.azure.com", None),
             Some(PresetId::Azure)
         );
+        let workspace = "ws-1.ap-southeast-1.maas.aliyuncs.com";
+        assert_eq!(id(openai, workspace, None), Some(PresetId::Qwen));
         let named = Some(PresetId::Vllm);
         assert_eq!(id(openai, "api.openai.com", named), named);
         assert_eq!(id(openai, "127.0.0.1", named), named);

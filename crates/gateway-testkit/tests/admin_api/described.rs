@@ -43,16 +43,18 @@ fn every_described_member_is_read_and_no_other_is() {
         .call("POST", "keys", &json!({"name": "k"}))
         .expect(201);
     let key = format!("keys/{}", key["id"].as_str().unwrap());
+    let rotate = format!("{key}/rotate");
     let whole = |body: Value| body;
     let config = |channels: Value, keys: Value, settings: Value| json!({"version": 1, "channels": channels, "keys": keys, "settings": settings});
     let in_channel = |body: Value| config(json!([body]), json!([]), json!({}));
     let in_key = |body: Value| config(json!([]), json!([body]), json!({}));
+    let in_previous = |body: Value| in_key(json!({"previous": body}));
     let in_settings = |body: Value| config(json!([]), json!([]), body);
     let in_price = |body: Value| in_settings(json!({"prices": {"m": body}}));
     let in_tier = |body: Value| in_price(json!({"tiers": [body]}));
     let in_service_tiers = |body: Value| in_price(json!({ "service_tiers": body }));
     let in_flex = |body: Value| in_service_tiers(json!({ "flex": body }));
-    let places: [(&str, &str, &str, Wrap<'_>, &str); 14] = [
+    let places: [(&str, &str, &str, Wrap<'_>, &str); 16] = [
         ("POST", "login", "Login", &whole, ""),
         ("POST", "channels", "ChannelCreate", &whole, ""),
         ("PATCH", &channel, "ChannelChange", &whole, ""),
@@ -60,6 +62,14 @@ fn every_described_member_is_read_and_no_other_is() {
         ("POST", "models", "ModelsRequest", &whole, ""),
         ("POST", "keys", "ClientKeyCreate", &whole, ""),
         ("PATCH", &key, "ClientKeyChange", &whole, ""),
+        ("POST", &rotate, "Rotation", &whole, ""),
+        (
+            "PUT",
+            "config",
+            "ConfigPreviousKey",
+            &in_previous,
+            "keys[0].previous.",
+        ),
         (
             "PUT",
             "config",

@@ -22,6 +22,7 @@ mod openapi;
 mod origins;
 mod prices;
 mod revisions;
+mod rotation;
 mod routing;
 mod sealing;
 mod sessions;

@@ -6,6 +6,7 @@
 
 mod bodies;
 mod paths;
+mod rotation;
 mod start;
 
 use std::cell::RefCell;

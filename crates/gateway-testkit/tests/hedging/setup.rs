@@ -87,6 +87,7 @@ pub fn stage_with(
         models: Vec::new(),
         expires_at: None,
         limits: KeyLimits::default(),
+        previous: None,
         created_at: Timestamp(0),
     };
     let mut document = Document {

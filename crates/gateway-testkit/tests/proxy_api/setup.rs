@@ -76,6 +76,7 @@ pub fn client_key() -> ClientKey {
         models: Vec::new(),
         expires_at: None,
         limits: KeyLimits::default(),
+        previous: None,
         created_at: Timestamp(0),
     }
 }

@@ -194,6 +194,7 @@ impl World {
                 models: Vec::new(),
                 expires_at: None,
                 limits: KeyLimits::default(),
+                previous: None,
                 created_at: Timestamp(0),
             }],
             settings: Settings {

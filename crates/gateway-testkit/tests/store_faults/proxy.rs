@@ -52,6 +52,7 @@ fn document() -> Document {
         models: Vec::new(),
         expires_at: None,
         limits: KeyLimits::default(),
+        previous: None,
         created_at: Timestamp(0),
     };
     let mut document = Document {

@@ -9,11 +9,11 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 
 use crate::admin::config::ExportedClientKey;
-use crate::config::bounds::{MAX_CHANNELS, MAX_CLIENT_KEYS};
+use crate::config::bounds::{DEFAULT_GRACE_S, MAX_CHANNELS, MAX_CLIENT_KEYS, MAX_GRACE_S};
 use crate::config::model::{ChannelConfig, DOCUMENT_VERSION, Settings};
 use crate::config::shapes::{Id, WholeKey, never_null};
 use crate::time_text::TimeText;
@@ -24,6 +24,19 @@ use crate::time_text::TimeText;
 pub struct LoginBody {
     /// The variable `admin_password`.
     password: String,
+}
+
+/// `POST keys/{id}/rotate`
+#[derive(JsonSchema)]
+#[schemars(rename = "Rotation")]
+pub struct RotateBody {
+    /// Seconds for which the old key stays valid; 0: it is rejected at once.
+    #[schemars(range(min = 0, max = MAX_GRACE_S), default = "default_grace")]
+    grace_s: u64,
+}
+
+const fn default_grace() -> u64 {
+    DEFAULT_GRACE_S
 }
 
 /// A key of a channel that is written: a text is a new key, an object one that stays. Kept keys that are left out are
@@ -155,6 +168,11 @@ schema_types! {
          new key.",
         |generator: &mut SchemaGenerator| client_key(generator)
             .without(&["hash"])
+            .with(
+                "previous",
+                "Null: the key that was replaced is rejected from now on, if there is one. An object is ignored.",
+                json_schema!({ "type": ["object", "null"], "additionalProperties": true }),
+            )
             .read_only(&["id", "hint", "created_at", "last_used_at", "revision"]);
     /// A client key of `PUT config`
     ImportedClientKeyBody as "ConfigClientKeyInput":

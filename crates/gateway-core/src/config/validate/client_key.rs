@@ -20,6 +20,7 @@ pub struct ClientKeyChange {
     enabled: Option<bool>,
     models: Option<Vec<String>>,
     expires_at: Option<Option<Timestamp>>,
+    ends_grace: bool,
     requests_per_minute: Option<Option<u64>>,
     tokens_per_minute: Option<Option<u64>>,
     tokens_per_day: Option<Option<u64>>,
@@ -43,8 +44,10 @@ impl ClientKeyChange {
                 }
                 "expires_at" => change.expires_at = time(name, value, problems),
                 "limits" => change.read_limits(value, problems),
+                // Null ends the grace time of the key that was replaced.
+                "previous" if value.is_null() => change.ends_grace = true,
                 // Read-only members: ignored, so that a key can be sent back as it was read.
-                "id" | "hint" | "created_at" | "last_used_at" | "revision" => {}
+                "id" | "hint" | "previous" | "created_at" | "last_used_at" | "revision" => {}
                 _ => problems.unknown("", name),
             }
         }
@@ -86,6 +89,9 @@ impl ClientKeyChange {
         }
         key.enabled = self.enabled.unwrap_or(key.enabled);
         key.expires_at = self.expires_at.unwrap_or(key.expires_at);
+        if self.ends_grace {
+            key.previous = None;
+        }
         let old = key.limits;
         key.limits = KeyLimits {
             requests_per_minute: self.requests_per_minute.unwrap_or(old.requests_per_minute),

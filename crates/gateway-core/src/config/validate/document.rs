@@ -11,7 +11,9 @@ use super::{
     settings,
 };
 use crate::config::bounds::{MAX_HINT_CHARS, MAX_ID_CHARS, MAX_KEYS};
-use crate::config::model::{ChannelConfig, ClientKey, DOCUMENT_VERSION, KeyLimits, Settings};
+use crate::config::model::{
+    ChannelConfig, ClientKey, DOCUMENT_VERSION, KeyLimits, PreviousKey, Settings,
+};
 use crate::ids;
 use crate::problem::{ExpectedType, ProblemKind, Uniqueness};
 use crate::secret::Secret;
@@ -85,6 +87,9 @@ impl DocumentDraft {
         draft
     }
 }
+
+/// The hint of a client key whose document has none.
+const NO_HINT: &str = "…";
 
 /// Values that must not repeat within a document.
 #[derive(Default)]
@@ -255,7 +260,8 @@ fn client_key(
         id: String::new(),
         name: String::new(),
         hash: String::new(),
-        hint: "…".to_owned(),
+        hint: NO_HINT.to_owned(),
+        previous: None,
         enabled: true,
         models: Vec::new(),
         expires_at: None,
@@ -272,6 +278,7 @@ fn client_key(
                     key.hint = hint;
                 }
             }
+            "previous" => key.previous = previous_key(name, value, hashes, problems),
             "created_at" => key.created_at = time(name, value, problems).unwrap_or(now),
             "key" => problems.add(name, ProblemKind::ClientKeyForbidden),
             _ => {
@@ -287,6 +294,36 @@ fn client_key(
     change.require_all(problems);
     change.apply(&mut key);
     Some(key)
+}
+
+/// The key that a client key has replaced.
+fn previous_key(
+    path: &str,
+    value: &Value,
+    hashes: &mut Seen,
+    problems: &mut Problems,
+) -> Option<PreviousKey> {
+    let members = problems.object(path, value)?;
+    let (mut own_hash, mut valid_until, mut hint) = (None, None, None);
+    for (name, value) in members {
+        let place = join(path, name);
+        match name.as_str() {
+            "hash" => own_hash = hash(&place, value, hashes, problems),
+            "hint" => hint = problems.text(&place, value, MAX_HINT_CHARS),
+            "valid_until" => valid_until = time(&place, value, problems),
+            _ => problems.unknown(path, name),
+        }
+    }
+    for name in ["hash", "valid_until"] {
+        if !members.contains_key(name) {
+            problems.add(join(path, name), ProblemKind::Required);
+        }
+    }
+    Some(PreviousKey {
+        hash: own_hash?,
+        hint: hint.unwrap_or_else(|| NO_HINT.to_owned()),
+        valid_until: valid_until?,
+    })
 }
 
 fn require_id(members: &Map<String, Value>, problems: &mut Problems) {

@@ -179,9 +179,7 @@ fn reasoning_effort(
 ) -> Option<&'static str> {
     let reasoning = conversation.reasoning?;
     let is_known = traits.reasoning == ReasoningForm::Effort;
-    // The maximum wins if a setting contradicts the minimum.
-    let effort = reasoning.effort.max(traits.min_effort);
-    is_known.then(|| effort.min(traits.max_effort).name())
+    is_known.then(|| traits.effort(reasoning.effort).name())
 }
 
 fn format<'a>(format: &'a OutputFormat<'_>) -> ChatFormatIn<'a> {

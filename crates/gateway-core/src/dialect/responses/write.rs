@@ -180,11 +180,7 @@ fn reasoning(conversation: &Conversation<'_>, traits: &UpstreamTraits) -> Option
     let wanted = conversation.reasoning?;
     let is_shown = wanted.is_shown && wanted.effort != Effort::None;
     Some(ReasoningOut {
-        effort: wanted
-            .effort
-            .max(traits.min_effort)
-            .min(traits.max_effort)
-            .name(),
+        effort: traits.effort(wanted.effort).name(),
         summary: is_shown.then_some("auto"),
     })
 }

@@ -1,7 +1,7 @@
 //! What is known of providers and models, in the order in which it applies: the provider's row of [`presets`], the model,
 //! the channel's own setting. Unknown ones get only what every server of their dialect accepts.
 
-use super::{ReasoningForm, UpstreamTraits};
+use super::{ReasoningForm, UpstreamTraits, openai};
 use crate::config::snapshot::Channel;
 use crate::dialect::effort::Effort;
 use crate::dialect::envelope::Origin;
@@ -18,13 +18,14 @@ pub fn of(channel: &Channel, dialect: Dialect, model: &str) -> UpstreamTraits {
     let name = model.rsplit('/').next().unwrap_or(model);
     if let Some(preset) = channel.preset {
         apply(&mut traits, &preset.quirks);
-        if let Some(quirks) = preset.of_model(name) {
-            apply(&mut traits, quirks);
+        if let Some(model) = preset.of_model(name) {
+            apply(&mut traits, &model.quirks);
+            traits.missing_efforts = model.missing_efforts;
         }
-        if matches!(preset.id, PresetId::OpenAi | PresetId::Azure) && is_openai_reasoning(name) {
+        if matches!(preset.id, PresetId::OpenAi | PresetId::Azure) && openai::reasons(name) {
             traits.reasoning = ReasoningForm::Effort;
-            traits.max_effort = Effort::Xhigh;
             traits.has_sampling = false;
+            openai::set_efforts(&mut traits, name);
         }
     }
     if dialect == Dialect::Messages {
@@ -36,12 +37,16 @@ pub fn of(channel: &Channel, dialect: Dialect, model: &str) -> UpstreamTraits {
         // Servers of Responses are OpenAI's, or follow it closely.
         traits.has_openai_hints = true;
         traits.has_cache_key = true;
-        if traits.reasoning == ReasoningForm::Absent && is_openai_reasoning(name) {
+        if traits.reasoning == ReasoningForm::Absent && openai::reasons(name) {
             traits.reasoning = ReasoningForm::Effort;
+            openai::set_efforts(&mut traits, name);
         }
     }
     // What is configured wins over all that is known.
     apply(&mut traits, &channel.quirks);
+    if channel.quirks.min_effort.is_some() || channel.quirks.max_effort.is_some() {
+        traits.missing_efforts = &[];
+    }
     traits
 }
 
@@ -61,8 +66,8 @@ fn apply(traits: &mut UpstreamTraits, quirks: &Quirks) {
         }
     }
     set(&mut traits.reasoning, quirks.thinking);
-    set(&mut traits.min_effort, quirks.min_effort.map(effort));
-    set(&mut traits.max_effort, quirks.max_effort.map(effort));
+    set(&mut traits.min_effort, quirks.min_effort.map(Effort::from));
+    set(&mut traits.max_effort, quirks.max_effort.map(Effort::from));
     let member = quirks.reasoning_param.map(|member| match member {
         ReasoningMember::None => None,
         ReasoningMember::Reasoning => Some("reasoning"),
@@ -92,21 +97,18 @@ fn apply(traits: &mut UpstreamTraits, quirks: &Quirks) {
     }
 }
 
-const fn effort(bound: EffortBound) -> Effort {
-    match bound {
-        EffortBound::None => Effort::None,
-        EffortBound::Minimal => Effort::Minimal,
-        EffortBound::Low => Effort::Low,
-        EffortBound::Medium => Effort::Medium,
-        EffortBound::High => Effort::High,
-        EffortBound::Xhigh => Effort::Xhigh,
-        EffortBound::Max => Effort::Max,
+impl From<EffortBound> for Effort {
+    fn from(bound: EffortBound) -> Self {
+        match bound {
+            EffortBound::None => Self::None,
+            EffortBound::Minimal => Self::Minimal,
+            EffortBound::Low => Self::Low,
+            EffortBound::Medium => Self::Medium,
+            EffortBound::High => Self::High,
+            EffortBound::Xhigh => Self::Xhigh,
+            EffortBound::Max => Self::Max,
+        }
     }
-}
-
-fn is_openai_reasoning(name: &str) -> bool {
-    const FAMILIES: [&str; 5] = ["o1", "o3", "o4", "gpt-5", "codex"];
-    FAMILIES.iter().any(|family| name.starts_with(family)) && !name.contains("-chat")
 }
 
 /// Models that servers of any provider run.
@@ -269,11 +271,24 @@ mod tests {
         let grok = |model| known("https://api.x.ai/v1", openai, Chat, model).reasoning;
         assert_eq!(grok("grok-4.3"), ReasoningForm::Effort);
         assert_eq!(grok("grok-4.20-reasoning"), ReasoningForm::Absent);
+        assert_eq!(grok("grok-4-fast"), ReasoningForm::Absent);
         let kimi = |model| known("https://api.moonshot.ai/v1", openai, Chat, model);
         let (old, new) = (kimi("moonshot-v1-8k"), kimi("moonshotai/kimi-k3"));
         assert!(old.has_sampling && !new.has_sampling);
         assert_eq!(new.reasoning, ReasoningForm::Effort);
         assert_eq!(new.reasoning_member, Some("reasoning_content"));
+        let medium = |traits: UpstreamTraits| traits.effort(Effort::Medium);
+        assert_eq!(medium(new), Effort::High, "it has low, high and max");
+        let small = || {
+            known(
+                "https://api.mistral.ai/v1",
+                openai,
+                Chat,
+                "mistral-small-2603",
+            )
+        };
+        assert_eq!(medium(small()), Effort::High, "it has none and high");
+        assert_eq!(small().effort(Effort::None), Effort::None);
         let mistral = known("https://api.mistral.ai/v1", openai, Chat, "m");
         assert_eq!(mistral.call_ids, CallIdForm::NineAlphanumerics);
         let own = known(
@@ -309,6 +324,19 @@ mod tests {
             (Effort::Low, Effort::Medium)
         );
         assert_eq!(traits.max_stop_sequences, 9);
+        let lowest = Quirks {
+            min_effort: Some(EffortBound::Minimal),
+            ..Quirks::NONE
+        };
+        let openai = "https://api.openai.com/v1";
+        let set = configured(
+            openai,
+            Provider::OpenAi,
+            Dialect::Chat,
+            "gpt-5.2",
+            Some(lowest),
+        );
+        assert_eq!(set.effort(Effort::None), Effort::Minimal);
         assert!(traits.has_late_system);
         let thinking = Quirks {
             thinking: Some(ReasoningForm::Budget),

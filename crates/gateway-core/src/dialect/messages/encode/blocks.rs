@@ -189,6 +189,9 @@ impl BlockWriter {
     }
 
     /// More of a call's arguments.
+    ///
+    /// A call is closed when its arguments are one whole value and another block begins. More of them is left out: the
+    /// grammar has no place for it, and nothing but white space could follow the value.
     pub(super) fn arguments(&mut self, of: usize, json: &str, output: &mut Vec<u8>) {
         match &mut self.current {
             Some(CurrentBlock::Call { index, end }) if *index == of => {

@@ -58,6 +58,27 @@ fn parallel_calls_never_interleave() {
 }
 
 #[test]
+fn a_call_that_was_followed_by_another_block_takes_no_more_arguments() {
+    // White space after the value; what else comes could only make a whole value invalid.
+    for more in ["\n ", "}", "{\"x\":1}"] {
+        let content = || {
+            vec![
+                call(0, "a", "f"),
+                arguments(0, "{\"x\":1}"),
+                call(1, "b", "g"),
+                arguments(0, more),
+                arguments(1, "{\"y\":2}"),
+                AnswerEvent::CallEnd { index: 0 },
+                AnswerEvent::CallEnd { index: 1 },
+            ]
+        };
+        let events = with_end(content(), StopReason::Calls);
+        let streamed = message(&encoded(&events, context()));
+        assert_eq!(contents(&streamed), ["a f {\"x\":1}", "b g {\"y\":2}"]);
+    }
+}
+
+#[test]
 fn other_blocks_wait_for_a_call_that_is_not_whole() {
     let content = vec![
         call(0, "a", "f"),
