@@ -62,7 +62,6 @@ export function ChannelsPage() {
   );
   const tested = useSignal<Channel | null>(null);
   const isArranging = useSignal(false);
-  const isTestingAll = useSignal(false);
   const list = data.value?.channels.filter((channel) => !isDeleted(channel.id)) ?? null;
 
   return (
@@ -80,18 +79,7 @@ export function ChannelsPage() {
           <Icon name="reload" />
           {m["channels.reload"]}
         </button>
-        {list !== null && list.length > 0 && (
-          <button
-            type="button"
-            class="button"
-            onClick={() => {
-              isTestingAll.value = true;
-            }}
-          >
-            <Icon name="test" />
-            {m["testAll.open"]}
-          </button>
-        )}
+        {list !== null && list.length > 0 && <TestAll channels={list} onClosed={reload} />}
         {list !== null && list.length > 1 && (
           <button
             type="button"
@@ -167,22 +155,41 @@ export function ChannelsPage() {
           }}
         />
       )}
-      {isTestingAll.value && list !== null && (
-        <TestAllDialog
-          channels={list}
-          title={m["testAll.title"]}
-          onClose={() => {
-            isTestingAll.value = false;
-            void reload();
-          }}
-        />
-      )}
       {tested.value !== null && (
         <TestDialog
           channel={tested.value}
           onClose={() => {
             tested.value = null;
             void reload();
+          }}
+        />
+      )}
+    </>
+  );
+}
+
+function TestAll({ channels, onClosed }: { channels: Channel[]; onClosed: () => Promise<void> }) {
+  const m = t.value;
+  const isOpen = useSignal(false);
+  return (
+    <>
+      <button
+        type="button"
+        class="button"
+        onClick={() => {
+          isOpen.value = true;
+        }}
+      >
+        <Icon name="test" />
+        {m["testAll.open"]}
+      </button>
+      {isOpen.value && (
+        <TestAllDialog
+          channels={channels}
+          title={m["testAll.title"]}
+          onClose={() => {
+            isOpen.value = false;
+            void onClosed();
           }}
         />
       )}

@@ -9,21 +9,19 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use thiserror::Error;
 
+use super::AdminSettings;
 use super::base_url_advice::advise;
-use super::key_tests::{self, TestAnswer};
 use super::outbound::Outbound;
-use super::{AdminSettings, document};
 use crate::config::model::{ChannelConfig, Document};
 #[cfg(feature = "schema")]
 use crate::config::shapes::{ModelName, Name, never_null};
 use crate::config::snapshot::Channel;
 use crate::config::validate::{MAX_MODEL_CHARS, MAX_NAME_CHARS, Problems};
-use crate::error::{ErrorCode, GatewayError};
+use crate::error::GatewayError;
 use crate::ledger::entry::outcome;
 use crate::ledger::record::AttemptOutcome;
 use crate::ports::AdminPorts;
-use crate::problem::{Problem, ProblemKind};
-use crate::reply::{self, Reply};
+use crate::problem::ProblemKind;
 use crate::units::{MIB, Timestamp};
 use crate::upstream::call::{CallBounds, CallError, CallResponse, UpstreamClient};
 use crate::upstream::classify;
@@ -143,16 +141,16 @@ impl TestResult {
 pub struct Wish {
     /// A client's model name. Absent: the first of the channel's models, else of its map or its deployments.
     #[cfg_attr(feature = "schema", schemars(with = "Option<ModelName>"))]
-    model: Option<String>,
+    pub model: Option<String>,
     /// Whether the answer shall be streamed.
     #[cfg_attr(feature = "schema", schemars(default))]
-    stream: bool,
+    pub stream: bool,
     /// The id of the key to use, also of one that is switched off. Absent: the first that can be used.
     #[cfg_attr(feature = "schema", schemars(with = "Option<Name>"))]
-    key: Option<String>,
+    pub key: Option<String>,
     /// `all` tests each key, also those that are switched off.
     #[cfg_attr(feature = "schema", schemars(with = "Option<AllKeys>"))]
-    keys: Option<()>,
+    pub keys: Option<()>,
 }
 
 /// Which keys are tested.
@@ -165,7 +163,8 @@ enum AllKeys {
 }
 
 impl Wish {
-    fn read(value: &Value) -> Result<Self, GatewayError> {
+    /// Reads the body of the request.
+    pub fn read(value: &Value) -> Result<Self, GatewayError> {
         let (mut wish, mut problems) = (Self::default(), Problems::default());
         for (name, value) in value.as_object().into_iter().flatten() {
             match name.as_str() {
@@ -189,62 +188,31 @@ impl Wish {
     }
 }
 
-/// `POST channels/{id}/test`.
-pub async fn run<P: AdminPorts>(
-    ports: &P,
-    settings: &AdminSettings,
-    id: &str,
-    body: &Value,
-) -> Result<Reply, GatewayError> {
-    let wish = Wish::read(body)?;
-    let document = document::load(ports).await?;
-    let channel = document.channels.iter().find(|channel| channel.id == id);
-    let channel =
-        channel.ok_or_else(|| ErrorCode::NotFound.error("There is no channel with this id."))?;
-    let model = wish
-        .model
-        .as_deref()
-        .or_else(|| channel.served_models().next())
-        .ok_or_else(|| {
-            ErrorCode::InvalidValue
-                .error("`model` is required: the channel names no model to test with.")
-                .with_param("model")
-                .with_details(vec![Problem::new("model", ProblemKind::Required)])
-        })?;
-    let test = ChannelTest {
-        settings,
-        document: &document,
-        channel,
-        model,
-        wants_stream: wish.stream,
-    };
-    if wish.keys.is_some() {
-        return Ok(key_tests::run(ports, &test).await);
-    }
-    let began = ports.now();
-    let (key, outcome) = test.run(ports, wish.key.as_deref(), BOUNDS).await?;
-    let key = (!key.is_empty()).then_some(key.as_str());
-    key_tests::keep(ports, id, [(key, &outcome)].into_iter(), began).await;
-    ports.line(format_args!(
-        "admin: channel {id} tested: {}",
-        if outcome.ok { "it answers" } else { "it fails" }
-    ));
-    Ok(reply::json(StatusCode::OK, &TestAnswer::One(outcome)))
-}
-
 /// What is tested.
 pub struct ChannelTest<'a> {
-    settings: &'a AdminSettings,
-    document: &'a Document,
+    /// How the admin API is set up.
+    pub settings: &'a AdminSettings,
+    /// The whole configuration.
+    pub document: &'a Document,
     /// The channel.
     pub channel: &'a ChannelConfig,
-    model: &'a str,
-    wants_stream: bool,
+    /// The client's name of the model.
+    pub model: &'a str,
+    /// Whether the answer shall be streamed.
+    pub wants_stream: bool,
 }
 
 impl ChannelTest<'_> {
     /// One test with the key `wanted`, or the first that can be used; gives the id of the key as well.
-    async fn run<P: AdminPorts>(
+    pub async fn run<P: AdminPorts>(
+        &self,
+        ports: &P,
+        wanted: Option<&str>,
+    ) -> Result<(String, TestResult), GatewayError> {
+        self.run_within(ports, wanted, BOUNDS).await
+    }
+
+    async fn run_within<P: AdminPorts>(
         &self,
         ports: &P,
         wanted: Option<&str>,
@@ -273,7 +241,7 @@ impl ChannelTest<'_> {
         time: Duration,
     ) -> TestResult {
         let bounds = CallBounds { time, ..BOUNDS };
-        match self.run(ports, key, bounds).await {
+        match self.run_within(ports, key, bounds).await {
             Ok((_, result)) => result,
             Err(error) => TestResult {
                 error: Some(error.body.message),

@@ -1,23 +1,26 @@
-//! Testing all keys of a channel, some at once, and keeping what tests found out: a test is a use of its key. Owns the bounds
-//! of such a run; one test is [`super::channel_test`]'s.
+//! Tests of a channel with one of its keys or with all, some at once, and keeping what they found out: a test is a use of its
+//! key. Owns the bounds of a run of many; one test is [`super::channel_test`]'s.
 
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
 use http::StatusCode;
 use serde::Serialize;
+use serde_json::Value;
 
-use super::channel_test::{ChannelTest, TestResult};
-use super::ledger_queries;
+use super::channel_test::{ChannelTest, TestResult, Wish};
 #[cfg(feature = "schema")]
 use super::openapi::schemas::AttemptEnd;
+use super::{AdminSettings, document, ledger_queries};
 #[cfg(feature = "schema")]
 use crate::config::shapes::Id;
+use crate::error::{ErrorCode, GatewayError};
 use crate::health;
 use crate::health::record::{HealthEvent, Target};
 use crate::ledger::key_use::{CallSource, KeyUse};
 use crate::ledger::record::AttemptOutcome;
 use crate::ports::AdminPorts;
+use crate::problem::{Problem, ProblemKind};
 use crate::reply::{self, Reply};
 use crate::units::Timestamp;
 
@@ -75,8 +78,51 @@ pub enum TestAnswer<'a> {
     All(KeyTestsView<'a>),
 }
 
+/// `POST channels/{id}/test`.
+pub async fn run<P: AdminPorts>(
+    ports: &P,
+    settings: &AdminSettings,
+    id: &str,
+    body: &Value,
+) -> Result<Reply, GatewayError> {
+    let wish = Wish::read(body)?;
+    let document = document::load(ports).await?;
+    let channel = document.channels.iter().find(|channel| channel.id == id);
+    let channel =
+        channel.ok_or_else(|| ErrorCode::NotFound.error("There is no channel with this id."))?;
+    let model = wish
+        .model
+        .as_deref()
+        .or_else(|| channel.served_models().next())
+        .ok_or_else(|| {
+            ErrorCode::InvalidValue
+                .error("`model` is required: the channel names no model to test with.")
+                .with_param("model")
+                .with_details(vec![Problem::new("model", ProblemKind::Required)])
+        })?;
+    let test = ChannelTest {
+        settings,
+        document: &document,
+        channel,
+        model,
+        wants_stream: wish.stream,
+    };
+    if wish.keys.is_some() {
+        return Ok(all(ports, &test).await);
+    }
+    let began = ports.now();
+    let (key, outcome) = test.run(ports, wish.key.as_deref()).await?;
+    let key = (!key.is_empty()).then_some(key.as_str());
+    keep(ports, id, [(key, &outcome)].into_iter(), began).await;
+    ports.line(format_args!(
+        "admin: channel {id} tested: {}",
+        if outcome.ok { "it answers" } else { "it fails" }
+    ));
+    Ok(reply::json(StatusCode::OK, &TestAnswer::One(outcome)))
+}
+
 /// Tests every key of the channel, also those that are switched off.
-pub async fn run<P: AdminPorts>(ports: &P, test: &ChannelTest<'_>) -> Reply {
+async fn all<P: AdminPorts>(ports: &P, test: &ChannelTest<'_>) -> Reply {
     let channel = test.channel;
     let began = ports.now();
     let ends = began.plus(TIME_OF_ALL);
@@ -111,7 +157,7 @@ pub async fn run<P: AdminPorts>(ports: &P, test: &ChannelTest<'_>) -> Reply {
 
 /// Keeps the results of tests that began at `began`: as uses of the keys, and a success also ends the cooldown that is
 /// known. A failure begins none, since a test may ask for a model that requests do not ask for.
-pub async fn keep<'a, P: AdminPorts>(
+async fn keep<'a, P: AdminPorts>(
     ports: &P,
     channel: &str,
     results: impl Iterator<Item = (Option<&'a str>, &'a TestResult)>,

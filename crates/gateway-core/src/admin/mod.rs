@@ -238,7 +238,7 @@ impl<P: AdminPorts> Work<'_, P> {
             Operation::GetChannel => channels::show(ports, id).await,
             Operation::ChangeChannel => channels::change(ports, settings, head, id, body).await,
             Operation::DeleteChannel => channels::delete(ports, head, id).await,
-            Operation::TestChannel => channel_test::run(ports, settings, id, &body).await,
+            Operation::TestChannel => key_tests::run(ports, settings, id, &body).await,
             Operation::ListUpstreamModels => upstream_models::list(ports, settings, id).await,
             Operation::PreviewUpstreamModels => {
                 upstream_models::preview(ports, settings, body).await
