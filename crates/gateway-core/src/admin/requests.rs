@@ -11,7 +11,7 @@ use super::ledger_queries::{self, DisplayNames};
 #[cfg(feature = "schema")]
 use super::openapi::schemas::{AttemptEnd, ReasonCode, RequestEnd};
 use super::query::{invalid, read, time};
-use super::request_detail::{self, ExceededLimitView};
+use super::request_failure::{self, ExceededLimitView};
 #[cfg(feature = "schema")]
 use crate::config::shapes::Time;
 use crate::error::GatewayError;
@@ -297,7 +297,7 @@ impl<'a> RequestView<'a> {
             end: &request.end,
             reason: request.reason.as_deref(),
             limit: request.exceeded.as_ref().map(ExceededLimitView::new),
-            detail: request_detail::of(request),
+            detail: request_failure::of(request),
             cost_micro_usd: request.cost_micro_usd,
         }
     }
