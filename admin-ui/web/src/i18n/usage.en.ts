@@ -51,15 +51,19 @@ export const usageEn = {
   "usage.by.model": "By model",
   "usage.by.channel": "By channel",
   "usage.by.key": "By key",
+  "usage.by.tag": "By tag",
   "usage.by.reason": "By reason",
   "usage.model": "Model",
   "usage.channel": "Channel",
   "usage.key": "Client key",
+  "usage.tag": "Tag",
   "usage.reason": "Error reason",
   "usage.noMembers": "None in this time.",
   "usage.none.model": "models that no channel serves",
   "usage.none.channel": "no channel was asked",
   "usage.none.key": "unknown key",
+  "usage.none.tag": "no tag",
+  "usage.rest": "all others",
   "usage.none.reason": "unknown reason",
   "usage.requests": "Requests",
   "usage.errors": "Errors",
@@ -190,7 +194,12 @@ export const usageEn = {
     `${min} to ${max}. Sums per hour stay for good.`,
   "ledger.response_record_days": "Days for stored responses",
   "ledger.response_record_days.hint": (min: string, max: string) =>
-    `${min} to ${max}. For so long a response that an upstream stores can be continued and read.`,
+    `${min} to ${max}. For so long a response that an upstream or the gateway stores can be continued and read.`,
+  "ledger.responses_store": "Keep conversations of the Responses API",
+  "ledger.responses_store.hint":
+    "For channels without that API: clients can continue a response by its id. Needs recorded requests.",
+  "ledger.responses_store.warning":
+    'Prompts and answers are then kept in the database, until they are too old or a client deletes them. Clients that send "store": false are left out.',
 
   "prices.title": "Prices",
   "prices.text": "US dollars per million tokens. What has no price costs nothing here.",

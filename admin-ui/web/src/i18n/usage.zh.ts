@@ -49,15 +49,19 @@ export const usageZh: typeof usageEn = {
   "usage.by.model": "按模型",
   "usage.by.channel": "按渠道",
   "usage.by.key": "按密钥",
+  "usage.by.tag": "按标签",
   "usage.by.reason": "按原因",
   "usage.model": "模型",
   "usage.channel": "渠道",
   "usage.key": "客户端密钥",
+  "usage.tag": "标签",
   "usage.reason": "出错原因",
   "usage.noMembers": "此时段没有。",
   "usage.none.model": "无渠道提供的模型",
   "usage.none.channel": "未请求任何渠道",
   "usage.none.key": "未知密钥",
+  "usage.none.tag": "无标签",
+  "usage.rest": "其余合计",
   "usage.none.reason": "未知原因",
   "usage.requests": "请求数",
   "usage.errors": "错误",
@@ -185,7 +189,12 @@ export const usageZh: typeof usageEn = {
     `${min} 至 ${max}。每小时汇总永久保留。`,
   "ledger.response_record_days": "已存储响应的天数",
   "ledger.response_record_days.hint": (min: string, max: string) =>
-    `${min} 至 ${max}。在此期间，可以继续和读取由上游存储的响应。`,
+    `${min} 至 ${max}。在此期间，可以继续和读取由上游或网关存储的响应。`,
+  "ledger.responses_store": "保存 Responses API 的对话",
+  "ledger.responses_store.hint":
+    "用于没有该 API 的渠道：客户端可以通过响应 ID 继续对话。需要开启请求记录。",
+  "ledger.responses_store.warning":
+    '开启后，提示和回答会保存在数据库中，直到过期或被客户端删除。带有 "store": false 的请求不会保存。',
 
   "prices.title": "价格",
   "prices.text": "每百万 token 的美元价格。没有价格的不计费用。",

@@ -4,8 +4,13 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+use futures_util::future::LocalBoxFuture;
+
 use super::batch::{self, Batch};
 use super::columns;
+use super::kept_response::{self, KeptContent, KeptExtent, KeptTurn};
+use super::key_use::{self, KeyUse, LastUses};
 use super::port::Ledger;
 use super::queries::actors;
 use super::queries::counters::{self, Counters};
@@ -46,6 +51,16 @@ impl<P: Sql + Clock> SqlLedger<P> {
 
     async fn try_query(&self, query: Query) -> Result<Rows, SqlError> {
         database::query(&self.ports, SqlTarget::Ledger, query, self.time_limit).await
+    }
+
+    /// [`Self::query`] for what few requests need: the code of it is there once, not at each of its callers.
+    fn rare_query(&self, query: Query) -> LocalBoxFuture<'_, Result<Rows, DatabaseError>> {
+        self.query(query).boxed_local()
+    }
+
+    /// The same of [`Self::insert`].
+    fn rare_insert(&self, statement: Statement) -> LocalBoxFuture<'_, Result<(), SqlError>> {
+        self.insert(statement).boxed_local()
     }
 
     async fn query(&self, query: Query) -> Result<Rows, DatabaseError> {
@@ -151,6 +166,48 @@ impl<P: Sql + Clock> Ledger for SqlLedger<P> {
         Ok(self.execute(response_record::prune(since_ms, most)).await?)
     }
 
+    async fn append_kept(&self, turn: &KeptTurn, stored: &str) -> Result<(), DatabaseError> {
+        // One by one: a part is as large as a row may be.
+        for statement in kept_response::insert(turn, stored) {
+            self.rare_insert(statement).await?;
+        }
+        Ok(())
+    }
+
+    async fn measure_kept(
+        &self,
+        owner: &str,
+        id: &str,
+        since_ms: u64,
+        most_turns: u64,
+    ) -> Result<Option<KeptExtent>, DatabaseError> {
+        let query = kept_response::measure(owner, id, since_ms, most_turns);
+        let rows = self.rare_query(query).await?;
+        Ok(rows.first().map(|row| kept_response::read_extent(&row)))
+    }
+
+    async fn read_kept(
+        &self,
+        owner: &str,
+        id: &str,
+        since_ms: u64,
+        most_turns: u64,
+    ) -> Result<Vec<KeptContent>, DatabaseError> {
+        let query = kept_response::contents(owner, id, since_ms, most_turns);
+        Ok(kept_response::read_contents(&self.rare_query(query).await?))
+    }
+
+    async fn remove_kept(&self, owner: &str, id: &str) -> Result<bool, DatabaseError> {
+        let rows = self.rare_query(kept_response::remove(owner, id)).await?;
+        Ok(rows.first().is_some())
+    }
+
+    async fn prune_kept(&self, since_ms: u64, most: u64) -> Result<(), DatabaseError> {
+        Ok(self
+            .rare_insert(kept_response::prune(since_ms, most))
+            .await?)
+    }
+
     async fn prune(&self, rows: u64, since_ms: u64, most: u64) -> Result<(), DatabaseError> {
         Ok(self.execute(batch::prune(rows, since_ms, most)).await?)
     }
@@ -159,15 +216,35 @@ impl<P: Sql + Clock> Ledger for SqlLedger<P> {
         &self,
         query: &RequestQuery,
     ) -> Result<Option<RequestPage>, DatabaseError> {
+        let narrowed;
+        let query = match query.searched_id() {
+            None => query,
+            Some(id) => match self.query(query.find(id)).await?.first() {
+                // Perhaps a part of one.
+                None => query,
+                Some(row) => {
+                    narrowed = query.at(Cursor::read(&row));
+                    &narrowed
+                }
+            },
+        };
         let cursor = match &query.before {
-            None => Cursor::NEWEST,
-            Some(id) => match self.query(Cursor::find(id)).await?.first() {
+            None => query.beginning(),
+            Some(id) => match self.query(query.find(id)).await?.first() {
                 Some(row) => Cursor::read(&row),
                 None => return Ok(None),
             },
         };
         let rows = self.query(query.query(cursor)).await?;
-        Ok(Some(query.read(&rows)))
+        let mut page = query.read(&rows);
+        page.total = if !query.is_counted {
+            None
+        } else if query.before.is_none() && !page.has_more {
+            u64::try_from(page.requests.len()).ok()
+        } else {
+            RequestQuery::read_count(&self.query(query.count()).await?)
+        };
+        Ok(Some(page))
     }
 
     async fn query_request(&self, id: &str) -> Result<Option<StoredRequest>, DatabaseError> {
@@ -200,5 +277,20 @@ impl<P: Sql + Clock> Ledger for SqlLedger<P> {
     async fn query_last_uses(&self, ids: &[&str]) -> Result<BTreeMap<String, u64>, DatabaseError> {
         let rows = self.query(actors::last_uses(ids)).await?;
         Ok(rows.iter().map(|row| actors::read_last_use(&row)).collect())
+    }
+
+    async fn append_key_uses(&self, uses: &[KeyUse]) -> Result<(), DatabaseError> {
+        Ok(self.insert(key_use::insert(uses)).await?)
+    }
+
+    async fn query_key_uses(
+        &self,
+        ids: &[&str],
+    ) -> Result<BTreeMap<String, LastUses>, DatabaseError> {
+        let mut uses = BTreeMap::new();
+        for row in self.query(key_use::find(ids)).await?.iter() {
+            key_use::read(&row, &mut uses);
+        }
+        Ok(uses)
     }
 }

@@ -18,6 +18,7 @@ use super::body::Received;
 use super::channel_dialect::{lacks, upstream_operation};
 use super::context::{ClientRequest, RequestContext, Sent};
 use super::history::History;
+use super::kept_turn::{Continued, RequestTurn};
 use super::operation::{RoutedCall, Streaming};
 use super::payload::{self, Payload};
 use super::send::{self, Finished};
@@ -45,12 +46,13 @@ const X_GATEWAY_ATTEMPTS: HeaderName = HeaderName::from_static("x-gateway-attemp
 /// Parts of the request that the channel's dialect has no equivalent of.
 const X_GATEWAY_DROPPED: HeaderName = HeaderName::from_static("x-gateway-dropped");
 
-/// Tries candidates until one answers or none is left.
+/// Tries candidates until one answers or none is left. `continued`: what the body continues.
 pub async fn run<P: ProxyPorts>(
     gateway: &Rc<Gateway<P>>,
     snapshot: &Rc<Snapshot>,
     request: &ClientRequest<'_, P>,
     body: Received,
+    continued: Option<Continued>,
 ) -> Result<Reply, GatewayError> {
     // 1. Find the model: it decides which channels are candidates.
     let (head, entry, call) = (request.head, request.entry, request.call);
@@ -101,6 +103,15 @@ pub async fn run<P: ProxyPorts>(
             })
         });
     }
+    let caller = (request.client, operation);
+    let turn = RequestTurn::of(
+        gateway,
+        &snapshot.settings,
+        caller,
+        &payload,
+        &body.bytes,
+        continued,
+    );
     let context = Rc::new(RequestContext {
         gateway: Rc::clone(gateway),
         snapshot: Rc::clone(snapshot),
@@ -115,6 +126,7 @@ pub async fn run<P: ProxyPorts>(
         leaves_out_thinking: Cell::default(),
         wants_list: operation.streaming == Streaming::Always && !query::wants_events(&head.uri),
         response_owner: response_origin::owner(operation, &payload, request.client, snapshot),
+        turn,
         followed: RefCell::default(),
     });
     let sent = Sent {

@@ -74,6 +74,7 @@ impl<P: ProxyPorts> InFlightAnswer<P> {
     /// The client has all of it, which proves that channel, key and model work.
     pub fn complete(&self) {
         self.close(End::Complete);
+        self.context.keep_response();
         if let Some(followed) = self.context.followed.take() {
             self.context.entry.set_free(false);
             self.context.gateway.responses.settled(followed);

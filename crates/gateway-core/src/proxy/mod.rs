@@ -18,6 +18,9 @@ mod gemini_models;
 mod headers;
 mod history;
 mod in_flight;
+mod kept_conversation;
+mod kept_responses;
+mod kept_turn;
 mod loops;
 mod misdirected;
 mod model;
@@ -43,6 +46,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use http::{HeaderValue, Request};
 use http_body::Body;
 
@@ -53,6 +57,7 @@ use crate::error::{ErrorCode, ErrorStyle, GatewayError, printable};
 use crate::health::service::HealthService;
 use crate::ids;
 use crate::ledger::entry::{Entry, RequestStart};
+use crate::ledger::kept_responses::KeptResponses;
 use crate::ledger::response_records::ResponseRecords;
 use crate::ledger::service::LedgerService;
 use crate::limits::headers as rate_limit_headers;
@@ -73,6 +78,7 @@ pub struct Gateway<P> {
     health: Rc<HealthService<P>>,
     ledger: Rc<LedgerService<P>>,
     responses: Rc<ResponseRecords<P>>,
+    kept: Rc<KeptResponses<P>>,
     limits: Rc<LimitsService<P>>,
     catalog: Rc<CatalogService<P>>,
     memory: Arc<Memory>,
@@ -82,7 +88,10 @@ impl<P: ProxyPorts> Gateway<P> {
     /// A gateway without a configuration yet. A master key that cannot be read (`Err`, with the reason)
     /// makes every `/v1` call fail with that reason instead of calling upstreams without their keys.
     pub fn new(ports: P, master_key: MasterKeyResult) -> Self {
+        // With one that cannot be read, no request gets as far as to kept responses.
+        let master = master_key.as_ref().ok().cloned().flatten();
         Self {
+            kept: Rc::new(KeptResponses::new(ports.clone(), master)),
             config: ConfigService::new(ports.clone(), master_key),
             health: HealthService::new(ports.clone()),
             catalog: CatalogService::new(ports.clone()),
@@ -310,8 +319,11 @@ where
     let body = body::read(&gateway.ports, &gateway.memory, headers, body, limit).await?;
     // 7. Read the health that other instances have recorded.
     gateway.health.refresh().await;
-    // 8. Find the model in the body, and try candidates until one answers.
-    forward::run(gateway, snapshot, request, body).await
+    // 8. Put the conversation before the input that continues a response which the gateway keeps. Boxed: few need it.
+    let expanded = kept_conversation::expand(gateway, snapshot, request, body);
+    let (body, continued) = expanded.boxed_local().await?;
+    // 9. Find the model in the body, and try candidates until one answers.
+    forward::run(gateway, snapshot, request, body, continued).await
 }
 
 fn health() -> Reply {
