@@ -29,6 +29,7 @@ mod precondition;
 mod price_import;
 mod query;
 mod request_detail;
+mod request_failure;
 mod requests;
 mod revoked;
 mod route_preview;

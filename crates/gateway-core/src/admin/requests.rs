@@ -13,7 +13,7 @@ use super::members;
 #[cfg(feature = "schema")]
 use super::openapi::schemas::{AttemptEnd, ReasonCode, RequestEnd};
 use super::query::{invalid, read, time};
-use super::request_detail::{self, ExceededLimitView};
+use super::request_failure::{self, ExceededLimitView};
 use crate::config::model::Document;
 #[cfg(feature = "schema")]
 use crate::config::shapes::Time;
@@ -372,7 +372,7 @@ impl<'a> RequestView<'a> {
             end: &request.end,
             reason: request.reason.as_deref(),
             limit: request.exceeded.as_ref().map(ExceededLimitView::new),
-            detail: request_detail::of(request),
+            detail: request_failure::of(request),
             cost_micro_usd: request.cost_micro_usd,
         }
     }

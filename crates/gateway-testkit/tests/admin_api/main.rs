@@ -22,6 +22,7 @@ mod model_names;
 mod openapi;
 mod origins;
 mod prices;
+mod request_detail;
 mod revisions;
 mod rotation;
 mod routing;
