@@ -19,6 +19,8 @@ interface Call {
   kept?: boolean;
   /** Survives the page: for what must be done on leaving. */
   keepalive?: boolean;
+  /** Gives the call up. */
+  signal?: AbortSignal;
   /** A 401 is an answer here, not a session that has ended. */
   open?: boolean;
 }
@@ -79,6 +81,13 @@ export const deleteChannel = (id: string, revision: string | null = null, keepal
   call("DELETE", `/channels/${id}`, nothing, { keepalive, ...onlyAt(revision) });
 export const testChannel = (id: string, send: { model?: string; stream: boolean }) =>
   call("POST", `/channels/${id}/test`, types.parseTrial, { send, timeoutMs: TRIAL_TIMEOUT_MS });
+/** One test with each key. */
+export const testKeys = (id: string, signal: AbortSignal) =>
+  call("POST", `/channels/${id}/test`, types.parseKeyTrials, {
+    send: { keys: "all" },
+    timeoutMs: TRIAL_TIMEOUT_MS,
+    signal,
+  });
 /** The models of an upstream as it is being typed, stored or not. */
 export const upstreamModels = (send: unknown) =>
   call("POST", "/models", types.parseModels, { send, timeoutMs: 40_000 });
@@ -234,7 +243,10 @@ function options(method: Method, how: Call, known?: string): RequestInit {
     cache: "no-store",
     redirect: "error",
     keepalive: how.keepalive ?? false,
-    signal: AbortSignal.timeout(how.timeoutMs ?? TIMEOUT_MS),
+    signal: AbortSignal.any([
+      AbortSignal.timeout(how.timeoutMs ?? TIMEOUT_MS),
+      ...(how.signal === undefined ? [] : [how.signal]),
+    ]),
   };
 }
 

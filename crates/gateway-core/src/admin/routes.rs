@@ -10,8 +10,8 @@ use super::openapi::errors::ErrorResponse;
 use super::openapi::{parameters, requests as bodies};
 #[cfg(feature = "schema")]
 use super::{
-    channel_test, channels, config, keys, limit_usage, price_import, requests, route_preview,
-    session, status, upstream_models, usage,
+    channel_test, channels, config, key_tests, keys, limit_usage, price_import, requests,
+    route_preview, session, status, upstream_models, usage,
 };
 use crate::error::{ErrorCode, GatewayError};
 
@@ -134,7 +134,7 @@ routes! {
         Description::new("channels", "Delete a channel", 204, "It is gone.").checks_state();
     TestChannel: Post "channels/{id}/test", OptionalObject =>
         Description::new("channels", "Test a channel with one real call", 200, sentences::TESTED).details(sentences::TEST)
-            .takes::<channel_test::Wish>().gives::<channel_test::TestResult>().fails(&[ErrorResponse::Misconfigured]);
+            .takes::<channel_test::Wish>().gives::<key_tests::TestAnswer<'_>>().fails(&[ErrorResponse::Misconfigured]);
     ListUpstreamModels: Get "channels/{id}/models", None =>
         Description::new("channels", "List the upstream's models", 200, "The models.").details(sentences::AZURE_MODELS)
             .gives::<upstream_models::UpstreamModelsView>()
@@ -207,7 +207,9 @@ mod sentences {
         "The channel as it is now. What was known of its health is forgotten.";
     pub const TEST: &str = "Sends the smallest possible prompt, within two minutes. A model that refuses `max_tokens` is \
         asked once more with `max_completion_tokens`. Models with `embed` in their name, or in the upstream's name for \
-        them, get an embedding instead of a chat. A channel that is switched off can be tested.";
+        them, get an embedding instead of a chat. A channel that is switched off can be tested. With `keys` each key is \
+        tested, six at once, each within 30 s and all within 100 s. A test counts as a use of its key, and a success \
+        ends the cooldowns of the key and the channel.";
     pub const TESTED: &str =
         "What the upstream did; a failure of the upstream is a result, not an error.";
     pub const AZURE_MODELS: &str = "Azure does not list its deployments: for a channel of the provider `azure` the \

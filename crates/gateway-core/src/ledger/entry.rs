@@ -333,7 +333,8 @@ fn actor(channel: &Channel) -> Actor {
     }
 }
 
-const fn outcome(failure: Failure) -> AttemptOutcome {
+/// What became of an attempt that failed so.
+pub const fn outcome(failure: Failure) -> AttemptOutcome {
     match failure {
         Failure::Unreachable(SendErrorKind::Timeout) => AttemptOutcome::Timeout,
         Failure::Unreachable(SendErrorKind::ClientGone) => AttemptOutcome::Abandoned,

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use super::batch::Batch;
 use super::kept_response::{KeptContent, KeptExtent, KeptTurn};
+use super::key_use::{KeyUse, LastUses};
 use super::queries::counters::Counters;
 use super::queries::requests::{RequestPage, RequestQuery};
 use super::queries::usage::{UsageQuery, UsageSlice};
@@ -95,4 +96,13 @@ pub trait Ledger {
 
     /// When client keys and channels were last used, by id, in milliseconds since 1970.
     async fn query_last_uses(&self, ids: &[&str]) -> Result<BTreeMap<String, u64>, DatabaseError>;
+
+    /// Adds uses of upstream keys beside those of the batches. Idempotent.
+    async fn append_key_uses(&self, uses: &[KeyUse]) -> Result<(), DatabaseError>;
+
+    /// The last uses of upstream keys, and of channels without keys, by id.
+    async fn query_key_uses(
+        &self,
+        ids: &[&str],
+    ) -> Result<BTreeMap<String, LastUses>, DatabaseError>;
 }

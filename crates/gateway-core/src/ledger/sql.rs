@@ -10,6 +10,7 @@ use futures_util::future::LocalBoxFuture;
 use super::batch::{self, Batch};
 use super::columns;
 use super::kept_response::{self, KeptContent, KeptExtent, KeptTurn};
+use super::key_use::{self, KeyUse, LastUses};
 use super::port::Ledger;
 use super::queries::actors;
 use super::queries::counters::{self, Counters};
@@ -276,5 +277,20 @@ impl<P: Sql + Clock> Ledger for SqlLedger<P> {
     async fn query_last_uses(&self, ids: &[&str]) -> Result<BTreeMap<String, u64>, DatabaseError> {
         let rows = self.query(actors::last_uses(ids)).await?;
         Ok(rows.iter().map(|row| actors::read_last_use(&row)).collect())
+    }
+
+    async fn append_key_uses(&self, uses: &[KeyUse]) -> Result<(), DatabaseError> {
+        Ok(self.insert(key_use::insert(uses)).await?)
+    }
+
+    async fn query_key_uses(
+        &self,
+        ids: &[&str],
+    ) -> Result<BTreeMap<String, LastUses>, DatabaseError> {
+        let mut uses = BTreeMap::new();
+        for row in self.query(key_use::find(ids)).await?.iter() {
+            key_use::read(&row, &mut uses);
+        }
+        Ok(uses)
     }
 }

@@ -20,6 +20,7 @@ mod health_sharing;
 mod kept_limits;
 mod kept_responses;
 mod kept_storage;
+mod last_calls;
 mod ledger;
 mod ledger_schema;
 mod limits;
