@@ -100,7 +100,11 @@ struct Known {
 }
 
 impl Known {
-    async fn of<P: AdminPorts>(ports: &P, is_recorded: bool, channels: &[ChannelConfig]) -> Self {
+    async fn of<'a, P: AdminPorts>(
+        ports: &P,
+        is_recorded: bool,
+        channels: impl IntoIterator<Item = &'a ChannelConfig>,
+    ) -> Self {
         Self {
             health: health::stored::load(ports).await,
             records: ledger_queries::key_records(ports, is_recorded, channels).await,
@@ -138,7 +142,8 @@ pub async fn list<P: AdminPorts>(ports: &P, uri: &Uri) -> Result<Reply, GatewayE
     let channels = document.channels.iter();
     let channels = channels.filter(|it| selects(&query, it)).collect();
     let page = query.page(channels, |channel, sort| sort_key(channel, sort));
-    let known = Known::of(ports, document.settings.ledger, &document.channels).await;
+    let is_recorded = document.settings.ledger;
+    let known = Known::of(ports, is_recorded, page.rows.iter().copied()).await;
     let view = ChannelsView {
         data: page
             .rows
