@@ -1,6 +1,6 @@
 //! Client keys: who may use this gateway, with what, until when.
 import { useSignal } from "@preact/signals";
-import { allowance, changeKey, deleteKey, listChannels, listKeys, showKey } from "../api/client";
+import { allowance, changeKey, deleteKey, listKeys, showKey } from "../api/client";
 import type { Result } from "../api/failure";
 import { type Allowance, LIMITS } from "../api/ledger";
 import type { ClientKey, CreatedKey } from "../api/types";
@@ -18,7 +18,6 @@ import { Created } from "../keys/created";
 import { KeyDialog } from "../keys/key-dialog";
 import { Limits } from "../keys/limits";
 import { RotateDialog } from "../keys/rotate-dialog";
-import { exampleModel } from "../keys/snippets";
 import { KeyState, Previous } from "../keys/state";
 import { useResource } from "../resource";
 
@@ -52,17 +51,9 @@ export function KeysPage() {
   const { data, failure, loading, reload } = useResource(load, EVERY_MS);
   const edited = useSignal<ClientKey | "new" | null>(null);
   const created = useSignal<CreatedKey | null>(null);
-  const model = useSignal("gpt-4o");
   const doomed = useSignal<ClientKey | null>(null);
   const rotated = useSignal<ClientKey | null>(null);
   const list = data.value?.keys ?? null;
-
-  async function show(key: CreatedKey) {
-    // The examples should work as they are, so they name a model that is served.
-    const channels = await listChannels();
-    model.value = exampleModel(key, channels.ok ? channels.value : []);
-    created.value = key;
-  }
 
   return (
     <>
@@ -84,12 +75,7 @@ export function KeysPage() {
       </PageHead>
       <FailureNotice failure={failure.value} title={m["clients.failed"]} onRetry={reload} />
       {list === null && failure.value === null && <div class="card skeleton" aria-hidden="true" />}
-      {list?.length === 0 && (
-        <div class="card state">
-          <h2>{m["clients.empty"]}</h2>
-          <p>{m["clients.emptyText"]}</p>
-        </div>
-      )}
+      {list?.length === 0 && <NoKeys />}
       {list !== null && list.length > 0 && (
         <KeyTable
           keys={list}
@@ -116,9 +102,7 @@ export function KeysPage() {
           onSaved={(key) => {
             edited.value = null;
             void reload();
-            if (key !== null) {
-              void show(key);
-            }
+            created.value = key;
           }}
           onReload={(key) => {
             edited.value = key;
@@ -129,7 +113,6 @@ export function KeysPage() {
       {created.value !== null && (
         <Created
           created={created.value}
-          model={model.value}
           onClose={() => {
             created.value = null;
           }}
@@ -144,7 +127,7 @@ export function KeysPage() {
           onRotated={(key) => {
             rotated.value = null;
             void reload();
-            void show(key);
+            created.value = key;
           }}
           onReload={() => {
             rotated.value = null;
@@ -162,6 +145,16 @@ export function KeysPage() {
         />
       )}
     </>
+  );
+}
+
+function NoKeys() {
+  const m = t.value;
+  return (
+    <div class="card state">
+      <h2>{m["clients.empty"]}</h2>
+      <p>{m["clients.emptyText"]}</p>
+    </div>
   );
 }
 
