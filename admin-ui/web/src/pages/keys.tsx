@@ -57,16 +57,7 @@ export function KeysPage() {
 
   return (
     <>
-      <PageHead
-        title={m["nav.keys"]}
-        intro={
-          list !== null
-            ? m["clients.count"](list.length)
-            : loading.value
-              ? m["clients.loading"]
-              : undefined
-        }
-      >
+      <PageHead title={m["nav.keys"]} intro={introOf(list, loading.value)}>
         <AddKey
           onClick={() => {
             edited.value = "new";
@@ -146,6 +137,14 @@ export function KeysPage() {
       )}
     </>
   );
+}
+
+function introOf(list: readonly ClientKey[] | null, isLoading: boolean): string | undefined {
+  const m = t.value;
+  if (list !== null) {
+    return m["clients.count"](list.length);
+  }
+  return isLoading ? m["clients.loading"] : undefined;
 }
 
 function NoKeys() {
