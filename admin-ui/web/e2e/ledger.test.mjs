@@ -262,7 +262,9 @@ test("prices are typed in dollars and kept to the micro-dollar; the ledger can b
     await prices.getByText("Saved.").waitFor();
 
     const ledger = page.getByRole("form", { name: "Ledger" });
-    await ledger.getByRole("switch").click();
+    await ledger.getByRole("switch", { name: "Record requests" }).click();
+    await ledger.getByRole("switch", { name: "Keep conversations" }).click();
+    await ledger.getByText("Prompts and answers are then kept").waitFor();
     await ledger.getByLabel("Days kept").fill("7");
     await ledger.getByRole("button", { name: "Save" }).click();
     await ledger.getByText("Saved.").waitFor();
@@ -270,7 +272,8 @@ test("prices are typed in dollars and kept to the micro-dollar; the ledger can b
   const settings = await api.settings();
   const { prompt, completion } = settings.prices["gpt-4o"];
   assert.deepEqual([prompt, completion], [2_500_000, 100_000]);
-  assert.deepEqual([settings.ledger, settings.request_log_days], [false, 7]);
+  const { ledger, request_log_days, responses_store } = settings;
+  assert.deepEqual([ledger, request_log_days, responses_store], [false, 7, true]);
 });
 
 test("default models and trusted proxies are set in the settings", async () => {

@@ -24,6 +24,7 @@ mod faults;
 mod headers;
 mod hedging;
 mod kept_connections;
+mod kept_responses;
 mod ledger;
 mod limits;
 mod log_lines;

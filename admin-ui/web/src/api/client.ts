@@ -17,6 +17,8 @@ interface Call {
   ifMatch?: string;
   /** Survives the page: for what must be done on leaving. */
   keepalive?: boolean;
+  /** Gives the call up. */
+  signal?: AbortSignal;
   /** A 401 is an answer here, not a session that has ended. */
   open?: boolean;
 }
@@ -68,6 +70,13 @@ export const deleteChannel = (id: string, revision: string | null = null, keepal
   call("DELETE", `/channels/${id}`, nothing, { keepalive, ...onlyAt(revision) });
 export const testChannel = (id: string, send: { model?: string; stream: boolean }) =>
   call("POST", `/channels/${id}/test`, types.parseTrial, { send, timeoutMs: TRIAL_TIMEOUT_MS });
+/** One test with each key. */
+export const testKeys = (id: string, signal: AbortSignal) =>
+  call("POST", `/channels/${id}/test`, types.parseKeyTrials, {
+    send: { keys: "all" },
+    timeoutMs: TRIAL_TIMEOUT_MS,
+    signal,
+  });
 /** The models of an upstream as it is being typed, stored or not. */
 export const upstreamModels = (send: unknown) =>
   call("POST", "/models", types.parseModels, { send, timeoutMs: 40_000 });
@@ -99,6 +108,9 @@ export const requests = (filters: Readonly<Record<string, string>>) =>
     `/requests?${new URLSearchParams({ limit: "50", ...filters })}`,
     ledger.parseRequests,
   );
+
+export const showRequest = (id: string) =>
+  call("GET", `/requests/${encodeURIComponent(id)}`, ledger.parseRequest);
 
 export const status = () => call("GET", "/status", types.parseStatus);
 export const dryRun = (model: string) =>
@@ -186,7 +198,10 @@ function options(method: Method, how: Call): RequestInit {
     cache: "no-store",
     redirect: "error",
     keepalive: how.keepalive ?? false,
-    signal: AbortSignal.timeout(how.timeoutMs ?? TIMEOUT_MS),
+    signal: AbortSignal.any([
+      AbortSignal.timeout(how.timeoutMs ?? TIMEOUT_MS),
+      ...(how.signal === undefined ? [] : [how.signal]),
+    ]),
   };
 }
 

@@ -4,6 +4,7 @@ import { data } from "./types";
 
 export type {
   Allowance,
+  ExceededLimit,
   Quantiles,
   RequestAttempt as Attempt,
   RequestPage,
@@ -31,6 +32,9 @@ export interface UsageQuestion {
 
 export const parseRequests = (value: unknown): readers.RequestPage =>
   readers.RequestPage(value, "requests");
+
+export const parseRequest = (value: unknown): readers.RequestRow =>
+  readers.RequestRow(value, "request");
 
 /** In the order in which they are shown. */
 export const LIMITS = [

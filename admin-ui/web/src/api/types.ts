@@ -7,6 +7,7 @@ export type {
   Channel,
   ClientKey,
   ClientKeyCreated as CreatedKey,
+  KeyTestOutcome as KeyTrial,
   Price,
   PriceChange,
   PriceImport,
@@ -51,6 +52,8 @@ export const parseCreatedKey = answer(readers.ClientKeyCreated, "key");
 export const parseStatus = answer(readers.Status, "status");
 export const parseDryRun = answer(readers.Route, "route");
 export const parseTrial = answer(readers.TestOutcome, "test");
+/** The results of all keys of a channel. */
+export const parseKeyTrials = (value: unknown) => readers.TestOutcomes(value, "test").results;
 export const parseSession = answer(readers.Session, "session");
 
 export function parseModels(value: unknown): string[] {

@@ -8,10 +8,10 @@ import { Icon } from "../components/icons";
 import { Link } from "../components/link";
 import { Status } from "../components/status";
 import { useQuickChange } from "../conflict/use-quick-change";
-import { formatPercent, t } from "../i18n";
+import { formatPercent, formatTime, t } from "../i18n";
 import { deleteLater } from "../undo";
 import { seen } from "./change";
-import { type Group, groupsOf, healthOf, shareOf, type Trouble } from "./health";
+import { type Group, groupsOf, type Health, healthOf, shareOf, type Trouble } from "./health";
 import { Until } from "./until";
 
 /** More troubles than this are counted, not listed. */
@@ -104,7 +104,7 @@ function ChannelRow({ channel, group, status, onChanged, onTest, onCopy }: RowPr
       </th>
       <td role="cell" data-label={m["channels.health"]}>
         <div class="troubles">
-          <Status tone={health.tone}>{m[`health.${health.verdict}`]}</Status>
+          <Verdict health={health} />
           {channel.enabled && <Troubles troubles={health.troubles} />}
         </div>
       </td>
@@ -124,7 +124,7 @@ function ChannelRow({ channel, group, status, onChanged, onTest, onCopy }: RowPr
             : m["channels.someKeys"](health.usable, health.keys)}
       </td>
       <td role="cell" data-label={m["channels.share"]}>
-        <Share of={shareOf(channel, group)} weight={channel.weight} />
+        <Share of={shareOf(channel, group, status)} weight={channel.weight} />
       </td>
       <td role="cell" data-label={m["channels.enabled"]}>
         <EnabledSwitch channel={channel} onChanged={onChanged} />
@@ -159,6 +159,38 @@ function ChannelRow({ channel, group, status, onChanged, onTest, onCopy }: RowPr
   );
 }
 
+/** The verdict in a word; when and why stand beside it, or are its title. */
+export function Verdict({ health, brief = false }: { health: Health; brief?: boolean }) {
+  const m = t.value;
+  const worked = health.workedAt === null ? null : m["health.worked"](formatTime(health.workedAt));
+  const texts: Partial<Record<Health["verdict"], string>> = {
+    notReady: m["health.notReadyText"],
+    unknown: m["health.unknownText"],
+    unused: m["health.unusedText"],
+  };
+  const why = health.troubles.map(troubleText).slice(0, TROUBLES_SHOWN);
+  const title = [texts[health.verdict], ...why, worked].filter(Boolean).join("\n");
+  return (
+    <>
+      <span class="status" title={title === "" ? undefined : title}>
+        <Status tone={health.tone}>{m[`health.${health.verdict}`]}</Status>
+      </span>
+      {!brief && health.verdict === "notReady" && (
+        <span class="troubles__why">{m["health.notReadyText"]}</span>
+      )}
+      {!brief && health.verdict !== "disabled" && worked !== null && (
+        <span class="troubles__why">{worked}</span>
+      )}
+    </>
+  );
+}
+
+/** When and why something failed, in one line. */
+export function troubleText({ name, since, detail }: Trouble): string {
+  const failed = since === null ? null : t.value["health.failedAt"](formatTime(since));
+  return [name, failed, detail].filter((part) => part !== null).join(" · ");
+}
+
 function Troubles({ troubles }: { troubles: Trouble[] }) {
   const m = t.value;
   if (troubles.length === 0) {
@@ -168,13 +200,15 @@ function Troubles({ troubles }: { troubles: Trouble[] }) {
   return (
     <ul class="troubles__list">
       {troubles.slice(0, TROUBLES_SHOWN).map((trouble) => (
-        <li key={trouble.id} title={trouble.detail ?? undefined}>
+        <li key={trouble.id} title={troubleText(trouble)}>
           <span class="troubles__what">
             {trouble.name !== null && <code>{trouble.name}</code>}
-            {trouble.name !== null && <span>{stateText(trouble.state)}</span>}
+            {trouble.name !== null && trouble.state !== "failed" && (
+              <span>{stateText(trouble.state)}</span>
+            )}
             <Until at={trouble.until} />
           </span>
-          {trouble.detail !== null && <span class="troubles__why">{trouble.detail}</span>}
+          <span class="troubles__why">{troubleText({ ...trouble, name: null })}</span>
         </li>
       ))}
       {more > 0 && <li class="muted">{m["channels.more"](more)}</li>}
@@ -187,7 +221,10 @@ export function stateText(state: string): string {
   const m = t.value;
   const known: Record<string, string> = {
     ok: m["key.ok"],
-    ready: m["key.ok"],
+    ready: m["key.ready"],
+    failed: m["key.failed"],
+    unused: m["key.unused"],
+    unknown: m["key.unknown"],
     probing: m["key.probing"],
     cooling: m["key.cooling"],
     rejected: m["key.rejected"],

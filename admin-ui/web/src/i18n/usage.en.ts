@@ -78,7 +78,8 @@ export const usageEn = {
   "usage.empty": "No requests in this time",
   "usage.emptyText": "Every request with a client key appears here within a second of its answer.",
 
-  "requests.intro": "Who asked what, when and how it went. What was said is never kept.",
+  "requests.intro":
+    "Who asked what, when, how it went, and why it failed. Prompts and answers are not recorded.",
   "requests.filters": "Filters",
   "requests.any": (name: string) => `${name}: any`,
   "requests.clear": "Clear filters",
@@ -179,7 +180,7 @@ export const usageEn = {
 
   "ledger.title": "Ledger",
   "ledger.text":
-    "Who used what, when, through which channel. Metadata only: no prompt and no answer is ever kept.",
+    "Who used what, when, through which channel. Prompts and answers are not recorded.",
   "ledger.on": "Record requests",
   "ledger.onHint": "Without it there are no usage figures, and budgets count nothing.",
   "ledger.request_log_rows": "Requests kept",
@@ -189,7 +190,12 @@ export const usageEn = {
     `${min} to ${max}. Sums per hour stay for good.`,
   "ledger.response_record_days": "Days for stored responses",
   "ledger.response_record_days.hint": (min: string, max: string) =>
-    `${min} to ${max}. For so long a response that an upstream stores can be continued and read.`,
+    `${min} to ${max}. For so long a response that an upstream or the gateway stores can be continued and read.`,
+  "ledger.responses_store": "Keep conversations of the Responses API",
+  "ledger.responses_store.hint":
+    "For channels without that API: clients can continue a response by its id. Needs recorded requests.",
+  "ledger.responses_store.warning":
+    'Prompts and answers are then kept in the database, until they are too old or a client deletes them. Clients that send "store": false are left out.',
 
   "prices.title": "Prices",
   "prices.text": "US dollars per million tokens. What has no price costs nothing here.",

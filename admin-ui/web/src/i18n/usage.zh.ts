@@ -76,7 +76,7 @@ export const usageZh: typeof usageEn = {
   "usage.empty": "此时段没有请求",
   "usage.emptyText": "使用客户端密钥的每个请求在得到回答后一秒内出现在这里。",
 
-  "requests.intro": "谁在何时请求了什么、结果如何。对话内容从不保存。",
+  "requests.intro": "谁在何时请求了什么、结果如何、为何失败。不记录提示和回答。",
   "requests.filters": "筛选",
   "requests.any": (name) => `${name}：全部`,
   "requests.clear": "清除筛选",
@@ -175,7 +175,7 @@ export const usageZh: typeof usageEn = {
   "clients.usage": "用量",
 
   "ledger.title": "账本",
-  "ledger.text": "记录谁在何时通过哪个渠道用了什么。仅元数据：从不保存提示或回答。",
+  "ledger.text": "记录谁在何时通过哪个渠道用了什么。不记录提示和回答。",
   "ledger.on": "记录请求",
   "ledger.onHint": "关闭后没有用量数据，预算也不计数。",
   "ledger.request_log_rows": "保留的请求数",
@@ -185,7 +185,12 @@ export const usageZh: typeof usageEn = {
     `${min} 至 ${max}。每小时汇总永久保留。`,
   "ledger.response_record_days": "已存储响应的天数",
   "ledger.response_record_days.hint": (min: string, max: string) =>
-    `${min} 至 ${max}。在此期间，可以继续和读取由上游存储的响应。`,
+    `${min} 至 ${max}。在此期间，可以继续和读取由上游或网关存储的响应。`,
+  "ledger.responses_store": "保存 Responses API 的对话",
+  "ledger.responses_store.hint":
+    "用于没有该 API 的渠道：客户端可以通过响应 ID 继续对话。需要开启请求记录。",
+  "ledger.responses_store.warning":
+    '开启后，提示和回答会保存在数据库中，直到过期或被客户端删除。带有 "store": false 的请求不会保存。',
 
   "prices.title": "价格",
   "prices.text": "每百万 token 的美元价格。没有价格的不计费用。",

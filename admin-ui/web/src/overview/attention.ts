@@ -74,7 +74,10 @@ export function toneOf(concern: Concern): "bad" | "warn" | "alert" {
     case "masterKey":
       return "bad";
     case "channel":
-      return concern.health.usable === 0 && concern.health.keys > 0 ? "bad" : "warn";
+      return concern.health.tone === "bad" ||
+        (concern.health.usable === 0 && concern.health.keys > 0)
+        ? "bad"
+        : "warn";
     case "limit":
       return concern.used >= concern.most ? "bad" : "alert";
     default:
@@ -85,7 +88,7 @@ export function toneOf(concern: Concern): "bad" | "warn" | "alert" {
 function ofChannels({ channels, status }: Known): Concern[] {
   return channels.flatMap((channel) => {
     const health = healthOf(channel, status.find(({ id }) => id === channel.id) ?? null);
-    const isFine = health.tone === "good" || health.verdict === "disabled";
+    const isFine = ["ok", "disabled", "unused", "unknown"].includes(health.verdict);
     return isFine ? [] : [{ kind: "channel" as const, id: channel.id, name: channel.name, health }];
   });
 }

@@ -147,6 +147,10 @@ const READY = {
   reason: null,
   detail: null,
   failed_at: null,
+  status: "ok",
+  since: "2026-11-23T10:00:00.000Z",
+  outcome: null,
+  last_success_at: "2026-11-23T10:00:00.000Z",
 };
 const STATUS: ChannelStatus = {
   id: "ch_1",
@@ -210,6 +214,20 @@ describe("concernsOf", () => {
       ["channel", "One", "bad"],
       ["channel", "Two", "warn"],
     ]);
+  });
+
+  it("reports what failed last and what lacks its key, not what was never used", () => {
+    const failed = { ...READY, status: "failed", outcome: "server_error", detail: "503: down" };
+    const keys = [{ id: "uk_1", hint: "a…b", enabled: true, ...failed }];
+    const verdicts = (status: ChannelStatus) =>
+      concerns({ status: [status] }).map((one) => [
+        "health" in one ? one.health.verdict : "",
+        toneOf(one),
+      ]);
+    expect(verdicts({ ...STATUS, ...failed, keys })).toEqual([["failed", "bad"]]);
+    expect(verdicts({ ...STATUS, status: "not_ready", keys: [] })).toEqual([["notReady", "bad"]]);
+    expect(verdicts({ ...STATUS, status: "unused" })).toEqual([]);
+    expect(verdicts({ ...STATUS, status: "unknown" })).toEqual([]);
   });
 
   it("reports errors only when there are enough requests", () => {

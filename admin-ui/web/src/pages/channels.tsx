@@ -6,6 +6,7 @@ import { ArrangeDialog } from "../channels/arrange-dialog";
 import { copyOf } from "../channels/draft";
 import { ChannelTable } from "../channels/table";
 import { template } from "../channels/template";
+import { TestAllDialog } from "../channels/test-all-dialog";
 import { TestDialog } from "../channels/test-dialog";
 import { setClock } from "../clock";
 import { Icon } from "../components/icons";
@@ -45,6 +46,7 @@ export function ChannelsPage() {
   const { data, failure, loading, reload } = useResource(load, EVERY_MS);
   const tested = useSignal<Channel | null>(null);
   const isArranging = useSignal(false);
+  const isTestingAll = useSignal(false);
   const list = data.value?.channels.filter((channel) => !isDeleted(channel.id)) ?? null;
 
   return (
@@ -62,6 +64,18 @@ export function ChannelsPage() {
           <Icon name="reload" />
           {m["channels.reload"]}
         </button>
+        {list !== null && list.length > 0 && (
+          <button
+            type="button"
+            class="button"
+            onClick={() => {
+              isTestingAll.value = true;
+            }}
+          >
+            <Icon name="test" />
+            {m["testAll.open"]}
+          </button>
+        )}
         {list !== null && list.length > 1 && (
           <button
             type="button"
@@ -120,6 +134,16 @@ export function ChannelsPage() {
           }}
           onSaved={() => {
             isArranging.value = false;
+            void reload();
+          }}
+        />
+      )}
+      {isTestingAll.value && list !== null && (
+        <TestAllDialog
+          channels={list}
+          title={m["testAll.title"]}
+          onClose={() => {
+            isTestingAll.value = false;
             void reload();
           }}
         />

@@ -11,6 +11,7 @@ import { PageHead } from "../components/page-head";
 import { formatCount, t } from "../i18n";
 import { FilterBar } from "../requests/filter-bar";
 import { questionOf, setOf } from "../requests/filters";
+import { FindRequest } from "../requests/find";
 import { extended, type Log, refreshed } from "../requests/rows";
 import { LogTable } from "../requests/table";
 import { useResource } from "../resource";
@@ -38,7 +39,9 @@ export function RequestsPage() {
   const channels = names.data.value?.channels ?? [];
   return (
     <>
-      <PageHead title={m["nav.requests"]} intro={m["requests.intro"]} />
+      <PageHead title={m["nav.requests"]} intro={m["requests.intro"]}>
+        <FindRequest />
+      </PageHead>
       <FilterBar channels={channels} keys={names.data.value?.keys ?? []} />
       <FilteredLog
         // Another question is another log: nothing of the old one may stay.

@@ -112,9 +112,7 @@ function LogRow({ of, channels, hasCost, columns }: LogRowProps) {
         </td>
         <td role="cell" data-label={m["requests.result"]}>
           <span class="log__result">
-            <Status tone={toneOf(of)}>
-              {of.status} {of.reason === null ? word("end", of.end) : word("reason", of.reason)}
-            </Status>
+            <Status tone={toneOf(of)}>{resultOf(of)}</Status>
             {more > 0 && (
               <span class="tag log__tries" title={m["requests.tries"](more + 1)}>
                 <span aria-hidden="true">×{more + 1}</span>
@@ -142,6 +140,11 @@ function LogRow({ of, channels, hasCost, columns }: LogRowProps) {
       </tr>
     </>
   );
+}
+
+/** The status, and how or why it ended. */
+export function resultOf({ status, reason, end }: RequestRow): string {
+  return `${status} ${reason === null ? word("end", end) : word("reason", reason)}`;
 }
 
 /** In and out; with a mark when they are estimated. */

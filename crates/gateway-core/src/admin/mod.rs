@@ -13,7 +13,9 @@ mod duplicate_keys;
 mod exposition;
 mod forwarded;
 mod guard;
+mod key_tests;
 mod keys;
+mod last_call;
 mod ledger_queries;
 mod limit_usage;
 mod metrics;
@@ -24,6 +26,7 @@ mod ports;
 mod precondition;
 mod price_import;
 mod query;
+mod request_detail;
 mod requests;
 mod revoked;
 mod route_preview;
@@ -248,6 +251,7 @@ impl<P: AdminPorts> Work<'_, P> {
             Operation::Status => status::show(ports, settings).await,
             Operation::Usage => usage::show(ports, uri).await,
             Operation::Requests => requests::list(ports, uri).await,
+            Operation::GetRequest => request_detail::show(ports, id).await,
             Operation::Openapi => {
                 let document = Bytes::from_static(OPENAPI.as_bytes());
                 Ok(reply::json_bytes(StatusCode::OK, document))

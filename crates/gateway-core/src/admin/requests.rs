@@ -11,10 +11,13 @@ use super::ledger_queries::{self, DisplayNames};
 #[cfg(feature = "schema")]
 use super::openapi::schemas::{AttemptEnd, ReasonCode, RequestEnd};
 use super::query::{invalid, read, time};
+use super::request_detail::{self, ExceededLimitView};
 #[cfg(feature = "schema")]
 use crate::config::shapes::Time;
 use crate::error::GatewayError;
 use crate::ledger::attempts::StoredAttempt;
+#[cfg(feature = "schema")]
+use crate::ledger::detail::MAX_DETAIL_CHARS;
 use crate::ledger::port::Ledger as _;
 use crate::ledger::queries::requests::{RequestQuery, StatusFilter};
 use crate::ledger::reason::Reason;
@@ -110,9 +113,14 @@ pub struct RequestView<'a> {
     /// How it ended.
     #[cfg_attr(feature = "schema", schemars(with = "RequestEnd"))]
     end: &'a str,
-    /// Why the request has no answer; null when it has one, or when the client left before.
+    /// Why the request has no whole answer; null when it has one, or when the client left before.
     #[cfg_attr(feature = "schema", schemars(with = "Option<ReasonCode>"))]
     reason: Option<&'a str>,
+    /// The limit of the client key that was exceeded, if that is the reason.
+    limit: Option<ExceededLimitView>,
+    /// For a person: the beginning of what the upstream's error said, or the gateway's own where it refused the request.
+    #[cfg_attr(feature = "schema", schemars(length(max = MAX_DETAIL_CHARS)))]
+    detail: Option<&'a str>,
     /// In millionths of a dollar.
     cost_micro_usd: u64,
 }
@@ -138,6 +146,9 @@ pub struct AttemptView<'a> {
     status: Option<u16>,
     /// From its beginning until it was answered or had failed.
     ms: u64,
+    /// For a person: the beginning of what the upstream's error said, or how the call failed.
+    #[cfg_attr(feature = "schema", schemars(length(max = MAX_DETAIL_CHARS)))]
+    detail: Option<&'a str>,
 }
 
 /// Answers the call.
@@ -152,15 +163,7 @@ pub async fn list<P: AdminPorts>(ports: &P, uri: &Uri) -> Result<Reply, GatewayE
             "is not the id of a request in the log; it may have been removed since. Begin again without it",
         )
     })?;
-    let document = document::load(ports).await?;
-    let mut actors = BTreeSet::new();
-    for request in &page.requests {
-        actors.insert(request.key.as_str());
-        actors.extend(request.channel.as_deref());
-        let attempts = request.attempts.iter();
-        actors.extend(attempts.filter_map(|attempt| attempt.channel.as_deref()));
-    }
-    let names = DisplayNames::of(ports, &document, actors).await?;
+    let names = names_in(ports, &page.requests).await?;
     let view = PageView {
         data: page
             .requests
@@ -170,6 +173,22 @@ pub async fn list<P: AdminPorts>(ports: &P, uri: &Uri) -> Result<Reply, GatewayE
         has_more: page.has_more,
     };
     Ok(reply::json(StatusCode::OK, &view))
+}
+
+/// The names of all channels and client keys in these requests.
+pub(super) async fn names_in<P: AdminPorts>(
+    ports: &P,
+    requests: &[StoredRequest],
+) -> Result<DisplayNames, GatewayError> {
+    let document = document::load(ports).await?;
+    let mut actors = BTreeSet::new();
+    for request in requests {
+        actors.insert(request.key.as_str());
+        actors.extend(request.channel.as_deref());
+        let attempts = request.attempts.iter();
+        actors.extend(attempts.filter_map(|attempt| attempt.channel.as_deref()));
+    }
+    DisplayNames::of(ports, &document, actors).await
 }
 
 fn parse(uri: &Uri) -> Result<RequestQuery, GatewayError> {
@@ -242,7 +261,8 @@ fn is_reason(word: &str) -> bool {
 }
 
 impl<'a> RequestView<'a> {
-    fn new(request: &'a StoredRequest, names: &'a DisplayNames) -> Self {
+    /// As it is shown.
+    pub(super) fn new(request: &'a StoredRequest, names: &'a DisplayNames) -> Self {
         let channel = request.channel.as_deref();
         Self {
             id: &request.id,
@@ -276,6 +296,8 @@ impl<'a> RequestView<'a> {
             estimated: request.estimated,
             end: &request.end,
             reason: request.reason.as_deref(),
+            limit: request.exceeded.as_ref().map(ExceededLimitView::new),
+            detail: request_detail::of(request),
             cost_micro_usd: request.cost_micro_usd,
         }
     }
@@ -300,6 +322,7 @@ impl<'a> AttemptView<'a> {
             outcome: &attempt.outcome,
             status: attempt.status,
             ms: attempt.ms,
+            detail: attempt.detail.as_deref(),
         }
     }
 }

@@ -94,6 +94,9 @@ pub struct Settings {
     pub session_headers: Vec<String>,
     /// Whether requests are recorded: usage, request log, metrics.
     pub ledger: bool,
+    /// Whether the request log keeps the beginning of errors' messages, without credentials: those of upstreams, which may
+    /// repeat a part of the prompt, and the gateway's own.
+    pub log_error_details: bool,
     /// Rows that the request log keeps. Usage by the hour is kept for good.
     #[cfg_attr(feature = "schema", schemars(range(min = MIN_LOG_ROWS, max = MAX_LOG_ROWS)))]
     pub request_log_rows: u64,
@@ -103,6 +106,9 @@ pub struct Settings {
     /// Days for which it is recorded which channel and key made a response that an upstream stores.
     #[cfg_attr(feature = "schema", schemars(range(min = 1, max = MAX_LOG_DAYS)))]
     pub response_record_days: u64,
+    /// Whether the gateway keeps responses of the Responses API that it translates, so that `previous_response_id` works on
+    /// channels without that API. What clients send and get is then in the database, for `response_record_days`.
+    pub responses_store: bool,
     /// Prices of models, by the client's name for them or the upstream's; a channel's own prices come first.
     #[cfg_attr(feature = "schema", schemars(extend("maxProperties" = MAX_PRICES)))]
     pub prices: Prices,
@@ -129,9 +135,11 @@ impl Default for Settings {
             session_affinity: true,
             session_headers: Vec::new(),
             ledger: true,
+            log_error_details: true,
             request_log_rows: 100_000,
             request_log_days: 30,
             response_record_days: 30,
+            responses_store: false,
             prices: Prices::new(),
             default_models: BTreeMap::new(),
             aliases: BTreeMap::new(),

@@ -1,5 +1,8 @@
 //! A whole answer in the form between the dialects, gathered from its events.
 
+use std::fmt;
+use std::rc::Rc;
+
 use super::answer_event::{AnswerEvent, Citation, StopReason, WebResult};
 use super::envelope::{EnvelopeKey, ReasoningState};
 use super::registry::ToolRegistry;
@@ -171,6 +174,18 @@ impl Answer {
     }
 }
 
+/// Takes the response object of an answer that the gateway keeps.
+pub trait KeepResponse {
+    /// Takes `response`, as the client gets it; `false`: it is not kept.
+    fn keep(&self, response: &[u8]) -> bool;
+}
+
+impl fmt::Debug for dyn KeepResponse {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("KeepResponse")
+    }
+}
+
 /// What an answer needs of its request, to be written in the client's dialect.
 #[derive(Clone, Debug, Default)]
 pub struct AnswerContext {
@@ -189,6 +204,10 @@ pub struct AnswerContext {
     /// Responses: members of the request that the answer repeats, as members of a JSON object, without braces; each
     /// with a comma after it.
     pub echo: String,
+    /// Responses: the id of the response that the request continues.
+    pub previous: Option<String>,
+    /// Responses: what keeps the response, if it is kept.
+    pub keeper: Option<Rc<dyn KeepResponse>>,
     /// Seals reasoning state for the client.
     pub envelope: EnvelopeKey,
 }

@@ -8,10 +8,13 @@
 use std::collections::BTreeMap;
 
 use super::batch::Batch;
+use super::kept_response::{KeptContent, KeptExtent, KeptTurn};
+use super::key_use::{KeyUse, LastUses};
 use super::queries::counters::Counters;
 use super::queries::requests::{RequestPage, RequestQuery};
 use super::queries::usage::{UsageQuery, UsageSlice};
 use super::response_record::ResponseRecord;
+use super::stored::StoredRequest;
 use crate::database::DatabaseError;
 
 /// The records of all instances, and what they add up to. Queries see every batch that was appended before; a ledger that is
@@ -45,11 +48,42 @@ pub trait Ledger {
     /// Removes at most `most` records of responses from before `since_ms`. Idempotent.
     async fn prune_responses(&self, since_ms: u64, most: u64) -> Result<(), DatabaseError>;
 
+    /// Writes a kept response, whose content is `stored`. Idempotent.
+    async fn append_kept(&self, turn: &KeptTurn, stored: &str) -> Result<(), DatabaseError>;
+
+    /// The extent of the conversation that ends with a kept response that the client key `owner` made at `since_ms` or
+    /// later, with at most `most_turns`; `None`: there is no such response.
+    async fn measure_kept(
+        &self,
+        owner: &str,
+        id: &str,
+        since_ms: u64,
+        most_turns: u64,
+    ) -> Result<Option<KeptExtent>, DatabaseError>;
+
+    /// The turns of this conversation, the oldest first. A turn that is not written as a whole is left out.
+    async fn read_kept(
+        &self,
+        owner: &str,
+        id: &str,
+        since_ms: u64,
+        most_turns: u64,
+    ) -> Result<Vec<KeptContent>, DatabaseError>;
+
+    /// Removes a kept response with its content; whether there was one. Idempotent.
+    async fn remove_kept(&self, owner: &str, id: &str) -> Result<bool, DatabaseError>;
+
+    /// Removes at most `most` parts of kept responses from before `since_ms`. Idempotent.
+    async fn prune_kept(&self, since_ms: u64, most: u64) -> Result<(), DatabaseError>;
+
     /// A page of the request log; `None`: the request before which it should begin is not in the log.
     async fn query_requests(
         &self,
         query: &RequestQuery,
     ) -> Result<Option<RequestPage>, DatabaseError>;
+
+    /// The request with this id; `None`: it is not in the log.
+    async fn query_request(&self, id: &str) -> Result<Option<StoredRequest>, DatabaseError>;
 
     /// Usage by bucket and subject.
     async fn query_usage(&self, query: &UsageQuery) -> Result<Vec<UsageSlice>, DatabaseError>;
@@ -62,4 +96,13 @@ pub trait Ledger {
 
     /// When client keys and channels were last used, by id, in milliseconds since 1970.
     async fn query_last_uses(&self, ids: &[&str]) -> Result<BTreeMap<String, u64>, DatabaseError>;
+
+    /// Adds uses of upstream keys beside those of the batches. Idempotent.
+    async fn append_key_uses(&self, uses: &[KeyUse]) -> Result<(), DatabaseError>;
+
+    /// The last uses of upstream keys, and of channels without keys, by id.
+    async fn query_key_uses(
+        &self,
+        ids: &[&str],
+    ) -> Result<BTreeMap<String, LastUses>, DatabaseError>;
 }

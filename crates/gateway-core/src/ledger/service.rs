@@ -37,6 +37,7 @@ const COUNT_RETRIES: RetryLimits = RetryLimits {
 struct Retention {
     rows: u64,
     days: u64,
+    kept_days: u64,
 }
 
 /// What an instance has to write.
@@ -79,6 +80,7 @@ impl<P: ProxyPorts> LedgerService<P> {
         self.retention.set(Retention {
             rows: settings.request_log_rows,
             days: settings.request_log_days,
+            kept_days: settings.response_record_days,
         });
         if !self.queue.borrow_mut().push(record) {
             self.drop_records(1);
@@ -99,12 +101,19 @@ impl<P: ProxyPorts> LedgerService<P> {
             return;
         }
         self.written_since_pruning.set(0);
-        let Retention { rows, days } = self.retention.get();
-        let oldest = self.ports.now().0.saturating_sub(days * DAY_MS);
+        let retention = self.retention.get();
+        let before = |days| self.ports.now().0.saturating_sub(days * DAY_MS);
         let most = 2 * written + 2 * PRUNE_CHANCE;
-        if let Err(error) = self.engine.prune(rows, oldest, most).await {
+        let rows = retention.rows;
+        if let Err(error) = self.engine.prune(rows, before(retention.days), most).await {
             self.ports
                 .line(format_args!("the request log was not shortened: {error}"));
+        }
+        // Here, since what is kept must go also after the setting was switched off. A response may have several parts.
+        let oldest = before(retention.kept_days);
+        if let Err(error) = self.engine.prune_kept(oldest, 2 * most).await {
+            self.ports
+                .line(format_args!("old kept responses are not removed: {error}"));
         }
     }
 

@@ -4,14 +4,21 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+use futures_util::future::LocalBoxFuture;
+
 use super::batch::{self, Batch};
+use super::columns;
+use super::kept_response::{self, KeptContent, KeptExtent, KeptTurn};
+use super::key_use::{self, KeyUse, LastUses};
 use super::port::Ledger;
 use super::queries::actors;
 use super::queries::counters::{self, Counters};
-use super::queries::requests::{Cursor, RequestPage, RequestQuery};
+use super::queries::requests::{self, Cursor, RequestPage, RequestQuery};
 use super::queries::usage::{UsageQuery, UsageSlice};
 use super::response_record::{self, ResponseRecord};
 use super::schema;
+use super::stored::StoredRequest;
 use crate::database::{self, DatabaseError};
 use crate::ports::{Clock, Sql, SqlTarget};
 use crate::sql::rows::{Query, Rows};
@@ -44,6 +51,16 @@ impl<P: Sql + Clock> SqlLedger<P> {
 
     async fn try_query(&self, query: Query) -> Result<Rows, SqlError> {
         database::query(&self.ports, SqlTarget::Ledger, query, self.time_limit).await
+    }
+
+    /// [`Self::query`] for what few requests need: the code of it is there once, not at each of its callers.
+    fn rare_query(&self, query: Query) -> LocalBoxFuture<'_, Result<Rows, DatabaseError>> {
+        self.query(query).boxed_local()
+    }
+
+    /// The same of [`Self::insert`].
+    fn rare_insert(&self, statement: Statement) -> LocalBoxFuture<'_, Result<(), SqlError>> {
+        self.insert(statement).boxed_local()
     }
 
     async fn query(&self, query: Query) -> Result<Rows, DatabaseError> {
@@ -149,6 +166,48 @@ impl<P: Sql + Clock> Ledger for SqlLedger<P> {
         Ok(self.execute(response_record::prune(since_ms, most)).await?)
     }
 
+    async fn append_kept(&self, turn: &KeptTurn, stored: &str) -> Result<(), DatabaseError> {
+        // One by one: a part is as large as a row may be.
+        for statement in kept_response::insert(turn, stored) {
+            self.rare_insert(statement).await?;
+        }
+        Ok(())
+    }
+
+    async fn measure_kept(
+        &self,
+        owner: &str,
+        id: &str,
+        since_ms: u64,
+        most_turns: u64,
+    ) -> Result<Option<KeptExtent>, DatabaseError> {
+        let query = kept_response::measure(owner, id, since_ms, most_turns);
+        let rows = self.rare_query(query).await?;
+        Ok(rows.first().map(|row| kept_response::read_extent(&row)))
+    }
+
+    async fn read_kept(
+        &self,
+        owner: &str,
+        id: &str,
+        since_ms: u64,
+        most_turns: u64,
+    ) -> Result<Vec<KeptContent>, DatabaseError> {
+        let query = kept_response::contents(owner, id, since_ms, most_turns);
+        Ok(kept_response::read_contents(&self.rare_query(query).await?))
+    }
+
+    async fn remove_kept(&self, owner: &str, id: &str) -> Result<bool, DatabaseError> {
+        let rows = self.rare_query(kept_response::remove(owner, id)).await?;
+        Ok(rows.first().is_some())
+    }
+
+    async fn prune_kept(&self, since_ms: u64, most: u64) -> Result<(), DatabaseError> {
+        Ok(self
+            .rare_insert(kept_response::prune(since_ms, most))
+            .await?)
+    }
+
     async fn prune(&self, rows: u64, since_ms: u64, most: u64) -> Result<(), DatabaseError> {
         Ok(self.execute(batch::prune(rows, since_ms, most)).await?)
     }
@@ -166,6 +225,11 @@ impl<P: Sql + Clock> Ledger for SqlLedger<P> {
         };
         let rows = self.query(query.query(cursor)).await?;
         Ok(Some(query.read(&rows)))
+    }
+
+    async fn query_request(&self, id: &str) -> Result<Option<StoredRequest>, DatabaseError> {
+        let rows = self.query(requests::one(id)).await?;
+        Ok(rows.first().map(|row| columns::request::read(&row)))
     }
 
     async fn query_usage(&self, query: &UsageQuery) -> Result<Vec<UsageSlice>, DatabaseError> {
@@ -193,5 +257,20 @@ impl<P: Sql + Clock> Ledger for SqlLedger<P> {
     async fn query_last_uses(&self, ids: &[&str]) -> Result<BTreeMap<String, u64>, DatabaseError> {
         let rows = self.query(actors::last_uses(ids)).await?;
         Ok(rows.iter().map(|row| actors::read_last_use(&row)).collect())
+    }
+
+    async fn append_key_uses(&self, uses: &[KeyUse]) -> Result<(), DatabaseError> {
+        Ok(self.insert(key_use::insert(uses)).await?)
+    }
+
+    async fn query_key_uses(
+        &self,
+        ids: &[&str],
+    ) -> Result<BTreeMap<String, LastUses>, DatabaseError> {
+        let mut uses = BTreeMap::new();
+        for row in self.query(key_use::find(ids)).await?.iter() {
+            key_use::read(&row, &mut uses);
+        }
+        Ok(uses)
     }
 }

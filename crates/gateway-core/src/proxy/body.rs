@@ -13,7 +13,7 @@ use http_body::Body;
 use http_body_util::BodyExt as _;
 
 use crate::error::{ErrorCode, GatewayError};
-use crate::memory::{Full, Memory, Share, Upload};
+use crate::memory::{Full, Memory, Share, Upload, cost_of_request};
 use crate::ports::{Clock, SendError, SendErrorKind};
 use crate::segmented_buffer::SegmentedBuffer;
 use crate::wire::coding::{CodingError, Decoder};
@@ -36,10 +36,43 @@ pub struct Received {
     share: Arc<Share>,
 }
 
+/// Waits until there is memory for `bytes`.
+pub async fn room(
+    clock: &impl Clock,
+    memory: &Arc<Memory>,
+    bytes: usize,
+) -> Result<Share, GatewayError> {
+    let mut share = memory.share();
+    for _ in 0..MOST_LOOKS_OF_COPY {
+        match share.resize(bytes) {
+            Ok(()) => return Ok(share),
+            Err(Full::Ever) => return Err(too_large_for_instance()),
+            Err(Full::Now) => clock.sleep(LOOK_INTERVAL).await,
+        }
+    }
+    Err(busy())
+}
+
 /// References to a share beside those of copies: the one of the body, and of its bytes.
 const OWN_REFERENCES: usize = 2;
 
 impl Received {
+    /// A body that was made here, with memory for at least as much.
+    pub fn made(bytes: Bytes, memory: &Arc<Memory>, mut share: Share) -> Self {
+        // It cannot fail, as it does not grow.
+        let _ = share.resize(cost_of_request(bytes.len()));
+        Self::counted(bytes, memory, share)
+    }
+
+    fn counted(bytes: Bytes, memory: &Arc<Memory>, share: Share) -> Self {
+        let share = Arc::new(share);
+        Self {
+            bytes: share.keep_too(bytes),
+            memory: Arc::clone(memory),
+            share,
+        }
+    }
+
     /// Waits until there is memory for one more copy of the body than is counted already: the copies of parallel
     /// attempts, or of those still being sent. Returns the copy's own share, where it needs one.
     pub async fn room_for_copy(&self, clock: &impl Clock) -> Result<Option<Share>, SendError> {
@@ -161,13 +194,10 @@ impl<C: Clock> Reader<'_, C> {
 
     async fn wait(&mut self, full: Full) -> Result<(), GatewayError> {
         if full == Full::Ever {
-            return Err(ErrorCode::RequestTooLarge
-                .error("The request's body is larger than this instance has memory for."));
+            return Err(too_large_for_instance());
         }
         let Some(left) = self.looks.checked_sub(1) else {
-            return Err(ErrorCode::InstanceBusy
-                .error("Too many large requests at once; try again shortly.")
-                .with_retry_after_s(RETRY_AFTER_S));
+            return Err(busy());
         };
         self.looks = left;
         self.clock.sleep(LOOK_INTERVAL).await;
@@ -176,12 +206,8 @@ impl<C: Clock> Reader<'_, C> {
 
     fn finish(self, memory: &Arc<Memory>) -> Received {
         let bytes = self.gathered.finish();
-        let share = Arc::new(self.upload.finish(bytes.len()));
-        Received {
-            bytes: share.keep_too(bytes),
-            memory: Arc::clone(memory),
-            share,
-        }
+        let share = self.upload.finish(bytes.len());
+        Received::counted(bytes, memory, share)
     }
 }
 
@@ -189,6 +215,17 @@ fn too_large(limit: usize) -> GatewayError {
     ErrorCode::RequestTooLarge.error(format!(
         "The request's body is over the limit of {limit} bytes."
     ))
+}
+
+fn too_large_for_instance() -> GatewayError {
+    ErrorCode::RequestTooLarge
+        .error("The request's body is larger than this instance has memory for.")
+}
+
+fn busy() -> GatewayError {
+    ErrorCode::InstanceBusy
+        .error("Too many large requests at once; try again shortly.")
+        .with_retry_after_s(RETRY_AFTER_S)
 }
 
 fn not_decoded(error: &CodingError) -> GatewayError {

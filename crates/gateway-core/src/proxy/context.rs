@@ -7,6 +7,7 @@ use http::request::Parts;
 
 use super::Gateway;
 use super::body::Received;
+use super::kept_turn::RequestTurn;
 use super::model::RequestedModel;
 use super::operation::{Operation, RoutedCall};
 use super::payload::Payload;
@@ -81,6 +82,8 @@ pub struct RequestContext<P: ProxyPorts> {
     pub wants_list: bool,
     /// Whose response this is, if it is recorded where the response is stored.
     pub response_owner: Option<ResponseOwner>,
+    /// What the request has to do with responses that the gateway keeps.
+    pub turn: RequestTurn,
     /// The response that is made in the background, while its client follows it: its usage is this request's if the
     /// stream comes to its end.
     pub followed: RefCell<Option<ResponseRecord>>,
@@ -90,6 +93,17 @@ impl<P: ProxyPorts> RequestContext<P> {
     /// The host.
     pub fn ports(&self) -> &P {
         &self.gateway.ports
+    }
+
+    /// The client has got a whole answer, which may be kept.
+    pub fn keep_response(&self) {
+        let Self {
+            gateway,
+            request_id,
+            model,
+            ..
+        } = self;
+        self.turn.record(gateway, request_id, model);
     }
 
     /// The content type of streams.

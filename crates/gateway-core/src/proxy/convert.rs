@@ -35,6 +35,7 @@ pub fn settle<P: ProxyPorts>(attempt: &Attempt<'_, P>, status: StatusCode, whole
         account.gave(signals::content_bytes(whole));
     }
     account.close(End::Complete);
+    attempt.context.keep_response();
 }
 
 /// The stream of an answer that came whole and is not an error.

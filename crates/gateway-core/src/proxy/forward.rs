@@ -18,8 +18,9 @@ use super::body::Received;
 use super::channel_dialect::{lacks, upstream_operation};
 use super::context::{ClientRequest, RequestContext, Sent};
 use super::history::History;
-use super::operation::Streaming;
-use super::payload::Payload;
+use super::kept_turn::{Continued, RequestTurn};
+use super::operation::{RoutedCall, Streaming};
+use super::payload::{self, Payload};
 use super::send::{self, Finished};
 use super::{
     Gateway, candidates, headers, model, operation, query, response_origin, session, token_count,
@@ -29,9 +30,9 @@ use crate::attempt::{exhausted, unsupported};
 use crate::config::snapshot::{Channel, Snapshot};
 use crate::dialect::Translation;
 use crate::dialect::overflow::{self, ContextOverflow};
-use crate::error::{ErrorStyle, GatewayError};
+use crate::error::{ErrorStyle, GatewayError, printable};
 use crate::health::cooldown::Phase;
-use crate::ledger::entry::AttemptIndex;
+use crate::ledger::entry::{AttemptIndex, Entry};
 use crate::ledger::reason::Reason;
 use crate::ledger::record::End;
 use crate::ports::{Clock, ProxyPorts};
@@ -45,18 +46,21 @@ const X_GATEWAY_ATTEMPTS: HeaderName = HeaderName::from_static("x-gateway-attemp
 /// Parts of the request that the channel's dialect has no equivalent of.
 const X_GATEWAY_DROPPED: HeaderName = HeaderName::from_static("x-gateway-dropped");
 
-/// Tries candidates until one answers or none is left.
+/// Tries candidates until one answers or none is left. `continued`: what the body continues.
 pub async fn run<P: ProxyPorts>(
     gateway: &Rc<Gateway<P>>,
     snapshot: &Rc<Snapshot>,
     request: &ClientRequest<'_, P>,
     body: Received,
+    continued: Option<Continued>,
 ) -> Result<Reply, GatewayError> {
     // 1. Find the model: it decides which channels are candidates.
     let (head, entry, call) = (request.head, request.entry, request.call);
     let operation = call.operation;
-    let payload = Payload::parse(&head.headers, &body.bytes, &snapshot.acted_on)?;
-    let wanted = model::wanted(&payload, call, snapshot)?;
+    let payload = Payload::parse(&head.headers, &body.bytes, &snapshot.acted_on)
+        .inspect_err(|_| note_apparent_model(entry, call, &body))?;
+    let wanted = model::wanted(&payload, call, snapshot)
+        .inspect_err(|_| note_apparent_model(entry, call, &body))?;
     let model = wanted.name.as_ref();
     let wants_stream = match operation.streaming {
         Streaming::Requested => payload.is_stream(),
@@ -99,6 +103,15 @@ pub async fn run<P: ProxyPorts>(
             })
         });
     }
+    let caller = (request.client, operation);
+    let turn = RequestTurn::of(
+        gateway,
+        &snapshot.settings,
+        caller,
+        &payload,
+        &body.bytes,
+        continued,
+    );
     let context = Rc::new(RequestContext {
         gateway: Rc::clone(gateway),
         snapshot: Rc::clone(snapshot),
@@ -113,6 +126,7 @@ pub async fn run<P: ProxyPorts>(
         leaves_out_thinking: Cell::default(),
         wants_list: operation.streaming == Streaming::Always && !query::wants_events(&head.uri),
         response_owner: response_origin::owner(operation, &payload, request.client, snapshot),
+        turn,
         followed: RefCell::default(),
     });
     let sent = Sent {
@@ -122,6 +136,15 @@ pub async fn run<P: ProxyPorts>(
         model: &wanted,
     };
     Ok(attempts(&context, plan, &sent).await)
+}
+
+/// Records the model that a body seems to name which is rejected.
+fn note_apparent_model<P: ProxyPorts>(entry: &Entry<P>, call: &RoutedCall, body: &Received) {
+    if call.model.is_none()
+        && let Some(model) = payload::apparent_model(&body.bytes)
+    {
+        entry.asked(printable(&model), false, 0);
+    }
 }
 
 /// Makes attempts until one answers, no candidate is left, or the time to the first byte is over.

@@ -18,6 +18,9 @@ mod gemini_models;
 mod headers;
 mod history;
 mod in_flight;
+mod kept_conversation;
+mod kept_responses;
+mod kept_turn;
 mod loops;
 mod misdirected;
 mod model;
@@ -43,16 +46,18 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use http::{HeaderValue, Request};
 use http_body::Body;
 
 use crate::config::seal::MasterKeyResult;
 use crate::config::service::ConfigService;
 use crate::config::snapshot::Snapshot;
-use crate::error::{ErrorCode, ErrorStyle, GatewayError};
+use crate::error::{ErrorCode, ErrorStyle, GatewayError, printable};
 use crate::health::service::HealthService;
 use crate::ids;
 use crate::ledger::entry::{Entry, RequestStart};
+use crate::ledger::kept_responses::KeptResponses;
 use crate::ledger::response_records::ResponseRecords;
 use crate::ledger::service::LedgerService;
 use crate::limits::headers as rate_limit_headers;
@@ -62,7 +67,7 @@ use crate::ports::ProxyPorts;
 use crate::reply::{self, Reply};
 use catalog::CatalogService;
 use context::ClientRequest;
-use operation::{Operation, RoutedCall};
+use operation::{Operation, RoutedCall, Streaming};
 use routes::{Route, RouteMatch};
 
 /// The gateway of one instance: its services and their ports.
@@ -73,6 +78,7 @@ pub struct Gateway<P> {
     health: Rc<HealthService<P>>,
     ledger: Rc<LedgerService<P>>,
     responses: Rc<ResponseRecords<P>>,
+    kept: Rc<KeptResponses<P>>,
     limits: Rc<LimitsService<P>>,
     catalog: Rc<CatalogService<P>>,
     memory: Arc<Memory>,
@@ -82,7 +88,10 @@ impl<P: ProxyPorts> Gateway<P> {
     /// A gateway without a configuration yet. A master key that cannot be read (`Err`, with the reason)
     /// makes every `/v1` call fail with that reason instead of calling upstreams without their keys.
     pub fn new(ports: P, master_key: MasterKeyResult) -> Self {
+        // With one that cannot be read, no request gets as far as to kept responses.
+        let master = master_key.as_ref().ok().cloned().flatten();
         Self {
+            kept: Rc::new(KeptResponses::new(ports.clone(), master)),
             config: ConfigService::new(ports.clone(), master_key),
             health: HealthService::new(ports.clone()),
             catalog: CatalogService::new(ports.clone()),
@@ -197,6 +206,14 @@ where
             // 4. From here on the outcome of the request is always recorded in the ledger.
             let is_free = operation::is_free(operation.endpoint);
             let entry = begin(operation, is_free);
+            // Also if the body is never read.
+            if let Some(model) = &call.model {
+                entry.asked(
+                    printable(model),
+                    operation.streaming == Streaming::Always,
+                    0,
+                );
+            }
             let request = ClientRequest {
                 call: &call,
                 head: parts,
@@ -271,7 +288,7 @@ async fn admitted<P: ProxyPorts>(
                 entry.leave_out();
             }
             if let Some(exceeded) = rejection.exceeded {
-                entry.because(exceeded.into());
+                entry.over_limit(exceeded);
             }
             (Err(rejection.error), rejection.headers)
         }
@@ -302,8 +319,11 @@ where
     let body = body::read(&gateway.ports, &gateway.memory, headers, body, limit).await?;
     // 7. Read the health that other instances have recorded.
     gateway.health.refresh().await;
-    // 8. Find the model in the body, and try candidates until one answers.
-    forward::run(gateway, snapshot, request, body).await
+    // 8. Put the conversation before the input that continues a response which the gateway keeps. Boxed: few need it.
+    let expanded = kept_conversation::expand(gateway, snapshot, request, body);
+    let (body, continued) = expanded.boxed_local().await?;
+    // 9. Find the model in the body, and try candidates until one answers.
+    forward::run(gateway, snapshot, request, body, continued).await
 }
 
 fn health() -> Reply {

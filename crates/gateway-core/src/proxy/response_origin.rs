@@ -16,9 +16,9 @@ use crate::wire::response_id;
 use crate::wire::sse::EventBlock;
 
 /// The member that names the response before.
-const PREVIOUS: &str = "previous_response_id";
+pub const PREVIOUS: &str = "previous_response_id";
 /// Operations that take it.
-const CONTINUING: [&str; 3] = ["responses", "responses/input_tokens", "responses/compact"];
+pub const CONTINUING: [&str; 3] = ["responses", "responses/input_tokens", "responses/compact"];
 
 /// Whose response is recorded, if the answer to this request is stored by its upstream.
 pub fn owner(
@@ -199,7 +199,8 @@ fn previous(operation: Operation, payload: &Payload<'_>) -> Result<Option<String
     }
 }
 
-fn not_found(message: String) -> GatewayError {
+/// The error for a response that cannot be continued.
+pub fn not_found(message: String) -> GatewayError {
     ErrorCode::PreviousResponseNotFound
         .error(message)
         .with_param(PREVIOUS)

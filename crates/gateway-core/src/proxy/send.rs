@@ -140,6 +140,8 @@ fn translated<P: ProxyPorts>(
         wants_usage: context.wants_usage,
         is_list: context.wants_list,
         echo: request.echo,
+        previous: context.turn.previous.clone(),
+        keeper: context.turn.keeper(),
         envelope,
     };
     attempt.answer_context.replace(Some(answer_context));

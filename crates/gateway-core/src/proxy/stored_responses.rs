@@ -7,7 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{FutureExt as _, stream};
 use http::header::CONTENT_TYPE;
 use http::{Request, Response, StatusCode, Uri};
 use url::form_urlencoded;
@@ -15,8 +15,11 @@ use url::form_urlencoded;
 use super::attempt::Attempt;
 use super::context::{ClientRequest, RequestContext};
 use super::in_flight::InFlightAnswer;
+use super::kept_turn::RequestTurn;
 use super::stored_path::{StoredAction, StoredCall};
-use super::{Gateway, answer, candidates, forward, headers, query, response_origin};
+use super::{
+    Gateway, answer, candidates, forward, headers, kept_responses, query, response_origin,
+};
 use crate::attempt::exhausted;
 use crate::config::snapshot::Snapshot;
 use crate::dialect::Translation;
@@ -64,6 +67,10 @@ pub async fn run<P: ProxyPorts>(
         return Err(ErrorCode::UnsupportedOperation.error(
             "The gateway does not record where responses are stored: its setting `ledger` is off. An admin can switch it on.",
         ));
+    }
+    let kept = kept_responses::answer(gateway, snapshot, request, call).boxed_local();
+    if let Some(reply) = kept.await? {
+        return Ok(reply);
     }
     let found = response_origin::find(gateway, snapshot, request.client, &call.id).await?;
     let Some(record) = found else {
@@ -135,6 +142,7 @@ fn context<P: ProxyPorts>(
         leaves_out_thinking: Cell::default(),
         wants_list: false,
         response_owner: None,
+        turn: RequestTurn::default(),
         followed: RefCell::default(),
     })
 }
@@ -322,7 +330,8 @@ fn failure<P: ProxyPorts>(attempt: &Attempt<'_, P>, failed: FailedAttempt) -> Re
     );
     let client_gone = failed.failure == Failure::Unreachable(SendErrorKind::ClientGone);
     let (error, reason, end) = if is_verdict {
-        context.entry.attempt_failed(attempt.index, &failed);
+        let entry = &context.entry;
+        entry.attempt_failed(attempt.index, &failed, attempt.channel);
         let error = GatewayError {
             status: failed.status.unwrap_or(StatusCode::BAD_REQUEST),
             body: failed.error,

@@ -18,6 +18,20 @@ pub fn is_valid(id: &str) -> bool {
         && id.bytes().any(|byte| byte != b'.')
 }
 
+/// What the ids of responses begin with that the gateway keeps.
+const KEPT: &str = "resp_gw_";
+
+/// The id of a response that the gateway keeps, for the request that made it.
+pub fn of_kept(request_id: &str) -> String {
+    let rest = request_id.strip_prefix("req_").unwrap_or(request_id);
+    format!("{KEPT}{rest}")
+}
+
+/// Whether an id may be that of a response that the gateway keeps.
+pub fn is_kept(id: &str) -> bool {
+    id.starts_with(KEPT)
+}
+
 /// The id of a response that is the whole `body`.
 pub fn of_body(body: &[u8]) -> Option<String> {
     string_at(body, &["id"]).filter(|id| is_valid(id))

@@ -13,11 +13,11 @@ use http::{Method, Request};
 use super::ledger::count;
 use super::setup::*;
 
-const OTHER_KEY: &str = "sk-other-client";
+pub const OTHER_KEY: &str = "sk-other-client";
 const NEW: &str = r#"{"model":"m","input":"hello"}"#;
 const DAY_MS: u64 = 86_400_000;
 
-fn document(channels: Vec<ChannelConfig>) -> Document {
+pub fn document(channels: Vec<ChannelConfig>) -> Document {
     let other = ClientKey {
         id: "ck_other".to_owned(),
         hash: ids::hex(&ids::hash_client_key(OTHER_KEY.as_bytes())),

@@ -16,6 +16,7 @@ use super::super::answer_event::{
     AnswerEncoder, AnswerEvent, BadAnswer, Citation, StopReason, StreamFailure, WebResult,
 };
 use super::super::ids;
+use crate::wire::response_id;
 use crate::wire::usage::Usage;
 use events::{EventWriter, json};
 use items::ItemOut;
@@ -246,6 +247,9 @@ impl EncodedAnswer {
         } else {
             id
         };
+        // The ids of some upstreams repeat.
+        let kept = { context.keeper.as_ref() }.map(|_| response_id::of_kept(&context.request_id));
+        let id = kept.as_deref().unwrap_or(id);
         let rest = ids::fit(id.strip_prefix(ID_PREFIX).unwrap_or(id), MAX_ID_BYTES);
         self.id = format!("{ID_PREFIX}{rest}");
         self.stream.id_suffix = rest.into_owned();
@@ -299,12 +303,37 @@ impl EncodedAnswer {
         }
     }
 
-    /// Writes the response object. It has its output only when the answer is whole.
+    /// Writes the response object, and has it kept when the answer is whole.
     fn response(
         &self,
         context: &AnswerContext,
         status: &str,
         error: Option<&FailureOut<'_>>,
+        data: &mut Vec<u8>,
+    ) {
+        let begin = data.len();
+        let mut keeper = context.keeper.as_ref().filter(|_| error.is_none());
+        loop {
+            self.object(context, status, error, keeper.is_some(), data);
+            let Some(keep) = keeper.filter(|_| status != "in_progress") else {
+                return;
+            };
+            if keep.keep(data.get(begin..).unwrap_or_default()) {
+                return;
+            }
+            // Then it says so.
+            data.truncate(begin);
+            keeper = None;
+        }
+    }
+
+    /// Writes the response object. It has its output only when the answer is whole.
+    fn object(
+        &self,
+        context: &AnswerContext,
+        status: &str,
+        error: Option<&FailureOut<'_>>,
+        is_kept: bool,
         data: &mut Vec<u8>,
     ) {
         let is_whole = matches!(status, "completed" | "incomplete");
@@ -329,7 +358,11 @@ impl EncodedAnswer {
         json(&context.model, data);
         data.push(b',');
         data.extend_from_slice(context.echo.as_bytes());
-        data.extend_from_slice(b"\"output\":");
+        data.extend_from_slice(b"\"previous_response_id\":");
+        json(&context.previous, data);
+        data.extend_from_slice(b",\"store\":");
+        json(&is_kept, data);
+        data.extend_from_slice(b",\"output\":");
         let items = self.stream.items().filter(|_| is_whole);
         json(&items.collect::<Vec<&ItemOut>>(), data);
         data.extend_from_slice(b",\"usage\":");

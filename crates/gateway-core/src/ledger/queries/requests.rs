@@ -56,6 +56,12 @@ pub struct RequestPage {
     pub has_more: bool,
 }
 
+/// Asks for the request with this id.
+pub(in crate::ledger) fn one(id: &str) -> Query {
+    let columns = REQUEST.iter().map(|column| column.name);
+    Query::select(columns, "FROM request WHERE id = ?1").with(id)
+}
+
 /// Where a request is in the log: by time, and then by the order in which records came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::ledger) struct Cursor {

@@ -52,7 +52,6 @@ pub fn echo(body: &[u8]) -> String {
         ("max_tool_calls", request.max_tool_calls, "null"),
         ("metadata", request.metadata, "{}"),
         ("parallel_tool_calls", request.parallel_tool_calls, "true"),
-        ("previous_response_id", None, "null"),
         ("prompt_cache_key", request.prompt_cache_key, "null"),
         (
             "reasoning",
@@ -61,7 +60,6 @@ pub fn echo(body: &[u8]) -> String {
         ),
         ("safety_identifier", request.safety_identifier, "null"),
         ("service_tier", None, r#""default""#),
-        ("store", None, "false"),
         ("temperature", request.temperature, "1.0"),
         ("text", request.text, r#"{"format":{"type":"text"}}"#),
         ("tool_choice", request.tool_choice, r#""auto""#),

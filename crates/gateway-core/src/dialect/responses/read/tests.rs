@@ -382,7 +382,6 @@ fn a_response_repeats_its_request_on_one_line() {
     assert_eq!(object["instructions"], "a\nb");
     assert_eq!(object["tools"], json!([{"type": "custom"}]));
     let defaults = [
-        ("store", json!(false)),
         ("tool_choice", json!("auto")),
         ("top_p", json!(1.0)),
         ("metadata", json!({})),
