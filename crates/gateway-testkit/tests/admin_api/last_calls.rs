@@ -55,6 +55,7 @@ fn request(
         outcome: *outcome,
         status: Some(*status),
         ms: 7,
+        detail: None,
     };
     RequestRecord {
         attempts: attempts.iter().map(attempt).collect(),
