@@ -1,5 +1,6 @@
 //! What the admin API sends, under the names that the panel has for it. The readers are generated from the API's
 //! document, so that each member, its default and its limits are named there only.
+
 import * as readers from "../../generated/readers";
 import { type Reader, record, text } from "./read";
 
@@ -46,6 +47,8 @@ export function servedModels(of: Channel): string[] {
 }
 
 export const parseClientKeys = data(readers.ClientKeyList);
+export const parseKeyPage = answer(readers.ClientKeyList, "keys");
+export type KeyPage = readers.ClientKeyList;
 export const parseClientKey = answer(readers.ClientKey, "key");
 /** The one answer that holds a whole client key. */
 export const parseCreatedKey = answer(readers.ClientKeyCreated, "key");

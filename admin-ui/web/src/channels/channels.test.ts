@@ -46,6 +46,7 @@ describe("a draft", () => {
   it("sends back what it was made from", () => {
     expect(bodyOf(draftOf(channel()))).toEqual({
       name: "One",
+      tags: [],
       enabled: true,
       provider: "openai",
       base_url: "https://one.test/v1",

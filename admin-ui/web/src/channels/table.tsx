@@ -6,7 +6,9 @@ import { type Channel, type ChannelStatus, servedModels } from "../api/types";
 import { Switch } from "../components/fields";
 import { Icon } from "../components/icons";
 import { Link } from "../components/link";
+import { Tags } from "../components/list-tools";
 import { Status } from "../components/status";
+import { VirtualRows } from "../components/virtual-rows";
 import { useQuickChange } from "../conflict/use-quick-change";
 import { formatPercent, formatTime, t } from "../i18n";
 import { deleteLater } from "../undo";
@@ -19,6 +21,8 @@ const TROUBLES_SHOWN = 3;
 
 interface TableProps {
   channels: Channel[];
+  /** Those that are shown; `null`: all. */
+  found: ReadonlySet<string> | null;
   status: ChannelStatus[];
   onChanged: () => void;
   onTest: (channel: Channel) => void;
@@ -55,34 +59,55 @@ export function ChannelTable(props: TableProps) {
             </th>
           </tr>
         </thead>
-        {groupsOf(props.channels).map((group) => (
-          <GroupRows key={group.priority} group={group} {...props} />
-        ))}
+        <GroupedRows {...props} />
       </table>
     </div>
   );
 }
 
-function GroupRows({ group, channels, ...rest }: TableProps & { group: Group }) {
-  const isFirst = Math.min(...channels.map((channel) => channel.priority)) === group.priority;
+/** A group's head, or one of its channels. */
+type Line = { group: Group; channel: Channel | null };
+
+function GroupedRows({ channels, found, ...rest }: TableProps) {
+  const lines: Line[] = groupsOf(channels).flatMap((group) => {
+    const shown = group.channels.filter(({ id }) => found === null || found.has(id));
+    return shown.length === 0
+      ? []
+      : [{ group, channel: null }, ...shown.map((channel) => ({ group, channel }))];
+  });
+  const first = Math.min(...channels.map(({ priority }) => priority));
   return (
-    <tbody role="rowgroup">
-      <tr role="row" class="table__group">
-        <th scope="rowgroup" colSpan={7}>
-          {t.value["channels.priorityGroup"](group.priority)}
-          <span class="muted">
-            {isFirst ? t.value["channels.firstChoice"] : t.value["channels.fallback"]}
-          </span>
-        </th>
-      </tr>
-      {group.channels.map((channel) => (
-        <ChannelRow key={channel.id} channel={channel} group={group.channels} {...rest} />
-      ))}
-    </tbody>
+    <VirtualRows
+      rows={lines}
+      idOf={({ group, channel }) => channel?.id ?? `group ${group.priority}`}
+      columns={7}
+      estimate={62}
+    >
+      {({ group, channel }) =>
+        channel === null ? (
+          <GroupHead group={group} isFirst={group.priority === first} />
+        ) : (
+          <ChannelRow channel={channel} group={group.channels} {...rest} />
+        )
+      }
+    </VirtualRows>
   );
 }
 
-interface RowProps extends Omit<TableProps, "channels"> {
+function GroupHead({ group, isFirst }: { group: Group; isFirst: boolean }) {
+  return (
+    <tr role="row" class="table__group" data-row={`group ${group.priority}`}>
+      <th scope="rowgroup" colSpan={7}>
+        {t.value["channels.priorityGroup"](group.priority)}
+        <span class="muted">
+          {isFirst ? t.value["channels.firstChoice"] : t.value["channels.fallback"]}
+        </span>
+      </th>
+    </tr>
+  );
+}
+
+interface RowProps extends Omit<TableProps, "channels" | "found"> {
   channel: Channel;
   group: Channel[];
 }
@@ -92,7 +117,7 @@ function ChannelRow({ channel, group, status, onChanged, onTest, onCopy }: RowPr
   const served = servedModels(channel);
   const health = healthOf(channel, status.find((one) => one.id === channel.id) ?? null);
   return (
-    <tr role="row">
+    <tr role="row" data-row={channel.id}>
       <th scope="row" role="rowheader">
         <Link page="channels" item={channel.id} class="table__link">
           {channel.name}
@@ -101,6 +126,7 @@ function ChannelRow({ channel, group, status, onChanged, onTest, onCopy }: RowPr
           <code title={channel.base_url}>{channel.base_url}</code>
           {channel.provider !== "openai" && <span class="tag">{channel.provider}</span>}
         </span>
+        <Tags of={channel.tags} />
       </th>
       <td role="cell" data-label={m["channels.health"]}>
         <div class="troubles">

@@ -18,15 +18,23 @@ import { useResource } from "../resource";
 import { query } from "../router";
 
 const EVERY_MS = 5_000;
+/** As the API has them unless another number is requested. */
+const PAGE_ROWS = 50;
 
 interface Names {
   channels: Channel[];
   keys: ClientKey[];
 }
 
+/** More keys are no list to choose from; the search knows them all. */
+const KEYS_OFFERED = "200";
+
 /** For the filters; the log itself carries the names that its rows had. */
 async function loadNames(): Promise<Result<Names>> {
-  const [channels, keys] = await Promise.all([listChannels(), listKeys()]);
+  const [channels, keys] = await Promise.all([
+    listChannels(),
+    listKeys({ sort: "name", limit: KEYS_OFFERED }),
+  ]);
   if (!channels.ok) {
     return channels;
   }
@@ -50,6 +58,26 @@ export function RequestsPage() {
       />
     </>
   );
+}
+
+/** Calls back while the element is near the view. */
+function onSight(call: () => void) {
+  return (element: HTMLElement | null) => {
+    if (element === null) {
+      return;
+    }
+    const observer = new IntersectionObserver(
+      (entries) => {
+        if (entries.some(({ isIntersecting }) => isIntersecting)) {
+          observer.disconnect();
+          call();
+        }
+      },
+      { rootMargin: "600px" },
+    );
+    observer.observe(element);
+    return () => observer.disconnect();
+  };
 }
 
 function FilteredLog({ channels }: Pick<Names, "channels">) {
@@ -82,6 +110,8 @@ function FilteredLog({ channels }: Pick<Names, "channels">) {
   }
 
   const shown = log.value;
+  // After the first page that was asked for, older ones come by scrolling.
+  const isLong = shown !== null && shown.rows.length > PAGE_ROWS;
   const isFiltered = Object.keys(setOf(query.value)).length > 0;
   return (
     <>
@@ -111,6 +141,7 @@ function FilteredLog({ channels }: Pick<Names, "channels">) {
               <button
                 type="button"
                 class="button"
+                ref={isLong ? onSight(() => void loadOlder(shown)) : null}
                 aria-disabled={older.value.busy}
                 onClick={() => loadOlder(shown)}
               >

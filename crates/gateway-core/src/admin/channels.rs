@@ -3,14 +3,15 @@
 
 use std::collections::BTreeMap;
 
-use http::StatusCode;
 use http::request::Parts;
+use http::{StatusCode, Uri};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::channel_view::{ChannelView, revision};
 use super::duplicate_keys::Duplicates;
 use super::last_call::{KeyRecords, KeyState, LastCall};
+use super::list::{self, ListQuery, PagePosition};
 use super::{AdminSettings, document, ledger_queries, precondition};
 use crate::config::import::{self, Refused};
 use crate::config::model::{ChannelConfig, Document, StoredSecret, UpstreamKey};
@@ -60,9 +61,14 @@ pub struct UpstreamKeyView<'a> {
     schemars(rename = "ChannelList")
 )]
 pub struct ChannelsView<'a> {
-    /// In the order of their creation.
+    /// In the order of their creation unless `sort` says otherwise.
     data: Vec<SingleChannel<'a>>,
+    #[serde(flatten)]
+    position: Option<PagePosition>,
 }
+
+/// What the list can be sorted by.
+const SORTS: [&str; 5] = [list::CREATED, "name", "priority", "weight", "updated"];
 
 /// A channel by itself.
 pub type SingleChannel<'a> = ChannelView<UpstreamKeyView<'a>>;
@@ -94,7 +100,11 @@ struct Known {
 }
 
 impl Known {
-    async fn of<P: AdminPorts>(ports: &P, is_recorded: bool, channels: &[ChannelConfig]) -> Self {
+    async fn of<'a, P: AdminPorts>(
+        ports: &P,
+        is_recorded: bool,
+        channels: impl IntoIterator<Item = &'a ChannelConfig>,
+    ) -> Self {
         Self {
             health: health::stored::load(ports).await,
             records: ledger_queries::key_records(ports, is_recorded, channels).await,
@@ -126,15 +136,50 @@ async fn reply<P: AdminPorts>(
 }
 
 /// `GET channels`.
-pub async fn list<P: AdminPorts>(ports: &P) -> Result<Reply, GatewayError> {
+pub async fn list<P: AdminPorts>(ports: &P, uri: &Uri) -> Result<Reply, GatewayError> {
+    let query = ListQuery::read(uri, &SORTS)?;
     let document = document::load(ports).await?;
-    let known = Known::of(ports, document.settings.ledger, &document.channels).await;
-    let data = document
-        .channels
-        .iter()
-        .map(|channel| view(channel, &known).at(revision(channel)))
-        .collect();
-    Ok(reply::json(StatusCode::OK, &ChannelsView { data }))
+    let channels = document.channels.iter();
+    let channels = channels.filter(|it| selects(&query, it)).collect();
+    let page = query.page(channels, |channel, sort| sort_key(channel, sort));
+    let is_recorded = document.settings.ledger;
+    let known = Known::of(ports, is_recorded, page.rows.iter().copied()).await;
+    let view = ChannelsView {
+        data: page
+            .rows
+            .into_iter()
+            .map(|channel| view(channel, &known).at(revision(channel)))
+            .collect(),
+        position: page.position,
+    };
+    Ok(reply::json(StatusCode::OK, &view))
+}
+
+/// Whether a list that is filtered so has the channel.
+fn selects(query: &ListQuery, channel: &ChannelConfig) -> bool {
+    query.selects(&channel.tags, || search_texts(channel))
+}
+
+/// What a channel is found by, beside its tags.
+fn search_texts(channel: &ChannelConfig) -> impl Iterator<Item = &str> {
+    let own = [&channel.name, &channel.id, &channel.base_url];
+    let keys = channel.keys.iter().flat_map(|key| [&key.id, &key.hint]);
+    let texts = own.into_iter().chain(keys).map(String::as_str);
+    let mapped = channel.model_map.iter().flat_map(|(from, to)| [from, to]);
+    texts
+        .chain(channel.named_models())
+        .chain(mapped.map(String::as_str))
+}
+
+fn sort_key(channel: &ChannelConfig, sort: &'static str) -> (String, String) {
+    let key = match sort {
+        "name" => list::text_key(&channel.name),
+        "priority" => list::number_key(channel.priority),
+        "weight" => list::number_key(channel.weight),
+        "updated" => list::time_key(Some(channel.updated_at)),
+        _ => list::time_key(Some(channel.created_at)),
+    };
+    (key, channel.id.clone())
 }
 
 /// `GET channels/{id}`.

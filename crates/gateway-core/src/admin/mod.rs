@@ -18,6 +18,8 @@ mod keys;
 mod last_call;
 mod ledger_queries;
 mod limit_usage;
+mod list;
+mod members;
 mod metrics;
 #[cfg(feature = "schema")]
 pub mod openapi;
@@ -37,6 +39,7 @@ mod session_secret;
 mod session_token;
 mod status;
 mod throttle;
+mod transfer;
 mod upstream_models;
 mod usage;
 
@@ -60,6 +63,7 @@ use crate::secret::Secret;
 use crate::store::BoundedStore;
 use guard::Caller;
 use routes::{BodyKind, Operation, Verb};
+use transfer::TransferWishes;
 
 /// How long a request waits for a store call.
 const STORE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -105,10 +109,12 @@ where
     B::Error: fmt::Display,
 {
     let ports = &BoundedStore::new(ports, STORE_TIMEOUT);
-    let mut reply = match answer(ports, settings, request).await {
+    let wishes = TransferWishes::of(&request);
+    let reply = match answer(ports, settings, request).await {
         Ok(reply) => reply,
         Err(error) => error.into_reply(),
     };
+    let mut reply = wishes.apply(reply);
     let headers = reply.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -227,7 +233,7 @@ impl<P: AdminPorts> Work<'_, P> {
             }
             Operation::Logout => session::logout(ports, self.caller()?, head).await,
             Operation::Session => Ok(session::describe(settings, self.caller()?)),
-            Operation::ListChannels => channels::list(ports).await,
+            Operation::ListChannels => channels::list(ports, uri).await,
             Operation::CreateChannel => channels::create(ports, settings, head, body).await,
             Operation::GetChannel => channels::show(ports, id).await,
             Operation::ChangeChannel => channels::change(ports, settings, head, id, body).await,
@@ -237,8 +243,9 @@ impl<P: AdminPorts> Work<'_, P> {
             Operation::PreviewUpstreamModels => {
                 upstream_models::preview(ports, settings, body).await
             }
-            Operation::ListKeys => keys::list(ports).await,
+            Operation::ListKeys => keys::list(ports, uri).await,
             Operation::CreateKey => keys::create(ports, body).await,
+            Operation::ListAllowances => limit_usage::list(ports, uri).await,
             Operation::GetKey => keys::show(ports, id).await,
             Operation::ChangeKey => keys::change(ports, headers, id, body).await,
             Operation::RotateKey => keys::rotate(ports, headers, id, &body).await,

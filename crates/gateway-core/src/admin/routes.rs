@@ -117,8 +117,8 @@ routes! {
         Description::new("session", "Show the session", 200, "The session of this request.")
             .gives::<session::SessionView>();
     ListChannels: Get "channels", None =>
-        Description::new("channels", "List channels", 200, "In the order of their creation.")
-            .gives::<channels::ChannelsView<'_>>();
+        Description::new("channels", "List channels", 200, "All of them, or one page.")
+            .asks::<parameters::ChannelListParameters>().gives::<channels::ChannelsView<'_>>();
     CreateChannel: Post "channels", Object =>
         Description::new("channels", "Create a channel", 201, "The new channel.")
             .asks::<parameters::CreationParameters>().takes::<bodies::ChannelCreateBody>()
@@ -144,11 +144,14 @@ routes! {
             .takes::<bodies::ModelsBody>().gives::<upstream_models::UpstreamModelsView>()
             .fails(&[ErrorResponse::NotFound, ErrorResponse::Misconfigured, ErrorResponse::UpstreamFailed]);
     ListKeys: Get "keys", None =>
-        Description::new("keys", "List client keys", 200, "In the order of their creation.")
-            .gives::<keys::ClientKeysView<'_>>();
+        Description::new("keys", "List client keys", 200, "All of them, or one page.")
+            .asks::<parameters::KeyListParameters>().gives::<keys::ClientKeysView<'_>>();
     CreateKey: Post "keys", Object =>
         Description::new("keys", "Create a client key", 201, "The new key; it is never shown again.")
             .takes::<bodies::ClientKeyCreateBody>().gives::<keys::CreatedKeyView<'_>>().names_state();
+    ListAllowances: Get "keys/allowances", None =>
+        Description::new("keys", "Show what client keys have used of their limits", 200, "The use of each limit that they have.")
+            .asks::<parameters::AllowancesParameters>().gives::<limit_usage::LimitUsagesView<'_>>();
     GetKey: Get "keys/{id}", None =>
         Description::new("keys", "Show a client key", 200, "The client key.")
             .gives::<keys::ClientKeyView<'_>>().names_state();
@@ -262,9 +265,11 @@ pub fn find<'p>(method: &Method, path: &'p str) -> Result<(Operation, &'p str), 
             if verb.is(method) {
                 return Ok((operation, id));
             }
-            allow.push(verb.name());
-            if verb == Verb::Get {
-                allow.push("HEAD");
+            let heads = (verb == Verb::Get).then_some("HEAD");
+            for name in [verb.name()].into_iter().chain(heads) {
+                if !allow.contains(&name) {
+                    allow.push(name);
+                }
             }
         }
     }

@@ -5,11 +5,12 @@ use http::StatusCode;
 use serde::Serialize;
 
 use super::last_call::{CallStatus, KeyRecords, LastCall};
-use super::{AdminSettings, document, ledger_queries};
+use super::{AdminSettings, document, ledger_queries, precondition};
 use crate::config::model::{ChannelConfig, UpstreamKey};
 #[cfg(feature = "schema")]
 use crate::config::shapes::{Id, Time};
 use crate::config::snapshot::Snapshot;
+use crate::config::stored::object_revision;
 use crate::error::GatewayError;
 use crate::health;
 use crate::health::findings::{About, Finding};
@@ -130,7 +131,12 @@ pub async fn show<P: AdminPorts>(
             .collect(),
         dropped_records: batch::dropped(dropped.as_deref()),
     };
-    Ok(reply::json(StatusCode::OK, &view))
+    // The time alone is no change: a client that polls gets a new answer only when something else is different.
+    let state = object_revision(&(&view.data, &view.problems, view.dropped_records));
+    Ok(precondition::weak_tag(
+        reply::json(StatusCode::OK, &view),
+        &state,
+    ))
 }
 
 impl<'a> ChannelStatusView<'a> {

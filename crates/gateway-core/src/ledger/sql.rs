@@ -216,15 +216,35 @@ impl<P: Sql + Clock> Ledger for SqlLedger<P> {
         &self,
         query: &RequestQuery,
     ) -> Result<Option<RequestPage>, DatabaseError> {
+        let narrowed;
+        let query = match query.searched_id() {
+            None => query,
+            Some(id) => match self.query(query.find(id)).await?.first() {
+                // Perhaps a part of one.
+                None => query,
+                Some(row) => {
+                    narrowed = query.at(Cursor::read(&row));
+                    &narrowed
+                }
+            },
+        };
         let cursor = match &query.before {
-            None => Cursor::NEWEST,
-            Some(id) => match self.query(Cursor::find(id)).await?.first() {
+            None => query.beginning(),
+            Some(id) => match self.query(query.find(id)).await?.first() {
                 Some(row) => Cursor::read(&row),
                 None => return Ok(None),
             },
         };
         let rows = self.query(query.query(cursor)).await?;
-        Ok(Some(query.read(&rows)))
+        let mut page = query.read(&rows);
+        page.total = if !query.is_counted {
+            None
+        } else if query.before.is_none() && !page.has_more {
+            u64::try_from(page.requests.len()).ok()
+        } else {
+            RequestQuery::read_count(&self.query(query.count()).await?)
+        };
+        Ok(Some(page))
     }
 
     async fn query_request(&self, id: &str) -> Result<Option<StoredRequest>, DatabaseError> {

@@ -139,6 +139,7 @@ mod tests {
             previous: None,
             enabled: true,
             models: Vec::new(),
+            tags: Vec::new(),
             expires_at: None,
             limits: KeyLimits {
                 requests_per_minute: Some(1),

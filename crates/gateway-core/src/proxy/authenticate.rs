@@ -140,6 +140,7 @@ mod tests {
             previous: None,
             enabled: true,
             models: Vec::new(),
+            tags: Vec::new(),
             expires_at: None,
             limits: KeyLimits::default(),
             created_at: Timestamp(0),

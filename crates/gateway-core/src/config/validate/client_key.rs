@@ -6,7 +6,7 @@
 
 use serde_json::Value;
 
-use super::{MAX_MODEL_CHARS, MAX_MODELS, MAX_NAME_CHARS, Problems, join};
+use super::{MAX_MODEL_CHARS, MAX_MODELS, MAX_NAME_CHARS, Problems, join, tags};
 use crate::config::bounds::{MAX_BUDGET, MAX_LIMIT};
 use crate::config::model::{ClientKey, KeyLimits};
 use crate::problem::ProblemKind;
@@ -17,6 +17,7 @@ use crate::units::Timestamp;
 #[derive(Clone, Debug, Default)]
 pub struct ClientKeyChange {
     name: Option<String>,
+    tags: Option<Vec<String>>,
     enabled: Option<bool>,
     models: Option<Vec<String>>,
     expires_at: Option<Option<Timestamp>>,
@@ -38,6 +39,7 @@ impl ClientKeyChange {
         for (name, value) in members {
             match name.as_str() {
                 "name" => change.name = problems.text(name, value, MAX_NAME_CHARS),
+                "tags" => change.tags = tags::read(name, value, problems),
                 "enabled" => change.enabled = problems.boolean(name, value),
                 "models" => {
                     change.models = problems.texts(name, value, MAX_MODEL_CHARS, MAX_MODELS);
@@ -86,6 +88,9 @@ impl ClientKeyChange {
         }
         if let Some(models) = &self.models {
             key.models.clone_from(models);
+        }
+        if let Some(tags) = &self.tags {
+            key.tags.clone_from(tags);
         }
         key.enabled = self.enabled.unwrap_or(key.enabled);
         key.expires_at = self.expires_at.unwrap_or(key.expires_at);
