@@ -11,6 +11,8 @@ use crate::instance::{WorkerPorts, binding};
 use crate::io::{self, Allowance};
 
 impl Sql for WorkerPorts {
+    const LIMITS_ARE_TOGETHER: bool = false;
+
     async fn transact(
         &self,
         place: SqlTarget<'_>,

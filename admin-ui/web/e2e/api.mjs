@@ -41,6 +41,11 @@ export class Api {
     await this.#call("PUT", "/config", 200, { version: 1, channels: [], keys: [], settings: {} });
   }
 
+  /** A whole configuration in place of what is there. */
+  async replaceEverything({ channels, keys }) {
+    await this.#call("PUT", "/config", 200, { version: 1, channels, keys, settings: {} });
+  }
+
   async changeSettings(change) {
     const document = await this.#call("GET", "/config?secrets=true", 200);
     const settings = { ...document.settings, ...change };

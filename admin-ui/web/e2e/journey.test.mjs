@@ -50,7 +50,7 @@ test("a newcomer gets from the first login to a streamed answer", async () => {
     await page.keyboard.press("Escape");
     await page.getByRole("button", { name: "Test", exact: true }).click();
     await page.getByRole("button", { name: "Run test" }).click();
-    await page.getByText("It answers").waitFor();
+    await page.getByText("Test passed").waitFor();
     await page.getByRole("dialog").getByText("First token").waitFor();
     await page.keyboard.press("Escape");
 

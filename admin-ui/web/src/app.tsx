@@ -18,6 +18,7 @@ import { givenUp } from "./unsaved";
 const ChannelPage = lazy(async () => (await import("./pages/channel")).ChannelPage);
 const KeyPage = lazy(async () => (await import("./pages/key")).KeyPage);
 const PlaygroundPage = lazy(async () => (await import("./pages/playground")).PlaygroundPage);
+const RequestPage = lazy(async () => (await import("./pages/request")).RequestPage);
 const SettingsPage = lazy(async () => (await import("./pages/settings")).SettingsPage);
 
 export function App() {
@@ -68,7 +69,7 @@ function CurrentPage() {
     case "keys":
       return item === null ? <KeysPage /> : <KeyPage key={item} id={item} />;
     case "requests":
-      return <RequestsPage />;
+      return item === null ? <RequestsPage /> : <RequestPage key={item} id={item} />;
     case "playground":
       return <PlaygroundPage />;
     case "routing":

@@ -7,10 +7,14 @@ export const now = signal(Date.now());
 
 let ahead = 0;
 
-/** Takes the gateway's own time as the one by which its times are read. */
-export function setClock(rfc3339: string): void {
-  const theirs = Date.parse(rfc3339);
-  if (!Number.isNaN(theirs)) {
+let latest: object | null = null;
+
+/** Takes the gateway's own time as the one by which its times are read. An answer that is kept, since it has not changed,
+ * has the time of when it came. */
+export function setClock(answer: { now: string }): void {
+  const theirs = Date.parse(answer.now);
+  if (answer !== latest && !Number.isNaN(theirs)) {
+    latest = answer;
     ahead = theirs - Date.now();
     now.value = theirs;
   }

@@ -16,7 +16,9 @@ it.each([
   ["/admin/channels/ch_1/", "channels", "ch_1"],
   ["/admin/keys", "keys", null],
   ["/admin/keys/ck_1", "keys", "ck_1"],
-  ["/admin/requests/x", null, null],
+  ["/admin/requests", "requests", null],
+  ["/admin/requests/req_1", "requests", "req_1"],
+  ["/admin/routing/x", null, null],
   ["/admin/channels/ch_1/more", null, null],
   ["/admin/nothing", null, null],
 ])("%s is %s %s", (path, page, item) => {

@@ -80,6 +80,7 @@ export function placeOf(path: string): Place {
     .split("/")
     .filter((part) => part !== "");
   const page = first === "" ? "overview" : (PAGES.find((name) => name === first) ?? null);
-  const isKnown = more.length === 0 && (item === null || page === "channels" || page === "keys");
+  const hasItems = page === "channels" || page === "keys" || page === "requests";
+  const isKnown = more.length === 0 && (item === null || hasItems);
   return isKnown ? { page, item } : { page: null, item: null };
 }

@@ -214,6 +214,9 @@ pub enum SqlTarget<'a> {
 
 /// The host's SQL database.
 pub trait Sql {
+    /// Whether the usage of all client keys is in one database, so that one transaction can be about any of them.
+    const LIMITS_ARE_TOGETHER: bool = true;
+
     /// Runs the statements in order, in one transaction: all of them take effect, or none does. Returns the rows of
     /// each. Other instances see the effects as soon as this returns. Not idempotent: after an error the caller does
     /// not know whether the transaction took place, unless the error says so. Dropped early, it takes effect entirely
@@ -320,6 +323,8 @@ impl<P: Clock> Clock for &P {
 }
 
 impl<P: Sql> Sql for &P {
+    const LIMITS_ARE_TOGETHER: bool = P::LIMITS_ARE_TOGETHER;
+
     async fn transact(
         &self,
         target: SqlTarget<'_>,

@@ -137,6 +137,8 @@ pub enum ProblemKind {
         /// The largest number of bytes.
         max: usize,
     },
+    /// The tag has a comma.
+    CommaInTag,
     /// The list has a parameter that no request can do without.
     ReservedParameter,
     /// The parameter is renamed, so it can be neither the new name of another one nor be added.
@@ -343,6 +345,7 @@ impl fmt::Display for ProblemKind {
             Self::ReservedHeader => {
                 f.write_str("is set by the gateway itself and cannot be changed")
             }
+            Self::CommaInTag => f.write_str("must not have a comma"),
             Self::ReservedParameter => f.write_str(RESERVED_PARAMETER),
             Self::RenamedParameter => f.write_str(RENAMED_PARAMETER),
             Self::EmptyList => f.write_str("must have at least one entry"),

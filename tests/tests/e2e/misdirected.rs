@@ -216,7 +216,23 @@ async fn refusals_are_in_the_log_and_in_the_sums_by_their_reason() -> Outcome {
         format!("{reason} {} {model}", row["status"])
     };
     assert_eq!(rows.iter().map(story).collect::<Vec<_>>(), expected);
-    sums_agree(&stage, &expected).await
+    sums_agree(&stage, &expected).await?;
+    details_agree(&stage, &rows).await
+}
+
+/// The first row has what the upstream said, the last one the figures of its limit; each is found by its id.
+async fn details_agree(stage: &Stage, rows: &[Value]) -> Outcome {
+    let (first, last) = (&rows[0], &rows[rows.len() - 1]);
+    assert_eq!(first["attempts"][0]["detail"], "bad");
+    assert_eq!(first["detail"], "bad");
+    assert_eq!(last["limit"]["name"], "requests_per_minute");
+    assert_eq!([&last["limit"]["limit"], &last["limit"]["used"]], [1, 1]);
+    for row in [first, last] {
+        let id = row["id"].as_str().unwrap_or_default();
+        let found = stage.admin.get(&format!("/requests/{id}")).await?;
+        assert_eq!(found, *row);
+    }
+    Ok(())
 }
 
 /// Each reason of the rows is in the sums, and none of them is counted for models that no channel serves.

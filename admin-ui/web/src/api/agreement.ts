@@ -4,4 +4,4 @@ import type { Messages } from "../i18n";
 
 type Within<Word extends Known, Known> = Word;
 
-export type Agreement = Within<`reason.${Reason}`, keyof Messages>;
+export type Agreement = Within<`reason.${Reason}` | `why.${Reason}`, keyof Messages>;

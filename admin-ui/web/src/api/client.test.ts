@@ -111,3 +111,33 @@ describe("a change", () => {
     expect(sent).toEqual(['"old"', undefined, '"new"']);
   });
 });
+
+describe("an answer that is asked for again", () => {
+  it("is not sent twice, and stays the same object until it changes", async () => {
+    const asked: (string | undefined)[] = [];
+    const answers = [
+      { status: 200, etag: 'W/"1"', name: "one" },
+      { status: 304, etag: 'W/"1"', name: null },
+      { status: 200, etag: 'W/"2"', name: "two" },
+    ];
+    vi.stubGlobal("fetch", (_: string, { headers }: { headers: Record<string, string> }) => {
+      asked.push(headers["if-none-match"]);
+      const { status, etag, name } = answers[asked.length - 1] ?? { status: 500, etag: "" };
+      const stated = {
+        now: "2026-11-30T00:00:00Z",
+        data: [],
+        problems: [name],
+        dropped_records: 0,
+      };
+      const body = name === null ? null : JSON.stringify(stated);
+      return Promise.resolve(new Response(body, { status, headers: { etag } }));
+    });
+    const [first, second, third] = [await api.status(), await api.status(), await api.status()];
+    expect(asked).toEqual([undefined, 'W/"1"', 'W/"1"']);
+    if (!(first.ok && second.ok && third.ok)) {
+      throw new Error("an answer failed");
+    }
+    expect(second.value).toBe(first.value);
+    expect(third.value.problems).toEqual(["two"]);
+  });
+});

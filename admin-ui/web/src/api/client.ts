@@ -15,8 +15,12 @@ interface Call {
   send?: unknown;
   timeoutMs?: number;
   ifMatch?: string;
+  /** Asked again and again: what has not changed is not sent again, and stays the same object. */
+  kept?: boolean;
   /** Survives the page: for what must be done on leaving. */
   keepalive?: boolean;
+  /** Gives the call up. */
+  signal?: AbortSignal;
   /** A 401 is an answer here, not a session that has ended. */
   open?: boolean;
 }
@@ -52,7 +56,16 @@ export const login = (password: string) =>
 export const logout = () => call("POST", "/logout", nothing, { send: {}, open: true });
 export const session = () => call("GET", "/session", types.parseSession, { open: true });
 
-export const listChannels = () => call("GET", "/channels", types.parseChannels);
+/** Parameters of a list, under the API's names. */
+export type ListQuestion = Readonly<Record<string, string>>;
+
+const queried = (path: string, question: ListQuestion) => {
+  const query = new URLSearchParams(question).toString();
+  return query === "" ? path : `${path}?${query}`;
+};
+
+export const listChannels = (question: ListQuestion = {}) =>
+  call("GET", queried("/channels", question), types.parseChannels, { kept: true });
 export const showChannel = (id: string) =>
   call("GET", `/channels/${id}`, withRevision(types.parseChannel));
 /** Keys that it would have twice are left out and counted. */
@@ -68,11 +81,21 @@ export const deleteChannel = (id: string, revision: string | null = null, keepal
   call("DELETE", `/channels/${id}`, nothing, { keepalive, ...onlyAt(revision) });
 export const testChannel = (id: string, send: { model?: string; stream: boolean }) =>
   call("POST", `/channels/${id}/test`, types.parseTrial, { send, timeoutMs: TRIAL_TIMEOUT_MS });
+/** One test with each key. */
+export const testKeys = (id: string, signal: AbortSignal) =>
+  call("POST", `/channels/${id}/test`, types.parseKeyTrials, {
+    send: { keys: "all" },
+    timeoutMs: TRIAL_TIMEOUT_MS,
+    signal,
+  });
 /** The models of an upstream as it is being typed, stored or not. */
 export const upstreamModels = (send: unknown) =>
   call("POST", "/models", types.parseModels, { send, timeoutMs: 40_000 });
 
-export const listKeys = () => call("GET", "/keys", types.parseClientKeys);
+export const listKeys = (question: ListQuestion = {}) =>
+  call("GET", queried("/keys", question), types.parseClientKeys, { kept: true });
+export const keyPage = (question: ListQuestion) =>
+  call("GET", queried("/keys", question), types.parseKeyPage, { kept: true });
 export const createKey = (send: unknown) => call("POST", "/keys", types.parseCreatedKey, { send });
 export const showKey = (id: string) =>
   call("GET", `/keys/${id}`, withRevision(types.parseClientKey));
@@ -89,18 +112,25 @@ export const deleteKey = (id: string, revision: string | null = null) =>
 
 export const allowance = (id: string) =>
   call("GET", `/keys/${id}/allowance`, ledger.parseAllowance);
+/** What is used of the limits of several keys, or of those that have used so much of one. */
+export const allowances = (question: ListQuestion) =>
+  call("GET", queried("/keys/allowances", question), ledger.parseAllowances, { kept: true });
 
 export const usage = (question: ledger.UsageQuestion) =>
-  call("GET", `/usage?${new URLSearchParams({ ...question })}`, ledger.parseUsage);
+  call("GET", `/usage?${new URLSearchParams({ ...question })}`, ledger.parseUsage, { kept: true });
 /** `filters` under the API's own names. */
 export const requests = (filters: Readonly<Record<string, string>>) =>
   call(
     "GET",
     `/requests?${new URLSearchParams({ limit: "50", ...filters })}`,
     ledger.parseRequests,
+    { kept: true },
   );
 
-export const status = () => call("GET", "/status", types.parseStatus);
+export const showRequest = (id: string) =>
+  call("GET", `/requests/${encodeURIComponent(id)}`, ledger.parseRequest);
+
+export const status = () => call("GET", "/status", types.parseStatus, { kept: true });
 export const dryRun = (model: string) =>
   call("GET", `/route?model=${encodeURIComponent(model)}`, types.parseDryRun);
 
@@ -131,6 +161,21 @@ export const importPrices = (
 /** The gateway's version, from its public health answer. */
 export const version = () => request("GET", "/health", types.parseVersion, { open: true });
 
+/** What was answered last, by path, with its tag. */
+const kept = new Map<string, { etag: string; value: unknown }>();
+const MOST_KEPT = 50;
+
+function keep(url: string, etag: string, value: unknown): void {
+  kept.delete(url);
+  kept.set(url, { etag, value });
+  for (const oldest of kept.keys()) {
+    if (kept.size <= MOST_KEPT) {
+      break;
+    }
+    kept.delete(oldest);
+  }
+}
+
 function call<T>(
   method: Method,
   path: string,
@@ -148,8 +193,9 @@ async function request<T>(
 ): Promise<Result<T>> {
   let response: Response;
   let text: string;
+  const known = how.kept === true ? kept.get(url) : undefined;
   try {
-    response = await fetch(url, options(method, how));
+    response = await fetch(url, options(method, how, known?.etag));
     text = await response.text();
   } catch {
     return failed({ kind: "network" });
@@ -157,19 +203,27 @@ async function request<T>(
   if (response.status === 401 && how.open !== true && (await renewSession?.())) {
     return request(method, url, read, { ...how, open: true });
   }
+  if (response.status === 304 && known !== undefined) {
+    return { ok: true, value: known.value as T };
+  }
   const body = parseJson(text);
   if (!response.ok) {
     const wait = parseRetryAfter(response.headers.get("retry-after"), Date.now());
     return failed(parseRefusal(response.status, wait, body));
   }
   try {
-    return { ok: true, value: read(body, response) };
+    const value = read(body, response);
+    const etag = response.headers.get("etag");
+    if (how.kept === true && etag !== null) {
+      keep(url, etag, value);
+    }
+    return { ok: true, value };
   } catch {
     return failed({ kind: "unexpected" });
   }
 }
 
-function options(method: Method, how: Call): RequestInit {
+function options(method: Method, how: Call, known?: string): RequestInit {
   const headers: Record<string, string> = { accept: "application/json" };
   if (method !== "GET") {
     // Writes with a cookie must be of a type that no form has.
@@ -177,6 +231,9 @@ function options(method: Method, how: Call): RequestInit {
   }
   if (how.ifMatch !== undefined) {
     headers["if-match"] = how.ifMatch;
+  }
+  if (known !== undefined) {
+    headers["if-none-match"] = known;
   }
   return {
     method,
@@ -186,7 +243,10 @@ function options(method: Method, how: Call): RequestInit {
     cache: "no-store",
     redirect: "error",
     keepalive: how.keepalive ?? false,
-    signal: AbortSignal.timeout(how.timeoutMs ?? TIMEOUT_MS),
+    signal: AbortSignal.any([
+      AbortSignal.timeout(how.timeoutMs ?? TIMEOUT_MS),
+      ...(how.signal === undefined ? [] : [how.signal]),
+    ]),
   };
 }
 

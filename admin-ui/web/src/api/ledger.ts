@@ -4,6 +4,8 @@ import { data } from "./types";
 
 export type {
   Allowance,
+  ExceededLimit,
+  KeyAllowance,
   Quantiles,
   RequestAttempt as Attempt,
   RequestPage,
@@ -16,21 +18,30 @@ export const parseUsage = data(readers.Usage);
 
 /** What usage can be limited to, and grouped by. */
 export const SUBJECTS = ["model", "channel", "key"] as const;
-export const GROUPS = [...SUBJECTS, "reason"] as const;
+/** What else it can be limited to. */
+export const LIMITING = [...SUBJECTS, "tag"] as const;
+export const GROUPS = [...LIMITING, "reason"] as const;
 export type Grouping = (typeof GROUPS)[number];
 
 export interface UsageQuestion {
   from: string;
   to: string;
-  bucket: "hour" | "day";
+  bucket: "hour" | "day" | "total";
   group: Grouping | "none";
   model?: string;
   channel?: string;
   key?: string;
+  /** As many members have rows of their own; the rest is summed. */
+  top?: string;
+  by?: "requests" | "cost";
+  tag?: string;
 }
 
 export const parseRequests = (value: unknown): readers.RequestPage =>
   readers.RequestPage(value, "requests");
+
+export const parseRequest = (value: unknown): readers.RequestRow =>
+  readers.RequestRow(value, "request");
 
 /** In the order in which they are shown. */
 export const LIMITS = [
@@ -42,6 +53,7 @@ export const LIMITS = [
 ] as const satisfies (keyof readers.Limits)[];
 export type LimitName = (typeof LIMITS)[number];
 
-/** What is used of each limit; `null` where there is none. */
 export const parseAllowance = (value: unknown): readers.Allowance =>
   readers.Allowance(value, "allowance");
+/** What is used of each limit, by key; `null` where there is none. */
+export const parseAllowances = data(readers.Allowances);

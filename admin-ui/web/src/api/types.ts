@@ -1,5 +1,6 @@
 //! What the admin API sends, under the names that the panel has for it. The readers are generated from the API's
 //! document, so that each member, its default and its limits are named there only.
+
 import * as readers from "../../generated/readers";
 import { type Reader, record, text } from "./read";
 
@@ -7,6 +8,7 @@ export type {
   Channel,
   ClientKey,
   ClientKeyCreated as CreatedKey,
+  KeyTestOutcome as KeyTrial,
   Price,
   PriceChange,
   PriceImport,
@@ -45,12 +47,16 @@ export function servedModels(of: Channel): string[] {
 }
 
 export const parseClientKeys = data(readers.ClientKeyList);
+export const parseKeyPage = answer(readers.ClientKeyList, "keys");
+export type KeyPage = readers.ClientKeyList;
 export const parseClientKey = answer(readers.ClientKey, "key");
 /** The one answer that holds a whole client key. */
 export const parseCreatedKey = answer(readers.ClientKeyCreated, "key");
 export const parseStatus = answer(readers.Status, "status");
 export const parseDryRun = answer(readers.Route, "route");
 export const parseTrial = answer(readers.TestOutcome, "test");
+/** The results of all keys of a channel. */
+export const parseKeyTrials = (value: unknown) => readers.TestOutcomes(value, "test").results;
 export const parseSession = answer(readers.Session, "session");
 
 export function parseModels(value: unknown): string[] {

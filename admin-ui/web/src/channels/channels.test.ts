@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseChannels } from "../api/types";
+import { type ChannelStatus, parseChannels } from "../api/types";
 import { addedTo, mapOf } from "../components/pairs";
 import { bodyOf, copyOf, draftOf, emptyDraft, withPreset } from "./draft";
 import { groupsOf, healthOf, shareOf } from "./health";
@@ -46,6 +46,7 @@ describe("a draft", () => {
   it("sends back what it was made from", () => {
     expect(bodyOf(draftOf(channel()))).toEqual({
       name: "One",
+      tags: [],
       enabled: true,
       provider: "openai",
       base_url: "https://one.test/v1",
@@ -131,6 +132,7 @@ describe("editors", () => {
 });
 
 describe("health", () => {
+  const AT = "2026-11-22T12:00:00.000Z";
   const ready = {
     state: "ready",
     until: null,
@@ -138,45 +140,68 @@ describe("health", () => {
     reason: null,
     detail: null,
     failed_at: null,
+    status: "ok",
+    since: AT,
+    outcome: null,
+    last_success_at: AT,
   };
-  const cooling = { ...ready, state: "cooling", detail: "429: slow down" };
+  const failed = { ...ready, status: "failed", outcome: "server_error", detail: "503: down" };
+  const unused = { ...ready, status: "unused", since: null, last_success_at: null };
+  const cooling = { ...failed, state: "cooling", detail: "429: slow down" };
+  const rejected = { ...failed, state: "rejected" };
+  const keys = (first: object, second: object) => [
+    { id: "uk_1", hint: "a…b", enabled: true, ...ready, ...first },
+    { id: "uk_2", hint: "c…d", enabled: true, ...ready, ...second },
+  ];
   const status = (change: object) => ({
     id: "ch_1",
     name: "One",
     enabled: true,
     ...ready,
-    keys: [
-      { id: "uk_1", hint: "a…b", enabled: true, ...ready },
-      { id: "uk_2", hint: "c…d", enabled: true, ...ready },
-    ],
+    keys: keys({}, {}),
     models: [],
     ...change,
   });
-  const keys = (first: object, second: object) => [
-    { id: "uk_1", hint: "a…b", enabled: true, ...first },
-    { id: "uk_2", hint: "c…d", enabled: true, ...second },
-  ];
-  const rejected = { ...ready, state: "rejected" };
+  const off = { enabled: false };
 
   it.each([
     [{}, status({}), "ok"],
     [{}, null, "degraded"],
     [{ enabled: false }, status(cooling), "disabled"],
     [{}, status(cooling), "cooling"],
-    [{}, status({ ...ready, state: "probing" }), "probing"],
     [{}, status({ keys: keys(cooling, ready) }), "degraded"],
     [{}, status({ keys: keys(cooling, rejected) }), "keysCooling"],
     [{}, status({ keys: keys(rejected, rejected) }), "keysRejected"],
-    [{}, status({ keys: keys({ ...ready, enabled: false }, rejected) }), "keysRejected"],
+    [{}, status({ keys: keys(off, rejected) }), "keysRejected"],
     [{}, status({ models: [{ model: "m", ...cooling }] }), "degraded"],
     [{ keys: [] }, status({ keys: [] }), "ok"],
+    // A cooldown that is over makes nothing healthy.
+    [{}, status({ ...failed, state: "probing" }), "failed"],
+    [{}, status({ keys: keys(failed, ready) }), "degraded"],
+    [{}, status({ keys: keys(failed, { ...failed, state: "probing" }) }), "failed"],
+    [{}, status({ keys: keys(failed, cooling) }), "failed"],
+    [{ keys: [] }, status({ ...failed, keys: [] }), "failed"],
+    [{}, status({ ...unused, keys: keys(unused, unused) }), "unused"],
+    [{}, status({ ...unused, status: "unknown" }), "unknown"],
+    [{ keys: [] }, status({ ...unused, status: "not_ready", keys: [] }), "notReady"],
   ])("of %j with %j is %s", (change, known, verdict) => {
     expect(healthOf(channel(change), known).verdict).toBe(verdict);
   });
 
   it("says that every key is switched off", () => {
-    const off = { ...ready, enabled: false };
     expect(healthOf(channel(), status({ keys: keys(off, off) })).verdict).toBe("noKeys");
+  });
+
+  it("names the last success of any key, and when and why one failed", () => {
+    const later = "2026-11-22T13:00:00.000Z";
+    const known = status({ keys: keys(failed, { last_success_at: later }) });
+    const health = healthOf(channel(), known);
+    expect(health.workedAt).toBe(later);
+    expect(health.troubles).toMatchObject([
+      { name: "a…b", state: "failed", since: AT, detail: "503: down" },
+    ]);
+    // It is called all the same.
+    expect(health.usable).toBe(2);
   });
 });
 
@@ -206,6 +231,13 @@ describe("shares", () => {
     const keyless = of(9, { keys: [{ id: "uk_1", hint: "…", enabled: false }] });
     const on = of(1);
     expect([off, keyless, on].map((one) => shareOf(one, [off, keyless, on]))).toEqual([0, 0, 1]);
+  });
+
+  it("do not go to one that lacks its key", () => {
+    const lacking = of(9, { id: "ch_2" });
+    const on = of(1);
+    const known = [{ id: "ch_2", status: "not_ready" }] as ChannelStatus[];
+    expect([lacking, on].map((one) => shareOf(one, [lacking, on], known))).toEqual([0, 1]);
   });
 
   it("are counted per priority, lowest first", () => {

@@ -17,6 +17,7 @@ export type KeptKey = UpstreamKey & { removed: boolean };
 
 export interface Draft extends TypedNumbers {
   name: string;
+  tags: string[];
   enabled: boolean;
   provider: Provider;
   base_url: string;
@@ -45,6 +46,7 @@ export interface Draft extends TypedNumbers {
 export function emptyDraft(): Draft {
   return {
     name: "",
+    tags: [],
     enabled: ChannelCreateFields.enabled.default,
     provider: ChannelCreateFields.provider.default,
     base_url: "",
@@ -71,6 +73,7 @@ export function emptyDraft(): Draft {
 export function draftOf(channel: Channel): Draft {
   return {
     name: channel.name,
+    tags: channel.tags,
     enabled: channel.enabled,
     provider: providerOf(channel.provider),
     base_url: channel.base_url,
@@ -134,6 +137,7 @@ export function bodyOf(draft: Draft): Record<string, unknown> {
   const added = pastedKeys(draft.newKeys).keys;
   return {
     name: draft.name.trim(),
+    tags: draft.tags,
     enabled: draft.enabled,
     provider: draft.provider,
     base_url: draft.base_url.trim(),

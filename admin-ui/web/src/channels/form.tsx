@@ -116,6 +116,13 @@ function Service({ draft, stored, problems, onChange }: FormProps) {
         onChange={(base_url) => onChange({ base_url })}
       />
       <BaseUrlOffer draft={draft} onChange={onChange} />
+      <ListEditor
+        label={m["list.tags"]}
+        hint={m["list.tagsHint"]}
+        values={draft.tags}
+        errors={problems["tags"]}
+        onChange={(tags) => onChange({ tags })}
+      />
       <KeysEditor draft={draft} errors={problems["keys"]} onChange={onChange} />
     </section>
   );

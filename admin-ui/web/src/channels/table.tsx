@@ -6,12 +6,14 @@ import { type Channel, type ChannelStatus, servedModels } from "../api/types";
 import { Switch } from "../components/fields";
 import { Icon } from "../components/icons";
 import { Link } from "../components/link";
+import { Tags } from "../components/list-tools";
 import { Status } from "../components/status";
+import { VirtualRows } from "../components/virtual-rows";
 import { useQuickChange } from "../conflict/use-quick-change";
-import { formatPercent, t } from "../i18n";
+import { formatPercent, formatTime, t } from "../i18n";
 import { deleteLater } from "../undo";
 import { seen } from "./change";
-import { type Group, groupsOf, healthOf, shareOf, type Trouble } from "./health";
+import { type Group, groupsOf, type Health, healthOf, shareOf, type Trouble } from "./health";
 import { Until } from "./until";
 
 /** More troubles than this are counted, not listed. */
@@ -19,6 +21,8 @@ const TROUBLES_SHOWN = 3;
 
 interface TableProps {
   channels: Channel[];
+  /** Those that are shown; `null`: all. */
+  found: ReadonlySet<string> | null;
   status: ChannelStatus[];
   onChanged: () => void;
   onTest: (channel: Channel) => void;
@@ -55,34 +59,55 @@ export function ChannelTable(props: TableProps) {
             </th>
           </tr>
         </thead>
-        {groupsOf(props.channels).map((group) => (
-          <GroupRows key={group.priority} group={group} {...props} />
-        ))}
+        <GroupedRows {...props} />
       </table>
     </div>
   );
 }
 
-function GroupRows({ group, channels, ...rest }: TableProps & { group: Group }) {
-  const isFirst = Math.min(...channels.map((channel) => channel.priority)) === group.priority;
+/** A group's head, or one of its channels. */
+type Line = { group: Group; channel: Channel | null };
+
+function GroupedRows({ channels, found, ...rest }: TableProps) {
+  const lines: Line[] = groupsOf(channels).flatMap((group) => {
+    const shown = group.channels.filter(({ id }) => found === null || found.has(id));
+    return shown.length === 0
+      ? []
+      : [{ group, channel: null }, ...shown.map((channel) => ({ group, channel }))];
+  });
+  const first = Math.min(...channels.map(({ priority }) => priority));
   return (
-    <tbody role="rowgroup">
-      <tr role="row" class="table__group">
-        <th scope="rowgroup" colSpan={7}>
-          {t.value["channels.priorityGroup"](group.priority)}
-          <span class="muted">
-            {isFirst ? t.value["channels.firstChoice"] : t.value["channels.fallback"]}
-          </span>
-        </th>
-      </tr>
-      {group.channels.map((channel) => (
-        <ChannelRow key={channel.id} channel={channel} group={group.channels} {...rest} />
-      ))}
-    </tbody>
+    <VirtualRows
+      rows={lines}
+      idOf={({ group, channel }) => channel?.id ?? `group ${group.priority}`}
+      columns={7}
+      estimate={62}
+    >
+      {({ group, channel }) =>
+        channel === null ? (
+          <GroupHead group={group} isFirst={group.priority === first} />
+        ) : (
+          <ChannelRow channel={channel} group={group.channels} {...rest} />
+        )
+      }
+    </VirtualRows>
   );
 }
 
-interface RowProps extends Omit<TableProps, "channels"> {
+function GroupHead({ group, isFirst }: { group: Group; isFirst: boolean }) {
+  return (
+    <tr role="row" class="table__group" data-row={`group ${group.priority}`}>
+      <th scope="rowgroup" colSpan={7}>
+        {t.value["channels.priorityGroup"](group.priority)}
+        <span class="muted">
+          {isFirst ? t.value["channels.firstChoice"] : t.value["channels.fallback"]}
+        </span>
+      </th>
+    </tr>
+  );
+}
+
+interface RowProps extends Omit<TableProps, "channels" | "found"> {
   channel: Channel;
   group: Channel[];
 }
@@ -92,7 +117,7 @@ function ChannelRow({ channel, group, status, onChanged, onTest, onCopy }: RowPr
   const served = servedModels(channel);
   const health = healthOf(channel, status.find((one) => one.id === channel.id) ?? null);
   return (
-    <tr role="row">
+    <tr role="row" data-row={channel.id}>
       <th scope="row" role="rowheader">
         <Link page="channels" item={channel.id} class="table__link">
           {channel.name}
@@ -101,10 +126,11 @@ function ChannelRow({ channel, group, status, onChanged, onTest, onCopy }: RowPr
           <code title={channel.base_url}>{channel.base_url}</code>
           {channel.provider !== "openai" && <span class="tag">{channel.provider}</span>}
         </span>
+        <Tags of={channel.tags} />
       </th>
       <td role="cell" data-label={m["channels.health"]}>
         <div class="troubles">
-          <Status tone={health.tone}>{m[`health.${health.verdict}`]}</Status>
+          <Verdict health={health} />
           {channel.enabled && <Troubles troubles={health.troubles} />}
         </div>
       </td>
@@ -124,7 +150,7 @@ function ChannelRow({ channel, group, status, onChanged, onTest, onCopy }: RowPr
             : m["channels.someKeys"](health.usable, health.keys)}
       </td>
       <td role="cell" data-label={m["channels.share"]}>
-        <Share of={shareOf(channel, group)} weight={channel.weight} />
+        <Share of={shareOf(channel, group, status)} weight={channel.weight} />
       </td>
       <td role="cell" data-label={m["channels.enabled"]}>
         <EnabledSwitch channel={channel} onChanged={onChanged} />
@@ -159,6 +185,38 @@ function ChannelRow({ channel, group, status, onChanged, onTest, onCopy }: RowPr
   );
 }
 
+/** The verdict in a word; when and why stand beside it, or are its title. */
+export function Verdict({ health, brief = false }: { health: Health; brief?: boolean }) {
+  const m = t.value;
+  const worked = health.workedAt === null ? null : m["health.worked"](formatTime(health.workedAt));
+  const texts: Partial<Record<Health["verdict"], string>> = {
+    notReady: m["health.notReadyText"],
+    unknown: m["health.unknownText"],
+    unused: m["health.unusedText"],
+  };
+  const why = health.troubles.map(troubleText).slice(0, TROUBLES_SHOWN);
+  const title = [texts[health.verdict], ...why, worked].filter(Boolean).join("\n");
+  return (
+    <>
+      <span class="status" title={title === "" ? undefined : title}>
+        <Status tone={health.tone}>{m[`health.${health.verdict}`]}</Status>
+      </span>
+      {!brief && health.verdict === "notReady" && (
+        <span class="troubles__why">{m["health.notReadyText"]}</span>
+      )}
+      {!brief && health.verdict !== "disabled" && worked !== null && (
+        <span class="troubles__why">{worked}</span>
+      )}
+    </>
+  );
+}
+
+/** When and why something failed, in one line. */
+export function troubleText({ name, since, detail }: Trouble): string {
+  const failed = since === null ? null : t.value["health.failedAt"](formatTime(since));
+  return [name, failed, detail].filter((part) => part !== null).join(" · ");
+}
+
 function Troubles({ troubles }: { troubles: Trouble[] }) {
   const m = t.value;
   if (troubles.length === 0) {
@@ -168,13 +226,15 @@ function Troubles({ troubles }: { troubles: Trouble[] }) {
   return (
     <ul class="troubles__list">
       {troubles.slice(0, TROUBLES_SHOWN).map((trouble) => (
-        <li key={trouble.id} title={trouble.detail ?? undefined}>
+        <li key={trouble.id} title={troubleText(trouble)}>
           <span class="troubles__what">
             {trouble.name !== null && <code>{trouble.name}</code>}
-            {trouble.name !== null && <span>{stateText(trouble.state)}</span>}
+            {trouble.name !== null && trouble.state !== "failed" && (
+              <span>{stateText(trouble.state)}</span>
+            )}
             <Until at={trouble.until} />
           </span>
-          {trouble.detail !== null && <span class="troubles__why">{trouble.detail}</span>}
+          <span class="troubles__why">{troubleText({ ...trouble, name: null })}</span>
         </li>
       ))}
       {more > 0 && <li class="muted">{m["channels.more"](more)}</li>}
@@ -187,7 +247,10 @@ export function stateText(state: string): string {
   const m = t.value;
   const known: Record<string, string> = {
     ok: m["key.ok"],
-    ready: m["key.ok"],
+    ready: m["key.ready"],
+    failed: m["key.failed"],
+    unused: m["key.unused"],
+    unknown: m["key.unknown"],
     probing: m["key.probing"],
     cooling: m["key.cooling"],
     rejected: m["key.rejected"],

@@ -7,6 +7,7 @@ import { Dialog } from "../components/dialog";
 import { Switch, TextField } from "../components/fields";
 import { FailureNotice, Notice } from "../components/notice";
 import { formatMs, t } from "../i18n";
+import { TestAllDialog } from "./test-all-dialog";
 
 export function TestDialog({ channel, onClose }: { channel: Channel; onClose: () => void }) {
   const m = t.value;
@@ -16,6 +17,7 @@ export function TestDialog({ channel, onClose }: { channel: Channel; onClose: ()
   const busy = useSignal(false);
   const result = useSignal<Trial | null>(null);
   const failure = useSignal<Failure | null>(null);
+  const isForAll = useSignal(false);
 
   async function run(event: Event) {
     event.preventDefault();
@@ -38,6 +40,11 @@ export function TestDialog({ channel, onClose }: { channel: Channel; onClose: ()
     }
   }
 
+  if (isForAll.value) {
+    return (
+      <TestAllDialog channels={[channel]} title={m["test.title"](channel.name)} onClose={onClose} />
+    );
+  }
   return (
     <Dialog title={m["test.title"](channel.name)} onClose={onClose}>
       <form class="form" onSubmit={run}>
@@ -72,6 +79,18 @@ export function TestDialog({ channel, onClose }: { channel: Channel; onClose: ()
           <button type="button" class="button" onClick={onClose}>
             {m["app.close"]}
           </button>
+          {channel.keys.length > 1 && (
+            <button
+              type="button"
+              class="button"
+              aria-disabled={busy.value}
+              onClick={() => {
+                isForAll.value = !busy.value;
+              }}
+            >
+              {m["test.allKeys"]}
+            </button>
+          )}
           <button type="submit" class="button button--primary" aria-disabled={busy.value}>
             {m["test.run"]}
           </button>

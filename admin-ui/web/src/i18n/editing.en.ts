@@ -8,6 +8,13 @@ function counted(keys: string, duplicates: number, others: number): string {
 }
 
 export const editingEn = {
+  "list.search": "Search",
+  "list.noMatch": "Nothing matches",
+  "list.noMatchText": "Change the search, or take the tag away.",
+  "list.tags": "Tags",
+  "list.tagsHint":
+    "Such as an owner, a team or a project: lists are filtered and usage is grouped by them.",
+  "list.onlyTag": (tag: string) => `Only with the tag ${tag}`,
   "form.useBaseUrl": (url: string) => `Use ${url}`,
   "form.keysPasted": (keys: number, duplicates: number, others: number) =>
     counted(keys === 1 ? "1 key" : `${keys} keys`, duplicates, others),

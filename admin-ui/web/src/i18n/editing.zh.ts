@@ -7,6 +7,12 @@ function counted(keys: string, duplicates: number, others: number): string {
 }
 
 export const editingZh: typeof editingEn = {
+  "list.search": "搜索",
+  "list.noMatch": "没有匹配项",
+  "list.noMatchText": "请修改搜索内容，或取消标签筛选。",
+  "list.tags": "标签",
+  "list.tagsHint": "例如负责人、团队或项目：可按标签筛选列表、汇总用量。",
+  "list.onlyTag": (tag) => `仅显示标签 ${tag}`,
   "form.useBaseUrl": (url) => `使用 ${url}`,
   "form.keysPasted": (keys, duplicates, others) => counted(`${keys} 个密钥`, duplicates, others),
   "form.keysAdded": (keys, duplicates, others) => counted(`已添加 ${keys} 个`, duplicates, others),

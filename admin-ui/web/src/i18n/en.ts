@@ -1,13 +1,17 @@
 //! Every text of the panel in English. The type of this object is what each language must fill.
 
 import { editingEn } from "./editing.en";
+import { healthEn } from "./health.en";
 import { keysEn } from "./keys.en";
 import { usageEn } from "./usage.en";
+import { whyEn } from "./why.en";
 
 export const en = {
   ...usageEn,
   ...editingEn,
+  ...healthEn,
   ...keysEn,
+  ...whyEn,
   "app.name": "AI Gateway",
   "app.skip": "Skip to content",
   "app.checking": "Checking your session…",
@@ -95,17 +99,6 @@ export const en = {
   "channels.firstChoice": "tried first",
   "channels.fallback": "when those above fail",
 
-  "health.ok": "Healthy",
-  "health.disabled": "Disabled",
-  "health.noKeys": "No enabled key",
-  "health.cooling": "Cooling",
-  "health.probing": "Being tried again",
-  "health.keysRejected": "Keys rejected",
-  "health.keysCooling": "All keys cooling",
-  "health.degraded": "Degraded",
-  "health.for": (duration: string) => `for ${duration}`,
-  "health.soon": "next request tries it",
-
   "undo.deleted": (name: string) => `${name} is being deleted.`,
   "undo.undo": "Undo",
   "undo.failed": (name: string) => `${name} could not be deleted.`,
@@ -114,12 +107,6 @@ export const en = {
   "keys.inClearText":
     "Anyone who can read the gateway's store can read them. Set the variable master_key to 32 bytes in base64 to encrypt them.",
   "keys.masterKeyUnusable": "The variable master_key cannot be used",
-
-  "key.ok": "OK",
-  "key.cooling": "Cooling",
-  "key.probing": "Being tried again",
-  "key.rejected": "Rejected",
-  "key.disabled": "Disabled",
 
   "form.newTitle": "New channel",
   "form.title": "Channel",
@@ -202,8 +189,8 @@ export const en = {
   "test.stream": "Streaming",
   "test.busy": "Waiting for the upstream…",
   "test.run": "Run test",
-  "test.ok": "It answers",
-  "test.bad": "It does not answer as it should",
+  "test.ok": "Test passed",
+  "test.bad": "Test failed",
   "test.notRun": "The test could not be run",
   "test.status": "Status",
   "test.latency": "Latency",
@@ -307,6 +294,7 @@ export const en = {
   "routing.excluded": "Not tried",
   "why.disabled": "The channel is disabled.",
   "why.model_not_served": "It does not serve this model.",
+  "why.key_missing": "It has no key, and its provider requires one.",
   "why.no_usable_key": "It has no key that can be used.",
   "why.key_disabled": "The key is disabled.",
   "why.key_unusable": "The key cannot be decrypted.",

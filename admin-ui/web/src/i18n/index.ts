@@ -43,7 +43,7 @@ type ReasonName = keyof Messages extends infer Name
   : never;
 
 /** A word of the API in the reader's language; one that only a newer gateway knows, as it is. */
-export function word(kind: "end" | "outcome" | "reason", said: string): string {
+export function word(kind: "end" | "outcome" | "reason" | "why", said: string): string {
   const texts: Readonly<Record<string, unknown>> = t.value;
   const text = texts[`${kind}.${said}`];
   return typeof text === "string" ? text : said;

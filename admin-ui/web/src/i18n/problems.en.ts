@@ -62,6 +62,7 @@ export const problemsEn: ProblemTexts = {
   invalid_header_name: () => "is not a valid header name",
   reserved_header: () => "is set by the gateway itself and cannot be changed",
   invalid_header_value: ({ max }) => `must have at most ${max} visible ASCII characters`,
+  comma_in_tag: () => "must not contain a comma",
   reserved_parameter: () => "must not contain `model` or `stream`",
   renamed_parameter: () => "must not use the old name of a renamed parameter",
   too_large: ({ max }) => `must have at most ${max} bytes as JSON`,

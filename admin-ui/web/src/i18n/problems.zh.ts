@@ -59,6 +59,7 @@ export const problemsZh: ProblemTexts = {
   invalid_header_name: () => "不是有效的请求头名称",
   reserved_header: () => "由网关自身设置，不能更改",
   invalid_header_value: ({ max }) => `最多 ${max} 个可见 ASCII 字符`,
+  comma_in_tag: () => "不能包含逗号",
   reserved_parameter: () => "不能包含 `model` 或 `stream`",
   renamed_parameter: () => "不能使用已被重命名的参数的旧名称",
   too_large: ({ max }) => `按 JSON 计最多 ${max} 字节`,

@@ -51,15 +51,19 @@ export const usageEn = {
   "usage.by.model": "By model",
   "usage.by.channel": "By channel",
   "usage.by.key": "By key",
+  "usage.by.tag": "By tag",
   "usage.by.reason": "By reason",
   "usage.model": "Model",
   "usage.channel": "Channel",
   "usage.key": "Client key",
+  "usage.tag": "Tag",
   "usage.reason": "Error reason",
   "usage.noMembers": "None in this time.",
   "usage.none.model": "models that no channel serves",
   "usage.none.channel": "no channel was asked",
   "usage.none.key": "unknown key",
+  "usage.none.tag": "no tag",
+  "usage.rest": "all others",
   "usage.none.reason": "unknown reason",
   "usage.requests": "Requests",
   "usage.errors": "Errors",
@@ -78,7 +82,8 @@ export const usageEn = {
   "usage.empty": "No requests in this time",
   "usage.emptyText": "Every request with a client key appears here within a second of its answer.",
 
-  "requests.intro": "Who asked what, when and how it went. What was said is never kept.",
+  "requests.intro":
+    "Who asked what, when, how it went, and why it failed. Prompts and answers are not recorded.",
   "requests.filters": "Filters",
   "requests.any": (name: string) => `${name}: any`,
   "requests.clear": "Clear filters",
@@ -179,7 +184,7 @@ export const usageEn = {
 
   "ledger.title": "Ledger",
   "ledger.text":
-    "Who used what, when, through which channel. Metadata only: no prompt and no answer is ever kept.",
+    "Who used what, when, through which channel. Prompts and answers are not recorded.",
   "ledger.on": "Record requests",
   "ledger.onHint": "Without it there are no usage figures, and budgets count nothing.",
   "ledger.request_log_rows": "Requests kept",

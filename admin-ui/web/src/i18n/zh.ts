@@ -1,14 +1,18 @@
 //! Every text of the panel in Simplified Chinese. A missing or extra text does not compile.
 
 import { editingZh } from "./editing.zh";
+import { healthZh } from "./health.zh";
 import type { Messages } from "./index";
 import { keysZh } from "./keys.zh";
 import { usageZh } from "./usage.zh";
+import { whyZh } from "./why.zh";
 
 export const zh: Messages = {
   ...usageZh,
   ...editingZh,
+  ...healthZh,
   ...keysZh,
+  ...whyZh,
   "app.name": "AI 网关",
   "app.skip": "跳到正文",
   "app.checking": "正在检查会话…",
@@ -95,17 +99,6 @@ export const zh: Messages = {
   "channels.firstChoice": "优先使用",
   "channels.fallback": "以上渠道失败时使用",
 
-  "health.ok": "正常",
-  "health.disabled": "已停用",
-  "health.noKeys": "没有启用的密钥",
-  "health.cooling": "冷却中",
-  "health.probing": "正在重新尝试",
-  "health.keysRejected": "密钥被拒绝",
-  "health.keysCooling": "所有密钥冷却中",
-  "health.degraded": "部分受限",
-  "health.for": (duration) => `剩余 ${duration}`,
-  "health.soon": "下次请求时重试",
-
   "undo.deleted": (name) => `正在删除 ${name}。`,
   "undo.undo": "撤销",
   "undo.failed": (name) => `${name} 删除失败。`,
@@ -114,12 +107,6 @@ export const zh: Messages = {
   "keys.inClearText":
     "能读取网关存储的人都能看到这些密钥。请将变量 master_key 设为 32 字节的 base64 以加密它们。",
   "keys.masterKeyUnusable": "变量 master_key 无法使用",
-
-  "key.ok": "正常",
-  "key.cooling": "冷却中",
-  "key.probing": "正在重新尝试",
-  "key.rejected": "被拒绝",
-  "key.disabled": "已停用",
 
   "form.newTitle": "新建渠道",
   "form.title": "渠道",
@@ -199,8 +186,8 @@ export const zh: Messages = {
   "test.stream": "流式",
   "test.busy": "正在等待上游…",
   "test.run": "开始测试",
-  "test.ok": "响应正常",
-  "test.bad": "响应异常",
+  "test.ok": "测试通过",
+  "test.bad": "测试失败",
   "test.notRun": "无法进行测试",
   "test.status": "状态码",
   "test.latency": "延迟",
@@ -301,6 +288,7 @@ export const zh: Messages = {
   "routing.excluded": "不会尝试",
   "why.disabled": "渠道已停用。",
   "why.model_not_served": "不提供此模型。",
+  "why.key_missing": "该渠道没有密钥，而其服务商需要密钥。",
   "why.no_usable_key": "没有可用的密钥。",
   "why.key_disabled": "密钥已停用。",
   "why.key_unusable": "密钥无法解密。",

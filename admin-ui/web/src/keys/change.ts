@@ -4,8 +4,8 @@ import { type Body, changedMembers } from "../conflict/changes";
 
 /** The members that people set, as the API has them; each limit by itself. */
 export function seenKey(key: ClientKey): Body {
-  const { name, enabled, models, expires_at, limits } = key;
-  return { name, enabled, models, expires_at, ...flat(limits) };
+  const { name, tags, enabled, models, expires_at, limits } = key;
+  return { name, tags, enabled, models, expires_at, ...flat(limits) };
 }
 
 /** A limit under the name of its path. */

@@ -54,6 +54,7 @@ export function localTime(rfc3339: string | null): string {
 function useFields(of: ClientKey | null) {
   return {
     name: useSignal(of?.name ?? ""),
+    tags: useSignal(of?.tags ?? []),
     models: useSignal(of?.models ?? []),
     expires: useSignal(localTime(of?.expires_at ?? null)),
     limits: useSignal(
@@ -68,7 +69,7 @@ function useFields(of: ClientKey | null) {
 type Fields = ReturnType<typeof useFields>;
 
 /** What was typed, as `seenKey` has a stored key. */
-function typedOf(of: ClientKey | null, { name, models, expires, limits }: Fields): Body {
+function typedOf(of: ClientKey | null, { name, tags, models, expires, limits }: Fields): Body {
   // The field knows minutes only: what was not touched stays to the millisecond.
   const isSameTime = of !== null && expires.value === localTime(of.expires_at);
   const expires_at = expires.value === "" ? null : new Date(expires.value).toISOString();
@@ -76,6 +77,7 @@ function typedOf(of: ClientKey | null, { name, models, expires, limits }: Fields
     text.trim() === "" ? null : isBudget(limit) ? microOf(text) : numberOf(text);
   return {
     name: name.value.trim(),
+    tags: tags.value,
     models: models.value,
     expires_at: isSameTime ? of.expires_at : expires_at,
     ...flat(
@@ -198,6 +200,15 @@ function KeyFields({ fields, problems, limitProblems }: KeyFieldsProps) {
         errors={problems["name"]}
         onChange={(value) => {
           fields.name.value = value;
+        }}
+      />
+      <ListEditor
+        label={m["list.tags"]}
+        hint={m["list.tagsHint"]}
+        values={fields.tags.value}
+        errors={problems["tags"]}
+        onChange={(values) => {
+          fields.tags.value = values;
         }}
       />
       <ListEditor

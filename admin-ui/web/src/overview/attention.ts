@@ -1,5 +1,5 @@
 //! What needs a person's attention, the worst first. Pure.
-import type { Allowance, LimitName, UsageRow } from "../api/ledger";
+import type { KeyAllowance, LimitName, UsageRow } from "../api/ledger";
 import { LIMITS } from "../api/ledger";
 import type { Channel, ChannelStatus, ClientKey, SessionInfo } from "../api/types";
 import { type Health, healthOf } from "../channels/health";
@@ -29,8 +29,10 @@ export interface Known {
   channels: readonly Channel[];
   status: readonly ChannelStatus[];
   problems: readonly string[];
+  /** Those that expire first. */
   keys: readonly ClientKey[];
-  allowances: ReadonlyMap<string, Allowance>;
+  /** Those that have used most of a limit. */
+  nearLimit: readonly KeyAllowance[];
   /** Usage by channel in the last hours. */
   recent: readonly UsageRow[];
   session: SessionInfo | null;
@@ -74,7 +76,10 @@ export function toneOf(concern: Concern): "bad" | "warn" | "alert" {
     case "masterKey":
       return "bad";
     case "channel":
-      return concern.health.usable === 0 && concern.health.keys > 0 ? "bad" : "warn";
+      return concern.health.tone === "bad" ||
+        (concern.health.usable === 0 && concern.health.keys > 0)
+        ? "bad"
+        : "warn";
     case "limit":
       return concern.used >= concern.most ? "bad" : "alert";
     default:
@@ -85,7 +90,7 @@ export function toneOf(concern: Concern): "bad" | "warn" | "alert" {
 function ofChannels({ channels, status }: Known): Concern[] {
   return channels.flatMap((channel) => {
     const health = healthOf(channel, status.find(({ id }) => id === channel.id) ?? null);
-    const isFine = health.tone === "good" || health.verdict === "disabled";
+    const isFine = ["ok", "disabled", "unused", "unknown"].includes(health.verdict);
     return isFine ? [] : [{ kind: "channel" as const, id: channel.id, name: channel.name, health }];
   });
 }
@@ -99,26 +104,28 @@ function ofErrors(recent: readonly UsageRow[]): Concern[] {
   });
 }
 
-function ofKeys({ keys, allowances, nowMs }: Known): Concern[] {
-  return keys
-    .filter(({ enabled }) => enabled)
-    .flatMap((key) => {
-      const concerns: Concern[] = [];
-      const { id, name } = key;
-      const at = key.expires_at;
-      const left = at === null ? Number.NaN : Date.parse(at) - nowMs;
-      // What ended long ago no longer needs attention.
-      if (at !== null && left < SOON_MS && left > -SOON_MS) {
-        concerns.push({ kind: "expiry", id, name, at, isOver: left <= 0 });
+function ofKeys({ keys, nearLimit, nowMs }: Known): Concern[] {
+  const concerns: Concern[] = [];
+  const over = new Set<string>();
+  for (const { id, name, enabled, expires_at: at } of keys) {
+    const left = at === null ? Number.NaN : Date.parse(at) - nowMs;
+    if (left <= 0) {
+      over.add(id);
+    }
+    // What ended long ago no longer needs attention.
+    if (enabled && at !== null && left < SOON_MS && left > -SOON_MS) {
+      concerns.push({ kind: "expiry", id, name, at, isOver: left <= 0 });
+    }
+  }
+  for (const key of nearLimit) {
+    const { id, name } = key;
+    for (const limit of LIMITS) {
+      const use = key[limit];
+      if (key.enabled && !over.has(id) && use !== null && use.used >= use.limit * NEAR_LIMIT) {
+        const { used, limit: most, resets_at: resetsAt } = use;
+        concerns.push({ kind: "limit", id, name, limit, used, most, resetsAt });
       }
-      const allowance = left <= 0 ? undefined : allowances.get(id);
-      for (const limit of LIMITS) {
-        const use = allowance?.[limit] ?? null;
-        if (use !== null && use.used >= use.limit * NEAR_LIMIT) {
-          const { used, limit: most, resets_at: resetsAt } = use;
-          concerns.push({ kind: "limit", id, name, limit, used, most, resetsAt });
-        }
-      }
-      return concerns;
-    });
+    }
+  }
+  return concerns;
 }

@@ -54,18 +54,24 @@ export function sumsOf(rows: readonly UsageRow[]): Sums {
 }
 
 /** A model, channel, key or reason with its rows. `id` is `null` for what has none: no channel was asked, or
- * no channel serves the model. */
+ * no channel serves the model. The rest is what the gateway has summed of all that are not among the first. */
 export interface Member {
   id: string | null;
   name: string | null;
+  isRest: boolean;
   rows: UsageRow[];
   sums: Sums;
 }
 
-/** Who is in the rows, the busiest first. */
+/** Who is in the rows, the busiest first, and the rest behind them. */
 export function membersOf(rows: readonly UsageRow[], group: Grouping): Member[] {
   const byId = new Map<string | null, { name: string | null; rows: UsageRow[] }>();
+  const rest: UsageRow[] = [];
   for (const row of rows) {
+    if (row.other === true) {
+      rest.push(row);
+      continue;
+    }
     const { id, name } = identity(row, group);
     const known = byId.get(id);
     if (known === undefined) {
@@ -74,13 +80,16 @@ export function membersOf(rows: readonly UsageRow[], group: Grouping): Member[] 
       known.rows.push(row);
     }
   }
-  return [...byId]
-    .map(([id, { name, rows: own }]) => ({ id, name, rows: own, sums: sumsOf(own) }))
+  const members = [...byId]
+    .map(([id, { name, rows: own }]) => ({ id, name, isRest: false, rows: own, sums: sumsOf(own) }))
     .sort((a, b) => b.sums.requests - a.sums.requests);
+  return rest.length === 0
+    ? members
+    : [...members, { id: null, name: null, isRest: true, rows: rest, sums: sumsOf(rest) }];
 }
 
 function identity(row: UsageRow, group: Grouping): { id: string | null; name: string | null } {
-  if (group === "model" || group === "reason") {
+  if (group === "model" || group === "reason" || group === "tag") {
     const known = row[group] === "" ? null : row[group];
     return { id: known, name: known };
   }

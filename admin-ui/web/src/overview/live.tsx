@@ -2,7 +2,7 @@
 import type { ComponentChildren } from "preact";
 import type { Channel, ChannelStatus } from "../api/types";
 import { healthOf, type Trouble } from "../channels/health";
-import { stateText } from "../channels/table";
+import { stateText, troubleText, Verdict } from "../channels/table";
 import { Until } from "../channels/until";
 import { Link } from "../components/link";
 import { Status } from "../components/status";
@@ -85,7 +85,12 @@ function describe(concern: Concern): Description {
             {concern.name}
           </Link>
         ),
-        why: <Why troubles={concern.health.troubles} />,
+        why:
+          concern.health.verdict === "notReady" ? (
+            m["health.notReadyText"]
+          ) : (
+            <Why troubles={concern.health.troubles} />
+          ),
       };
     case "errors":
       return {
@@ -139,14 +144,14 @@ function Why({ troubles }: { troubles: readonly Trouble[] }) {
     return null;
   }
   return (
-    <span title={first.detail ?? undefined}>
+    <span title={troubles.map(troubleText).join("\n")}>
       {first.name !== null && (
         <>
-          <code>{first.name}</code> {stateText(first.state)}{" "}
+          <code>{first.name}</code> {first.state === "failed" ? "" : stateText(first.state)}{" "}
         </>
       )}
       <Until at={first.until} />
-      {first.detail !== null && ` · ${first.detail}`}
+      {` ${troubleText({ ...first, name: null })}`}
       {more.length > 0 && ` · ${t.value["channels.more"](more.length)}`}
     </span>
   );
@@ -167,7 +172,7 @@ export function Fleet({ channels, status }: { channels: Channel[]; status: Chann
               <Link page="channels" item={channel.id} class="fleet__name">
                 {channel.name}
               </Link>
-              <Status tone={health.tone}>{m[`health.${health.verdict}`]}</Status>
+              <Verdict health={health} brief />
               {health.keys > 0 && (
                 <span class="muted">{m["overview.keysUsable"](health.usable, health.keys)}</span>
               )}

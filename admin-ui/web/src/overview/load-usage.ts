@@ -3,8 +3,11 @@ import { usage } from "../api/client";
 import type { Result } from "../api/failure";
 import type { Grouping } from "../api/ledger";
 import type { Query } from "../router";
-import { type RangeName, rangeOf } from "./figures";
+import { COLOURED, type RangeName, rangeOf } from "./figures";
 import type { Shown } from "./usage";
+
+/** Members with rows of their own in the table; the charts have fewer. */
+const LISTED = 20;
 
 export async function loadUsage(
   rangeName: RangeName,
@@ -14,9 +17,11 @@ export async function loadUsage(
   const range = rangeOf(rangeName, Date.now());
   const { from, to, bucket } = range;
   const question = { from, to, bucket, ...filters };
-  const [whole, parts] = await Promise.all([
+  const topOf = (count: number) => (group === "reason" ? {} : { top: String(count) });
+  const [whole, parts, members] = await Promise.all([
     usage({ ...question, group: "none" }),
-    usage({ ...question, group }),
+    usage({ ...question, group, ...topOf(COLOURED) }),
+    usage({ ...question, group, bucket: "total", ...topOf(LISTED) }),
   ]);
   if (!whole.ok) {
     return whole;
@@ -24,5 +29,11 @@ export async function loadUsage(
   if (!parts.ok) {
     return parts;
   }
-  return { ok: true, value: { range, group, whole: whole.value, parts: parts.value } };
+  if (!members.ok) {
+    return members;
+  }
+  return {
+    ok: true,
+    value: { range, group, whole: whole.value, parts: parts.value, members: members.value },
+  };
 }

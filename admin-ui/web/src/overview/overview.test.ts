@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Allowance, UsageRow } from "../api/ledger";
+import type { KeyAllowance, UsageRow } from "../api/ledger";
 import type { Channel, ChannelStatus, ClientKey } from "../api/types";
 import { type Concern, concernsOf, type Known, toneOf } from "./attention";
 import {
@@ -24,6 +24,8 @@ function row(change: Partial<UsageRow>): UsageRow {
     channel: null,
     key: null,
     reason: null,
+    tag: null,
+    other: null,
     requests: 1,
     errors: 0,
     failovers: 0,
@@ -147,6 +149,10 @@ const READY = {
   reason: null,
   detail: null,
   failed_at: null,
+  status: "ok",
+  since: "2026-11-23T10:00:00.000Z",
+  outcome: null,
+  last_success_at: "2026-11-23T10:00:00.000Z",
 };
 const STATUS: ChannelStatus = {
   id: "ch_1",
@@ -162,7 +168,10 @@ const KEY = {
   enabled: true,
   expires_at: null,
 } as ClientKey;
-const UNUSED: Allowance = {
+const UNUSED: KeyAllowance = {
+  id: "ck_1",
+  name: "laptop",
+  enabled: true,
   requests_per_minute: null,
   tokens_per_minute: null,
   tokens_per_day: null,
@@ -176,7 +185,7 @@ function concerns(change: Partial<Known>): Concern[] {
     status: [STATUS],
     problems: [],
     keys: [KEY],
-    allowances: new Map(),
+    nearLimit: [],
     recent: [],
     session: { expires_at: "", upstream_keys_encrypted: true, master_key_error: null },
     dropped: 0,
@@ -212,6 +221,20 @@ describe("concernsOf", () => {
     ]);
   });
 
+  it("reports what failed last and what lacks its key, not what was never used", () => {
+    const failed = { ...READY, status: "failed", outcome: "server_error", detail: "503: down" };
+    const keys = [{ id: "uk_1", hint: "a…b", enabled: true, ...failed }];
+    const verdicts = (status: ChannelStatus) =>
+      concerns({ status: [status] }).map((one) => [
+        "health" in one ? one.health.verdict : "",
+        toneOf(one),
+      ]);
+    expect(verdicts({ ...STATUS, ...failed, keys })).toEqual([["failed", "bad"]]);
+    expect(verdicts({ ...STATUS, status: "not_ready", keys: [] })).toEqual([["notReady", "bad"]]);
+    expect(verdicts({ ...STATUS, status: "unused" })).toEqual([]);
+    expect(verdicts({ ...STATUS, status: "unknown" })).toEqual([]);
+  });
+
   it("reports errors only when there are enough requests", () => {
     const channel = { id: "ch_1", name: "One" };
     expect(concerns({ recent: [row({ channel, requests: 9, errors: 9 })] })).toEqual([]);
@@ -223,15 +246,12 @@ describe("concernsOf", () => {
   it("reports limits from four fifths on, and when one is reached", () => {
     const used = (value: number) =>
       concerns({
-        allowances: new Map([
-          [
-            "ck_1",
-            {
-              ...UNUSED,
-              tokens_per_day: { limit: 100, used: value, resets_at: "2026-11-24T00:00:00Z" },
-            },
-          ],
-        ]),
+        nearLimit: [
+          {
+            ...UNUSED,
+            tokens_per_day: { limit: 100, used: value, resets_at: "2026-11-24T00:00:00Z" },
+          },
+        ],
       });
     expect(used(79)).toEqual([]);
     expect(used(80).map(toneOf)).toEqual(["alert"]);

@@ -31,18 +31,16 @@ import {
 export interface Shown {
   range: Range;
   group: Grouping;
-  /** One per bucket, and one per bucket and member. */
+  /** One per bucket; one per bucket and member; one per member. The last two have the rest in one. */
   whole: UsageRow[];
   parts: UsageRow[];
+  members: UsageRow[];
 }
 
 /** The class that has the colour of a member's series. */
 function swatch(index: number): string {
   return index < COLOURED ? `series-${index + 1}` : "series-rest";
 }
-
-/** Members beyond this many are in the sums only. */
-const LISTED = 20;
 
 const total = (row: UsageRow) => row.prompt_tokens + row.completion_tokens;
 
@@ -176,9 +174,9 @@ interface MembersProps {
   filters: Query;
 }
 
-export function Members({ shown: { parts, group, whole }, filters }: MembersProps) {
+export function Members({ shown: { members: rows, group, whole }, filters }: MembersProps) {
   const m = t.value;
-  const members = membersOf(parts, group);
+  const members = membersOf(rows, group);
   const all = sumsOf(whole);
   const columns = columnsOf(group, all.costMicroUsd > 0);
   const label = m[`usage.by.${group}`];
@@ -200,11 +198,14 @@ export function Members({ shown: { parts, group, whole }, filters }: MembersProp
         </tr>
       </thead>
       <tbody role="rowgroup">
-        {members.slice(0, LISTED).map((member, index) => (
-          <tr role="row" key={member.id ?? ""}>
+        {members.map((member, index) => (
+          <tr role="row" key={member.isRest ? "rest" : `=${member.id ?? ""}`}>
             <th scope="row" role="rowheader">
               <span class="members__name">
-                <span class={`swatch ${swatch(index)}`} aria-hidden="true" />
+                <span
+                  class={`swatch ${swatch(member.isRest ? COLOURED : index)}`}
+                  aria-hidden="true"
+                />
                 <MemberName member={member} group={group} filters={filters} />
               </span>
             </th>
@@ -221,7 +222,7 @@ export function Members({ shown: { parts, group, whole }, filters }: MembersProp
 }
 
 function MemberName({
-  member: { id, name },
+  member: { id, name, isRest },
   group,
   filters,
 }: {
@@ -229,6 +230,9 @@ function MemberName({
   group: Grouping;
   filters: Query;
 }) {
+  if (isRest) {
+    return <span class="muted">{t.value["usage.rest"]}</span>;
+  }
   if (id === null) {
     return <span class="muted">{t.value[`usage.none.${group}`]}</span>;
   }

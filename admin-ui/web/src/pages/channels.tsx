@@ -1,15 +1,17 @@
 //! The list of channels: what the gateway can forward to, and how it fares, live.
 import { useSignal } from "@preact/signals";
-import { listChannels, status } from "../api/client";
+import { type ListQuestion, listChannels, status } from "../api/client";
 import type { Channel } from "../api/types";
 import { ArrangeDialog } from "../channels/arrange-dialog";
 import { copyOf } from "../channels/draft";
 import { ChannelTable } from "../channels/table";
 import { template } from "../channels/template";
+import { TestAllDialog } from "../channels/test-all-dialog";
 import { TestDialog } from "../channels/test-dialog";
 import { setClock } from "../clock";
 import { Icon } from "../components/icons";
 import { Link } from "../components/link";
+import { SearchBox, searchQuestion, TagFilter } from "../components/list-tools";
 import { FailureNotice, Notice } from "../components/notice";
 import { PageHead } from "../components/page-head";
 import { t } from "../i18n";
@@ -21,19 +23,29 @@ import { isDeleted } from "../undo";
 /** How long after an answer to ask again; countdowns run by themselves. */
 const EVERY_MS = 4_000;
 
-async function load() {
-  const [channels, health] = await Promise.all([listChannels(), status()]);
+/** All channels, since their shares depend on each other, and which of them the search has found; `null`: all. */
+async function load(question: ListQuestion) {
+  const isLimited = Object.keys(question).length > 0;
+  const [channels, health, found] = await Promise.all([
+    listChannels(),
+    status(),
+    isLimited ? listChannels(question) : null,
+  ]);
+  if (found !== null && !found.ok) {
+    return found;
+  }
   if (!channels.ok) {
     return channels;
   }
   if (!health.ok) {
     return health;
   }
-  setClock(health.value.now);
+  setClock(health.value);
   return {
     ok: true as const,
     value: {
       channels: channels.value,
+      found: found === null ? null : new Set(found.value.map(({ id }) => id)),
       status: health.value.data,
       problems: health.value.problems,
     },
@@ -42,9 +54,15 @@ async function load() {
 
 export function ChannelsPage() {
   const m = t.value;
-  const { data, failure, loading, reload } = useResource(load, EVERY_MS);
+  const question = searchQuestion();
+  const { data, failure, loading, reload } = useResource(
+    () => load(question),
+    EVERY_MS,
+    JSON.stringify(question),
+  );
   const tested = useSignal<Channel | null>(null);
   const isArranging = useSignal(false);
+  const isTestingAll = useSignal(false);
   const list = data.value?.channels.filter((channel) => !isDeleted(channel.id)) ?? null;
 
   return (
@@ -62,6 +80,18 @@ export function ChannelsPage() {
           <Icon name="reload" />
           {m["channels.reload"]}
         </button>
+        {list !== null && list.length > 0 && (
+          <button
+            type="button"
+            class="button"
+            onClick={() => {
+              isTestingAll.value = true;
+            }}
+          >
+            <Icon name="test" />
+            {m["testAll.open"]}
+          </button>
+        )}
         {list !== null && list.length > 1 && (
           <button
             type="button"
@@ -99,8 +129,21 @@ export function ChannelsPage() {
         </div>
       )}
       {list !== null && list.length > 0 && (
+        <div class="filters">
+          <SearchBox />
+          <TagFilter />
+        </div>
+      )}
+      {list !== null && list.length > 0 && data.value?.found?.size === 0 && (
+        <div class="card state">
+          <h2>{m["list.noMatch"]}</h2>
+          <p>{m["list.noMatchText"]}</p>
+        </div>
+      )}
+      {list !== null && list.length > 0 && data.value?.found?.size !== 0 && (
         <ChannelTable
           channels={list}
+          found={data.value?.found ?? null}
           status={data.value?.status ?? []}
           onChanged={reload}
           onTest={(channel) => {
@@ -120,6 +163,16 @@ export function ChannelsPage() {
           }}
           onSaved={() => {
             isArranging.value = false;
+            void reload();
+          }}
+        />
+      )}
+      {isTestingAll.value && list !== null && (
+        <TestAllDialog
+          channels={list}
+          title={m["testAll.title"]}
+          onClose={() => {
+            isTestingAll.value = false;
             void reload();
           }}
         />

@@ -1,15 +1,17 @@
 //! Client keys: who may use this gateway, with what, until when.
 import { useSignal } from "@preact/signals";
-import { allowance, changeKey, deleteKey, listChannels, listKeys, showKey } from "../api/client";
-import type { Result } from "../api/failure";
-import { type Allowance, LIMITS } from "../api/ledger";
+import { useRef } from "preact/hooks";
+import { allowances, changeKey, deleteKey, keyPage, listChannels, showKey } from "../api/client";
+import { type Allowance, type KeyAllowance, LIMITS } from "../api/ledger";
 import type { ClientKey, CreatedKey } from "../api/types";
 import { Confirm } from "../components/dialog";
 import { Switch } from "../components/fields";
 import { Icon } from "../components/icons";
 import { Link } from "../components/link";
+import { listQuestion, SearchBox, SortHead, TagFilter, Tags } from "../components/list-tools";
 import { FailureNotice, failureText } from "../components/notice";
 import { PageHead } from "../components/page-head";
+import { VirtualRows } from "../components/virtual-rows";
 import { isGone, isStale } from "../conflict/stale";
 import { useQuickChange } from "../conflict/use-quick-change";
 import { formatTime, t } from "../i18n";
@@ -20,42 +22,49 @@ import { Limits } from "../keys/limits";
 import { RotateDialog } from "../keys/rotate-dialog";
 import { exampleModel } from "../keys/snippets";
 import { KeyState, Previous } from "../keys/state";
+import { usePages } from "../pages-of";
 import { useResource } from "../resource";
 
 const EVERY_MS = 15_000;
-/** Each limited key is one call. */
-const ALLOWANCES_ASKED = 50;
+const PAGE_ROWS = "100";
+/** What is used of limits is asked for so many rows at once. */
+const BLOCK = 25;
 
-interface Listed {
-  keys: ClientKey[];
-  /** By key; missing where there are no limits, or while the gateway cannot say. */
-  allowances: ReadonlyMap<string, Allowance>;
-}
-
-async function load(): Promise<Result<Listed>> {
-  const keys = await listKeys();
-  if (!keys.ok) {
-    return keys;
+/** What is used of the limits of the keys near the view, by key; those that were in view before stay. */
+function useAllowances(keys: readonly ClientKey[], [first, end]: readonly [number, number]) {
+  const known = useRef(new Map<string, Allowance>());
+  const start = Math.floor(first / BLOCK) * BLOCK;
+  const ids = keys
+    .slice(start, Math.ceil(end / BLOCK) * BLOCK)
+    .filter(({ limits }) => LIMITS.some((limit) => limits[limit] !== null))
+    .map(({ id }) => id)
+    .join(",");
+  const { data } = useResource<KeyAllowance[]>(
+    async () => (ids === "" ? { ok: true, value: [] } : allowances({ ids })),
+    EVERY_MS,
+    ids,
+  );
+  for (const one of data.value ?? []) {
+    known.current.set(one.id, one);
   }
-  const limited = keys.value.filter(({ limits }) => LIMITS.some((limit) => limits[limit] !== null));
-  const asked = await Promise.all(
-    limited.slice(0, ALLOWANCES_ASKED).map(async ({ id }) => [id, await allowance(id)] as const),
-  );
-  const allowances = new Map(
-    asked.flatMap(([id, answer]) => (answer.ok ? [[id, answer.value] as const] : [])),
-  );
-  return { ok: true, value: { keys: keys.value, allowances } };
+  return known.current;
 }
 
 export function KeysPage() {
   const m = t.value;
-  const { data, failure, loading, reload } = useResource(load, EVERY_MS);
+  const question = listQuestion();
+  const { rows, total, failure, loading, reload, onRange } = usePages(
+    (cursor) => keyPage({ ...question, limit: PAGE_ROWS, ...(cursor === null ? {} : { cursor }) }),
+    EVERY_MS,
+    JSON.stringify(question),
+  );
+  const isLimited = "q" in question || "tag" in question;
   const edited = useSignal<ClientKey | "new" | null>(null);
   const created = useSignal<CreatedKey | null>(null);
   const model = useSignal("gpt-4o");
   const doomed = useSignal<ClientKey | null>(null);
   const rotated = useSignal<ClientKey | null>(null);
-  const list = data.value?.keys ?? null;
+  const list = rows.value;
 
   async function show(key: CreatedKey) {
     // The examples should work as they are, so they name a model that is served.
@@ -70,7 +79,7 @@ export function KeysPage() {
         title={m["nav.keys"]}
         intro={
           list !== null
-            ? m["clients.count"](list.length)
+            ? m["clients.count"](total.value ?? list.length)
             : loading.value
               ? m["clients.loading"]
               : undefined
@@ -84,16 +93,23 @@ export function KeysPage() {
       </PageHead>
       <FailureNotice failure={failure.value} title={m["clients.failed"]} onRetry={reload} />
       {list === null && failure.value === null && <div class="card skeleton" aria-hidden="true" />}
+      {(isLimited || (list !== null && list.length > 0)) && (
+        <div class="filters">
+          <SearchBox />
+          <TagFilter />
+        </div>
+      )}
       {list?.length === 0 && (
         <div class="card state">
-          <h2>{m["clients.empty"]}</h2>
-          <p>{m["clients.emptyText"]}</p>
+          <h2>{isLimited ? m["list.noMatch"] : m["clients.empty"]}</h2>
+          <p>{isLimited ? m["list.noMatchText"] : m["clients.emptyText"]}</p>
         </div>
       )}
       {list !== null && list.length > 0 && (
         <KeyTable
           keys={list}
-          allowances={data.value?.allowances ?? new Map()}
+          total={total.value ?? list.length}
+          onRange={onRange}
           onChanged={reload}
           onEdit={(key) => {
             edited.value = key;
@@ -221,7 +237,8 @@ function DeleteKey({ of, onDeleted, onClose }: DeleteKeyProps) {
 
 interface KeyTableProps {
   keys: ClientKey[];
-  allowances: ReadonlyMap<string, Allowance>;
+  total: number;
+  onRange: (first: number, end: number) => void;
   onChanged: () => void;
   onEdit: (key: ClientKey) => void;
   onDelete: (key: ClientKey) => void;
@@ -238,39 +255,77 @@ const COLUMNS = [
   "enabled",
 ] as const;
 
-function KeyTable({ keys, allowances, ...actions }: KeyTableProps) {
+/** The columns by which the gateway sorts, under its names. */
+const SORTS: Partial<Record<(typeof COLUMNS)[number], string>> = {
+  name: "name",
+  lastUsed: "last_used",
+  expires: "expires",
+};
+
+function KeyTable({ keys, total, onRange, ...actions }: KeyTableProps) {
   const m = t.value;
+  const range = useSignal<readonly [number, number]>([0, BLOCK]);
+  const used = useAllowances(keys, range.value);
   return (
     <div class="card">
-      <table class="table" role="table" aria-label={m["nav.keys"]}>
+      <table class="table" role="table" aria-label={m["nav.keys"]} aria-rowcount={total + 1}>
         <thead role="rowgroup">
           <tr role="row">
-            {COLUMNS.map((column) => (
-              <th key={column} scope="col" role="columnheader">
-                {m[`clients.${column}`]}
-              </th>
-            ))}
+            {COLUMNS.map((column) => {
+              const sort = SORTS[column];
+              const text = m[`clients.${column}`];
+              return sort === undefined ? (
+                <th key={column} scope="col" role="columnheader">
+                  {text}
+                </th>
+              ) : (
+                <SortHead
+                  key={column}
+                  name={sort}
+                  text={text}
+                  first={column === "lastUsed" ? "desc" : "asc"}
+                />
+              );
+            })}
             <th scope="col" role="columnheader">
               <span class="visually-hidden">{m["channels.actions"]}</span>
             </th>
           </tr>
         </thead>
-        <tbody role="rowgroup">
-          {keys.map((key) => (
-            <KeyRow key={key.id} of={key} allowance={allowances.get(key.id) ?? null} {...actions} />
-          ))}
-        </tbody>
+        <VirtualRows
+          rows={keys}
+          idOf={({ id }) => id}
+          columns={COLUMNS.length + 1}
+          estimate={64}
+          onRange={(first, end) => {
+            range.value = [first, end];
+            onRange(first, end);
+          }}
+        >
+          {(key, index) => (
+            <KeyRow of={key} index={index} allowance={used.get(key.id) ?? null} {...actions} />
+          )}
+        </VirtualRows>
       </table>
     </div>
   );
 }
 
-interface KeyRowProps extends Omit<KeyTableProps, "keys" | "allowances"> {
+interface KeyRowProps extends Omit<KeyTableProps, "keys" | "total" | "onRange"> {
   of: ClientKey;
+  index: number;
   allowance: Allowance | null;
 }
 
-function KeyRow({ of, allowance: used, onChanged, onEdit, onDelete, onRotate }: KeyRowProps) {
+function KeyRow({
+  of,
+  index,
+  allowance: used,
+  onChanged,
+  onEdit,
+  onDelete,
+  onRotate,
+}: KeyRowProps) {
   const m = t.value;
   const { wanted, change, rest } = useQuickChange({
     of,
@@ -280,16 +335,19 @@ function KeyRow({ of, allowance: used, onChanged, onEdit, onDelete, onRotate }: 
     onChanged,
   });
   return (
-    <tr role="row">
+    <tr role="row" data-row={of.id} aria-rowindex={index + 2}>
       <th scope="row" role="rowheader">
         <Link page="keys" item={of.id} class="key-name table__link">
           {of.name}
         </Link>
         <code class="muted">{of.hint}</code>
+        <Tags of={of.tags} />
       </th>
       <td role="cell" data-label={m["clients.state"]}>
-        <KeyState of={of} />
-        <Previous of={of} onChanged={onChanged} />
+        <div>
+          <KeyState of={of} />
+          <Previous of={of} onChanged={onChanged} />
+        </div>
       </td>
       <td
         role="cell"

@@ -1,7 +1,7 @@
 //! The first page: how everything fares, what needs attention, and usage over time.
-import { allowance, listChannels, listKeys, status, usage } from "../api/client";
+import { allowances, keyPage, listChannels, showKey, status, usage } from "../api/client";
 import type { Result } from "../api/failure";
-import { type Allowance, GROUPS, LIMITS, SUBJECTS, type UsageRow } from "../api/ledger";
+import { GROUPS, type KeyAllowance, LIMITING, type UsageRow } from "../api/ledger";
 import type { ClientKey } from "../api/types";
 import { setClock } from "../clock";
 import { Icon } from "../components/icons";
@@ -23,8 +23,10 @@ const LIVE_EVERY_MS = 5_000;
 const SLOW_EVERY_MS = 60_000;
 /** Errors of the last two hours, the one that runs included, are news. */
 const RECENT_MS = 3_600_000;
-/** Each limited key is one call. */
-const KEYS_ASKED = 20;
+/** Those that expire first. */
+const EXPIRING_ASKED = "100";
+/** From this share of a limit on, its use is shown. */
+const NEAR_PERCENT = "80";
 
 async function loadLive() {
   const [channels, health] = await Promise.all([listChannels(), status()]);
@@ -34,20 +36,23 @@ async function loadLive() {
   if (!health.ok) {
     return health;
   }
-  setClock(health.value.now);
+  setClock(health.value);
   return { ok: true as const, value: { channels: channels.value, health: health.value } };
 }
 
 interface Slow {
+  /** Those that expire first, and how many there are in all. */
   keys: ClientKey[];
-  allowances: Map<string, Allowance>;
+  keyCount: number;
+  nearLimit: KeyAllowance[];
   recent: UsageRow[];
 }
 
 async function loadSlow(): Promise<Result<Slow>> {
   const now = Date.now();
-  const [keys, recent] = await Promise.all([
-    listKeys(),
+  const [keys, near, recent] = await Promise.all([
+    keyPage({ sort: "expires", limit: EXPIRING_ASKED }),
+    allowances({ used_percent: NEAR_PERCENT }),
     usage({
       from: new Date(now - RECENT_MS).toISOString(),
       to: new Date(now + RECENT_MS).toISOString(),
@@ -58,28 +63,21 @@ async function loadSlow(): Promise<Result<Slow>> {
   if (!keys.ok) {
     return keys;
   }
-  const limited = keys.value
-    .filter(({ enabled, limits }) => enabled && LIMITS.some((limit) => limits[limit] !== null))
-    .slice(0, KEYS_ASKED);
-  const asked = await Promise.all(
-    limited.map(async ({ id }) => [id, await allowance(id)] as const),
-  );
-  const allowances = new Map<string, Allowance>();
-  for (const [id, answer] of asked) {
-    if (answer.ok) {
-      allowances.set(id, answer.value);
-    }
-  }
   // Without a ledger the charts say so; what is known besides is still worth showing.
   return {
     ok: true,
-    value: { keys: keys.value, allowances, recent: recent.ok ? recent.value : [] },
+    value: {
+      keys: keys.value.data,
+      keyCount: keys.value.total ?? keys.value.data.length,
+      nearLimit: near.ok ? near.value : [],
+      recent: recent.ok ? recent.value : [],
+    },
   };
 }
 
 /** The filters of this page that the API knows under the same names. */
 function filtersOf(asked: Query): Query {
-  return Object.fromEntries(SUBJECTS.flatMap((name) => (asked[name] ? [[name, asked[name]]] : [])));
+  return Object.fromEntries(LIMITING.flatMap((name) => (asked[name] ? [[name, asked[name]]] : [])));
 }
 
 export function OverviewPage() {
@@ -89,7 +87,8 @@ export function OverviewPage() {
   const channels = live.data.value?.channels.filter(({ id }) => !isDeleted(id)) ?? null;
   const health = live.data.value?.health ?? null;
   const keys = slow.data.value?.keys ?? null;
-  const isNew = channels !== null && keys !== null && (channels.length === 0 || keys.length === 0);
+  const keyCount = slow.data.value?.keyCount ?? null;
+  const isNew = channels !== null && keyCount !== null && (channels.length === 0 || keyCount === 0);
 
   return (
     <>
@@ -105,7 +104,7 @@ export function OverviewPage() {
       {channels === null && live.failure.value === null && (
         <div class="card skeleton" aria-hidden="true" />
       )}
-      {isNew && <FirstSteps hasChannels={channels.length > 0} hasKeys={keys.length > 0} />}
+      {isNew && <FirstSteps hasChannels={channels.length > 0} hasKeys={(keyCount ?? 0) > 0} />}
       {channels !== null && channels.length > 0 && health !== null && (
         <div class="live">
           <Attention
@@ -114,7 +113,7 @@ export function OverviewPage() {
               status: health.data,
               problems: health.problems,
               keys: keys ?? [],
-              allowances: slow.data.value?.allowances ?? new Map(),
+              nearLimit: slow.data.value?.nearLimit ?? [],
               recent: slow.data.value?.recent ?? [],
               session: sessionInfo.value,
               dropped: health.dropped_records,
@@ -124,18 +123,19 @@ export function OverviewPage() {
           <Fleet channels={channels} status={health.data} />
         </div>
       )}
-      {channels !== null && channels.length > 0 && <Usage keys={keys ?? []} />}
+      {channels !== null && channels.length > 0 && <Usage />}
     </>
   );
 }
 
-function Usage({ keys }: { keys: ClientKey[] }) {
+function Usage() {
   const m = t.value;
   const asked = query.value;
   const rangeName = RANGES.find((name) => name === asked["range"]) ?? "24h";
   const filters = filtersOf(asked);
-  // Reasons are counted for all models and channels together.
-  const groups = filters["model"] || filters["channel"] ? SUBJECTS : GROUPS;
+  // Reasons are counted for all models and channels together, of one key at most.
+  const isPart = filters["model"] || filters["channel"] || filters["tag"];
+  const groups = isPart ? LIMITING : GROUPS;
   const group = groups.find((name) => name === asked["group"]) ?? "model";
   const { data, failure, loading, reload } = useResource(
     () => loadUsage(rangeName, group, filters),
@@ -148,7 +148,7 @@ function Usage({ keys }: { keys: ClientKey[] }) {
     <section class="stack" aria-label={m["usage.title"]} aria-busy={loading.value}>
       <div class="usage__head">
         <h2>{m["usage.title"]}</h2>
-        <Filters filters={filters} keys={keys} />
+        <Filters filters={filters} />
         <div class="actions">
           <Segments
             label={m["usage.group"]}
@@ -186,16 +186,23 @@ function Usage({ keys }: { keys: ClientKey[] }) {
 }
 
 /** What the figures are limited to, with the way back. */
-function Filters({ filters, keys }: { filters: Query; keys: ClientKey[] }) {
+function Filters({ filters }: { filters: Query }) {
   const m = t.value;
+  const id = filters["key"];
+  const named = useResource<ClientKey | null>(
+    async () => (id === undefined ? { ok: true, value: null } : showKey(id)),
+    undefined,
+    id ?? "",
+  );
+  const key = named.data.value;
   return (
     <>
-      {SUBJECTS.map((name) => {
+      {LIMITING.map((name) => {
         const value = filters[name];
         if (value === undefined) {
           return null;
         }
-        const said = keys.find(({ id }) => id === value)?.name ?? value;
+        const said = name === "key" && key?.id === value ? key.name : value;
         return (
           <button key={name} type="button" class="filter" onClick={() => ask({ [name]: "" })}>
             {m[`usage.${name}`]}: <strong>{said}</strong>

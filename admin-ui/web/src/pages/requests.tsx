@@ -11,21 +11,30 @@ import { PageHead } from "../components/page-head";
 import { formatCount, t } from "../i18n";
 import { FilterBar } from "../requests/filter-bar";
 import { questionOf, setOf } from "../requests/filters";
+import { FindRequest } from "../requests/find";
 import { extended, type Log, refreshed } from "../requests/rows";
 import { LogTable } from "../requests/table";
 import { useResource } from "../resource";
 import { query } from "../router";
 
 const EVERY_MS = 5_000;
+/** As the API has them unless another number is requested. */
+const PAGE_ROWS = 50;
 
 interface Names {
   channels: Channel[];
   keys: ClientKey[];
 }
 
+/** More keys are no list to choose from; the search knows them all. */
+const KEYS_OFFERED = "200";
+
 /** For the filters; the log itself carries the names that its rows had. */
 async function loadNames(): Promise<Result<Names>> {
-  const [channels, keys] = await Promise.all([listChannels(), listKeys()]);
+  const [channels, keys] = await Promise.all([
+    listChannels(),
+    listKeys({ sort: "name", limit: KEYS_OFFERED }),
+  ]);
   if (!channels.ok) {
     return channels;
   }
@@ -38,7 +47,9 @@ export function RequestsPage() {
   const channels = names.data.value?.channels ?? [];
   return (
     <>
-      <PageHead title={m["nav.requests"]} intro={m["requests.intro"]} />
+      <PageHead title={m["nav.requests"]} intro={m["requests.intro"]}>
+        <FindRequest />
+      </PageHead>
       <FilterBar channels={channels} keys={names.data.value?.keys ?? []} />
       <FilteredLog
         // Another question is another log: nothing of the old one may stay.
@@ -47,6 +58,26 @@ export function RequestsPage() {
       />
     </>
   );
+}
+
+/** Calls back while the element is near the view. */
+function onSight(call: () => void) {
+  return (element: HTMLElement | null) => {
+    if (element === null) {
+      return;
+    }
+    const observer = new IntersectionObserver(
+      (entries) => {
+        if (entries.some(({ isIntersecting }) => isIntersecting)) {
+          observer.disconnect();
+          call();
+        }
+      },
+      { rootMargin: "600px" },
+    );
+    observer.observe(element);
+    return () => observer.disconnect();
+  };
 }
 
 function FilteredLog({ channels }: Pick<Names, "channels">) {
@@ -79,6 +110,8 @@ function FilteredLog({ channels }: Pick<Names, "channels">) {
   }
 
   const shown = log.value;
+  // After the first page that was asked for, older ones come by scrolling.
+  const isLong = shown !== null && shown.rows.length > PAGE_ROWS;
   const isFiltered = Object.keys(setOf(query.value)).length > 0;
   return (
     <>
@@ -108,6 +141,7 @@ function FilteredLog({ channels }: Pick<Names, "channels">) {
               <button
                 type="button"
                 class="button"
+                ref={isLong ? onSight(() => void loadOlder(shown)) : null}
                 aria-disabled={older.value.busy}
                 onClick={() => loadOlder(shown)}
               >

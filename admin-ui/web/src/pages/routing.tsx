@@ -146,6 +146,7 @@ function Excluded({ run }: { run: DryRun }) {
   const reasons: Record<string, string> = {
     disabled: m["why.disabled"],
     model_not_served: m["why.model_not_served"],
+    key_missing: m["why.key_missing"],
     no_usable_key: m["why.no_usable_key"],
     key_disabled: m["why.key_disabled"],
     key_unusable: m["why.key_unusable"],

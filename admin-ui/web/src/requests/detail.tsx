@@ -1,22 +1,27 @@
 //! One request: where its time went, and everything that the log knows of it.
+import { Fragment } from "preact";
 import type { Attempt, RequestRow } from "../api/ledger";
 import type { Channel } from "../api/types";
 import { CopyButton } from "../components/copy";
 import { Link } from "../components/link";
 import { Status } from "../components/status";
 import { formatCount, formatMs, formatUsd, t, word } from "../i18n";
+import { linkTo } from "./address";
 import { type Span, spansOf } from "./rows";
+import { Why } from "./why";
 
 interface DetailProps {
   of: RequestRow;
   channels: readonly Channel[];
 }
 
-export function Detail({ of, channels }: DetailProps) {
+/** `isPage`: it is under its own address already. */
+export function Detail({ of, channels, isPage = false }: DetailProps & { isPage?: boolean }) {
   return (
-    <div class="detail">
+    <div class={isPage ? "detail detail--page" : "detail"}>
+      <Why of={of} />
       <Waterfall of={of} channels={channels} />
-      <Facts of={of} channels={channels} />
+      <Facts of={of} channels={channels} isPage={isPage} />
     </div>
   );
 }
@@ -38,6 +43,8 @@ function Waterfall({ of, channels }: DetailProps) {
     return <p class="muted">{m["requests.noAttempt"]}</p>;
   }
   const spans = spansOf(of);
+  // What the only attempt says is what is said of the request.
+  const isSaidAbove = of.attempts.length === 1 && of.attempts[0]?.detail === of.detail;
   return (
     <table class="waterfall" aria-label={m["requests.attempts"]}>
       <thead class="visually-hidden">
@@ -50,24 +57,33 @@ function Waterfall({ of, channels }: DetailProps) {
       <tbody>
         {of.attempts.map((attempt, index) => (
           // Only its position distinguishes one attempt from another.
-          <tr key={`${index} ${attempt.channel}`}>
-            <th scope="row">
-              {attempt.channel_name} <code class="muted">{keyHint(channels, attempt.key)}</code>
-            </th>
-            <td>
-              <Status tone={toneOf(attempt)}>{outcomeText(attempt)}</Status>
-            </td>
-            <td class="waterfall__time">
-              <span class="waterfall__bar" aria-hidden="true">
-                {spans
-                  .filter((span) => span.index === index)
-                  .map((span) => (
-                    <Bar key={span.kind} span={span} tone={toneOf(attempt)} />
-                  ))}
-              </span>
-              <span class="waterfall__ms">{formatMs(attempt.ms)}</span>
-            </td>
-          </tr>
+          <Fragment key={`${index} ${attempt.channel}`}>
+            <tr>
+              <th scope="row">
+                {attempt.channel_name} <code class="muted">{keyHint(channels, attempt.key)}</code>
+              </th>
+              <td>
+                <Status tone={toneOf(attempt)}>{outcomeText(attempt)}</Status>
+              </td>
+              <td class="waterfall__time">
+                <span class="waterfall__bar" aria-hidden="true">
+                  {spans
+                    .filter((span) => span.index === index)
+                    .map((span) => (
+                      <Bar key={span.kind} span={span} tone={toneOf(attempt)} />
+                    ))}
+                </span>
+                <span class="waterfall__ms">{formatMs(attempt.ms)}</span>
+              </td>
+            </tr>
+            {attempt.detail !== null && !isSaidAbove && (
+              <tr>
+                <td colSpan={3} class="waterfall__said">
+                  <q>{attempt.detail}</q>
+                </td>
+              </tr>
+            )}
+          </Fragment>
         ))}
       </tbody>
     </table>
@@ -98,7 +114,7 @@ function Bar({ span, tone }: { span: Span; tone: string }) {
   );
 }
 
-function Facts({ of, channels }: DetailProps) {
+function Facts({ of, channels, isPage }: DetailProps & { isPage: boolean }) {
   const m = t.value;
   const facts: [string, string | null][] = [
     [m["requests.reason"], of.reason === null ? null : word("reason", of.reason)],
@@ -136,6 +152,12 @@ function Facts({ of, channels }: DetailProps) {
       <div class="actions">
         <code class="detail__id">{of.id}</code>
         <CopyButton text={of.id} label={m["requests.copyId"]} />
+        <CopyButton text={linkTo(of.id)} label={m["request.copyLink"]} />
+        {!isPage && (
+          <Link page="requests" item={of.id} class="button button--small">
+            {m["request.open"]}
+          </Link>
+        )}
         <Link page="requests" query={{ key: of.key }} class="button button--small">
           {m["requests.ofKey"]}
         </Link>

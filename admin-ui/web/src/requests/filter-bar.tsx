@@ -4,6 +4,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect, useId } from "preact/hooks";
 import type { Channel, ClientKey } from "../api/types";
 import { servedModels } from "../api/types";
+import { SearchBox, TagFilter } from "../components/list-tools";
 import { REASONS, t } from "../i18n";
 import { ask, query } from "../router";
 import { ENDS, FILTERS, STATUSES, setOf, TIMES } from "./filters";
@@ -21,6 +22,7 @@ export function FilterBar({ channels, keys }: FilterBarProps) {
   return (
     <fieldset class="filters">
       <legend class="visually-hidden">{m["requests.filters"]}</legend>
+      <SearchBox />
       <Choice
         name="status"
         label={m["requests.status"]}
@@ -44,6 +46,7 @@ export function FilterBar({ channels, keys }: FilterBarProps) {
         label={m["requests.time"]}
         options={TIMES.map((one) => [one, m[`time.last.${one}`]] as const)}
       />
+      <TagFilter />
       {isSet && (
         <button
           type="button"

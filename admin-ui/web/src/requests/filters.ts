@@ -7,7 +7,7 @@ const TIMES_MS = { "1h": 3_600_000, "24h": 86_400_000, "7d": 7 * 86_400_000 };
 export const STATUSES = ["2xx", "error", "4xx", "5xx", "429"] as const;
 export const ENDS = ["complete", "client_gone", "upstream_broke", "refused"] as const;
 
-const SAME = ["status", "model", "key", "channel", "end", "reason"] as const;
+const SAME = ["q", "tag", "status", "model", "key", "channel", "end", "reason"] as const;
 export const FILTERS = [...SAME, "time"] as const;
 export type FilterName = (typeof FILTERS)[number];
 

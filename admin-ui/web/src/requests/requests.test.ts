@@ -18,6 +18,8 @@ const ids = (rows: readonly RequestRow[]) => rows.map(({ id }) => id);
 const page = (names: string, has_more = false) => ({
   data: [...names].map((name) => row(name)),
   has_more,
+  next: null,
+  total: null,
 });
 
 describe("the rows on the screen", () => {

@@ -5,6 +5,7 @@ import type { RequestRow } from "../api/ledger";
 import type { Channel } from "../api/types";
 import { Icon } from "../components/icons";
 import { Status } from "../components/status";
+import { VirtualRows } from "../components/virtual-rows";
 import { formatCount, formatMs, formatSecond, formatUsd, t, word } from "../i18n";
 import { Detail } from "./detail";
 import { toneOf } from "./rows";
@@ -39,17 +40,11 @@ export function LogTable({ rows, channels }: LogTableProps) {
             ))}
           </tr>
         </thead>
-        <tbody role="rowgroup">
-          {rows.map((row) => (
-            <LogRow
-              key={row.id}
-              of={row}
-              channels={channels}
-              hasCost={hasCost}
-              columns={columns.length}
-            />
-          ))}
-        </tbody>
+        <VirtualRows rows={rows} idOf={({ id }) => id} columns={columns.length} estimate={45}>
+          {(row) => (
+            <LogRow of={row} channels={channels} hasCost={hasCost} columns={columns.length} />
+          )}
+        </VirtualRows>
       </table>
     </div>
   );
@@ -72,6 +67,7 @@ function LogRow({ of, channels, hasCost, columns }: LogRowProps) {
       <tr
         role="row"
         class="log__row"
+        data-row={of.id}
         data-open={isOpen.value}
         // The whole row is a large target for the pointer; the button in it is the control.
         onClick={(event) => {
@@ -112,9 +108,7 @@ function LogRow({ of, channels, hasCost, columns }: LogRowProps) {
         </td>
         <td role="cell" data-label={m["requests.result"]}>
           <span class="log__result">
-            <Status tone={toneOf(of)}>
-              {of.status} {of.reason === null ? word("end", of.end) : word("reason", of.reason)}
-            </Status>
+            <Status tone={toneOf(of)}>{resultOf(of)}</Status>
             {more > 0 && (
               <span class="tag log__tries" title={m["requests.tries"](more + 1)}>
                 <span aria-hidden="true">×{more + 1}</span>
@@ -142,6 +136,11 @@ function LogRow({ of, channels, hasCost, columns }: LogRowProps) {
       </tr>
     </>
   );
+}
+
+/** The status, and how or why it ended. */
+export function resultOf({ status, reason, end }: RequestRow): string {
+  return `${status} ${reason === null ? word("end", end) : word("reason", reason)}`;
 }
 
 /** In and out; with a mark when they are estimated. */

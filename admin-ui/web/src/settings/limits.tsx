@@ -188,10 +188,12 @@ function LedgerForm(props: FormProps) {
   const { settings } = props.loaded;
   const typed = useTyped(LEDGER_NUMBERS, settings);
   const isOn = useSignal(settings.ledger);
+  const keepsDetails = useSignal(settings.log_error_details);
   const keepsResponses = useSignal(settings.responses_store);
   const saving = useSaving(props, {
     ...numbersOf(LEDGER_NUMBERS, typed),
     ledger: isOn.value,
+    log_error_details: keepsDetails.value,
     responses_store: keepsResponses.value,
   });
   return (
@@ -204,6 +206,14 @@ function LedgerForm(props: FormProps) {
         }}
       />
       <p class="field__hint">{m["ledger.onHint"]}</p>
+      <Switch
+        label={m["ledger.log_error_details"]}
+        checked={keepsDetails.value}
+        onChange={(checked) => {
+          keepsDetails.value = checked;
+        }}
+      />
+      <p class="field__hint">{m["ledger.log_error_details.hint"]}</p>
       <div class="columns">
         {LEDGER_NUMBERS.map((name, index) => (
           <TextField

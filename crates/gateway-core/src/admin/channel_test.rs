@@ -4,24 +4,30 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use thiserror::Error;
 
 use super::base_url_advice::advise;
+use super::key_tests::{self, TestAnswer};
 use super::outbound::Outbound;
 use super::{AdminSettings, document};
+use crate::config::model::{ChannelConfig, Document};
 #[cfg(feature = "schema")]
 use crate::config::shapes::{ModelName, Name, never_null};
 use crate::config::snapshot::Channel;
 use crate::config::validate::{MAX_MODEL_CHARS, MAX_NAME_CHARS, Problems};
 use crate::error::{ErrorCode, GatewayError};
+use crate::ledger::entry::outcome;
+use crate::ledger::record::AttemptOutcome;
 use crate::ports::AdminPorts;
 use crate::problem::{Problem, ProblemKind};
 use crate::reply::{self, Reply};
 use crate::units::{MIB, Timestamp};
 use crate::upstream::call::{CallBounds, CallError, CallResponse, UpstreamClient};
+use crate::upstream::classify;
+use crate::upstream::failure::Failure;
 use crate::upstream::provider::{TestCall, TestModel};
 use crate::wire::body_params::BodyParams;
 use crate::wire::dialect::Dialect;
@@ -47,9 +53,9 @@ const MAX_THINKING_TOKENS: u32 = 1024;
 enum TestError {
     #[error("{0}")]
     Call(#[from] CallError),
-    /// In the upstream's words.
+    /// In the upstream's words, and what kind of failure it is.
     #[error("{0}")]
-    Rejected(String),
+    Rejected(String, Failure),
     #[error("the answer is a web page; is the base URL right?")]
     WebPage,
     #[error("the answer is not JSON; is the base URL right?")]
@@ -68,6 +74,19 @@ enum TestError {
     CutOff,
 }
 
+impl TestError {
+    /// What became of the test, as of an attempt.
+    const fn outcome(&self) -> AttemptOutcome {
+        match self {
+            Self::Rejected(_, failure) => outcome(*failure),
+            Self::Call(CallError::TooSlow(_)) => AttemptOutcome::Timeout,
+            Self::Call(CallError::Send(error)) => outcome(Failure::Unreachable(error.kind)),
+            Self::Call(CallError::NotBuildable(_)) => AttemptOutcome::Unreachable,
+            _ => AttemptOutcome::ServerError,
+        }
+    }
+}
+
 /// How a test ended.
 #[derive(Serialize)]
 #[cfg_attr(
@@ -77,16 +96,41 @@ enum TestError {
 )]
 pub struct TestResult {
     /// Whether the upstream gave a whole answer.
-    ok: bool,
+    pub ok: bool,
     /// The upstream's status; null: there was no response.
     #[cfg_attr(feature = "schema", schemars(range(min = 100, max = 999)))]
-    status: Option<u16>,
+    pub status: Option<u16>,
     /// From the call to the end of the answer.
     latency_ms: u64,
     /// From the call to the first event with content; null unless it was streamed.
     first_token_ms: Option<u64>,
     /// What went wrong, in the upstream's own words where it has some; null when it is ok.
     error: Option<String>,
+    /// What became of it, as of an attempt; `None`: nothing was called.
+    #[serde(skip)]
+    pub outcome: Option<AttemptOutcome>,
+}
+
+impl TestResult {
+    /// Before anything was called.
+    const fn new() -> Self {
+        Self {
+            ok: false,
+            status: None,
+            latency_ms: 0,
+            first_token_ms: None,
+            error: None,
+            outcome: None,
+        }
+    }
+
+    /// Of a key for which no time was left.
+    pub fn not_tested() -> Self {
+        Self {
+            error: Some("not tested: the tests of the other keys took all the time".to_owned()),
+            ..Self::new()
+        }
+    }
 }
 
 /// The test that an admin requests.
@@ -106,6 +150,18 @@ pub struct Wish {
     /// The id of the key to use, also of one that is switched off. Absent: the first that can be used.
     #[cfg_attr(feature = "schema", schemars(with = "Option<Name>"))]
     key: Option<String>,
+    /// `all` tests each key, also those that are switched off.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<AllKeys>"))]
+    keys: Option<()>,
+}
+
+/// Which keys are tested.
+#[cfg(feature = "schema")]
+#[derive(schemars::JsonSchema)]
+#[schemars(inline, rename_all = "lowercase")]
+#[expect(dead_code, reason = "only described")]
+enum AllKeys {
+    All,
 }
 
 impl Wish {
@@ -116,8 +172,18 @@ impl Wish {
                 "model" => wish.model = problems.text(name, value, MAX_MODEL_CHARS),
                 "stream" => wish.stream = problems.boolean(name, value).unwrap_or_default(),
                 "key" => wish.key = problems.text(name, value, MAX_NAME_CHARS),
+                "keys" if value == "all" => wish.keys = Some(()),
+                "keys" => problems.add(
+                    name,
+                    ProblemKind::InvalidChoice {
+                        choices: vec!["all"],
+                    },
+                ),
                 _ => problems.unknown("", name),
             }
+        }
+        if wish.keys.is_some() && wish.key.is_some() {
+            problems.unknown("", "key");
         }
         problems.check("test").map(|()| wish)
     }
@@ -145,22 +211,76 @@ pub async fn run<P: AdminPorts>(
                 .with_param("model")
                 .with_details(vec![Problem::new("model", ProblemKind::Required)])
         })?;
-    let outbound = Outbound::prepare(settings, &document, channel, wish.key.as_deref())?;
-    let caller = outbound.caller(ports, BOUNDS);
-    let upstream_model = caller.channel.upstream_model(model);
-    let call = call_of(caller.channel, kind_of([model, &upstream_model]));
-    let mut request = TestRequest::new(call, &upstream_model, wish.stream);
-    let mut outcome = ask(&caller, &request).await;
-    if request.needs_other_limit(&outcome) {
-        outcome = ask(&caller, &request).await;
+    let test = ChannelTest {
+        settings,
+        document: &document,
+        channel,
+        model,
+        wants_stream: wish.stream,
+    };
+    if wish.keys.is_some() {
+        return Ok(key_tests::run(ports, &test).await);
     }
-    let status = outcome.status;
-    outcome.error = outcome.error.map(|error| advise(channel, status, error));
+    let began = ports.now();
+    let (key, outcome) = test.run(ports, wish.key.as_deref(), BOUNDS).await?;
+    let key = (!key.is_empty()).then_some(key.as_str());
+    key_tests::keep(ports, id, [(key, &outcome)].into_iter(), began).await;
     ports.line(format_args!(
         "admin: channel {id} tested: {}",
         if outcome.ok { "it answers" } else { "it fails" }
     ));
-    Ok(reply::json(StatusCode::OK, &outcome))
+    Ok(reply::json(StatusCode::OK, &TestAnswer::One(outcome)))
+}
+
+/// What is tested.
+pub struct ChannelTest<'a> {
+    settings: &'a AdminSettings,
+    document: &'a Document,
+    /// The channel.
+    pub channel: &'a ChannelConfig,
+    model: &'a str,
+    wants_stream: bool,
+}
+
+impl ChannelTest<'_> {
+    /// One test with the key `wanted`, or the first that can be used; gives the id of the key as well.
+    async fn run<P: AdminPorts>(
+        &self,
+        ports: &P,
+        wanted: Option<&str>,
+        bounds: CallBounds,
+    ) -> Result<(String, TestResult), GatewayError> {
+        let (channel, model) = (self.channel, self.model);
+        let outbound = Outbound::prepare(self.settings, self.document, channel, wanted)?;
+        let caller = outbound.caller(ports, bounds);
+        let upstream_model = caller.channel.upstream_model(model);
+        let call = call_of(caller.channel, kind_of([model, &upstream_model]));
+        let mut request = TestRequest::new(call, &upstream_model, self.wants_stream);
+        let mut outcome = ask(&caller, &request).await;
+        if request.needs_other_limit(&outcome) {
+            outcome = ask(&caller, &request).await;
+        }
+        let status = outcome.status;
+        outcome.error = outcome.error.map(|error| advise(channel, status, error));
+        Ok((caller.key.id.clone(), outcome))
+    }
+
+    /// One of many tests. A key that cannot be used is a result.
+    pub async fn with_key<P: AdminPorts>(
+        &self,
+        ports: &P,
+        key: Option<&str>,
+        time: Duration,
+    ) -> TestResult {
+        let bounds = CallBounds { time, ..BOUNDS };
+        match self.run(ports, key, bounds).await {
+            Ok((_, result)) => result,
+            Err(error) => TestResult {
+                error: Some(error.body.message),
+                ..TestResult::new()
+            },
+        }
+    }
 }
 
 /// How a channel is tested: in a dialect that it is configured for, or else as its kind is.
@@ -242,13 +362,7 @@ impl TestRequest {
 async fn ask<P: AdminPorts>(caller: &UpstreamClient<'_, P>, request: &TestRequest) -> TestResult {
     let ports = caller.ports;
     let began = ports.now();
-    let mut outcome = TestResult {
-        ok: false,
-        status: None,
-        latency_ms: 0,
-        first_token_ms: None,
-        error: None,
-    };
+    let mut outcome = TestResult::new();
     let body = request.body(&caller.channel.params);
     let answer = caller.call(request.call.operation, &request.model, Some(body));
     let read = match answer.await {
@@ -261,6 +375,8 @@ async fn ask<P: AdminPorts>(caller: &UpstreamClient<'_, P>, request: &TestReques
     };
     outcome.latency_ms = ports.now().since_ms(began);
     outcome.ok = read.is_ok();
+    let found = read.as_ref().err().map(TestError::outcome);
+    outcome.outcome = Some(found.unwrap_or(AttemptOutcome::Answered));
     outcome.error = read.err().map(|error| caller.redact(&error.to_string()));
     outcome
 }
@@ -273,7 +389,8 @@ async fn read<P: AdminPorts>(
     first_token_ms: &mut Option<u64>,
 ) -> Result<(), TestError> {
     if !response.status.is_success() {
-        return Err(TestError::Rejected(response.rejection().await));
+        let (message, failure) = response.error().await;
+        return Err(TestError::Rejected(message, failure));
     }
     if response.is("text/html") {
         return Err(TestError::WebPage);
@@ -320,7 +437,8 @@ fn answer(body: &[u8], call: TestCall) -> Result<(), TestError> {
 
 fn rejected(error: &[u8]) -> TestError {
     let error = error_shape::normalise(StatusCode::BAD_GATEWAY, error);
-    TestError::Rejected(error.body.message)
+    let found = classify::outcome(StatusCode::OK, &error, &HeaderMap::new(), Timestamp(0));
+    TestError::Rejected(error.body.message, found.failure)
 }
 
 /// A stream that is read to its end.

@@ -3,14 +3,16 @@
 
 use std::collections::BTreeMap;
 
-use http::StatusCode;
 use http::request::Parts;
+use http::{StatusCode, Uri};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::channel_view::{ChannelView, revision};
 use super::duplicate_keys::Duplicates;
-use super::{AdminSettings, document, precondition};
+use super::last_call::{KeyRecords, KeyState, LastCall};
+use super::list::{self, ListQuery, PagePosition};
+use super::{AdminSettings, document, ledger_queries, precondition};
 use crate::config::import::{self, Refused};
 use crate::config::model::{ChannelConfig, Document, StoredSecret, UpstreamKey};
 use crate::config::seal;
@@ -19,7 +21,6 @@ use crate::config::shapes::{Id, Time};
 use crate::config::validate::{ChannelChange, KeyChange, MAX_CHANNELS, Problems};
 use crate::error::{ErrorCode, GatewayError};
 use crate::health;
-use crate::health::findings::KeyState;
 use crate::health::record::Health;
 use crate::ids;
 use crate::ports::{AdminPorts, Random};
@@ -45,7 +46,7 @@ pub struct UpstreamKeyView<'a> {
     #[cfg_attr(feature = "schema", schemars(extend("default" = true)))]
     enabled: bool,
     /// Its health.
-    #[cfg_attr(feature = "schema", schemars(extend("default" = "ok")))]
+    #[cfg_attr(feature = "schema", schemars(extend("default" = "unknown")))]
     status: KeyState,
     /// When its cooldown ends.
     #[cfg_attr(feature = "schema", schemars(with = "Option<Time>"))]
@@ -60,19 +61,25 @@ pub struct UpstreamKeyView<'a> {
     schemars(rename = "ChannelList")
 )]
 pub struct ChannelsView<'a> {
-    /// In the order of their creation.
+    /// In the order of their creation unless `sort` says otherwise.
     data: Vec<SingleChannel<'a>>,
+    #[serde(flatten)]
+    position: Option<PagePosition>,
 }
+
+/// What the list can be sorted by.
+const SORTS: [&str; 5] = [list::CREATED, "name", "priority", "weight", "updated"];
 
 /// A channel by itself.
 pub type SingleChannel<'a> = ChannelView<UpstreamKeyView<'a>>;
 
 impl<'a> UpstreamKeyView<'a> {
-    fn of(channel: &'a ChannelConfig, health: &Health, now: Timestamp) -> Vec<Self> {
-        let known = health.channel(&channel.id);
+    fn of(channel: &'a ChannelConfig, known: &Known) -> Vec<Self> {
+        let health = known.health.channel(&channel.id);
         let view = |key: &'a UpstreamKey| {
-            let (status, until) =
-                KeyState::of(known.and_then(|known| known.keys.get(&key.id)), now);
+            let cooldown = health.and_then(|health| health.keys.get(&key.id));
+            let last = LastCall::of(&key.id, cooldown, &known.records);
+            let (status, until) = KeyState::of(cooldown, last.status, known.now);
             Self {
                 id: &key.id,
                 hint: &key.hint,
@@ -85,40 +92,103 @@ impl<'a> UpstreamKeyView<'a> {
     }
 }
 
-fn view<'a>(channel: &'a ChannelConfig, health: &Health, now: Timestamp) -> SingleChannel<'a> {
-    ChannelView::new(channel, UpstreamKeyView::of(channel, health, now))
+/// What is known of keys.
+struct Known {
+    health: Health,
+    records: KeyRecords,
+    now: Timestamp,
 }
 
-/// A channel that was just written: whatever was known of its health is forgotten.
-fn reply<P: AdminPorts>(
+impl Known {
+    async fn of<'a, P: AdminPorts>(
+        ports: &P,
+        is_recorded: bool,
+        channels: impl IntoIterator<Item = &'a ChannelConfig>,
+    ) -> Self {
+        Self {
+            health: health::stored::load(ports).await,
+            records: ledger_queries::key_records(ports, is_recorded, channels).await,
+            now: ports.now(),
+        }
+    }
+}
+
+fn view<'a>(channel: &'a ChannelConfig, known: &Known) -> SingleChannel<'a> {
+    ChannelView::new(channel, UpstreamKeyView::of(channel, known))
+}
+
+/// A channel that was just written: its cooldowns are over.
+async fn reply<P: AdminPorts>(
     ports: &P,
     status: StatusCode,
-    channel: &ChannelConfig,
+    (channel, is_recorded): (&ChannelConfig, bool),
     duplicates: Duplicates,
 ) -> Reply {
-    let view = view(channel, &Health::default(), ports.now());
+    let channels = std::slice::from_ref(channel);
+    let known = Known {
+        health: Health::default(),
+        records: ledger_queries::key_records(ports, is_recorded, channels).await,
+        now: ports.now(),
+    };
+    let view = view(channel, &known);
     let view = view.without_duplicates(duplicates.skipped());
     precondition::tag(reply::json(status, &view), &revision(channel))
 }
 
 /// `GET channels`.
-pub async fn list<P: AdminPorts>(ports: &P) -> Result<Reply, GatewayError> {
+pub async fn list<P: AdminPorts>(ports: &P, uri: &Uri) -> Result<Reply, GatewayError> {
+    let query = ListQuery::read(uri, &SORTS)?;
     let document = document::load(ports).await?;
-    let (health, now) = (health::stored::load(ports).await, ports.now());
-    let data = document
-        .channels
-        .iter()
-        .map(|channel| view(channel, &health, now).at(revision(channel)))
-        .collect();
-    Ok(reply::json(StatusCode::OK, &ChannelsView { data }))
+    let channels = document.channels.iter();
+    let channels = channels.filter(|it| selects(&query, it)).collect();
+    let page = query.page(channels, |channel, sort| sort_key(channel, sort));
+    let is_recorded = document.settings.ledger;
+    let known = Known::of(ports, is_recorded, page.rows.iter().copied()).await;
+    let view = ChannelsView {
+        data: page
+            .rows
+            .into_iter()
+            .map(|channel| view(channel, &known).at(revision(channel)))
+            .collect(),
+        position: page.position,
+    };
+    Ok(reply::json(StatusCode::OK, &view))
+}
+
+/// Whether a list that is filtered so has the channel.
+fn selects(query: &ListQuery, channel: &ChannelConfig) -> bool {
+    query.selects(&channel.tags, || search_texts(channel))
+}
+
+/// What a channel is found by, beside its tags.
+fn search_texts(channel: &ChannelConfig) -> impl Iterator<Item = &str> {
+    let own = [&channel.name, &channel.id, &channel.base_url];
+    let keys = channel.keys.iter().flat_map(|key| [&key.id, &key.hint]);
+    let texts = own.into_iter().chain(keys).map(String::as_str);
+    let mapped = channel.model_map.iter().flat_map(|(from, to)| [from, to]);
+    texts
+        .chain(channel.named_models())
+        .chain(mapped.map(String::as_str))
+}
+
+fn sort_key(channel: &ChannelConfig, sort: &'static str) -> (String, String) {
+    let key = match sort {
+        "name" => list::text_key(&channel.name),
+        "priority" => list::number_key(channel.priority),
+        "weight" => list::number_key(channel.weight),
+        "updated" => list::time_key(Some(channel.updated_at)),
+        _ => list::time_key(Some(channel.created_at)),
+    };
+    (key, channel.id.clone())
 }
 
 /// `GET channels/{id}`.
 pub async fn show<P: AdminPorts>(ports: &P, id: &str) -> Result<Reply, GatewayError> {
     let mut document = document::load(ports).await?;
+    let is_recorded = document.settings.ledger;
     let channel = find(&mut document, id)?;
-    let health = health::stored::load(ports).await;
-    let view = view(channel, &health, ports.now());
+    let known = Known::of(ports, is_recorded, std::slice::from_ref(channel)).await;
+    let view = view(channel, &known);
     Ok(precondition::tag(
         reply::json(StatusCode::OK, &view),
         &revision(channel),
@@ -145,7 +215,7 @@ pub async fn create<P: AdminPorts>(
         &mut channel,
         (problems, &mut duplicates),
     )?;
-    document::change(ports, |document| {
+    let is_recorded = document::change(ports, |document| {
         if document.channels.len() >= MAX_CHANNELS {
             let too_many = ProblemKind::TooMany { max: MAX_CHANNELS };
             return Err(ErrorCode::InvalidValue
@@ -155,11 +225,12 @@ pub async fn create<P: AdminPorts>(
                 .with_details(vec![Problem::new("channels", too_many)]));
         }
         document.channels.push(channel.clone());
-        Ok(())
+        Ok(document.settings.ledger)
     })
     .await?;
     ports.line(format_args!("admin: channel {} created", channel.id));
-    Ok(reply(ports, StatusCode::CREATED, &channel, duplicates))
+    let channel = (&channel, is_recorded);
+    Ok(reply(ports, StatusCode::CREATED, channel, duplicates).await)
 }
 
 /// `PATCH channels/{id}`: members that are not named stay.
@@ -173,7 +244,8 @@ pub async fn change<P: AdminPorts>(
     let repeated = Duplicates::read(&head.uri, &mut body)?;
     let mut problems = Problems::default();
     let change = ChannelChange::read(&body, &mut problems);
-    let (channel, duplicates) = document::change(ports, |document| {
+    let (channel, is_recorded, duplicates) = document::change(ports, |document| {
+        let is_recorded = document.settings.ledger;
         let channel = find(document, id)?;
         precondition::check(&head.headers, &revision(channel), "channel")?;
         let mut duplicates = repeated;
@@ -181,12 +253,13 @@ pub async fn change<P: AdminPorts>(
         apply(ports, settings, &change, channel, notes)?;
         // Later than before even if the clock does not advance, so that a change can be seen.
         channel.updated_at = ports.now().max(channel.updated_at.plus_ms(1));
-        Ok((channel.clone(), duplicates))
+        Ok((channel.clone(), is_recorded, duplicates))
     })
     .await?;
     health::stored::forget(ports, &[id.to_owned()]).await;
     ports.line(format_args!("admin: channel {id} changed"));
-    Ok(reply(ports, StatusCode::OK, &channel, duplicates))
+    let channel = (&channel, is_recorded);
+    Ok(reply(ports, StatusCode::OK, channel, duplicates).await)
 }
 
 /// `DELETE channels/{id}`.

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::{AdminSettings, document, precondition, query};
 #[cfg(feature = "schema")]
-use crate::config::bounds::{MAX_HINT_CHARS, MAX_MODELS, MAX_NAME_CHARS};
+use crate::config::bounds::{MAX_HINT_CHARS, MAX_MODELS, MAX_NAME_CHARS, MAX_TAGS};
 use crate::config::import::{self, Refused};
 use crate::config::model::{
     ChannelConfig, ClientKey, DOCUMENT_VERSION, Document, KeyLimits, PreviousKey, Settings,
@@ -20,7 +20,7 @@ use crate::config::model::{
 };
 use crate::config::seal;
 #[cfg(feature = "schema")]
-use crate::config::shapes::{Hash, Id, ModelName, Time, never_null};
+use crate::config::shapes::{Hash, Id, ModelName, Tag, Time, never_null};
 use crate::config::validate::{DocumentDraft, Problems};
 use crate::error::{ErrorCode, GatewayError};
 use crate::health;
@@ -89,6 +89,10 @@ pub struct ExportedClientKey<'a> {
     /// The first and last characters of the key.
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = MAX_HINT_CHARS)))]
     hint: &'a str,
+    /// Words such as an owner, a team or a project. Absent: none.
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<Tag>", length(max = MAX_TAGS), extend("default" = [])))]
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    tags: &'a [String],
     /// The key that this one has replaced.
     #[cfg_attr(feature = "schema", schemars(with = "ExportedPreviousKey<'a>"))]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -247,6 +251,7 @@ impl<'a> ExportedClientKey<'a> {
             name: &key.name,
             hash: &key.hash,
             hint: &key.hint,
+            tags: &key.tags,
             previous: key.previous.as_ref().map(ExportedPreviousKey::from),
             enabled: key.enabled,
             models: &key.models,

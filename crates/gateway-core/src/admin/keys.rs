@@ -3,17 +3,18 @@
 
 use std::collections::BTreeMap;
 
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, Uri};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::list::{self, ListQuery, PagePosition};
 use super::{document, ledger_queries, limit_usage, precondition};
 use crate::config::bounds::{DEFAULT_GRACE_S, MAX_GRACE_S};
 #[cfg(feature = "schema")]
-use crate::config::bounds::{MAX_MODELS, MAX_NAME_CHARS};
+use crate::config::bounds::{MAX_MODELS, MAX_NAME_CHARS, MAX_TAGS};
 use crate::config::model::{ClientKey, Document, KeyLimits, PreviousKey};
 #[cfg(feature = "schema")]
-use crate::config::shapes::{Id, ModelName, Time, never_null};
+use crate::config::shapes::{Id, ModelName, Tag, Time, never_null};
 use crate::config::stored::object_revision;
 use crate::config::validate::{ClientKeyChange, MAX_CLIENT_KEYS, Problems};
 use crate::error::{ErrorCode, GatewayError};
@@ -41,6 +42,10 @@ pub struct ClientKeyView<'a> {
     name: &'a str,
     /// The first and last characters of the key.
     hint: &'a str,
+    /// Words such as an owner, a team or a project. Absent: none.
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<Tag>", length(max = MAX_TAGS), extend("default" = [])))]
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    tags: &'a [String],
     /// The key that this one has replaced, while it is still accepted; null in a change ends that at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     previous: Option<PreviousKeyView<'a>>,
@@ -66,6 +71,9 @@ pub struct ClientKeyView<'a> {
     revision: Option<String>,
 }
 
+/// What the list can be sorted by.
+const SORTS: [&str; 4] = [list::CREATED, "name", "expires", LAST_USED];
+const LAST_USED: &str = "last_used";
 /// A client key that was replaced and is still accepted.
 #[derive(Serialize)]
 #[cfg_attr(
@@ -113,8 +121,10 @@ pub struct CreatedKeyView<'a> {
     schemars(rename = "ClientKeyList")
 )]
 pub struct ClientKeysView<'a> {
-    /// In the order of their creation.
+    /// In the order of their creation unless `sort` says otherwise.
     data: Vec<ClientKeyView<'a>>,
+    #[serde(flatten)]
+    position: Option<PagePosition>,
 }
 
 impl<'a> ClientKeyView<'a> {
@@ -125,6 +135,7 @@ impl<'a> ClientKeyView<'a> {
             id: &key.id,
             name: &key.name,
             hint: &key.hint,
+            tags: &key.tags,
             previous: previous.map(PreviousKeyView::from),
             enabled: key.enabled,
             models: &key.models,
@@ -149,17 +160,70 @@ fn reply(status: StatusCode, key: &ClientKey, view: &impl Serialize) -> Reply {
 }
 
 /// `GET keys`.
-pub async fn list<P: AdminPorts>(ports: &P) -> Result<Reply, GatewayError> {
+pub async fn list<P: AdminPorts>(ports: &P, uri: &Uri) -> Result<Reply, GatewayError> {
+    let query = ListQuery::read(uri, &SORTS)?;
     let document = document::load(ports).await?;
-    let ids: Vec<&str> = document.keys.iter().map(|key| key.id.as_str()).collect();
-    let uses = ledger_queries::last_uses(ports, &ids).await;
+    let keys = document.keys.iter();
+    let keys: Vec<&ClientKey> = keys
+        .filter(|key| query.selects(&key.tags, || search_texts(key)))
+        .collect();
+    let mut uses = BTreeMap::new();
+    if query.sort() == Some(LAST_USED) {
+        uses = last_uses(ports, &keys).await;
+    }
+    let page = query.page(keys, |key, sort| {
+        (sort_key(key, sort, &uses), key.id.clone())
+    });
+    if query.sort() != Some(LAST_USED) {
+        uses = last_uses(ports, &page.rows).await;
+    }
     let now = ports.now();
-    let view = |key| ClientKeyView {
-        revision: Some(object_revision(key)),
-        ..ClientKeyView::new(key, now).used(&uses)
+    let view = ClientKeysView {
+        data: page
+            .rows
+            .iter()
+            .map(|key| key_view(key, &uses, now))
+            .collect(),
+        position: page.position,
     };
-    let data = document.keys.iter().map(view).collect();
-    Ok(reply::json(StatusCode::OK, &ClientKeysView { data }))
+    Ok(reply::json(StatusCode::OK, &view))
+}
+
+async fn last_uses<P: AdminPorts>(ports: &P, keys: &[&ClientKey]) -> BTreeMap<String, u64> {
+    let ids: Vec<&str> = keys.iter().map(|key| key.id.as_str()).collect();
+    ledger_queries::last_uses(ports, &ids).await
+}
+
+/// What a client key is found by, beside its tags.
+fn search_texts(key: &ClientKey) -> impl Iterator<Item = &str> {
+    let own = [&key.name, &key.id, &key.hint];
+    let previous = key.previous.as_ref().map(|previous| &previous.hint);
+    let own = own.into_iter().chain(previous);
+    own.chain(&key.models).map(String::as_str)
+}
+
+fn sort_key(key: &ClientKey, sort: &str, uses: &BTreeMap<String, u64>) -> String {
+    match sort {
+        "name" => list::text_key(&key.name),
+        // Never is later than any time.
+        "expires" => key
+            .expires_at
+            .map_or("~".to_owned(), |time| list::time_key(Some(time))),
+        LAST_USED => list::time_key(uses.get(&key.id).copied().map(Timestamp)),
+        _ => list::time_key(Some(key.created_at)),
+    }
+}
+
+/// A key as lists have it.
+fn key_view<'k>(
+    key: &'k ClientKey,
+    uses: &BTreeMap<String, u64>,
+    now: Timestamp,
+) -> ClientKeyView<'k> {
+    ClientKeyView {
+        revision: Some(object_revision(key)),
+        ..ClientKeyView::new(key, now).used(uses)
+    }
 }
 
 /// `GET keys/{id}`.
@@ -186,6 +250,7 @@ pub async fn create<P: AdminPorts>(ports: &P, body: Value) -> Result<Reply, Gate
         name: String::new(),
         hash: ids::hex(&ids::hash_client_key(plain.expose().as_bytes())),
         hint: secret::hint(plain.expose()),
+        tags: Vec::new(),
         previous: None,
         enabled: true,
         models: Vec::new(),

@@ -4,10 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::config::model::Document;
+use super::last_call::{self, KeyRecords};
+use crate::config::model::{ChannelConfig, Document};
 use crate::database::DatabaseError;
 use crate::error::{ErrorCode, GatewayError};
 use crate::ledger::LedgerEngine;
+use crate::ledger::key_use::KeyUse;
 use crate::ledger::port::Ledger as _;
 use crate::ports::AdminPorts;
 
@@ -33,6 +35,40 @@ pub fn unavailable<P: AdminPorts>(ports: &P, error: &DatabaseError) -> GatewayEr
 pub async fn last_uses<P: AdminPorts>(ports: &P, ids: &[&str]) -> BTreeMap<String, u64> {
     let ledger = LedgerEngine::new(ports, TIME_LIMIT_OF_EXTRAS);
     ledger.query_last_uses(ids).await.unwrap_or_default()
+}
+
+/// What is recorded of the upstream keys of these channels, with one query. A database that does not say leaves it
+/// incomplete, and so does a ledger that is switched off: then `is_recorded` is false.
+pub async fn key_records<'a, P: AdminPorts>(
+    ports: &P,
+    is_recorded: bool,
+    channels: impl IntoIterator<Item = &'a ChannelConfig>,
+) -> KeyRecords {
+    let channels = channels.into_iter();
+    let ids: Vec<&str> = channels.flat_map(last_call::subjects).collect();
+    if ids.is_empty() {
+        return KeyRecords::default();
+    }
+    let ledger = LedgerEngine::new(ports, TIME_LIMIT_OF_EXTRAS);
+    match ledger.query_key_uses(&ids).await {
+        Ok(uses) => KeyRecords {
+            uses,
+            is_complete: is_recorded,
+        },
+        Err(error) => {
+            ports.line(format_args!("admin: last uses of keys: {error}"));
+            KeyRecords::default()
+        }
+    }
+}
+
+/// Keeps what tests of keys found out. A failure is only logged.
+pub async fn keep_key_uses<P: AdminPorts>(ports: &P, uses: &[KeyUse]) {
+    if let Err(error) = ledger(ports).append_key_uses(uses).await {
+        ports.line(format_args!(
+            "admin: results of tests are not kept: {error}"
+        ));
+    }
 }
 
 /// Names of channels and client keys.

@@ -1,21 +1,26 @@
 //! What a client key has used of its limits: shown, and forgotten with the key. Owns the view; the rules and counts are
 //! [`crate::limits`]'s.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{StatusCode, Uri};
 use serde::Serialize;
 
 use super::document;
+use super::query::{invalid, read};
+use crate::config::model::ClientKey;
 #[cfg(feature = "schema")]
-use crate::config::shapes::Time;
+use crate::config::shapes::{Id, Time};
+use crate::database::DatabaseError;
 use crate::error::{ErrorCode, GatewayError};
 use crate::limits::LimitsEngine;
 use crate::limits::port::Limits as _;
-use crate::limits::usage::{LimitStatus, Measure};
+use crate::limits::usage::{LimitStatus, LimitUsage, Measure};
 use crate::ports::AdminPorts;
 use crate::reply::{self, Reply};
 use crate::time_text;
+use crate::units::Timestamp;
 
 /// How long an answer waits for the database.
 const TIME_LIMIT: Duration = Duration::from_secs(2);
@@ -70,6 +75,21 @@ impl LimitUsageView {
     }
 }
 
+impl LimitUsageView {
+    /// Whether so much of one of the limits is used.
+    fn is_used(&self, percent: u64) -> bool {
+        let limits = [
+            &self.requests_per_minute,
+            &self.tokens_per_minute,
+            &self.tokens_per_day,
+            &self.daily_budget_micro_usd,
+            &self.monthly_budget_micro_usd,
+        ];
+        let mut limits = limits.into_iter().flatten();
+        limits.any(|it| u128::from(it.used) * 100 >= u128::from(it.limit) * u128::from(percent))
+    }
+}
+
 impl From<LimitStatus> for LimitStatusView {
     fn from(status: LimitStatus) -> Self {
         Self {
@@ -90,16 +110,101 @@ pub async fn show<P: AdminPorts>(ports: &P, id: &str) -> Result<Reply, GatewayEr
     if !key.limits.is_empty() {
         let now = ports.now();
         let engine = LimitsEngine::new(ports, TIME_LIMIT);
-        let usage = engine.read(id, now).await.map_err(|error| {
-            ports.line(format_args!("admin: {error}"));
-            ErrorCode::StoreUnavailable
-                .error("The database does not answer as it should; see the gateway's log.")
-        })?;
-        for status in usage.statuses(&key.limits, now) {
-            *view.limit(status.measure) = Some(status.into());
-        }
+        let usage = engine.read(id, now).await;
+        view = limits_of(usage.map_err(|error| unavailable(ports, &error))?, key, now);
     }
     Ok(reply::json(StatusCode::OK, &view))
+}
+
+/// What client keys have used.
+#[derive(Serialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Allowances")
+)]
+pub struct LimitUsagesView<'a> {
+    /// In the order of the configuration; keys without limits are left out.
+    data: Vec<KeyLimitUsageView<'a>>,
+}
+
+/// What a client key has used.
+#[derive(Serialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "KeyAllowance")
+)]
+pub struct KeyLimitUsageView<'a> {
+    /// `ck_…`
+    #[cfg_attr(feature = "schema", schemars(with = "Id"))]
+    id: &'a str,
+    /// Its display name.
+    name: &'a str,
+    /// Whether it is accepted.
+    enabled: bool,
+    #[serde(flatten)]
+    limits: LimitUsageView,
+}
+
+/// `GET keys/allowances`: of all keys, or of those that `ids` names, at once.
+pub async fn list<P: AdminPorts>(ports: &P, uri: &Uri) -> Result<Reply, GatewayError> {
+    let [ids, percent] = read(uri, ["ids", "used_percent"])?;
+    let percent = percent_of(percent.as_deref())?;
+    let wanted: Option<BTreeSet<&str>> = ids.as_deref().map(|ids| ids.split(',').collect());
+    let document = document::load(ports).await?;
+    let keys = document.keys.iter().filter(|key| !key.limits.is_empty());
+    let is_wanted = |key: &&ClientKey| {
+        let wanted = wanted.as_ref();
+        wanted.is_none_or(|wanted| wanted.contains(key.id.as_str()))
+    };
+    let keys: Vec<&ClientKey> = keys.filter(is_wanted).collect();
+    let ids: Vec<&str> = keys.iter().map(|key| key.id.as_str()).collect();
+    let now = ports.now();
+    let usages = if ids.is_empty() {
+        BTreeMap::new()
+    } else {
+        let engine = LimitsEngine::new(ports, TIME_LIMIT);
+        let usages = engine.read_all(&ids, now).await;
+        usages.map_err(|error| unavailable(ports, &error))?
+    };
+    let view = |key: &&'_ ClientKey| {
+        let usage = usages.get(&key.id).copied();
+        limits_of(usage.unwrap_or_else(|| LimitUsage::fresh(now)), key, now)
+    };
+    let data = keys.iter().map(|key| KeyLimitUsageView {
+        id: &key.id,
+        name: &key.name,
+        enabled: key.enabled,
+        limits: view(key),
+    });
+    let data = data.filter(|key| key.limits.is_used(percent)).collect();
+    Ok(reply::json(StatusCode::OK, &LimitUsagesView { data }))
+}
+
+fn percent_of(percent: Option<&str>) -> Result<u64, GatewayError> {
+    match percent.map(str::parse) {
+        None => Ok(0),
+        Some(Ok(percent)) if (0..=100).contains(&percent) => Ok(percent),
+        Some(_) => Err(invalid(
+            "used_percent",
+            "must be a whole number from 0 to 100",
+        )),
+    }
+}
+
+fn limits_of(usage: LimitUsage, key: &ClientKey, now: Timestamp) -> LimitUsageView {
+    let mut view = LimitUsageView::default();
+    for status in usage.statuses(&key.limits, now) {
+        *view.limit(status.measure) = Some(status.into());
+    }
+    view
+}
+
+fn unavailable<P: AdminPorts>(ports: &P, error: &DatabaseError) -> GatewayError {
+    ports.line(format_args!("admin: {error}"));
+    ErrorCode::StoreUnavailable
+        .error("The database does not answer as it should; see the gateway's log.")
 }
 
 /// Forgets what a key has used that is gone. Its requests that are still under way may leave a row behind, which

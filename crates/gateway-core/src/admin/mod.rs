@@ -13,9 +13,13 @@ mod duplicate_keys;
 mod exposition;
 mod forwarded;
 mod guard;
+mod key_tests;
 mod keys;
+mod last_call;
 mod ledger_queries;
 mod limit_usage;
+mod list;
+mod members;
 mod metrics;
 #[cfg(feature = "schema")]
 pub mod openapi;
@@ -24,6 +28,7 @@ mod ports;
 mod precondition;
 mod price_import;
 mod query;
+mod request_detail;
 mod requests;
 mod revoked;
 mod route_preview;
@@ -34,6 +39,7 @@ mod session_secret;
 mod session_token;
 mod status;
 mod throttle;
+mod transfer;
 mod upstream_models;
 mod usage;
 
@@ -57,6 +63,7 @@ use crate::secret::Secret;
 use crate::store::BoundedStore;
 use guard::Caller;
 use routes::{BodyKind, Operation, Verb};
+use transfer::TransferWishes;
 
 /// How long a request waits for a store call.
 const STORE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -102,10 +109,12 @@ where
     B::Error: fmt::Display,
 {
     let ports = &BoundedStore::new(ports, STORE_TIMEOUT);
-    let mut reply = match answer(ports, settings, request).await {
+    let wishes = TransferWishes::of(&request);
+    let reply = match answer(ports, settings, request).await {
         Ok(reply) => reply,
         Err(error) => error.into_reply(),
     };
+    let mut reply = wishes.apply(reply);
     let headers = reply.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -224,7 +233,7 @@ impl<P: AdminPorts> Work<'_, P> {
             }
             Operation::Logout => session::logout(ports, self.caller()?, head).await,
             Operation::Session => Ok(session::describe(settings, self.caller()?)),
-            Operation::ListChannels => channels::list(ports).await,
+            Operation::ListChannels => channels::list(ports, uri).await,
             Operation::CreateChannel => channels::create(ports, settings, head, body).await,
             Operation::GetChannel => channels::show(ports, id).await,
             Operation::ChangeChannel => channels::change(ports, settings, head, id, body).await,
@@ -234,8 +243,9 @@ impl<P: AdminPorts> Work<'_, P> {
             Operation::PreviewUpstreamModels => {
                 upstream_models::preview(ports, settings, body).await
             }
-            Operation::ListKeys => keys::list(ports).await,
+            Operation::ListKeys => keys::list(ports, uri).await,
             Operation::CreateKey => keys::create(ports, body).await,
+            Operation::ListAllowances => limit_usage::list(ports, uri).await,
             Operation::GetKey => keys::show(ports, id).await,
             Operation::ChangeKey => keys::change(ports, headers, id, body).await,
             Operation::RotateKey => keys::rotate(ports, headers, id, &body).await,
@@ -248,6 +258,7 @@ impl<P: AdminPorts> Work<'_, P> {
             Operation::Status => status::show(ports, settings).await,
             Operation::Usage => usage::show(ports, uri).await,
             Operation::Requests => requests::list(ports, uri).await,
+            Operation::GetRequest => request_detail::show(ports, id).await,
             Operation::Openapi => {
                 let document = Bytes::from_static(OPENAPI.as_bytes());
                 Ok(reply::json_bytes(StatusCode::OK, document))

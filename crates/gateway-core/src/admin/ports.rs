@@ -7,6 +7,8 @@ use crate::sql::{SqlError, SqlRow, Statement};
 use crate::store::BoundedStore;
 
 impl<P: Sql> Sql for BoundedStore<'_, P> {
+    const LIMITS_ARE_TOGETHER: bool = P::LIMITS_ARE_TOGETHER;
+
     /// Has its own limits: see [`crate::database`].
     async fn transact(
         &self,

@@ -20,8 +20,17 @@ pub fn check(headers: &HeaderMap, revision: &str, what: &str) -> Result<(), Gate
 }
 
 /// Adds the revision as `ETag`.
-pub fn tag(mut reply: Reply, revision: &str) -> Reply {
-    if let Ok(value) = HeaderValue::try_from(format!("\"{revision}\"")) {
+pub fn tag(reply: Reply, revision: &str) -> Reply {
+    with_tag(reply, format!("\"{revision}\""))
+}
+
+/// Adds the revision as a weak `ETag`: not every byte of the answer is the same while it is.
+pub fn weak_tag(reply: Reply, revision: &str) -> Reply {
+    with_tag(reply, format!("W/\"{revision}\""))
+}
+
+fn with_tag(mut reply: Reply, tag: String) -> Reply {
+    if let Ok(value) = HeaderValue::try_from(tag) {
         reply.headers_mut().insert(ETAG, value);
     }
     reply

@@ -8,15 +8,21 @@ use serde::Serialize;
 
 use super::document;
 use super::ledger_queries::{self, DisplayNames};
+use super::list::{self, SearchWords};
+use super::members;
 #[cfg(feature = "schema")]
 use super::openapi::schemas::{AttemptEnd, ReasonCode, RequestEnd};
 use super::query::{invalid, read, time};
+use super::request_detail::{self, ExceededLimitView};
+use crate::config::model::Document;
 #[cfg(feature = "schema")]
 use crate::config::shapes::Time;
 use crate::error::GatewayError;
 use crate::ledger::attempts::StoredAttempt;
+#[cfg(feature = "schema")]
+use crate::ledger::detail::MAX_DETAIL_CHARS;
 use crate::ledger::port::Ledger as _;
-use crate::ledger::queries::requests::{RequestQuery, StatusFilter};
+use crate::ledger::queries::requests::{RequestQuery, RequestSearch, RequestSort, StatusFilter};
 use crate::ledger::reason::Reason;
 use crate::ledger::record::End;
 use crate::ledger::stored::StoredRequest;
@@ -26,8 +32,9 @@ use crate::time_text;
 use crate::units::Timestamp;
 use crate::wire::usage::ServiceTier;
 
-const PARAMETERS: [&str; 10] = [
-    "limit", "before", "status", "model", "key", "channel", "end", "reason", "from", "to",
+const PARAMETERS: [&str; 15] = [
+    "limit", "before", "cursor", "q", "tag", "sort", "order", "status", "model", "key", "channel",
+    "end", "reason", "from", "to",
 ];
 /// Rows of a page unless a number is requested.
 pub const DEFAULT_LIMIT: u64 = 50;
@@ -42,10 +49,22 @@ pub const MAX_LIMIT: u64 = 200;
     schemars(rename = "RequestPage")
 )]
 pub struct PageView<'a> {
-    /// Newest first.
+    /// Newest first unless `sort` and `order` say otherwise.
     data: Vec<RequestView<'a>>,
-    /// Whether there are older ones.
+    /// Whether there is another page.
     has_more: bool,
+    #[serde(flatten)]
+    position: Option<LogPosition<'a>>,
+}
+
+/// Where the page is in the whole; in every answer to a call with a parameter.
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+struct LogPosition<'a> {
+    /// The `cursor` of the next page; null on the last one.
+    next: Option<&'a str>,
+    /// How many requests there are on all pages; null when there are more than 1,000.
+    total: Option<u64>,
 }
 
 /// A request.
@@ -110,9 +129,14 @@ pub struct RequestView<'a> {
     /// How it ended.
     #[cfg_attr(feature = "schema", schemars(with = "RequestEnd"))]
     end: &'a str,
-    /// Why the request has no answer; null when it has one, or when the client left before.
+    /// Why the request has no whole answer; null when it has one, or when the client left before.
     #[cfg_attr(feature = "schema", schemars(with = "Option<ReasonCode>"))]
     reason: Option<&'a str>,
+    /// The limit of the client key that was exceeded, if that is the reason.
+    limit: Option<ExceededLimitView>,
+    /// For a person: the beginning of what the upstream's error said, or the gateway's own where it refused the request.
+    #[cfg_attr(feature = "schema", schemars(length(max = MAX_DETAIL_CHARS)))]
+    detail: Option<&'a str>,
     /// In millionths of a dollar.
     cost_micro_usd: u64,
 }
@@ -138,29 +162,30 @@ pub struct AttemptView<'a> {
     status: Option<u16>,
     /// From its beginning until it was answered or had failed.
     ms: u64,
+    /// For a person: the beginning of what the upstream's error said, or how the call failed.
+    #[cfg_attr(feature = "schema", schemars(length(max = MAX_DETAIL_CHARS)))]
+    detail: Option<&'a str>,
 }
 
 /// Answers the call.
 pub async fn list<P: AdminPorts>(ports: &P, uri: &Uri) -> Result<Reply, GatewayError> {
-    let query = parse(uri)?;
+    let (mut query, filters) = parse(uri)?;
+    let document = document::load(ports).await?;
+    query.members = filters.tag.map(|tag| members::tagged(&document, &tag));
+    query.search = filters.text.map(|text| RequestSearch {
+        members: members::found(&document, &filters.words),
+        text,
+    });
     let ledger = ledger_queries::ledger(ports);
     let page = ledger.query_requests(&query).await;
     let page = page.map_err(|error| ledger_queries::unavailable(ports, &error))?;
     let page = page.ok_or_else(|| {
         invalid(
-            "before",
+            if filters.is_by_cursor { "cursor" } else { "before" },
             "is not the id of a request in the log; it may have been removed since. Begin again without it",
         )
     })?;
-    let document = document::load(ports).await?;
-    let mut actors = BTreeSet::new();
-    for request in &page.requests {
-        actors.insert(request.key.as_str());
-        actors.extend(request.channel.as_deref());
-        let attempts = request.attempts.iter();
-        actors.extend(attempts.filter_map(|attempt| attempt.channel.as_deref()));
-    }
-    let names = DisplayNames::of(ports, &document, actors).await?;
+    let names = names_of(ports, &document, &page.requests).await?;
     let view = PageView {
         data: page
             .requests
@@ -168,14 +193,59 @@ pub async fn list<P: AdminPorts>(ports: &P, uri: &Uri) -> Result<Reply, GatewayE
             .map(|request| RequestView::new(request, &names))
             .collect(),
         has_more: page.has_more,
+        position: query.is_counted.then(|| LogPosition {
+            next: match page.requests.last() {
+                Some(last) if page.has_more => Some(&last.id),
+                _ => None,
+            },
+            total: page.total,
+        }),
     };
     Ok(reply::json(StatusCode::OK, &view))
 }
 
-fn parse(uri: &Uri) -> Result<RequestQuery, GatewayError> {
+/// The names of all channels and client keys in these requests.
+pub(super) async fn names_in<P: AdminPorts>(
+    ports: &P,
+    requests: &[StoredRequest],
+) -> Result<DisplayNames, GatewayError> {
+    let document = document::load(ports).await?;
+    names_of(ports, &document, requests).await
+}
+
+async fn names_of<P: AdminPorts>(
+    ports: &P,
+    document: &Document,
+    requests: &[StoredRequest],
+) -> Result<DisplayNames, GatewayError> {
+    let mut actors = BTreeSet::new();
+    for request in requests {
+        actors.insert(request.key.as_str());
+        actors.extend(request.channel.as_deref());
+        let attempts = request.attempts.iter();
+        actors.extend(attempts.filter_map(|attempt| attempt.channel.as_deref()));
+    }
+    DisplayNames::of(ports, document, actors).await
+}
+
+/// Filters whose meaning depends on the configuration.
+struct MemberFilters {
+    tag: Option<String>,
+    /// What `q` says, whole and as words.
+    text: Option<String>,
+    words: SearchWords,
+    is_by_cursor: bool,
+}
+
+fn parse(uri: &Uri) -> Result<(RequestQuery, MemberFilters), GatewayError> {
     let [
         limit,
         before,
+        cursor,
+        q,
+        tag,
+        sort,
+        order,
         status,
         model,
         key,
@@ -219,9 +289,21 @@ fn parse(uri: &Uri) -> Result<RequestQuery, GatewayError> {
     }
     let from = time("from", from.as_deref())?;
     let to = time("to", to.as_deref())?;
-    Ok(RequestQuery {
+    if before.is_some() && cursor.is_some() {
+        return Err(invalid("cursor", "cannot be combined with `before`"));
+    }
+    let filters = MemberFilters {
+        tag: tag.filter(|tag| !tag.is_empty()),
+        words: SearchWords::read(q.as_deref())?,
+        text: q.map(|q| q.trim().to_owned()).filter(|q| !q.is_empty()),
+        is_by_cursor: cursor.is_some(),
+    };
+    let query = RequestQuery {
         limit,
-        before,
+        is_counted: uri.query().is_some_and(|query| !query.is_empty()),
+        before: before.or(cursor),
+        sort: sort_of(sort.as_deref())?,
+        is_ascending: !list::is_descending(order.as_deref(), true)?,
         status,
         model,
         key,
@@ -230,7 +312,19 @@ fn parse(uri: &Uri) -> Result<RequestQuery, GatewayError> {
         reason,
         from: from.map(|Timestamp(from)| from),
         to: to.map(|Timestamp(to)| to),
-    })
+        ..RequestQuery::default()
+    };
+    Ok((query, filters))
+}
+
+fn sort_of(sort: Option<&str>) -> Result<RequestSort, GatewayError> {
+    match sort {
+        None | Some("time") => Ok(RequestSort::Time),
+        Some("total_ms") => Ok(RequestSort::TotalMs),
+        Some("tokens") => Ok(RequestSort::Tokens),
+        Some("cost") => Ok(RequestSort::Cost),
+        Some(_) => Err(invalid("sort", "must be time, total_ms, tokens or cost")),
+    }
 }
 
 fn is_end(word: &str) -> bool {
@@ -242,7 +336,8 @@ fn is_reason(word: &str) -> bool {
 }
 
 impl<'a> RequestView<'a> {
-    fn new(request: &'a StoredRequest, names: &'a DisplayNames) -> Self {
+    /// As it is shown.
+    pub(super) fn new(request: &'a StoredRequest, names: &'a DisplayNames) -> Self {
         let channel = request.channel.as_deref();
         Self {
             id: &request.id,
@@ -276,6 +371,8 @@ impl<'a> RequestView<'a> {
             estimated: request.estimated,
             end: &request.end,
             reason: request.reason.as_deref(),
+            limit: request.exceeded.as_ref().map(ExceededLimitView::new),
+            detail: request_detail::of(request),
             cost_micro_usd: request.cost_micro_usd,
         }
     }
@@ -300,6 +397,7 @@ impl<'a> AttemptView<'a> {
             outcome: &attempt.outcome,
             status: attempt.status,
             ms: attempt.ms,
+            detail: attempt.detail.as_deref(),
         }
     }
 }

@@ -106,6 +106,7 @@ pub struct CandidateView<'a> {
 pub enum Exclusion {
     Disabled,
     ModelNotServed,
+    KeyMissing,
     NoUsableKey,
     KeyDisabled,
     KeyUnusable,
@@ -120,6 +121,7 @@ impl Exclusion {
             Self::ModelNotServed => {
                 "The channel names other models. Add this one to its models or to its model map."
             }
+            Self::KeyMissing => "The channel has no key, and its provider requires one.",
             Self::NoUsableKey => "None of the channel's keys can be used.",
             Self::KeyDisabled => "The key is switched off.",
             Self::KeyUnusable => "The key cannot be decrypted, or cannot be sent in a header.",
@@ -368,6 +370,9 @@ impl<'a> DryRun<'a> {
         };
         if !stored.enabled {
             return whole(Exclusion::Disabled);
+        }
+        if prepared.lacks_key {
+            return whole(Exclusion::KeyMissing);
         }
         if !prepared.enabled {
             return whole(Exclusion::NoUsableKey);

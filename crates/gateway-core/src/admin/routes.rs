@@ -10,8 +10,8 @@ use super::openapi::errors::ErrorResponse;
 use super::openapi::{parameters, requests as bodies};
 #[cfg(feature = "schema")]
 use super::{
-    channel_test, channels, config, keys, limit_usage, price_import, requests, route_preview,
-    session, status, upstream_models, usage,
+    channel_test, channels, config, key_tests, keys, limit_usage, price_import, requests,
+    route_preview, session, status, upstream_models, usage,
 };
 use crate::error::{ErrorCode, GatewayError};
 
@@ -117,8 +117,8 @@ routes! {
         Description::new("session", "Show the session", 200, "The session of this request.")
             .gives::<session::SessionView>();
     ListChannels: Get "channels", None =>
-        Description::new("channels", "List channels", 200, "In the order of their creation.")
-            .gives::<channels::ChannelsView<'_>>();
+        Description::new("channels", "List channels", 200, "All of them, or one page.")
+            .asks::<parameters::ChannelListParameters>().gives::<channels::ChannelsView<'_>>();
     CreateChannel: Post "channels", Object =>
         Description::new("channels", "Create a channel", 201, "The new channel.")
             .asks::<parameters::CreationParameters>().takes::<bodies::ChannelCreateBody>()
@@ -134,7 +134,7 @@ routes! {
         Description::new("channels", "Delete a channel", 204, "It is gone.").checks_state();
     TestChannel: Post "channels/{id}/test", OptionalObject =>
         Description::new("channels", "Test a channel with one real call", 200, sentences::TESTED).details(sentences::TEST)
-            .takes::<channel_test::Wish>().gives::<channel_test::TestResult>().fails(&[ErrorResponse::Misconfigured]);
+            .takes::<channel_test::Wish>().gives::<key_tests::TestAnswer<'_>>().fails(&[ErrorResponse::Misconfigured]);
     ListUpstreamModels: Get "channels/{id}/models", None =>
         Description::new("channels", "List the upstream's models", 200, "The models.").details(sentences::AZURE_MODELS)
             .gives::<upstream_models::UpstreamModelsView>()
@@ -144,11 +144,14 @@ routes! {
             .takes::<bodies::ModelsBody>().gives::<upstream_models::UpstreamModelsView>()
             .fails(&[ErrorResponse::NotFound, ErrorResponse::Misconfigured, ErrorResponse::UpstreamFailed]);
     ListKeys: Get "keys", None =>
-        Description::new("keys", "List client keys", 200, "In the order of their creation.")
-            .gives::<keys::ClientKeysView<'_>>();
+        Description::new("keys", "List client keys", 200, "All of them, or one page.")
+            .asks::<parameters::KeyListParameters>().gives::<keys::ClientKeysView<'_>>();
     CreateKey: Post "keys", Object =>
         Description::new("keys", "Create a client key", 201, "The new key; it is never shown again.")
             .takes::<bodies::ClientKeyCreateBody>().gives::<keys::CreatedKeyView<'_>>().names_state();
+    ListAllowances: Get "keys/allowances", None =>
+        Description::new("keys", "Show what client keys have used of their limits", 200, "The use of each limit that they have.")
+            .asks::<parameters::AllowancesParameters>().gives::<limit_usage::LimitUsagesView<'_>>();
     GetKey: Get "keys/{id}", None =>
         Description::new("keys", "Show a client key", 200, "The client key.")
             .gives::<keys::ClientKeyView<'_>>().names_state();
@@ -189,6 +192,9 @@ routes! {
     Requests: Get "requests", None =>
         Description::new("ledger", "The request log, newest first", 200, "One page.").details(sentences::REQUESTS)
             .asks::<parameters::RequestsParameters>().gives::<requests::PageView<'_>>();
+    GetRequest: Get "requests/{id}", None =>
+        Description::new("ledger", "Show a request of the log", 200, "The request.").details(sentences::REQUEST)
+            .gives::<requests::RequestView<'_>>();
     Openapi: Get "openapi.json", None =>
         Description::new("health", "This document", 200, "An OpenAPI 3.1 document.")
             .gives::<std::collections::BTreeMap<String, serde_json::Value>>();
@@ -201,7 +207,9 @@ mod sentences {
         "The channel as it is now. What was known of its health is forgotten.";
     pub const TEST: &str = "Sends the smallest possible prompt, within two minutes. A model that refuses `max_tokens` is \
         asked once more with `max_completion_tokens`. Models with `embed` in their name, or in the upstream's name for \
-        them, get an embedding instead of a chat. A channel that is switched off can be tested.";
+        them, get an embedding instead of a chat. A channel that is switched off can be tested. With `keys` each key is \
+        tested, six at once, each within 30 s and all within 100 s. A test counts as a use of its key, and a success \
+        ends the cooldowns of the key and the channel.";
     pub const TESTED: &str =
         "What the upstream did; a failure of the upstream is a result, not an error.";
     pub const AZURE_MODELS: &str = "Azure does not list its deployments: for a channel of the provider `azure` the \
@@ -222,6 +230,8 @@ mod sentences {
     pub const ROUTE: &str = "The candidates in order, and why the others are excluded.";
     pub const USAGE: &str = "Sums are kept by the hour, so that `from` and `to` stand for the hours they lie in. Buckets \
         with nothing in them are left out. At most 10,000 rows.";
+    pub const REQUEST: &str =
+        "A request is in the log a moment after its end, and until it is removed: 404 otherwise.";
     pub const REQUESTS: &str = "Metadata only. How many rows and days are kept is a setting.";
 }
 
@@ -255,9 +265,11 @@ pub fn find<'p>(method: &Method, path: &'p str) -> Result<(Operation, &'p str), 
             if verb.is(method) {
                 return Ok((operation, id));
             }
-            allow.push(verb.name());
-            if verb == Verb::Get {
-                allow.push("HEAD");
+            let heads = (verb == Verb::Get).then_some("HEAD");
+            for name in [verb.name()].into_iter().chain(heads) {
+                if !allow.contains(&name) {
+                    allow.push(name);
+                }
             }
         }
     }

@@ -4,11 +4,13 @@
 use http::StatusCode;
 use serde::Serialize;
 
-use super::{AdminSettings, document};
+use super::last_call::{CallStatus, KeyRecords, LastCall};
+use super::{AdminSettings, document, ledger_queries, precondition};
 use crate::config::model::{ChannelConfig, UpstreamKey};
 #[cfg(feature = "schema")]
 use crate::config::shapes::{Id, Time};
 use crate::config::snapshot::Snapshot;
+use crate::config::stored::object_revision;
 use crate::error::GatewayError;
 use crate::health;
 use crate::health::findings::{About, Finding};
@@ -55,6 +57,10 @@ pub struct ChannelStatusView<'a> {
     enabled: bool,
     #[serde(flatten)]
     finding: Finding,
+    /// Of its keys that are switched on together, or of a channel without keys: `ok` if one works, `failed` if the last
+    /// calls of all failed.
+    #[serde(flatten)]
+    last: LastCall,
     /// Its keys.
     keys: Vec<KeyStatusView<'a>>,
     /// Models in cooldown or being probed.
@@ -78,6 +84,8 @@ pub struct KeyStatusView<'a> {
     enabled: bool,
     #[serde(flatten)]
     finding: Finding,
+    #[serde(flatten)]
+    last: LastCall,
 }
 
 /// The health of a model of a channel.
@@ -102,13 +110,19 @@ pub async fn show<P: AdminPorts>(
     let document = document::load(ports).await?;
     let (health, now) = (health::stored::load(ports).await, ports.now());
     let dropped = ports.read(StoreKey::DroppedRecords).await.unwrap_or(None);
+    let (channels, is_recorded) = (&document.channels, document.settings.ledger);
+    let records = ledger_queries::key_records(ports, is_recorded, channels).await;
     let snapshot = Snapshot::build(document.clone(), settings.master_key.as_ref(), || 0);
     let view = StatusView {
         now: time_text::format(now),
         data: document
             .channels
             .iter()
-            .map(|channel| ChannelStatusView::new(channel, &health, now))
+            .map(|channel| {
+                let prepared = snapshot.channel_with_id(&channel.id);
+                let lacks_key = prepared.is_some_and(|(_, prepared)| prepared.lacks_key);
+                ChannelStatusView::new(channel, lacks_key, (&health, &records), now)
+            })
             .collect(),
         problems: snapshot
             .problems()
@@ -117,21 +131,43 @@ pub async fn show<P: AdminPorts>(
             .collect(),
         dropped_records: batch::dropped(dropped.as_deref()),
     };
-    Ok(reply::json(StatusCode::OK, &view))
+    // The time alone is no change: a client that polls gets a new answer only when something else is different.
+    let state = object_revision(&(&view.data, &view.problems, view.dropped_records));
+    Ok(precondition::weak_tag(
+        reply::json(StatusCode::OK, &view),
+        &state,
+    ))
 }
 
 impl<'a> ChannelStatusView<'a> {
-    fn new(channel: &'a ChannelConfig, health: &'a Health, now: Timestamp) -> Self {
+    fn new(
+        channel: &'a ChannelConfig,
+        lacks_key: bool,
+        (health, records): (&'a Health, &KeyRecords),
+        now: Timestamp,
+    ) -> Self {
         let known = health.channel(&channel.id);
-        let of_key = |key: &'a UpstreamKey| KeyStatusView {
-            id: &key.id,
-            hint: &key.hint,
-            enabled: key.enabled,
-            finding: Finding::of(
-                About::Key,
-                known.and_then(|known| known.keys.get(&key.id)),
-                now,
-            ),
+        let of_key = |key: &'a UpstreamKey| {
+            let cooldown = known.and_then(|known| known.keys.get(&key.id));
+            let last = LastCall::of(&key.id, cooldown, records);
+            KeyStatusView {
+                id: &key.id,
+                hint: &key.hint,
+                enabled: key.enabled,
+                finding: last.complete(Finding::of(About::Key, cooldown, now)),
+                last,
+            }
+        };
+        let keys: Vec<_> = channel.keys.iter().map(of_key).collect();
+        let cooldown = known.and_then(|known| known.channel.as_ref());
+        let last = if lacks_key {
+            LastCall::without_call(CallStatus::NotReady)
+        } else if keys.is_empty() {
+            LastCall::of(&channel.id, cooldown, records)
+        } else {
+            let enabled = keys.iter().filter(|key| key.enabled);
+            let last: Vec<_> = enabled.map(|key| &key.last).collect();
+            LastCall::of_keys(&last).with_cooldown(cooldown)
         };
         let models = |known: &'a ChannelHealth| {
             known
@@ -146,12 +182,9 @@ impl<'a> ChannelStatusView<'a> {
             id: &channel.id,
             name: &channel.name,
             enabled: channel.enabled,
-            finding: Finding::of(
-                About::Channel,
-                known.and_then(|known| known.channel.as_ref()),
-                now,
-            ),
-            keys: channel.keys.iter().map(of_key).collect(),
+            finding: last.complete(Finding::of(About::Channel, cooldown, now)),
+            last,
+            keys,
             models: known
                 .into_iter()
                 .flat_map(models)

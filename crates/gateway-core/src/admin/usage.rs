@@ -1,4 +1,4 @@
-//! `GET usage`: what was used in a span of time, by hour or day and by model, channel or client key. Owns the call's
+//! `GET usage`: what was used in a span of time, by hour or day and by model, channel, client key or tag. Owns the call's
 //! parameters and views; the query is the ledger's.
 
 use std::collections::BTreeSet;
@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::document;
 use super::ledger_queries::{self, DisplayNames};
+use super::members;
 #[cfg(feature = "schema")]
 use super::openapi::schemas::ReasonCode;
 use super::query::{invalid, read, time};
@@ -17,7 +18,7 @@ use crate::error::GatewayError;
 use crate::ledger::columns::usage::{Latency, Sum};
 use crate::ledger::histogram::Histogram;
 use crate::ledger::port::Ledger as _;
-use crate::ledger::queries::usage::{UsageGroup, UsageQuery, UsageSlice};
+use crate::ledger::queries::usage::{UsageGroup, UsageQuery, UsageRank, UsageSlice};
 use crate::ports::AdminPorts;
 use crate::reply::{self, Reply};
 use crate::time_text;
@@ -25,6 +26,12 @@ use crate::units::{DAY_MS, HOUR_MS, Timestamp};
 
 /// Rows of one answer; about 4 MB. A month by the hour and by ten models has 7,440.
 const MAX_ROWS: usize = 10_000;
+/// The most subjects with rows of their own, where the others are summed.
+pub const MAX_TOP: u64 = 100;
+
+const PARAMETERS: [&str; 10] = [
+    "from", "to", "bucket", "group", "top", "by", "tag", "model", "channel", "key",
+];
 
 /// Usage by bucket and subject.
 #[derive(Serialize)]
@@ -44,7 +51,8 @@ pub struct UsageView<'a> {
     to: String,
 }
 
-/// Has one of `model`, `channel`, `key` and `reason`, as asked; none of them for `group=none`.
+/// Has one of `model`, `channel`, `key`, `tag` and `reason`, as asked; none of them for `group=none` and where `other` is
+/// there.
 #[derive(Serialize)]
 #[cfg_attr(
     feature = "schema",
@@ -57,6 +65,10 @@ pub struct UsageRowView<'a> {
     bucket: String,
     #[serde(flatten)]
     subject: UsageSubject<'a>,
+    /// Only with `top`, and true: the sum of all that are not among the first.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<bool>"))]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    other: bool,
     /// All requests.
     requests: u64,
     /// Requests that were refused or broke off.
@@ -98,6 +110,9 @@ pub struct UsageSubject<'a> {
     #[cfg_attr(feature = "schema", schemars(with = "Named<'_>"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<Named<'a>>,
+    /// The tag; empty for requests without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tag: Option<&'a str>,
     /// Why the requests have no answer.
     #[cfg_attr(feature = "schema", schemars(with = "ReasonCode"))]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -133,8 +148,16 @@ pub struct Quantiles {
 
 /// Answers the call.
 pub async fn show<P: AdminPorts>(ports: &P, uri: &Uri) -> Result<Reply, GatewayError> {
-    let query = parse(uri, ports.now())?;
+    let (mut query, tag) = parse(uri, ports.now())?;
     let document = document::load(ports).await?;
+    query.members = tag.map(|tag| members::tagged(&document, &tag));
+    query.tags = match query.group {
+        UsageGroup::Tag => members::tags(document.keys.iter().map(|it| (&it.id, &it.tags))),
+        UsageGroup::ChannelTag => {
+            members::tags(document.channels.iter().map(|it| (&it.id, &it.tags)))
+        }
+        _ => Vec::new(),
+    };
     let ledger = ledger_queries::ledger(ports);
     let rows = ledger.query_usage(&query).await;
     let rows = rows.map_err(|error| ledger_queries::unavailable(ports, &error))?;
@@ -142,7 +165,7 @@ pub async fn show<P: AdminPorts>(ports: &P, uri: &Uri) -> Result<Reply, GatewayE
         return Err(invalid(
             "from",
             &format!(
-                "asks for more than {MAX_ROWS} rows: take a shorter time, `bucket=day`, or another group"
+                "asks for more than {MAX_ROWS} rows: take a shorter time, `bucket=day`, `top`, or another group"
             ),
         ));
     }
@@ -150,7 +173,7 @@ pub async fn show<P: AdminPorts>(ports: &P, uri: &Uri) -> Result<Reply, GatewayE
         UsageGroup::Channel | UsageGroup::Key => {
             rows.iter().map(|row| row.subject.as_str()).collect()
         }
-        UsageGroup::Model | UsageGroup::Reason | UsageGroup::None => BTreeSet::new(),
+        _ => BTreeSet::new(),
     };
     let names = DisplayNames::of(ports, &document, subjects).await?;
     let view = UsageView {
@@ -164,9 +187,9 @@ pub async fn show<P: AdminPorts>(ports: &P, uri: &Uri) -> Result<Reply, GatewayE
     Ok(reply::json(StatusCode::OK, &view))
 }
 
-fn parse(uri: &Uri, now: Timestamp) -> Result<UsageQuery, GatewayError> {
-    let known = ["from", "to", "bucket", "group", "model", "channel", "key"];
-    let [from, to, bucket, group, model, channel, key] = read(uri, known)?;
+/// The question, and the tag whose members it is about.
+fn parse(uri: &Uri, now: Timestamp) -> Result<(UsageQuery, Option<String>), GatewayError> {
+    let [from, to, bucket, group, top, by, tag, model, channel, key] = read(uri, PARAMETERS)?;
     let to = time("to", to.as_deref())?.unwrap_or(now);
     let from = time("from", from.as_deref())?.unwrap_or(Timestamp(to.0.saturating_sub(DAY_MS)));
     if from > to {
@@ -175,40 +198,78 @@ fn parse(uri: &Uri, now: Timestamp) -> Result<UsageQuery, GatewayError> {
     let bucket = match bucket.as_deref() {
         None | Some("hour") => 1,
         Some("day") => 24,
-        Some(_) => return Err(invalid("bucket", "must be hour or day")),
+        Some("total") => 0,
+        Some(_) => return Err(invalid("bucket", "must be hour, day or total")),
     };
-    let group = match group.as_deref() {
-        None | Some("model") => UsageGroup::Model,
-        Some("channel") => UsageGroup::Channel,
-        Some("key") => UsageGroup::Key,
-        Some("reason") => UsageGroup::Reason,
-        Some("none") => UsageGroup::None,
-        Some(_) => {
-            return Err(invalid(
-                "group",
-                "must be model, channel, key, reason or none",
-            ));
-        }
-    };
+    let group = group_of(group.as_deref())?;
+    if group == UsageGroup::None && top.is_some() {
+        return Err(invalid("top", "needs a `group`"));
+    }
     if group == UsageGroup::Reason {
-        let filter = [("model", &model), ("channel", &channel)]
-            .into_iter()
-            .find(|(_, value)| value.is_some());
+        let filter = [
+            ("model", &model),
+            ("channel", &channel),
+            ("tag", &tag),
+            ("top", &top),
+        ]
+        .into_iter()
+        .find(|(_, value)| value.is_some());
         if let Some((name, _)) = filter {
             return Err(invalid(name, "cannot be combined with `group=reason`"));
         }
     }
     // Sums are by the hour, so that the span is that of the hours which it touches.
-    Ok(UsageQuery {
+    let query = UsageQuery {
         from: from.0 / HOUR_MS,
         to: to.0.div_ceil(HOUR_MS),
         bucket,
         group,
+        top: top_of(top.as_deref())?,
+        rank: rank_of(by.as_deref())?,
         model,
         channel,
         key,
         limit: MAX_ROWS + 1,
+        ..UsageQuery::default()
+    };
+    Ok((query, tag.filter(|tag| !tag.is_empty())))
+}
+
+fn group_of(group: Option<&str>) -> Result<UsageGroup, GatewayError> {
+    Ok(match group {
+        None | Some("model") => UsageGroup::Model,
+        Some("channel") => UsageGroup::Channel,
+        Some("key") => UsageGroup::Key,
+        Some("tag") => UsageGroup::Tag,
+        Some("channel_tag") => UsageGroup::ChannelTag,
+        Some("reason") => UsageGroup::Reason,
+        Some("none") => UsageGroup::None,
+        Some(_) => {
+            let rule = "must be model, channel, key, tag, channel_tag, reason or none";
+            return Err(invalid("group", rule));
+        }
     })
+}
+
+fn top_of(top: Option<&str>) -> Result<Option<u64>, GatewayError> {
+    match top.map(str::parse) {
+        None => Ok(None),
+        Some(Ok(top)) if (1..=MAX_TOP).contains(&top) => Ok(Some(top)),
+        Some(_) => {
+            let range = format!("must be a whole number from 1 to {MAX_TOP}");
+            Err(invalid("top", &range))
+        }
+    }
+}
+
+fn rank_of(by: Option<&str>) -> Result<UsageRank, GatewayError> {
+    match by {
+        None | Some("requests") => Ok(UsageRank::Requests),
+        Some("errors") => Ok(UsageRank::Errors),
+        Some("tokens") => Ok(UsageRank::Tokens),
+        Some("cost") => Ok(UsageRank::Cost),
+        Some(_) => Err(invalid("by", "must be requests, errors, tokens or cost")),
+    }
 }
 
 impl<'a> UsageRowView<'a> {
@@ -220,18 +281,24 @@ impl<'a> UsageRowView<'a> {
         };
         let mut subject = UsageSubject::default();
         match query.group {
+            _ if row.is_rest => {}
             UsageGroup::Model => subject.model = Some(id),
             UsageGroup::Channel => {
                 subject.channel = Some(AskedGroup((!id.is_empty()).then(with_name)));
             }
             UsageGroup::Key => subject.key = Some(with_name()),
+            UsageGroup::Tag | UsageGroup::ChannelTag => subject.tag = Some(id),
             UsageGroup::Reason => subject.reason = Some(id),
             UsageGroup::None => {}
         }
         let totals = &row.totals;
         Self {
-            bucket: hour_text(row.bucket * query.bucket),
+            bucket: hour_text(match query.bucket {
+                0 => query.from,
+                hours => row.bucket * hours,
+            }),
             subject,
+            other: row.is_rest,
             requests: totals.sum(Sum::Requests),
             errors: totals.sum(Sum::Errors),
             failovers: totals.sum(Sum::Failovers),

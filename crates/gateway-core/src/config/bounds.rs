@@ -13,6 +13,10 @@ pub const MAX_KEYS: usize = 500;
 pub const MAX_KEY_BYTES: usize = 4096;
 /// Characters of a display name.
 pub const MAX_NAME_CHARS: usize = 100;
+/// Tags of one channel or client key.
+pub const MAX_TAGS: usize = 20;
+/// Characters of a tag.
+pub const MAX_TAG_CHARS: usize = 50;
 /// Characters of an id. Ids are part of paths of the admin API and of log lines.
 pub const MAX_ID_CHARS: usize = 64;
 /// Characters of a client key's hint: too few to hold a key.

@@ -14,12 +14,12 @@ use super::model_map;
 use super::network::Network;
 pub use super::price::{Price, Prices};
 #[cfg(feature = "schema")]
-use super::shapes::{AliasModels, Id, ModelName, Name, insert_defaults};
+use super::shapes::{AliasModels, Id, ModelName, Name, Tag, insert_defaults};
 #[cfg(feature = "schema")]
 use crate::config::bounds::{
     MAX_ALIASES, MAX_ATTEMPTS, MAX_BUDGET, MAX_HEADERS, MAX_KEYS, MAX_LIMIT, MAX_LOG_DAYS,
     MAX_LOG_ROWS, MAX_MODELS, MAX_NAME_CHARS, MAX_PARAMS, MAX_PRICES, MAX_PROXIES, MAX_RANK,
-    MAX_REQUEST_BYTES, MAX_SESSION_HEADERS, MAX_TIMEOUT_MS, MAX_URL_BYTES, MIN_LOG_ROWS,
+    MAX_REQUEST_BYTES, MAX_SESSION_HEADERS, MAX_TAGS, MAX_TIMEOUT_MS, MAX_URL_BYTES, MIN_LOG_ROWS,
     MIN_REQUEST_BYTES,
 };
 use crate::secret::Secret;
@@ -94,6 +94,9 @@ pub struct Settings {
     pub session_headers: Vec<String>,
     /// Whether requests are recorded: usage, request log, metrics.
     pub ledger: bool,
+    /// Whether the request log keeps the beginning of errors' messages, without credentials: those of upstreams, which may
+    /// repeat a part of the prompt, and the gateway's own.
+    pub log_error_details: bool,
     /// Rows that the request log keeps. Usage by the hour is kept for good.
     #[cfg_attr(feature = "schema", schemars(range(min = MIN_LOG_ROWS, max = MAX_LOG_ROWS)))]
     pub request_log_rows: u64,
@@ -132,6 +135,7 @@ impl Default for Settings {
             session_affinity: true,
             session_headers: Vec::new(),
             ledger: true,
+            log_error_details: true,
             request_log_rows: 100_000,
             request_log_days: 30,
             response_record_days: 30,
@@ -159,6 +163,10 @@ pub struct ChannelConfig<K = UpstreamKey, T = Timestamp> {
     /// Its display name.
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = MAX_NAME_CHARS)))]
     pub name: String,
+    /// Words such as an owner, a team or a project, by which lists are filtered and usage is grouped. Absent: none.
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<Tag>", length(max = MAX_TAGS)))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
     /// Whether it takes requests.
     pub enabled: bool,
     /// The kind of upstream.
@@ -241,6 +249,7 @@ impl ChannelConfig {
         Self {
             id: String::new(),
             name: String::new(),
+            tags: Vec::new(),
             enabled: true,
             provider: Provider::OpenAi,
             base_url: String::new(),
@@ -277,6 +286,7 @@ impl ChannelConfig {
         ChannelConfig {
             id: stored.id,
             name: stored.name,
+            tags: stored.tags,
             enabled: stored.enabled,
             provider: stored.provider,
             base_url: stored.base_url,
@@ -351,6 +361,9 @@ pub struct ClientKey {
     pub hash: String,
     /// The key's ends, for people.
     pub hint: String,
+    /// Words by which lists are filtered and usage is grouped.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
     /// The key that this one has replaced; absent: none, or it is not accepted any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<PreviousKey>,
@@ -420,7 +433,7 @@ impl KeyLimits {
     }
 }
 
-/// Adds the defaults of a channel's settings. Some are not written when they have theirs: null, or an empty map.
+/// Adds the defaults of a channel's settings. Some are not written when they have theirs: null, or an empty map or list.
 #[cfg(feature = "schema")]
 fn channel_defaults(schema: &mut schemars::Schema) {
     use serde_json::json;
@@ -431,6 +444,7 @@ fn channel_defaults(schema: &mut schemars::Schema) {
         _ if GIVEN.contains(&name) => None,
         Some(default) => Some(default.clone()),
         None if member["type"] == "object" => Some(json!({})),
+        None if member["type"] == "array" => Some(json!([])),
         None => Some(Value::Null),
     };
     insert_defaults(schema, default);

@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::Value;
 
 use super::bounds::{
-    MAX_ALIAS_MODELS, MAX_ID_CHARS, MAX_KEY_BYTES, MAX_MODEL_CHARS, MAX_NAME_CHARS,
+    MAX_ALIAS_MODELS, MAX_ID_CHARS, MAX_KEY_BYTES, MAX_MODEL_CHARS, MAX_NAME_CHARS, MAX_TAG_CHARS,
 };
 
 /// Makes a type that describes a form of strings and is written out wherever it is used.
@@ -43,6 +43,8 @@ shapes! {
     ModelName: { "minLength": 1, "maxLength": MAX_MODEL_CHARS };
     /// A display name, or the name of a parameter.
     Name: { "minLength": 1, "maxLength": MAX_NAME_CHARS };
+    /// A tag; without a comma.
+    Tag: { "minLength": 1, "maxLength": MAX_TAG_CHARS };
     /// A whole upstream key.
     WholeKey: { "minLength": 1, "maxLength": MAX_KEY_BYTES };
     /// A SHA-256.

@@ -84,8 +84,10 @@ pub struct Channel {
     pub name: String,
     /// Its name as a header's value: anything but visible ASCII is percent-encoded.
     pub name_header: HeaderValue,
-    /// Whether it can take requests: switched on, and with a key that can be used.
+    /// Whether it can take requests: switched on, and with a key that can be used where one is needed.
     pub enabled: bool,
+    /// Whether its provider requires a key and it has none.
+    pub lacks_key: bool,
     /// 0 is tried first.
     pub priority: u16,
     /// Share within its priority.
@@ -412,6 +414,13 @@ fn prepare(
             headers.insert(name, value);
         }
     }
+    // A header of its own may carry the credential.
+    let has_credential = ["x-api-key", "x-goog-api-key"]
+        .iter()
+        .any(|name| headers.contains_key(*name));
+    let lacks_key = stored.keys.is_empty()
+        && !has_credential
+        && presets::needs_key(stored.provider, endpoint.host());
     let quirks = stored.quirks.unwrap_or_default();
     let preset = presets::of(stored.provider, endpoint.host(), quirks.preset);
     let known = || preset.and_then(|preset| preset.dialects).map(<[_]>::to_vec);
@@ -426,7 +435,8 @@ fn prepare(
         id: stored.id.clone(),
         name: stored.name.clone(),
         name_header: name_header(&stored.name),
-        enabled: stored.enabled && !keys.is_empty(),
+        enabled: stored.enabled && !keys.is_empty() && !lacks_key,
+        lacks_key,
         priority: stored.priority,
         weight: stored.weight,
         endpoint,

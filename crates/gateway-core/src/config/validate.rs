@@ -10,6 +10,7 @@ mod params;
 mod price;
 mod quirks;
 mod settings;
+mod tags;
 #[cfg(test)]
 mod tests;
 mod upstream_key;

@@ -162,6 +162,15 @@ impl Cooldown {
         cooldown
     }
 
+    /// The last failure in words: the upstream's status, if there was one, and its message.
+    pub fn detail(&self) -> String {
+        let message = &self.message;
+        match self.status {
+            Some(status) => format!("{status}: {message}"),
+            None => message.clone(),
+        }
+    }
+
     /// Whether the subject may be called at `now`. An end beyond the longest accepted wait comes from a
     /// clock that was set back, and does not count.
     pub fn phase(&self, now: Timestamp) -> Phase {

@@ -81,17 +81,12 @@ impl Finding {
             }
             Phase::Cooling { until, .. } => (FindingState::Cooling, Some(until)),
         };
-        let message = &cooldown.message;
         Self {
             state,
             until: until.map(time_text::format),
             about: Some(about),
             reason: Some(cooldown.reason),
-            detail: Some(
-                cooldown
-                    .status
-                    .map_or_else(|| message.clone(), |status| format!("{status}: {message}")),
-            ),
+            detail: Some(cooldown.detail()),
             failed_at: Some(time_text::format(cooldown.at)),
         }
     }
@@ -125,41 +120,6 @@ impl Finding {
             .max_by_key(|(_, cooldown)| rank(*cooldown))
             .unwrap_or((About::Channel, None));
         Self::of(about, cooldown, now)
-    }
-}
-
-/// The state of an upstream key in the list of channels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema),
-    schemars(rename = "HealthStatus")
-)]
-pub enum KeyState {
-    /// No cooldown.
-    Ok,
-    /// In a cooldown.
-    Cooling,
-    /// A key that the upstream rejects; tried again later.
-    Rejected,
-}
-
-impl KeyState {
-    /// The status at `now`, and until when it stays so.
-    pub fn of(cooldown: Option<&Cooldown>, now: Timestamp) -> (Self, Option<String>) {
-        let Some(cooldown) = cooldown else {
-            return (Self::Ok, None);
-        };
-        let Phase::Cooling { until, .. } = cooldown.phase(now) else {
-            return (Self::Ok, None);
-        };
-        let status = if cooldown.reason == CooldownReason::Refused {
-            Self::Rejected
-        } else {
-            Self::Cooling
-        };
-        (status, Some(time_text::format(until)))
     }
 }
 

@@ -26,15 +26,21 @@ pub async fn load<P: ReadStore + Log>(ports: &P) -> Health {
     }
 }
 
-/// Removes all that is known of the channels, after a change that may have repaired them. A failure is only logged: every
-/// cooldown ends without this.
+/// Removes all that is known of the channels, after a change that may have repaired them.
 pub async fn forget<P: Clock + Random + Log + WriteStore>(ports: &P, channels: &[String]) {
+    let forgotten = |channel: &String| HealthEvent::Forgotten {
+        channel: channel.clone(),
+    };
+    apply(ports, &channels.iter().map(forgotten).collect::<Vec<_>>()).await;
+}
+
+/// Adds what an admin found out. A failure is only logged: every cooldown ends without this.
+pub async fn apply<P: Clock + Random + Log + WriteStore>(ports: &P, events: &[HealthEvent]) {
     let update = store::update(ports, StoreKey::Health, RETRIES, |stored| {
         let mut health = parse(stored)?;
         let mut has_changed = false;
-        for channel in channels {
-            let channel = channel.clone();
-            has_changed |= health.apply(&HealthEvent::Forgotten { channel });
+        for event in events {
+            has_changed |= health.apply(event);
         }
         if !has_changed {
             return Ok::<_, StoreError>(RecordEdit::Keep(()));
@@ -43,9 +49,8 @@ pub async fn forget<P: Clock + Random + Log + WriteStore>(ports: &P, channels: &
         Ok(RecordEdit::Replace(new, ()))
     });
     if let Err(error) = update.await {
-        let channels = channels.join(", ");
         ports.line(format_args!(
-            "admin: health of channel {channels} is not forgotten: {error}"
+            "admin: cooldowns of changed or tested channels are not ended: {error}"
         ));
     }
 }

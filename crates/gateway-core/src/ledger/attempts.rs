@@ -1,7 +1,8 @@
 //! A request's attempts as the log keeps them: one JSON list for all of them, in one column. Owns its format.
 //!
 //! Each attempt is a list of outcome, status and milliseconds, and of channel and key where these are not the record's own:
-//! most requests have a single attempt, whose names would make up a third of the log.
+//! most requests have a single attempt, whose names would make up a third of the log. What an error said comes last, then
+//! with nulls for names that are left out.
 
 use serde::ser::SerializeSeq as _;
 use serde::{Deserialize, Serialize, Serializer};
@@ -23,6 +24,9 @@ pub struct StoredAttempt {
     /// The upstream key's id; `None`: the request's own.
     #[serde(default)]
     pub key: Option<String>,
+    /// What the upstream's error said.
+    #[serde(default)]
+    pub detail: Option<String>,
 }
 
 /// Reads the column. Nonsense is no attempt.
@@ -57,9 +61,16 @@ impl Serialize for AttemptRow<'_> {
         list.serialize_element(attempt.outcome.word())?;
         list.serialize_element(&attempt.status)?;
         list.serialize_element(&attempt.ms)?;
+        let detail = attempt.detail.as_deref();
         if !self.is_own {
             list.serialize_element(&attempt.channel)?;
             list.serialize_element(&attempt.key)?;
+        } else if detail.is_some() {
+            list.serialize_element(&None::<u64>)?;
+            list.serialize_element(&None::<u64>)?;
+        }
+        if detail.is_some() {
+            list.serialize_element(&detail)?;
         }
         list.end()
     }

@@ -77,7 +77,11 @@ impl Batch {
 /// row of the log and in two of the sums.
 fn most_bytes(record: &RequestRecord) -> usize {
     let sent = record.upstream_model.as_ref().map_or(0, String::len);
-    1_200
+    let details = record.attempts.iter().map(|attempt| &attempt.detail);
+    let details = details.chain([&record.detail]).flatten();
+    1_400
+        // They have no control characters: quotes and backslashes take two.
+        + 2 * details.map(String::len).sum::<usize>()
         + 160 * record.attempts.len()
         + 18 * record.model.len()
         + 6 * (sent + record.endpoint.len())

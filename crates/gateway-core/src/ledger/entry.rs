@@ -10,12 +10,12 @@ use http::StatusCode;
 use super::reason::Reason;
 use super::record::{Actor, AttemptOutcome, AttemptRecord, End, ModelKnown, RequestRecord};
 use super::service::LedgerService;
-use super::{log_line, price};
+use super::{detail, log_line, price};
 use crate::config::model::{ClientKey, Price};
 use crate::config::snapshot::{Channel, Key, Snapshot};
 use crate::error::GatewayError;
 use crate::limits::service::LimitsService;
-use crate::limits::usage::Consumed;
+use crate::limits::usage::{Consumed, LimitStatus};
 use crate::ports::{ProxyPorts, SendErrorKind};
 use crate::units::Timestamp;
 use crate::upstream::failure::{FailedAttempt, Failure};
@@ -124,6 +124,7 @@ impl<P: ProxyPorts> Entry<P> {
             outcome: AttemptOutcome::Abandoned,
             status: None,
             ms: 0,
+            detail: None,
         });
         record.channel = Some(actor(channel));
         record.upstream_key = Some(key.id.clone()).filter(|id| !id.is_empty());
@@ -132,10 +133,34 @@ impl<P: ProxyPorts> Entry<P> {
         AttemptIndex(record.attempts.len() - 1)
     }
 
-    /// Notes that an attempt has failed.
-    pub fn attempt_failed(&self, index: AttemptIndex, failed: &FailedAttempt) {
+    /// Notes that an attempt at `channel` has failed.
+    pub fn attempt_failed(&self, index: AttemptIndex, failed: &FailedAttempt, channel: &Channel) {
         let status = failed.status.map(|status| status.as_u16());
-        self.attempt_ends(index.0, outcome(failed.failure), status);
+        let outcome = outcome(failed.failure);
+        self.attempt_ends(index.0, outcome, status);
+        if outcome != AttemptOutcome::Abandoned
+            && let Some(attempt) = self.record.borrow_mut().attempts.get_mut(index.0)
+        {
+            attempt.detail = self.detail(&failed.error.message, Some(channel));
+        }
+    }
+
+    /// Notes that the answer of `channel`, which had begun, broke off; `why` is nothing that the upstream said.
+    pub fn broke(&self, why: &str, channel: &Channel) {
+        self.close(End::UpstreamBroke);
+        self.because(Reason::StreamIncomplete);
+        let mut record = self.record.borrow_mut();
+        let mut attempts = record.attempts.iter_mut();
+        if let Some(answered) = attempts.find(|it| it.outcome == AttemptOutcome::Answered) {
+            answered.detail = self.detail(why, Some(channel));
+        }
+    }
+
+    /// What is kept of an error's message, if any of it may be kept.
+    fn detail(&self, message: &str, channel: Option<&Channel>) -> Option<String> {
+        let settings = &self.snapshot.settings;
+        let is_kept = settings.ledger && settings.log_error_details;
+        is_kept.then(|| detail::detail(message, channel)).flatten()
     }
 
     /// Notes that an attempt is answered, which ends all others. The model has the name that the channel was chosen by, which
@@ -192,6 +217,12 @@ impl<P: ProxyPorts> Entry<P> {
         self.record.borrow_mut().reason.get_or_insert(reason);
     }
 
+    /// Notes that the client key is over one of its limits.
+    pub fn over_limit(&self, exceeded: LimitStatus) {
+        self.because(exceeded.measure.into());
+        self.record.borrow_mut().exceeded = Some(exceeded);
+    }
+
     /// Notes an error that is the answer.
     pub fn refused(&self, status: StatusCode, end: End) {
         let mut record = self.record.borrow_mut();
@@ -199,10 +230,15 @@ impl<P: ProxyPorts> Entry<P> {
         record.end = end;
     }
 
-    /// Notes that the request was rejected with this error.
+    /// Notes that the request was rejected with this error of the gateway's own.
     pub fn rejected(&self, error: &GatewayError) {
-        self.because(Reason::of_error(error.status, error.body.code.as_deref()));
+        let reason = Reason::of_error(error.status, error.body.code.as_deref());
+        self.because(reason);
         self.refused(error.status, End::Refused);
+        // Of a path that does not exist the endpoint holds what may be shown.
+        if reason != Reason::UnknownPath {
+            self.record.borrow_mut().detail = self.detail(&error.body.message, None);
+        }
     }
 
     /// Sets whether the request takes no tokens, whatever its answer says: those of a response that is made in the
@@ -297,7 +333,8 @@ fn actor(channel: &Channel) -> Actor {
     }
 }
 
-const fn outcome(failure: Failure) -> AttemptOutcome {
+/// What became of an attempt that failed so.
+pub const fn outcome(failure: Failure) -> AttemptOutcome {
     match failure {
         Failure::Unreachable(SendErrorKind::Timeout) => AttemptOutcome::Timeout,
         Failure::Unreachable(SendErrorKind::ClientGone) => AttemptOutcome::Abandoned,

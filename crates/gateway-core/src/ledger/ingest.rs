@@ -1,5 +1,5 @@
 //! What the database does with a batch of records: a view takes it, whose trigger files it in all tables. Owns versions 2
-//! to 4 of the schema; what is in a batch is `batch`'s.
+//! to 4 and 6 of the schema; what is in a batch is `batch`'s.
 //!
 //! So a batch is one statement, which takes effect whole or not at all, and one call of the host. With a transaction of
 //! several calls an instance that is busy holds the lock from one of its turns to the next: a busy gateway wrote thirty
@@ -107,16 +107,8 @@ pub fn version_3() -> Vec<Statement> {
 }
 
 /// What version 4 adds: what a cost depends on beside the tokens that there were before. Rows of a program that knows
-/// version 3 have none of it.
+/// version 3 have none of it. Its trigger is left out as well.
 pub fn version_4() -> Vec<Statement> {
-    let trigger = format!(
-        "CREATE TRIGGER IF NOT EXISTS ledger_batch_filed_4 INSTEAD OF INSERT ON ledger_batch BEGIN \
-         {}; {}; {}; {}; END",
-        insert_requests(),
-        add_usage(),
-        add_tallies(),
-        note_actors()
-    );
     let mut statements = new_request_columns(4);
     statements.extend(usage::later_sums().map(|column| {
         let name = column.name;
@@ -126,8 +118,27 @@ pub fn version_4() -> Vec<Statement> {
     }));
     statements.extend([
         Statement::new("DROP TRIGGER IF EXISTS ledger_batch_filed_3"),
-        Statement::new(trigger),
         Statement::new("INSERT INTO gateway_schema (version) VALUES (4) ON CONFLICT DO NOTHING"),
+    ]);
+    statements
+}
+
+/// What version 6 adds: the limit that a request exceeded, and what was said about a failure. Rows of a program that knows
+/// version 5 have neither.
+pub fn version_6() -> Vec<Statement> {
+    let trigger = format!(
+        "CREATE TRIGGER IF NOT EXISTS ledger_batch_filed_6 INSTEAD OF INSERT ON ledger_batch BEGIN \
+         {}; {}; {}; {}; END",
+        insert_requests(),
+        add_usage(),
+        add_tallies(),
+        note_actors()
+    );
+    let mut statements = new_request_columns(6);
+    statements.extend([
+        Statement::new("DROP TRIGGER IF EXISTS ledger_batch_filed_4"),
+        Statement::new(trigger),
+        Statement::new("INSERT INTO gateway_schema (version) VALUES (6) ON CONFLICT DO NOTHING"),
     ]);
     statements
 }

@@ -4,16 +4,20 @@
 //!
 //! A request under way is an [`entry`]; its finished [`record`] goes through [`service`] into a [`batch`]. [`port`] is how
 //! the ledger is written and queried, [`sql`] the engine that keeps it, [`queries`] what can be asked. All else is pure:
-//! [`response_records`] are where stored responses were made, [`kept_responses`] those that the gateway keeps itself. [`columns`] declares the tables, [`schema`] and [`ingest`] make them.
+//! [`key_use`] is when each upstream key last worked or failed, [`response_records`] are where stored responses were made,
+//! [`kept_responses`] those that the gateway keeps itself. [`columns`] declares the tables, [`schema`] and [`ingest`] make them.
 
 pub mod attempts;
 pub mod batch;
 pub mod columns;
+pub mod detail;
 pub mod entry;
+pub mod exceeded;
 pub mod histogram;
 mod ingest;
 pub mod kept_response;
 pub mod kept_responses;
+pub mod key_use;
 pub mod log_line;
 pub mod port;
 pub mod price;

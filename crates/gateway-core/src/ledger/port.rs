@@ -9,10 +9,12 @@ use std::collections::BTreeMap;
 
 use super::batch::Batch;
 use super::kept_response::{KeptContent, KeptExtent, KeptTurn};
+use super::key_use::{KeyUse, LastUses};
 use super::queries::counters::Counters;
 use super::queries::requests::{RequestPage, RequestQuery};
 use super::queries::usage::{UsageQuery, UsageSlice};
 use super::response_record::ResponseRecord;
+use super::stored::StoredRequest;
 use crate::database::DatabaseError;
 
 /// The records of all instances, and what they add up to. Queries see every batch that was appended before; a ledger that is
@@ -80,6 +82,9 @@ pub trait Ledger {
         query: &RequestQuery,
     ) -> Result<Option<RequestPage>, DatabaseError>;
 
+    /// The request with this id; `None`: it is not in the log.
+    async fn query_request(&self, id: &str) -> Result<Option<StoredRequest>, DatabaseError>;
+
     /// Usage by bucket and subject.
     async fn query_usage(&self, query: &UsageQuery) -> Result<Vec<UsageSlice>, DatabaseError>;
 
@@ -91,4 +96,13 @@ pub trait Ledger {
 
     /// When client keys and channels were last used, by id, in milliseconds since 1970.
     async fn query_last_uses(&self, ids: &[&str]) -> Result<BTreeMap<String, u64>, DatabaseError>;
+
+    /// Adds uses of upstream keys beside those of the batches. Idempotent.
+    async fn append_key_uses(&self, uses: &[KeyUse]) -> Result<(), DatabaseError>;
+
+    /// The last uses of upstream keys, and of channels without keys, by id.
+    async fn query_key_uses(
+        &self,
+        ids: &[&str],
+    ) -> Result<BTreeMap<String, LastUses>, DatabaseError>;
 }

@@ -1,4 +1,4 @@
-//! Why a request has no answer. Owns the codes for it, in the request log and in the sums; what a client hears is
+//! Why a request has no whole answer. Owns the codes for it, in the request log and in the sums; what a client hears is
 //! `error`'s.
 
 use http::StatusCode;
@@ -50,6 +50,8 @@ pub enum Reason {
     UpstreamTimeout,
     /// Every upstream failed.
     UpstreamFailed,
+    /// The answer had begun, and broke off.
+    StreamIncomplete,
 }
 
 impl From<Measure> for Reason {
@@ -65,7 +67,7 @@ impl From<Measure> for Reason {
 
 impl Reason {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::RateLimitRequests,
         Self::RateLimitTokens,
         Self::BudgetDaily,
@@ -87,6 +89,7 @@ impl Reason {
         Self::UpstreamCredentialsExhausted,
         Self::UpstreamTimeout,
         Self::UpstreamFailed,
+        Self::StreamIncomplete,
     ];
 
     /// The word for it in the API.
@@ -113,6 +116,7 @@ impl Reason {
             Self::UpstreamCredentialsExhausted => "upstream_credentials_exhausted",
             Self::UpstreamTimeout => "upstream_timeout",
             Self::UpstreamFailed => "upstream_failed",
+            Self::StreamIncomplete => "stream_incomplete",
         }
     }
 

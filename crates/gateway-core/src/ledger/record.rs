@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::reason::Reason;
+use crate::limits::usage::LimitStatus;
 use crate::units::Timestamp;
 use crate::wire::usage::Usage;
 
@@ -43,8 +44,12 @@ pub struct RequestRecord {
     pub estimated: bool,
     /// How it ended.
     pub end: End,
-    /// Why there is no answer; `None` when there is one, or when the client left before.
+    /// Why there is no whole answer; `None` when there is one, or when the client left before.
     pub reason: Option<Reason>,
+    /// The limit of the client key that was exceeded.
+    pub exceeded: Option<LimitStatus>,
+    /// What the gateway said about it, where it refused the request; see [`detail`](super::detail).
+    pub detail: Option<String>,
     /// What it cost by the price table, in millionths of a US dollar; 0 without a price.
     pub cost_micro_usd: u64,
 }
@@ -134,6 +139,8 @@ pub struct AttemptRecord {
     pub status: Option<u16>,
     /// Milliseconds from its begin until it was answered or had failed.
     pub ms: u64,
+    /// What the upstream's error said, or how the call failed; see [`detail`](super::detail).
+    pub detail: Option<String>,
 }
 
 /// What became of an attempt.

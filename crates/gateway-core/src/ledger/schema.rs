@@ -6,6 +6,7 @@ use super::columns::usage;
 use super::columns::{ActorRow, Column, TallyRow};
 use super::ingest;
 use super::kept_response;
+use super::key_use;
 use super::record::Actor;
 use super::response_record;
 use super::totals::UsageRow;
@@ -14,7 +15,7 @@ use crate::sql::rows::{Query, Rows};
 use std::borrow::Cow;
 
 /// The version that this program reads and writes.
-pub const VERSION: u64 = 7;
+pub const VERSION: u64 = 8;
 
 /// In place of the model of requests that were rejected before any upstream was called, where no channel names the model:
 /// they are counted by reason instead. No model can have this name.
@@ -54,8 +55,14 @@ pub fn migration(from: u64) -> Vec<Statement> {
     if from < 5 {
         statements.extend(response_record::version_5());
     }
+    if from < 6 {
+        statements.extend(ingest::version_6());
+    }
     if from < 7 {
         statements.extend(kept_response::version_7());
+    }
+    if from < 8 {
+        statements.extend(version_8());
     }
     statements
 }
@@ -85,6 +92,14 @@ fn version_1() -> Vec<Statement> {
         .chain(indexes.map(Cow::Borrowed))
         .map(Statement::new)
         .collect()
+}
+
+/// What version 8 adds: when each upstream key was last used, with which result, from the log.
+fn version_8() -> Vec<Statement> {
+    vec![
+        key_use::backfill(),
+        Statement::new("INSERT INTO gateway_schema (version) VALUES (8) ON CONFLICT DO NOTHING"),
+    ]
 }
 
 /// The request log.

@@ -8,14 +8,17 @@ use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
 
 use super::batch::{self, Batch};
+use super::columns;
 use super::kept_response::{self, KeptContent, KeptExtent, KeptTurn};
+use super::key_use::{self, KeyUse, LastUses};
 use super::port::Ledger;
 use super::queries::actors;
 use super::queries::counters::{self, Counters};
-use super::queries::requests::{Cursor, RequestPage, RequestQuery};
+use super::queries::requests::{self, Cursor, RequestPage, RequestQuery};
 use super::queries::usage::{UsageQuery, UsageSlice};
 use super::response_record::{self, ResponseRecord};
 use super::schema;
+use super::stored::StoredRequest;
 use crate::database::{self, DatabaseError};
 use crate::ports::{Clock, Sql, SqlTarget};
 use crate::sql::rows::{Query, Rows};
@@ -213,15 +216,40 @@ impl<P: Sql + Clock> Ledger for SqlLedger<P> {
         &self,
         query: &RequestQuery,
     ) -> Result<Option<RequestPage>, DatabaseError> {
+        let narrowed;
+        let query = match query.searched_id() {
+            None => query,
+            Some(id) => match self.query(query.find(id)).await?.first() {
+                // Perhaps a part of one.
+                None => query,
+                Some(row) => {
+                    narrowed = query.at(Cursor::read(&row));
+                    &narrowed
+                }
+            },
+        };
         let cursor = match &query.before {
-            None => Cursor::NEWEST,
-            Some(id) => match self.query(Cursor::find(id)).await?.first() {
+            None => query.beginning(),
+            Some(id) => match self.query(query.find(id)).await?.first() {
                 Some(row) => Cursor::read(&row),
                 None => return Ok(None),
             },
         };
         let rows = self.query(query.query(cursor)).await?;
-        Ok(Some(query.read(&rows)))
+        let mut page = query.read(&rows);
+        page.total = if !query.is_counted {
+            None
+        } else if query.before.is_none() && !page.has_more {
+            u64::try_from(page.requests.len()).ok()
+        } else {
+            RequestQuery::read_count(&self.query(query.count()).await?)
+        };
+        Ok(Some(page))
+    }
+
+    async fn query_request(&self, id: &str) -> Result<Option<StoredRequest>, DatabaseError> {
+        let rows = self.query(requests::one(id)).await?;
+        Ok(rows.first().map(|row| columns::request::read(&row)))
     }
 
     async fn query_usage(&self, query: &UsageQuery) -> Result<Vec<UsageSlice>, DatabaseError> {
@@ -249,5 +277,20 @@ impl<P: Sql + Clock> Ledger for SqlLedger<P> {
     async fn query_last_uses(&self, ids: &[&str]) -> Result<BTreeMap<String, u64>, DatabaseError> {
         let rows = self.query(actors::last_uses(ids)).await?;
         Ok(rows.iter().map(|row| actors::read_last_use(&row)).collect())
+    }
+
+    async fn append_key_uses(&self, uses: &[KeyUse]) -> Result<(), DatabaseError> {
+        Ok(self.insert(key_use::insert(uses)).await?)
+    }
+
+    async fn query_key_uses(
+        &self,
+        ids: &[&str],
+    ) -> Result<BTreeMap<String, LastUses>, DatabaseError> {
+        let mut uses = BTreeMap::new();
+        for row in self.query(key_use::find(ids)).await?.iter() {
+            key_use::read(&row, &mut uses);
+        }
+        Ok(uses)
     }
 }

@@ -2,6 +2,7 @@
 //! gateway may have written others.
 
 use super::attempts::StoredAttempt;
+use super::exceeded::ExceededLimit;
 use crate::units::Timestamp;
 use crate::wire::usage::Usage;
 
@@ -26,5 +27,7 @@ pub struct StoredRequest {
     pub estimated: bool,
     pub end: String,
     pub reason: Option<String>,
+    pub exceeded: Option<ExceededLimit>,
+    pub detail: Option<String>,
     pub cost_micro_usd: u64,
 }

@@ -1,5 +1,5 @@
 //! What the records of a batch add to the tables of sums: usage per hour and subject, tallies, and when keys and channels
-//! were last used. Owns what is added to which row; the database adds the rows to those that it has.
+//! were last used, and upstream keys with which result. Owns what is added to which row; the database adds the rows to those that it has.
 
 use std::borrow::Cow;
 
@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::columns;
 use super::columns::{ActorRow, TallyRow};
+use super::key_use::UsesInBatch;
 use super::reason::Reason;
 use super::record::{Actor, AttemptOutcome, ModelKnown, RequestRecord};
 use super::schema;
@@ -22,6 +23,7 @@ pub struct BatchSums {
     tallies: Vec<Tally>,
     /// Client keys and channels, with the time of their last request.
     actors: Vec<(Actor, u64)>,
+    key_uses: UsesInBatch,
 }
 
 /// What usage is added up for; a channel or model that is not known is empty.
@@ -92,6 +94,7 @@ impl BatchSums {
         if let Some(channel) = &record.channel {
             self.note(channel, record.time.0);
         }
+        self.key_uses.add(record);
     }
 
     fn tally(&mut self, hour: i64, channel: &str, what: What) {
@@ -173,7 +176,9 @@ impl BatchSums {
             actor: Cow::Borrowed(actor),
             last_used_ms: *seen,
         });
-        text(&rows.collect::<Vec<_>>())
+        let mut rows: Vec<ActorRow<'_>> = rows.collect();
+        rows.extend(self.key_uses.rows());
+        text(&rows)
     }
 }
 

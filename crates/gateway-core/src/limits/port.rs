@@ -5,6 +5,8 @@
     reason = "the core is single-threaded by design; no caller may ask for Send futures"
 )]
 
+use std::collections::BTreeMap;
+
 use super::usage::{Consumed, LimitUsage};
 use crate::config::model::KeyLimits;
 use crate::database::DatabaseError;
@@ -34,6 +36,13 @@ pub trait Limits {
 
     /// What the key has used, with all that was counted before the call.
     async fn read(&self, key: &str, now: Timestamp) -> Result<LimitUsage, DatabaseError>;
+
+    /// The same of several keys, by their ids; of those that nothing is known of, nothing.
+    async fn read_all(
+        &self,
+        keys: &[&str],
+        now: Timestamp,
+    ) -> Result<BTreeMap<String, LimitUsage>, DatabaseError>;
 
     /// Forgets what the key has used. Idempotent.
     async fn forget(&self, key: &str) -> Result<(), DatabaseError>;

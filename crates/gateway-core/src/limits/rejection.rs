@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
 use super::headers::{self, RateLimitHeaders};
-use super::usage::{LimitStatus, LimitUsage, Measure};
+use super::usage::{LimitStatus, LimitUsage};
 use crate::config::model::{ClientKey, KeyLimits};
 use crate::error::{ErrorCode, GatewayError};
 use crate::units::Timestamp;
@@ -27,7 +27,7 @@ pub struct Rejection {
     /// Its headers.
     pub headers: RateLimitHeaders,
     /// The limit that is exceeded; `None`: the limits could not be checked.
-    pub exceeded: Option<Measure>,
+    pub exceeded: Option<LimitStatus>,
     /// Whether the request is recorded in the ledger.
     pub is_recorded: bool,
 }
@@ -39,7 +39,7 @@ impl Rejection {
         Some(Self {
             error: error(&exceeded, now),
             headers: headers::headers(&usage.statuses(limits, now), now),
-            exceeded: Some(exceeded.measure),
+            exceeded: Some(exceeded),
             is_recorded: true,
         })
     }
@@ -125,6 +125,7 @@ impl RejectionCache {
 
 #[cfg(test)]
 mod tests {
+    use super::super::usage::Measure;
     use super::*;
 
     const NOW: Timestamp = Timestamp(1_795_305_600_000);
@@ -138,6 +139,7 @@ mod tests {
             previous: None,
             enabled: true,
             models: Vec::new(),
+            tags: Vec::new(),
             expires_at: None,
             limits: KeyLimits {
                 requests_per_minute: Some(1),

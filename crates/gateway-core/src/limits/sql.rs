@@ -1,6 +1,9 @@
 //! The counts of client keys in the host's database. Owns when a statement runs and when the table is made.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::port::{Acquired, Limits};
 use super::statements;
@@ -11,6 +14,9 @@ use crate::ports::{Clock, Sql, SqlTarget};
 use crate::sql::rows::{Query, Rows};
 use crate::sql::{SqlError, SqlErrorKind};
 use crate::units::Timestamp;
+
+/// Databases that are asked at the same time where each key has its own.
+const READS_AT_ONCE: usize = 32;
 
 /// [`Limits`] over the host's SQL.
 #[derive(Debug)]
@@ -84,6 +90,27 @@ impl<P: Sql + Clock> Limits for SqlLimits<P> {
             Err(error) if error.kind == SqlErrorKind::NoTable => Ok(LimitUsage::fresh(now)),
             Err(error) => Err(error.into()),
         }
+    }
+
+    async fn read_all(
+        &self,
+        keys: &[&str],
+        now: Timestamp,
+    ) -> Result<BTreeMap<String, LimitUsage>, DatabaseError> {
+        if P::LIMITS_ARE_TOGETHER {
+            let query = self.query("", statements::read_all(keys));
+            return match query.await {
+                Ok(rows) => Ok(statements::usages(&rows)),
+                Err(error) if error.kind == SqlErrorKind::NoTable => Ok(BTreeMap::new()),
+                Err(error) => Err(error.into()),
+            };
+        }
+        let read = |key: &&str| {
+            let key = (*key).to_owned();
+            async move { Ok((key.clone(), self.read(&key, now).await?)) }
+        };
+        let reads = stream::iter(keys.iter().map(read));
+        reads.buffer_unordered(READS_AT_ONCE).try_collect().await
     }
 
     async fn forget(&self, key: &str) -> Result<(), DatabaseError> {

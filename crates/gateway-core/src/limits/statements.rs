@@ -5,14 +5,17 @@
 //! The table is not a part of the ledger's schema: on Workers each key has its own database. It is made when a
 //! statement finds it missing. Should it ever need other columns, it gets another name: rows are worth a month at most.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::LazyLock;
+
+use serde_json::json;
 
 use super::calendar;
 use super::usage::{Consumed, LimitUsage};
 use super::window::{Counts, WINDOW_MS};
 use crate::config::model::KeyLimits;
-use crate::sql::rows::{Query, Rows};
+use crate::sql::rows::{NamedRow, Query, Rows};
 use crate::sql::{SqlValue, Statement};
 use crate::units::{MAX_COST_MICRO_USD, Timestamp};
 
@@ -49,6 +52,19 @@ pub fn read(key: &str) -> Query {
     Query::select(COLUMNS, "FROM allowance WHERE key = ?1").with(key)
 }
 
+/// Reads what several keys have used: a row for each that is known.
+pub fn read_all(keys: &[&str]) -> Query {
+    let columns = ["key"].into_iter().chain(COLUMNS);
+    let rest = "FROM allowance WHERE key IN (SELECT value FROM json_each(?1))";
+    Query::select(columns, rest).with(json!(keys).to_string())
+}
+
+/// The usages in the answer to [`read_all`], by key.
+pub fn usages(rows: &Rows) -> BTreeMap<String, LimitUsage> {
+    let usage = |row: NamedRow<'_>| (row.text("key").to_owned(), in_row(&row));
+    rows.iter().map(usage).collect()
+}
+
 /// Counts one request if it is within the limits. Gives the row as it is then; see [`is_admitted`].
 pub fn try_acquire(key: &str, limits: &KeyLimits, now: Timestamp) -> Query {
     update(key, limits, now, true, Consumed::default())
@@ -66,9 +82,11 @@ pub fn forget(key: &str) -> Statement {
 
 /// The usage in the answer to [`read`], [`try_acquire`] or [`record`]; nothing is used where there is no row.
 pub fn usage(rows: &Rows, now: Timestamp) -> LimitUsage {
-    let Some(row) = rows.first() else {
-        return LimitUsage::fresh(now);
-    };
+    rows.first()
+        .map_or_else(|| LimitUsage::fresh(now), |row| in_row(&row))
+}
+
+fn in_row(row: &NamedRow<'_>) -> LimitUsage {
     LimitUsage {
         window: Timestamp(row.count("window_ms")),
         requests: Counts {

@@ -36,6 +36,9 @@ const CLOCK_SLACK_MS: u64 = 20;
 /// An attempt that begins within this time after its request had practically all of the request's time.
 const SOON_MS: u64 = 1_000;
 
+/// The longest code that is logged, in bytes.
+const MAX_CODE_BYTES: usize = 64;
+
 /// One attempt.
 pub struct Attempt<'a, P: ProxyPorts> {
     /// The request.
@@ -158,7 +161,8 @@ impl<'a, P: ProxyPorts> Attempt<'a, P> {
 
     /// The attempt has failed: recorded for all requests.
     pub fn failed_with(&self, failed: &FailedAttempt) {
-        self.context.entry.attempt_failed(self.index, failed);
+        let entry = &self.context.entry;
+        entry.attempt_failed(self.index, failed, self.channel);
         // The attempt was inconclusive; the right to probe is released with it.
         if self.is_blameless(failed) {
             return;
@@ -242,8 +246,8 @@ impl<'a, P: ProxyPorts> Attempt<'a, P> {
         }
     }
 
-    /// A failed attempt with an upstream's response. The upstream's message is passed on to clients and logged, so the
-    /// key is redacted here.
+    /// A failed attempt with an upstream's response. The upstream's message is passed on to clients and recorded, so
+    /// the key is redacted here.
     fn failed(&self, failure: Failure, status: StatusCode, mut error: ErrorBody) -> FailedAttempt {
         for text in [
             Some(&mut error.message),
@@ -287,20 +291,23 @@ impl<'a, P: ProxyPorts> Attempt<'a, P> {
         ));
     }
 
-    /// One line for the gateway's own log.
+    /// One line for the gateway's own log. What an upstream says is not in it, since some repeat the prompt: only the word
+    /// for its error is. The whole message is the request log's, if its settings allow that.
     pub fn log(&self, failed: &FailedAttempt, number: usize) {
-        let status = failed
-            .status
-            .map_or(Cow::Borrowed("no response"), |status| {
-                status.as_str().to_owned().into()
-            });
+        let error = &failed.error;
+        let (status, reason) = match &failed.status {
+            None => ("no response", &*error.message),
+            Some(status) => {
+                let code = error.code.as_deref().filter(|code| is_word(code));
+                (status.as_str(), code.unwrap_or_default())
+            }
+        };
         self.ports().line(format_args!(
-            "{} attempt {number} at channel {} key {}: {status}, {:?}: {:?}",
+            "{} attempt {number} at channel {} key {}: {status}, {:?}: {reason:?}",
             self.context.request_id,
             self.channel.id,
             self.key.name(),
             failed.failure,
-            failed.error.message
         ));
     }
 }
@@ -312,6 +319,12 @@ pub fn target(operation: &str, channel: &Channel, key: &Key, model: &str) -> Tar
         key: key.id.clone(),
         model: operation::health_name(operation, model).into_owned(),
     }
+}
+
+/// Whether a code is for programs and no sentence.
+fn is_word(code: &str) -> bool {
+    let is_of_word = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
+    code.len() <= MAX_CODE_BYTES && code.bytes().all(is_of_word)
 }
 
 fn server_error(message: String) -> ErrorBody {

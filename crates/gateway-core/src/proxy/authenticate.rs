@@ -140,6 +140,7 @@ mod tests {
             previous: None,
             enabled: true,
             models: Vec::new(),
+            tags: Vec::new(),
             expires_at: None,
             limits: KeyLimits::default(),
             created_at: Timestamp(0),
@@ -148,11 +149,14 @@ mod tests {
         key
     }
 
-    fn previous(secret: &str, valid_until: u64) -> Option<PreviousKey> {
-        Some(PreviousKey {
-            hash: ids::hex(&ids::hash_client_key(secret.as_bytes())),
-            hint: String::new(),
-            valid_until: Timestamp(valid_until),
+    /// A key that has replaced another one.
+    fn successor(secret: &str, replaced: &str, valid_until: u64) -> ClientKey {
+        key(secret, |key| {
+            key.previous = Some(PreviousKey {
+                hash: ids::hex(&ids::hash_client_key(replaced.as_bytes())),
+                hint: String::new(),
+                valid_until: Timestamp(valid_until),
+            });
         })
     }
 
@@ -161,13 +165,11 @@ mod tests {
             key("sk-good", |_| ()),
             key("sk-off", |key| key.enabled = false),
             key("sk-old", |key| key.expires_at = Some(Timestamp(1_000))),
-            key("sk-new", |key| key.previous = previous("sk-grace", 1_001)),
-            key("sk-newer", |key| {
-                key.previous = previous("sk-replaced", 1_000)
-            }),
+            successor("sk-new", "sk-grace", 1_001),
+            successor("sk-newer", "sk-replaced", 1_000),
             // Whatever comes first in the document, a current key is one.
-            key("sk-b", |key| key.previous = previous("sk-a", 1_000)),
-            key("sk-a", |key| key.previous = previous("sk-b", 1_000)),
+            successor("sk-b", "sk-a", 1_000),
+            successor("sk-a", "sk-b", 1_000),
         ];
         let snapshot = Snapshot::build(
             Document {

@@ -19,8 +19,8 @@ use super::channel_dialect::{lacks, upstream_operation};
 use super::context::{ClientRequest, RequestContext, Sent};
 use super::history::History;
 use super::kept_turn::{Continued, RequestTurn};
-use super::operation::Streaming;
-use super::payload::Payload;
+use super::operation::{RoutedCall, Streaming};
+use super::payload::{self, Payload};
 use super::send::{self, Finished};
 use super::{
     Gateway, candidates, headers, model, operation, query, response_origin, session, token_count,
@@ -30,9 +30,9 @@ use crate::attempt::{exhausted, unsupported};
 use crate::config::snapshot::{Channel, Snapshot};
 use crate::dialect::Translation;
 use crate::dialect::overflow::{self, ContextOverflow};
-use crate::error::{ErrorStyle, GatewayError};
+use crate::error::{ErrorStyle, GatewayError, printable};
 use crate::health::cooldown::Phase;
-use crate::ledger::entry::AttemptIndex;
+use crate::ledger::entry::{AttemptIndex, Entry};
 use crate::ledger::reason::Reason;
 use crate::ledger::record::End;
 use crate::ports::{Clock, ProxyPorts};
@@ -57,8 +57,10 @@ pub async fn run<P: ProxyPorts>(
     // 1. Find the model: it decides which channels are candidates.
     let (head, entry, call) = (request.head, request.entry, request.call);
     let operation = call.operation;
-    let payload = Payload::parse(&head.headers, &body.bytes, &snapshot.acted_on)?;
-    let wanted = model::wanted(&payload, call, snapshot)?;
+    let payload = Payload::parse(&head.headers, &body.bytes, &snapshot.acted_on)
+        .inspect_err(|_| note_apparent_model(entry, call, &body))?;
+    let wanted = model::wanted(&payload, call, snapshot)
+        .inspect_err(|_| note_apparent_model(entry, call, &body))?;
     let model = wanted.name.as_ref();
     let wants_stream = match operation.streaming {
         Streaming::Requested => payload.is_stream(),
@@ -134,6 +136,15 @@ pub async fn run<P: ProxyPorts>(
         model: &wanted,
     };
     Ok(attempts(&context, plan, &sent).await)
+}
+
+/// Records the model that a body seems to name which is rejected.
+fn note_apparent_model<P: ProxyPorts>(entry: &Entry<P>, call: &RoutedCall, body: &Received) {
+    if call.model.is_none()
+        && let Some(model) = payload::apparent_model(&body.bytes)
+    {
+        entry.asked(printable(&model), false, 0);
+    }
 }
 
 /// Makes attempts until one answers, no candidate is left, or the time to the first byte is over.

@@ -1,6 +1,7 @@
 //! An answer being sent to the client: the outcome for its channel, key and model, and the usage of the request. Owns
 //! the reporting of both; the record itself is `entry`'s.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use http::StatusCode;
@@ -90,11 +91,16 @@ impl<P: ProxyPorts> InFlightAnswer<P> {
 
     /// The upstream broke it off, which is logged and recorded for all other requests. Returns the reason, redacted.
     pub fn broke(&self, reason: &str, status: Option<StatusCode>, failure: Failure) -> String {
-        self.close(End::UpstreamBroke);
         let message = self.key.redact(reason).into_owned();
+        // What the upstream itself says in an answer that had begun is the client's only.
+        let why = match status {
+            None => Cow::Borrowed(&*message),
+            Some(status) => format!("an error with status {status} came in the stream").into(),
+        };
+        self.context.entry.broke(&why, &self.channel);
         let ports = self.context.ports();
         ports.line(format_args!(
-            "{} answer of channel {:?} broke: {message:?}",
+            "{} answer of channel {:?} broke: {why:?}",
             self.context.request_id, self.channel.name
         ));
         let failed = FailedAttempt {

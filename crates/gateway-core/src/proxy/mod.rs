@@ -53,7 +53,7 @@ use http_body::Body;
 use crate::config::seal::MasterKeyResult;
 use crate::config::service::ConfigService;
 use crate::config::snapshot::Snapshot;
-use crate::error::{ErrorCode, ErrorStyle, GatewayError};
+use crate::error::{ErrorCode, ErrorStyle, GatewayError, printable};
 use crate::health::service::HealthService;
 use crate::ids;
 use crate::ledger::entry::{Entry, RequestStart};
@@ -67,7 +67,7 @@ use crate::ports::ProxyPorts;
 use crate::reply::{self, Reply};
 use catalog::CatalogService;
 use context::ClientRequest;
-use operation::{Operation, RoutedCall};
+use operation::{Operation, RoutedCall, Streaming};
 use routes::{Route, RouteMatch};
 
 /// The gateway of one instance: its services and their ports.
@@ -206,6 +206,14 @@ where
             // 4. From here on the outcome of the request is always recorded in the ledger.
             let is_free = operation::is_free(operation.endpoint);
             let entry = begin(operation, is_free);
+            // Also if the body is never read.
+            if let Some(model) = &call.model {
+                entry.asked(
+                    printable(model),
+                    operation.streaming == Streaming::Always,
+                    0,
+                );
+            }
             let request = ClientRequest {
                 call: &call,
                 head: parts,
@@ -280,7 +288,7 @@ async fn admitted<P: ProxyPorts>(
                 entry.leave_out();
             }
             if let Some(exceeded) = rejection.exceeded {
-                entry.because(exceeded.into());
+                entry.over_limit(exceeded);
             }
             (Err(rejection.error), rejection.headers)
         }

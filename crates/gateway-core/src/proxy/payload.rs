@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use http::HeaderMap;
 
+use crate::config::validate::MAX_MODEL_CHARS;
 use crate::dialect::include_usage::{self, STREAM_OPTIONS};
 use crate::error::{ErrorCode, GatewayError};
 use crate::wire::acted_on::{ActedOn, Ambiguity};
@@ -14,6 +15,7 @@ use crate::wire::content;
 use crate::wire::media::{self, Media, NotTaken};
 use crate::wire::members::{MemberEdit, Members, Unreadable, quoted};
 use crate::wire::multipart::{Form, NotAForm};
+use crate::wire::scan::{self, Unescaped};
 
 /// The values of true and false in form fields, where everything is text.
 const YES: [&str; 4] = ["true", "True", "TRUE", "1"];
@@ -192,6 +194,27 @@ impl<'a> Payload<'a> {
         };
         edited.map_or_else(|| whole.clone(), Bytes::from)
     }
+}
+
+/// The model that a JSON body names, as far as it can be read, for the record of a request that is rejected.
+pub fn apparent_model(body: &[u8]) -> Option<String> {
+    let text = match std::str::from_utf8(body) {
+        Ok(text) => text,
+        Err(error) => std::str::from_utf8(body.get(..error.valid_up_to())?).ok()?,
+    };
+    let mut model = None;
+    // Where the walk ends does not matter: what was passed before is there.
+    let _fault = scan::object(text, |member| {
+        if text.get(member.name)? != "model" {
+            return Some(());
+        }
+        model = text.get(member.value);
+        None
+    });
+    let spelled = model?.strip_prefix('"')?.strip_suffix('"')?;
+    let beginning = Unescaped::of(spelled).take(MAX_MODEL_CHARS);
+    let model: String = beginning.collect::<Option<_>>()?;
+    (!model.is_empty()).then(|| model.replace('\0', "\u{fffd}"))
 }
 
 /// Of the options, the gateway acts on one.

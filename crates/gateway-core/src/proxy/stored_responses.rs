@@ -330,7 +330,8 @@ fn failure<P: ProxyPorts>(attempt: &Attempt<'_, P>, failed: FailedAttempt) -> Re
     );
     let client_gone = failed.failure == Failure::Unreachable(SendErrorKind::ClientGone);
     let (error, reason, end) = if is_verdict {
-        context.entry.attempt_failed(attempt.index, &failed);
+        let entry = &context.entry;
+        entry.attempt_failed(attempt.index, &failed, attempt.channel);
         let error = GatewayError {
             status: failed.status.unwrap_or(StatusCode::BAD_REQUEST),
             body: failed.error,

@@ -12,7 +12,9 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use thiserror::Error;
 
 use super::body::{self, UpstreamBody};
+use super::classify;
 use super::decoded::Decoded;
+use super::failure::Failure;
 use super::request::{self, Hops};
 use super::send::send;
 use crate::config::snapshot::{Channel, Key};
@@ -193,19 +195,27 @@ impl<P: Upstream + Clock> CallResponse<'_, P> {
 
     /// Why a response is not a success, with the upstream's message if it has one.
     pub async fn rejection(&mut self) -> String {
+        self.error().await.0
+    }
+
+    /// The same, and what kind of failure it is.
+    pub async fn error(&mut self) -> (String, Failure) {
         if self.status.is_redirection() {
             let target = self.headers.get(LOCATION);
             let target = target.and_then(|value| value.to_str().ok()).unwrap_or("?");
-            return format!(
+            let message = format!(
                 "The upstream redirects to {}, which is not followed. Is the base URL right?",
                 printable(target)
             );
+            return (message, Failure::ServerError);
         }
         let text = if self.readable.is_ok() {
             body::error_text(self.ports, &mut self.body, self.deadline, Duration::MAX).await
         } else {
             Bytes::new()
         };
-        error_shape::normalise(self.status, &text).body.message
+        let error = error_shape::normalise(self.status, &text);
+        let found = classify::outcome(self.status, &error, &self.headers, self.ports.now());
+        (error.body.message, found.failure)
     }
 }

@@ -21,6 +21,8 @@ pub struct Preset {
     pub hosts: &'static [&'static str],
     /// The dialects that it speaks under its usual base URL; `None`: they differ between versions, and are learnt.
     pub dialects: Option<&'static [Dialect]>,
+    /// Whether each call to its hosts requires a key.
+    pub needs_key: bool,
     /// Its differences.
     pub quirks: Quirks,
     /// The differences of models; the first row that has a model applies.
@@ -78,6 +80,7 @@ pub const PRESETS: &[Preset] = &[
         id: PresetId::OpenAi,
         hosts: &["api.openai.com"],
         dialects: Some(&[Dialect::Chat, Dialect::Responses]),
+        needs_key: true,
         quirks: OPENAI,
         models: &[],
     },
@@ -86,6 +89,7 @@ pub const PRESETS: &[Preset] = &[
         // By the kind of the channel, since its hosts are the customers'.
         hosts: &[],
         dialects: None,
+        needs_key: true,
         quirks: OPENAI,
         models: &[],
     },
@@ -93,6 +97,7 @@ pub const PRESETS: &[Preset] = &[
         id: PresetId::Anthropic,
         hosts: &["api.anthropic.com"],
         dialects: None,
+        needs_key: true,
         quirks: Quirks {
             web_search: Some(true),
             ..NONE
@@ -104,6 +109,7 @@ pub const PRESETS: &[Preset] = &[
         id: PresetId::OpenRouter,
         hosts: &["openrouter.ai"],
         dialects: Some(&[Dialect::Chat, Dialect::Responses, Dialect::Messages]),
+        needs_key: true,
         quirks: Quirks {
             thinking: Some(ReasoningForm::Effort),
             max_effort: Some(EffortBound::Max),
@@ -120,6 +126,7 @@ pub const PRESETS: &[Preset] = &[
         id: PresetId::Nvidia,
         hosts: &["integrate.api.nvidia.com"],
         dialects: None,
+        needs_key: true,
         quirks: TEMPLATED,
         models: &[],
     },
@@ -128,6 +135,7 @@ pub const PRESETS: &[Preset] = &[
         id: PresetId::Groq,
         hosts: &["api.groq.com"],
         dialects: None,
+        needs_key: true,
         quirks: Quirks {
             max_tokens_param: Some(MaxTokensMember::MaxCompletionTokens),
             ..NONE
@@ -139,6 +147,7 @@ pub const PRESETS: &[Preset] = &[
         id: PresetId::DeepSeek,
         hosts: &["api.deepseek.com"],
         dialects: None,
+        needs_key: true,
         quirks: Quirks {
             thinking: Some(ReasoningForm::Effort),
             min_effort: Some(EffortBound::Low),
@@ -153,6 +162,7 @@ pub const PRESETS: &[Preset] = &[
         id: PresetId::Gemini,
         hosts: &["generativelanguage.googleapis.com"],
         dialects: Some(&[Dialect::Chat]),
+        needs_key: true,
         quirks: Quirks {
             thinking: Some(ReasoningForm::Effort),
             min_effort: Some(EffortBound::Minimal),
@@ -167,6 +177,7 @@ pub const PRESETS: &[Preset] = &[
         id: PresetId::Ollama,
         hosts: &["ollama.com"],
         dialects: None,
+        needs_key: true,
         quirks: Quirks {
             reasoning_param: Some(ReasoningMember::Reasoning),
             ..TEMPLATED
@@ -177,6 +188,7 @@ pub const PRESETS: &[Preset] = &[
         id: PresetId::Vllm,
         hosts: &[],
         dialects: None,
+        needs_key: false,
         quirks: Quirks {
             thinking: Some(ReasoningForm::Effort),
             min_effort: Some(EffortBound::Low),
@@ -192,6 +204,7 @@ pub const PRESETS: &[Preset] = &[
         id: PresetId::Moonshot,
         hosts: &["api.moonshot.ai", "api.moonshot.cn"],
         dialects: None,
+        needs_key: true,
         quirks: Quirks {
             reasoning_param: Some(ReasoningMember::ReasoningContent),
             max_tokens_param: Some(MaxTokensMember::MaxCompletionTokens),
@@ -232,6 +245,7 @@ pub const PRESETS: &[Preset] = &[
             "maas.aliyuncs.com",
         ],
         dialects: None,
+        needs_key: true,
         quirks: Quirks {
             reasoning_param: Some(ReasoningMember::ReasoningContent),
             ..NONE
@@ -243,6 +257,7 @@ pub const PRESETS: &[Preset] = &[
         id: PresetId::Mistral,
         hosts: &["api.mistral.ai"],
         dialects: Some(&[Dialect::Chat]),
+        needs_key: true,
         quirks: Quirks {
             call_ids: Some(CallIdForm::NineAlphanumerics),
             prefill: Some(false),
@@ -276,6 +291,7 @@ pub const PRESETS: &[Preset] = &[
         id: PresetId::Xai,
         hosts: &["api.x.ai"],
         dialects: Some(&[Dialect::Chat, Dialect::Responses]),
+        needs_key: true,
         quirks: NONE,
         models: &[
             efforts(
@@ -314,6 +330,18 @@ pub fn of(provider: Provider, host: &str, named: Option<PresetId>) -> Option<&'s
     }
 }
 
+/// Whether nothing at this host answers without a key, as far as that is known. A server elsewhere may do without one, or
+/// add one, whatever it is configured as.
+pub fn needs_key(provider: Provider, host: &str) -> bool {
+    if provider == Provider::Azure {
+        return host.ends_with(AZURE_HOSTS);
+    }
+    of(provider, host, None).is_some_and(|preset| preset.needs_key)
+}
+
+/// Where Azure's resources are.
+const AZURE_HOSTS: &str = ".azure.com";
+
 impl Preset {
     /// The row of a model, by its name without the part before `/`.
     pub fn of_model(&self, name: &str) -> Option<&'static ModelRow> {
@@ -350,6 +378,22 @@ mod tests {
         let named = Some(PresetId::Vllm);
         assert_eq!(id(openai, "api.openai.com", named), named);
         assert_eq!(id(openai, "127.0.0.1", named), named);
+    }
+
+    #[test]
+    fn only_the_hosts_of_providers_need_a_key() {
+        for (provider, host, expected) in [
+            (Provider::OpenAi, "api.openai.com", true),
+            (Provider::OpenAi, "ollama.com", true),
+            (Provider::Anthropic, "api.anthropic.com", true),
+            (Provider::Azure, "r.openai.azure.com", true),
+            (Provider::OpenAi, "127.0.0.1", false),
+            (Provider::OpenAi, "gateway.example", false),
+            (Provider::Anthropic, "proxy.example", false),
+            (Provider::Azure, "apim.example", false),
+        ] {
+            assert_eq!(needs_key(provider, host), expected, "{host}");
+        }
     }
 
     #[test]

@@ -17,6 +17,7 @@ pub mod multipart;
 pub mod opening;
 pub mod padding;
 pub mod parameters;
+pub mod redaction;
 pub mod response_id;
 pub mod scan;
 pub mod signals;

@@ -363,7 +363,8 @@ fn every_reference_leads_somewhere_and_every_part_is_used() {
 #[test]
 fn mistakes_are_found() {
     let good = json!({"id": "ch_1", "name": "a", "enabled": true, "state": "ready", "until": null, "about": null,
-        "reason": null, "detail": null, "failed_at": null, "keys": [], "models": []});
+        "reason": null, "detail": null, "failed_at": null, "keys": [], "models": [], "status": "ok", "since": null,
+        "outcome": null, "last_success_at": null});
     let schema = json!({"$ref": "#/components/schemas/StatusChannel"});
     assert_eq!(mistakes(&schema, &good), Vec::<String>::new());
     for (change, expected) in [

@@ -375,7 +375,8 @@ fn the_overview_names_every_channel_key_and_failed_model() {
         None,
     );
     gateway.ports.advance_ms(1000);
-    let well = json!({"state": "ready", "until": null, "about": null, "reason": null, "detail": null, "failed_at": null});
+    let well = json!({"state": "ready", "until": null, "about": null, "reason": null, "detail": null, "failed_at": null,
+        "status": "unused", "since": null, "outcome": null, "last_success_at": null});
     let with = |mut base: Value, more: Value| {
         base.as_object_mut()
             .unwrap()
@@ -390,9 +391,13 @@ fn the_overview_names_every_channel_key_and_failed_model() {
         )
     };
     let failed = |about: &str, reason: &str, until: &str| json!({"state": "cooling", "until": until, "about": about, "reason": reason, "detail": "why", "failed_at": "2026-11-22T00:00:00.000Z"});
-    let throttled = failed("key", "throttled", "2026-11-22T00:01:30.000Z");
+    let called = |finding: Value| {
+        let call = json!({"status": "failed", "since": finding["failed_at"], "outcome": finding["reason"], "last_success_at": null});
+        with(finding, call)
+    };
+    let throttled = called(failed("key", "throttled", "2026-11-22T00:01:30.000Z"));
     let unknown = failed("model", "model_unknown", "2026-11-22T00:00:15.000Z");
-    let unreachable = failed("channel", "unreachable", "2026-11-22T00:00:05.000Z");
+    let unreachable = called(failed("channel", "unreachable", "2026-11-22T00:00:05.000Z"));
     let expected = json!({
         "now": "2026-11-22T00:00:01.000Z",
         "data": [

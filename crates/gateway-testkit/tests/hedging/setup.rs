@@ -85,6 +85,7 @@ pub fn stage_with(
         hint: "…".to_owned(),
         enabled: true,
         models: Vec::new(),
+        tags: Vec::new(),
         expires_at: None,
         limits: KeyLimits::default(),
         previous: None,

@@ -275,14 +275,16 @@ fn priorities_come_before_weights_and_weight_zero_is_last_of_its_group() {
 #[test]
 fn failures_are_logged_with_channel_and_reason_and_without_keys() {
     let stage = Stage::new(vec![channel("a", 1)]);
-    stage.upstream(|_| FakeReply::json(500, r#"{"error":{"message":"out of\nmemory"}}"#));
+    let error = r#"{"error":{"message":"out of\nmemory","code":"no_memory"}}"#;
+    stage.upstream(move |_| FakeReply::json(500, error));
     stage.chat(CHAT);
     let lines = stage.ports.log_lines();
     assert_eq!(lines.len(), 2, "the attempt, and the request: {lines:?}");
     assert!(
         lines[0].contains("ch_a")
             && lines[0].contains("500")
-            && lines[0].contains(r"out of\nmemory"),
+            && lines[0].contains("no_memory")
+            && !lines[0].contains("out of"),
         "{lines:?}"
     );
     assert!(

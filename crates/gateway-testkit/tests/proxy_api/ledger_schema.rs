@@ -1,11 +1,16 @@
 //! The ledger's tables: what a new database has, and how one of an older version gets it.
 
-use super::ledger::{CHAT, count, dropped, stage};
+use gateway_core::ledger::schema::VERSION;
 
-/// Takes back what versions 4 and 5 added.
-const WITHOUT_VERSION_4: [&str; 9] = [
+use super::ledger::{CHAT, count, dropped, stage};
+use super::setup::Stage;
+
+/// Takes back what versions 4 to 6 added.
+const WITHOUT_VERSION_4: [&str; 11] = [
     "DROP TABLE response",
-    "DROP TRIGGER ledger_batch_filed_4",
+    "DROP TRIGGER ledger_batch_filed_6",
+    "ALTER TABLE request DROP COLUMN detail",
+    "ALTER TABLE request DROP COLUMN exceeded",
     "ALTER TABLE request DROP COLUMN cache_write_tokens",
     "ALTER TABLE request DROP COLUMN cache_write_1h_tokens",
     "ALTER TABLE request DROP COLUMN images",
@@ -44,7 +49,8 @@ fn an_older_database_is_brought_up_to_date_with_all_that_is_in_it() {
         assert_eq!(count(&stage, "SELECT count(*) FROM request"), 3);
         let requests = "SELECT sum(requests) FROM usage_hour WHERE hour = -1";
         assert_eq!(count(&stage, requests), 3);
-        assert_eq!(count(&stage, "SELECT max(version) FROM gateway_schema"), 7);
+        let version = "SELECT max(version) FROM gateway_schema";
+        assert_eq!(count(&stage, version), VERSION);
         assert_eq!(dropped(&stage), "");
     }
 }
@@ -52,9 +58,9 @@ fn an_older_database_is_brought_up_to_date_with_all_that_is_in_it() {
 /// What exists in databases of version 3.
 const SCHEMA_3: &str = include_str!("../../fixtures/schema_3.sql");
 
-/// A batch as a program of version 3 writes it: rows that end before the new columns.
-fn batch_of_version_3() -> String {
-    let mut request = vec!["null".to_owned(); 21];
+/// A batch as an older program writes it: rows of the log and of the sums that end before the new columns.
+fn batch_of(columns: usize, sums: usize) -> String {
+    let mut request = vec!["null".to_owned(); columns];
     for (index, value) in [
         (0, "\"req_old\""),
         (1, "0"),
@@ -69,53 +75,67 @@ fn batch_of_version_3() -> String {
     for index in [8, 9, 12, 13, 14, 15, 16, 17, 19] {
         "1".clone_into(&mut request[index]);
     }
-    let sums = vec!["1"; 9 + 2 * 22].join(",");
+    let sums = vec!["1"; sums].join(",");
     format!(
         "INSERT INTO ledger_batch VALUES ('[[{}]]', '[[-1,\"\",\"ch_a\",\"m\",1,{sums}]]', '[]', '[]')",
         request.join(",")
     )
 }
 
-#[test]
-fn a_database_of_version_3_gets_the_columns_and_still_takes_its_batches() {
+/// A database that a program of version `version` made, with one batch, gets the columns and still takes its batches.
+fn migrates(version: u64, schema: &str, batch: &str) -> Stage {
     let stage = stage();
     let is_table = |line: &&str| line.starts_with("CREATE TABLE");
-    let (tables, others): (Vec<&str>, Vec<&str>) =
-        SCHEMA_3.lines().partition(|line| is_table(line));
+    let (tables, others): (Vec<&str>, Vec<&str>) = schema.lines().partition(|line| is_table(line));
     let (views, others): (Vec<&str>, Vec<&str>) = others
         .iter()
         .partition(|line| line.starts_with("CREATE VIEW"));
     for statement in tables.into_iter().chain(views).chain(others) {
         stage.ports.database().rows(statement);
     }
-    let known = "INSERT INTO gateway_schema (version) VALUES (1), (2), (3)";
-    stage.ports.database().rows(known);
-    stage.ports.database().rows(&batch_of_version_3());
+    for known in 1..=version {
+        let known = format!("INSERT INTO gateway_schema (version) VALUES ({known})");
+        stage.ports.database().rows(&known);
+    }
+    stage.ports.database().rows(batch);
     assert_eq!(count(&stage, "SELECT count(*) FROM request"), 1);
 
     assert_eq!(stage.chat_alone(CHAT).status, 200);
     // A program of that version that runs on has another trigger under its batches.
-    let late = batch_of_version_3().replace("req_old", "req_late");
+    let late = batch.replace("req_old", "req_late");
     stage.ports.database().rows(&late);
     assert_eq!(count(&stage, "SELECT count(*) FROM request"), 3);
     let requests = "SELECT sum(requests) FROM usage_hour WHERE hour = -1";
     assert_eq!(count(&stage, requests), 3);
-    let written = "SELECT sum(cache_write_tokens) FROM usage_hour";
-    assert_eq!(count(&stage, written), 0);
-    assert_eq!(count(&stage, "SELECT max(version) FROM gateway_schema"), 7);
+    let version = "SELECT max(version) FROM gateway_schema";
+    assert_eq!(count(&stage, version), VERSION);
     assert_eq!(dropped(&stage), "");
+    stage
 }
 
-/// The tables, indexes, view and trigger of version 5, as that version made them: what exists in databases. A trigger is
-/// never made anew, so that it must keep fitting the batches.
+#[test]
+fn databases_of_versions_3_and_5_get_the_columns_and_still_take_their_batches() {
+    let stage = migrates(3, SCHEMA_3, &batch_of(21, 9 + 2 * 22));
+    let written = "SELECT sum(cache_write_tokens) FROM usage_hour";
+    assert_eq!(count(&stage, written), 0);
+    let stage = migrates(5, SCHEMA_5, &batch_of(26, 10 + 2 * 22));
+    let details = "SELECT count(*) FROM request WHERE detail IS NOT NULL OR exceeded IS NOT NULL";
+    assert_eq!(count(&stage, details), 0);
+}
+
+/// What exists in databases of version 5.
 const SCHEMA_5: &str = include_str!("../../fixtures/schema_5.sql");
 
+/// The tables, indexes, view and trigger of version 6, as that version made them: what exists in databases. A trigger is
+/// never made anew, so that it must keep fitting the batches.
+const SCHEMA_6: &str = include_str!("../../fixtures/schema_6.sql");
+
 #[test]
-fn a_new_database_is_the_one_that_version_5_made() {
+fn a_new_database_is_the_one_that_version_6_made() {
     let stage = stage();
     assert_eq!(stage.chat_alone(CHAT).status, 200);
     let statements = "SELECT sql || ';' FROM sqlite_master WHERE sql IS NOT NULL AND tbl_name <> 'kept_response' ORDER BY type, name";
     let rows = stage.ports.database().rows(statements);
     let made: Vec<&str> = rows.iter().filter_map(|row| row[0].text()).collect();
-    assert_eq!(made, SCHEMA_5.lines().collect::<Vec<_>>());
+    assert_eq!(made, SCHEMA_6.lines().collect::<Vec<_>>());
 }

@@ -74,6 +74,7 @@ pub fn client_key() -> ClientKey {
         hint: "…".to_owned(),
         enabled: true,
         models: Vec::new(),
+        tags: Vec::new(),
         expires_at: None,
         limits: KeyLimits::default(),
         previous: None,

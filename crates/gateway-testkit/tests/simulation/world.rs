@@ -192,6 +192,7 @@ impl World {
                 hint: "…".to_owned(),
                 enabled: true,
                 models: Vec::new(),
+                tags: Vec::new(),
                 expires_at: None,
                 limits: KeyLimits::default(),
                 previous: None,

@@ -50,6 +50,7 @@ fn document() -> Document {
         hint: "…".to_owned(),
         enabled: true,
         models: Vec::new(),
+        tags: Vec::new(),
         expires_at: None,
         limits: KeyLimits::default(),
         previous: None,

@@ -13,7 +13,8 @@ use crate::error::Envelope;
 const TITLE: &str = "AI gateway: admin API";
 const ABOUT: &str = "What the panel uses. Times are RFC 3339 in UTC, durations carry their unit in the name, every error \
     has the same envelope. Every `GET` can also be asked with `HEAD`. A path with a wrong method answers 405 with \
-    `Allow`. Unknown members of a request are rejected. A change is in force on every instance within 2 seconds.";
+    `Allow`. Answers are compressed with gzip where the client takes it. Each answer to `GET` has an `ETag`; a request \
+    that names it in `If-None-Match` is answered with 304 while the answer is the same. Unknown members of a request are rejected. A change is in force on every instance within 2 seconds.";
 const TAGS: [(&str, &str); 6] = [
     ("session", "Logging in and out"),
     ("channels", "Upstream services and their keys"),
@@ -116,6 +117,10 @@ fn described(
     }
     let mut responses = Map::new();
     responses.insert(description.status.to_string(), success);
+    if operation.verb() == Verb::Get {
+        let reference = "#/components/responses/NotModified";
+        responses.insert("304".to_owned(), json!({"$ref": reference}));
+    }
     for error in errors_of(operation, description) {
         let reference = format!("#/components/responses/{}", error.name());
         responses.insert(error.status().to_string(), json!({"$ref": reference}));

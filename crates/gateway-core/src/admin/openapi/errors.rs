@@ -80,5 +80,12 @@ pub fn responses(error: &Value) -> Map<String, Value> {
         }
         (response.name().to_owned(), described)
     };
-    ErrorResponse::ALL.iter().map(response).collect()
+    let unchanged = json!({"description": "The answer is the one that `If-None-Match` names. For a single channel or client \
+        key, and for the configuration, that means the stored object: its health and last use may have changed."});
+    let unchanged = ("NotModified".to_owned(), unchanged);
+    ErrorResponse::ALL
+        .iter()
+        .map(response)
+        .chain([unchanged])
+        .collect()
 }

@@ -10,8 +10,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::schemas::{ReasonCode, RequestEnd};
+use crate::admin::list::{MAX_PAGE_ROWS, MAX_SEARCH_CHARS};
 use crate::admin::requests::{DEFAULT_LIMIT, MAX_LIMIT};
-use crate::config::bounds::{MAX_ID_CHARS, MAX_MODEL_CHARS};
+use crate::admin::usage::MAX_TOP;
+use crate::config::bounds::{MAX_ID_CHARS, MAX_MODEL_CHARS, MAX_TAG_CHARS};
 use crate::config::shapes::{ModelName, Time, never_null};
 
 /// `POST channels` and `PATCH channels/{id}`.
@@ -29,6 +31,87 @@ enum DuplicateKeys {
     #[default]
     Refuse,
     Skip,
+}
+
+/// What all lists of configured objects have.
+#[derive(JsonSchema)]
+#[schemars(transform = never_null)]
+struct ListParameters {
+    /// Words that must all occur in the name, the hint of a key, the id, a tag, a model or the base URL.
+    #[schemars(length(max = MAX_SEARCH_CHARS))]
+    q: Option<String>,
+    /// Only those with this tag.
+    #[schemars(length(max = MAX_TAG_CHARS))]
+    tag: Option<String>,
+    /// The direction of `sort`.
+    #[schemars(default)]
+    order: ListOrder,
+    /// Rows of a page; without it the answer has all rows.
+    #[schemars(range(min = 1, max = MAX_PAGE_ROWS))]
+    limit: Option<u64>,
+    /// The `next` of the page before; with the same `sort`, `order` and filters.
+    cursor: Option<String>,
+}
+
+#[derive(Default, JsonSchema, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+enum ListOrder {
+    #[default]
+    Asc,
+    Desc,
+}
+
+/// `GET channels`.
+#[derive(JsonSchema)]
+#[schemars(transform = never_null)]
+pub struct ChannelListParameters {
+    #[schemars(flatten)]
+    list: ListParameters,
+    /// What the list is sorted by; by `created` where `limit` or `order` needs an order, else it is as it is stored.
+    sort: Option<ChannelSort>,
+}
+
+#[derive(JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+enum ChannelSort {
+    Created,
+    Name,
+    Priority,
+    Weight,
+    Updated,
+}
+
+/// `GET keys`.
+#[derive(JsonSchema)]
+#[schemars(transform = never_null)]
+pub struct KeyListParameters {
+    #[schemars(flatten)]
+    list: ListParameters,
+    /// What the list is sorted by; by `created` where `limit` or `order` needs an order, else it is as it is stored.
+    sort: Option<KeySort>,
+}
+
+#[derive(JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+enum KeySort {
+    Created,
+    Name,
+    Expires,
+    LastUsed,
+}
+
+/// `GET keys/allowances`.
+#[derive(JsonSchema)]
+#[schemars(transform = never_null)]
+pub struct AllowancesParameters {
+    /// Only the client keys with these ids, separated by commas.
+    ids: Option<String>,
+    /// Only those that have used so much of one of their limits.
+    #[schemars(default, range(min = 0, max = 100))]
+    used_percent: u64,
 }
 
 /// `GET config`.
@@ -76,13 +159,24 @@ pub struct UsageParameters {
     from: Option<Time>,
     /// Exclusive; now unless given.
     to: Option<Time>,
-    /// What a row is the sum of.
+    /// What a row is the sum of; `total`: the whole span.
     #[schemars(default)]
     bucket: BucketParameter,
-    /// What rows are grouped by. `reason` counts requests without an answer, of all models and channels or of one
+    /// What rows are grouped by. `tag` stands for the tags of client keys, `channel_tag` for those of channels, as they are
+    /// now; a request counts for each tag, and for the empty one where there is none. `reason` counts requests without an answer, of all models and channels or of one
     /// `key`.
     #[schemars(default)]
     group: Grouping,
+    /// Only the `top` members of the group that have most of `by` within the whole span; the rest of each bucket is summed
+    /// in one row with `other`.
+    #[schemars(range(min = 1, max = MAX_TOP))]
+    top: Option<u64>,
+    /// What `top` goes by, and the order of the rows of `bucket=total`.
+    #[schemars(default)]
+    by: MeasureParameter,
+    /// Only requests of client keys and channels with this tag.
+    #[schemars(length(max = MAX_TAG_CHARS))]
+    tag: Option<String>,
     /// Only this model.
     #[schemars(length(max = MAX_MODEL_CHARS))]
     model: Option<String>,
@@ -101,16 +195,30 @@ enum BucketParameter {
     #[default]
     Hour,
     Day,
+    Total,
 }
 
 #[derive(Default, JsonSchema, Serialize)]
 #[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+enum MeasureParameter {
+    #[default]
+    Requests,
+    Errors,
+    Tokens,
+    Cost,
+}
+
+#[derive(Default, JsonSchema, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[schemars(inline)]
 enum Grouping {
     #[default]
     Model,
     Channel,
     Key,
+    Tag,
+    ChannelTag,
     Reason,
     None,
 }
@@ -122,7 +230,22 @@ pub struct RequestsParameters {
     /// Rows of the page.
     #[schemars(default = "default_limit", range(min = 1, max = MAX_LIMIT))]
     limit: u64,
-    /// The id of the last row of the page before.
+    /// Words that must all occur in the name, hint or tag of the client key or channel; or a part of a model or of the id.
+    #[schemars(length(max = MAX_SEARCH_CHARS))]
+    q: Option<String>,
+    /// Only requests of client keys and channels with this tag.
+    #[schemars(length(max = MAX_TAG_CHARS))]
+    tag: Option<String>,
+    /// What the log is sorted by. All but `time` read all requests that the filters select.
+    #[schemars(default)]
+    sort: RequestSortParameter,
+    /// The direction of `sort`.
+    #[schemars(default)]
+    order: LogOrder,
+    /// The `next` of the page before; with the same `sort`, `order` and filters.
+    #[schemars(length(max = MAX_ID_CHARS))]
+    cursor: Option<String>,
+    /// The id of the last row of the page before; the same as `cursor`.
     #[schemars(length(max = MAX_ID_CHARS))]
     before: Option<String>,
     /// A status, a class of them, or whatever was refused or broke off.
@@ -145,6 +268,26 @@ pub struct RequestsParameters {
     from: Option<Time>,
     /// Exclusive.
     to: Option<Time>,
+}
+
+#[derive(Default, JsonSchema, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+enum RequestSortParameter {
+    #[default]
+    Time,
+    TotalMs,
+    Tokens,
+    Cost,
+}
+
+#[derive(Default, JsonSchema, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+enum LogOrder {
+    Asc,
+    #[default]
+    Desc,
 }
 
 const fn default_limit() -> u64 {

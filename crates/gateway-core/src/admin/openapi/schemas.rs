@@ -149,7 +149,7 @@ schema_types! {
     /// How a request ended.
     RequestEnd as "RequestEnd": "How a request ended.", |_: &mut SchemaGenerator| Words(End::ALL.map(End::word));
     /// Why a request has no answer.
-    ReasonCode as "Reason": "Why a request has no answer.", |_: &mut SchemaGenerator| Words(Reason::ALL.map(Reason::word));
+    ReasonCode as "Reason": "Why a request has no whole answer.", |_: &mut SchemaGenerator| Words(Reason::ALL.map(Reason::word));
     /// What became of an attempt.
     AttemptEnd as "AttemptOutcome": "What became of an attempt.",
         |_: &mut SchemaGenerator| Words(AttemptOutcome::ALL.map(AttemptOutcome::word));

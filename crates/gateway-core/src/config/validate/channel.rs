@@ -6,7 +6,7 @@ use http::{HeaderName, HeaderValue};
 use serde_json::{Map, Value, json};
 use url::Url;
 
-use super::{Problems, converted, join, model_map, params, price, quirks, upstream_key};
+use super::{Problems, converted, join, model_map, params, price, quirks, tags, upstream_key};
 use crate::config::base_url;
 use crate::config::bounds::{
     MAX_API_VERSION_CHARS, MAX_DEPLOYMENT_CHARS, MAX_HEADER_BYTES, MAX_HEADERS, MAX_KEY_BYTES,
@@ -77,6 +77,7 @@ impl ChannelChange {
     fn read_member(&mut self, name: &str, value: &Value, problems: &mut Problems) {
         let valid = match name {
             "name" => problems.text(name, value, MAX_NAME_CHARS).map(Value::from),
+            "tags" => tags::read(name, value, problems).map(Value::from),
             "enabled" | "stream_usage" => problems.boolean(name, value).map(Value::from),
             "provider" => provider(value, problems).map(|provider| json!(provider)),
             "base_url" => base_url(value, problems).map(Value::from),

@@ -6,7 +6,7 @@
 
 use serde_json::Value;
 
-use super::{MAX_MODEL_CHARS, MAX_MODELS, MAX_NAME_CHARS, Problems, join};
+use super::{MAX_MODEL_CHARS, MAX_MODELS, MAX_NAME_CHARS, Problems, join, tags};
 use crate::config::bounds::{MAX_BUDGET, MAX_LIMIT};
 use crate::config::model::{ClientKey, KeyLimits};
 use crate::problem::ProblemKind;
@@ -17,6 +17,7 @@ use crate::units::Timestamp;
 #[derive(Clone, Debug, Default)]
 pub struct ClientKeyChange {
     name: Option<String>,
+    tags: Option<Vec<String>>,
     enabled: Option<bool>,
     models: Option<Vec<String>>,
     expires_at: Option<Option<Timestamp>>,
@@ -38,18 +39,17 @@ impl ClientKeyChange {
         for (name, value) in members {
             match name.as_str() {
                 "name" => change.name = problems.text(name, value, MAX_NAME_CHARS),
+                "tags" => change.tags = tags::read(name, value, problems),
                 "enabled" => change.enabled = problems.boolean(name, value),
                 "models" => {
                     change.models = problems.texts(name, value, MAX_MODEL_CHARS, MAX_MODELS);
                 }
                 "expires_at" => change.expires_at = time(name, value, problems),
                 "limits" => change.read_limits(value, problems),
-                // Null ends the grace time of the key that was replaced; what a key says of it is ignored like other
-                // read-only members.
+                // Null ends the grace time of the key that was replaced.
                 "previous" if value.is_null() => change.ends_grace = true,
-                "previous" => {}
                 // Read-only members: ignored, so that a key can be sent back as it was read.
-                "id" | "hint" | "created_at" | "last_used_at" | "revision" => {}
+                "id" | "hint" | "previous" | "created_at" | "last_used_at" | "revision" => {}
                 _ => problems.unknown("", name),
             }
         }
@@ -88,6 +88,9 @@ impl ClientKeyChange {
         }
         if let Some(models) = &self.models {
             key.models.clone_from(models);
+        }
+        if let Some(tags) = &self.tags {
+            key.tags.clone_from(tags);
         }
         key.enabled = self.enabled.unwrap_or(key.enabled);
         key.expires_at = self.expires_at.unwrap_or(key.expires_at);

@@ -261,6 +261,7 @@ fn client_key(
         name: String::new(),
         hash: String::new(),
         hint: NO_HINT.to_owned(),
+        tags: Vec::new(),
         previous: None,
         enabled: true,
         models: Vec::new(),

@@ -1,9 +1,12 @@
 //! The columns of the request log.
 
+use std::borrow::Cow;
+
 use serde::{Serialize, Serializer};
 
 use super::{ColumnValue, INTEGER, INTEGER_NOT_NULL, TEXT, TEXT_NOT_NULL};
 use crate::ledger::attempts::{self, StoredAttempts};
+use crate::ledger::exceeded;
 use crate::ledger::reason::Reason;
 use crate::ledger::record::RequestRecord;
 use crate::ledger::stored::StoredRequest;
@@ -41,7 +44,7 @@ const fn column(
 }
 
 /// The request log, `seq` apart.
-pub static REQUEST: [RequestColumn; 26] = [
+pub static REQUEST: [RequestColumn; 28] = [
     column(
         "id",
         "TEXT NOT NULL UNIQUE",
@@ -217,6 +220,27 @@ pub static REQUEST: [RequestColumn; 26] = [
             |row, value| {
                 row.usage.service_tier = value.text().and_then(ServiceTier::parse);
             },
+        )
+    },
+    RequestColumn {
+        since: 6,
+        ..column(
+            "exceeded",
+            TEXT,
+            |record| {
+                let exceeded = record.exceeded.as_ref();
+                ColumnValue::Text(exceeded.and_then(exceeded::write).map(Cow::Owned))
+            },
+            |row, value| row.exceeded = value.text().and_then(exceeded::read),
+        )
+    },
+    RequestColumn {
+        since: 6,
+        ..column(
+            "detail",
+            TEXT,
+            |record| record.detail.as_ref().into(),
+            |row, value| row.detail = text_or_null(value),
         )
     },
 ];

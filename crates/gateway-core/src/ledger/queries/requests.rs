@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::usage::{json, of_members};
 use crate::ledger::columns::request::{self, REQUEST};
 use crate::ledger::record::End;
 use crate::ledger::stored::StoredRequest;
@@ -21,6 +22,44 @@ pub enum StatusFilter {
     /// Those of requests that were rejected or broke off, whatever the status is.
     Error,
 }
+
+/// What the requests are sorted by; those that are equal by time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RequestSort {
+    /// When they came, by which the log is indexed.
+    #[default]
+    Time,
+    /// How long they took.
+    TotalMs,
+    /// Their tokens.
+    Tokens,
+    /// Their cost.
+    Cost,
+}
+
+impl RequestSort {
+    /// The column, or what is in its place.
+    const fn column(self) -> Option<&'static str> {
+        match self {
+            Self::Time => None,
+            Self::TotalMs => Some("total_ms"),
+            Self::Tokens => Some("prompt_tokens + completion_tokens"),
+            Self::Cost => Some("cost_micro_usd"),
+        }
+    }
+}
+
+/// A search: one of the two must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RequestSearch {
+    /// A part of the id or of one of the models, whatever its case; an id may be found by it at once.
+    pub text: String,
+    /// The ids of client keys and channels that were found.
+    pub members: Vec<String>,
+}
+
+/// Requests of one question that are counted at most.
+const MAX_COUNTED: u64 = 1000;
 
 /// The question. What is not given is not asked about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,6 +84,16 @@ pub struct RequestQuery {
     pub from: Option<u64>,
     /// The latest time, exclusive, in milliseconds since 1970.
     pub to: Option<u64>,
+    /// The order.
+    pub sort: RequestSort,
+    /// Whether the first is the earliest, the shortest or the cheapest, not the last.
+    pub is_ascending: bool,
+    /// Requests of client keys and channels with these ids only.
+    pub members: Option<Vec<String>>,
+    /// Whether they are counted.
+    pub is_counted: bool,
+    /// What is searched for.
+    pub search: Option<RequestSearch>,
 }
 
 /// The answer.
@@ -54,30 +103,29 @@ pub struct RequestPage {
     pub requests: Vec<StoredRequest>,
     /// Whether there are older ones.
     pub has_more: bool,
+    /// How many there are on all pages; `None`: more than are counted.
+    pub total: Option<u64>,
 }
 
-/// Where a request is in the log: by time, and then by the order in which records came.
+/// Asks for the request with this id.
+pub(in crate::ledger) fn one(id: &str) -> Query {
+    let columns = REQUEST.iter().map(|column| column.name);
+    Query::select(columns, "FROM request WHERE id = ?1").with(id)
+}
+
+/// Where a request is in the log: by what is sorted by, by time, and then by the order in which records came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::ledger) struct Cursor {
+    sorted: u64,
     time_ms: u64,
     seq: u64,
 }
 
 impl Cursor {
-    /// Before any request.
-    pub(in crate::ledger) const NEWEST: Self = Self {
-        time_ms: LATEST,
-        seq: LATEST,
-    };
-
-    /// Asks where the request with this id is.
-    pub(in crate::ledger) fn find(id: &str) -> Query {
-        Query::select(["time_ms", "seq"], "FROM request WHERE id = ?1").with(id)
-    }
-
-    /// Reads the row of [`Cursor::find`].
+    /// Reads the row of [`RequestQuery::find`].
     pub(in crate::ledger) fn read(row: &NamedRow<'_>) -> Self {
         Self {
+            sorted: row.count("sorted"),
             time_ms: row.count("time_ms"),
             seq: row.count("seq"),
         }
@@ -85,6 +133,43 @@ impl Cursor {
 }
 
 impl RequestQuery {
+    /// The whole id that is searched for, which an index finds.
+    pub(in crate::ledger) fn searched_id(&self) -> Option<&str> {
+        let text = self.search.as_ref()?.text.as_str();
+        (text.starts_with("req_") && text.len() > 20 && !text.contains(' ')).then_some(text)
+    }
+
+    /// The same question about the moment at which a request came.
+    pub(in crate::ledger) fn at(&self, cursor: Cursor) -> Self {
+        let time = cursor.time_ms;
+        Self {
+            from: Some(self.from.unwrap_or_default().max(time)),
+            to: Some(self.to.unwrap_or(LATEST).min(time.saturating_add(1))),
+            ..self.clone()
+        }
+    }
+
+    /// Asks where the request with this id is.
+    pub(in crate::ledger) fn find(&self, id: &str) -> Query {
+        let sorted = self.sort.column().unwrap_or("0");
+        let columns = [
+            format!("{sorted} AS sorted"),
+            "time_ms".to_owned(),
+            "seq".to_owned(),
+        ];
+        Query::select(columns, "FROM request WHERE id = ?1").with(id)
+    }
+
+    /// The place before the first request.
+    pub(in crate::ledger) const fn beginning(&self) -> Cursor {
+        let place = if self.is_ascending { 0 } else { LATEST };
+        Cursor {
+            sorted: place,
+            time_ms: place,
+            seq: place,
+        }
+    }
+
     /// Whether only requests can be meant that did not end well.
     fn is_of_failures(&self) -> bool {
         let is_other_end = self
@@ -117,14 +202,76 @@ impl RequestQuery {
     }
 
     /// Asks for the page that begins behind `cursor`, and for one request more. Every index goes by time and then by `seq`,
-    /// so that nothing needs sorting.
+    /// so that nothing needs sorting unless another order was requested.
     pub(in crate::ledger) fn query(&self, cursor: Cursor) -> Query {
-        let mut rest = format!(
-            "FROM request INDEXED BY {} WHERE time_ms >= ?1 AND time_ms <= ?2 AND time_ms < ?3 \
-             AND (time_ms < ?2 OR seq < ?4)",
-            self.index()
+        let direction = if self.is_ascending { "ASC" } else { "DESC" };
+        let sorted = match self.sort.column() {
+            None => String::new(),
+            Some(column) => format!("{column} {direction}, "),
+        };
+        let mut values = self.span();
+        values.extend([cursor.time_ms.into(), cursor.seq.into()]);
+        let mut rest = self.log_in_span();
+        let (side, sign) = if self.is_ascending {
+            (">=", ">")
+        } else {
+            ("<=", "<")
+        };
+        let _ = match self.sort.column() {
+            None => write!(
+                rest,
+                " AND time_ms {side} ?3 AND (time_ms {sign} ?3 OR seq {sign} ?4)"
+            ),
+            Some(column) => {
+                values.push(cursor.sorted.into());
+                write!(rest, " AND ({column}, time_ms, seq) {sign} (?5, ?3, ?4)")
+            }
+        };
+        let limit = self.limit + 1;
+        self.filter(&mut rest, &mut values);
+        let _ = write!(
+            rest,
+            " ORDER BY {sorted}time_ms {direction}, seq {direction} LIMIT {limit}"
         );
-        let mut values = Vec::new();
+        let columns = REQUEST.iter().map(|column| column.name);
+        values
+            .into_iter()
+            .fold(Query::select(columns, &rest), Query::with)
+    }
+
+    /// Asks for one row of each request of all pages, up to one more than are counted.
+    pub(in crate::ledger) fn count(&self) -> Query {
+        let (mut rest, mut values) = (self.log_in_span(), self.span());
+        self.filter(&mut rest, &mut values);
+        let _ = write!(rest, " LIMIT {}", MAX_COUNTED + 1);
+        values
+            .into_iter()
+            .fold(Query::select(["seq"], &rest), Query::with)
+    }
+
+    /// Reads the rows of [`RequestQuery::count`].
+    pub(in crate::ledger) fn read_count(rows: &Rows) -> Option<u64> {
+        let count = u64::try_from(rows.iter().len()).ok();
+        count.filter(|count| *count <= MAX_COUNTED)
+    }
+
+    /// The log by its index, within the span of time that is [`RequestQuery::span`].
+    fn log_in_span(&self) -> String {
+        format!(
+            "FROM request INDEXED BY {} WHERE time_ms >= ?1 AND time_ms < ?2",
+            self.index()
+        )
+    }
+
+    fn span(&self) -> Vec<SqlValue> {
+        vec![
+            self.from.unwrap_or_default().into(),
+            self.to.unwrap_or(LATEST).into(),
+        ]
+    }
+
+    /// Adds the conditions, with their values.
+    fn filter(&self, rest: &mut String, values: &mut Vec<SqlValue>) {
         let texts = [
             ("key", &self.key),
             ("channel", &self.channel),
@@ -135,8 +282,22 @@ impl RequestQuery {
         for (column, value) in texts {
             if let Some(value) = value {
                 values.push(SqlValue::from(value.as_str()));
-                let _ = write!(rest, " AND {column} = ?{}", values.len() + 4);
+                let _ = write!(rest, " AND {column} = ?{}", values.len());
             }
+        }
+        if let Some(members) = &self.members {
+            values.push(SqlValue::from(json(members)));
+            let _ = write!(rest, " AND {}", of_members(values.len()));
+        }
+        if let Some(search) = &self.search {
+            values.push(SqlValue::from(json(&search.members)));
+            let members = of_members(values.len());
+            values.push(SqlValue::from(pattern(&search.text)));
+            let like = format!("LIKE ?{} ESCAPE '\\'", values.len());
+            let _ = write!(
+                rest,
+                " AND ({members} OR model {like} OR upstream_model {like} OR id {like})"
+            );
         }
         match self.status {
             None => {}
@@ -154,14 +315,6 @@ impl RequestQuery {
         if self.is_of_failures() {
             rest.push_str(" AND ended <> 'complete'");
         }
-        let limit = self.limit + 1;
-        let _ = write!(rest, " ORDER BY time_ms DESC, seq DESC LIMIT {limit}");
-        let query = Query::select(REQUEST.iter().map(|column| column.name), &rest)
-            .with(self.from.unwrap_or_default())
-            .with(cursor.time_ms)
-            .with(self.to.unwrap_or(LATEST))
-            .with(cursor.seq);
-        values.into_iter().fold(query, Query::with)
     }
 
     /// Reads the rows of [`RequestQuery::query`].
@@ -174,6 +327,20 @@ impl RequestQuery {
                 .map(|row| request::read(&row))
                 .collect(),
             has_more: rows.iter().len() > limit,
+            total: None,
         }
     }
+}
+
+/// The pattern of `LIKE` for texts with this one in them.
+fn pattern(text: &str) -> String {
+    let mut pattern = String::from("%");
+    for character in text.chars() {
+        if matches!(character, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(character);
+    }
+    pattern.push('%');
+    pattern
 }

@@ -1,0 +1,50 @@
+//! 请求失败原因与单个请求页面的中文文案。
+import type { whyEn } from "./why.en";
+
+export const whyZh: typeof whyEn = {
+  "reason.stream_incomplete": "回答中断",
+
+  "why.title": "原因",
+  "why.said": "错误信息",
+  "why.limit": "限额",
+  "why.used": "已用",
+  "why.free": "恢复时间",
+  "why.rate_limit_requests": "该客户端密钥每分钟的请求数已用完。",
+  "why.rate_limit_tokens": "该客户端密钥的 token 额度已用完。",
+  "why.budget_daily": "该客户端密钥当日 (UTC) 的预算已用完。",
+  "why.budget_monthly": "该客户端密钥当月 (UTC) 的预算已用完。",
+  "why.model_not_allowed": "该模型不在此客户端密钥的列表中。",
+  "why.model_not_found": "没有渠道提供该模型，或没有上游认识它。",
+  "why.no_channel_available": "提供该模型的渠道均已停用。",
+  "why.unsupported_operation": "提供该模型的上游都没有此接口。",
+  "why.body_too_large": "请求体超过允许的大小。",
+  "why.unsupported_media_type": "不支持该请求体的内容类型。",
+  "why.invalid_request": "请求本身有误。",
+  "why.unknown_path": "网关没有此路径。",
+  "why.method_not_allowed": "此路径不支持该方法。",
+  "why.upgrade_not_supported": "客户端请求使用 WebSocket，网关不支持。",
+  "why.loop_detected": "请求已经过本网关：某个渠道的接口地址指回了这里。",
+  "why.unavailable": "网关内存不足，或存储没有响应。",
+  "why.upstream_refused": "上游拒绝了该请求，换一个上游结果也一样。",
+  "why.upstream_rate_limited": "所有上游都已限流。",
+  "why.upstream_credentials_exhausted": "所有上游密钥均被拒绝，请检查这些渠道的密钥。",
+  "why.upstream_timeout": "没有上游及时响应。",
+  "why.upstream_failed": "所有上游都失败了。",
+  "why.stream_incomplete": "上游在回答开始后中断。",
+
+  "request.title": "请求详情",
+  "request.loading": "正在加载请求…",
+  "request.failed": "无法加载该请求",
+  "request.missing": "没有此请求",
+  "request.missingText": "请求记录中没有它：可能已被清理、尚未写入（需要约一秒），或从未记录。",
+  "request.all": "全部请求",
+  "request.open": "打开",
+  "request.copyLink": "复制链接",
+  "request.find": "按 ID 查找",
+  "request.findHint": "req_… 或链接",
+  "request.findNone": "其中没有请求 ID。ID 以 req_ 开头。",
+
+  "ledger.log_error_details": "保留错误信息",
+  "ledger.log_error_details.hint":
+    "保留错误的前 300 个字符，去除密钥。部分上游会在其中重复提示词的一部分。",
+};
