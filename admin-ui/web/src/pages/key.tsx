@@ -111,7 +111,7 @@ interface PartProps {
   onChanged: () => Promise<void>;
 }
 
-function Head({ shown: { key, channels }, onChanged }: PartProps) {
+function Head({ shown: { key }, onChanged }: PartProps) {
   const m = t.value;
   const open = useSignal<"edit" | "rotate" | null>(null);
   const created = useSignal<CreatedKey | null>(null);
@@ -172,7 +172,6 @@ function Head({ shown: { key, channels }, onChanged }: PartProps) {
       {created.value !== null && (
         <Created
           created={created.value}
-          model={exampleModel(key, channels)}
           onClose={() => {
             created.value = null;
           }}

@@ -1,7 +1,7 @@
 //! Client keys: who may use this gateway, with what, until when.
 import { useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
-import { allowances, changeKey, deleteKey, keyPage, listChannels, showKey } from "../api/client";
+import { allowances, changeKey, deleteKey, keyPage, showKey } from "../api/client";
 import { type Allowance, type KeyAllowance, LIMITS } from "../api/ledger";
 import type { ClientKey, CreatedKey } from "../api/types";
 import { Confirm } from "../components/dialog";
@@ -20,7 +20,6 @@ import { Created } from "../keys/created";
 import { KeyDialog } from "../keys/key-dialog";
 import { Limits } from "../keys/limits";
 import { RotateDialog } from "../keys/rotate-dialog";
-import { exampleModel } from "../keys/snippets";
 import { KeyState, Previous } from "../keys/state";
 import { usePages } from "../pages-of";
 import { useResource } from "../resource";
@@ -61,30 +60,13 @@ export function KeysPage() {
   const isLimited = "q" in question || "tag" in question;
   const edited = useSignal<ClientKey | "new" | null>(null);
   const created = useSignal<CreatedKey | null>(null);
-  const model = useSignal("gpt-4o");
   const doomed = useSignal<ClientKey | null>(null);
   const rotated = useSignal<ClientKey | null>(null);
   const list = rows.value;
 
-  async function show(key: CreatedKey) {
-    // The examples should work as they are, so they name a model that is served.
-    const channels = await listChannels();
-    model.value = exampleModel(key, channels.ok ? channels.value : []);
-    created.value = key;
-  }
-
   return (
     <>
-      <PageHead
-        title={m["nav.keys"]}
-        intro={
-          list !== null
-            ? m["clients.count"](total.value ?? list.length)
-            : loading.value
-              ? m["clients.loading"]
-              : undefined
-        }
-      >
+      <PageHead title={m["nav.keys"]} intro={introOf(list, total.value, loading.value)}>
         <AddKey
           onClick={() => {
             edited.value = "new";
@@ -99,12 +81,7 @@ export function KeysPage() {
           <TagFilter />
         </div>
       )}
-      {list?.length === 0 && (
-        <div class="card state">
-          <h2>{isLimited ? m["list.noMatch"] : m["clients.empty"]}</h2>
-          <p>{isLimited ? m["list.noMatchText"] : m["clients.emptyText"]}</p>
-        </div>
-      )}
+      {list?.length === 0 && <NoKeys isLimited={isLimited} />}
       {list !== null && list.length > 0 && (
         <KeyTable
           keys={list}
@@ -132,9 +109,7 @@ export function KeysPage() {
           onSaved={(key) => {
             edited.value = null;
             void reload();
-            if (key !== null) {
-              void show(key);
-            }
+            created.value = key;
           }}
           onReload={(key) => {
             edited.value = key;
@@ -145,7 +120,6 @@ export function KeysPage() {
       {created.value !== null && (
         <Created
           created={created.value}
-          model={model.value}
           onClose={() => {
             created.value = null;
           }}
@@ -160,7 +134,7 @@ export function KeysPage() {
           onRotated={(key) => {
             rotated.value = null;
             void reload();
-            void show(key);
+            created.value = key;
           }}
           onReload={() => {
             rotated.value = null;
@@ -178,6 +152,28 @@ export function KeysPage() {
         />
       )}
     </>
+  );
+}
+
+function introOf(
+  list: readonly ClientKey[] | null,
+  total: number | null,
+  isLoading: boolean,
+): string | undefined {
+  const m = t.value;
+  if (list !== null) {
+    return m["clients.count"](total ?? list.length);
+  }
+  return isLoading ? m["clients.loading"] : undefined;
+}
+
+function NoKeys({ isLimited }: { isLimited: boolean }) {
+  const m = t.value;
+  return (
+    <div class="card state">
+      <h2>{isLimited ? m["list.noMatch"] : m["clients.empty"]}</h2>
+      <p>{isLimited ? m["list.noMatchText"] : m["clients.emptyText"]}</p>
+    </div>
   );
 }
 
