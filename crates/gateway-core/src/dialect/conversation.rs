@@ -252,11 +252,6 @@ pub struct CallResult<'a> {
 }
 
 impl CallResult<'_> {
-    /// Whether all of it is text.
-    pub fn is_text(&self) -> bool {
-        self.parts.iter().all(|part| matches!(part, Part::Text(_)))
-    }
-
     /// Its texts, joined by line breaks.
     pub fn text(&self) -> Cow<'_, str> {
         let mut texts = self.parts.iter().filter_map(|part| match part {

@@ -99,6 +99,22 @@ mod tests {
         assert_ne!(made_call_id("a", 0), made_call_id("b", 0));
     }
 
+    #[test]
+    fn ids_of_nine_letters_and_digits_are_kept() {
+        for (id, is_kept) in [
+            ("aB3456789", true),
+            ("aB345678", false),
+            ("aB34567890", false),
+            ("aB345-789", false),
+            ("", false),
+        ] {
+            let fitted = nine_alphanumerics(id);
+            assert_eq!(fitted == id, is_kept, "{id}");
+            assert_eq!(nine_alphanumerics(&fitted), fitted);
+            assert!(fitted.len() == 9 && fitted.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+        }
+    }
+
     proptest! {
         #[test]
         fn different_ids_stay_different(one in ".{0,80}", other in ".{0,80}") {

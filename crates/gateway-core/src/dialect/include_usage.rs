@@ -120,6 +120,24 @@ mod tests {
     }
 
     #[test]
+    fn options_keep_what_the_client_put_there_unless_they_are_too_long() {
+        let asking = |options: &str| {
+            let body = format!(r#"{{"stream_options":{options}}}"#);
+            let members = Members::parse(body.as_bytes()).unwrap();
+            asking_options(&members).map(Cow::into_owned)
+        };
+        let of_length = |length: usize| {
+            let around = r#"{"x":""}"#;
+            let inside = "a".repeat(length - around.len());
+            format!(r#"{{"x":"{inside}"}}"#)
+        };
+        let longest = of_length(MAX_OPTIONS_BYTES);
+        let asked = asking(&longest).unwrap();
+        assert!(asked.contains("aaa") && asked.contains(r#""include_usage":true"#));
+        assert_eq!(asking(&of_length(MAX_OPTIONS_BYTES + 1)), None);
+    }
+
+    #[test]
     fn only_the_extra_chunk_is_dropped() {
         let translated = |data: &str| {
             let event = format!("data: {data}\n\n");

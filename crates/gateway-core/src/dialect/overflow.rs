@@ -213,10 +213,7 @@ impl ContextOverflow {
 
 /// The beginning of a message in lower case.
 fn searched(message: &str) -> String {
-    let mut end = message.len().min(MAX_SEARCHED_BYTES);
-    while !message.is_char_boundary(end) {
-        end -= 1;
-    }
+    let end = message.floor_char_boundary(MAX_SEARCHED_BYTES);
     let beginning = message.get(..end).unwrap_or_default();
     beginning.to_ascii_lowercase().replace('\u{2019}', "'")
 }

@@ -8,6 +8,8 @@ use crate::config::model::{ChannelConfig, Document};
 use crate::config::snapshot::{Snapshot, tests::channel};
 use crate::upstream::provider::Provider;
 
+mod pairs;
+
 fn chosen(operation: &'static str, body: &[u8], change: impl FnOnce(&mut ChannelConfig)) -> bool {
     let mut stored = channel("c");
     change(&mut stored);
@@ -46,6 +48,26 @@ fn the_usage_is_asked_for_where_channel_and_dialect_have_it_and_the_client_does_
     assert!(!chosen(chat, asking, |_| {}));
     assert!(!chosen(chat, br#"{"stream_options":7}"#, |_| {}));
     assert!(chosen(chat, br#"{"stream_options":null}"#, |_| {}));
+}
+
+#[test]
+fn a_stream_without_its_end_mark_was_cut_off_where_the_dialect_has_one() {
+    let document = Document {
+        channels: vec![channel("c")],
+        ..Document::default()
+    };
+    let snapshot = Snapshot::build(document, None, || 0);
+    for (operation, expected) in [
+        ("chat/completions", true),
+        ("responses", true),
+        ("messages", true),
+        ("audio/transcriptions", false),
+        ("embeddings", false),
+    ] {
+        let channel = snapshot.channel(0).unwrap();
+        let translation = Translation::choose(operation, channel, |_| false, None);
+        assert_eq!(translation.has_end_mark(), expected, "{operation}");
+    }
 }
 
 #[test]

@@ -202,6 +202,40 @@ fn what_parts_hold_is_counted() {
 }
 
 #[test]
+fn a_request_is_the_sum_of_its_parts() {
+    let format = |format| Conversation {
+        format: Some(format),
+        ..Conversation::default()
+    };
+    let schema: &RawValue = serde_json::from_str(r#"{"type":1}"#).unwrap();
+    let schema = OutputFormat::Schema {
+        name: None,
+        schema: std::borrow::Cow::Borrowed(schema),
+        strict: None,
+    };
+    let instructed = Conversation {
+        instructions: vec![Text::plain("12345678")],
+        ..Conversation::default()
+    };
+    let named = Part::Document {
+        source: base64("text/plain", "AAAAAAAA"),
+        name: Some("name.txt".into()),
+    };
+    let asked = Conversation {
+        items: vec![Item::User(vec![text("four"), named])],
+        ..Conversation::default()
+    };
+    for (conversation, tokens) in [
+        (instructed, ITEM_TOKENS + 2),
+        (format(OutputFormat::JsonObject), ITEM_TOKENS),
+        (format(schema), ITEM_TOKENS + 3),
+        (asked, ITEM_TOKENS + 1 + 1 + 2),
+    ] {
+        assert_eq!(input_tokens(&conversation), REQUEST_TOKENS + tokens);
+    }
+}
+
+#[test]
 fn no_request_counts_nothing() {
     assert_eq!(input_tokens(&Conversation::default()), REQUEST_TOKENS);
 }

@@ -51,7 +51,7 @@ fn traits(json: &str) -> Result<SchemaTraits, Unfit> {
     walk::members(json, |name, raw| {
         match &*name {
             "nullable" => traits.is_nullable = raw == "true",
-            "type" => traits.has_type = raw != "null" && type_name(raw).is_some(),
+            "type" => traits.has_type = type_name(raw).is_some(),
             _ => {}
         }
         Ok(())

@@ -169,7 +169,7 @@ impl AnswerDecoder for MessagesDecoder {
                     self.blocks.fill(event.index, delta, sink);
                 }
             }
-            "content_block_stop" if !self.has_reason => self.blocks.close(event.index, sink),
+            "content_block_stop" => self.blocks.close(event.index, sink),
             "message_delta" => {
                 self.start(None, sink);
                 self.usage(event.usage, sink);
@@ -195,9 +195,6 @@ impl AnswerDecoder for MessagesDecoder {
     }
 
     fn finish(&mut self, sink: &mut Sink<'_>) -> Result<(), BadAnswer> {
-        if !self.is_over {
-            self.start(None, sink);
-        }
         self.end(sink)
     }
 }

@@ -88,7 +88,7 @@ impl AnswerEncoder for MessagesEncoder {
             AnswerEvent::Start { .. } => {}
             AnswerEvent::Text(text) => blocks.delta(FilledKind::Text, &text, output),
             AnswerEvent::Refusal(text) => {
-                self.has_refusal = true;
+                self.has_refusal |= !text.is_empty();
                 blocks.delta(FilledKind::Refusal, &text, output);
             }
             AnswerEvent::Reasoning(text) => blocks.delta(FilledKind::Thinking, &text, output),

@@ -205,6 +205,13 @@ fn other_errors_are_not_taken_for_it() {
 }
 
 #[test]
+fn figures_that_no_model_has_are_left_out() {
+    let found = |figure: u64| figures(&format!("prompt is too long: {figure} tokens > 7 maximum"));
+    assert_eq!(found(MAX_TOKENS), Some(of_input(MAX_TOKENS, 7)));
+    assert_eq!(found(MAX_TOKENS + 1).unwrap().0, None);
+}
+
+#[test]
 fn codes_suffice() {
     for (code, is_overflow) in [
         ("context_length_exceeded", true),
@@ -239,6 +246,11 @@ fn messages_clients_get_the_words_that_they_parse() {
         (
             (Some(262_145), Some(0), Some(262_144)),
             "prompt is too long: 262145 tokens > 262144 maximum",
+        ),
+        // There is no shorter answer.
+        (
+            (Some(170_636), Some(0), Some(200_000)),
+            "prompt is too long: it exceeds the context of the model",
         ),
         (
             (Some(200_000), Some(1), Some(200_000)),

@@ -191,6 +191,7 @@ mod tests {
             ("claude-opus-4-6", Some((4, 6))),
             ("claude-opus-4-20250514", Some((4, 0))),
             ("claude-sonnet-4.5", Some((4, 5))),
+            ("claude-opus-4-12", Some((4, 12))),
             ("us.anthropic.claude-haiku-4-5-20251001-v1:0", Some((4, 5))),
             ("claude-instant", None),
             ("llama-3", None),
@@ -248,6 +249,12 @@ mod tests {
             ),
             (
                 "https://up.example/v1",
+                Responses,
+                "gpt-4o",
+                ReasoningForm::Absent,
+            ),
+            (
+                "https://up.example/v1",
                 Messages,
                 "claude-opus-4-7",
                 ReasoningForm::Adaptive,
@@ -298,6 +305,54 @@ mod tests {
             "claude-opus-4-1",
         );
         assert!(own.has_web_search && own.default_max_tokens == 32_000);
+    }
+
+    #[test]
+    fn models_of_claude_are_known_by_their_version() {
+        use ReasoningForm::{Absent, Adaptive, Budget};
+        for (model, reasoning, has_prefill, max_tokens) in [
+            ("claude-3-opus-20240229", Absent, true, 4_096),
+            ("claude-3-5-sonnet-20241022", Absent, true, 8_192),
+            ("claude-3-7-sonnet-20250219", Budget, true, 64_000),
+            ("claude-sonnet-4-20250514", Budget, true, 64_000),
+            ("claude-opus-4-20250514", Budget, true, 32_000),
+            ("claude-opus-4-1", Budget, true, 32_000),
+            ("claude-opus-4-5", Budget, true, 64_000),
+            ("claude-opus-4-6", Adaptive, false, 64_000),
+            ("claude-opus-5", Adaptive, false, 64_000),
+            ("kimi-k2", Absent, true, 4_096),
+        ] {
+            let url = "https://up.example/v1";
+            let traits = known(url, Provider::OpenAi, Dialect::Messages, model);
+            let found = (
+                traits.reasoning,
+                traits.has_prefill,
+                traits.default_max_tokens,
+            );
+            assert_eq!(found, (reasoning, has_prefill, max_tokens), "{model}");
+        }
+    }
+
+    #[test]
+    fn only_anthropic_verifies_thinking() {
+        for (url, expected) in [
+            ("https://api.anthropic.com", true),
+            ("https://api.deepseek.com/anthropic", false),
+            ("https://up.example", false),
+        ] {
+            let stored = ChannelConfig {
+                provider: Provider::Anthropic,
+                base_url: url.to_owned(),
+                ..channel("c")
+            };
+            let document = Document {
+                channels: vec![stored],
+                ..Document::default()
+            };
+            let snapshot = Snapshot::build(document, None, || 0);
+            let channel = snapshot.channel(0).unwrap();
+            assert_eq!(verifies_thinking(channel), expected, "{url}");
+        }
     }
 
     #[test]

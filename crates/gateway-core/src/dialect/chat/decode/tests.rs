@@ -7,6 +7,7 @@ use crate::dialect::answer::{Answer, Block};
 use crate::upstream::provider::Provider;
 use crate::wire::usage::Usage;
 
+mod careless;
 mod properties;
 
 fn origin() -> Origin {

@@ -214,6 +214,20 @@ fn a_stream_has_every_event_in_its_place() {
 }
 
 #[test]
+fn tokens_of_the_cache_are_shown_as_far_as_they_are_known() {
+    let usage = Usage {
+        prompt_tokens: 5,
+        ..Usage::default()
+    };
+    let answer = whole(vec![
+        AnswerEvent::Text("a".into()),
+        AnswerEvent::Usage(usage),
+    ]);
+    let details = &answer["usage"]["prompt_tokens_details"];
+    assert_eq!(details, &json!({"cached_tokens": 0}));
+}
+
+#[test]
 fn names_come_back_as_the_client_declared_them() {
     let context = context(false);
     let mut registry = context.registry.clone();

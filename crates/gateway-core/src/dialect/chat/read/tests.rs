@@ -126,6 +126,11 @@ fn parts_of_users_are_kept() {
             json!([{"type": "file", "file": {"file_data": "https://a/b.pdf"}}]),
             Some("user document at https://a/b.pdf None"),
         ),
+        // A file that is sent as well as named needs no upload.
+        (
+            json!([{"type": "file", "file": {"file_id": "f", "file_data": "https://a/b.pdf"}}]),
+            Some("user document at https://a/b.pdf None"),
+        ),
         (
             json!([{"type": "input_audio", "input_audio": {"data": "CCCC", "format": "wav"}}]),
             Some("user audio wav CCCC"),
@@ -135,6 +140,30 @@ fn parts_of_users_are_kept() {
         let read = items(json!([{"role": "user", "content": content}]));
         let expected: Vec<_> = expected.into_iter().collect();
         assert_eq!(read, expected, "{content}");
+    }
+}
+
+#[test]
+fn a_mark_of_a_whole_message_is_behind_its_last_text() {
+    let mark = json!({"type": "ephemeral"});
+    let text = |text: &str| json!({"type": "text", "text": text});
+    let marked =
+        |text: &str, mark: &Value| json!({"type": "text", "text": text, "cache_control": mark});
+    let own = json!({"type": "ephemeral", "ttl": "1h"});
+    let rows = [
+        (json!("a"), r#"user [a {"type":"ephemeral"}]"#),
+        (
+            json!([text("a"), text("b")]),
+            r#"user [a] [b {"type":"ephemeral"}]"#,
+        ),
+        (
+            json!([marked("a", &own)]),
+            r#"user [a {"ttl":"1h","type":"ephemeral"}]"#,
+        ),
+    ];
+    for (content, expected) in rows {
+        let message = json!({"role": "user", "content": content, "cache_control": mark});
+        assert_eq!(items(json!([message])), [expected], "{content}");
     }
 }
 

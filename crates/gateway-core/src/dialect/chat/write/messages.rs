@@ -81,11 +81,8 @@ pub fn of_turns<'a>(
         writer.turn(turn)?;
     }
     writer.flush();
-    let is_prefill = matches!(turns.last(), Some(Turn::Assistant(_)))
-        && writer
-            .messages
-            .last()
-            .is_some_and(|last| last.role == "assistant");
+    let last = writer.messages.last();
+    let is_prefill = last.is_some_and(|last| last.role == "assistant");
     if is_prefill && !traits.has_prefill {
         return Err(Untranslatable::new(
             "messages",

@@ -13,6 +13,7 @@ use crate::dialect::traits::CallIdForm;
 use crate::dialect::turns;
 use crate::upstream::provider::Provider;
 
+mod files;
 mod properties;
 
 fn traits() -> UpstreamTraits {
@@ -228,6 +229,12 @@ fn a_trailing_turn_of_the_assistant_needs_an_upstream_that_continues_it() {
         ..traits()
     };
     assert_eq!(messages(items(), &strict).unwrap_err().param, "messages");
+    // Reasoning alone is no message.
+    let reasoning = Item::Reasoning(ReasoningItem {
+        text: "hm".into(),
+        state: None,
+    });
+    assert!(messages(vec![user("u"), reasoning], &strict).is_ok());
     // A call of the last turn has a result, so that nothing is continued.
     assert!(messages(vec![user("u"), call("x", "{}")], &strict).is_ok());
 }
@@ -343,12 +350,19 @@ fn a_search_of_the_provider_is_a_member() {
         r#"{"type":"web_search_20250305","user_location":{"type":"approximate","city":"Bern","country":"CH"},"max_uses":3}"#,
     )
     .unwrap();
-    let conversation = Conversation {
-        tools: vec![Tool::Hosted(HostedTool {
-            kind: HostedKind::WebSearch,
-            declared: "web_search_20250305".into(),
+    let hosted = |kind, declared: &'static str, raw| {
+        Tool::Hosted(HostedTool {
+            kind,
+            declared: declared.into(),
             raw,
-        })],
+        })
+    };
+    let fetch: &RawValue = serde_json::from_str(r#"{"search_context_size":"low"}"#).unwrap();
+    let conversation = Conversation {
+        tools: vec![
+            hosted(HostedKind::Other, "web_fetch_20250910", fetch),
+            hosted(HostedKind::WebSearch, "web_search_20250305", raw),
+        ],
         tool_choice: Some(ToolChoice::Hosted("web_search_20250305".into())),
         ..Conversation::default()
     };
@@ -425,6 +439,13 @@ fn members_are_written_by_the_traits_of_the_upstream() {
     });
     assert_eq!(rich, expected);
     assert!(hash.len() <= 64);
+    let longest = "u".repeat(64);
+    let kept = UpstreamTraits {
+        has_openai_hints: true,
+        ..traits()
+    };
+    let kept = written(self::full(schema, &longest), &kept).unwrap();
+    assert_eq!(kept["user"], longest);
     let top_k = UpstreamTraits {
         has_top_k: true,
         ..traits()

@@ -252,6 +252,22 @@ fn calls_are_whole_and_in_order() {
 }
 
 #[test]
+fn a_call_whose_end_is_missing_is_written_at_the_end() {
+    let events = [
+        start(),
+        call(0, "c", "f"),
+        arguments(0, "{\"a\":1}"),
+        finish(StopReason::Calls),
+        AnswerEvent::End,
+    ];
+    let found = chunks(&events);
+    let written = &parts(&found[0])[0];
+    let expected = json!({"functionCall": {"id": "c", "name": "f", "args": {"a": 1}}});
+    assert_eq!(*written, expected);
+    assert_eq!(parts(&whole(&events).unwrap())[0], expected);
+}
+
+#[test]
 fn calls_come_back_under_the_clients_names() {
     let mut context = context();
     let name = context.registry.wire_name(DeclaredTool {
@@ -383,6 +399,19 @@ fn searches_and_sources_are_grounding() {
             title: "".into(),
         }],
     };
+    let empty = |query: &'static str| AnswerEvent::WebSearch {
+        id: "s".into(),
+        query: query.into(),
+        results: Vec::new(),
+    };
+    let nameless = AnswerEvent::WebSearch {
+        id: "s".into(),
+        query: "".into(),
+        results: vec![WebResult {
+            url: "https://found".into(),
+            title: "".into(),
+        }],
+    };
     let citation = AnswerEvent::Citation(Citation {
         url: "https://cited".into(),
         title: "Cited".into(),
@@ -391,6 +420,15 @@ fn searches_and_sources_are_grounding() {
     let found_only = json!({"webSearchQueries": ["rust"], "groundingChunks": [{"web": {"uri": "https://found"}}]});
     let cited = json!({"webSearchQueries": ["rust"], "groundingChunks": [{"web": {"uri": "https://cited", "title": "Cited"}}]});
     let rows = [
+        (
+            vec![start(), empty("rust"), text("x")],
+            json!({"webSearchQueries": ["rust"]}),
+        ),
+        (
+            vec![start(), nameless, text("x")],
+            json!({"groundingChunks": [{"web": {"uri": "https://found"}}]}),
+        ),
+        (vec![start(), empty(""), text("x")], Value::Null),
         (vec![start(), search.clone(), text("x")], found_only),
         (
             vec![start(), search, text("x"), citation.clone(), citation],

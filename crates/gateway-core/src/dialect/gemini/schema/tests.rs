@@ -34,6 +34,15 @@ fn schemas_become_json_schemas() {
             r#"{"nullable":true,"anyOf":[{"type":"STRING"},{"type":"NUMBER"}]}"#,
             r#"{"anyOf":[{"type":"string"},{"type":"number"},{"type":"null"}]}"#,
         ),
+        // The type allows `null` already, where there is one.
+        (
+            r#"{"nullable":true,"type":"OBJECT","anyOf":[{"required":["a"]}]}"#,
+            r#"{"type":["object","null"],"anyOf":[{"required":["a"]}]}"#,
+        ),
+        (
+            r#"{"type":"STRING","enum":["A"]}"#,
+            r#"{"type":"string","enum":["A"]}"#,
+        ),
         (
             r#"{"type":"ARRAY","items":{"type":"BOOLEAN"},"minItems":"1","max_items":5}"#,
             r#"{"type":"array","items":{"type":"boolean"},"minItems":1,"maxItems":5}"#,

@@ -9,6 +9,8 @@ use crate::dialect::envelope::{ReasoningState, StateContent};
 use crate::dialect::messages::read::tests::any_json;
 use crate::upstream::provider::Provider;
 
+mod ends;
+
 fn origin() -> Origin {
     Origin {
         provider: Provider::Anthropic,

@@ -118,24 +118,14 @@ impl BlockWriter {
             self.close(output);
             return;
         }
-        match self.waiting.back_mut() {
-            Some(WaitingBlock::Filled {
-                kind: FilledKind::Thinking,
-                signature,
-                is_closed,
-                ..
-            }) if !*is_closed => {
-                *signature = Some(envelope);
-                *is_closed = true;
-            }
-            _ => self.waiting.push_back(WaitingBlock::Filled {
-                kind: FilledKind::Thinking,
-                text: String::new(),
-                signature: Some(envelope),
-                citations: Vec::new(),
-                is_closed: true,
-            }),
-        }
+        // Thinking that waits before it is still open when this is written, unless it has ended.
+        self.waiting.push_back(WaitingBlock::Filled {
+            kind: FilledKind::Thinking,
+            text: String::new(),
+            signature: Some(envelope),
+            citations: Vec::new(),
+            is_closed: true,
+        });
     }
 
     /// A source of the current text.

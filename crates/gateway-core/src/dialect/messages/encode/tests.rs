@@ -196,6 +196,14 @@ fn calls_without_arguments_are_empty_objects() {
     assert_eq!(contents(&message), ["a f {}"]);
     // Case 4: the calls win over the reason.
     assert_eq!(message["stop_reason"], "tool_use");
+    // Clients put the input together from the deltas alone.
+    let events = with_end(
+        vec![call(0, "a", "f"), AnswerEvent::CallEnd { index: 0 }],
+        StopReason::Stop,
+    );
+    let events = encoded(&events, context());
+    let delta = json!({"type": "input_json_delta", "partial_json": "{}"});
+    assert_eq!(events[2]["delta"], delta);
 }
 
 #[test]
@@ -291,6 +299,35 @@ fn refusals_citations_and_searches_are_shown() {
         message["usage"]["server_tool_use"]["web_search_requests"],
         1
     );
+}
+
+#[test]
+fn ids_of_searches_have_anthropics_form() {
+    for (id, is_kept) in [
+        ("srvtoolu_01_aB", true),
+        ("srvtoolu_01-aB", false),
+        ("srvtoolu_", false),
+        ("ws_1", false),
+        ("", false),
+    ] {
+        let fitted = blocks::server_call_id(id);
+        assert_eq!(fitted == id, is_kept, "{id}");
+        assert_eq!(blocks::server_call_id(&fitted), fitted);
+    }
+}
+
+#[test]
+fn empty_texts_and_refusals_are_no_blocks() {
+    let message = answered(
+        vec![
+            text(""),
+            AnswerEvent::BlockEnd,
+            AnswerEvent::Refusal("".into()),
+        ],
+        StopReason::Stop,
+    );
+    assert_eq!(message["content"], json!([]));
+    assert_eq!(message["stop_reason"], "end_turn");
 }
 
 #[test]

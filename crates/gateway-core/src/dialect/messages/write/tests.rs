@@ -263,8 +263,16 @@ fn the_web_search_is_declared_in_anthropics_words() {
     });
     let search = json!({"type": "web_search_20250305", "name": "web_search", "allowed_domains": ["x.org"],
         "user_location": {"type": "approximate", "country": "DE"}});
+    assert_eq!(body["tools"][0]["name"], "f");
     assert_eq!(body["tools"][1], search);
     assert_eq!(body["tools"].as_array().unwrap().len(), 2);
+    // A function may have its name where it is not declared.
+    let alone = written(Conversation {
+        tools: vec![function("web_search", None)],
+        ..Conversation::default()
+    });
+    assert_eq!(alone["tools"][0]["name"], "web_search");
+    assert!(alone["tools"][0]["input_schema"].is_object());
     assert_eq!(
         body["tool_choice"],
         json!({"type": "tool", "name": "web_search"})
@@ -363,6 +371,12 @@ fn small_settings_are_made_to_fit() {
     );
     assert_eq!(body["max_tokens"], 4096);
     assert_eq!(body.get("stream"), None);
+    let longest = "\u{e4}".repeat(MAX_USER_CHARS);
+    let body = written(Conversation {
+        user: Some((&*longest).into()),
+        ..Conversation::default()
+    });
+    assert_eq!(body["metadata"]["user_id"], longest);
     let body = written(Conversation {
         user: Some("".into()),
         ..Conversation::default()

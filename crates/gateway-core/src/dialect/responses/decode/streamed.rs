@@ -380,13 +380,12 @@ impl StreamedItems {
                 self.done(item, Some(index), sink)?;
             }
         }
-        while let Some(first) = self.open.first() {
-            let is_call = first.kind == ItemKind::Call;
+        while !self.open.is_empty() {
             let current = self.open.iter().position(|item| item.is_current);
             match current {
                 Some(place) => self.end_text(place, None, sink),
-                None if is_call => self.end_call(0, "", sink),
-                None => self.end_text(0, None, sink),
+                // A call, or an item that never had a text.
+                None => self.end_call(0, "", sink),
             }
         }
         Ok(())

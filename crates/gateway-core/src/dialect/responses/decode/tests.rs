@@ -2,6 +2,7 @@
 
 mod citations;
 mod fixtures;
+mod order;
 mod properties;
 
 use serde_json::json;

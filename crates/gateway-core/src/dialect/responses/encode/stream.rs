@@ -107,16 +107,11 @@ impl OutputStream {
     pub fn end(&mut self, is_incomplete: bool, writer: &mut EventWriter, output: &mut Vec<u8>) {
         let status = if is_incomplete { INCOMPLETE } else { COMPLETED };
         while let Some(call) = self.calls.first() {
-            let is_before = match (self.text, call.place()) {
-                (Some(text), Some(place)) => place < text.place,
-                (Some(_), None) => false,
-                (None, _) => true,
-            };
-            if is_before {
-                self.close_call(0, writer, output);
-            } else {
+            // Calls that have a place began before the open text; the others get the next one.
+            if call.place().is_none() {
                 self.close_text(status, writer, output);
             }
+            self.close_call(0, writer, output);
         }
         self.close_text(status, writer, output);
     }

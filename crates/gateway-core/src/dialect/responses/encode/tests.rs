@@ -1,5 +1,6 @@
 //! Answers as Responses' clients get them: each stream is checked against the grammar, and against the whole answer.
 
+mod items;
 mod properties;
 
 use std::collections::BTreeMap;

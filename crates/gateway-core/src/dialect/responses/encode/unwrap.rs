@@ -197,6 +197,7 @@ mod tests {
         let rows = [
             (r#"{"input":"a\nb"}"#, "a\nb", true),
             (" {\n \"input\" : \"\\\"x\\\\\\/\" } ", "\"x\\/", true),
+            (r#"{"input":"\r\t\b\f\n"}"#, "\r\t\u{8}\u{c}\n", true),
             (r#"{"input":"\ud83d\ude00\u00e4"}"#, "\u{1f600}\u{e4}", true),
             (r#"{"input":"\ud83dx\ude00"}"#, "\u{fffd}x\u{fffd}", true),
             (r#"{"input":"","other":1}"#, "", true),

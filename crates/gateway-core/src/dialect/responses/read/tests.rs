@@ -11,6 +11,8 @@ use crate::dialect::traits::CallIdForm;
 use crate::dialect::turns::{self, Turn};
 use crate::upstream::provider::Provider;
 
+mod forms;
+
 /// A conversation in short: a line for each item.
 fn lines(conversation: &Conversation<'_>) -> Vec<String> {
     let parts = |parts: &[Part<'_>]| {

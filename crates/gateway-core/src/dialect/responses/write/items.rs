@@ -204,12 +204,10 @@ fn output<'w>(result: &'w CallResult<'_>) -> Result<OutputContent<'w>, Untransla
     if others.is_empty() {
         return Ok(OutputContent::Text(text));
     }
-    let mut parts = Vec::with_capacity(others.len() + 1);
-    if !text.is_empty() {
-        parts.push(InputPart::InputText { text });
-    }
-    parts.extend(others);
-    Ok(OutputContent::Parts(parts))
+    let text = (!text.is_empty()).then_some(InputPart::InputText { text });
+    Ok(OutputContent::Parts(
+        text.into_iter().chain(others).collect(),
+    ))
 }
 
 fn input_part<'w>(part: &'w Part<'_>) -> Result<InputPart<'w>, Untranslatable> {

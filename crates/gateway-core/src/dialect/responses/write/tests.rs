@@ -170,6 +170,73 @@ fn documents_stay_in_results() {
 }
 
 #[test]
+fn results_have_their_text_beside_their_files() {
+    let pdf = || Part::Document {
+        source: Source::Url("https://x".into()),
+        name: None,
+    };
+    let file = json!({"type": "input_file", "file_url": "https://x"});
+    let rows = [
+        (vec![], false, json!("")),
+        (vec![], true, json!("Error: ")),
+        (vec![text("Error: no")], true, json!("Error: no")),
+        (vec![image()], false, json!("[image attached below]")),
+        (vec![text("seen"), image()], false, json!("seen")),
+        (vec![pdf()], false, json!([file])),
+    ];
+    for (parts, is_error, expected) in rows {
+        let conversation = Conversation {
+            items: vec![call("c", "{}"), result("c", parts, is_error)],
+            ..Conversation::default()
+        };
+        let body = written(conversation, &traits()).unwrap();
+        assert_eq!(body["input"][1]["output"], expected);
+    }
+}
+
+#[test]
+fn a_setting_is_written_without_those_beside_it() {
+    let body = |conversation| written(conversation, &traits()).unwrap();
+    let verbose = body(Conversation {
+        verbosity: Some("low".into()),
+        ..Conversation::default()
+    });
+    assert_eq!(verbose["text"], json!({"verbosity": "low"}));
+    let formatted = body(Conversation {
+        format: Some(OutputFormat::JsonObject),
+        ..Conversation::default()
+    });
+    assert_eq!(
+        formatted["text"],
+        json!({"format": {"type": "json_object"}})
+    );
+    assert_eq!(body(Conversation::default()).get("text"), None);
+    let hidden = Reasoning {
+        is_shown: false,
+        ..Reasoning::of_effort(Effort::High)
+    };
+    for (reasoning, expected) in [
+        (hidden, json!({"effort": "high"})),
+        (
+            Reasoning::of_effort(Effort::None),
+            json!({"effort": "none"}),
+        ),
+    ] {
+        let body = body(Conversation {
+            reasoning: Some(reasoning),
+            ..Conversation::default()
+        });
+        assert_eq!(body["reasoning"], expected);
+    }
+    let longest = "u".repeat(64);
+    let named = body(Conversation {
+        user: Some(longest.clone().into()),
+        ..Conversation::default()
+    });
+    assert_eq!(named["user"], longest);
+}
+
+#[test]
 fn tools_are_flat_and_strict_only_when_that_was_requested() {
     let function = |name: &'static str, parameters: Option<&'static str>, strict| {
         Tool::Function(Function {

@@ -136,10 +136,44 @@ fn files_of_the_user() {
         let param = format!("contents[0].parts[0].{member}");
         assert_eq!(refused(&user(part)).0, param, "{part}");
     }
-    let made = contents(
-        r#"{"role":"model","parts":[{"inlineData":{"mimeType":"image/png","data":"AA=="}}]}"#,
-    );
-    assert_eq!(refused(&made).0, "contents[0].parts[0]");
+    for made in [
+        r#"{"inlineData":{"mimeType":"image/png","data":"AA=="}}"#,
+        r#"{"fileData":{"mimeType":"image/png","fileUri":"https://x/y.png"}}"#,
+    ] {
+        let body = contents(&format!(r#"{{"role":"model","parts":[{made}]}}"#));
+        let (param, message) = refused(&body);
+        assert_eq!(param, "contents[0].parts[0]");
+        assert!(message.contains("a file that a model made"), "{message}");
+    }
+}
+
+#[test]
+fn types_of_files_have_the_names_of_other_dialects() {
+    for (media_type, format) in [
+        ("audio/mpeg", "mp3"),
+        ("audio/mpga", "mp3"),
+        ("audio/wave", "wav"),
+        ("audio/x-flac", "flac"),
+        ("audio/mp4", "m4a"),
+        ("audio/x-m4a", "m4a"),
+        ("audio/ogg", "ogg"),
+    ] {
+        let part = format!(r#"{{"inlineData":{{"mimeType":"{media_type}","data":"AA=="}}}}"#);
+        let expected = format!("user audio {format}:AA==");
+        assert_eq!(items(&user(&part)), [expected], "{media_type}");
+    }
+    for (name, kind) in [
+        ("a.png", "image"),
+        ("a.WEBP", "image"),
+        ("a.pdf", "document"),
+        ("a.txt", "document"),
+        ("a.md", "document"),
+        ("a.html?x=.png", "document"),
+    ] {
+        let part = format!(r#"{{"fileData":{{"fileUri":"https://x/{name}"}}}}"#);
+        let found = items(&user(&part));
+        assert!(found[0].starts_with(&format!("user {kind} ")), "{found:?}");
+    }
 }
 
 #[test]
@@ -194,6 +228,30 @@ fn calls_and_results_are_paired_by_id_or_by_name_and_order() {
     assert_eq!(ids[..3], [&*ids[3], &ids[5], &ids[4]]);
     assert!(ids[0] != ids[1] && ids[1] != ids[2] && ids[0] != ids[2]);
     assert_eq!(items(&named), found);
+}
+
+#[test]
+fn results_without_ids_belong_to_the_models_last_turn() {
+    let call = r#"{"role":"model","parts":[{"functionCall":{"name":"f"}}]}"#;
+    let result = |text: &str| {
+        format!(r#"{{"functionResponse":{{"name":"f","response":{{"output":"{text}"}}}}}}"#)
+    };
+    let results = |list: &[String]| {
+        let list = list.join(",");
+        format!(r#"{{"role":"function","parts":[{list}]}}"#)
+    };
+    let id = |line: &String| line.split(' ').nth(1).unwrap().to_owned();
+    // Clients that send one content for each chunk of a stream: all of them are one turn.
+    let one_turn = contents(&[call, call, &results(&[result("1"), result("2")])].join(","));
+    let ids: Vec<String> = items(&one_turn).iter().map(id).collect();
+    assert_eq!(ids[..2], ids[2..]);
+    assert_ne!(ids[0], ids[1]);
+    // A call that never had a result, and a later one that has.
+    let user = r#"{"role":"user","parts":[{"text":"again"}]}"#;
+    let two_turns = contents(&[call, user, call, &results(&[result("2")])].join(","));
+    let found = items(&two_turns);
+    assert_eq!(id(&found[2]), id(&found[3]));
+    assert_ne!(id(&found[0]), id(&found[3]));
 }
 
 #[test]

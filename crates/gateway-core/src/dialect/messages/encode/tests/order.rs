@@ -116,6 +116,52 @@ fn other_blocks_wait_for_a_call_that_is_not_whole() {
 }
 
 #[test]
+fn a_text_goes_on_in_the_block_that_has_waited() {
+    let content = vec![
+        call(0, "a", "f"),
+        arguments(0, "{"),
+        text("one "),
+        arguments(0, "}"),
+        text("text"),
+    ];
+    let message = answered(content, StopReason::Calls);
+    assert_eq!(contents(&message), ["a f {}", "text one text"]);
+    // Thinking that has ended has no state any more.
+    let content = vec![
+        call(0, "a", "f"),
+        arguments(0, "{"),
+        AnswerEvent::Reasoning("hm".into()),
+        AnswerEvent::BlockEnd,
+        AnswerEvent::ReasoningState(state()),
+        AnswerEvent::ReasoningState(state()),
+        arguments(0, "}"),
+    ];
+    let message = answered(content, StopReason::Calls);
+    let expected = ["a f {}", "thinking hm", "thinking ", "thinking "];
+    assert_eq!(contents(&message), expected);
+    assert_eq!(message["content"][1]["signature"], "");
+}
+
+#[test]
+fn a_call_that_has_ended_while_it_waited_holds_up_nothing() {
+    let mut encoder = MessagesEncoder::new(context());
+    let mut output = Vec::new();
+    for event in [
+        call(0, "a", "f"),
+        arguments(0, "{"),
+        call(1, "b", "g"),
+        AnswerEvent::CallEnd { index: 1 },
+        text("next"),
+        arguments(0, "}"),
+    ] {
+        encoder.event(event, &mut output);
+    }
+    let last = parsed(&output).pop().unwrap();
+    let delta = json!({"type": "text_delta", "text": "next"});
+    assert_eq!(last["delta"], delta);
+}
+
+#[test]
 fn a_cut_call_is_never_repaired() {
     // Case 5.
     let content = || vec![text("a"), call(0, "t", "f"), arguments(0, "{\"x\":")];

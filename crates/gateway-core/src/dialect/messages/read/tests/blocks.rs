@@ -54,6 +54,36 @@ fn every_block_of_the_user_is_kept() {
 }
 
 #[test]
+fn a_file_that_cannot_be_read_is_named_with_the_reason() {
+    let rows = [
+        (
+            json!({"type": "url", "url": "ftp://x"}),
+            "source.url",
+            "an http or https URL",
+        ),
+        (
+            json!({"type": "file", "file_id": "f"}),
+            "source",
+            "Uploaded files are at Anthropic",
+        ),
+        (json!({"type": "url"}), "source", "the type `base64`"),
+        (json!({"type": "base64"}), "source", "the type `base64`"),
+        (
+            json!({"type": "base64", "media_type": "a,b", "data": "QQ=="}),
+            "source.media_type",
+            "a media type",
+        ),
+    ];
+    for (source, member, reason) in rows {
+        let content = json!([{"type": "image", "source": source}]);
+        let body = body(json!({"messages": [{"role": "user", "content": content}]}));
+        let error = read(&body, &EnvelopeKey::default()).unwrap_err();
+        assert_eq!(error.param, format!("messages[0].content[0].{member}"));
+        assert!(error.message.contains(reason), "{error}");
+    }
+}
+
+#[test]
 fn every_block_of_the_assistant_has_its_place() {
     let rows = [
         (json!("done"), vec!["said done"]),
@@ -82,11 +112,13 @@ fn every_block_of_the_assistant_has_its_place() {
                    {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": [
                         {"type": "web_search_result", "title": "T", "url": "https://x", "encrypted_content": "E"}]},
                    {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_2", "content":
-                        {"type": "web_search_tool_result_error", "error_code": "max_uses_exceeded"}}]),
+                        {"type": "web_search_tool_result_error", "error_code": "max_uses_exceeded"}},
+                   {"type": "mcp_tool_result", "tool_use_id": "mcptoolu_1", "content": "a \"b\""}]),
             vec![
                 r#"call srvtoolu_1 web_search {"query":"q"}"#,
                 "result srvtoolu_1 T\nhttps://x",
                 r#"result! srvtoolu_2 {"error_code":"max_uses_exceeded","type":"web_search_tool_result_error"}"#,
+                "result mcptoolu_1 a \"b\"",
             ],
         ),
         (

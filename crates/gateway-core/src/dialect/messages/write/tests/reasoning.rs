@@ -75,6 +75,19 @@ fn thinking_has_the_form_of_the_model() {
 }
 
 #[test]
+fn the_default_limit_is_raised_only_where_thinking_would_use_it_up() {
+    for (budget, expected) in [(3_071, 4_096), (3_072, 4_096), (3_073, 3_073 + 4_096)] {
+        let conversation = Conversation {
+            reasoning: Some(Reasoning::of_budget(budget)),
+            ..Conversation::default()
+        };
+        let body = written_for(conversation, &traits(ReasoningForm::Budget)).unwrap();
+        assert_eq!(body["thinking"]["budget_tokens"], budget);
+        assert_eq!(body["max_tokens"], expected, "{budget}");
+    }
+}
+
+#[test]
 fn thinking_is_off_where_anthropic_would_refuse_it() {
     let thinking = |items: Vec<Item<'static>>, choice| {
         let conversation = Conversation {

@@ -39,6 +39,7 @@ fn turns_alternate_and_texts_are_never_blank() {
         said("  "),
         user("a"),
         Item::System(Text::plain("s")),
+        Item::System(Text::plain(" \n")),
         user("b"),
     ]);
     let expected = json!([
@@ -111,6 +112,12 @@ fn files_have_the_forms_that_anthropic_reads() {
             ),
         ),
         (
+            image(base64("Image/PNG", "QQ==")),
+            Ok(
+                json!({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "QQ=="}}),
+            ),
+        ),
+        (
             image(Source::Url("https://x".into())),
             Ok(json!({"type": "image", "source": {"type": "url", "url": "https://x"}})),
         ),
@@ -138,6 +145,15 @@ fn files_have_the_forms_that_anthropic_reads() {
         ),
         (
             document(base64("application/zip", "UEsDBAAAAP8="), None),
+            Err("file".to_owned()),
+        ),
+        // White space, and a text with a zero byte.
+        (
+            document(base64("text/plain", "IAo="), None),
+            Err("file".to_owned()),
+        ),
+        (
+            document(base64("text/plain", "YQBi"), None),
             Err("file".to_owned()),
         ),
         (

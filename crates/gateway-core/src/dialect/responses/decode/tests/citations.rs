@@ -52,3 +52,36 @@ fn sources_belong_to_the_text_of_their_part() {
     ];
     assert_eq!(cited(&begun), expected);
 }
+
+#[test]
+fn a_source_may_come_in_its_own_event_alone() {
+    let about = |more: serde_json::Value| {
+        let mut members = json!({"item_id": "m", "content_index": 0});
+        members
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        members
+    };
+    let source = json!({"type": "url_citation", "url": "https://a", "title": "T"});
+    let file = json!({"type": "file_citation", "file_id": "f"});
+    let added = |source: &serde_json::Value| {
+        event(
+            "output_text.annotation.added",
+            0,
+            &about(json!({ "annotation": source })),
+        )
+    };
+    let data = [
+        event("output_text.delta", 0, &about(json!({"delta": "one"}))),
+        added(&source),
+        added(&file),
+        event(
+            "output_item.done",
+            0,
+            &json!({"item": {"type": "message", "id": "m", "content": [{"type": "output_text", "text": "one"}]}}),
+        ),
+    ];
+    let expected = [("one".to_owned(), vec!["https://a".to_owned()])];
+    assert_eq!(cited(&data), expected);
+}
