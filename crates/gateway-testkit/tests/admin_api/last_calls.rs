@@ -39,7 +39,7 @@ fn answer(sent: &Recorded) -> FakeReply {
     }
 }
 
-fn id<'a>(channel: &'a Value, place: usize) -> &'a str {
+fn id(channel: &Value, place: usize) -> &str {
     channel["keys"][place]["id"].as_str().unwrap()
 }
 

@@ -22,7 +22,7 @@ fn sent(gateway: &Gateway, path: &str, headers: &[(&str, &str)]) -> (StatusCode,
     let reply = block_on(admin::handle(&gateway.ports, &gateway.settings, request));
     let reply = reply::finish(reply, false);
     let (status, headers) = (reply.status(), reply.headers().clone());
-    (status, headers, block_on(read_body(reply)).unwrap().into())
+    (status, headers, block_on(read_body(reply)).unwrap())
 }
 
 #[test]
