@@ -212,12 +212,6 @@ mod tests {
                 ReasoningForm::Effort,
             ),
             (
-                "https://api.openai.com/v1",
-                Chat,
-                "gpt-4o",
-                ReasoningForm::Absent,
-            ),
-            (
                 "https://notapi.openai.com.evil/v1",
                 Chat,
                 "gpt-5",
@@ -246,12 +240,6 @@ mod tests {
                 Responses,
                 "gpt-5.2",
                 ReasoningForm::Effort,
-            ),
-            (
-                "https://up.example/v1",
-                Responses,
-                "gpt-4o",
-                ReasoningForm::Absent,
             ),
             (
                 "https://up.example/v1",
@@ -305,6 +293,22 @@ mod tests {
             "claude-opus-4-1",
         );
         assert!(own.has_web_search && own.default_max_tokens == 32_000);
+    }
+
+    #[test]
+    fn only_the_models_of_openai_that_reason_have_an_effort() {
+        for (model, reasoning) in [
+            ("gpt-5", ReasoningForm::Effort),
+            ("o3-mini", ReasoningForm::Effort),
+            ("gpt-4o", ReasoningForm::Absent),
+            ("gpt-5-chat", ReasoningForm::Absent),
+        ] {
+            for dialect in [Dialect::Chat, Dialect::Responses] {
+                let url = "https://api.openai.com/v1";
+                let traits = known(url, Provider::OpenAi, dialect, model);
+                assert_eq!(traits.reasoning, reasoning, "{dialect:?} {model}");
+            }
+        }
     }
 
     #[test]
