@@ -115,36 +115,44 @@ export function usePages<T>(
   }
 
   useEffect(() => {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    let gone = false;
-    async function round() {
-      clearTimeout(timer);
-      await refresh();
-      if (!gone) {
-        clearTimeout(timer);
-        timer = setTimeout(next, everyMs);
-      }
-    }
-    function next() {
-      // A hidden page asks again when it is seen again.
-      if (document.visibilityState === "visible") {
-        void round();
-      }
-    }
     pages.current = [];
     view.current = [0, 1];
     loading.value = true;
-    void round();
-    document.addEventListener("visibilitychange", next);
+    const stop = repeat(refresh, everyMs);
     return () => {
-      gone = true;
       latest.current += 1;
-      clearTimeout(timer);
-      document.removeEventListener("visibilitychange", next);
+      stop();
     };
   }, [what]);
 
   return { rows, total, failure, loading, reload, onRange };
+}
+
+/** Runs `task` now and again and again while the page is visible; returns what ends it. */
+function repeat(task: () => Promise<void>, everyMs: number): () => void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let gone = false;
+  async function round() {
+    clearTimeout(timer);
+    await task();
+    if (!gone) {
+      clearTimeout(timer);
+      timer = setTimeout(next, everyMs);
+    }
+  }
+  function next() {
+    // A hidden page asks again when it is seen again.
+    if (document.visibilityState === "visible") {
+      void round();
+    }
+  }
+  void round();
+  document.addEventListener("visibilitychange", next);
+  return () => {
+    gone = true;
+    clearTimeout(timer);
+    document.removeEventListener("visibilitychange", next);
+  };
 }
 
 /** The first and the last page with a row in view. */

@@ -16,6 +16,14 @@ export const SNIPPETS = [
   "aider",
 ] as const;
 export type SnippetName = (typeof SNIPPETS)[number];
+type RequestName =
+  | "environment"
+  | "curl"
+  | "curlMessages"
+  | "python"
+  | "pythonMessages"
+  | "node"
+  | "nodeMessages";
 
 /** In the place of a key that is not known. */
 export const PLACEHOLDER = "YOUR_KEY";
@@ -28,7 +36,8 @@ export function exampleModel(key: Pick<ClientKey, "models">, channels: readonly 
 }
 
 export function snippet(name: SnippetName, origin: string, key: string, model: string): string {
-  return LINES[name]({ origin, base: `${origin}/v1`, key, model }).join("\n");
+  const lines = { ...REQUESTS, ...PROGRAMS }[name];
+  return lines({ origin, base: `${origin}/v1`, key, model }).join("\n");
 }
 
 interface Access {
@@ -39,7 +48,9 @@ interface Access {
   model: string;
 }
 
-const LINES: Record<SnippetName, (access: Access) => string[]> = {
+type Lines = (access: Access) => string[];
+
+const REQUESTS: Record<RequestName, Lines> = {
   environment: ({ origin, base, key }) => [
     `export OPENAI_BASE_URL=${base}`,
     `export OPENAI_API_KEY=${key}`,
@@ -101,6 +112,9 @@ const LINES: Record<SnippetName, (access: Access) => string[]> = {
     "});",
     "console.log(answer.content[0].text);",
   ],
+};
+
+const PROGRAMS: Record<Exclude<SnippetName, RequestName>, Lines> = {
   codex: ({ base, key, model }) => [
     `# ~/.codex/config.toml; the key: export GATEWAY_KEY=${key}`,
     `model = ${JSON.stringify(model)}`,

@@ -66,37 +66,14 @@ export function ChannelsPage() {
 
   return (
     <>
-      <PageHead
-        title={m["channels.title"]}
-        intro={list !== null ? m["channels.count"](list.length) : m["channels.loading"]}
-      >
-        <button
-          type="button"
-          class="button"
-          aria-disabled={loading.value}
-          onClick={() => loading.value || reload()}
-        >
-          <Icon name="reload" />
-          {m["channels.reload"]}
-        </button>
-        {list !== null && list.length > 0 && <TestAll channels={list} onClosed={reload} />}
-        {list !== null && list.length > 1 && (
-          <button
-            type="button"
-            class="button"
-            onClick={() => {
-              isArranging.value = true;
-            }}
-          >
-            <Icon name="arrange" />
-            {m["arrange.open"]}
-          </button>
-        )}
-        <Link page="channels" item="new" class="button button--primary">
-          <Icon name="add" />
-          {m["channels.add"]}
-        </Link>
-      </PageHead>
+      <ChannelsHead
+        list={list}
+        isLoading={loading.value}
+        reload={reload}
+        onArrange={() => {
+          isArranging.value = true;
+        }}
+      />
       <FailureNotice failure={failure.value} title={m["channels.failed"]} onRetry={reload} />
       <KeyStorageNotice hasKeys={list?.some((channel) => channel.keys.length > 0) ?? false} />
       {data.value !== null && data.value.problems.length > 0 && (
@@ -165,6 +142,44 @@ export function ChannelsPage() {
         />
       )}
     </>
+  );
+}
+
+interface ChannelsHeadProps {
+  list: Channel[] | null;
+  isLoading: boolean;
+  reload: () => Promise<void>;
+  onArrange: () => void;
+}
+
+function ChannelsHead({ list, isLoading, reload, onArrange }: ChannelsHeadProps) {
+  const m = t.value;
+  return (
+    <PageHead
+      title={m["channels.title"]}
+      intro={list !== null ? m["channels.count"](list.length) : m["channels.loading"]}
+    >
+      <button
+        type="button"
+        class="button"
+        aria-disabled={isLoading}
+        onClick={() => isLoading || reload()}
+      >
+        <Icon name="reload" />
+        {m["channels.reload"]}
+      </button>
+      {list !== null && list.length > 0 && <TestAll channels={list} onClosed={reload} />}
+      {list !== null && list.length > 1 && (
+        <button type="button" class="button" onClick={onArrange}>
+          <Icon name="arrange" />
+          {m["arrange.open"]}
+        </button>
+      )}
+      <Link page="channels" item="new" class="button button--primary">
+        <Icon name="add" />
+        {m["channels.add"]}
+      </Link>
+    </PageHead>
   );
 }
 

@@ -1,5 +1,5 @@
 //! Client keys: who may use this gateway, with what, until when.
-import { useSignal } from "@preact/signals";
+import { type Signal, useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import { allowances, changeKey, deleteKey, keyPage, showKey } from "../api/client";
 import { type Allowance, type KeyAllowance, LIMITS } from "../api/ledger";
@@ -58,10 +58,12 @@ export function KeysPage() {
     JSON.stringify(question),
   );
   const isLimited = "q" in question || "tag" in question;
-  const edited = useSignal<ClientKey | "new" | null>(null);
-  const created = useSignal<CreatedKey | null>(null);
-  const doomed = useSignal<ClientKey | null>(null);
-  const rotated = useSignal<ClientKey | null>(null);
+  const open = {
+    edited: useSignal<ClientKey | "new" | null>(null),
+    created: useSignal<CreatedKey | null>(null),
+    doomed: useSignal<ClientKey | null>(null),
+    rotated: useSignal<ClientKey | null>(null),
+  };
   const list = rows.value;
 
   return (
@@ -69,7 +71,7 @@ export function KeysPage() {
       <PageHead title={m["nav.keys"]} intro={introOf(list, total.value, loading.value)}>
         <AddKey
           onClick={() => {
-            edited.value = "new";
+            open.edited.value = "new";
           }}
         />
       </PageHead>
@@ -89,16 +91,35 @@ export function KeysPage() {
           onRange={onRange}
           onChanged={reload}
           onEdit={(key) => {
-            edited.value = key;
+            open.edited.value = key;
           }}
           onDelete={(key) => {
-            doomed.value = key;
+            open.doomed.value = key;
           }}
           onRotate={(key) => {
-            rotated.value = key;
+            open.rotated.value = key;
           }}
         />
       )}
+      <KeyDialogs open={open} reload={reload} />
+    </>
+  );
+}
+
+interface KeyDialogsProps {
+  /** What each dialog is about; `null`: it is closed. */
+  open: {
+    edited: Signal<ClientKey | "new" | null>;
+    created: Signal<CreatedKey | null>;
+    doomed: Signal<ClientKey | null>;
+    rotated: Signal<ClientKey | null>;
+  };
+  reload: () => Promise<void>;
+}
+
+function KeyDialogs({ open: { edited, created, doomed, rotated }, reload }: KeyDialogsProps) {
+  return (
+    <>
       {edited.value !== null && (
         <KeyDialog
           key={edited.value === "new" ? "new" : edited.value.revision}

@@ -1,3 +1,5 @@
+//! Lists are filtered, sorted and cut as their parameters say.
+
 use std::collections::BTreeSet;
 
 use super::*;
