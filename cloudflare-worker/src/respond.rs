@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures_util::future::{self, Either};
 use gateway_core::reply::{self, BrokenBody, Pieces, Reply, ReplyBody};
 use http::Response;
-use http::header::{ACCEPT_ENCODING, CONNECTION, UPGRADE};
+use http::header::{CONNECTION, UPGRADE};
 use http::request::Parts;
 use js_sys::Uint8Array;
 use wasm_bindgen_futures::JsFuture;
@@ -51,10 +51,7 @@ pub fn respond(reply: Reply) -> web_sys::Response {
 
 /// A file of the panel that is no static asset: its page, or the error for a path that has none.
 pub fn panel(head: &Parts) -> Response<Bytes> {
-    let mut headers = head.headers.clone();
-    // Cloudflare replaces what the client accepts by what its network does, and compresses responses itself.
-    headers.remove(ACCEPT_ENCODING);
-    serve::respond(&[PAGE], &head.method, head.uri.path(), &headers)
+    serve::respond(&[PAGE], &head.method, head.uri.path(), &head.headers)
 }
 
 /// The answer to a request that is not valid HTTP, and to a client that has disconnected.

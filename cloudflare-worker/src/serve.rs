@@ -4,6 +4,7 @@
 use std::rc::Rc;
 
 use gateway_core::app::{App, Peer};
+use http::header::ACCEPT_ENCODING;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
 use crate::body::{Incoming, drain};
@@ -48,7 +49,9 @@ pub async fn serve(request: &web_sys::Request) -> web_sys::Response {
 /// The request and its sender as the core reads them; `None` if it is not a valid HTTP request.
 fn incoming(request: &web_sys::Request) -> Option<(Peer, http::Request<Incoming>)> {
     let url = Uri::try_from(request.url()).ok()?;
-    let headers = header_map(&io::request_headers(request))?;
+    let mut headers = header_map(&io::request_headers(request))?;
+    // Cloudflare replaces what the client accepts by what its network does, and compresses responses itself.
+    headers.remove(ACCEPT_ENCODING);
     let address = headers.get(CONNECTING_ADDRESS);
     let peer = Peer {
         address: address.and_then(|address| address.to_str().ok()?.trim().parse().ok()),

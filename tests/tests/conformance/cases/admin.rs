@@ -1,9 +1,10 @@
 //! The admin API: sessions, changes that meet, the whole configuration.
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
+use flate2::read::GzDecoder;
 use gateway_tests::{Admin, PASSWORD, Reply, Stage};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// More than any try of a change could meet one after the other.
 const WRITERS: usize = 40;
@@ -26,6 +27,31 @@ pub async fn sessions(stage: &Stage) -> Result<()> {
         Reply::of(open).await?.status == 401,
         "channels without a session"
     );
+    Ok(())
+}
+
+/// Hosts that compress by themselves must not do it again.
+pub async fn answers_are_compressed_at_most_once(stage: &Stage) -> Result<()> {
+    let admin = Admin::login(&stage.gateway).await?;
+    let get = |tag: Option<&str>| {
+        let request = stage.http.get(stage.gateway.url("/admin/api/openapi.json"));
+        let request = request.bearer_auth(admin.token());
+        let request = request.header("accept-encoding", "gzip");
+        Reply::of(match tag {
+            Some(tag) => request.header("if-none-match", tag),
+            None => request,
+        })
+    };
+    let reply = get(None).await?;
+    let document: Value = match reply.header("content-encoding") {
+        None => serde_json::from_slice(&reply.body)?,
+        Some("gzip") => serde_json::from_reader(GzDecoder::new(&reply.body[..]))?,
+        Some(other) => bail!("{other} was not asked for"),
+    };
+    ensure!(document["openapi"].is_string(), "{reply:?}");
+    let tag = reply.header("etag").context("an entity tag")?;
+    let again = get(Some(tag)).await?;
+    ensure!(again.status == 304 && again.body.is_empty(), "{again:?}");
     Ok(())
 }
 

@@ -73,6 +73,7 @@ pub const CASES: &[Case] = cases![
     limits::exactly_as_many_pass_as_a_limit_says,
     limits::tokens_count_when_they_are_spent,
     admin::sessions,
+    admin::answers_are_compressed_at_most_once,
     admin::known_devices,
     admin::changes_by_several_at_once,
     admin::export_and_import,
