@@ -53,7 +53,13 @@ interface KnownKey {
 export function healthOf(channel: Channel, status: ChannelStatus | null): Health {
   const keys: KnownKey[] =
     status?.keys ??
-    channel.keys.map((key) => ({ ...key, state: key.status, since: null, detail: null }));
+    channel.keys.map((key) => ({
+      ...key,
+      state: key.status,
+      status: "unknown",
+      since: null,
+      detail: null,
+    }));
   const enabled = keys.filter((key) => key.enabled);
   const left = enabled.filter((key) => isLeftAlone(key.state));
   const bad = enabled.filter((key) => isLeftAlone(key.state) || key.status === "failed");
@@ -107,14 +113,8 @@ export function healthOf(channel: Channel, status: ChannelStatus | null): Health
   if (troubles.length > 0) {
     return as("degraded", "warn");
   }
-  const word = status?.status ?? wordOf(enabled);
+  const word = status?.status ?? "unknown";
   return word === "ok" ? as("ok", "good") : as(word === "unused" ? "unused" : "unknown", "off");
-}
-
-/** Of a channel whose status has not come, by its keys. */
-function wordOf(keys: KnownKey[]): string {
-  const found = ["ok", "unused"].find((word) => keys.some((key) => key.status === word));
-  return found ?? "unknown";
 }
 
 function latest(of: readonly ({ last_success_at: string | null } | null)[]): string | null {

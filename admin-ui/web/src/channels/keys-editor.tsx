@@ -22,25 +22,28 @@ const TONES: Record<string, Tone> = {
   rejected: "bad",
 };
 
-/** When and why each key failed, or when it last worked, as far as the gateway says. */
-function useReasons(hasKeys: boolean): (id: string) => string | undefined {
-  const known = useSignal<ReadonlyMap<string, string>>(new Map());
+type KeyCall = ChannelStatus["keys"][number];
+
+/** How the last call of each key ended, as far as the gateway says. */
+function useLastCalls(hasKeys: boolean): (id: string) => KeyCall | undefined {
+  const known = useSignal<ReadonlyMap<string, KeyCall>>(new Map());
   useEffect(() => {
     async function load() {
       const answer = await status();
       if (answer.ok) {
         const keys = answer.value.data.flatMap((channel) => channel.keys);
-        known.value = new Map(keys.map((key) => [key.id, reasonOf(key)]));
+        known.value = new Map(keys.map((key) => [key.id, key]));
       }
     }
     if (hasKeys) {
       void load();
     }
   }, [hasKeys]);
-  return (id) => known.value.get(id) || undefined;
+  return (id) => known.value.get(id);
 }
 
-function reasonOf(key: ChannelStatus["keys"][number]): string {
+/** When and why it failed, and when it last worked. */
+function reasonOf(key: KeyCall): string {
   const worked = key.last_success_at;
   return [
     key.status === "failed" && troubleText({ ...key, name: null }),
@@ -48,6 +51,20 @@ function reasonOf(key: ChannelStatus["keys"][number]): string {
   ]
     .filter(Boolean)
     .join("\n");
+}
+
+/** A cooldown, or how its last call ended. */
+function KeyHealth({ of, last }: { of: KeptKey; last: KeyCall | undefined }) {
+  const m = t.value;
+  const word = of.status === "ok" ? (last?.status ?? "unknown") : of.status;
+  return (
+    <span class="kept__state" title={(last && reasonOf(last)) || undefined}>
+      <Status tone={of.enabled ? (TONES[word] ?? "warn") : "off"}>
+        {of.enabled ? stateText(word) : m["key.disabled"]}
+      </Status>
+      {of.enabled && <Until at={of.until} />}
+    </span>
+  );
 }
 
 interface KeysEditorProps {
@@ -59,7 +76,7 @@ interface KeysEditorProps {
 export function KeysEditor({ draft, errors, onChange }: KeysEditorProps) {
   const m = t.value;
   const pasted = pastedKeys(draft.newKeys);
-  const whyOf = useReasons(draft.keys.length > 0);
+  const lastCall = useLastCalls(draft.keys.length > 0);
   function edit(id: string, change: Partial<KeptKey>) {
     onChange({ keys: draft.keys.map((key) => (key.id === id ? { ...key, ...change } : key)) });
   }
@@ -75,12 +92,7 @@ export function KeysEditor({ draft, errors, onChange }: KeysEditorProps) {
                   {key.removed ? (
                     <span class="muted kept__state">{m["form.keyGoes"]}</span>
                   ) : (
-                    <span class="kept__state" title={whyOf(key.id)}>
-                      <Status tone={key.enabled ? (TONES[key.status] ?? "warn") : "off"}>
-                        {key.enabled ? stateText(key.status) : m["key.disabled"]}
-                      </Status>
-                      {key.enabled && <Until at={key.until} />}
-                    </span>
+                    <KeyHealth of={key} last={lastCall(key.id)} />
                   )}
                   {!key.removed && (
                     <Switch

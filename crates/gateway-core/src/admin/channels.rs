@@ -10,9 +10,8 @@ use serde_json::Value;
 
 use super::channel_view::{ChannelView, revision};
 use super::duplicate_keys::Duplicates;
-use super::last_call::{KeyRecords, KeyState, LastCall};
 use super::list::{self, ListQuery, PagePosition};
-use super::{AdminSettings, document, ledger_queries, precondition};
+use super::{AdminSettings, document, precondition};
 use crate::config::import::{self, Refused};
 use crate::config::model::{ChannelConfig, Document, StoredSecret, UpstreamKey};
 use crate::config::seal;
@@ -21,6 +20,7 @@ use crate::config::shapes::{Id, Time};
 use crate::config::validate::{ChannelChange, KeyChange, MAX_CHANNELS, Problems};
 use crate::error::{ErrorCode, GatewayError};
 use crate::health;
+use crate::health::findings::KeyState;
 use crate::health::record::Health;
 use crate::ids;
 use crate::ports::{AdminPorts, Random};
@@ -45,8 +45,8 @@ pub struct UpstreamKeyView<'a> {
     /// Whether it is used.
     #[cfg_attr(feature = "schema", schemars(extend("default" = true)))]
     enabled: bool,
-    /// Its health.
-    #[cfg_attr(feature = "schema", schemars(extend("default" = "unknown")))]
+    /// Whether requests are sent to it. How its last call ended is in `GET status`.
+    #[cfg_attr(feature = "schema", schemars(extend("default" = "ok")))]
     status: KeyState,
     /// When its cooldown ends.
     #[cfg_attr(feature = "schema", schemars(with = "Option<Time>"))]
@@ -74,12 +74,11 @@ const SORTS: [&str; 5] = [list::CREATED, "name", "priority", "weight", "updated"
 pub type SingleChannel<'a> = ChannelView<UpstreamKeyView<'a>>;
 
 impl<'a> UpstreamKeyView<'a> {
-    fn of(channel: &'a ChannelConfig, known: &Known) -> Vec<Self> {
-        let health = known.health.channel(&channel.id);
+    fn of(channel: &'a ChannelConfig, health: &Health, now: Timestamp) -> Vec<Self> {
+        let known = health.channel(&channel.id);
         let view = |key: &'a UpstreamKey| {
-            let cooldown = health.and_then(|health| health.keys.get(&key.id));
-            let last = LastCall::of(&key.id, cooldown, &known.records);
-            let (status, until) = KeyState::of(cooldown, last.status, known.now);
+            let (status, until) =
+                KeyState::of(known.and_then(|known| known.keys.get(&key.id)), now);
             Self {
                 id: &key.id,
                 hint: &key.hint,
@@ -92,45 +91,18 @@ impl<'a> UpstreamKeyView<'a> {
     }
 }
 
-/// What is known of keys.
-struct Known {
-    health: Health,
-    records: KeyRecords,
-    now: Timestamp,
+fn view<'a>(channel: &'a ChannelConfig, health: &Health, now: Timestamp) -> SingleChannel<'a> {
+    ChannelView::new(channel, UpstreamKeyView::of(channel, health, now))
 }
 
-impl Known {
-    async fn of<'a, P: AdminPorts>(
-        ports: &P,
-        is_recorded: bool,
-        channels: impl IntoIterator<Item = &'a ChannelConfig>,
-    ) -> Self {
-        Self {
-            health: health::stored::load(ports).await,
-            records: ledger_queries::key_records(ports, is_recorded, channels).await,
-            now: ports.now(),
-        }
-    }
-}
-
-fn view<'a>(channel: &'a ChannelConfig, known: &Known) -> SingleChannel<'a> {
-    ChannelView::new(channel, UpstreamKeyView::of(channel, known))
-}
-
-/// A channel that was just written: its cooldowns are over.
-async fn reply<P: AdminPorts>(
+/// A channel that was just written: whatever was known of its health is forgotten.
+fn reply<P: AdminPorts>(
     ports: &P,
     status: StatusCode,
-    (channel, is_recorded): (&ChannelConfig, bool),
+    channel: &ChannelConfig,
     duplicates: Duplicates,
 ) -> Reply {
-    let channels = std::slice::from_ref(channel);
-    let known = Known {
-        health: Health::default(),
-        records: ledger_queries::key_records(ports, is_recorded, channels).await,
-        now: ports.now(),
-    };
-    let view = view(channel, &known);
+    let view = view(channel, &Health::default(), ports.now());
     let view = view.without_duplicates(duplicates.skipped());
     precondition::tag(reply::json(status, &view), &revision(channel))
 }
@@ -142,13 +114,12 @@ pub async fn list<P: AdminPorts>(ports: &P, uri: &Uri) -> Result<Reply, GatewayE
     let channels = document.channels.iter();
     let channels = channels.filter(|it| selects(&query, it)).collect();
     let page = query.page(channels, |channel, sort| sort_key(channel, sort));
-    let is_recorded = document.settings.ledger;
-    let known = Known::of(ports, is_recorded, page.rows.iter().copied()).await;
+    let (health, now) = (health::stored::load(ports).await, ports.now());
     let view = ChannelsView {
         data: page
             .rows
             .into_iter()
-            .map(|channel| view(channel, &known).at(revision(channel)))
+            .map(|channel| view(channel, &health, now).at(revision(channel)))
             .collect(),
         position: page.position,
     };
@@ -185,10 +156,9 @@ fn sort_key(channel: &ChannelConfig, sort: &'static str) -> (String, String) {
 /// `GET channels/{id}`.
 pub async fn show<P: AdminPorts>(ports: &P, id: &str) -> Result<Reply, GatewayError> {
     let mut document = document::load(ports).await?;
-    let is_recorded = document.settings.ledger;
     let channel = find(&mut document, id)?;
-    let known = Known::of(ports, is_recorded, std::slice::from_ref(channel)).await;
-    let view = view(channel, &known);
+    let health = health::stored::load(ports).await;
+    let view = view(channel, &health, ports.now());
     Ok(precondition::tag(
         reply::json(StatusCode::OK, &view),
         &revision(channel),
@@ -215,7 +185,7 @@ pub async fn create<P: AdminPorts>(
         &mut channel,
         (problems, &mut duplicates),
     )?;
-    let is_recorded = document::change(ports, |document| {
+    document::change(ports, |document| {
         if document.channels.len() >= MAX_CHANNELS {
             let too_many = ProblemKind::TooMany { max: MAX_CHANNELS };
             return Err(ErrorCode::InvalidValue
@@ -225,12 +195,11 @@ pub async fn create<P: AdminPorts>(
                 .with_details(vec![Problem::new("channels", too_many)]));
         }
         document.channels.push(channel.clone());
-        Ok(document.settings.ledger)
+        Ok(())
     })
     .await?;
     ports.line(format_args!("admin: channel {} created", channel.id));
-    let channel = (&channel, is_recorded);
-    Ok(reply(ports, StatusCode::CREATED, channel, duplicates).await)
+    Ok(reply(ports, StatusCode::CREATED, &channel, duplicates))
 }
 
 /// `PATCH channels/{id}`: members that are not named stay.
@@ -244,8 +213,7 @@ pub async fn change<P: AdminPorts>(
     let repeated = Duplicates::read(&head.uri, &mut body)?;
     let mut problems = Problems::default();
     let change = ChannelChange::read(&body, &mut problems);
-    let (channel, is_recorded, duplicates) = document::change(ports, |document| {
-        let is_recorded = document.settings.ledger;
+    let (channel, duplicates) = document::change(ports, |document| {
         let channel = find(document, id)?;
         precondition::check(&head.headers, &revision(channel), "channel")?;
         let mut duplicates = repeated;
@@ -253,13 +221,12 @@ pub async fn change<P: AdminPorts>(
         apply(ports, settings, &change, channel, notes)?;
         // Later than before even if the clock does not advance, so that a change can be seen.
         channel.updated_at = ports.now().max(channel.updated_at.plus_ms(1));
-        Ok((channel.clone(), is_recorded, duplicates))
+        Ok((channel.clone(), duplicates))
     })
     .await?;
     health::stored::forget(ports, &[id.to_owned()]).await;
     ports.line(format_args!("admin: channel {id} changed"));
-    let channel = (&channel, is_recorded);
-    Ok(reply(ports, StatusCode::OK, channel, duplicates).await)
+    Ok(reply(ports, StatusCode::OK, &channel, duplicates))
 }
 
 /// `DELETE channels/{id}`.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::config::model::ChannelConfig;
 #[cfg(feature = "schema")]
 use crate::config::shapes::Time;
-use crate::health::cooldown::{Cooldown, CooldownReason, Phase};
+use crate::health::cooldown::{Cooldown, CooldownReason};
 use crate::health::findings::Finding;
 use crate::ledger::key_use::{LastUse, LastUses};
 use crate::ledger::record::AttemptOutcome;
@@ -59,57 +59,6 @@ pub struct KeyRecords {
     /// Whether requests are recorded and the record could be read. Otherwise only tests are known, and a key without a
     /// row may have been used.
     pub is_complete: bool,
-}
-
-/// The state of an upstream key in the list of channels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema),
-    schemars(rename = "HealthStatus")
-)]
-pub enum KeyState {
-    /// It has worked since its last failure.
-    Ok,
-    /// It was never used.
-    Unused,
-    /// Its last call failed; the next request may call it again.
-    Failed,
-    /// Nothing is recorded of it.
-    Unknown,
-    /// In a cooldown.
-    Cooling,
-    /// A key that the upstream rejects; tried again later.
-    Rejected,
-}
-
-impl KeyState {
-    /// The status at `now`, and when its cooldown ends.
-    pub fn of(
-        cooldown: Option<&Cooldown>,
-        last: CallStatus,
-        now: Timestamp,
-    ) -> (Self, Option<String>) {
-        if let Some(cooldown) = cooldown
-            && let Phase::Cooling { until, .. } = cooldown.phase(now)
-        {
-            let is_refused = cooldown.reason == CooldownReason::Refused;
-            let status = if is_refused {
-                Self::Rejected
-            } else {
-                Self::Cooling
-            };
-            return (status, Some(time_text::format(until)));
-        }
-        let status = match last {
-            CallStatus::Ok => Self::Ok,
-            CallStatus::Unused => Self::Unused,
-            CallStatus::Failed => Self::Failed,
-            CallStatus::Unknown | CallStatus::NotReady => Self::Unknown,
-        };
-        (status, None)
-    }
 }
 
 /// A failure, from whichever source knows the latest.

@@ -123,5 +123,40 @@ impl Finding {
     }
 }
 
+/// The state of an upstream key in the list of channels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "HealthStatus")
+)]
+pub enum KeyState {
+    /// No cooldown.
+    Ok,
+    /// In a cooldown.
+    Cooling,
+    /// A key that the upstream rejects; tried again later.
+    Rejected,
+}
+
+impl KeyState {
+    /// The status at `now`, and until when it stays so.
+    pub fn of(cooldown: Option<&Cooldown>, now: Timestamp) -> (Self, Option<String>) {
+        let Some(cooldown) = cooldown else {
+            return (Self::Ok, None);
+        };
+        let Phase::Cooling { until, .. } = cooldown.phase(now) else {
+            return (Self::Ok, None);
+        };
+        let status = if cooldown.reason == CooldownReason::Refused {
+            Self::Rejected
+        } else {
+            Self::Cooling
+        };
+        (status, Some(time_text::format(until)))
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -16,7 +16,7 @@ fn a_channel_has_the_defaults_and_the_shape_of_the_contract() {
     assert!(id.starts_with("ch_") && key_id.starts_with("uk_"));
     let expected = json!({
         "id": id, "name": "NVIDIA NIM", "enabled": true, "provider": "openai", "base_url": "https://up.example/v1",
-        "keys": [{"id": key_id, "hint": "nvap…wxyz", "enabled": true, "status": "unused", "until": null}],
+        "keys": [{"id": key_id, "hint": "nvap…wxyz", "enabled": true, "status": "ok", "until": null}],
         "models": [], "model_map": {}, "priority": 0, "weight": 1, "headers": {}, "drop_params": [],
         "stream_usage": true, "connect_timeout_ms": 5000, "first_byte_timeout_ms": 60000, "idle_timeout_ms": 60000,
         "azure": null, "created_at": "2026-11-22T00:00:00.000Z", "updated_at": "2026-11-22T00:00:00.000Z"

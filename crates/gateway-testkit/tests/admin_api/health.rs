@@ -69,7 +69,7 @@ fn keys_say_whether_they_cool_or_are_rejected_and_until_when() {
     let expected = [
         ("cooling", Some("2026-11-22T00:01:31.000Z")),
         ("rejected", Some("2026-11-22T00:00:30.000Z")),
-        ("unused", None),
+        ("ok", None),
     ];
     assert_eq!(keys(&gateway.get(&path).expect(200)), expected);
     assert_eq!(
@@ -79,8 +79,8 @@ fn keys_say_whether_they_cool_or_are_rejected_and_until_when() {
     gateway.ports.advance_ms(30_000);
     assert_eq!(
         keys(&gateway.get(&path).expect(200))[1],
-        ("failed", None),
-        "tried again by the next request, and not yet known to work"
+        ("ok", None),
+        "tried again by the next request"
     );
 }
 
@@ -95,8 +95,8 @@ fn a_changed_or_deleted_channel_is_forgotten_and_no_other() {
     let changed = gateway
         .call("PATCH", &path(&one), &json!({"weight": 2}))
         .expect(200);
-    assert_eq!(keys(&changed)[0].0, "unused");
-    assert_eq!(keys(&gateway.get(&path(&one)).expect(200))[0].0, "unused");
+    assert_eq!(keys(&changed)[0].0, "ok");
+    assert_eq!(keys(&gateway.get(&path(&one)).expect(200))[0].0, "ok");
     assert_eq!(
         keys(&gateway.get(&path(&other)).expect(200))[0].0,
         "rejected"
@@ -112,7 +112,7 @@ fn damaged_knowledge_hides_nothing_else() {
     let created = channel(&gateway);
     gateway.ports.store().put(StoreKey::Health, *b"no json");
     let shown = gateway.get("channels").expect(200);
-    assert_eq!(keys(&shown["data"][0])[0].0, "unused");
+    assert_eq!(keys(&shown["data"][0])[0].0, "ok");
     let path = format!("channels/{}", created["id"].as_str().unwrap());
     gateway
         .call("PATCH", &path, &json!({"weight": 2}))

@@ -177,18 +177,3 @@ fn a_channel_works_if_one_of_its_keys_does() {
     let later = at(CallStatus::Ok, T + 2);
     assert_eq!(later.clone().with_cooldown(Some(&down)), later);
 }
-
-#[test]
-fn a_key_in_a_list_is_cooling_rejected_or_as_its_last_call_was() {
-    let of = |cooldown, last, now| KeyState::of(cooldown, last, Timestamp(now));
-    assert_eq!(of(None, CallStatus::Ok, T), (KeyState::Ok, None));
-    assert_eq!(of(None, CallStatus::Unused, T), (KeyState::Unused, None));
-    let throttled = cooldown(CooldownReason::Throttled, T);
-    let failed = CallStatus::Failed;
-    let cooling = (KeyState::Cooling, Some(time(T + 7_000)));
-    assert_eq!(of(Some(&throttled), failed, T), cooling);
-    let after = of(Some(&throttled), failed, T + 7_000);
-    assert_eq!(after, (KeyState::Failed, None));
-    let refused = cooldown(CooldownReason::Refused, T);
-    assert_eq!(of(Some(&refused), failed, T).0, KeyState::Rejected);
-}
