@@ -14,6 +14,10 @@ export async function tour(page, { channelId, key }, look) {
   await page.locator(".table__link").first().waitFor();
   await look("channels");
   await page.locator(".page__head .button").nth(1).click();
+  await page.locator("dialog .button--primary").waitFor();
+  await look("test-all");
+  await page.keyboard.press("Escape");
+  await page.locator(".page__head .button").nth(2).click();
   await page.locator(".lane").first().waitFor();
   await look("arrange");
   await page.keyboard.press("Escape");
