@@ -53,8 +53,15 @@ const SHOWN = [
   "settings",
 ];
 
+/** The answer with its body, even if the page has it already. */
+function whole(route) {
+  const headers = { ...route.request().headers() };
+  delete headers["if-none-match"];
+  return route.fetch({ headers });
+}
+
 async function withRealAddresses(route) {
-  const response = await route.fetch();
+  const response = await whole(route);
   const body = await response.json();
   for (const channel of body.data ?? []) {
     channel.base_url = ADDRESSES[channel.name] ?? channel.base_url;
@@ -80,7 +87,7 @@ function asLarge({ model }) {
 
 /** A day as it would look: what the gateway counted in this hour, spread over the hours before it. */
 async function withADay(route) {
-  const response = await route.fetch();
+  const response = await whole(route);
   const body = await response.json();
   const url = new URL(route.request().url());
   const hour = 3_600_000;
@@ -129,7 +136,7 @@ async function take(browser, { suffix, width, height, colorScheme, only }, place
     reducedMotion: "reduce",
   });
   const page = await context.newPage();
-  await page.route(/\/admin\/api\/channels$/, (route) =>
+  await page.route(/\/admin\/api\/channels(\?|$)/, (route) =>
     route.request().method() === "GET" ? withRealAddresses(route) : route.continue(),
   );
   await page.route(/\/admin\/api\/models$/, (route) =>
