@@ -88,9 +88,9 @@ describe("parseChannels", () => {
     expect(all.flatMap(servedModels)).toEqual(expected);
   });
 
-  it("reads a key without a status as one of which nothing is known", () => {
+  it("reads a key without a status as one that requests call", () => {
     const [one] = parseChannels({ data: [{ ...channel, keys: [{ id: "uk_1", hint: "…" }] }] });
-    expect(one?.keys[0]).toMatchObject({ enabled: true, status: "unknown", until: null });
+    expect(one?.keys[0]).toMatchObject({ enabled: true, status: "ok", until: null });
   });
 
   it.each([
