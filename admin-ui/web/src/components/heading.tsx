@@ -1,11 +1,12 @@
 //! The title of a page. Takes the focus when the page appears, so that it is read out and the
 //! keyboard starts there; also names the document.
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { t } from "../i18n";
 
 export function Heading({ children, focus = true }: { children: string; focus?: boolean }) {
   const title = useRef<HTMLHeadingElement>(null);
-  useEffect(() => {
+  // Before anything can be typed into the page: later it would take the focus out of a field.
+  useLayoutEffect(() => {
     if (focus) {
       title.current?.focus({ preventScroll: true });
     }
