@@ -1,4 +1,4 @@
-//! Client keys by the hash that a request presents. Owns which key a hash stands for; whether it is accepted is decided
+//! Client keys by the hash that a request presents. Owns which key has a hash; whether it is accepted is decided
 //! where the caller is authenticated.
 
 use std::collections::HashMap;
@@ -14,7 +14,7 @@ pub struct ClientKeys {
     by_hash: HashMap<[u8; 32], HashedKey>,
 }
 
-/// What a hash stands for.
+/// The key that has a hash.
 #[derive(Clone, Copy, Debug)]
 struct HashedKey {
     index: usize,

@@ -76,3 +76,15 @@ fn the_cooldown_that_ends_last_decides_about_a_candidate() {
         FindingState::Ready
     );
 }
+
+#[test]
+fn a_key_is_ok_cooling_or_rejected() {
+    let of = |cooldown, now| KeyState::of(cooldown, Timestamp(now));
+    assert_eq!(of(None, T), (KeyState::Ok, None));
+    let throttled = cooldown(CooldownReason::Throttled, T, Some(7_000));
+    let until = Some(time_text::format(Timestamp(T + 7_000)));
+    assert_eq!(of(Some(&throttled), T), (KeyState::Cooling, until));
+    assert_eq!(of(Some(&throttled), T + 7_000), (KeyState::Ok, None));
+    let refused = cooldown(CooldownReason::Refused, T, Some(7_000));
+    assert_eq!(of(Some(&refused), T).0, KeyState::Rejected);
+}
