@@ -4,6 +4,7 @@ import { testChannel } from "../api/client";
 import type { Failure } from "../api/failure";
 import { type Channel, servedModels, type Trial } from "../api/types";
 import { Dialog } from "../components/dialog";
+import { FactList } from "../components/fact-list";
 import { Switch, TextField } from "../components/fields";
 import { FailureNotice, Notice } from "../components/notice";
 import { formatMs, t } from "../i18n";
@@ -112,14 +113,7 @@ function Outcome({ trial }: { trial: Trial }) {
   return (
     <Notice tone={trial.ok ? "good" : "bad"} title={trial.ok ? m["test.ok"] : m["test.bad"]}>
       {trial.error !== null && <p class="pre">{trial.error}</p>}
-      <dl class="facts">
-        {facts.map(([name, value]) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
-      </dl>
+      <FactList of={facts} />
     </Notice>
   );
 }

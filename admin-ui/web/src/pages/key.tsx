@@ -5,6 +5,7 @@ import { allowance, listChannels, requests, showKey } from "../api/client";
 import type { Result } from "../api/failure";
 import { type Allowance, LIMITS, type RequestRow } from "../api/ledger";
 import type { Channel, ClientKey, CreatedKey } from "../api/types";
+import { FactList } from "../components/fact-list";
 import { Icon } from "../components/icons";
 import { Link } from "../components/link";
 import { FailureNotice } from "../components/notice";
@@ -211,14 +212,7 @@ function Facts({ shown: { key, used }, onChanged }: PartProps) {
     <div class="key-facts">
       <section class="card section" aria-label={m["clients.facts"]}>
         <h2>{m["clients.facts"]}</h2>
-        <dl class="facts facts--rows">
-          {facts.map(([name, value]) => (
-            <div key={name}>
-              <dt>{name}</dt>
-              <dd>{value}</dd>
-            </div>
-          ))}
-        </dl>
+        <FactList of={facts} kind="facts--rows" />
       </section>
       <section class="card section" aria-label={m["clients.limits"]}>
         <h2>{m["clients.limits"]}</h2>

@@ -1,9 +1,11 @@
 //! The playground: a chat through the gateway as any client would have it, with what the gateway says
 //! about each answer. Model output is shown as text or as sanitised Markdown, never as HTML.
+
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { type ChatFailure, clientModels, type Progress } from "../api/chat";
 import { createKey } from "../api/client";
+import { FactList } from "../components/fact-list";
 import { TextField } from "../components/fields";
 import { Icon } from "../components/icons";
 import { failureText, Notice } from "../components/notice";
@@ -249,19 +251,7 @@ function Facts({ progress }: { progress: Progress }) {
     [m["play.tokens"], tokens(progress)],
     [m["play.request"], progress.requestId],
   ];
-  return (
-    <dl class="facts facts--small">
-      {facts.map(
-        ([name, value]) =>
-          value !== null && (
-            <div key={name}>
-              <dt>{name}</dt>
-              <dd>{value}</dd>
-            </div>
-          ),
-      )}
-    </dl>
-  );
+  return <FactList of={facts} kind="facts--small" />;
 }
 
 function tokens({ promptTokens, completionTokens }: Progress): string | null {

@@ -3,6 +3,7 @@ import type { ComponentChildren } from "preact";
 import { listChannels, showRequest } from "../api/client";
 import type { Failure } from "../api/failure";
 import type { RequestRow } from "../api/ledger";
+import { FactList } from "../components/fact-list";
 import { Link } from "../components/link";
 import { FailureNotice } from "../components/notice";
 import { PageHead } from "../components/page-head";
@@ -75,14 +76,5 @@ function Summary({ of }: { of: RequestRow }) {
     [m["usage.key"], of.key_name],
     [m["routing.channel"], of.channel_name ?? "–"],
   ];
-  return (
-    <dl class="facts facts--grid">
-      {facts.map(([name, value]) => (
-        <div key={name}>
-          <dt>{name}</dt>
-          <dd>{value}</dd>
-        </div>
-      ))}
-    </dl>
-  );
+  return <FactList of={facts} kind="facts--grid" />;
 }

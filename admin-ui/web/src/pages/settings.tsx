@@ -2,6 +2,7 @@
 import { useSignal } from "@preact/signals";
 import { exportConfig, version } from "../api/client";
 import type { Failure } from "../api/failure";
+import { FactList } from "../components/fact-list";
 import { Switch } from "../components/fields";
 import { Icon } from "../components/icons";
 import { FailureNotice } from "../components/notice";
@@ -98,14 +99,7 @@ function About() {
   return (
     <section class="card section">
       <h2>{m["about.title"]}</h2>
-      <dl class="facts facts--rows">
-        {facts.map(([name, value]) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
-      </dl>
+      <FactList of={facts} kind="facts--rows" />
       <ul class="links">
         {LINKS.map(([name, href]) => (
           <li key={name}>

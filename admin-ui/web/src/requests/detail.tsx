@@ -1,8 +1,10 @@
 //! One request: where its time went, and everything that the log knows of it.
+
 import { Fragment } from "preact";
 import type { Attempt, RequestRow } from "../api/ledger";
 import type { Channel } from "../api/types";
 import { CopyButton } from "../components/copy";
+import { FactList } from "../components/fact-list";
 import { Link } from "../components/link";
 import { Status } from "../components/status";
 import { formatCount, formatMs, formatUsd, t, word } from "../i18n";
@@ -138,17 +140,7 @@ function Facts({ of, channels, isPage }: DetailProps & { isPage: boolean }) {
   ];
   return (
     <div class="detail__facts">
-      <dl class="facts facts--grid">
-        {facts.map(
-          ([name, value]) =>
-            value !== null && (
-              <div key={name}>
-                <dt>{name}</dt>
-                <dd>{value}</dd>
-              </div>
-            ),
-        )}
-      </dl>
+      <FactList of={facts} kind="facts--grid" />
       <div class="actions">
         <code class="detail__id">{of.id}</code>
         <CopyButton text={of.id} label={m["requests.copyId"]} />

@@ -1,5 +1,6 @@
 //! Why a request has no whole answer: in words, with the figures of its limit, and what was said about it.
 import type { ExceededLimit, RequestRow } from "../api/ledger";
+import { FactList } from "../components/fact-list";
 import { formatCount, formatTime, formatUsd, t, word } from "../i18n";
 
 export function Why({ of }: { of: RequestRow }) {
@@ -30,14 +31,5 @@ function Figures({ of: { name, limit, used, free_at } }: { of: ExceededLimit }) 
     [m["why.used"], said(used)],
     [m["why.free"], formatTime(free_at)],
   ] as const;
-  return (
-    <dl class="facts why__figures">
-      {figures.map(([title, value]) => (
-        <div key={title}>
-          <dt>{title}</dt>
-          <dd>{value}</dd>
-        </div>
-      ))}
-    </dl>
-  );
+  return <FactList of={figures} kind="why__figures" />;
 }
