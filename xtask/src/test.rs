@@ -11,6 +11,9 @@ use crate::options::Test;
 use crate::steps::{self, Step};
 use crate::workspace::Workspace;
 
+/// What a whole run from cold writes, measured with `du` after it.
+const DISK_NEEDED_MB: u64 = 12_000;
+
 /// Runs the chosen steps, or all.
 pub fn run(workspace: &Workspace, options: &Test) -> Result<()> {
     if options.list {
@@ -39,6 +42,8 @@ pub fn run(workspace: &Workspace, options: &Test) -> Result<()> {
             });
         took.push(started.elapsed());
         if outcome.is_err() {
+            // A full disk shows itself as an error of whatever program wrote last.
+            eprintln!("{}", free_disk(workspace));
             break;
         }
     }
@@ -47,6 +52,26 @@ pub fn run(workspace: &Workspace, options: &Test) -> Result<()> {
         println!("{} passed, 0 failed", progress.passed());
     }
     outcome
+}
+
+/// How much room the disk of the builds has left, as `df` says it.
+fn free_disk(workspace: &Workspace) -> String {
+    let root = workspace.root().display().to_string();
+    let said = workspace
+        .command("df")
+        .args(["-Pk", &root])
+        .output()
+        .ok()
+        .and_then(|output| free_of(&String::from_utf8_lossy(&output.stdout)));
+    said.map_or_else(String::new, |free| {
+        format!("disk: {free} MB free (a whole run from cold needs {DISK_NEEDED_MB} MB)")
+    })
+}
+
+/// The free megabytes of a `df -Pk` of one path: the fourth column of the second line.
+fn free_of(df: &str) -> Option<u64> {
+    let free = df.lines().nth(1)?.split_whitespace().nth(3)?;
+    Some(free.parse::<u64>().ok()? / 1024)
 }
 
 fn choose(only: &[String]) -> Result<Vec<&'static Step>> {
@@ -112,6 +137,13 @@ mod tests {
         assert_eq!(chosen, [steps::ALL[0].name, steps::ALL[1].name]);
         assert!(choose(&["nonsense".to_owned()]).is_err());
         assert_eq!(choose(&[]).unwrap().len(), steps::ALL.len());
+    }
+
+    #[test]
+    fn free_space_is_read_from_df() {
+        let df = "Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/vda 100 40 20480 67% /\n";
+        assert_eq!(free_of(df), Some(20));
+        assert_eq!(free_of("df: no such file\n"), None);
     }
 
     #[test]

@@ -103,7 +103,7 @@ pub struct TestResult {
     /// From the call to the first event with content; null unless it was streamed.
     first_token_ms: Option<u64>,
     /// What went wrong, in the upstream's own words where it has some; null when it is ok.
-    error: Option<String>,
+    pub error: Option<String>,
     /// What became of it, as of an attempt; `None`: nothing was called.
     #[serde(skip)]
     pub outcome: Option<AttemptOutcome>,

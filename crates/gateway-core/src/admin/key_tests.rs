@@ -17,6 +17,7 @@ use crate::config::shapes::Id;
 use crate::error::{ErrorCode, GatewayError};
 use crate::health;
 use crate::health::record::{HealthEvent, Target};
+use crate::ledger::detail;
 use crate::ledger::key_use::{CallSource, KeyUse};
 use crate::ledger::record::AttemptOutcome;
 use crate::ports::AdminPorts;
@@ -113,7 +114,7 @@ pub async fn run<P: AdminPorts>(
     let began = ports.now();
     let (key, outcome) = test.run(ports, wish.key.as_deref()).await?;
     let key = (!key.is_empty()).then_some(key.as_str());
-    keep(ports, id, [(key, &outcome)].into_iter(), began).await;
+    keep(ports, &test, [(key, &outcome)].into_iter(), began).await;
     ports.line(format_args!(
         "admin: channel {id} tested: {}",
         if outcome.ok { "it answers" } else { "it fails" }
@@ -145,7 +146,7 @@ async fn all<P: AdminPorts>(ports: &P, test: &ChannelTest<'_>) -> Reply {
     });
     let results: Vec<_> = stream::iter(tests).buffered(AT_ONCE).collect().await;
     let uses = results.iter().map(|one| (one.key, &one.result));
-    keep(ports, &channel.id, uses, began).await;
+    keep(ports, test, uses, began).await;
     let working = results.iter().filter(|one| one.result.ok).count();
     ports.line(format_args!(
         "admin: channel {} tested: {working} of {} keys work",
@@ -159,11 +160,13 @@ async fn all<P: AdminPorts>(ports: &P, test: &ChannelTest<'_>) -> Reply {
 /// known. A failure begins none, since a test may ask for a model that requests do not ask for.
 async fn keep<'a, P: AdminPorts>(
     ports: &P,
-    channel: &str,
+    test: &ChannelTest<'_>,
     results: impl Iterator<Item = (Option<&'a str>, &'a TestResult)>,
     began: Timestamp,
 ) {
     let (mut uses, mut cures) = (Vec::new(), Vec::new());
+    let channel = &test.channel.id;
+    let keeps_details = test.document.settings.log_error_details;
     for (key, result) in results {
         let Some(outcome) = result.outcome else {
             continue;
@@ -174,11 +177,16 @@ async fn keep<'a, P: AdminPorts>(
             source: CallSource::Test,
             outcome,
             status: result.status,
+            detail: result
+                .error
+                .as_deref()
+                .filter(|_| keeps_details)
+                .and_then(|error| detail::detail(error, None)),
         });
         if result.ok {
             cures.push(HealthEvent::Answered {
                 target: Target {
-                    channel: channel.to_owned(),
+                    channel: channel.clone(),
                     key: key.unwrap_or_default().to_owned(),
                     model: String::new(),
                 },

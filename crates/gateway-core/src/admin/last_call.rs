@@ -204,19 +204,19 @@ fn of_cooldown(cooldown: &Cooldown) -> Option<LastFailure> {
     })
 }
 
-/// In words, since the record has no message.
+/// In the upstream's words where they were kept, else in ours.
 fn detail(last: &LastUse) -> String {
     let known = AttemptOutcome::ALL
         .into_iter()
         .find(|outcome| outcome.word() == last.outcome);
-    let what = match known {
+    let what = last.detail.as_deref().unwrap_or(match known {
         Some(AttemptOutcome::Unreachable) => "no connection, or it broke",
         Some(AttemptOutcome::Timeout) => "no answer in time",
         Some(AttemptOutcome::ServerError) => "a server error, or an answer that broke off",
         Some(AttemptOutcome::Throttled) => "over the rate limit or quota",
         Some(AttemptOutcome::KeyRefused) => "the key was rejected",
         _ => last.outcome.as_str(),
-    };
+    });
     match last.status {
         Some(status) => format!("{status}: {what}"),
         None => what.to_owned(),

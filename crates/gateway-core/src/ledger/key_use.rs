@@ -82,6 +82,8 @@ pub struct KeyUse {
     pub outcome: AttemptOutcome,
     /// The upstream's status; `None`: there was no response.
     pub status: Option<u16>,
+    /// What the upstream's error said, or how the call failed; see [`detail`](super::detail).
+    pub detail: Option<String>,
 }
 
 impl KeyUse {
@@ -109,10 +111,15 @@ impl KeyUse {
         let kind = UseKind::of(self.outcome)?;
         let status = self.status.unwrap_or_default();
         let (source, outcome) = (self.source.word(), self.outcome.word());
+        let mut name = format!("{source} {outcome} {status}");
+        if let Some(detail) = &self.detail {
+            name.push(' ');
+            name.push_str(detail);
+        }
         Some(ActorRow {
             actor: Cow::Owned(Actor {
                 id: format!("{}/{}", self.key, kind.word()),
-                name: format!("{source} {outcome} {status}"),
+                name,
             }),
             last_used_ms: self.at.0,
         })
@@ -145,6 +152,7 @@ impl UsesInBatch {
                     known.at = record.time;
                     known.outcome = outcome;
                     known.status = attempt.status;
+                    known.detail.clone_from(&attempt.detail);
                 }
                 None => self.0.push(KeyUse {
                     key: key.to_owned(),
@@ -152,6 +160,7 @@ impl UsesInBatch {
                     source: CallSource::Request,
                     outcome,
                     status: attempt.status,
+                    detail: attempt.detail.clone(),
                 }),
             }
         }
@@ -183,6 +192,8 @@ pub struct LastUse {
     pub outcome: String,
     /// The upstream's status; `None`: there was no response.
     pub status: Option<u16>,
+    /// What was kept of the error's message.
+    pub detail: Option<String>,
 }
 
 /// What is recorded of one key.
@@ -213,14 +224,15 @@ pub(super) fn read(row: &NamedRow<'_>, uses: &mut BTreeMap<String, LastUses>) {
     let Some((key, kind)) = row.text("id").rsplit_once('/') else {
         return;
     };
-    let mut words = row.text("name").splitn(3, ' ');
+    let mut words = row.text("name").splitn(4, ' ');
     let mut word = || words.next().unwrap_or_default();
-    let (source, outcome, status) = (word(), word(), word());
+    let (source, outcome, status, detail) = (word(), word(), word(), word());
     let last = LastUse {
         at: Timestamp(row.count("last_used_ms")),
         is_test: source == CallSource::Test.word(),
         outcome: outcome.to_owned(),
         status: status.parse().ok().filter(|status| *status != 0),
+        detail: (!detail.is_empty()).then(|| detail.to_owned()),
     };
     let uses = uses.entry(key.to_owned()).or_default();
     let found = UseKind::ALL.into_iter().find(|known| known.word() == kind);

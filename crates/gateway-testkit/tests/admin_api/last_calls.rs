@@ -118,6 +118,19 @@ fn a_key_is_as_its_last_call_was() {
 }
 
 #[test]
+fn a_failure_is_told_in_the_upstreams_words_after_its_cooldown() {
+    let (gateway, channel) = stage();
+    let mut failed = request(1, &channel, &[(1, AttemptOutcome::KeyRefused, 403)]);
+    failed.attempts[0].detail = Some("This key was revoked on Friday".to_owned());
+    write(&gateway, &[failed]);
+    gateway.ports.advance_ms(3 * 3_600_000);
+    assert_eq!(
+        keys(&gateway, "detail")[1],
+        "403: This key was revoked on Friday"
+    );
+}
+
+#[test]
 fn an_answer_that_broke_off_is_no_success() {
     let (gateway, channel) = stage();
     let mut broken = request(2, &channel, &[(0, AttemptOutcome::Answered, 200)]);

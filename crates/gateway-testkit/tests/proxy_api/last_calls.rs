@@ -35,7 +35,7 @@ fn each_key_leaves_its_last_success_and_its_last_failure() {
         assert_eq!(stage.chat_alone(CHAT).status, 200);
     }
     let expected = [
-        ("uk_a1/failed", "request key_refused 401"),
+        ("uk_a1/failed", "request key_refused 401 no"),
         ("uk_a2/answered", "request answered 200"),
     ];
     assert_eq!(

@@ -23,6 +23,7 @@ fn last(at: u64, outcome: AttemptOutcome, status: u16) -> LastUse {
         is_test: false,
         outcome: outcome.word().to_owned(),
         status: Some(status),
+        detail: None,
     }
 }
 
@@ -112,6 +113,7 @@ fn a_failure_that_the_proxies_share_comes_first_and_stays_after_its_cooldown() {
 #[test]
 fn without_a_ledger_only_tests_and_shared_failures_count() {
     let test = |outcome, status| LastUse {
+        detail: None,
         is_test: true,
         ..last(T, outcome, status)
     };
