@@ -3,6 +3,7 @@
 import { editingEn } from "./editing.en";
 import { healthEn } from "./health.en";
 import { keysEn } from "./keys.en";
+import { playEn } from "./play.en";
 import { usageEn } from "./usage.en";
 import { whyEn } from "./why.en";
 
@@ -12,6 +13,7 @@ export const en = {
   ...healthEn,
   ...keysEn,
   ...whyEn,
+  ...playEn,
   "app.name": "AI Gateway",
   "app.skip": "Skip to content",
   "app.checking": "Checking your session…",
@@ -246,35 +248,6 @@ export const en = {
   "snippet.curl": "curl",
   "snippet.python": "Python",
   "snippet.node": "Node.js",
-
-  "play.intro": "Chat through the gateway as a client would.",
-  "play.setup": "Setup",
-  "play.conversation": "Conversation",
-  "play.key": "Client key",
-  "play.keyHint": "Kept in this page's memory only.",
-  "play.keyName": "Playground",
-  "play.create": "Create a key for one day",
-  "play.creating": "Creating…",
-  "play.system": "Instructions (optional)",
-  "play.empty": "Choose a model and say something. Each answer shows who gave it and how fast.",
-  "play.message": "Message",
-  "play.placeholder": "Enter sends, Shift+Enter starts a new line",
-  "play.send": "Send",
-  "play.stop": "Stop",
-  "play.stopped": "Stopped.",
-  "play.clear": "Clear",
-  "play.waiting": (model: string) => `Waiting for ${model}…`,
-  "play.needKey": "Enter a client key, or create one.",
-  "play.needModel": "Name a model.",
-  "play.refused": (status: number) => `The gateway answered ${status}`,
-  "play.broke": "The answer broke off",
-  "play.channel": "Channel",
-  "play.attempts": "Attempts",
-  "play.firstToken": "First token",
-  "play.total": "Total",
-  "play.tokens": "Tokens",
-  "play.tokensInOut": (input: string, output: string) => `${input} in, ${output} out`,
-  "play.request": "Request",
 
   "routing.intro":
     "Who would serve a model, in which order, and why others would not. Nothing is sent.",

@@ -238,10 +238,6 @@ export const usageZh: typeof usageEn = {
   "about.openapi": "管理接口说明 (OpenAPI)",
   "about.project": "所基于的平台 Spin",
 
-  "play.format": "回答的显示方式",
-  "play.markdown": "Markdown 格式",
-  "play.plain": "纯文本",
-
   "arrange.open": "调整流量",
   "arrange.title": "调整流量",
   "arrange.text":

@@ -4,6 +4,7 @@ import { editingZh } from "./editing.zh";
 import { healthZh } from "./health.zh";
 import type { Messages } from "./index";
 import { keysZh } from "./keys.zh";
+import { playZh } from "./play.zh";
 import { usageZh } from "./usage.zh";
 import { whyZh } from "./why.zh";
 
@@ -13,6 +14,7 @@ export const zh: Messages = {
   ...healthZh,
   ...keysZh,
   ...whyZh,
+  ...playZh,
   "app.name": "AI 网关",
   "app.skip": "跳到正文",
   "app.checking": "正在检查会话…",
@@ -32,7 +34,7 @@ export const zh: Messages = {
   "nav.menu": "菜单",
   "nav.channels": "渠道",
   "nav.keys": "客户端密钥",
-  "nav.playground": "试用",
+  "nav.playground": "操练场",
   "nav.routing": "路由",
   "nav.settings": "设置",
   "nav.logout": "退出登录",
@@ -241,35 +243,6 @@ export const zh: Messages = {
   "snippet.curl": "cURL",
   "snippet.python": "Python SDK",
   "snippet.node": "Node.js SDK",
-
-  "play.intro": "像客户端一样通过网关对话。",
-  "play.setup": "设定",
-  "play.conversation": "对话",
-  "play.key": "客户端密钥",
-  "play.keyHint": "仅保存在此页面的内存中。",
-  "play.keyName": "试用",
-  "play.create": "创建一日有效的密钥",
-  "play.creating": "正在创建…",
-  "play.system": "系统指令（可选）",
-  "play.empty": "选择模型并输入内容。每个回答都会显示由谁提供以及速度。",
-  "play.message": "消息",
-  "play.placeholder": "Enter 发送，Shift+Enter 换行",
-  "play.send": "发送",
-  "play.stop": "停止",
-  "play.stopped": "已停止。",
-  "play.clear": "清空",
-  "play.waiting": (model) => `正在等待 ${model}…`,
-  "play.needKey": "请输入客户端密钥，或创建一个。",
-  "play.needModel": "请填写模型。",
-  "play.refused": (status) => `网关返回 ${status}`,
-  "play.broke": "回答中断",
-  "play.channel": "渠道",
-  "play.attempts": "尝试次数",
-  "play.firstToken": "首个 token",
-  "play.total": "总耗时",
-  "play.tokens": "Token 数",
-  "play.tokensInOut": (input, output) => `输入 ${input}，输出 ${output}`,
-  "play.request": "请求 ID",
 
   "routing.intro": "查看模型将由谁提供、按何顺序，以及其他渠道未入选的原因。不会发送任何请求。",
   "routing.run": "查看顺序",
