@@ -41,7 +41,7 @@ function OneAnswer({ of, isAlone, isLast }: OneAnswerProps) {
   const { progress, isRunning } = state;
   const { model } = of.sent;
   return (
-    <section class="turns__answer" aria-label={model}>
+    <article class="turns__answer" aria-label={model}>
       {!isAlone && (
         <div class="turns__model">
           <code>{model}</code>
@@ -74,7 +74,7 @@ function OneAnswer({ of, isAlone, isLast }: OneAnswerProps) {
       {!isRunning && <Trouble of={state} />}
       {!isRunning && <Facts of={state} />}
       {!isRunning && progress.status !== null && <Behind of={of} />}
-    </section>
+    </article>
   );
 }
 

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Question } from "./conversation";
 import * as state from "./state";
 
 interface Sent {
@@ -21,7 +22,7 @@ function fakeFetch(url: string, options: RequestInit = {}): Promise<Response> {
     return Promise.resolve(Response.json(createdKey()));
   }
   if (url.startsWith("/admin/api/requests")) {
-    return Promise.resolve(Response.json({ data: rows, next: null }));
+    return Promise.resolve(Response.json({ data: rows, has_more: false }));
   }
   const key = new Headers(options.headers).get("authorization")?.replace("Bearer ", "") ?? "";
   const body = JSON.parse(String(options.body));
@@ -82,7 +83,7 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-const hello = { kind: "message", text: "Hello", images: [] } as const;
+const hello: Question = { kind: "message", text: "Hello", images: [] };
 
 describe("several models", () => {
   it("get the same message, and each has an answer and a conversation of its own", async () => {
@@ -196,13 +197,15 @@ const row = (cost_micro_usd: number) => ({
   stream: true,
   status: 200,
   attempts: [],
-  hedge_after_ms: null,
   first_byte_ms: 1,
   total_ms: 2,
   prompt_tokens: 1,
   completion_tokens: 1,
   cached_tokens: 0,
   cache_write_tokens: 0,
+  cache_write_1h_tokens: 0,
+  images: 0,
+  media_ms: 0,
   reasoning_tokens: 0,
   service_tier: null,
   estimated: false,
