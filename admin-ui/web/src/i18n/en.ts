@@ -3,7 +3,6 @@
 import { editingEn } from "./editing.en";
 import { healthEn } from "./health.en";
 import { keysEn } from "./keys.en";
-import { playEn } from "./play.en";
 import { usageEn } from "./usage.en";
 import { whyEn } from "./why.en";
 
@@ -13,7 +12,6 @@ export const en = {
   ...healthEn,
   ...keysEn,
   ...whyEn,
-  ...playEn,
   "app.name": "AI Gateway",
   "app.skip": "Skip to content",
   "app.checking": "Checking your session…",

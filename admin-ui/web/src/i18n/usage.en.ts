@@ -262,4 +262,5 @@ export const usageEn = {
   "snippet.aider": "aider",
   "snippet.openWebui": "Open WebUI",
   "snippet.continue": "Continue",
+  "play.tokensInOut": (input: string, output: string) => `${input} in, ${output} out`,
 };

@@ -255,4 +255,5 @@ export const usageZh: typeof usageEn = {
   "snippet.aider": "aider 命令行",
   "snippet.openWebui": "Open WebUI 界面",
   "snippet.continue": "Continue 插件",
+  "play.tokensInOut": (input, output) => `输入 ${input}，输出 ${output}`,
 };

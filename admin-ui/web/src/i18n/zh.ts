@@ -4,7 +4,6 @@ import { editingZh } from "./editing.zh";
 import { healthZh } from "./health.zh";
 import type { Messages } from "./index";
 import { keysZh } from "./keys.zh";
-import { playZh } from "./play.zh";
 import { usageZh } from "./usage.zh";
 import { whyZh } from "./why.zh";
 
@@ -14,7 +13,6 @@ export const zh: Messages = {
   ...healthZh,
   ...keysZh,
   ...whyZh,
-  ...playZh,
   "app.name": "AI 网关",
   "app.skip": "跳到正文",
   "app.checking": "正在检查会话…",

@@ -2,9 +2,10 @@
 //! the gateway says about each answer. Model output is shown as text or as sanitised Markdown, never as HTML.
 import "../design/playground.css";
 import { useEffect, useRef } from "preact/hooks";
+import type { ChatBody } from "../api/chat";
 import { PageHead } from "../components/page-head";
 import { Segments } from "../components/segments";
-import { t } from "../i18n";
+import { t } from "../i18n/play";
 import { Answers } from "../playground/answers";
 import { CodeDialog, shownCode } from "../playground/code-dialog";
 import { Composer } from "../playground/composer";
@@ -33,8 +34,7 @@ export function PlaygroundPage() {
           type="button"
           class="button"
           onClick={() => {
-            const next = { kind: "message", text: draft.value, images: images.value } as const;
-            shownCode.value = requestTo(0, next);
+            shownCode.value = nextRequest();
           }}
         >
           {m["play.code"]}
@@ -56,6 +56,15 @@ export function PlaygroundPage() {
       <CodeDialog />
     </>
   );
+}
+
+/** What would be sent now; where nothing is written, what was sent last. */
+function nextRequest(): ChatBody {
+  const isEmpty = draft.value.trim() === "" && images.value.length === 0;
+  const last = turns.value.at(-1)?.answers[0]?.sent;
+  return isEmpty && last !== undefined
+    ? last
+    : requestTo(0, { kind: "message", text: draft.value || "Hello", images: images.value });
 }
 
 function Conversation() {

@@ -4,7 +4,8 @@ import { FactList } from "../components/fact-list";
 import { Icon } from "../components/icons";
 import { Link } from "../components/link";
 import { failureText, Notice } from "../components/notice";
-import { formatCount, formatMs, formatUsd, t, word } from "../i18n";
+import { formatCount, formatMs, formatUsd, word } from "../i18n";
+import { t } from "../i18n/play";
 import { Calls } from "./calls";
 import { shortened } from "./code";
 import { shownCode } from "./code-dialog";
@@ -129,7 +130,7 @@ function Facts({ of: { progress, row } }: { of: AnswerState }) {
         [
           m["play.request"],
           requestId === null ? null : (
-            <Link key="request" page="requests" item={requestId}>
+            <Link key="request" page="requests" item={requestId} class="table__link">
               {requestId}
             </Link>
           ),

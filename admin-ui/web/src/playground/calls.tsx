@@ -2,7 +2,7 @@
 import type { ToolCall } from "../api/chat";
 import { Field } from "../components/fields";
 import { Icon } from "../components/icons";
-import { t } from "../i18n";
+import { t } from "../i18n/play";
 import { type Answer, ask, isRunning } from "./state";
 
 /** `isLast`: nothing was said since, so that results can still be sent. */

@@ -4,7 +4,7 @@ import type { ChatBody } from "../api/chat";
 import { Snippet } from "../components/copy";
 import { CloseButton, Dialog } from "../components/dialog";
 import { Segments } from "../components/segments";
-import { t } from "../i18n";
+import { t } from "../i18n/play";
 import { type CodeLanguage, codeOf, LANGUAGES } from "./code";
 
 /** The request that is shown as code. */

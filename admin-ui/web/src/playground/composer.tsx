@@ -2,7 +2,7 @@
 import { useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import { Icon } from "../components/icons";
-import { t } from "../i18n";
+import { t } from "../i18n/play";
 import { type ImageProblem, KINDS, readImages } from "./images";
 import { areValid } from "./parameters";
 import { ask, draft, images, isRunning, models, parameters, stop, toolsText } from "./state";

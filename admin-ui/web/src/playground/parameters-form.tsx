@@ -1,6 +1,6 @@
 //! The form of what a request asks of a model beside its messages.
 import { Field, SelectField, Switch, TextField } from "../components/fields";
-import { t } from "../i18n";
+import { t } from "../i18n/play";
 import { Folded } from "./folded";
 import {
   countOf,

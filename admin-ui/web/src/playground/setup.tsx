@@ -5,7 +5,7 @@ import { clientModels } from "../api/chat";
 import { Field, TextField } from "../components/fields";
 import { Icon } from "../components/icons";
 import { failureText } from "../components/notice";
-import { t } from "../i18n";
+import { t } from "../i18n/play";
 import { isPreparing, replaceKey, withOwnKey } from "./key";
 import { ParametersForm } from "./parameters-form";
 import { clientKey, MOST_MODELS, models, system } from "./state";

@@ -1,6 +1,6 @@
 //! The images of a message, small.
 import { Icon } from "../components/icons";
-import { t } from "../i18n";
+import { t } from "../i18n/play";
 import type { Image } from "./images";
 
 interface ThumbnailsProps {

@@ -1,6 +1,6 @@
 //! The tools of the request, as JSON, and what is wrong with it.
 import { Field } from "../components/fields";
-import { type Messages, t } from "../i18n";
+import { type PlayMessages, t } from "../i18n/play";
 import { Folded } from "./folded";
 import { toolsText } from "./state";
 import { EXAMPLE, readTools, type ToolsProblem } from "./tools";
@@ -46,7 +46,7 @@ export function ToolsEditor() {
   );
 }
 
-function problemText(m: Messages, problem: ToolsProblem): string {
+function problemText(m: PlayMessages, problem: ToolsProblem): string {
   switch (problem.kind) {
     case "json":
       return m["play.toolsJson"](problem.message);
