@@ -32,8 +32,14 @@ export class Api {
     return (await this.#call("GET", "/channels", 200)).data;
   }
 
-  async keys() {
-    return (await this.#call("GET", "/keys", 200)).data;
+  async keys(search = "") {
+    const query = search === "" ? "" : `?q=${search}`;
+    return (await this.#call("GET", `/keys${query}`, 200)).data;
+  }
+
+  /** Another value for the playground's key, as another tab would ask for it. */
+  replacePlaygroundKey() {
+    return this.#call("POST", "/playground/key", 200, { rotate: true });
   }
 
   /** No channels, no keys, and the settings as they are at first. The ledger keeps what was. */

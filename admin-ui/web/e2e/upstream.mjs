@@ -6,7 +6,8 @@ const STEP_MS = 15;
 /**
  * Starts it on a free port. The last part of a key says how it fares: `…-throttled` is answered 429,
  * `…-refused` 401, `…-failing` 500. The model `broken` is refused, and so are
- * negative `max_tokens`; `slow` never ends, all others say `answer`.
+ * negative `max_tokens`; `slow` never ends, all others say `answer`. A request with tools gets a call of the first one, until
+ * it brings a result.
  */
 export async function startUpstream() {
   const state = {
@@ -14,6 +15,8 @@ export async function startUpstream() {
     requests: 0,
     /** Tokens of an answer, by what was asked. */
     usage: () => ({ prompt_tokens: 11, completion_tokens: 7, total_tokens: 18 }),
+    /** The last request of each model. */
+    asked: {},
     /** Milliseconds before an answer begins. */
     paceMs: 0,
   };
@@ -39,6 +42,7 @@ export async function startUpstream() {
       return send(response, 200, { object: "list", data });
     }
     const asked = JSON.parse(body);
+    state.asked[asked.model] = asked;
     if (asked.model === "broken") {
       return send(response, 400, { error: { message: state.answer } });
     }
@@ -82,6 +86,17 @@ async function stream(response, asked, state) {
     response.write(`data: ${JSON.stringify({ ...chunk, ...more })}\n\n`);
   };
   const pieces = state.answer.match(/[\s\S]{1,4}/g) ?? [];
+  const tool = asked.tools?.[0]?.function;
+  if (tool && asked.messages.at(-1).role !== "tool") {
+    const call = { index: 0, id: "call_1", type: "function" };
+    const given = { name: tool.name, arguments: '{"city":' };
+    event([{ index: 0, delta: { tool_calls: [{ ...call, function: given }] } }]);
+    const rest = { index: 0, function: { arguments: '"Oslo"}' } };
+    event([{ index: 0, delta: { tool_calls: [rest] } }]);
+    event([{ index: 0, delta: {}, finish_reason: "tool_calls" }]);
+    response.end("data: [DONE]\n\n");
+    return;
+  }
   for (let at = 0; at < pieces.length || asked.model === "slow"; at += 1) {
     if (response.destroyed) {
       return;

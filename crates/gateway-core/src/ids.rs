@@ -11,6 +11,9 @@ const ID_BYTES: usize = 12;
 /// Random bytes of a client key: 256 bits, as the contract requires.
 const CLIENT_KEY_BYTES: usize = 32;
 
+/// The id of the client key of the panel's playground.
+pub const PLAYGROUND_KEY: &str = "ck_playground";
+
 /// A fresh id such as `ch_…`: `prefix`, an underscore, 24 hexadecimal digits.
 pub fn object_id(prefix: &str, random: &impl Random) -> String {
     let mut bytes = [0_u8; ID_BYTES];
@@ -26,6 +29,11 @@ pub fn object_id(prefix: &str, random: &impl Random) -> String {
 pub fn client_key(random: &impl Random) -> String {
     let mut bytes = [0_u8; CLIENT_KEY_BYTES];
     random.fill_secure(&mut bytes);
+    client_key_of(&bytes)
+}
+
+/// The client key with these bits, which must be as hard to guess as random ones.
+pub fn client_key_of(bytes: &[u8; CLIENT_KEY_BYTES]) -> String {
     format!("sk-{}", URL_SAFE_NO_PAD.encode(bytes))
 }
 

@@ -18,9 +18,10 @@ function answering(status: number, pieces: string[]) {
   vi.stubGlobal("fetch", () => Promise.resolve(new Response(body, { status, headers })));
 }
 
-async function run() {
+async function run(stream = true) {
   let last: Progress | undefined;
-  const failure = await chat("sk", "m", [], new AbortController().signal, (progress) => {
+  const body = { model: "m", messages: [], stream };
+  const failure = await chat("sk", body, new AbortController().signal, (progress) => {
     last = progress;
   });
   return { failure, last };
@@ -60,6 +61,34 @@ describe("chat", () => {
     const { failure, last } = await run();
     expect(failure).toEqual({ kind: "reported" });
     expect(last).toMatchObject({ status: 404, error: "No such model." });
+  });
+
+  it("puts the calls of tools together, and keeps what came", async () => {
+    const piece = (calls: object[]) =>
+      `data: ${JSON.stringify({ choices: [{ delta: { tool_calls: calls } }] })}\n\n`;
+    const events = [
+      piece([{ index: 0, id: "call_1", function: { name: "get_weather", arguments: "" } }]),
+      piece([{ index: 0, function: { arguments: '{"city":' } }]),
+      piece([{ index: 1, id: "call_2", function: { name: "get_time", arguments: "{}" } }]),
+      piece([{ index: 0, function: { arguments: '"Oslo"}' } }]),
+    ];
+    answering(200, events);
+    const { last } = await run();
+    expect(last?.calls).toEqual([
+      { id: "call_1", name: "get_weather", arguments: '{"city":"Oslo"}' },
+      { id: "call_2", name: "get_time", arguments: "{}" },
+    ]);
+    expect(last?.firstTokenMs).not.toBeNull();
+    expect(last?.raw).toBe(events.join(""));
+  });
+
+  it("reads a whole answer", async () => {
+    const message = { content: "Hi", reasoning_content: "Hm", tool_calls: null };
+    const usage = { prompt_tokens: 3, completion_tokens: 2 };
+    answering(200, [JSON.stringify({ choices: [{ message }], usage })]);
+    const { failure, last } = await run(false);
+    expect(failure).toBeNull();
+    expect(last).toMatchObject({ text: "Hi", reasoning: "Hm", calls: [], completionTokens: 2 });
   });
 
   it("knows a broken connection", async () => {

@@ -46,6 +46,7 @@ describe("every call of the client", () => {
     createKey: () => api.createKey({}),
     changeKey: () => api.changeKey("ck_1", {}),
     deleteKey: () => api.deleteKey("ck_1"),
+    playgroundKey: () => api.playgroundKey(true),
     status: () => api.status(),
     dryRun: () => api.dryRun("a/b?c"),
     exportConfig: () => api.exportConfig(true),

@@ -110,6 +110,10 @@ export const rotateKey = (id: string, graceS: number, revision: string | null) =
 export const deleteKey = (id: string, revision: string | null = null) =>
   call("DELETE", `/keys/${id}`, nothing, onlyAt(revision));
 
+/** The key of the playground; `rotate`: another one, and the one before is rejected from now on. */
+export const playgroundKey = (rotate: boolean) =>
+  call("POST", "/playground/key", types.parseCreatedKey, { send: { rotate } });
+
 export const allowance = (id: string) =>
   call("GET", `/keys/${id}/allowance`, ledger.parseAllowance);
 /** What is used of the limits of several keys, or of those that have used so much of one. */

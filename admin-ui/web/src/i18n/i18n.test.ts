@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { en } from "./en";
 import { matchLanguage } from "./match";
+import { playEn } from "./play.en";
+import { playZh } from "./play.zh";
 import { zh } from "./zh";
 
 describe("matchLanguage", () => {
@@ -16,11 +18,15 @@ describe("matchLanguage", () => {
 });
 
 describe("texts", () => {
-  it("are filled and translated", () => {
-    for (const [name, text] of Object.entries(zh)) {
+  it.each([
+    ["everywhere", en, zh],
+    ["in the playground", playEn, playZh],
+  ])("%s are filled and translated", (_, english: object, chinese: object) => {
+    const originals = new Map<string, unknown>(Object.entries(english));
+    for (const [name, text] of Object.entries(chinese)) {
       expect(text, name).not.toBe("");
       if (typeof text === "string") {
-        expect(text, name).not.toBe(en[name as keyof typeof en]);
+        expect(text, name).not.toBe(originals.get(name));
       }
     }
   });

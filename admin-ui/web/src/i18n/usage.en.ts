@@ -245,10 +245,6 @@ export const usageEn = {
   "about.openapi": "Description of the admin API (OpenAPI)",
   "about.project": "Spin, the platform it is made for",
 
-  "play.format": "Show answers as",
-  "play.markdown": "Markdown",
-  "play.plain": "Plain text",
-
   "arrange.open": "Arrange traffic",
   "arrange.title": "Arrange traffic",
   "arrange.text":
@@ -266,4 +262,5 @@ export const usageEn = {
   "snippet.aider": "aider",
   "snippet.openWebui": "Open WebUI",
   "snippet.continue": "Continue",
+  "play.tokensInOut": (input: string, output: string) => `${input} in, ${output} out`,
 };

@@ -238,10 +238,6 @@ export const usageZh: typeof usageEn = {
   "about.openapi": "管理接口说明 (OpenAPI)",
   "about.project": "所基于的平台 Spin",
 
-  "play.format": "回答的显示方式",
-  "play.markdown": "Markdown 格式",
-  "play.plain": "纯文本",
-
   "arrange.open": "调整流量",
   "arrange.title": "调整流量",
   "arrange.text":
@@ -259,4 +255,5 @@ export const usageZh: typeof usageEn = {
   "snippet.aider": "aider 命令行",
   "snippet.openWebui": "Open WebUI 界面",
   "snippet.continue": "Continue 插件",
+  "play.tokensInOut": (input, output) => `输入 ${input}，输出 ${output}`,
 };

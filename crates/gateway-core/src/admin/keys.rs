@@ -74,6 +74,9 @@ pub struct ClientKeyView<'a> {
 /// What the list can be sorted by.
 const SORTS: [&str; 4] = [list::CREATED, "name", "expires", LAST_USED];
 const LAST_USED: &str = "last_used";
+/// A key of the playground that lasts longer is not left out of lists.
+pub const MAX_HIDDEN_MS: u64 = 2 * 60 * 60 * 1000;
+
 /// A client key that was replaced and is still accepted.
 #[derive(Serialize)]
 #[cfg_attr(
@@ -163,8 +166,10 @@ fn reply(status: StatusCode, key: &ClientKey, view: &impl Serialize) -> Reply {
 pub async fn list<P: AdminPorts>(ports: &P, uri: &Uri) -> Result<Reply, GatewayError> {
     let query = ListQuery::read(uri, &SORTS)?;
     let document = document::load(ports).await?;
+    let now = ports.now();
     let keys = document.keys.iter();
     let keys: Vec<&ClientKey> = keys
+        .filter(|key| !is_hidden(key, now) || is_playground_asked_for(query.words()))
         .filter(|key| query.selects(&key.tags, || search_texts(key)))
         .collect();
     let mut uses = BTreeMap::new();
@@ -177,7 +182,6 @@ pub async fn list<P: AdminPorts>(ports: &P, uri: &Uri) -> Result<Reply, GatewayE
     if query.sort() != Some(LAST_USED) {
         uses = last_uses(ports, &page.rows).await;
     }
-    let now = ports.now();
     let view = ClientKeysView {
         data: page
             .rows
@@ -187,6 +191,20 @@ pub async fn list<P: AdminPorts>(ports: &P, uri: &Uri) -> Result<Reply, GatewayE
         position: page.position,
     };
     Ok(reply::json(StatusCode::OK, &view))
+}
+
+/// Whether lists leave the key out: the playground's, as long as it expires as soon as the playground makes it. A key that
+/// was imported or changed so that it lasts is listed.
+fn is_hidden(key: &ClientKey, now: Timestamp) -> bool {
+    let expires_soon = |end| end <= now.plus_ms(MAX_HIDDEN_MS);
+    key.id == ids::PLAYGROUND_KEY && key.expires_at.is_some_and(expires_soon)
+}
+
+/// Whether a search with these words means the playground's key.
+fn is_playground_asked_for(words: &[String]) -> bool {
+    words
+        .iter()
+        .any(|word| word == "playground" || word == ids::PLAYGROUND_KEY)
 }
 
 async fn last_uses<P: AdminPorts>(ports: &P, keys: &[&ClientKey]) -> BTreeMap<String, u64> {
@@ -259,27 +277,44 @@ pub async fn create<P: AdminPorts>(ports: &P, body: Value) -> Result<Reply, Gate
         created_at: ports.now(),
     };
     change.apply(&mut key);
-    document::change(ports, |document| {
-        if document.keys.len() >= MAX_CLIENT_KEYS {
-            let too_many = ProblemKind::TooMany {
-                max: MAX_CLIENT_KEYS,
-            };
-            return Err(ErrorCode::InvalidValue
-                .error(format!(
-                    "`keys` must have at most {MAX_CLIENT_KEYS} entries; delete one first."
-                ))
-                .with_details(vec![Problem::new("keys", too_many)]));
-        }
-        document.keys.push(key.clone());
-        Ok(())
-    })
-    .await?;
+    document::change(ports, |document| add(document, key.clone())).await?;
     ports.line(format_args!("admin: client key {} created", key.id));
+    Ok(reply_with_value(
+        StatusCode::CREATED,
+        &key,
+        &plain,
+        key.created_at,
+    ))
+}
+
+/// Adds a client key, if there is room for one more.
+pub fn add(document: &mut Document, key: ClientKey) -> Result<(), GatewayError> {
+    if document.keys.len() >= MAX_CLIENT_KEYS {
+        let too_many = ProblemKind::TooMany {
+            max: MAX_CLIENT_KEYS,
+        };
+        return Err(ErrorCode::InvalidValue
+            .error(format!(
+                "`keys` must have at most {MAX_CLIENT_KEYS} entries; delete one first."
+            ))
+            .with_details(vec![Problem::new("keys", too_many)]));
+    }
+    document.keys.push(key);
+    Ok(())
+}
+
+/// An answer with the key itself.
+pub fn reply_with_value(
+    status: StatusCode,
+    key: &ClientKey,
+    value: &Secret<String>,
+    now: Timestamp,
+) -> Reply {
     let view = CreatedKeyView {
-        view: ClientKeyView::new(&key, key.created_at),
-        key: &plain,
+        view: ClientKeyView::new(key, now),
+        key: value,
     };
-    Ok(reply(StatusCode::CREATED, &key, &view))
+    reply(status, key, &view)
 }
 
 /// `POST keys/{id}/rotate`: a new key in the place of the old one, which stays valid for the grace time. A key that was

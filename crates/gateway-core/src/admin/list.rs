@@ -145,6 +145,11 @@ impl ListQuery {
                 .occur_in(texts().into_iter().chain(tags.iter().map(String::as_str)))
     }
 
+    /// The words of the search, in lower case.
+    pub fn words(&self) -> &[String] {
+        &self.words.0
+    }
+
     /// What the rows are sorted by; `None`: they are as they are stored.
     pub const fn sort(&self) -> Option<&'static str> {
         self.sort

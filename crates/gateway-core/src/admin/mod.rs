@@ -24,6 +24,7 @@ mod metrics;
 #[cfg(feature = "schema")]
 pub mod openapi;
 mod outbound;
+mod playground_key;
 mod ports;
 mod precondition;
 mod price_import;
@@ -251,6 +252,7 @@ impl<P: AdminPorts> Work<'_, P> {
             Operation::ChangeKey => keys::change(ports, headers, id, body).await,
             Operation::RotateKey => keys::rotate(ports, headers, id, &body).await,
             Operation::DeleteKey => keys::delete(ports, headers, id).await,
+            Operation::PlaygroundKey => playground_key::show(ports, settings, &body).await,
             Operation::GetKeyAllowance => limit_usage::show(ports, id).await,
             Operation::ExportConfig => config::export(ports, settings, uri).await,
             Operation::ImportConfig => config::import(ports, settings, headers, &body).await,

@@ -167,6 +167,9 @@ routes! {
     GetKeyAllowance: Get "keys/{id}/allowance", None =>
         Description::new("keys", "Show what a client key has used of its limits", 200, "The use of each limit that it has.")
             .gives::<limit_usage::LimitUsageView>();
+    PlaygroundKey: Post "playground/key", OptionalObject =>
+        Description::new("keys", "Show the key of the playground", 200, sentences::PLAYGROUND_KEY_SHOWN)
+            .details(sentences::PLAYGROUND_KEY).takes::<bodies::PlaygroundKeyBody>().gives::<keys::CreatedKeyView<'_>>().names_state();
     ExportConfig: Get "config", None =>
         Description::new("config", "Export the whole configuration", 200, "The configuration.")
             .asks::<parameters::ExportParameters>().gives::<config::DocumentView<'_>>()
@@ -220,6 +223,10 @@ mod sentences {
     pub const ROTATED: &str = "The client key with the new key; it is never shown again.";
     pub const ROTATE: &str = "Id, limits, models and history stay. The old key is valid for the grace time; one that was \
         replaced before is rejected at once, so that at most two are valid.";
+    pub const PLAYGROUND_KEY_SHOWN: &str = "The client key `ck_playground` with its value.";
+    pub const PLAYGROUND_KEY: &str = "There is one for all admins. It is made when it is first asked for, is valid for an \
+        hour, and is renewed by this call in the second half of it; the value before stays valid until it expires. Lists of \
+        client keys leave it out, unless `q` has the word `playground` or `ck_playground`.";
     pub const IMPORT: &str = "Replaces everything, or nothing when anything is wrong. At most 8 MiB. Of two imports at \
         the same time the later one wins as a whole.";
     pub const CONFIG_IMPORTED: &str = "The configuration as it is now, without whole keys.";

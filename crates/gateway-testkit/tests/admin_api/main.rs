@@ -21,6 +21,7 @@ mod misreported;
 mod model_names;
 mod openapi;
 mod origins;
+mod playground_key;
 mod prices;
 mod request_detail;
 mod revisions;

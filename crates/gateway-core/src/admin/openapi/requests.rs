@@ -35,6 +35,15 @@ pub struct RotateBody {
     grace_s: u64,
 }
 
+/// `POST playground/key`
+#[derive(JsonSchema)]
+#[schemars(rename = "PlaygroundKey")]
+pub struct PlaygroundKeyBody {
+    /// Whether the key gets a new value and the one before is rejected at once, for a key that has leaked.
+    #[schemars(default)]
+    rotate: bool,
+}
+
 const fn default_grace() -> u64 {
     DEFAULT_GRACE_S
 }
