@@ -7,6 +7,7 @@ mod channel_test;
 mod channel_view;
 mod channels;
 mod config;
+mod csv_export;
 mod device;
 mod document;
 mod duplicate_keys;
@@ -31,6 +32,7 @@ mod query;
 mod request_detail;
 mod request_failure;
 mod requests;
+mod requests_csv;
 mod revoked;
 mod route_preview;
 mod routes;
@@ -43,6 +45,7 @@ mod throttle;
 mod transfer;
 mod upstream_models;
 mod usage;
+mod usage_csv;
 
 use std::fmt;
 use std::time::Duration;
@@ -99,8 +102,8 @@ impl AdminSettings {
 
 /// Answers one request to `/admin/api/…` or `/metrics`. Needs no particular method, path or body: whatever is wrong with them
 /// becomes an error response. HEAD is answered as GET; [`reply::finish`] removes the body. The request's extensions may
-/// hold its [`Peer`](crate::peer::Peer).
-pub async fn handle<P: AdminPorts, B>(
+/// hold its [`Peer`](crate::peer::Peer). A body that is sent in pieces keeps a copy of the ports.
+pub async fn handle<P: AdminPorts + Clone + 'static, B>(
     ports: &P,
     settings: &AdminSettings,
     request: Request<B>,
@@ -125,8 +128,8 @@ where
     reply
 }
 
-async fn answer<P: AdminPorts, B>(
-    ports: &P,
+async fn answer<P: AdminPorts + Clone + 'static, B>(
+    ports: &BoundedStore<'_, P>,
     settings: &AdminSettings,
     request: Request<B>,
 ) -> Result<Reply, GatewayError>
@@ -206,7 +209,7 @@ async fn metrics_of<P: AdminPorts>(
 
 /// A request that may be answered.
 struct Work<'a, P> {
-    ports: &'a P,
+    ports: &'a BoundedStore<'a, P>,
     settings: &'a AdminSettings,
     head: &'a Parts,
     /// Who asks; `None` only where no session is needed.
@@ -217,7 +220,7 @@ struct Work<'a, P> {
     file: Bytes,
 }
 
-impl<P: AdminPorts> Work<'_, P> {
+impl<P: AdminPorts + Clone + 'static> Work<'_, P> {
     fn caller(&self) -> Result<&Caller, GatewayError> {
         self.caller.ok_or_else(session_check::not_authenticated)
     }
@@ -258,7 +261,11 @@ impl<P: AdminPorts> Work<'_, P> {
             Operation::Route => route_preview::run(ports, settings, uri).await,
             Operation::Status => status::show(ports, settings).await,
             Operation::Usage => usage::show(ports, uri).await,
+            Operation::ExportUsage => usage_csv::export(ports, ports.inner().clone(), uri).await,
             Operation::Requests => requests::list(ports, uri).await,
+            Operation::ExportRequests => {
+                requests_csv::export(ports, ports.inner().clone(), uri).await
+            }
             Operation::GetRequest => request_detail::show(ports, id).await,
             Operation::Openapi => {
                 let document = Bytes::from_static(OPENAPI.as_bytes());
