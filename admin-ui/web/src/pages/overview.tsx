@@ -1,19 +1,30 @@
 //! The first page: how everything fares, what needs attention, and usage over time.
-import { allowances, keyPage, listChannels, showKey, status, usage } from "../api/client";
+import {
+  allowances,
+  keyPage,
+  listChannels,
+  showKey,
+  status,
+  tableAddress,
+  usage,
+} from "../api/client";
 import type { Result } from "../api/failure";
 import { GROUPS, type KeyAllowance, LIMITING, type UsageRow } from "../api/ledger";
 import type { ClientKey } from "../api/types";
 import { setClock } from "../clock";
+import { ExportLink } from "../components/export-link";
+import { Switch } from "../components/fields";
 import { Icon } from "../components/icons";
 import { FailureNotice } from "../components/notice";
 import { PageHead } from "../components/page-head";
 import { Segments } from "../components/segments";
 import { t } from "../i18n";
 import { concernsOf } from "../overview/attention";
-import { RANGES } from "../overview/figures";
+import { orderOf, RANGES } from "../overview/figures";
 import { Attention, FirstSteps, Fleet } from "../overview/live";
-import { loadUsage } from "../overview/load-usage";
-import { Members, UsageCharts, UsageTable } from "../overview/usage";
+import { exportQuestion, loadUsage } from "../overview/load-usage";
+import { Members } from "../overview/members";
+import { UsageCharts, UsageTable } from "../overview/usage";
 import { useResource } from "../resource";
 import { ask, type Query, query } from "../router";
 import { sessionInfo } from "../session/session";
@@ -137,11 +148,15 @@ function Usage() {
   const isPart = filters["model"] || filters["channel"] || filters["tag"];
   const groups = isPart ? LIMITING : GROUPS;
   const group = groups.find((name) => name === asked["group"]) ?? "model";
+  const order = orderOf(asked);
+  const isCompared = asked["compare"] === "previous";
   const { data, failure, loading, reload } = useResource(
-    () => loadUsage(rangeName, group, filters),
+    () => loadUsage(rangeName, group, filters, { order, isCompared }),
     SLOW_EVERY_MS,
-    JSON.stringify([rangeName, group, filters]),
+    JSON.stringify([rangeName, group, filters, order, isCompared]),
   );
+  const exported = (bucket?: "total") => () =>
+    tableAddress("usage", exportQuestion({ range: rangeName, group, filters, order }, bucket));
   const shown = data.value;
   const isEmpty = shown?.whole.every(({ requests }) => requests === 0) ?? false;
   return (
@@ -162,7 +177,17 @@ function Usage() {
             options={RANGES.map((name) => [name, m[`range.${name}`]] as const)}
             onChange={(value) => ask({ range: value === "24h" ? "" : value })}
           />
+          <ExportLink
+            address={exported()}
+            text={m["export.csv"]}
+            hint={m[rangeName === "30d" ? "export.dayHint" : "export.hourHint"]}
+          />
         </div>
+        <Switch
+          label={m["compare.with"]}
+          checked={isCompared}
+          onChange={(value) => ask({ compare: value ? "previous" : "" })}
+        />
       </div>
       <FailureNotice failure={failure.value} title={m["usage.failed"]} onRetry={reload} />
       {shown === null && failure.value === null && <div class="card skeleton" aria-hidden="true" />}
@@ -177,6 +202,13 @@ function Usage() {
           <UsageCharts shown={shown} />
           <div class="card">
             <Members shown={shown} filters={filters} />
+            <div class="members__end">
+              <ExportLink
+                address={exported("total")}
+                text={m["export.totals"]}
+                hint={m["export.totalsHint"]}
+              />
+            </div>
           </div>
           <UsageTable shown={shown} />
         </>
