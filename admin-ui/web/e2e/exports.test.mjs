@@ -131,7 +131,7 @@ test("a period is compared with the one before it", async () => {
     await page.route(/\/admin\/api\/usage\?/, async (route) => {
       const asked = new URL(route.request().url()).searchParams;
       const to = Date.parse(asked.get("to"));
-      if (asked.get("group") !== "none" || to > Date.now()) {
+      if (asked.get("group") !== "none" || !(to < Date.now())) {
         return route.continue();
       }
       const response = await route.fetch();
