@@ -6,12 +6,14 @@ interface ExportLinkProps {
   address: () => string;
   text: string;
   hint: string;
+  /** Beside buttons of the page's head. */
+  isLarge?: boolean;
 }
 
-export function ExportLink({ address, text, hint }: ExportLinkProps) {
+export function ExportLink({ address, text, hint, isLarge = false }: ExportLinkProps) {
   return (
     <a
-      class="button button--small"
+      class={isLarge ? "button" : "button button--small"}
       href={address()}
       title={hint}
       download

@@ -64,7 +64,7 @@ export function UsageCharts({ shown }: { shown: Shown }) {
       swatches: isSplit
         ? members.slice(0, COLOURED + 1).map((_, index) => swatch(index))
         : ["series-rest"],
-      ...(before === null ? {} : { former: [{ values: before, swatch: "chart__ink" }] }),
+      ...(before === null ? {} : { former: [{ values: before, swatch: "chart__former" }] }),
       figureOf: (whole: string, one: (value: number) => string) => (index: number | null) => (
         <>
           <span class="chart__number">{index === null ? whole : one(line[index] ?? 0)}</span>

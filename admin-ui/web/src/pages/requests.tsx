@@ -51,9 +51,11 @@ export function RequestsPage() {
       <PageHead title={m["nav.requests"]} intro={m["requests.intro"]}>
         <FindRequest />
         <ExportLink
-          address={() => tableAddress("requests", questionOf(query.value, Date.now()))}
+          // The filters alone: a spreadsheet sorts by itself.
+          address={() => tableAddress("requests", questionOf(setOf(query.value), Date.now()))}
           text={m["export.csv"]}
           hint={m["export.requestsHint"]}
+          isLarge
         />
       </PageHead>
       <FilterBar channels={channels} keys={names.data.value?.keys ?? []} />
