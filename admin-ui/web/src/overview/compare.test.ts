@@ -103,7 +103,7 @@ describe("the order of members", () => {
     }
   });
 
-  it("gives each of the first members a colour of its own", () => {
+  it("gives each of the first members its own colour", () => {
     const swatches = Array.from({ length: COLOURED + 1 }, (_, index) => swatch(index));
     expect(new Set(swatches).size).toBe(COLOURED + 1);
     expect(COLOURED).toBeGreaterThan(5);

@@ -30,7 +30,7 @@ export async function loadUsage(
     usage({ ...question, group: "none" }),
     usage({ ...question, group, ...topOf(COLOURED) }),
     usage({ ...question, group, bucket: "total", ...topOf(LISTED) }),
-    // A query of its own costs as much as a part of one, and its answer changes no more: it is asked for with its tag.
+    // A separate call: one query for both periods would cost as much, and this answer is 304 while it is refreshed.
     isCompared ? usage({ ...question, from: formerFrom, to: from, group: "none" }) : null,
   ]);
   if (!whole.ok) {

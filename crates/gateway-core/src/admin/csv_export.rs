@@ -39,7 +39,7 @@ pub fn write_row<R>(csv: &mut CsvRows, columns: &[CsvColumn<R>], row: &R) {
 }
 
 /// Answers with all pages, as a file of this name and day. The first page is read before, so that an error which shows
-/// itself there has its status; a later one cuts the connection, so that nobody takes a part for the whole.
+/// itself there has its status; a later one cuts the connection, so that a part is not taken for the whole.
 pub async fn reply<S: CsvPages>(
     name: &str,
     now: Timestamp,
