@@ -131,6 +131,10 @@ export const requests = (filters: Readonly<Record<string, string>>) =>
     { kept: true },
   );
 
+/** Where a table is downloaded from; the browser does it, so that the panel never has all of it in memory. */
+export const tableAddress = (name: "usage" | "requests", question: ListQuestion) =>
+  BASE + queried(`/${name}.csv`, question);
+
 export const showRequest = (id: string) =>
   call("GET", `/requests/${encodeURIComponent(id)}`, ledger.parseRequest);
 

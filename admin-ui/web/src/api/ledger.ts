@@ -33,7 +33,7 @@ export interface UsageQuestion {
   key?: string;
   /** As many members have rows of their own; the rest is summed. */
   top?: string;
-  by?: "requests" | "cost";
+  by?: "requests" | "errors" | "tokens" | "cost";
   tag?: string;
 }
 

@@ -12,6 +12,8 @@ export interface Drawing {
   values: readonly (readonly (number | null)[])[];
   /** One for each line of values. */
   colours: readonly string[];
+  /** Lines over all others, to compare them with. */
+  dashed: readonly { values: readonly (number | null)[]; colour: string }[];
   ink: string;
   grid: string;
   font: string;
@@ -36,7 +38,7 @@ const WHOLE = Array.from({ length: 13 }, (_, power) => 10 ** power).flatMap((ten
 ]);
 
 export function draw(host: HTMLElement, drawing: Drawing): () => void {
-  const { kind, times, stepS, values, colours } = drawing;
+  const { kind, times, stepS, values, colours, dashed } = drawing;
   const middles = times.map((time) => time + stepS / 2);
   const lines = kind === "bars" ? stacked(values) : values;
   // The highest pile first, so that those below it are drawn over it.
@@ -44,7 +46,8 @@ export function draw(host: HTMLElement, drawing: Drawing): () => void {
   if (kind === "bars") {
     order.reverse();
   }
-  const highest = Math.max(0, ...lines.flat().map((value) => value ?? 0));
+  const all = [...lines, ...dashed.map((line) => line.values)];
+  const highest = Math.max(0, ...all.flat().map((value) => value ?? 0));
   const begin = times[0] ?? 0;
   const plot = new uPlot(
     {
@@ -69,12 +72,20 @@ export function draw(host: HTMLElement, drawing: Drawing): () => void {
       series: [
         {},
         ...order.map((index) => seriesOf(kind, colours[index] ?? drawing.ink, lines[index] ?? [])),
+        ...dashed.map(({ values: line, colour }) => ({
+          ...seriesOf("lines", colour, line),
+          dash: [4, 3],
+        })),
       ],
       hooks: {
         setCursor: [({ cursor }) => drawing.onPoint(cursor.idx ?? null)],
       },
     },
-    [middles, ...order.map((index) => [...(lines[index] ?? [])])] as uPlot.AlignedData,
+    [
+      middles,
+      ...order.map((index) => [...(lines[index] ?? [])]),
+      ...dashed.map((line) => [...line.values]),
+    ] as uPlot.AlignedData,
     host,
   );
   const resizing = new ResizeObserver(() => {

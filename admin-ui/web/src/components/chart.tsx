@@ -21,6 +21,8 @@ interface ChartProps {
   values: readonly (readonly (number | null)[])[];
   /** Classes that have the colours, one for each line of values. */
   swatches: readonly string[];
+  /** Lines of the period before, which are dashed, with the classes that have their colours. */
+  former?: readonly { values: readonly (number | null)[]; swatch: string }[];
   tick: (value: number) => string;
   /** The text of a bucket; without one, the figure of the whole range. */
   figure: (index: number | null) => ComponentChildren;
@@ -37,6 +39,7 @@ export function Chart(props: ChartProps) {
     stepS,
     values,
     swatches,
+    former = [],
     tick,
     isWhole = false,
   } = props;
@@ -54,7 +57,7 @@ export function Chart(props: ChartProps) {
   }, []);
 
   // Drawn anew when anything of it changes, which is once a minute; `drawn` is a key of all of it.
-  const drawn = JSON.stringify([kind, bucket, times[0], values, swatches]);
+  const drawn = JSON.stringify([kind, bucket, times[0], values, swatches, former]);
   useEffect(() => {
     let erase: (() => void) | undefined;
     let isOld = false;
@@ -71,6 +74,7 @@ export function Chart(props: ChartProps) {
           stepS,
           values,
           colours: swatches.map(colour),
+          dashed: former.map((line) => ({ values: line.values, colour: colour(line.swatch) })),
           ink: colour("chart__ink"),
           grid: colour("chart__grid"),
           font: `11px ${getComputedStyle(element).fontFamily}`,

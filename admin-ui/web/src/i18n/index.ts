@@ -149,6 +149,15 @@ export function formatPercent(part: number): string {
   }).format(part);
 }
 
+/** By how much something has changed, with its sign. */
+export function formatChange(share: number): string {
+  return new Intl.NumberFormat(TAGS[language.value], {
+    style: "percent",
+    signDisplay: "exceptZero",
+    maximumFractionDigits: 0,
+  }).format(share);
+}
+
 export function formatCount(count: number): string {
   return new Intl.NumberFormat(TAGS[language.value]).format(count);
 }

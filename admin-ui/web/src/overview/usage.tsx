@@ -1,9 +1,8 @@
-//! Usage over time: six charts, who caused it, and the same as a table.
+//! Usage over time: six charts, and the same as a table.
 import { Fragment } from "preact";
 import type { Grouping, UsageRow } from "../api/ledger";
 import { Chart } from "../components/chart";
 import { Icon } from "../components/icons";
-import { Link } from "../components/link";
 import {
   formatBucket,
   formatCompact,
@@ -12,20 +11,20 @@ import {
   formatPercent,
   formatUsd,
   t,
-  word,
 } from "../i18n";
-import type { Query } from "../router";
+import { Change } from "./change";
 import {
   COLOURED,
   errorRate,
   latest,
   lineOf,
-  type Member,
+  MEASURES,
   membersOf,
+  type Order,
   type Range,
-  type Sums,
   seriesOf,
   sumsOf,
+  swatch,
 } from "./figures";
 
 export interface Shown {
@@ -35,40 +34,55 @@ export interface Shown {
   whole: UsageRow[];
   parts: UsageRow[];
   members: UsageRow[];
+  /** How the members are sorted. */
+  order: Order;
+  /** One per bucket of the period before, at the times of this one; `null`: nothing is compared. */
+  former: UsageRow[] | null;
 }
 
-/** The class that has the colour of a member's series. */
-function swatch(index: number): string {
-  return index < COLOURED ? `series-${index + 1}` : "series-rest";
-}
+const tokens = (row: UsageRow) => row.prompt_tokens + row.completion_tokens;
 
-const total = (row: UsageRow) => row.prompt_tokens + row.completion_tokens;
+type Line = readonly (number | null)[];
+
+const filled = (line: Line) => line.map((value) => value ?? 0);
+const total = (line: Line) => filled(line).reduce((sum, value) => sum + value, 0);
 
 export function UsageCharts({ shown }: { shown: Shown }) {
   const m = t.value;
-  const { range, group, whole, parts } = shown;
+  const { range, group, whole, parts, order, former } = shown;
   const { times } = range;
-  const members = membersOf(parts, group);
+  const members = membersOf(parts, group, MEASURES[order.sort]);
   const sums = sumsOf(whole);
   // Reasons are those of errors: nothing else can be grouped by them.
   const bars = (value: (row: UsageRow) => number, isSplit = group !== "reason") => {
     const line = lineOf(whole, times, value);
+    const before = former === null ? null : filled(lineOf(former, times, value));
     return {
       ...frameOf(range),
       kind: "bars" as const,
-      values: isSplit ? seriesOf(members, times, value) : [line.map((one) => one ?? 0)],
+      values: isSplit ? seriesOf(members, times, value) : [filled(line)],
       swatches: isSplit
         ? members.slice(0, COLOURED + 1).map((_, index) => swatch(index))
         : ["series-rest"],
+      ...(before === null ? {} : { former: [{ values: before, swatch: "chart__former" }] }),
       figureOf: (whole: string, one: (value: number) => string) => (index: number | null) => (
-        <span class="chart__number">{index === null ? whole : one(line[index] ?? 0)}</span>
+        <>
+          <span class="chart__number">{index === null ? whole : one(line[index] ?? 0)}</span>
+          {before !== null && (
+            <Change
+              now={index === null ? total(line) : (line[index] ?? 0)}
+              before={index === null ? total(before) : (before[index] ?? 0)}
+              write={one}
+            />
+          )}
+        </>
       ),
     };
   };
   const charts = {
     requests: bars((row) => row.requests),
     errors: bars((row) => row.errors, true),
-    tokens: bars(total),
+    tokens: bars(tokens),
     cost: bars((row) => row.cost_micro_usd),
   };
   return (
@@ -119,12 +133,14 @@ interface LatencyProps {
 }
 
 /** Half of the requests were faster than the one line, 95 of 100 faster than the other. */
-function Latency({ title, of, shown: { range, whole } }: LatencyProps) {
-  const lines = (["p50", "p95"] as const).map((name, index) => ({
-    name,
-    swatch: index === 0 ? "series-1" : "series-3",
-    values: lineOf(whole, range.times, (row) => of(row)[name]),
-  }));
+function Latency({ title, of, shown: { range, whole, former } }: LatencyProps) {
+  const linesOf = (rows: readonly UsageRow[]) =>
+    (["p50", "p95"] as const).map((name, index) => ({
+      name,
+      swatch: index === 0 ? "series-1" : "series-3",
+      values: lineOf(rows, range.times, (row) => of(row)[name]),
+    }));
+  const lines = linesOf(whole);
   const said = (ms: number | null | undefined) => (ms == null ? "–" : formatMs(ms));
   return (
     <Chart
@@ -132,9 +148,11 @@ function Latency({ title, of, shown: { range, whole } }: LatencyProps) {
       title={title}
       kind="lines"
       values={lines.map(({ values }) => values)}
-      swatches={lines.map(({ swatch: name }) => name)}
+      swatches={lines.map(({ swatch }) => swatch)}
+      {...(former === null ? {} : { former: linesOf(former) })}
       note={t.value["usage.latest"]}
       tick={formatMs}
+      isWhole
       figure={(index) =>
         lines.map(({ name, swatch: colour, values }) => (
           <Fragment key={name}>
@@ -150,103 +168,30 @@ function Latency({ title, of, shown: { range, whole } }: LatencyProps) {
   );
 }
 
-const CELLS = {
-  requests: ({ requests }: Sums) => formatCount(requests),
-  errors: (sums: Sums) =>
-    sums.errors === 0 ? "0" : `${formatCount(sums.errors)} (${formatPercent(errorRate(sums))})`,
-  tokensIn: ({ prompt }: Sums) => formatCount(prompt),
-  tokensOut: ({ completion }: Sums) => formatCount(completion),
-  cost: ({ costMicroUsd }: Sums) => formatUsd(costMicroUsd),
-};
-type Column = keyof typeof CELLS;
-
-/** Of reasons only the errors are counted. */
-function columnsOf(group: Grouping, hasCost: boolean): readonly Column[] {
-  if (group === "reason") {
-    return ["errors"];
-  }
-  return ["requests", "errors", "tokensIn", "tokensOut", ...(hasCost ? (["cost"] as const) : [])];
-}
-
-interface MembersProps {
-  shown: Shown;
-  /** Filters of the page, for the links to the requests. */
-  filters: Query;
-}
-
-export function Members({ shown: { members: rows, group, whole }, filters }: MembersProps) {
-  const m = t.value;
-  const members = membersOf(rows, group);
-  const all = sumsOf(whole);
-  const columns = columnsOf(group, all.costMicroUsd > 0);
-  const label = m[`usage.by.${group}`];
-  if (members.length === 0) {
-    return <p class="members__none muted">{m["usage.noMembers"]}</p>;
-  }
-  return (
-    <table class="table members" role="table" aria-label={label}>
-      <thead role="rowgroup">
-        <tr role="row">
-          <th scope="col" role="columnheader">
-            {m[`usage.${group}`]}
-          </th>
-          {columns.map((column) => (
-            <th key={column} scope="col" role="columnheader" class="number">
-              {m[`usage.${column}`]}
-            </th>
-          ))}
-        </tr>
-      </thead>
-      <tbody role="rowgroup">
-        {members.map((member, index) => (
-          <tr role="row" key={member.isRest ? "rest" : `=${member.id ?? ""}`}>
-            <th scope="row" role="rowheader">
-              <span class="members__name">
-                <span
-                  class={`swatch ${swatch(member.isRest ? COLOURED : index)}`}
-                  aria-hidden="true"
-                />
-                <MemberName member={member} group={group} filters={filters} />
-              </span>
-            </th>
-            {columns.map((column) => (
-              <td key={column} role="cell" data-label={m[`usage.${column}`]} class="number">
-                {group === "reason" ? formatCount(member.sums.errors) : CELLS[column](member.sums)}
-              </td>
-            ))}
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  );
-}
-
-function MemberName({
-  member: { id, name, isRest },
-  group,
-  filters,
-}: {
-  member: Member;
-  group: Grouping;
-  filters: Query;
-}) {
-  if (isRest) {
-    return <span class="muted">{t.value["usage.rest"]}</span>;
-  }
-  if (id === null) {
-    return <span class="muted">{t.value[`usage.none.${group}`]}</span>;
-  }
-  return (
-    <Link page="requests" query={{ ...filters, [group]: id }} class="table__link">
-      {group === "reason" ? word(group, id) : name}
-    </Link>
-  );
-}
+const valuesOf = (row: UsageRow) => [
+  row.requests,
+  row.errors,
+  row.prompt_tokens,
+  row.completion_tokens,
+  row.cost_micro_usd,
+];
 
 /** The charts' numbers for users who cannot see charts. */
-export function UsageTable({ shown: { range, whole } }: { shown: Shown }) {
+export function UsageTable({ shown: { range, whole, former } }: { shown: Shown }) {
   const m = t.value;
   const columns = ["requests", "errors", "tokensIn", "tokensOut", "cost"] as const;
+  const rowsBefore = new Map(former?.map((row) => [Date.parse(row.bucket), row]));
+  /** The figures of a bucket, each with that of the period before behind it. */
+  const figures = (row: UsageRow) => {
+    const values = valuesOf(row);
+    const before = rowsBefore.get(Date.parse(row.bucket));
+    const valuesBefore = before === undefined ? values.map(() => 0) : valuesOf(before);
+    return columns.map((column, index) => {
+      const write = column === "cost" ? formatUsd : formatCount;
+      const value = write(values[index] ?? 0);
+      return former === null ? value : `${value} (${write(valuesBefore[index] ?? 0)})`;
+    });
+  };
   const said = ({ p50, p95, p99 }: UsageRow["total_ms"]) =>
     [p50, p95, p99].map((ms) => (ms === null ? "–" : formatMs(ms))).join(" / ");
   return (
@@ -254,6 +199,7 @@ export function UsageTable({ shown: { range, whole } }: { shown: Shown }) {
       <summary>
         <Icon name="down" />
         {m["usage.asTable"]}
+        {former !== null && <span class="muted">{m["compare.inBrackets"]}</span>}
       </summary>
       <table class="table" role="table" aria-label={m["usage.asTable"]}>
         <thead role="rowgroup">
@@ -279,21 +225,16 @@ export function UsageTable({ shown: { range, whole } }: { shown: Shown }) {
               <th scope="row" role="rowheader">
                 {formatBucket(Date.parse(row.bucket) / 1000, range.bucket)}
               </th>
-              {[row.requests, row.errors, row.prompt_tokens, row.completion_tokens].map(
-                (value, index) => (
-                  <td
-                    key={columns[index]}
-                    role="cell"
-                    class="number"
-                    data-label={m[`usage.${columns[index] ?? "requests"}`]}
-                  >
-                    {formatCount(value)}
-                  </td>
-                ),
-              )}
-              <td role="cell" class="number" data-label={m["usage.cost"]}>
-                {formatUsd(row.cost_micro_usd)}
-              </td>
+              {figures(row).map((text, index) => (
+                <td
+                  key={columns[index]}
+                  role="cell"
+                  class="number"
+                  data-label={m[`usage.${columns[index] ?? "requests"}`]}
+                >
+                  {text}
+                </td>
+              ))}
               <td role="cell" class="number" data-label={m["usage.firstByte"]}>
                 {said(row.first_byte_ms)}
               </td>

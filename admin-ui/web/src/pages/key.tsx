@@ -19,9 +19,10 @@ import { RotateDialog } from "../keys/rotate-dialog";
 import { exampleModel, PLACEHOLDER } from "../keys/snippets";
 import { KeyState, Previous } from "../keys/state";
 import { UseIt } from "../keys/use-it";
-import { RANGES } from "../overview/figures";
+import { orderOf, RANGES } from "../overview/figures";
 import { loadUsage } from "../overview/load-usage";
-import { Members, UsageCharts } from "../overview/usage";
+import { Members } from "../overview/members";
+import { UsageCharts } from "../overview/usage";
 import { LogTable } from "../requests/table";
 import { useResource } from "../resource";
 import { ask, query } from "../router";
@@ -226,10 +227,11 @@ function KeyUsage({ id }: { id: string }) {
   const m = t.value;
   const range = RANGES.find((name) => name === query.value["range"]) ?? "24h";
   const filters = { key: id };
+  const order = orderOf(query.value);
   const { data, failure, loading, reload } = useResource(
-    () => loadUsage(range, "model", filters),
+    () => loadUsage(range, "model", filters, { order }),
     USAGE_EVERY_MS,
-    range,
+    JSON.stringify([range, order]),
   );
   const shown = data.value;
   return (

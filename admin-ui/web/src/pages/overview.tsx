@@ -1,23 +1,21 @@
 //! The first page: how everything fares, what needs attention, and usage over time.
-import { allowances, keyPage, listChannels, showKey, status, usage } from "../api/client";
+import { allowances, keyPage, listChannels, status, usage } from "../api/client";
 import type { Result } from "../api/failure";
-import { GROUPS, type KeyAllowance, LIMITING, type UsageRow } from "../api/ledger";
+import type { KeyAllowance, UsageRow } from "../api/ledger";
 import type { ClientKey } from "../api/types";
 import { setClock } from "../clock";
-import { Icon } from "../components/icons";
+import { lazy } from "../components/lazy";
 import { FailureNotice } from "../components/notice";
 import { PageHead } from "../components/page-head";
-import { Segments } from "../components/segments";
 import { t } from "../i18n";
 import { concernsOf } from "../overview/attention";
-import { RANGES } from "../overview/figures";
 import { Attention, FirstSteps, Fleet } from "../overview/live";
-import { loadUsage } from "../overview/load-usage";
-import { Members, UsageCharts, UsageTable } from "../overview/usage";
 import { useResource } from "../resource";
-import { ask, type Query, query } from "../router";
 import { sessionInfo } from "../session/session";
 import { isDeleted } from "../undo";
+
+/** The charts come behind what is going on now. */
+const UsageSection = lazy(async () => (await import("../overview/section")).UsageSection);
 
 const LIVE_EVERY_MS = 5_000;
 const SLOW_EVERY_MS = 60_000;
@@ -75,11 +73,6 @@ async function loadSlow(): Promise<Result<Slow>> {
   };
 }
 
-/** The filters of this page that the API knows under the same names. */
-function filtersOf(asked: Query): Query {
-  return Object.fromEntries(LIMITING.flatMap((name) => (asked[name] ? [[name, asked[name]]] : [])));
-}
-
 export function OverviewPage() {
   const m = t.value;
   const live = useResource(loadLive, LIVE_EVERY_MS);
@@ -123,94 +116,7 @@ export function OverviewPage() {
           <Fleet channels={channels} status={health.data} />
         </div>
       )}
-      {channels !== null && channels.length > 0 && <Usage />}
-    </>
-  );
-}
-
-function Usage() {
-  const m = t.value;
-  const asked = query.value;
-  const rangeName = RANGES.find((name) => name === asked["range"]) ?? "24h";
-  const filters = filtersOf(asked);
-  // Reasons are counted for all models and channels together, of one key at most.
-  const isPart = filters["model"] || filters["channel"] || filters["tag"];
-  const groups = isPart ? LIMITING : GROUPS;
-  const group = groups.find((name) => name === asked["group"]) ?? "model";
-  const { data, failure, loading, reload } = useResource(
-    () => loadUsage(rangeName, group, filters),
-    SLOW_EVERY_MS,
-    JSON.stringify([rangeName, group, filters]),
-  );
-  const shown = data.value;
-  const isEmpty = shown?.whole.every(({ requests }) => requests === 0) ?? false;
-  return (
-    <section class="stack" aria-label={m["usage.title"]} aria-busy={loading.value}>
-      <div class="usage__head">
-        <h2>{m["usage.title"]}</h2>
-        <Filters filters={filters} />
-        <div class="actions">
-          <Segments
-            label={m["usage.group"]}
-            value={group}
-            options={groups.map((name) => [name, m[`usage.by.${name}`]] as const)}
-            onChange={(value) => ask({ group: value === "model" ? "" : value })}
-          />
-          <Segments
-            label={m["usage.range"]}
-            value={rangeName}
-            options={RANGES.map((name) => [name, m[`range.${name}`]] as const)}
-            onChange={(value) => ask({ range: value === "24h" ? "" : value })}
-          />
-        </div>
-      </div>
-      <FailureNotice failure={failure.value} title={m["usage.failed"]} onRetry={reload} />
-      {shown === null && failure.value === null && <div class="card skeleton" aria-hidden="true" />}
-      {isEmpty && (
-        <div class="card state">
-          <h3>{m["usage.empty"]}</h3>
-          <p>{m["usage.emptyText"]}</p>
-        </div>
-      )}
-      {shown !== null && !isEmpty && (
-        <>
-          <UsageCharts shown={shown} />
-          <div class="card">
-            <Members shown={shown} filters={filters} />
-          </div>
-          <UsageTable shown={shown} />
-        </>
-      )}
-    </section>
-  );
-}
-
-/** What the figures are limited to, with the way back. */
-function Filters({ filters }: { filters: Query }) {
-  const m = t.value;
-  const id = filters["key"];
-  const named = useResource<ClientKey | null>(
-    async () => (id === undefined ? { ok: true, value: null } : showKey(id)),
-    undefined,
-    id ?? "",
-  );
-  const key = named.data.value;
-  return (
-    <>
-      {LIMITING.map((name) => {
-        const value = filters[name];
-        if (value === undefined) {
-          return null;
-        }
-        const said = name === "key" && key?.id === value ? key.name : value;
-        return (
-          <button key={name} type="button" class="filter" onClick={() => ask({ [name]: "" })}>
-            {m[`usage.${name}`]}: <strong>{said}</strong>
-            <Icon name="close" />
-            <span class="visually-hidden">{m["app.remove"](said)}</span>
-          </button>
-        );
-      })}
+      {channels !== null && channels.length > 0 && <UsageSection />}
     </>
   );
 }

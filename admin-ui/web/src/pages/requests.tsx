@@ -2,10 +2,11 @@
 //! is nowhere in it.
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { listChannels, listKeys, requests } from "../api/client";
+import { listChannels, listKeys, requests, tableAddress } from "../api/client";
 import type { Failure, Result } from "../api/failure";
 import type { RequestPage } from "../api/ledger";
 import type { Channel, ClientKey } from "../api/types";
+import { ExportLink } from "../components/export-link";
 import { FailureNotice } from "../components/notice";
 import { PageHead } from "../components/page-head";
 import { formatCount, t } from "../i18n";
@@ -49,6 +50,13 @@ export function RequestsPage() {
     <>
       <PageHead title={m["nav.requests"]} intro={m["requests.intro"]}>
         <FindRequest />
+        <ExportLink
+          // The filters alone: a spreadsheet sorts by itself.
+          address={() => tableAddress("requests", questionOf(setOf(query.value), Date.now()))}
+          text={m["export.csv"]}
+          hint={m["export.requestsHint"]}
+          isLarge
+        />
       </PageHead>
       <FilterBar channels={channels} keys={names.data.value?.keys ?? []} />
       <FilteredLog

@@ -7,6 +7,7 @@ mod channel_test;
 mod channel_view;
 mod channels;
 mod config;
+mod csv_export;
 mod device;
 mod document;
 mod duplicate_keys;
@@ -32,6 +33,7 @@ mod query;
 mod request_detail;
 mod request_failure;
 mod requests;
+mod requests_csv;
 mod revoked;
 mod route_preview;
 mod routes;
@@ -44,6 +46,7 @@ mod throttle;
 mod transfer;
 mod upstream_models;
 mod usage;
+mod usage_csv;
 
 use std::fmt;
 use std::time::Duration;
@@ -100,8 +103,8 @@ impl AdminSettings {
 
 /// Answers one request to `/admin/api/…` or `/metrics`. Needs no particular method, path or body: whatever is wrong with them
 /// becomes an error response. HEAD is answered as GET; [`reply::finish`] removes the body. The request's extensions may
-/// hold its [`Peer`](crate::peer::Peer).
-pub async fn handle<P: AdminPorts, B>(
+/// hold its [`Peer`](crate::peer::Peer). A body that is sent in pieces keeps a copy of the ports.
+pub async fn handle<P: AdminPorts + Clone + 'static, B>(
     ports: &P,
     settings: &AdminSettings,
     request: Request<B>,
@@ -126,8 +129,8 @@ where
     reply
 }
 
-async fn answer<P: AdminPorts, B>(
-    ports: &P,
+async fn answer<P: AdminPorts + Clone + 'static, B>(
+    ports: &BoundedStore<'_, P>,
     settings: &AdminSettings,
     request: Request<B>,
 ) -> Result<Reply, GatewayError>
@@ -207,7 +210,7 @@ async fn metrics_of<P: AdminPorts>(
 
 /// A request that may be answered.
 struct Work<'a, P> {
-    ports: &'a P,
+    ports: &'a BoundedStore<'a, P>,
     settings: &'a AdminSettings,
     head: &'a Parts,
     /// Who asks; `None` only where no session is needed.
@@ -218,7 +221,7 @@ struct Work<'a, P> {
     file: Bytes,
 }
 
-impl<P: AdminPorts> Work<'_, P> {
+impl<P: AdminPorts + Clone + 'static> Work<'_, P> {
     fn caller(&self) -> Result<&Caller, GatewayError> {
         self.caller.ok_or_else(session_check::not_authenticated)
     }
@@ -260,7 +263,11 @@ impl<P: AdminPorts> Work<'_, P> {
             Operation::Route => route_preview::run(ports, settings, uri).await,
             Operation::Status => status::show(ports, settings).await,
             Operation::Usage => usage::show(ports, uri).await,
+            Operation::ExportUsage => usage_csv::export(ports, ports.inner().clone(), uri).await,
             Operation::Requests => requests::list(ports, uri).await,
+            Operation::ExportRequests => {
+                requests_csv::export(ports, ports.inner().clone(), uri).await
+            }
             Operation::GetRequest => request_detail::show(ports, id).await,
             Operation::Openapi => {
                 let document = Bytes::from_static(OPENAPI.as_bytes());

@@ -32,8 +32,12 @@ use crate::time_text;
 use crate::units::Timestamp;
 use crate::wire::usage::ServiceTier;
 
+/// What selects requests, on a page and in an export.
+pub(super) const FILTERS: [&str; 10] = [
+    "q", "tag", "status", "model", "key", "channel", "end", "reason", "from", "to",
+];
 const PARAMETERS: [&str; 15] = [
-    "limit", "before", "cursor", "q", "tag", "sort", "order", "status", "model", "key", "channel",
+    "limit", "before", "cursor", "sort", "order", "q", "tag", "status", "model", "key", "channel",
     "end", "reason", "from", "to",
 ];
 /// Rows of a page unless a number is requested.
@@ -171,17 +175,14 @@ pub struct AttemptView<'a> {
 pub async fn list<P: AdminPorts>(ports: &P, uri: &Uri) -> Result<Reply, GatewayError> {
     let (mut query, filters) = parse(uri)?;
     let document = document::load(ports).await?;
-    query.members = filters.tag.map(|tag| members::tagged(&document, &tag));
-    query.search = filters.text.map(|text| RequestSearch {
-        members: members::found(&document, &filters.words),
-        text,
-    });
+    let is_by_cursor = filters.is_by_cursor;
+    filters.apply(&document, &mut query);
     let ledger = ledger_queries::ledger(ports);
     let page = ledger.query_requests(&query).await;
     let page = page.map_err(|error| ledger_queries::unavailable(ports, &error))?;
     let page = page.ok_or_else(|| {
         invalid(
-            if filters.is_by_cursor { "cursor" } else { "before" },
+            if is_by_cursor { "cursor" } else { "before" },
             "is not the id of a request in the log; it may have been removed since. Begin again without it",
         )
     })?;
@@ -213,7 +214,8 @@ pub(super) async fn names_in<P: AdminPorts>(
     names_of(ports, &document, requests).await
 }
 
-async fn names_of<P: AdminPorts>(
+/// The same with the configuration at hand.
+pub(super) async fn names_of<P: AdminPorts>(
     ports: &P,
     document: &Document,
     requests: &[StoredRequest],
@@ -229,7 +231,7 @@ async fn names_of<P: AdminPorts>(
 }
 
 /// Filters whose meaning depends on the configuration.
-struct MemberFilters {
+pub(super) struct MemberFilters {
     tag: Option<String>,
     /// What `q` says, whole and as words.
     text: Option<String>,
@@ -237,15 +239,26 @@ struct MemberFilters {
     is_by_cursor: bool,
 }
 
+impl MemberFilters {
+    /// Adds them to the question.
+    pub(super) fn apply(self, document: &Document, query: &mut RequestQuery) {
+        query.members = self.tag.map(|tag| members::tagged(document, &tag));
+        query.search = self.text.map(|text| RequestSearch {
+            members: members::found(document, &self.words),
+            text,
+        });
+    }
+}
+
 fn parse(uri: &Uri) -> Result<(RequestQuery, MemberFilters), GatewayError> {
     let [
         limit,
         before,
         cursor,
-        q,
-        tag,
         sort,
         order,
+        q,
+        tag,
         status,
         model,
         key,
@@ -255,30 +268,47 @@ fn parse(uri: &Uri) -> Result<(RequestQuery, MemberFilters), GatewayError> {
         from,
         to,
     ] = read(uri, PARAMETERS)?;
-    let limit = match limit.as_deref().map(str::parse) {
-        None => DEFAULT_LIMIT,
-        Some(Ok(limit)) if (1..=MAX_LIMIT).contains(&limit) => limit,
-        Some(_) => {
-            let range = format!("must be a whole number from 1 to {MAX_LIMIT}");
-            return Err(invalid("limit", &range));
-        }
+    let limit = limit_of(limit.as_deref(), MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT);
+    if before.is_some() && cursor.is_some() {
+        return Err(invalid("cursor", "cannot be combined with `before`"));
+    }
+    let is_by_cursor = cursor.is_some();
+    let values = [q, tag, status, model, key, channel, end, reason, from, to];
+    let (query, filters) = filters_of(values)?;
+    let query = RequestQuery {
+        limit,
+        is_counted: uri.query().is_some_and(|query| !query.is_empty()),
+        before: before.or(cursor),
+        sort: sort_of(sort.as_deref())?,
+        is_ascending: !list::is_descending(order.as_deref(), true)?,
+        ..query
     };
-    let status = match status.as_deref() {
-        None => None,
-        Some("2xx") => Some(StatusFilter::Class(2)),
-        Some("4xx") => Some(StatusFilter::Class(4)),
-        Some("5xx") => Some(StatusFilter::Class(5)),
-        Some("error") => Some(StatusFilter::Error),
-        Some(text) => match text.parse() {
-            Ok(status) if (100..600).contains(&status) => Some(StatusFilter::Exactly(status)),
-            _ => {
-                return Err(invalid(
-                    "status",
-                    "must be a status such as 429, or one of 2xx, 4xx, 5xx, error",
-                ));
-            }
+    Ok((
+        query,
+        MemberFilters {
+            is_by_cursor,
+            ..filters
         },
-    };
+    ))
+}
+
+/// The parameter `limit`.
+pub(super) fn limit_of(limit: Option<&str>, most: u64) -> Result<Option<u64>, GatewayError> {
+    match limit.map(str::parse) {
+        None => Ok(None),
+        Some(Ok(limit)) if (1..=most).contains(&limit) => Ok(Some(limit)),
+        Some(_) => {
+            let range = format!("must be a whole number from 1 to {most}");
+            Err(invalid("limit", &range))
+        }
+    }
+}
+
+/// The question with the filters of these values, in the order of [`FILTERS`].
+pub(super) fn filters_of(
+    values: [Option<String>; FILTERS.len()],
+) -> Result<(RequestQuery, MemberFilters), GatewayError> {
+    let [q, tag, status, model, key, channel, end, reason, from, to] = values;
     if end.as_ref().is_some_and(|end| !is_end(end)) {
         let words = End::ALL.map(End::word).join(", ");
         return Err(invalid("end", &format!("must be one of {words}")));
@@ -289,22 +319,14 @@ fn parse(uri: &Uri) -> Result<(RequestQuery, MemberFilters), GatewayError> {
     }
     let from = time("from", from.as_deref())?;
     let to = time("to", to.as_deref())?;
-    if before.is_some() && cursor.is_some() {
-        return Err(invalid("cursor", "cannot be combined with `before`"));
-    }
     let filters = MemberFilters {
         tag: tag.filter(|tag| !tag.is_empty()),
         words: SearchWords::read(q.as_deref())?,
         text: q.map(|q| q.trim().to_owned()).filter(|q| !q.is_empty()),
-        is_by_cursor: cursor.is_some(),
+        is_by_cursor: false,
     };
     let query = RequestQuery {
-        limit,
-        is_counted: uri.query().is_some_and(|query| !query.is_empty()),
-        before: before.or(cursor),
-        sort: sort_of(sort.as_deref())?,
-        is_ascending: !list::is_descending(order.as_deref(), true)?,
-        status,
+        status: status_of(status.as_deref())?,
         model,
         key,
         channel,
@@ -315,6 +337,25 @@ fn parse(uri: &Uri) -> Result<(RequestQuery, MemberFilters), GatewayError> {
         ..RequestQuery::default()
     };
     Ok((query, filters))
+}
+
+fn status_of(status: Option<&str>) -> Result<Option<StatusFilter>, GatewayError> {
+    Ok(Some(match status {
+        None => return Ok(None),
+        Some("2xx") => StatusFilter::Class(2),
+        Some("4xx") => StatusFilter::Class(4),
+        Some("5xx") => StatusFilter::Class(5),
+        Some("error") => StatusFilter::Error,
+        Some(text) => match text.parse() {
+            Ok(status) if (100..600).contains(&status) => StatusFilter::Exactly(status),
+            _ => {
+                return Err(invalid(
+                    "status",
+                    "must be a status such as 429, or one of 2xx, 4xx, 5xx, error",
+                ));
+            }
+        },
+    }))
 }
 
 fn sort_of(sort: Option<&str>) -> Result<RequestSort, GatewayError> {

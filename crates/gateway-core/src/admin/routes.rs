@@ -192,9 +192,15 @@ routes! {
     Usage: Get "usage", None =>
         Description::new("ledger", "Usage by hour or day", 200, "Rows by bucket and subject.").details(sentences::USAGE)
             .asks::<parameters::UsageParameters>().gives::<usage::UsageView<'_>>();
+    ExportUsage: Get "usage.csv", None =>
+        Description::new("ledger", "Usage as CSV", 200, "One row by bucket and subject.").details(sentences::USAGE_CSV)
+            .asks::<parameters::UsageParameters>().gives_csv();
     Requests: Get "requests", None =>
         Description::new("ledger", "The request log, newest first", 200, "One page.").details(sentences::REQUESTS)
             .asks::<parameters::RequestsParameters>().gives::<requests::PageView<'_>>();
+    ExportRequests: Get "requests.csv", None =>
+        Description::new("ledger", "The request log as CSV, newest first", 200, "One row by request.")
+            .details(sentences::REQUESTS_CSV).asks::<parameters::RequestsCsvParameters>().gives_csv();
     GetRequest: Get "requests/{id}", None =>
         Description::new("ledger", "Show a request of the log", 200, "The request.").details(sentences::REQUEST)
             .gives::<requests::RequestView<'_>>();
@@ -237,6 +243,10 @@ mod sentences {
     pub const ROUTE: &str = "The candidates in order, and why the others are excluded.";
     pub const USAGE: &str = "Sums are kept by the hour, so that `from` and `to` stand for the hours they lie in. Buckets \
         with nothing in them are left out. At most 10,000 rows.";
+    pub const USAGE_CSV: &str = "The same rows as `GET usage`, whatever their number, in a file that is sent while it is \
+        read. Its first row names the columns. Texts that a spreadsheet could take for formulas begin with an apostrophe.";
+    pub const REQUESTS_CSV: &str = "All requests that the filters select, in a file that is sent while it is read. Its \
+        first row names the columns. Texts that a spreadsheet could take for formulas begin with an apostrophe.";
     pub const REQUEST: &str =
         "A request is in the log a moment after its end, and until it is removed: 404 otherwise.";
     pub const REQUESTS: &str = "Metadata only. How many rows and days are kept is a setting.";

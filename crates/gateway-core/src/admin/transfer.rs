@@ -8,6 +8,7 @@ use std::io::Write as _;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use futures_util::stream::{self, StreamExt as _};
 use http::header::{
     ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH,
     VARY,
@@ -15,7 +16,7 @@ use http::header::{
 use http::{HeaderMap, Method, Request, StatusCode};
 
 use crate::config::stored;
-use crate::reply::{Reply, ReplyBody};
+use crate::reply::{BrokenBody, Pieces, Reply, ReplyBody};
 
 /// Shorter answers fit into one packet as they are.
 const MIN_COMPRESSED_BYTES: usize = 700;
@@ -47,7 +48,7 @@ impl TransferWishes {
     /// Gives the answer its entity tag, and replaces it by 304 where the client has it already; compresses it otherwise.
     pub fn apply(&self, mut reply: Reply) -> Reply {
         let ReplyBody::Whole(body) = reply.body() else {
-            return reply;
+            return self.apply_to_pieces(reply);
         };
         let body = body.clone();
         if self.is_read && reply.status() == StatusCode::OK {
@@ -75,6 +76,21 @@ impl TransferWishes {
             reply
                 .headers_mut()
                 .insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        reply
+    }
+
+    /// Compresses an answer that is sent in pieces. It has no tag, since that would be of the whole.
+    fn apply_to_pieces(&self, mut reply: Reply) -> Reply {
+        vary(&mut reply);
+        if self.takes_gzip && matches!(reply.body(), ReplyBody::Pieces(_)) {
+            reply
+                .headers_mut()
+                .insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            return reply.map(|body| match body {
+                ReplyBody::Pieces(pieces) => ReplyBody::Pieces(gzip_pieces(pieces)),
+                body @ ReplyBody::Whole(_) => body,
+            });
         }
         reply
     }
@@ -112,6 +128,34 @@ fn gzip(body: &[u8]) -> Option<Vec<u8>> {
         .finish()
         .ok()
         .filter(|compressed| compressed.len() < body.len())
+}
+
+/// Compresses pieces as they come. What the encoder keeps back of one is in the next; it has a window of 32 KiB.
+fn gzip_pieces(pieces: Pieces) -> Pieces {
+    let encoder = GzEncoder::new(Vec::new(), LEVEL);
+    let compressed = stream::unfold(Some((pieces, encoder)), async |state| {
+        let (mut pieces, mut encoder) = state?;
+        loop {
+            match pieces.next().await {
+                Some(Ok(piece)) => {
+                    // Writing to memory does not fail.
+                    if encoder.write_all(&piece).is_err() {
+                        return Some((Err(BrokenBody), None));
+                    }
+                    let ready = std::mem::take(encoder.get_mut());
+                    if !ready.is_empty() {
+                        return Some((Ok(ready.into()), Some((pieces, encoder))));
+                    }
+                }
+                Some(Err(broken)) => return Some((Err(broken), None)),
+                None => {
+                    let end = encoder.finish().map_err(|_| BrokenBody);
+                    return Some((end.map(Bytes::from), None));
+                }
+            }
+        }
+    });
+    Box::pin(compressed)
 }
 
 /// Whether gzip is accepted by its name, or by `*`, with a quality above zero.
@@ -168,6 +212,8 @@ mod tests {
     use std::io::Read as _;
 
     use flate2::read::GzDecoder;
+    use futures_util::FutureExt as _;
+    use http::Response;
 
     use super::*;
     use crate::reply;
@@ -229,6 +275,51 @@ mod tests {
         let reply = wishes(Method::GET, &[(ACCEPT_ENCODING, "gzip")]).apply(short);
         assert_eq!(body(&reply), b"{}");
         assert!(!reply.headers().contains_key(CONTENT_ENCODING));
+    }
+
+    fn in_pieces(pieces: Vec<Result<Bytes, BrokenBody>>) -> Reply {
+        Response::new(ReplyBody::Pieces(Box::pin(stream::iter(pieces))))
+    }
+
+    fn read(reply: Reply) -> Vec<Result<Bytes, BrokenBody>> {
+        let ReplyBody::Pieces(pieces) = reply.into_body() else {
+            panic!("the body was in pieces");
+        };
+        pieces.collect().now_or_never().unwrap()
+    }
+
+    #[test]
+    fn pieces_are_compressed_as_they_come_and_have_no_tag() {
+        let numbers = |piece: u64| {
+            let number = move |row: u64| (piece * 1000 + row).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            (0..1000).map(move |row| format!("{},{row}\r\n", number(row)))
+        };
+        let pieces: Vec<Result<Bytes, BrokenBody>> = (0..50)
+            .map(|piece| Ok(numbers(piece).collect::<String>().into()))
+            .collect();
+        let whole: Vec<u8> = pieces.iter().flat_map(|it| it.clone().unwrap()).collect();
+        let headers = [(ACCEPT_ENCODING, "gzip"), (IF_NONE_MATCH, "*")];
+        let reply = wishes(Method::GET, &headers).apply(in_pieces(pieces.clone()));
+        assert_eq!(reply.status(), StatusCode::OK);
+        assert_eq!(reply.headers()[CONTENT_ENCODING], "gzip");
+        assert_eq!(reply.headers()[VARY], "accept-encoding");
+        assert!(!reply.headers().contains_key(ETAG));
+        let sent = read(reply);
+        assert!(sent.len() > 2, "{} pieces", sent.len());
+        let packed: Vec<u8> = sent.into_iter().flat_map(Result::unwrap).collect();
+        let mut plain = Vec::new();
+        GzDecoder::new(&packed[..]).read_to_end(&mut plain).unwrap();
+        assert_eq!(plain, whole);
+        let reply = wishes(Method::GET, &[]).apply(in_pieces(pieces.clone()));
+        assert_eq!(reply.headers()[VARY], "accept-encoding");
+        assert_eq!(read(reply), pieces);
+    }
+
+    #[test]
+    fn pieces_that_break_off_do_not_end_like_whole_ones() {
+        let pieces = vec![Ok("a".into()), Err(BrokenBody)];
+        let reply = wishes(Method::GET, &[(ACCEPT_ENCODING, "gzip")]).apply(in_pieces(pieces));
+        assert_eq!(read(reply).last(), Some(&Err(BrokenBody)));
     }
 
     #[test]

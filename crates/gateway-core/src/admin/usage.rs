@@ -12,6 +12,7 @@ use super::members;
 #[cfg(feature = "schema")]
 use super::openapi::schemas::ReasonCode;
 use super::query::{invalid, read, time};
+use crate::config::model::Document;
 #[cfg(feature = "schema")]
 use crate::config::shapes::Time;
 use crate::error::GatewayError;
@@ -148,16 +149,9 @@ pub struct Quantiles {
 
 /// Answers the call.
 pub async fn show<P: AdminPorts>(ports: &P, uri: &Uri) -> Result<Reply, GatewayError> {
-    let (mut query, tag) = parse(uri, ports.now())?;
+    let (query, tag) = parse(uri, ports.now())?;
     let document = document::load(ports).await?;
-    query.members = tag.map(|tag| members::tagged(&document, &tag));
-    query.tags = match query.group {
-        UsageGroup::Tag => members::tags(document.keys.iter().map(|it| (&it.id, &it.tags))),
-        UsageGroup::ChannelTag => {
-            members::tags(document.channels.iter().map(|it| (&it.id, &it.tags)))
-        }
-        _ => Vec::new(),
-    };
+    let query = with_tags(query, tag.as_deref(), &document);
     let ledger = ledger_queries::ledger(ports);
     let rows = ledger.query_usage(&query).await;
     let rows = rows.map_err(|error| ledger_queries::unavailable(ports, &error))?;
@@ -169,13 +163,7 @@ pub async fn show<P: AdminPorts>(ports: &P, uri: &Uri) -> Result<Reply, GatewayE
             ),
         ));
     }
-    let subjects: BTreeSet<&str> = match query.group {
-        UsageGroup::Channel | UsageGroup::Key => {
-            rows.iter().map(|row| row.subject.as_str()).collect()
-        }
-        _ => BTreeSet::new(),
-    };
-    let names = DisplayNames::of(ports, &document, subjects).await?;
+    let names = names_of(ports, &document, &query, &rows).await?;
     let view = UsageView {
         data: rows
             .iter()
@@ -187,8 +175,43 @@ pub async fn show<P: AdminPorts>(ports: &P, uri: &Uri) -> Result<Reply, GatewayE
     Ok(reply::json(StatusCode::OK, &view))
 }
 
+/// Adds what the configuration says of tags, and of the one whose members the question is about.
+pub(super) fn with_tags(query: UsageQuery, tag: Option<&str>, document: &Document) -> UsageQuery {
+    let tags = match query.group {
+        UsageGroup::Tag => members::tags(document.keys.iter().map(|it| (&it.id, &it.tags))),
+        UsageGroup::ChannelTag => {
+            members::tags(document.channels.iter().map(|it| (&it.id, &it.tags)))
+        }
+        _ => Vec::new(),
+    };
+    UsageQuery {
+        members: tag.map(|tag| members::tagged(document, tag)),
+        tags,
+        ..query
+    }
+}
+
+/// The names of all channels or client keys in these rows.
+pub(super) async fn names_of<P: AdminPorts>(
+    ports: &P,
+    document: &Document,
+    query: &UsageQuery,
+    rows: &[UsageSlice],
+) -> Result<DisplayNames, GatewayError> {
+    let subjects: BTreeSet<&str> = match query.group {
+        UsageGroup::Channel | UsageGroup::Key => {
+            rows.iter().map(|row| row.subject.as_str()).collect()
+        }
+        _ => BTreeSet::new(),
+    };
+    DisplayNames::of(ports, document, subjects).await
+}
+
 /// The question, and the tag whose members it is about.
-fn parse(uri: &Uri, now: Timestamp) -> Result<(UsageQuery, Option<String>), GatewayError> {
+pub(super) fn parse(
+    uri: &Uri,
+    now: Timestamp,
+) -> Result<(UsageQuery, Option<String>), GatewayError> {
     let [from, to, bucket, group, top, by, tag, model, channel, key] = read(uri, PARAMETERS)?;
     let to = time("to", to.as_deref())?.unwrap_or(now);
     let from = time("from", from.as_deref())?.unwrap_or(Timestamp(to.0.saturating_sub(DAY_MS)));
@@ -293,10 +316,7 @@ impl<'a> UsageRowView<'a> {
         }
         let totals = &row.totals;
         Self {
-            bucket: hour_text(match query.bucket {
-                0 => query.from,
-                hours => row.bucket * hours,
-            }),
+            bucket: bucket_text(query, row),
             subject,
             other: row.is_rest,
             requests: totals.sum(Sum::Requests),
@@ -323,6 +343,14 @@ impl Quantiles {
             p99: histogram.quantile_ms(99),
         }
     }
+}
+
+/// The beginning of a row's bucket.
+pub(super) fn bucket_text(query: &UsageQuery, row: &UsageSlice) -> String {
+    hour_text(match query.bucket {
+        0 => query.from,
+        hours => row.bucket * hours,
+    })
 }
 
 fn hour_text(hour: u64) -> String {

@@ -22,7 +22,7 @@ pub struct AdminApp<P, V> {
     started: Started<AdminSettings>,
 }
 
-impl<P: AdminPorts + Background, V: Variables> AdminApp<P, V> {
+impl<P: AdminPorts + Background + Clone + 'static, V: Variables> AdminApp<P, V> {
     /// The admin API on these ports. Nothing is read before the first request.
     pub fn new(ports: P, variables: V) -> Self {
         Self {
@@ -64,7 +64,7 @@ pub async fn settings<V: Variables>(
 }
 
 /// Answers a request whose peer the host has named.
-pub async fn from_peer<P: AdminPorts, B: RequestBody>(
+pub async fn from_peer<P: AdminPorts + Clone + 'static, B: RequestBody>(
     ports: &P,
     settings: &AdminSettings,
     peer: Peer,

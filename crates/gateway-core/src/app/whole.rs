@@ -37,7 +37,7 @@ struct Instance<P> {
     settings: AdminSettings,
 }
 
-impl<P: ProxyPorts, A: AdminPorts, V: Variables> App<P, A, V> {
+impl<P: ProxyPorts, A: AdminPorts + Clone + 'static, V: Variables> App<P, A, V> {
     /// The gateway on these ports. They may differ in how stale a read of the store is (the admin API needs the newest
     /// value, the proxy a fast one) and must be the same otherwise. Nothing is read before the first request or
     /// [`App::start`].

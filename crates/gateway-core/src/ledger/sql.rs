@@ -228,9 +228,10 @@ impl<P: Sql + Clock> Ledger for SqlLedger<P> {
                 }
             },
         };
-        let cursor = match &query.before {
-            None => query.beginning(),
-            Some(id) => match self.query(query.find(id)).await?.first() {
+        let cursor = match (query.after, &query.before) {
+            (Some(after), _) => after,
+            (None, None) => query.beginning(),
+            (None, Some(id)) => match self.query(query.find(id)).await?.first() {
                 Some(row) => Cursor::read(&row),
                 None => return Ok(None),
             },

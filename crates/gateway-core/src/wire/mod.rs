@@ -6,6 +6,7 @@ pub mod body_params;
 pub mod choices;
 pub mod coding;
 pub mod content;
+pub mod csv;
 pub mod dialect;
 pub mod emptiness;
 pub mod error_shape;

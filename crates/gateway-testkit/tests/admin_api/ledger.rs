@@ -89,7 +89,7 @@ fn numbers(page: &Value) -> Vec<u64> {
 }
 
 /// Requests of two keys, channels and models, one of which no channel serves; some broke, some were rejected.
-fn mixed() -> Vec<RequestRecord> {
+pub fn mixed() -> Vec<RequestRecord> {
     let mut records: Vec<RequestRecord> = (0..6).map(record).collect();
     records[1].key = actor("ck_b");
     records[2].channel = Some(actor("ch_b"));

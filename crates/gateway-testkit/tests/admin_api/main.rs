@@ -11,6 +11,7 @@ mod channels;
 mod client_keys;
 mod config;
 mod described;
+mod exports;
 mod health;
 mod hostile;
 mod last_calls;
@@ -175,8 +176,13 @@ impl Gateway {
         );
         assert_eq!(headers["cache-control"], "no-store");
         assert!(!headers.contains_key("access-control-allow-origin"));
+        let is_table = headers
+            .get("content-type")
+            .is_some_and(|kind| kind.as_bytes().starts_with(b"text/csv;"));
         let body = if bytes.is_empty() {
             Value::Null
+        } else if is_table {
+            String::from_utf8(bytes.into()).unwrap().into()
         } else {
             serde_json::from_slice(&bytes).unwrap()
         };
@@ -287,6 +293,8 @@ fn routes_have_their_methods_and_nothing_else_exists() {
         ("models", "GET", "POST"),
         ("usage", "POST", "GET, HEAD"),
         ("requests", "DELETE", "GET, HEAD"),
+        ("usage.csv", "POST", "GET, HEAD"),
+        ("requests.csv", "PUT", "GET, HEAD"),
         ("openapi.json", "PUT", "GET, HEAD"),
     ] {
         let answer = gateway
@@ -363,6 +371,8 @@ fn everything_but_login_needs_a_session() {
         ("POST", "models"),
         ("GET", "usage"),
         ("GET", "requests"),
+        ("GET", "usage.csv"),
+        ("GET", "requests.csv"),
         ("GET", "openapi.json"),
     ] {
         gateway

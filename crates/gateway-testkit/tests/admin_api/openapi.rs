@@ -51,7 +51,11 @@ impl Exchange<'_> {
             )
         };
         if !is_head {
-            let schema = &response["content"]["application/json"]["schema"];
+            let content = &response["content"];
+            let schema = match &content["text/csv"]["schema"] {
+                Value::Null => &content["application/json"]["schema"],
+                table => table,
+            };
             let mistakes = if schema.is_object() {
                 mistakes(schema, self.received)
             } else {

@@ -18,6 +18,7 @@ pub struct Description {
     pub(super) response: Option<SchemaOf>,
     pub(super) request: Option<SchemaOf>,
     pub(super) query: Option<SchemaOf>,
+    pub(super) is_csv: bool,
     pub(super) names_state: bool,
     pub(super) checks_state: bool,
     pub(super) cookies: Option<&'static str>,
@@ -41,6 +42,7 @@ impl Description {
             response: None,
             request: None,
             query: None,
+            is_csv: false,
             names_state: false,
             checks_state: false,
             cookies: None,
@@ -59,6 +61,13 @@ impl Description {
     #[must_use]
     pub fn gives<T: JsonSchema>(mut self) -> Self {
         self.response = Some(SchemaGenerator::subschema_for::<T>);
+        self
+    }
+
+    /// The response's body is a table.
+    #[must_use]
+    pub fn gives_csv(mut self) -> Self {
+        self.is_csv = true;
         self
     }
 

@@ -13,7 +13,7 @@ use crate::error::Envelope;
 const TITLE: &str = "AI gateway: admin API";
 const ABOUT: &str = "What the panel uses. Times are RFC 3339 in UTC, durations carry their unit in the name, every error \
     has the same envelope. Every `GET` can also be asked with `HEAD`. A path with a wrong method answers 405 with \
-    `Allow`. Answers are compressed with gzip where the client takes it. Each answer to `GET` has an `ETag`; a request \
+    `Allow`. Answers are compressed with gzip where the client takes it. Each answer to `GET` has an `ETag`, but for long tables; a request \
     that names it in `If-None-Match` is answered with 304 while the answer is the same. Unknown members of a request are rejected. A change is in force on every instance within 2 seconds.";
 const TAGS: [(&str, &str); 6] = [
     ("session", "Logging in and out"),
@@ -114,6 +114,9 @@ fn described(
     if let Some(response) = description.response {
         success["content"] =
             json!({"application/json": {"schema": schemas.of_responses(response)}});
+    }
+    if description.is_csv {
+        success["content"] = json!({"text/csv": {"schema": {"type": "string"}}});
     }
     let mut responses = Map::new();
     responses.insert(description.status.to_string(), success);

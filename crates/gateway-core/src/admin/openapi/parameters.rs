@@ -13,7 +13,7 @@ use super::schemas::{ReasonCode, RequestEnd};
 use crate::admin::list::{MAX_PAGE_ROWS, MAX_SEARCH_CHARS};
 use crate::admin::requests::{DEFAULT_LIMIT, MAX_LIMIT};
 use crate::admin::usage::MAX_TOP;
-use crate::config::bounds::{MAX_ID_CHARS, MAX_MODEL_CHARS, MAX_TAG_CHARS};
+use crate::config::bounds::{MAX_ID_CHARS, MAX_LOG_ROWS, MAX_MODEL_CHARS, MAX_TAG_CHARS};
 use crate::config::shapes::{ModelName, Time, never_null};
 
 /// `POST channels` and `PATCH channels/{id}`.
@@ -223,31 +223,16 @@ enum Grouping {
     None,
 }
 
-/// `GET requests`.
+/// What selects requests of the log.
 #[derive(JsonSchema)]
 #[schemars(transform = never_null)]
-pub struct RequestsParameters {
-    /// Rows of the page.
-    #[schemars(default = "default_limit", range(min = 1, max = MAX_LIMIT))]
-    limit: u64,
+struct RequestFilters {
     /// Words that must all occur in the name, hint or tag of the client key or channel; or a part of a model or of the id.
     #[schemars(length(max = MAX_SEARCH_CHARS))]
     q: Option<String>,
     /// Only requests of client keys and channels with this tag.
     #[schemars(length(max = MAX_TAG_CHARS))]
     tag: Option<String>,
-    /// What the log is sorted by. All but `time` read all requests that the filters select.
-    #[schemars(default)]
-    sort: RequestSortParameter,
-    /// The direction of `sort`.
-    #[schemars(default)]
-    order: LogOrder,
-    /// The `next` of the page before; with the same `sort`, `order` and filters.
-    #[schemars(length(max = MAX_ID_CHARS))]
-    cursor: Option<String>,
-    /// The id of the last row of the page before; the same as `cursor`.
-    #[schemars(length(max = MAX_ID_CHARS))]
-    before: Option<String>,
     /// A status, a class of them, or whatever was refused or broke off.
     #[schemars(regex(pattern = "^([1-5][0-9][0-9]|2xx|4xx|5xx|error)$"))]
     status: Option<String>,
@@ -268,6 +253,40 @@ pub struct RequestsParameters {
     from: Option<Time>,
     /// Exclusive.
     to: Option<Time>,
+}
+
+/// `GET requests`.
+#[derive(JsonSchema)]
+#[schemars(transform = never_null)]
+pub struct RequestsParameters {
+    /// Rows of the page.
+    #[schemars(default = "default_limit", range(min = 1, max = MAX_LIMIT))]
+    limit: u64,
+    #[schemars(flatten)]
+    filters: RequestFilters,
+    /// What the log is sorted by. All but `time` read all requests that the filters select.
+    #[schemars(default)]
+    sort: RequestSortParameter,
+    /// The direction of `sort`.
+    #[schemars(default)]
+    order: LogOrder,
+    /// The `next` of the page before; with the same `sort`, `order` and filters.
+    #[schemars(length(max = MAX_ID_CHARS))]
+    cursor: Option<String>,
+    /// The id of the last row of the page before; the same as `cursor`.
+    #[schemars(length(max = MAX_ID_CHARS))]
+    before: Option<String>,
+}
+
+/// `GET requests.csv`.
+#[derive(JsonSchema)]
+#[schemars(transform = never_null)]
+pub struct RequestsCsvParameters {
+    /// Rows at most; all unless given.
+    #[schemars(range(min = 1, max = MAX_LOG_ROWS))]
+    limit: Option<u64>,
+    #[schemars(flatten)]
+    filters: RequestFilters,
 }
 
 #[derive(Default, JsonSchema, Serialize)]

@@ -68,6 +68,9 @@ pub struct RequestQuery {
     pub limit: u64,
     /// The id of the request before which the page begins; `None`: the newest one is the first.
     pub before: Option<String>,
+    /// Where the page begins, in the order by time: behind this place, whether its request is still in the log or not. Goes
+    /// before `before`.
+    pub after: Option<Cursor>,
     /// The status.
     pub status: Option<StatusFilter>,
     /// The model that was requested.
@@ -105,6 +108,8 @@ pub struct RequestPage {
     pub has_more: bool,
     /// How many there are on all pages; `None`: more than are counted.
     pub total: Option<u64>,
+    /// The place of the last one, for the page after it; `None`: there is none, or the order is not that by time.
+    pub last: Option<Cursor>,
 }
 
 /// Asks for the request with this id.
@@ -115,7 +120,7 @@ pub(in crate::ledger) fn one(id: &str) -> Query {
 
 /// Where a request is in the log: by what is sorted by, by time, and then by the order in which records came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::ledger) struct Cursor {
+pub struct Cursor {
     sorted: u64,
     time_ms: u64,
     seq: u64,
@@ -236,7 +241,7 @@ impl RequestQuery {
         let columns = REQUEST.iter().map(|column| column.name);
         values
             .into_iter()
-            .fold(Query::select(columns, &rest), Query::with)
+            .fold(Query::select(columns.chain(["seq"]), &rest), Query::with)
     }
 
     /// Asks for one row of each request of all pages, up to one more than are counted.
@@ -320,7 +325,14 @@ impl RequestQuery {
     /// Reads the rows of [`RequestQuery::query`].
     pub(in crate::ledger) fn read(&self, rows: &Rows) -> RequestPage {
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
+        let last = rows.iter().take(limit).last();
+        let is_by_time = self.sort == RequestSort::Time;
         RequestPage {
+            last: last.filter(|_| is_by_time).map(|row| Cursor {
+                sorted: 0,
+                time_ms: row.count("time_ms"),
+                seq: row.count("seq"),
+            }),
             requests: rows
                 .iter()
                 .take(limit)

@@ -1,6 +1,8 @@
 //! What was used in a span of time, by hour, by day or in all, and by model, channel, client key or tag. Owns the question
 //! and its SQL.
 
+mod part;
+
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
@@ -9,6 +11,8 @@ use crate::ledger::schema;
 use crate::ledger::totals::UsageTotals;
 use crate::ledger::totals::read_totals;
 use crate::sql::rows::{NamedRow, Query};
+
+pub use part::UsagePart;
 
 /// What the rows are about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -105,6 +109,8 @@ pub struct UsageQuery {
     pub key: Option<String>,
     /// Rows at most.
     pub limit: usize,
+    /// Which part of the answer is asked for; `None`: all of it.
+    pub part: Option<UsagePart>,
 }
 
 /// A row of the answer, which is sorted by bucket and subject, and within the whole span by rank.
@@ -125,7 +131,8 @@ impl UsageQuery {
         if self.group == UsageGroup::Reason {
             return self.query_by_reason();
         }
-        let (source, values) = self.source();
+        let (source, mut values) = self.source();
+        let (hours, behind) = self.part(&mut values);
         let column = self.group.column();
         let rank = self.rank.sum();
         // Figures are in the text, since some hosts know no integers as parameters, and only integers are divided so.
@@ -153,12 +160,25 @@ impl UsageQuery {
             "1, 2, 3".to_owned()
         };
         let rest = format!(
-            "{source} GROUP BY 1, 2, 3 ORDER BY {order} LIMIT {}",
+            "{source}{hours} GROUP BY 1, 2, 3{behind} ORDER BY {order} LIMIT {}",
             self.limit
         );
         let query = Query::select(subject.into_iter().chain(sums), &rest);
         let query = query.with(self.from).with(self.to);
         values.into_iter().fold(query, Query::with)
+    }
+
+    /// The conditions of the part, for hours and for rows, whose parameter is added to those from the third on.
+    fn part(&self, values: &mut Vec<String>) -> (String, String) {
+        let Some(part) = &self.part else {
+            return (String::new(), String::new());
+        };
+        let behind = part.behind(self, values.len() + 3);
+        let behind = behind.map(|(condition, subject)| {
+            values.push(subject);
+            condition
+        });
+        (part.hours(), behind.unwrap_or_default())
     }
 
     fn bucket(&self) -> String {
@@ -213,17 +233,16 @@ impl UsageQuery {
             Cow::Borrowed("sum(count) AS count"),
         ];
         let filter = self.key.as_ref().map_or("", |_| " AND channel = ?3");
+        let mut values: Vec<String> = self.key.iter().cloned().collect();
+        let (hours, behind) = self.part(&mut values);
         let rest = format!(
-            "FROM tally_hour WHERE kind = '{}' AND hour >= ?1 AND hour < ?2{filter} \
-             GROUP BY 1, 2 ORDER BY 1, 2 LIMIT {}",
+            "FROM tally_hour WHERE kind = '{}' AND hour >= ?1 AND hour < ?2{filter}{hours} \
+             GROUP BY 1, 2{behind} ORDER BY 1, 2 LIMIT {}",
             schema::REASON,
             self.limit
         );
         let query = Query::select(columns, &rest).with(self.from).with(self.to);
-        match &self.key {
-            Some(key) => query.with(key.as_str()),
-            None => query,
-        }
+        values.into_iter().fold(query, Query::with)
     }
 
     pub(in crate::ledger) fn read(&self, row: &NamedRow<'_>) -> UsageSlice {
