@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::alerts::Alerts;
 #[cfg(feature = "schema")]
 use super::bounds::OPERATIONS_WITH_DEFAULTS;
 use super::model_map;
@@ -45,6 +46,9 @@ pub struct Document {
     /// Limits of the whole gateway.
     #[serde(default)]
     pub settings: Settings,
+    /// When messages are sent about the gateway, and where.
+    #[serde(default, skip_serializing_if = "Alerts::is_default")]
+    pub alerts: Alerts,
     /// The revision of the variable `config` that was applied last; see [`crate::config::startup`]. It belongs to
     /// this gateway, so it is neither exported nor imported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -65,6 +69,7 @@ impl Default for Document {
             channels: Vec::new(),
             keys: Vec::new(),
             settings: Settings::default(),
+            alerts: Alerts::default(),
             applied_variable: None,
             gateway_id: None,
             recent_changes: Vec::new(),

@@ -1,6 +1,7 @@
 //! Validates an admin's input before it becomes part of the document. Owns the rules of values and the list of
 //! problems, so that all errors are reported together; reads and writes no store.
 
+mod alerts;
 mod channel;
 mod client_key;
 mod default_models;
@@ -28,6 +29,7 @@ use crate::problem::{ExpectedType, Problem, ProblemKind, Uniqueness};
 pub use super::bounds::{
     MAX_CHANNELS, MAX_CLIENT_KEYS, MAX_MODEL_CHARS, MAX_MODELS, MAX_NAME_CHARS,
 };
+pub use alerts::{AlertsDraft, DestinationDraft, webhook_url};
 pub use channel::{ChannelChange, KeyChange};
 pub use client_key::ClientKeyChange;
 pub use document::{ChannelDraft, DocumentDraft, KeyDraft};
