@@ -32,10 +32,6 @@ const DELAY: Duration = Duration::from_secs(1);
 const TIME_LIMIT: Duration = Duration::from_secs(26);
 /// One call of the database or the store.
 const CALL_LIMIT: Duration = Duration::from_secs(3);
-/// An attempt that failed is repeated once after so long, if it failed at once.
-const RETRY_PAUSE: Duration = Duration::from_secs(2);
-/// Slower failures wait for the next evaluation.
-const RETRY_WITHIN_MS: u64 = 3_000;
 
 /// The alerts of one instance.
 #[derive(Debug)]
@@ -170,13 +166,8 @@ impl<P: ProxyPorts> AlertService<P> {
         let Some(webhook) = webhooks.find(|webhook| webhook.id == id) else {
             return Ok(());
         };
-        let began = self.ports.now();
-        let message = AlertMessage::of(&waiting.events, waiting.left_out, began);
-        let first = deliver(&self.ports, webhook, &message).await;
-        if first.is_ok() || self.ports.now().since_ms(began) > RETRY_WITHIN_MS {
-            return first;
-        }
-        self.ports.sleep(RETRY_PAUSE).await;
+        let now = self.ports.now();
+        let message = AlertMessage::of(&waiting.events, waiting.left_out, now);
         deliver(&self.ports, webhook, &message).await
     }
 }
