@@ -1,5 +1,6 @@
 //! Every text of the panel in Simplified Chinese. A missing or extra text does not compile.
 
+import { alertsZh } from "./alerts.zh";
 import { editingZh } from "./editing.zh";
 import { healthZh } from "./health.zh";
 import type { Messages } from "./index";
@@ -8,6 +9,7 @@ import { usageZh } from "./usage.zh";
 import { whyZh } from "./why.zh";
 
 export const zh: Messages = {
+  ...alertsZh,
   ...usageZh,
   ...editingZh,
   ...healthZh,
