@@ -119,10 +119,7 @@ function AlertsForm({ now, onSaved }: { now: Alerts; onSaved: () => Promise<void
     return differences(seen(typedOf(base.value)), seen(typedOf(found)), seen(typed.value));
   }
 
-  const problems = {
-    ...fieldProblems(failure.value),
-    rules: fieldProblems(failure.value, "rules"),
-  };
+  const { destinations: errors } = fieldProblems(failure.value);
   return (
     <form
       class="stack"
@@ -150,7 +147,7 @@ function AlertsForm({ now, onSaved }: { now: Alerts; onSaved: () => Promise<void
       )}
       <Rules
         rules={typed.value.rules}
-        problems={problems.rules}
+        problems={fieldProblems(failure.value, "rules")}
         onChange={(change) => {
           typed.value = { ...typed.value, rules: { ...typed.value.rules, ...change } };
         }}
@@ -158,7 +155,7 @@ function AlertsForm({ now, onSaved }: { now: Alerts; onSaved: () => Promise<void
       <Destinations
         now={now.destinations}
         destinations={typed.value.destinations}
-        errors={problems.destinations}
+        errors={errors}
         isUnsaved={isUnsaved}
         onChange={(destinations) => {
           typed.value = { ...typed.value, destinations };
