@@ -328,7 +328,7 @@ fn lost_records_are_told() {
 }
 
 #[test]
-fn a_database_that_fails_neither_ends_alerts_nor_requests() {
+fn what_cannot_be_read_ends_no_alert() {
     let rules = AlertRules {
         key_rejected: true,
         ..no_rules()
@@ -338,11 +338,17 @@ fn a_database_that_fails_neither_ends_alerts_nor_requests() {
     watch.chat();
     watch.chat();
     assert_eq!(watch.messages().len(), 1);
-    watch.stage.ports.database().rows("DROP TABLE actor");
     watch.upstream.set(200);
     watch.stage.ports.advance_ms(20 * MINUTE_MS);
+    let store = watch.stage.ports.store();
+    store.put(StoreKey::Health, b"damaged".to_vec());
     for _ in 0..5 {
         assert_eq!(watch.chat(), 200);
     }
-    assert!(watch.messages().is_empty());
+    assert_eq!(watch.messages(), Vec::<String>::new());
+    store.put(StoreKey::Health, b"{}".to_vec());
+    for _ in 0..5 {
+        watch.chat();
+    }
+    assert_eq!(watch.messages().len(), 1);
 }
