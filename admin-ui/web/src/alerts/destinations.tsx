@@ -160,7 +160,8 @@ function LastMessage({ of, at }: { of: Sent; at: string }) {
     of.error === null ? m["alerts.sent"](formatTime(at)) : m["alerts.notSent"](of.error);
   return (
     <p class="field__hint">
-      {result} {of.is_waiting && m["alerts.waiting"]}
+      {result}
+      {of.is_waiting && ` · ${m["alerts.waiting"]}`}
     </p>
   );
 }

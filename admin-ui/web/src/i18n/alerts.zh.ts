@@ -3,7 +3,7 @@ import type { alertsEn } from "./alerts.en";
 
 export const alertsZh: typeof alertsEn = {
   "nav.alerts": "告警",
-  "alerts.intro": "网关需要处理时，向 Webhook 发送消息。",
+  "alerts.intro": "出现需要处理的情况时，向 Webhook 发送消息。",
   "alerts.failed": "无法加载告警",
   "alerts.firing": "当前告警",
   "alerts.quiet": "当前没有告警。",
@@ -21,8 +21,8 @@ export const alertsZh: typeof alertsEn = {
   "alerts.gatewayHint": "仅用于告警，不会拒绝请求。",
   "alerts.channel_down_minutes": "渠道故障或部分故障持续（分钟）",
   "alerts.error_rate_percent": "错误率（百分比）",
-  "alerts.error_rate_minutes": "统计最近（分钟）",
-  "alerts.error_rate_requests": "最少请求数",
+  "alerts.error_rate_minutes": "错误率统计时长（分钟）",
+  "alerts.error_rate_requests": "错误率最少请求数",
   "alerts.key_rejected": "上游密钥被拒绝",
   "alerts.records_lost": "请求记录丢失",
   "alerts.repeat_minutes": "持续期间重复提醒间隔（分钟）",
