@@ -23,6 +23,7 @@ use crate::config::snapshot::alerts::Webhook;
 use crate::config::stored::object_revision;
 use crate::config::validate::{AlertsDraft, Problems};
 use crate::error::{ErrorCode, GatewayError};
+use crate::ledger::alert_state::AlertRow;
 use crate::ledger::port::Ledger as _;
 use crate::ports::AdminPorts;
 use crate::reply::{self, Reply};
@@ -210,7 +211,9 @@ impl<'a> AlertsView<'a> {
             revision: object_revision(alerts),
             rules: alerts.rules,
             destinations: alerts.destinations.iter().map(destination).collect(),
+            // Without a destination nothing is evaluated, so that what was found last says nothing.
             firing: episodes
+                .filter(|_| alerts.is_active())
                 .filter_map(|(subject, episode)| FiringView::new(subject, episode))
                 .collect(),
             checked_at: (state.checked_at.0 > 0).then(|| time_text::format(state.checked_at)),
@@ -269,7 +272,7 @@ async fn answer<P: AdminPorts>(ports: &P, alerts: &Alerts) -> Result<Reply, Gate
     let row = ledger_queries::ledger(ports).read_alerts().await;
     let row = row.unwrap_or_else(|error| {
         ports.line(format_args!("admin: alerts: {error}"));
-        Default::default()
+        AlertRow::default()
     });
     let state = AlertState::parse(&row.state);
     Ok(reply::json(

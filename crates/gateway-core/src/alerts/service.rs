@@ -57,8 +57,10 @@ impl<P: ProxyPorts> AlertService<P> {
         }
         let (service, snapshot) = (Rc::clone(self), Rc::clone(snapshot));
         self.ports.spawn(async move {
-            service.ports.sleep(DELAY).await;
-            service.run(&snapshot).await;
+            if service.is_due_for_all().await {
+                service.ports.sleep(DELAY).await;
+                service.run(&snapshot).await;
+            }
         });
     }
 
@@ -69,7 +71,9 @@ impl<P: ProxyPorts> AlertService<P> {
         }
         let service = Rc::clone(self);
         self.ports.spawn(async move {
-            if let Some(snapshot) = service.stored(master.as_ref()).await {
+            if let Some(snapshot) = service.stored(master.as_ref()).await
+                && service.is_due_for_all().await
+            {
                 service.run(&snapshot).await;
             }
         });
@@ -95,6 +99,24 @@ impl<P: ProxyPorts> AlertService<P> {
         is_active.then(|| Snapshot::build(document, master, || 0))
     }
 
+    /// Whether no instance has evaluated the rules just now. A read, which takes no lock: instances that live for one
+    /// request ask each time.
+    async fn is_due_for_all(&self) -> bool {
+        let row = LedgerEngine::new(&self.ports, CALL_LIMIT).read_alerts();
+        let now = self.ports.now();
+        match row.boxed_local().await {
+            Ok(row) if row.due > now && row.due.since_ms(now) <= INTERVAL_MS => {
+                self.next.set(row.due);
+                false
+            }
+            Ok(_) => true,
+            Err(error) => {
+                self.ports.line(format_args!("alerts: {error}"));
+                false
+            }
+        }
+    }
+
     async fn run(&self, snapshot: &Snapshot) {
         let work = self.evaluate(snapshot).boxed_local();
         match timeout(&self.ports, TIME_LIMIT, work).await {
@@ -109,12 +131,6 @@ impl<P: ProxyPorts> AlertService<P> {
     async fn evaluate(&self, snapshot: &Snapshot) -> Result<(), DatabaseError> {
         let ledger = LedgerEngine::new(&self.ports, CALL_LIMIT);
         let now = self.ports.now();
-        // A read, which takes no lock: instances that live for one request ask each time.
-        let due = ledger.read_alerts().await?.due;
-        if due > now && due.since_ms(now) <= INTERVAL_MS {
-            self.next.set(due);
-            return Ok(());
-        }
         let holder = ids::object_id("al", &self.ports);
         let claimed = ledger.claim_alerts(&holder, now, now.plus_ms(INTERVAL_MS));
         let Some(row) = claimed.await? else {

@@ -25,7 +25,7 @@ use crate::store::bounded_call;
 use crate::units::{DAY_MS, HOUR_MS, Timestamp};
 
 /// How long each question may take.
-const TIME_LIMIT: Duration = Duration::from_secs(3);
+const TIME_LIMIT: Duration = Duration::from_secs(2);
 /// Client keys that were used before are not read again: a request may be recorded so long after it began.
 const RECORDED_WITHIN_MS: u64 = HOUR_MS;
 

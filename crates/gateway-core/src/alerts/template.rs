@@ -63,7 +63,7 @@ pub fn request(
         DestinationKind::Ntfy => (TEXT, text),
         _ => (
             JSON,
-            json_body(webhook, message, text, secret, now)?.to_string(),
+            json_body(webhook, message, &text, secret, now)?.to_string(),
         ),
     };
     let mut request = Request::new(Bytes::from(body));
@@ -114,7 +114,7 @@ fn prepared(
 fn json_body(
     webhook: &Webhook,
     message: &AlertMessage,
-    text: String,
+    text: &str,
     secret: Option<&str>,
     now: Timestamp,
 ) -> Result<Value, String> {
@@ -126,7 +126,7 @@ fn json_body(
             "time": time_text::format(message.time),
             "alerts": message.events.iter().map(event).collect::<Vec<_>>(),
         }),
-        DestinationKind::Slack => json!({ "text": escaped(&text) }),
+        DestinationKind::Slack => json!({ "text": escaped(text) }),
         // Names of channels and keys must not call people.
         DestinationKind::Discord => json!({ "content": text, "allowed_mentions": { "parse": [] } }),
         DestinationKind::Telegram => json!({

@@ -59,7 +59,8 @@ pub struct LedgerService<P> {
 }
 
 /// What is called when a request has ended.
-struct Watcher(Box<dyn Fn(&Rc<Snapshot>)>);
+struct Watcher(Box<Watch>);
+type Watch = dyn Fn(&Rc<Snapshot>);
 
 impl fmt::Debug for Watcher {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

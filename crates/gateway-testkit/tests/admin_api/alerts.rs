@@ -1,7 +1,10 @@
 //! Alerts over HTTP: rules and destinations, that no URL is ever seen again, and the test message.
 
+use gateway_core::alerts::reading::{AlertKind, AlertLevel, AlertReading, Observed};
+use gateway_core::alerts::state::AlertState;
+use gateway_core::config::alerts::AlertRules;
 use gateway_core::config::seal::MasterKey;
-use gateway_core::ports::SendErrorKind;
+use gateway_core::ports::{Clock as _, SendErrorKind};
 use gateway_testkit::fakes::FakeReply;
 use serde_json::{Value, json};
 
@@ -226,4 +229,47 @@ fn without_its_master_key_a_destination_says_so() {
     let outcome = gateway.call("POST", &path, &Value::Null).expect(200);
     assert!(outcome["error"].as_str().unwrap().contains("no master key"));
     assert!(gateway.ports.upstream().requests().is_empty());
+}
+
+#[test]
+fn what_is_firing_and_how_the_last_message_ended_is_shown() {
+    let gateway = Gateway::new();
+    let made = gateway.destinations(&json!([slack()]));
+    let id = made[0]["id"].as_str().unwrap();
+    let (mut state, now) = (AlertState::default(), gateway.ports.now());
+    let reading = AlertReading {
+        subject: "key/uk_1".to_owned(),
+        level: Some(AlertLevel::Warning),
+        text: "Channel \"A\" rejects its key.".to_owned(),
+    };
+    let observed = [(AlertKind::KeyRejected, Observed::Known(vec![reading]))];
+    state.observe(&observed, &AlertRules::default(), &[id], now);
+    state.outbox.begin(now);
+    state.outbox.end(id, Err("404: no_team".to_owned()), now);
+    let database = gateway.ports.database();
+    database.rows("CREATE TABLE alert_state (id INTEGER, due_ms INTEGER, holder TEXT, state TEXT)");
+    let encoded = state.encode().replace('\'', "''");
+    database.rows(&format!(
+        "INSERT INTO alert_state VALUES (1, 0, '', '{encoded}')"
+    ));
+
+    let shown = gateway.get("alerts").expect(200);
+    let time = "2026-11-22T00:00:00.000Z";
+    assert_eq!(
+        shown["firing"],
+        json!([{
+            "subject": "key/uk_1", "kind": "key_rejected", "level": "warning", "text": "Channel \"A\" rejects its key.",
+            "since": time, "notified_at": time
+        }])
+    );
+    assert_eq!(shown["checked_at"], time);
+    let destination = &shown["destinations"][0];
+    assert_eq!(destination["error"], "404: no_team");
+    assert_eq!(
+        (&destination["sent_at"], &destination["is_waiting"]),
+        (&json!(time), &json!(true))
+    );
+    // Without a destination nothing is evaluated any more.
+    gateway.destinations(&json!([{"id": id, "enabled": false}]));
+    assert_eq!(gateway.get("alerts").expect(200)["firing"], json!([]));
 }

@@ -253,7 +253,7 @@ proptest! {
                 }
             }
         }
-        for (subject, _) in &open {
+        for subject in open.keys() {
             prop_assert!(episodes.contains(subject));
         }
     }

@@ -41,16 +41,8 @@ pub struct DestinationDraft {
     /// The whole URL.
     pub url: Option<Secret<String>>,
     /// The secret; the inner `None` removes it.
-    #[expect(
-        clippy::option_option,
-        reason = "absent, null and a text are three cases"
-    )]
     pub secret: Option<Option<Secret<String>>>,
     /// The chat; the inner `None` removes it.
-    #[expect(
-        clippy::option_option,
-        reason = "absent, null and a text are three cases"
-    )]
     pub recipient: Option<Option<String>>,
 }
 

@@ -79,7 +79,7 @@ impl DocumentDraft {
                 "keys" => draft.keys = client_keys(value, now, problems),
                 "settings" => draft.settings = settings::read(value, problems),
                 "alerts" => {
-                    draft.alerts = AlertsDraft::read(name, value, AlertRules::default(), problems)
+                    draft.alerts = AlertsDraft::read(name, value, AlertRules::default(), problems);
                 }
                 _ => problems.unknown("", name),
             }
