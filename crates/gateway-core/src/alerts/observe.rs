@@ -21,7 +21,7 @@ const DAILY: &str = "daily";
 const MONTHLY: &str = "monthly";
 
 /// What was spent of a budget.
-struct Budget<'a> {
+struct SpentBudget<'a> {
     subject: String,
     owner: &'a str,
     period: &'static str,
@@ -29,7 +29,7 @@ struct Budget<'a> {
     used: u64,
 }
 
-impl Budget<'_> {
+impl SpentBudget<'_> {
     fn reading(self, rules: &AlertRules) -> AlertReading {
         let percent = u128::from(self.used) * 100 / u128::from(self.limit.max(1));
         let is_near = |near: u64| percent >= u128::from(near);
@@ -78,7 +78,7 @@ pub fn key_budgets<'a>(
                 Measure::MonthlyBudget => MONTHLY,
                 _ => continue,
             };
-            let budget = Budget {
+            let budget = SpentBudget {
                 subject: budget_subject(&key.id) + period,
                 owner: &owner,
                 period,
@@ -98,7 +98,7 @@ pub fn gateway_budgets(rules: &AlertRules, day: u64, month: u64) -> Vec<AlertRea
         (MONTHLY, rules.gateway_monthly_budget_micro_usd, month),
     ];
     let reading = |(period, limit, used): (&'static str, Option<u64>, u64)| {
-        let budget = Budget {
+        let budget = SpentBudget {
             subject: format!("budget/gateway/{period}"),
             owner: "The gateway",
             period,

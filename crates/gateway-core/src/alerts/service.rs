@@ -102,9 +102,10 @@ impl<P: ProxyPorts> AlertService<P> {
     /// Whether no instance has evaluated the rules just now. A read, which takes no lock: instances that live for one
     /// request ask each time.
     async fn is_due_for_all(&self) -> bool {
-        let row = LedgerEngine::new(&self.ports, CALL_LIMIT).read_alerts();
+        let ledger = LedgerEngine::new(&self.ports, CALL_LIMIT);
+        let row = ledger.read_alerts().boxed_local().await;
         let now = self.ports.now();
-        match row.boxed_local().await {
+        match row {
             Ok(row) if row.due > now && row.due.since_ms(now) <= INTERVAL_MS => {
                 self.next.set(row.due);
                 false

@@ -8,9 +8,9 @@ use super::bounds::{
     MAX_ALERT_MINUTES, MAX_ALERT_REQUESTS, MAX_BUDGET, MAX_ERROR_MINUTES, MAX_REPEAT_MINUTES,
     MIN_REPEAT_MINUTES,
 };
-use super::model::StoredSecret;
 #[cfg(feature = "schema")]
 use super::shapes::insert_defaults;
+use crate::secret::StoredSecret;
 
 /// Rules, and where messages about them are sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -23,7 +23,7 @@ use crate::config::bounds::{
     MAX_REQUEST_BYTES, MAX_SESSION_HEADERS, MAX_TAGS, MAX_TIMEOUT_MS, MAX_URL_BYTES, MIN_LOG_ROWS,
     MIN_REQUEST_BYTES,
 };
-use crate::secret::Secret;
+pub use crate::secret::StoredSecret;
 use crate::units::{MIB, Timestamp};
 use crate::upstream::provider::{Azure, Provider};
 use crate::upstream::quirks::Quirks;
@@ -347,16 +347,6 @@ pub struct UpstreamKey {
     pub hint: String,
     /// Whether it is used.
     pub enabled: bool,
-}
-
-/// An upstream key as it is stored.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum StoredSecret {
-    /// In clear: no master key was set when it was written.
-    Clear(Secret<String>),
-    /// Encrypted with the master key; see [`crate::config::seal`].
-    Sealed(String),
 }
 
 /// One client's key: its hash and what it may do.

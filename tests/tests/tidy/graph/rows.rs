@@ -40,7 +40,6 @@ pub const ROWS: &[(&str, &[&str])] = &[
             "ledger",
             "limits",
             "ports",
-            "secret",
             "store",
             "time_text",
             "timeout",

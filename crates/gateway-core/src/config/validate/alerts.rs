@@ -7,8 +7,7 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::channel::absolute_url;
-use super::document::parse_id;
-use super::{Problems, join};
+use super::{Problems, join, parse_id};
 use crate::config::alerts::{AlertRules, DestinationKind};
 use crate::config::bounds::{
     MAX_ALERT_MINUTES, MAX_ALERT_REQUESTS, MAX_BUDGET, MAX_DESTINATIONS, MAX_ERROR_MINUTES,

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::channel::secret;
 use super::{
     ChannelChange, ClientKeyChange, MAX_CHANNELS, MAX_CLIENT_KEYS, MAX_NAME_CHARS, Problems,
-    alerts::AlertsDraft, join, settings,
+    alerts::AlertsDraft, join, parse_id, settings,
 };
 use crate::config::alerts::AlertRules;
 use crate::config::bounds::{MAX_HINT_CHARS, MAX_ID_CHARS, MAX_KEYS};
@@ -347,17 +347,6 @@ fn id(path: &str, value: &Value, seen: &mut Seen, problems: &mut Problems) -> Op
         return None;
     };
     seen.first(path, id, problems)
-}
-
-/// The id in a value, if it is one.
-pub(super) fn parse_id(value: &Value) -> Option<String> {
-    let is_id = |id: &&str| {
-        (1..=MAX_ID_CHARS).contains(&id.len())
-            && id
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-    };
-    value.as_str().filter(is_id).map(str::to_owned)
 }
 
 fn hash(path: &str, value: &Value, seen: &mut Seen, problems: &mut Problems) -> Option<String> {
