@@ -66,6 +66,7 @@ test("every page has an address, a title and its mark in the navigation", async 
     "Requests",
     "Playground",
     "Routing",
+    "Alerts",
     "Settings",
   ];
   await withPage(browser, {}, async (page) => {

@@ -80,6 +80,7 @@ function pages({ channel }) {
     ["channels/new", named("Name"), "Three"],
     [channel, named("Weight"), "7"],
     [channel, named("API keys"), "sk-new-0123456789"],
+    ["alerts", inForm("Alerts", "Error rate, in percent"), "3"],
     ["settings", inForm("Gateway", "Attempts per request"), "3"],
     ["settings", inForm("Reverse proxies", "Trusted proxies"), "10.0.0.0/8"],
     ["settings", inForm("Ledger", "Days kept"), "7"],

@@ -11,6 +11,7 @@ export const PAGES = [
   "requests",
   "playground",
   "routing",
+  "alerts",
   "settings",
 ] as const;
 export type Page = (typeof PAGES)[number];

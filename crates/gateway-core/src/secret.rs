@@ -27,6 +27,16 @@ impl<T> fmt::Debug for Secret<T> {
     }
 }
 
+/// A secret as it is stored, such as an upstream key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StoredSecret {
+    /// In clear: no master key was set when it was written.
+    Clear(Secret<String>),
+    /// Encrypted with the master key; see [`crate::config::seal`].
+    Sealed(String),
+}
+
 /// The part of a key that may be shown to distinguish it from others: its first and last four characters. Keys of fewer
 /// than 16 characters show nothing but an ellipsis, since eight shown would be half of them.
 pub fn hint(key: &str) -> String {

@@ -166,6 +166,13 @@ export const importPrices = (
     { send, ...(etag === null ? {} : { ifMatch: etag }) },
   );
 
+/** Rules and destinations of alerts, and what is firing. */
+export const showAlerts = () => call("GET", "/alerts", types.parseAlerts);
+export const changeAlerts = (send: unknown, revision: string | null) =>
+  call("PATCH", "/alerts", types.parseAlerts, { send, ...onlyAt(revision) });
+export const testAlerts = (id: string) =>
+  call("POST", `/alerts/${id}/test`, types.parseAlertTest, { send: {} });
+
 /** The gateway's version, from its public health answer. */
 export const version = () => request("GET", "/health", types.parseVersion, { open: true });
 

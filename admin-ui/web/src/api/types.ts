@@ -5,6 +5,7 @@ import * as readers from "../../generated/readers";
 import { type Reader, record, text } from "./read";
 
 export type {
+  Alerts,
   Channel,
   ClientKey,
   ClientKeyCreated as CreatedKey,
@@ -52,6 +53,8 @@ export type KeyPage = readers.ClientKeyList;
 export const parseClientKey = answer(readers.ClientKey, "key");
 /** The one answer that holds a whole client key. */
 export const parseCreatedKey = answer(readers.ClientKeyCreated, "key");
+export const parseAlerts = answer(readers.Alerts, "alerts");
+export const parseAlertTest = answer(readers.AlertTest, "test");
 export const parseStatus = answer(readers.Status, "status");
 export const parseDryRun = answer(readers.Route, "route");
 export const parseTrial = answer(readers.TestOutcome, "test");

@@ -1,6 +1,7 @@
 //! Line icons of 16 px. Always beside a text that says the same, hence hidden from screen readers.
 import {
   ArrowRight,
+  Bell,
   ChartColumn,
   ChevronDown,
   CircleCheck,
@@ -39,6 +40,7 @@ import { h } from "preact";
 const ICONS = {
   add: Plus,
   alert: TriangleAlert,
+  alerts: Bell,
   arrange: SlidersHorizontal,
   arrow: ArrowRight,
   bad: CircleX,

@@ -1,5 +1,6 @@
 //! Every text of the panel in English. The type of this object is what each language must fill.
 
+import { alertsEn } from "./alerts.en";
 import { compareEn } from "./compare.en";
 import { editingEn } from "./editing.en";
 import { healthEn } from "./health.en";
@@ -8,6 +9,7 @@ import { usageEn } from "./usage.en";
 import { whyEn } from "./why.en";
 
 export const en = {
+  ...alertsEn,
   ...usageEn,
   ...compareEn,
   ...editingEn,

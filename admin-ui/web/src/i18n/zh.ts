@@ -1,5 +1,6 @@
 //! Every text of the panel in Simplified Chinese. A missing or extra text does not compile.
 
+import { alertsZh } from "./alerts.zh";
 import { compareZh } from "./compare.zh";
 import { editingZh } from "./editing.zh";
 import { healthZh } from "./health.zh";
@@ -9,6 +10,7 @@ import { usageZh } from "./usage.zh";
 import { whyZh } from "./why.zh";
 
 export const zh: Messages = {
+  ...alertsZh,
   ...usageZh,
   ...compareZh,
   ...editingZh,

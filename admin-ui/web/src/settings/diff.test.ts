@@ -68,3 +68,13 @@ it("takes anything for a document, since the gateway judges it", () => {
   expect(diff(document, null)).toHaveLength(3);
   expect(diff(null, [])).toEqual([]);
 });
+
+it("an import without alerts removes them, and shows no webhook", () => {
+  const url = "https://hooks.example/MIDDLE";
+  const alerts = { rules: {}, destinations: [{ id: "ad_1", name: "Ops", url, secret: "MIDDLE" }] };
+  const before = { version: 1, channels: [], keys: [], settings: {}, alerts };
+  const [change] = diff(before, { version: 1, channels: [], keys: [] });
+  expect(change?.members).toMatchObject([{ name: "alerts", after: "{}" }]);
+  expect(JSON.stringify(change)).not.toContain("MIDDLE");
+  expect(diff(before, before)).toEqual([]);
+});

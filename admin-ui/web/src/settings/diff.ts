@@ -15,8 +15,8 @@ const IGNORED = new Set(["created_at", "updated_at", "id"]);
 
 export function diff(before: unknown, after: unknown): Change[] {
   const [old, next] = [fields(before), fields(after)];
-  const inForce = fields(old["settings"]);
-  const settings = members(inForce, { ...emptied(inForce), ...fields(next["settings"]) });
+  const inForce = settingsOf(old);
+  const settings = members(inForce, { ...emptied(inForce), ...settingsOf(next) });
   return [
     ...compare("channel", old["channels"], next["channels"]),
     ...compare("key", old["keys"], next["keys"]),
@@ -24,6 +24,12 @@ export function diff(before: unknown, after: unknown): Change[] {
       ? []
       : [{ kind: "changed" as const, what: "settings" as const, name: "", members: settings }]),
   ];
+}
+
+/** The settings, and alerts beside them. */
+function settingsOf(document: Fields): Fields {
+  const { settings, alerts } = document;
+  return { ...fields(settings), ...(alerts === undefined ? {} : { alerts }) };
 }
 
 function compare(what: "channel" | "key", before: unknown, after: unknown): Change[] {
@@ -70,7 +76,7 @@ function emptied(settings: Fields): Fields {
 /** A value to compare and to show. A secret is neither: its hint and id are shown instead. */
 function shown(value: unknown): string {
   return JSON.stringify(value ?? null, (name, inner: unknown) => {
-    if (name === "key") {
+    if (name === "key" || name === "url" || name === "secret") {
       return undefined;
     }
     if (typeof inner === "object" && inner !== null && !Array.isArray(inner)) {

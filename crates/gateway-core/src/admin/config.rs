@@ -10,6 +10,7 @@ use http::{HeaderMap, StatusCode, Uri};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::alerts::{self, ExportedAlerts};
 use super::{AdminSettings, document, precondition, query};
 #[cfg(feature = "schema")]
 use crate::config::bounds::{MAX_HINT_CHARS, MAX_MODELS, MAX_NAME_CHARS, MAX_TAGS};
@@ -46,6 +47,10 @@ pub struct DocumentView<'a> {
     keys: Vec<ExportedClientKey<'a>>,
     /// Limits of the whole gateway.
     settings: &'a Settings,
+    /// Rules of alerts, and where messages are sent. Absent: the default rules, and no destination.
+    #[cfg_attr(feature = "schema", schemars(with = "ExportedAlerts<'a>"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alerts: Option<ExportedAlerts<'a>>,
 }
 
 /// An upstream key as it is exported.
@@ -151,8 +156,9 @@ pub async fn export<P: AdminPorts>(
     let [with_secrets] = query::read(uri, ["secrets"])?;
     let with_secrets = query::boolean("secrets", with_secrets.as_deref())?;
     let (document, revision) = document::load_with_revision(ports).await?;
-    let view = view(&document, |key| {
-        with_secrets.then(|| open(settings, key)).transpose()
+    let opened = with_secrets.then_some(settings);
+    let view = view(&document, opened, |key| {
+        opened.map(|settings| open(settings, key)).transpose()
     })?;
     if with_secrets {
         ports.line(format_args!(
@@ -190,7 +196,7 @@ pub async fn import<P: AdminPorts>(
         document.channels.len(),
         document.keys.len()
     ));
-    let view = view(&document, |_| Ok(None))?;
+    let view = view(&document, None, |_| Ok(None))?;
     Ok(precondition::tag(
         reply::json(StatusCode::OK, &view),
         &revision,
@@ -206,10 +212,11 @@ fn changed_channels(old: Document, new: &Document) -> Vec<String> {
         .collect()
 }
 
-fn view(
-    document: &Document,
+fn view<'d>(
+    document: &'d Document,
+    opened: Option<&AdminSettings>,
     mut whole_key: impl FnMut(&UpstreamKey) -> Result<Option<Secret<String>>, GatewayError>,
-) -> Result<DocumentView<'_>, GatewayError> {
+) -> Result<DocumentView<'d>, GatewayError> {
     let mut channels = Vec::with_capacity(document.channels.len());
     for channel in &document.channels {
         let mut keys = Vec::with_capacity(channel.keys.len());
@@ -228,6 +235,9 @@ fn view(
         channels,
         keys: document.keys.iter().map(ExportedClientKey::new).collect(),
         settings: &document.settings,
+        alerts: (!document.alerts.is_default())
+            .then(|| alerts::exported(&document.alerts, opened))
+            .transpose()?,
     })
 }
 

@@ -1,6 +1,7 @@
 //! The admin API: from HTTP request to HTTP response. Owns the order in which a request is judged, and who does the
 //! work; all routes are in `routes`. Each noun has its own file; none of them reads a body.
 
+mod alerts;
 mod base_url_advice;
 mod body;
 mod channel_test;
@@ -262,6 +263,9 @@ impl<P: AdminPorts + Clone + 'static> Work<'_, P> {
             Operation::ImportPrices => price_import::run(ports, headers, uri, &self.file).await,
             Operation::Route => route_preview::run(ports, settings, uri).await,
             Operation::Status => status::show(ports, settings).await,
+            Operation::GetAlerts => alerts::show(ports).await,
+            Operation::ChangeAlerts => alerts::change(ports, settings, headers, &body).await,
+            Operation::TestAlerts => alerts::test(ports, settings, id).await,
             Operation::Usage => usage::show(ports, uri).await,
             Operation::ExportUsage => usage_csv::export(ports, ports.inner().clone(), uri).await,
             Operation::Requests => requests::list(ports, uri).await,

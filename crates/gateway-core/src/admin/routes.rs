@@ -10,7 +10,7 @@ use super::openapi::errors::ErrorResponse;
 use super::openapi::{parameters, requests as bodies};
 #[cfg(feature = "schema")]
 use super::{
-    channel_test, channels, config, key_tests, keys, limit_usage, price_import, requests,
+    alerts, channel_test, channels, config, key_tests, keys, limit_usage, price_import, requests,
     route_preview, session, status, upstream_models, usage,
 };
 use crate::error::{ErrorCode, GatewayError};
@@ -183,6 +183,16 @@ routes! {
             .details(sentences::IMPORT_PRICES)
             .asks::<parameters::PriceImportParameters>().takes::<bodies::PriceListBody>()
             .gives::<price_import::PriceImportView>().names_state().checks_state();
+    GetAlerts: Get "alerts", None =>
+        Description::new("alerts", "Show alerts, and what is firing", 200, "Rules, destinations and alerts.")
+            .gives::<alerts::AlertsView<'_>>();
+    ChangeAlerts: Patch "alerts", Object =>
+        Description::new("alerts", "Change rules and destinations of alerts", 200, "The alerts as they are now.")
+            .takes::<bodies::AlertsChangeBody>().gives::<alerts::AlertsView<'_>>()
+            .checks_state().fails(&[ErrorResponse::Misconfigured]);
+    TestAlerts: Post "alerts/{id}/test", None =>
+        Description::new("alerts", "Send a test message to a destination", 200, sentences::ALERT_TESTED)
+            .gives::<alerts::AlertTestView>();
     Route: Get "route", None =>
         Description::new("health", "Preview the routing of a request", 200, sentences::ROUTE)
             .asks::<parameters::RouteParameters>().gives::<route_preview::RouteView<'_>>();
@@ -249,6 +259,7 @@ mod sentences {
         first row names the columns. Texts that a spreadsheet could take for formulas begin with an apostrophe.";
     pub const REQUEST: &str =
         "A request is in the log a moment after its end, and until it is removed: 404 otherwise.";
+    pub const ALERT_TESTED: &str = "What the destination did; its failure is a result, not an error. One that is switched off can be tested.";
     pub const REQUESTS: &str = "Metadata only. How many rows and days are kept is a setting.";
 }
 

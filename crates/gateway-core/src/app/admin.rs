@@ -1,16 +1,19 @@
 //! The admin API alone, for hosts that run the proxy elsewhere. Owns its start; must not know the proxy, so that a
 //! component which uses nothing else does not contain it.
 
+use std::rc::Rc;
+
 use http::{HeaderValue, Request};
 
 use super::start::{Started, read};
 use super::{RequestBody, answered};
 use crate::admin::{self, AdminSettings};
+use crate::alerts::service::AlertService;
 use crate::config::seal::MasterKeyResult;
 use crate::error::ErrorCode;
 use crate::ids;
 use crate::peer::Peer;
-use crate::ports::{AdminPorts, Background, UnreadableVariable, Variable, Variables};
+use crate::ports::{AdminPorts, ProxyPorts, UnreadableVariable, Variable, Variables};
 use crate::reply::{Reply, X_REQUEST_ID};
 use crate::secret::Secret;
 
@@ -20,12 +23,14 @@ pub struct AdminApp<P, V> {
     ports: P,
     variables: V,
     started: Started<AdminSettings>,
+    alerts: Rc<AlertService<P>>,
 }
 
-impl<P: AdminPorts + Background + Clone + 'static, V: Variables> AdminApp<P, V> {
+impl<P: ProxyPorts, V: Variables> AdminApp<P, V> {
     /// The admin API on these ports. Nothing is read before the first request.
     pub fn new(ports: P, variables: V) -> Self {
         Self {
+            alerts: AlertService::new(ports.clone()),
             ports,
             variables,
             started: Started::default(),
@@ -37,7 +42,14 @@ impl<P: AdminPorts + Background + Clone + 'static, V: Variables> AdminApp<P, V> 
         let make = async |master_key| settings(&self.variables, master_key).await;
         let started = self.started.get(&self.ports, &self.variables, make).await;
         let answer = async |request: Request<&mut B>| match &started {
-            Ok(settings) => from_peer(&self.ports, settings, peer, request).await,
+            Ok(settings) => {
+                let is_look = is_look(&request);
+                let reply = from_peer(&self.ports, settings, peer, request).await;
+                if is_look && !reply.status().is_client_error() {
+                    self.alerts.look(settings.master_key.clone());
+                }
+                reply
+            }
             Err(error) => misconfigured(&self.ports, error),
         };
         answered(Some(&self.ports), request, answer).await
@@ -61,6 +73,13 @@ pub async fn settings<V: Variables>(
         master_key,
         master_key_error,
     })
+}
+
+/// Whether an admin looks at the gateway's state, as the panel does again and again: then alerts are due, also in a
+/// gateway without requests.
+pub fn is_look<B>(request: &Request<B>) -> bool {
+    const LOOKS: [&str; 2] = ["/admin/api/status", "/admin/api/alerts"];
+    LOOKS.contains(&request.uri().path())
 }
 
 /// Answers a request whose peer the host has named.

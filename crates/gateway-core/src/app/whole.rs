@@ -98,7 +98,14 @@ impl<P: ProxyPorts, A: AdminPorts + Clone + 'static, V: Variables> App<P, A, V> 
     async fn administer<B: RequestBody>(&self, peer: Peer, request: Request<&mut B>) -> Reply {
         match self.instance().await {
             Ok(instance) => {
-                admin::from_peer(&self.admin_ports, &instance.settings, peer, request).await
+                let is_look = admin::is_look(&request);
+                let settings = &instance.settings;
+                let reply = admin::from_peer(&self.admin_ports, settings, peer, request).await;
+                if is_look && !reply.status().is_client_error() {
+                    let master = settings.master_key.clone();
+                    instance.gateway.alerts().look(master);
+                }
+                reply
             }
             Err(error) => admin::misconfigured(&self.admin_ports, &error),
         }

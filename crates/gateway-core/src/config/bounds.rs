@@ -84,6 +84,21 @@ pub const MAX_SESSION_HEADERS: usize = 8;
 /// Networks of trusted proxies: far more than any gateway has in front of it.
 pub const MAX_PROXIES: usize = 100;
 
+/// Destinations of alerts.
+pub const MAX_DESTINATIONS: usize = 20;
+/// Bytes of a destination's secret.
+pub const MAX_WEBHOOK_SECRET_CHARS: usize = 500;
+/// Minutes for which a channel may be down before there is an alert: one day.
+pub const MAX_ALERT_MINUTES: u64 = 1440;
+/// Minutes over which a rate of errors is taken.
+pub const MAX_ERROR_MINUTES: u64 = 60;
+/// Requests without which a rate of errors means nothing; more are not counted.
+pub const MAX_ALERT_REQUESTS: u64 = 10_000;
+/// The shortest time from one message about an alert to the next.
+pub const MIN_REPEAT_MINUTES: u64 = 5;
+/// The longest: one week.
+pub const MAX_REPEAT_MINUTES: u64 = 10_080;
+
 /// Operations, by their paths below `/v1/`, whose requests may leave the model out.
 pub const OPERATIONS_WITH_DEFAULTS: [&str; 14] = [
     "audio/speech",

@@ -1,6 +1,8 @@
 //! A whole configuration that replaces the one in force. Owns the handling of upstream keys; the rules of the document
 //! are [`validate`]'s, the store is its caller's. Pure, except for nonces and new ids.
 
+pub mod alerts;
+
 use std::fmt;
 
 use super::model::{Document, StoredSecret, UpstreamKey};
@@ -106,6 +108,13 @@ pub fn resolve(
         channels,
         keys: draft.keys.clone(),
         settings: draft.settings.clone(),
+        alerts: alerts::resolve(
+            "alerts.destinations",
+            &draft.alerts,
+            &current.alerts,
+            protection,
+            random,
+        )?,
         ..Document {
             applied_variable: current.applied_variable.clone(),
             recent_changes: current.recent_changes.clone(),

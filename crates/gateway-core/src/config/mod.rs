@@ -1,11 +1,12 @@
 //! The configuration: what is stored, and the form that the proxy uses.
 //!
-//! [`model`] is the stored document, [`snapshot`] its form for routing, [`cache`] the copy in instance memory, which
+//! [`model`] is the stored document, [`alerts`] its alerts, [`snapshot`] its form for routing, [`cache`] the copy in instance memory, which
 //! [`service`] keeps up to date, [`seal`] the encryption of upstream keys at rest. [`import`] makes a document of an
 //! imported one, [`startup`] reads one from a variable. [`model_map`] is what upstreams call models, [`network`] how
 //! settings name IP addresses, [`price`] the price of a model, [`prices`] which one applies, [`price_list`] a public list
 //! of them and what an import of it changes.
 
+pub mod alerts;
 pub mod base_url;
 pub mod bounds;
 pub mod cache;

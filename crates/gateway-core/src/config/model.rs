@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::alerts::Alerts;
 #[cfg(feature = "schema")]
 use super::bounds::OPERATIONS_WITH_DEFAULTS;
 use super::model_map;
@@ -22,7 +23,7 @@ use crate::config::bounds::{
     MAX_REQUEST_BYTES, MAX_SESSION_HEADERS, MAX_TAGS, MAX_TIMEOUT_MS, MAX_URL_BYTES, MIN_LOG_ROWS,
     MIN_REQUEST_BYTES,
 };
-use crate::secret::Secret;
+pub use crate::secret::StoredSecret;
 use crate::units::{MIB, Timestamp};
 use crate::upstream::provider::{Azure, Provider};
 use crate::upstream::quirks::Quirks;
@@ -45,6 +46,9 @@ pub struct Document {
     /// Limits of the whole gateway.
     #[serde(default)]
     pub settings: Settings,
+    /// When messages are sent about the gateway, and where.
+    #[serde(default, skip_serializing_if = "Alerts::is_default")]
+    pub alerts: Alerts,
     /// The revision of the variable `config` that was applied last; see [`crate::config::startup`]. It belongs to
     /// this gateway, so it is neither exported nor imported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -65,6 +69,7 @@ impl Default for Document {
             channels: Vec::new(),
             keys: Vec::new(),
             settings: Settings::default(),
+            alerts: Alerts::default(),
             applied_variable: None,
             gateway_id: None,
             recent_changes: Vec::new(),
@@ -342,16 +347,6 @@ pub struct UpstreamKey {
     pub hint: String,
     /// Whether it is used.
     pub enabled: bool,
-}
-
-/// An upstream key as it is stored.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum StoredSecret {
-    /// In clear: no master key was set when it was written.
-    Clear(Secret<String>),
-    /// Encrypted with the master key; see [`crate::config::seal`].
-    Sealed(String),
 }
 
 /// One client's key: its hash and what it may do.

@@ -1,6 +1,7 @@
 //! The configuration in the form that a request needs: keys by hash, channels by model, endpoints prepared.
 //! Built once per change, then only read. Owns no cache and no store.
 
+pub mod alerts;
 mod client_keys;
 
 use std::borrow::Cow;
@@ -29,6 +30,7 @@ use crate::upstream::quirks::Quirks;
 use crate::wire::acted_on::ActedOn;
 use crate::wire::body_params::BodyParams;
 use crate::wire::dialect::Dialect;
+use alerts::AlertPlan;
 use client_keys::ClientKeys;
 
 /// Why a channel, or one of its keys, takes no requests.
@@ -63,6 +65,8 @@ pub struct Snapshot {
     pub settings: Settings,
     /// The value of `Via` in outgoing requests; `None` without a channel to call.
     pub via: Option<HeaderValue>,
+    /// Rules of alerts, and where messages are sent.
+    pub alerts: AlertPlan,
     /// Members of bodies that the gateway acts on, those that some channel drops, renames or adds included.
     pub acted_on: ActedOn,
     /// Authenticates reasoning that travels through clients; see [`Snapshot::state_secret`].
@@ -204,6 +208,7 @@ impl Snapshot {
     ) -> Self {
         let mut snapshot = Self {
             via: identity::via(&document),
+            alerts: AlertPlan::new(&document.alerts, master),
             settings: document.settings,
             acted_on: ActedOn::new(ACTED_ON),
             state_secret: master.map(|master| Secret::new(master.derive(STATE_PURPOSE).to_vec())),

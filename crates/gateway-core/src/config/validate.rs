@@ -1,6 +1,7 @@
 //! Validates an admin's input before it becomes part of the document. Owns the rules of values and the list of
 //! problems, so that all errors are reported together; reads and writes no store.
 
+mod alerts;
 mod channel;
 mod client_key;
 mod default_models;
@@ -25,9 +26,11 @@ use serde_json::{Map, Value};
 use crate::error::{ErrorCode, GatewayError};
 use crate::problem::{ExpectedType, Problem, ProblemKind, Uniqueness};
 
+use super::bounds::MAX_ID_CHARS;
 pub use super::bounds::{
     MAX_CHANNELS, MAX_CLIENT_KEYS, MAX_MODEL_CHARS, MAX_MODELS, MAX_NAME_CHARS,
 };
+pub use alerts::{AlertsDraft, DestinationDraft, webhook_url};
 pub use channel::{ChannelChange, KeyChange};
 pub use client_key::ClientKeyChange;
 pub use document::{ChannelDraft, DocumentDraft, KeyDraft};
@@ -306,6 +309,17 @@ pub(crate) fn is_text(text: &str, most: usize) -> bool {
 /// The name of something that a client sent, cut to a length that fits into a message.
 pub fn short_name(name: &str) -> String {
     name.chars().take(MAX_PATH_CHARS).collect()
+}
+
+/// The id in a value, if it is one.
+fn parse_id(value: &Value) -> Option<String> {
+    let is_id = |id: &&str| {
+        (1..=MAX_ID_CHARS).contains(&id.len())
+            && id
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    };
+    value.as_str().filter(is_id).map(str::to_owned)
 }
 
 /// The path of a member, its name cut to a length that fits into a message.

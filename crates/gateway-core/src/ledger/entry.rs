@@ -323,6 +323,7 @@ impl<P: ProxyPorts> Entry<P> {
 impl<P: ProxyPorts> Drop for Entry<P> {
     fn drop(&mut self) {
         self.finish();
+        self.ledger.ended(&self.snapshot);
     }
 }
 

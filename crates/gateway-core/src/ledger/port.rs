@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use super::alert_state::AlertRow;
 use super::batch::Batch;
 use super::kept_response::{KeptContent, KeptExtent, KeptTurn};
 use super::key_use::{KeyUse, LastUses};
@@ -16,6 +17,7 @@ use super::queries::usage::{UsageQuery, UsageSlice};
 use super::response_record::ResponseRecord;
 use super::stored::StoredRequest;
 use crate::database::DatabaseError;
+use crate::units::Timestamp;
 
 /// The records of all instances, and what they add up to. Queries see every batch that was appended before; a ledger that is
 /// new, or was never written, answers with nothing.
@@ -105,4 +107,25 @@ pub trait Ledger {
         &self,
         ids: &[&str],
     ) -> Result<BTreeMap<String, LastUses>, DatabaseError>;
+
+    /// The record of alerts.
+    async fn read_alerts(&self) -> Result<AlertRow, DatabaseError>;
+
+    /// Makes `holder` the holder of the record of alerts if it is due at `now`, and due again at `next`; `None`: it is not
+    /// due. Of several callers at the same time one becomes the holder.
+    async fn claim_alerts(
+        &self,
+        holder: &str,
+        now: Timestamp,
+        next: Timestamp,
+    ) -> Result<Option<AlertRow>, DatabaseError>;
+
+    /// Replaces the record of alerts; `false`: it has another holder meanwhile, and stays. Idempotent.
+    async fn save_alerts(&self, holder: &str, state: &str) -> Result<bool, DatabaseError>;
+
+    /// The cost of all requests ever, or of those from an hour since 1970 on, in millionths of a dollar.
+    async fn query_cost(&self, from_hour: Option<u64>) -> Result<u64, DatabaseError>;
+
+    /// The newest requests since a time: how many, and how many of them got no whole answer from an upstream.
+    async fn query_errors(&self, since: Timestamp) -> Result<(u64, u64), DatabaseError>;
 }

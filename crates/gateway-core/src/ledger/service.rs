@@ -2,8 +2,9 @@
 //! neither an instance that lives for one request nor a busy one loses much), how long the log is, and the counter of
 //! records that were lost. No request ever waits for it.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::convert::Infallible;
+use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use super::port::Ledger as _;
 use super::queue::BatchQueue;
 use super::record::RequestRecord;
 use crate::config::model::Settings;
+use crate::config::snapshot::Snapshot;
 use crate::flusher::{self, Flush, Lease};
 use crate::ports::{ProxyPorts, StoreKey};
 use crate::store::{self, RecordEdit, RetryLimits};
@@ -53,6 +55,17 @@ pub struct LedgerService<P> {
     wrote: Cell<Timestamp>,
     written_since_pruning: Cell<u64>,
     retention: Cell<Retention>,
+    watcher: OnceCell<Watcher>,
+}
+
+/// What is called when a request has ended.
+struct Watcher(Box<Watch>);
+type Watch = dyn Fn(&Rc<Snapshot>);
+
+impl fmt::Debug for Watcher {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Watcher")
+    }
 }
 
 impl<P: ProxyPorts> LedgerService<P> {
@@ -67,12 +80,26 @@ impl<P: ProxyPorts> LedgerService<P> {
             wrote: Cell::default(),
             written_since_pruning: Cell::default(),
             retention: Cell::default(),
+            watcher: OnceCell::new(),
         }
     }
 
     /// The host.
     pub const fn ports(&self) -> &P {
         &self.ports
+    }
+
+    /// Has `watcher` called whenever a request has ended, recorded or not, with the configuration that it began with.
+    pub fn watch(&self, watcher: impl Fn(&Rc<Snapshot>) + 'static) {
+        // The first one stays; there is only one.
+        let _ = self.watcher.set(Watcher(Box::new(watcher)));
+    }
+
+    /// A request has ended.
+    pub fn ended(&self, snapshot: &Rc<Snapshot>) {
+        if let Some(Watcher(watcher)) = self.watcher.get() {
+            watcher(snapshot);
+        }
     }
 
     /// Appends a finished request's record, beside the requests. Returns at once.

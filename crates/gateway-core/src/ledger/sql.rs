@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
 
+use super::alert_state::{self, AlertRow};
 use super::batch::{self, Batch};
 use super::columns;
 use super::kept_response::{self, KeptContent, KeptExtent, KeptTurn};
@@ -21,8 +22,9 @@ use super::schema;
 use super::stored::StoredRequest;
 use crate::database::{self, DatabaseError};
 use crate::ports::{Clock, Sql, SqlTarget};
-use crate::sql::rows::{Query, Rows};
+use crate::sql::rows::{NamedRow, Query, Rows};
 use crate::sql::{SqlError, SqlErrorKind, Statement};
+use crate::units::Timestamp;
 
 /// [`Ledger`] over the host's SQL.
 #[derive(Debug)]
@@ -76,12 +78,18 @@ impl<P: Sql + Clock> SqlLedger<P> {
         }
     }
 
-    /// Runs a statement that needs the schema of this version.
-    async fn insert(&self, statement: Statement) -> Result<(), SqlError> {
+    /// Brings the schema up to date, unless it is known to be.
+    async fn prepare(&self) -> Result<(), SqlError> {
         if !self.is_migrated.get() {
             self.migrate().await?;
             self.is_migrated.set(true);
         }
+        Ok(())
+    }
+
+    /// Runs a statement that needs the schema of this version.
+    async fn insert(&self, statement: Statement) -> Result<(), SqlError> {
+        self.prepare().await?;
         let outcome = self.execute(statement).await;
         if let Err(error) = &outcome
             && error.kind != SqlErrorKind::Duplicate
@@ -293,5 +301,39 @@ impl<P: Sql + Clock> Ledger for SqlLedger<P> {
             key_use::read(&row, &mut uses);
         }
         Ok(uses)
+    }
+
+    async fn read_alerts(&self) -> Result<AlertRow, DatabaseError> {
+        let rows = self.rare_query(alert_state::read()).await?;
+        let row = rows.first().map(|row| alert_state::read_row(&row));
+        Ok(row.unwrap_or_default())
+    }
+
+    async fn claim_alerts(
+        &self,
+        holder: &str,
+        now: Timestamp,
+        next: Timestamp,
+    ) -> Result<Option<AlertRow>, DatabaseError> {
+        self.prepare().boxed_local().await?;
+        let query = alert_state::claim(holder, now, next);
+        let rows = self.rare_query(query).await?;
+        Ok(rows.first().map(|row| alert_state::read_row(&row)))
+    }
+
+    async fn save_alerts(&self, holder: &str, state: &str) -> Result<bool, DatabaseError> {
+        let rows = self.rare_query(alert_state::save(holder, state)).await?;
+        Ok(rows.first().is_some())
+    }
+
+    async fn query_cost(&self, from_hour: Option<u64>) -> Result<u64, DatabaseError> {
+        let rows = self.rare_query(alert_state::cost(from_hour)).await?;
+        Ok(rows.first().map_or(0, |row| row.count("cost")))
+    }
+
+    async fn query_errors(&self, since: Timestamp) -> Result<(u64, u64), DatabaseError> {
+        let rows = self.rare_query(alert_state::errors(since)).await?;
+        let counts = |row: NamedRow<'_>| (row.count("requests"), row.count("errors"));
+        Ok(rows.first().map_or((0, 0), counts))
     }
 }

@@ -50,6 +50,7 @@ use futures_util::FutureExt as _;
 use http::{HeaderValue, Request};
 use http_body::Body;
 
+use crate::alerts::service::AlertService;
 use crate::config::seal::MasterKeyResult;
 use crate::config::service::ConfigService;
 use crate::config::snapshot::Snapshot;
@@ -81,6 +82,7 @@ pub struct Gateway<P> {
     kept: Rc<KeptResponses<P>>,
     limits: Rc<LimitsService<P>>,
     catalog: Rc<CatalogService<P>>,
+    alerts: Rc<AlertService<P>>,
     memory: Arc<Memory>,
 }
 
@@ -90,12 +92,17 @@ impl<P: ProxyPorts> Gateway<P> {
     pub fn new(ports: P, master_key: MasterKeyResult) -> Self {
         // With one that cannot be read, no request gets as far as to kept responses.
         let master = master_key.as_ref().ok().cloned().flatten();
+        let alerts = AlertService::new(ports.clone());
+        let ledger = Rc::new(LedgerService::new(ports.clone()));
+        let watcher = Rc::clone(&alerts);
+        ledger.watch(move |snapshot| watcher.notice(snapshot));
         Self {
+            alerts,
             kept: Rc::new(KeptResponses::new(ports.clone(), master)),
             config: ConfigService::new(ports.clone(), master_key),
             health: HealthService::new(ports.clone()),
             catalog: CatalogService::new(ports.clone()),
-            ledger: Rc::new(LedgerService::new(ports.clone())),
+            ledger,
             responses: Rc::new(ResponseRecords::new(ports.clone())),
             limits: Rc::new(LimitsService::new(ports.clone())),
             ports,
@@ -113,6 +120,11 @@ impl<P: ProxyPorts> Gateway<P> {
     /// The memory budget of bodies.
     pub const fn memory(&self) -> &Arc<Memory> {
         &self.memory
+    }
+
+    /// The alerts of this instance.
+    pub const fn alerts(&self) -> &Rc<AlertService<P>> {
+        &self.alerts
     }
 
     /// The configuration in force. Whenever the store is read for it, the health record is read as well.

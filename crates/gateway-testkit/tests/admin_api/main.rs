@@ -5,6 +5,7 @@
     reason = "helpers of tests may panic as tests do; clippy only knows functions marked #[test]"
 )]
 
+mod alerts;
 mod allowance;
 mod base_urls;
 mod channels;
@@ -373,6 +374,9 @@ fn everything_but_login_needs_a_session() {
         ("GET", "requests"),
         ("GET", "usage.csv"),
         ("GET", "requests.csv"),
+        ("GET", "alerts"),
+        ("PATCH", "alerts"),
+        ("POST", "alerts/ad_1/test"),
         ("GET", "openapi.json"),
     ] {
         gateway

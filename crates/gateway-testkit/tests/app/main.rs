@@ -4,6 +4,7 @@
     reason = "a test that cannot go on must fail, also in its helpers"
 )]
 
+mod alerts;
 mod bodies;
 mod paths;
 mod rotation;

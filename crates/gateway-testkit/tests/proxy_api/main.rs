@@ -7,6 +7,7 @@
 
 mod accounting;
 mod affinity;
+mod alerts;
 mod coding;
 mod cooldowns;
 mod costs;

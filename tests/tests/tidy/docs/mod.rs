@@ -200,6 +200,12 @@ fn every_operation_of_the_admin_api_is_listed() {
 fn every_field_of_the_configuration_is_listed() {
     let (document, page) = (openapi(), page(CONFIGURATION));
     for (heading, schema, ignored) in [
+        ("Rules", "AlertRules", &[][..]),
+        (
+            "Destinations",
+            "AlertDestinationChange",
+            &["hint", "has_secret"][..],
+        ),
         ("Channels", "ConfigChannelInput", &["revision"][..]),
         (
             "Client keys",

@@ -8,6 +8,7 @@ pub const ROWS: &[(&str, &[&str])] = &[
     (
         "admin",
         &[
+            "alerts",
             "attempt",
             "body_buffer",
             "config",
@@ -30,9 +31,26 @@ pub const ROWS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "alerts",
+        &[
+            "config",
+            "database",
+            "health",
+            "ids",
+            "ledger",
+            "limits",
+            "ports",
+            "store",
+            "time_text",
+            "timeout",
+            "upstream",
+        ],
+    ),
+    (
         "app",
         &[
-            "admin", "config", "ids", "logging", "memory", "peer", "ports", "proxy", "secret",
+            "admin", "alerts", "config", "ids", "logging", "memory", "peer", "ports", "proxy",
+            "secret",
         ],
     ),
     ("attempt", &["health", "ports", "upstream"]),
@@ -103,6 +121,7 @@ pub const ROWS: &[(&str, &[&str])] = &[
     (
         "proxy",
         &[
+            "alerts",
             "attempt",
             "body_buffer",
             "config",
@@ -150,12 +169,15 @@ pub const ROWS: &[(&str, &[&str])] = &[
 ];
 
 /// Folders whose files make decisions only. Their services, which hold ports, are in [`SERVICES`].
-pub const PURE: [&str; 7] = [
-    "attempt", "dialect", "health", "ledger", "limits", "route", "wire",
+pub const PURE: [&str; 8] = [
+    "alerts", "attempt", "dialect", "health", "ledger", "limits", "route", "wire",
 ];
 
 /// The files of pure folders that hold ports.
 pub const SERVICES: &[&str] = &[
+    "alerts::deliver",
+    "alerts::service",
+    "alerts::sources",
     "health::service",
     "health::stored",
     "ledger::entry",

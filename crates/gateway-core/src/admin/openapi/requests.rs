@@ -13,9 +13,13 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 
 use crate::admin::config::ExportedClientKey;
-use crate::config::bounds::{DEFAULT_GRACE_S, MAX_CHANNELS, MAX_CLIENT_KEYS, MAX_GRACE_S};
+use crate::config::alerts::{AlertRules, DestinationKind};
+use crate::config::bounds::{
+    DEFAULT_GRACE_S, MAX_CHANNELS, MAX_CLIENT_KEYS, MAX_DESTINATIONS, MAX_GRACE_S, MAX_NAME_CHARS,
+    MAX_URL_BYTES, MAX_WEBHOOK_SECRET_CHARS,
+};
 use crate::config::model::{ChannelConfig, DOCUMENT_VERSION, Settings};
-use crate::config::shapes::{Id, WholeKey, never_null};
+use crate::config::shapes::{Id, Name, WholeKey, never_null};
 use crate::time_text::TimeText;
 
 /// `POST login`
@@ -131,6 +135,48 @@ pub struct ConfigBody {
     /// Limits of the whole gateway. What is left out has its default.
     #[schemars(default)]
     settings: Settings,
+    /// Rules and destinations of alerts. What is left out has its default; destinations that are left out are removed.
+    #[schemars(default)]
+    alerts: AlertsChangeBody,
+}
+
+/// What shall change of alerts; rules that are left out stay. Without `destinations` they stay; in a list, those that are
+/// left out are removed.
+#[derive(Default, JsonSchema)]
+#[schemars(rename = "AlertsChange", transform = never_null)]
+pub struct AlertsChangeBody {
+    /// When there is an alert.
+    rules: Option<AlertRules>,
+    /// Where messages are sent.
+    #[schemars(length(max = MAX_DESTINATIONS))]
+    destinations: Option<Vec<DestinationBody>>,
+}
+
+/// A destination: a new one has `name`, `kind` and `url`; of one whose id is known, what is left out stays.
+#[derive(JsonSchema)]
+#[schemars(rename = "AlertDestinationChange", transform = never_null)]
+struct DestinationBody {
+    /// `ad_…`; absent: a new destination.
+    id: Option<Id>,
+    /// Its display name.
+    name: Option<Name>,
+    /// What its messages look like.
+    kind: Option<DestinationKind>,
+    /// Whether messages are sent to it.
+    enabled: Option<bool>,
+    /// The webhook's URL, as the vendor gives it.
+    #[schemars(length(min = 1, max = MAX_URL_BYTES))]
+    url: Option<String>,
+    /// Signs messages (`feishu`, `dingtalk`), or is sent as a bearer token (`json`, `ntfy`); null: none.
+    secret: Option<WebhookSecretBody>,
+    /// For `telegram`: the id or the name of the chat; null: none.
+    recipient: Option<RecipientBody>,
+    /// The URL's host and its end; ignored.
+    #[schemars(extend("readOnly" = true))]
+    hint: Option<Value>,
+    /// Ignored.
+    #[schemars(extend("readOnly" = true))]
+    has_secret: Option<Value>,
 }
 
 /// A price list: an object of models as `LiteLLM` has it, or `OpenRouter`'s list of them in `data`. Members that are not
@@ -144,6 +190,12 @@ pub struct PriceListBody {
 }
 
 schema_types! {
+    /// The secret of a destination
+    WebhookSecretBody as "AlertSecret": "A text, or null.",
+        |_: &mut SchemaGenerator| NullableText(MAX_WEBHOOK_SECRET_CHARS);
+    /// The recipient of a destination
+    RecipientBody as "AlertRecipient": "A text, or null.",
+        |_: &mut SchemaGenerator| NullableText(MAX_NAME_CHARS);
     /// `POST channels`
     ChannelCreateBody as "ChannelCreate": "A new channel. What is left out has its default.",
         |generator: &mut SchemaGenerator| Body::like::<ChannelChangeBody>(generator)
@@ -197,6 +249,17 @@ fn channel<K: JsonSchema>(generator: &mut SchemaGenerator) -> Body {
 
 fn client_key(generator: &mut SchemaGenerator) -> Body {
     Body::of(&ExportedClientKey::json_schema(generator))
+}
+
+/// The schema of a text that may be null.
+struct NullableText(usize);
+
+impl NullableText {
+    fn described(self, description: &str) -> Schema {
+        json_schema!({
+            "type": ["string", "null"], "description": description, "minLength": 1, "maxLength": self.0
+        })
+    }
 }
 
 /// The schema of an object that is being changed.

@@ -44,6 +44,11 @@ impl ClientKeys {
         Self { keys, by_hash }
     }
 
+    /// All of them, in the order of the document.
+    pub fn all(&self) -> &[ClientKey] {
+        &self.keys
+    }
+
     /// The key with this hash; for the hash of a replaced one, also when that stops being accepted.
     pub fn find(&self, hash: &[u8; 32]) -> Option<(&ClientKey, Option<Timestamp>)> {
         let HashedKey { index, valid_until } = *self.by_hash.get(hash)?;

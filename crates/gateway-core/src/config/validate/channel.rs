@@ -210,6 +210,15 @@ fn base_url(value: &Value, problems: &mut Problems) -> Option<String> {
 }
 
 fn parse_base_url(text: &str) -> Result<String, UrlProblem> {
+    let url = absolute_url(text)?;
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(UrlProblem::Query);
+    }
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+/// A URL that the gateway may call: of a host, by HTTP or HTTPS, without credentials in it.
+pub(super) fn absolute_url(text: &str) -> Result<Url, UrlProblem> {
     if text.len() > MAX_URL_BYTES {
         return Err(UrlProblem::TooLong);
     }
@@ -235,10 +244,7 @@ fn parse_base_url(text: &str) -> Result<String, UrlProblem> {
     if !url.username().is_empty() || url.password().is_some() {
         return Err(UrlProblem::Credentials);
     }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err(UrlProblem::Query);
-    }
-    Ok(url.as_str().trim_end_matches('/').to_owned())
+    Ok(url)
 }
 
 fn keys(value: &Value, problems: &mut Problems) -> Option<Vec<KeyChange>> {

@@ -7,9 +7,10 @@ use serde_json::{Map, Value};
 
 use super::channel::secret;
 use super::{
-    ChannelChange, ClientKeyChange, MAX_CHANNELS, MAX_CLIENT_KEYS, MAX_NAME_CHARS, Problems, join,
-    settings,
+    ChannelChange, ClientKeyChange, MAX_CHANNELS, MAX_CLIENT_KEYS, MAX_NAME_CHARS, Problems,
+    alerts::AlertsDraft, join, parse_id, settings,
 };
+use crate::config::alerts::AlertRules;
 use crate::config::bounds::{MAX_HINT_CHARS, MAX_ID_CHARS, MAX_KEYS};
 use crate::config::model::{
     ChannelConfig, ClientKey, DOCUMENT_VERSION, KeyLimits, PreviousKey, Settings,
@@ -29,6 +30,8 @@ pub struct DocumentDraft {
     pub keys: Vec<ClientKey>,
     /// Limits of the whole gateway.
     pub settings: Settings,
+    /// Rules of alerts, and where messages are sent.
+    pub alerts: AlertsDraft,
 }
 
 /// A channel of a document.
@@ -75,9 +78,14 @@ impl DocumentDraft {
                 "channels" => draft.channels = channels(value, now, problems),
                 "keys" => draft.keys = client_keys(value, now, problems),
                 "settings" => draft.settings = settings::read(value, problems),
+                "alerts" => {
+                    draft.alerts = AlertsDraft::read(name, value, AlertRules::default(), problems);
+                }
                 _ => problems.unknown("", name),
             }
         }
+        // A document says everything: destinations that it does not have are removed.
+        draft.alerts.destinations.get_or_insert_default();
         // A document without them would remove them all; who intends that can state it explicitly.
         for name in ["channels", "keys"] {
             if !members.contains_key(name) {
@@ -334,17 +342,11 @@ fn require_id(members: &Map<String, Value>, problems: &mut Problems) {
 }
 
 fn id(path: &str, value: &Value, seen: &mut Seen, problems: &mut Problems) -> Option<String> {
-    let id = value.as_str().filter(|id| {
-        (1..=MAX_ID_CHARS).contains(&id.len())
-            && id
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-    });
-    let Some(id) = id else {
+    let Some(id) = parse_id(value) else {
         problems.add(path, ProblemKind::InvalidId { max: MAX_ID_CHARS });
         return None;
     };
-    seen.first(path, id.to_owned(), problems)
+    seen.first(path, id, problems)
 }
 
 fn hash(path: &str, value: &Value, seen: &mut Seen, problems: &mut Problems) -> Option<String> {
