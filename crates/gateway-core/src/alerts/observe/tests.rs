@@ -246,6 +246,7 @@ fn without_a_cooldown_the_last_call_counts() {
         at: NOW.plus_ms(at),
         is_test: false,
         outcome: outcome.word().to_owned(),
+        detail: None,
         status: None,
     };
     let uses = |answered: Option<u64>, outcome| LastUses {
