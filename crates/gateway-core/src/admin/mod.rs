@@ -1,12 +1,15 @@
 //! The admin API: from HTTP request to HTTP response. Owns the order in which a request is judged, and who does the
 //! work; all routes are in `routes`. Each noun has its own file; none of them reads a body.
 
+mod audit;
+mod audit_log;
 mod base_url_advice;
 mod body;
 mod channel_test;
 mod channel_view;
 mod channels;
 mod config;
+mod csv_text;
 mod device;
 mod document;
 mod duplicate_keys;
@@ -62,6 +65,7 @@ use crate::ports::AdminPorts;
 use crate::reply::{self, Reply};
 use crate::secret::Secret;
 use crate::store::BoundedStore;
+use audit::{Occasion, Witness};
 use guard::Caller;
 use routes::{BodyKind, Operation, Verb};
 use transfer::TransferWishes;
@@ -110,6 +114,7 @@ where
     B::Error: fmt::Display,
 {
     let ports = &BoundedStore::new(ports, STORE_TIMEOUT);
+    let ports = &Witness::new(ports);
     let wishes = TransferWishes::of(&request);
     let reply = match answer(ports, settings, request).await {
         Ok(reply) => reply,
@@ -126,7 +131,7 @@ where
 }
 
 async fn answer<P: AdminPorts, B>(
-    ports: &P,
+    ports: &Witness<'_, P>,
     settings: &AdminSettings,
     request: Request<B>,
 ) -> Result<Reply, GatewayError>
@@ -178,7 +183,25 @@ where
         id,
         file,
     };
-    work.perform(operation, body).await
+    let outcome = work.perform(operation, body).await;
+
+    // 5. What was done is recorded, also if the work failed after it.
+    let occasion = occasion(operation, &head);
+    audit::record(ports, occasion, (&head, caller.as_ref()), &outcome).await;
+    outcome
+}
+
+/// What the audit log says of an operation beside the change that it makes.
+fn occasion(operation: Operation, head: &Parts) -> Occasion {
+    match operation {
+        Operation::Login => Occasion::Login,
+        Operation::Logout => Occasion::Logout,
+        Operation::RotateKey => Occasion::Rotation,
+        Operation::ImportConfig => Occasion::ConfigImport,
+        Operation::ImportPrices => Occasion::PriceImport,
+        Operation::ExportConfig if config::asks_for_secrets(&head.uri) => Occasion::SecretExport,
+        _ => Occasion::Other,
+    }
 }
 
 /// The only path outside of the API: Prometheus expects it there.
@@ -260,6 +283,8 @@ impl<P: AdminPorts> Work<'_, P> {
             Operation::Usage => usage::show(ports, uri).await,
             Operation::Requests => requests::list(ports, uri).await,
             Operation::GetRequest => request_detail::show(ports, id).await,
+            Operation::Audit => audit_log::list(ports, uri).await,
+            Operation::AuditFile => audit_log::file(ports, uri).await,
             Operation::Openapi => {
                 let document = Bytes::from_static(OPENAPI.as_bytes());
                 Ok(reply::json_bytes(StatusCode::OK, document))

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use super::audit::{AuditEntry, AuditPage, AuditQuery};
 use super::batch::Batch;
 use super::kept_response::{KeptContent, KeptExtent, KeptTurn};
 use super::key_use::{KeyUse, LastUses};
@@ -16,6 +17,7 @@ use super::queries::usage::{UsageQuery, UsageSlice};
 use super::response_record::ResponseRecord;
 use super::stored::StoredRequest;
 use crate::database::DatabaseError;
+use crate::units::Timestamp;
 
 /// The records of all instances, and what they add up to. Queries see every batch that was appended before; a ledger that is
 /// new, or was never written, answers with nothing.
@@ -105,4 +107,19 @@ pub trait Ledger {
         &self,
         ids: &[&str],
     ) -> Result<BTreeMap<String, LastUses>, DatabaseError>;
+
+    /// Adds entries to the audit log: whole or not at all. Idempotent.
+    async fn append_audit(&self, entries: &[AuditEntry]) -> Result<(), DatabaseError>;
+
+    /// A page of the audit log.
+    async fn query_audit(&self, query: &AuditQuery) -> Result<AuditPage, DatabaseError>;
+
+    /// Removes at most `most` entries of the audit log from before `since`, and as many failed logins beyond the newest
+    /// `failed_logins`. Idempotent.
+    async fn prune_audit(
+        &self,
+        since: Timestamp,
+        failed_logins: u64,
+        most: u64,
+    ) -> Result<(), DatabaseError>;
 }

@@ -1,6 +1,7 @@
 //! The database's tables and how an older database gets them. Owns the versions; a version, once released, never
 //! changes: what is new is a new version with its own statements.
 
+use super::audit;
 use super::columns::request::REQUEST;
 use super::columns::usage;
 use super::columns::{ActorRow, Column, TallyRow};
@@ -15,7 +16,7 @@ use crate::sql::rows::{Query, Rows};
 use std::borrow::Cow;
 
 /// The version that this program reads and writes.
-pub const VERSION: u64 = 8;
+pub const VERSION: u64 = 10;
 
 /// In place of the model of requests that were rejected before any upstream was called, where no channel names the model:
 /// they are counted by reason instead. No model can have this name.
@@ -63,6 +64,9 @@ pub fn migration(from: u64) -> Vec<Statement> {
     }
     if from < 8 {
         statements.extend(version_8());
+    }
+    if from < 10 {
+        statements.extend(audit::version_10());
     }
     statements
 }

@@ -6,6 +6,7 @@
 )]
 
 mod allowance;
+mod audit;
 mod base_urls;
 mod channels;
 mod client_keys;
@@ -174,8 +175,11 @@ impl Gateway {
         );
         assert_eq!(headers["cache-control"], "no-store");
         assert!(!headers.contains_key("access-control-allow-origin"));
+        let is_csv = headers.get("content-type").is_some_and(|it| it == "text/csv; charset=utf-8");
         let body = if bytes.is_empty() {
             Value::Null
+        } else if is_csv {
+            Value::String(String::from_utf8(bytes.to_vec()).unwrap())
         } else {
             serde_json::from_slice(&bytes).unwrap()
         };

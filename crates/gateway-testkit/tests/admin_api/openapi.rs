@@ -51,7 +51,10 @@ impl Exchange<'_> {
             )
         };
         if !is_head {
-            let schema = &response["content"]["application/json"]["schema"];
+            let content = &response["content"];
+            let schema = ["application/json", "text/csv"].map(|media| &content[media]["schema"]);
+            let schema = schema.into_iter().find(|schema| schema.is_object());
+            let schema = schema.unwrap_or(&Value::Null);
             let mistakes = if schema.is_object() {
                 mistakes(schema, self.received)
             } else {

@@ -16,6 +16,7 @@ pub struct Description {
     pub(super) status: u16,
     pub(super) answer: &'static str,
     pub(super) response: Option<SchemaOf>,
+    pub(super) is_csv: bool,
     pub(super) request: Option<SchemaOf>,
     pub(super) query: Option<SchemaOf>,
     pub(super) names_state: bool,
@@ -39,6 +40,7 @@ impl Description {
             status,
             answer,
             response: None,
+            is_csv: false,
             request: None,
             query: None,
             names_state: false,
@@ -59,6 +61,13 @@ impl Description {
     #[must_use]
     pub fn gives<T: JsonSchema>(mut self) -> Self {
         self.response = Some(SchemaGenerator::subschema_for::<T>);
+        self
+    }
+
+    /// The response is a file of comma-separated values.
+    #[must_use]
+    pub fn gives_csv(mut self) -> Self {
+        self.is_csv = true;
         self
     }
 

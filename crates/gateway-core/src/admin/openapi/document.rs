@@ -15,13 +15,14 @@ const ABOUT: &str = "What the panel uses. Times are RFC 3339 in UTC, durations c
     has the same envelope. Every `GET` can also be asked with `HEAD`. A path with a wrong method answers 405 with \
     `Allow`. Answers are compressed with gzip where the client takes it. Each answer to `GET` has an `ETag`; a request \
     that names it in `If-None-Match` is answered with 304 while the answer is the same. Unknown members of a request are rejected. A change is in force on every instance within 2 seconds.";
-const TAGS: [(&str, &str); 6] = [
+const TAGS: [(&str, &str); 7] = [
     ("session", "Logging in and out"),
     ("channels", "Upstream services and their keys"),
     ("keys", "What clients authenticate with"),
     ("config", "The whole configuration"),
     ("health", "Routing preview and upstream health"),
     ("ledger", "Usage and the request log"),
+    ("audit", "Who changed what"),
 ];
 const CONFIG: &str = "config";
 
@@ -114,6 +115,9 @@ fn described(
     if let Some(response) = description.response {
         success["content"] =
             json!({"application/json": {"schema": schemas.of_responses(response)}});
+    }
+    if description.is_csv {
+        success["content"] = json!({"text/csv": {"schema": {"type": "string"}}});
     }
     let mut responses = Map::new();
     responses.insert(description.status.to_string(), success);
