@@ -97,7 +97,6 @@ pub struct AuditEntryView<'a> {
 #[cfg(feature = "schema")]
 #[derive(Serialize, schemars::JsonSchema)]
 #[schemars(rename = "AuditChange")]
-#[expect(dead_code, reason = "the shape of what is stored as JSON")]
 struct AuditChangeShape {
     /// The member, such as `weight` or `prices["gpt-4.1"].prompt`.
     path: String,

@@ -158,5 +158,5 @@ fn every_described_parameter_is_read_and_no_other_is() {
             checked += 1;
         }
     }
-    assert_eq!(checked, 10);
+    assert_eq!(checked, 12);
 }

@@ -175,7 +175,9 @@ impl Gateway {
         );
         assert_eq!(headers["cache-control"], "no-store");
         assert!(!headers.contains_key("access-control-allow-origin"));
-        let is_csv = headers.get("content-type").is_some_and(|it| it == "text/csv; charset=utf-8");
+        let is_csv = headers
+            .get("content-type")
+            .is_some_and(|it| it == "text/csv; charset=utf-8");
         let body = if bytes.is_empty() {
             Value::Null
         } else if is_csv {

@@ -33,8 +33,10 @@ use difference::Changes;
 use objects::ObjectChange;
 pub use witness::{DocumentChange, Witness};
 
-/// How long the answer to a change waits for its entry, per try; there are two.
+/// How long the answer to a change waits for its entry.
 const TIME_LIMIT: Duration = Duration::from_secs(2);
+/// A write that failed sooner is tried once more; another one would wait as long again.
+const RETRIED_WITHIN_MS: u64 = 500;
 /// How long it is tried to count an entry that was lost.
 const COUNT_RETRIES: RetryLimits = RetryLimits {
     attempts: 5,
@@ -226,9 +228,9 @@ async fn write<P: AdminPorts>(ports: &P, entries: &[AuditEntry], days: u64) {
     let ledger = LedgerEngine::new(ports, TIME_LIMIT);
     let mut written = 0;
     for part in parts(entries) {
+        let began = ports.now();
         let mut outcome = ledger.append_audit(part).await;
-        if outcome.is_err() {
-            // A locked database may be free a moment later.
+        if outcome.is_err() && ports.now().since_ms(began) < RETRIED_WITHIN_MS {
             outcome = ledger.append_audit(part).await;
         }
         if let Err(error) = outcome {
