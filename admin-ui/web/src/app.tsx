@@ -13,6 +13,7 @@ import { go, place } from "./router";
 import { checkSession, session } from "./session/session";
 import { givenUp } from "./unsaved";
 
+const AuditPage = lazy(async () => (await import("./pages/audit")).AuditPage);
 const ChannelPage = lazy(async () => (await import("./pages/channel")).ChannelPage);
 const KeyPage = lazy(async () => (await import("./pages/key")).KeyPage);
 const KeysPage = lazy(async () => (await import("./pages/keys")).KeysPage);
@@ -74,6 +75,8 @@ function CurrentPage() {
       return <PlaygroundPage />;
     case "routing":
       return <RoutingPage />;
+    case "audit":
+      return <AuditPage />;
     case "settings":
       return <SettingsPage />;
     case null:

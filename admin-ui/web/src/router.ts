@@ -11,6 +11,7 @@ export const PAGES = [
   "requests",
   "playground",
   "routing",
+  "audit",
   "settings",
 ] as const;
 export type Page = (typeof PAGES)[number];

@@ -1,5 +1,6 @@
 //! Every text of the panel in English. The type of this object is what each language must fill.
 
+import { auditEn } from "./audit.en";
 import { editingEn } from "./editing.en";
 import { healthEn } from "./health.en";
 import { keysEn } from "./keys.en";
@@ -12,6 +13,7 @@ export const en = {
   ...healthEn,
   ...keysEn,
   ...whyEn,
+  ...auditEn,
   "app.name": "AI Gateway",
   "app.skip": "Skip to content",
   "app.checking": "Checking your session…",

@@ -1,5 +1,6 @@
 //! Every text of the panel in Simplified Chinese. A missing or extra text does not compile.
 
+import { auditZh } from "./audit.zh";
 import { editingZh } from "./editing.zh";
 import { healthZh } from "./health.zh";
 import type { Messages } from "./index";
@@ -13,6 +14,7 @@ export const zh: Messages = {
   ...healthZh,
   ...keysZh,
   ...whyZh,
+  ...auditZh,
   "app.name": "AI 网关",
   "app.skip": "跳到正文",
   "app.checking": "正在检查会话…",

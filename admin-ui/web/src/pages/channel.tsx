@@ -96,6 +96,10 @@ function StoredChannel({ id }: { id: string }) {
       >
         {stored !== null && (
           <>
+            <Link page="audit" query={{ object: stored.id }} class="button">
+              <Icon name="audit" />
+              {m["audit.ofObject"]}
+            </Link>
             <button
               type="button"
               class="button"
