@@ -9,6 +9,8 @@ const TIMES_MS = { "1h": 3_600_000, "24h": DAY_MS, "7d": 7 * DAY_MS };
 
 const SAME = ["q", "who", "action", "kind", "object"] as const;
 export const FILTERS = [...SAME, "time"] as const;
+/** What the gateway has in place of a text that may be a secret. */
+export const HIDDEN = "[hidden]";
 /** Paths that a row names. */
 const NAMED = 3;
 

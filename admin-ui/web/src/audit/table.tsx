@@ -7,7 +7,7 @@ import { Icon } from "../components/icons";
 import { Link } from "../components/link";
 import { VirtualRows } from "../components/virtual-rows";
 import { formatCount, formatSecond, t } from "../i18n";
-import { pageOf, summaryOf, valuesOf } from "./entries";
+import { HIDDEN, pageOf, summaryOf, valuesOf } from "./entries";
 import { named, texts } from "./texts";
 
 interface AuditTableProps {
@@ -88,12 +88,15 @@ function EntryRow({ of, columns }: { of: AuditEntry; columns: number }) {
           {named(a.action, of.action)}
         </td>
         <td role="cell" data-label={a.object} class="log__long log__long--model">
-          <span class="muted">{named(a.kind, of.kind)}</span>
-          {object !== null && <span title={object}> {object}</span>}
+          <span title={object ?? undefined}>
+            <span class="muted">{named(a.kind, of.kind)}</span> {object}
+          </span>
         </td>
         <td role="cell" data-label={a.changes} class="log__long log__long--model">
-          <code title={summary.paths}>{summary.paths === "" ? "–" : summary.paths}</code>
-          {summary.more > 0 && <span class="muted"> {a.more(summary.more)}</span>}
+          <span title={summary.paths}>
+            {summary.paths === "" ? "–" : <code>{summary.paths}</code>}
+            {summary.more > 0 && <span class="muted"> {a.more(summary.more)}</span>}
+          </span>
         </td>
         <td role="cell" data-label={a.address} class="log__long">
           {of.address ?? "–"}
@@ -165,24 +168,39 @@ function ChangeTable({ changes }: { changes: readonly AuditChange[] }) {
       <tbody role="rowgroup">
         {changes.map((change) => {
           const [before, after] = valuesOf(change);
-          const isPartial = change.partial === true;
+          const [gone, come] = change.partial === true ? [a.removed, a.added] : [null, null];
           return (
             <tr key={change.path} role="row">
               <th scope="row" role="rowheader">
                 <code>{change.path}</code>
               </th>
-              <td role="cell" data-label={isPartial ? a.removed : a.before}>
-                {isPartial && before !== "" && <span class="muted">{a.removed}: </span>}
-                <span class="conflict__theirs">{before ?? a.unset}</span>
+              <td role="cell" data-label={a.before}>
+                <Value of={before} what={gone} tone="theirs" />
               </td>
-              <td role="cell" data-label={isPartial ? a.added : a.after}>
-                {isPartial && after !== "" && <span class="muted">{a.added}: </span>}
-                <span class="conflict__mine">{after ?? a.unset}</span>
+              <td role="cell" data-label={a.after}>
+                <Value of={after} what={come} tone="mine" />
               </td>
             </tr>
           );
         })}
       </tbody>
     </table>
+  );
+}
+
+interface ValueProps {
+  of: string | null;
+  /** What is said of a part of a list. */
+  what: string | null;
+  tone: "theirs" | "mine";
+}
+
+function Value({ of, what, tone }: ValueProps) {
+  const a = texts.value;
+  return (
+    <span>
+      {what !== null && of !== "" && <span class="muted">{what}: </span>}
+      <span class={`conflict__${tone}`}>{of === HIDDEN ? a.hidden : (of ?? a.unset)}</span>
+    </span>
   );
 }

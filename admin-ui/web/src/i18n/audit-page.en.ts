@@ -55,6 +55,7 @@ export const auditPageEn = {
   added: "Added",
   member: "Member",
   unset: "–",
+  hidden: "hidden",
   omitted: (count: string) => `${count} more changes had no room in the entry.`,
   others: "Other entries about it",
   id: "Entry",

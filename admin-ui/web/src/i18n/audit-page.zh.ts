@@ -50,6 +50,7 @@ export const auditPageZh: typeof auditPageEn = {
   added: "新增",
   member: "字段",
   unset: "—",
+  hidden: "已隐藏",
   omitted: (count) => `另有 ${count} 项变更因篇幅未列出。`,
   others: "此对象的其他记录",
   id: "记录",
