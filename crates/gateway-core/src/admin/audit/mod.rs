@@ -196,13 +196,12 @@ impl Context {
     /// trusts no proxy, and keeps entries for the default time.
     async fn of<P: ReadStore>(ports: &P, head: &Parts, change: Option<&DocumentChange>) -> Self {
         let of = |settings: &Settings| (settings.trusted_proxies.clone(), settings.audit_days);
-        let (proxies, days) = match change {
-            Some(change) => of(&change.before.settings),
-            None => {
-                let stored = ports.read(StoreKey::Config).await.unwrap_or_default();
-                let document = stored::parse(stored.as_deref()).unwrap_or_default();
-                of(&document.settings)
-            }
+        let (proxies, days) = if let Some(change) = change {
+            of(&change.before.settings)
+        } else {
+            let stored = ports.read(StoreKey::Config).await.unwrap_or_default();
+            let document = stored::parse(stored.as_deref()).unwrap_or_default();
+            of(&document.settings)
         };
         Self {
             address: address(head, &proxies),
