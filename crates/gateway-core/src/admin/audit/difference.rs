@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value};
 
-use super::policy::Policy;
+use super::policy::MemberPolicy;
 
 /// In place of a text that may be a secret.
 pub const HIDDEN: &str = "[hidden]";
@@ -20,14 +20,14 @@ const MAX_PATH_CHARS: usize = 400;
 
 /// The changes of an object, as many as there is room for.
 #[derive(Debug, Default)]
-pub struct Changes {
+pub struct MemberChanges {
     list: Vec<Value>,
     bytes: usize,
     /// How many there was no room for.
     pub omitted: u64,
 }
 
-impl Changes {
+impl MemberChanges {
     /// The changes as a JSON list.
     pub fn text(&self) -> String {
         Value::from(self.list.clone()).to_string()
@@ -65,8 +65,8 @@ impl Changes {
 }
 
 /// What differs between two states of an object; `Null`: there was none, or there is none any more.
-pub fn between(before: &Value, after: &Value, policy: &Policy) -> Changes {
-    let mut changes = Changes::default();
+pub fn between(before: &Value, after: &Value, policy: &MemberPolicy) -> MemberChanges {
+    let mut changes = MemberChanges::default();
     let names = names(before, after);
     for name in names {
         if policy.ignores(name) {
@@ -87,12 +87,12 @@ pub fn between(before: &Value, after: &Value, policy: &Policy) -> Changes {
 
 /// A walk through one member of the object.
 struct Walk<'a> {
-    policy: &'a Policy,
+    policy: &'a MemberPolicy,
     member: &'a str,
 }
 
 impl Walk<'_> {
-    fn compare(&self, path: &str, (before, after): (&Value, &Value), changes: &mut Changes) {
+    fn compare(&self, path: &str, (before, after): (&Value, &Value), changes: &mut MemberChanges) {
         if before == after || (is_nothing(before) && is_nothing(after)) {
             return;
         }

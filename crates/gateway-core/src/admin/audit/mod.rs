@@ -29,7 +29,7 @@ use crate::ports::{AdminPorts, Clock as _, ReadStore, StoreKey};
 use crate::reply::Reply;
 use crate::store::{self, RecordEdit, RetryLimits};
 use crate::units::{DAY_MS, Timestamp};
-use difference::Changes;
+use difference::MemberChanges;
 use objects::ObjectChange;
 pub use witness::{DocumentChange, Witness};
 
@@ -98,14 +98,14 @@ pub async fn record<P: AdminPorts>(
         }
     }
     if left > 0 {
-        let mut changes = Changes::default();
+        let mut changes = MemberChanges::default();
         changes.add("objects", &0.into(), &left.into());
         found.push(whole(AuditAction::Change, AuditKind::Config, changes));
     }
     if found.is_empty() {
         return;
     }
-    let context = Context::of(ports, head, changes.first()).await;
+    let context = AuditContext::of(ports, head, changes.first()).await;
     let time = ports.now();
     let entry = |found: ObjectChange| AuditEntry {
         seq: 0,
@@ -134,7 +134,7 @@ fn event(
     changes: &[DocumentChange],
     outcome: &Result<Reply, GatewayError>,
 ) -> Option<ObjectChange> {
-    let none = Changes::default();
+    let none = MemberChanges::default();
     match (occasion, outcome) {
         (Occasion::Login, Ok(_)) => Some(whole(AuditAction::Login, AuditKind::Session, none)),
         (Occasion::Login, Err(error)) if is_wrong_password(error) => {
@@ -146,7 +146,7 @@ fn event(
         }
         (Occasion::ConfigImport, _) => {
             let (first, last) = (changes.first()?, changes.last()?);
-            let mut counts = Changes::default();
+            let mut counts = MemberChanges::default();
             let channels = [&first.before, &last.after].map(|it| it.channels.len().into());
             let keys = [&first.before, &last.after].map(|it| it.keys.len().into());
             for (path, [before, after]) in [("channels", channels), ("keys", keys)] {
@@ -164,7 +164,7 @@ fn is_wrong_password(error: &GatewayError) -> bool {
 }
 
 /// Something that was done to what there is only one of.
-const fn whole(action: AuditAction, kind: AuditKind, changes: Changes) -> ObjectChange {
+const fn whole(action: AuditAction, kind: AuditKind, changes: MemberChanges) -> ObjectChange {
     ObjectChange {
         action,
         kind,
@@ -185,13 +185,13 @@ fn of_occasion(mut change: ObjectChange, occasion: Occasion) -> ObjectChange {
 }
 
 /// What an entry needs beside the change.
-struct Context {
+struct AuditContext {
     address: String,
     /// For how many days entries are kept; 0: for good.
     days: u64,
 }
 
-impl Context {
+impl AuditContext {
     /// The settings are those before the change: it cannot choose how it is recorded. A configuration that cannot be read
     /// trusts no proxy, and keeps entries for the default time.
     async fn of<P: ReadStore>(ports: &P, head: &Parts, change: Option<&DocumentChange>) -> Self {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::difference::{Changes, between};
-use super::policy::{CHANNEL, CLIENT_KEY, Policy, SETTINGS};
+use super::difference::{MemberChanges, between};
+use super::policy::{CHANNEL, CLIENT_KEY, MemberPolicy, SETTINGS};
 use crate::config::model::{ChannelConfig, ClientKey, Document};
 use crate::ledger::audit::{AuditAction, AuditKind};
 use crate::time_text::{self, TimeText};
@@ -22,13 +22,13 @@ pub struct ObjectChange {
     /// Its name.
     pub name: String,
     /// Its members that changed.
-    pub changes: Changes,
+    pub changes: MemberChanges,
 }
 
 /// What differs between two configurations: channels, then client keys, then settings.
 pub fn changed(before: &Document, after: &Document) -> Vec<ObjectChange> {
     let mut found = Vec::new();
-    let channels = Comparison {
+    let channels = ObjectComparison {
         kind: AuditKind::Channel,
         policy: &CHANNEL,
         id: |channel: &ChannelConfig| &channel.id,
@@ -36,7 +36,7 @@ pub fn changed(before: &Document, after: &Document) -> Vec<ObjectChange> {
         view: channel,
     };
     channels.compare(&before.channels, &after.channels, &mut found);
-    let keys = Comparison {
+    let keys = ObjectComparison {
         kind: AuditKind::Key,
         policy: &CLIENT_KEY,
         id: |key: &ClientKey| &key.id,
@@ -58,15 +58,15 @@ pub fn changed(before: &Document, after: &Document) -> Vec<ObjectChange> {
 }
 
 /// How objects of one kind are compared.
-struct Comparison<T> {
+struct ObjectComparison<T> {
     kind: AuditKind,
-    policy: &'static Policy,
+    policy: &'static MemberPolicy,
     id: fn(&T) -> &String,
     name: fn(&T) -> &String,
     view: fn(&T) -> Value,
 }
 
-impl<T: PartialEq> Comparison<T> {
+impl<T: PartialEq> ObjectComparison<T> {
     fn compare(&self, before: &[T], after: &[T], found: &mut Vec<ObjectChange>) {
         let mut known: BTreeMap<&str, &T> = before
             .iter()

@@ -8,7 +8,7 @@ const MAX_WORD_CHARS: usize = 20;
 
 /// What is shown of the members of one kind of object.
 #[derive(Debug)]
-pub struct Policy {
+pub struct MemberPolicy {
     /// Members that hold no secret.
     shown: &'static [&'static str],
     /// Members of which short words are shown, but nothing that could be a credential.
@@ -18,7 +18,7 @@ pub struct Policy {
 }
 
 /// Channels. Headers are hidden: their values are often credentials.
-pub const CHANNEL: Policy = Policy {
+pub const CHANNEL: MemberPolicy = MemberPolicy {
     shown: &[
         "name",
         "tags",
@@ -47,7 +47,7 @@ pub const CHANNEL: Policy = Policy {
 };
 
 /// Client keys, as [`super::objects`] shows them: without their hashes.
-pub const CLIENT_KEY: Policy = Policy {
+pub const CLIENT_KEY: MemberPolicy = MemberPolicy {
     shown: &[
         "name",
         "hint",
@@ -63,7 +63,7 @@ pub const CLIENT_KEY: Policy = Policy {
 };
 
 /// The gateway's settings.
-pub const SETTINGS: Policy = Policy {
+pub const SETTINGS: MemberPolicy = MemberPolicy {
     shown: &[
         "max_attempts",
         "total_timeout_ms",
@@ -86,7 +86,7 @@ pub const SETTINGS: Policy = Policy {
     ignored: &[],
 };
 
-impl Policy {
+impl MemberPolicy {
     /// Whether the member is left out.
     pub fn ignores(&self, member: &str) -> bool {
         self.ignored.contains(&member)

@@ -23,13 +23,13 @@ use crate::units::Timestamp;
 #[derive(Debug)]
 pub struct Witness<'a, P: Log> {
     ports: &'a P,
-    writes: RefCell<Vec<Write>>,
+    writes: RefCell<Vec<ConfigWrite>>,
     /// The configuration as it was read last, after a write of which it is not known whether it was made.
     reread: RefCell<Option<Vec<u8>>>,
 }
 
 #[derive(Debug)]
-struct Write {
+struct ConfigWrite {
     before: Option<Vec<u8>>,
     after: Vec<u8>,
     is_confirmed: bool,
@@ -115,7 +115,7 @@ impl<P: WriteStore + Log> WriteStore for Witness<'_, P> {
     ) -> Result<Swap, StoreError> {
         let outcome = self.ports.swap(record, expected, new).await;
         if record == StoreKey::Config {
-            self.writes.borrow_mut().push(Write {
+            self.writes.borrow_mut().push(ConfigWrite {
                 before: expected.map(<[u8]>::to_vec),
                 after: new.to_vec(),
                 is_confirmed: outcome == Ok(Swap::Done),

@@ -1,11 +1,11 @@
-//! Changes of objects, on values.
+//! MemberChanges of objects, on values.
 
 use serde_json::json;
 
 use super::super::policy::{CHANNEL, SETTINGS};
 use super::*;
 
-fn changes(before: &Value, after: &Value, policy: &Policy) -> Value {
+fn changes(before: &Value, after: &Value, policy: &MemberPolicy) -> Value {
     let changes = between(before, after, policy);
     assert_eq!(changes.omitted, 0);
     serde_json::from_str(&changes.text()).unwrap()
