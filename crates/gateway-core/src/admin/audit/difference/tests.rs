@@ -1,4 +1,4 @@
-//! MemberChanges of objects, on values.
+//! Changes of objects, on values.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! MemberChanges of a configuration's objects.
+//! Changes of a configuration's objects.
 
 use super::*;
 use crate::config::model::{KeyLimits, PreviousKey, Settings, StoredSecret, UpstreamKey};
