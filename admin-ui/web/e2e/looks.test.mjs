@@ -118,6 +118,10 @@ test("what is hostile stays text: names, models, answers and errors", async () =
     await page.getByRole("button", { name: "Show order" }).click();
     await page.getByRole("rowheader").getByText(HOSTILE).waitFor();
     await isText("routing");
+    await page.goto(`${GATEWAY_URL}/admin/audit?object=${made.id}`);
+    await page.locator(".log__open").first().click();
+    await page.locator(".log__detail").getByText(HOSTILE).first().waitFor();
+    await isText("audit log");
     await page.goto(`${GATEWAY_URL}/admin/playground`);
     await page.getByLabel("Client key").fill(key);
     await page.getByLabel("Model", { exact: true }).fill("alpha");

@@ -67,6 +67,7 @@ test("every page has an address, a title and its mark in the navigation", async 
     "Playground",
     "Routing",
     "Alerts",
+    "Audit log",
     "Settings",
   ];
   await withPage(browser, {}, async (page) => {
@@ -81,7 +82,7 @@ test("every page has an address, a title and its mark in the navigation", async 
       assert.deepEqual(marked, [name]);
     }
     await page.goBack();
-    await page.getByRole("heading", { name: "Routing", exact: true }).waitFor();
+    await page.getByRole("heading", { name: "Audit log", exact: true }).waitFor();
     await page.goto(`${GATEWAY_URL}/admin/nothing/here`);
     await page.getByRole("heading", { name: "Page not found" }).waitFor();
   });

@@ -59,6 +59,10 @@ export async function tour(page, { channelId, key }, look) {
   await page.keyboard.press("Enter");
   await page.locator(".rows").waitFor();
   await look("routing");
+  await at("audit");
+  await page.locator(".log__open").nth(1).click();
+  await page.locator(".log__detail .facts").waitFor();
+  await look("audit");
   await at("settings");
   await page.locator("section textarea").waitFor();
   await page.locator(".prices .input").first().waitFor();

@@ -14,6 +14,7 @@ import { checkSession, session } from "./session/session";
 import { givenUp } from "./unsaved";
 
 const AlertsPage = lazy(async () => (await import("./pages/alerts")).AlertsPage);
+const AuditPage = lazy(async () => (await import("./pages/audit")).AuditPage);
 const ChannelPage = lazy(async () => (await import("./pages/channel")).ChannelPage);
 const KeyPage = lazy(async () => (await import("./pages/key")).KeyPage);
 const KeysPage = lazy(async () => (await import("./pages/keys")).KeysPage);
@@ -77,6 +78,8 @@ function CurrentPage() {
       return <RoutingPage />;
     case "alerts":
       return <AlertsPage />;
+    case "audit":
+      return <AuditPage />;
     case "settings":
       return <SettingsPage />;
     case null:

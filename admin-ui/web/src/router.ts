@@ -12,6 +12,7 @@ export const PAGES = [
   "playground",
   "routing",
   "alerts",
+  "audit",
   "settings",
 ] as const;
 export type Page = (typeof PAGES)[number];

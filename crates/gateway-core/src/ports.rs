@@ -157,6 +157,8 @@ pub enum StoreKey {
     DroppedRecords,
     /// The model lists of upstreams.
     ModelLists,
+    /// How many entries of the audit log were lost because the database did not accept them, in decimal digits.
+    LostAuditEntries,
 }
 
 impl StoreKey {
@@ -171,6 +173,7 @@ impl StoreKey {
             Self::Health => "gateway/health",
             Self::DroppedRecords => "gateway/dropped-records",
             Self::ModelLists => "gateway/model-lists",
+            Self::LostAuditEntries => "gateway/lost-audit-entries",
         }
     }
 }

@@ -138,6 +138,12 @@ export const tableAddress = (name: "usage" | "requests", question: ListQuestion)
 export const showRequest = (id: string) =>
   call("GET", `/requests/${encodeURIComponent(id)}`, ledger.parseRequest);
 
+/** A page of the audit log. */
+export const audit = (question: ListQuestion) =>
+  call("GET", queried("/audit", question), ledger.parseAudit, { kept: true });
+/** The address of the same as a file. */
+export const auditFile = (question: ListQuestion) => `${BASE}${queried("/audit.csv", question)}`;
+
 export const status = () => call("GET", "/status", types.parseStatus, { kept: true });
 export const dryRun = (model: string) =>
   call("GET", `/route?model=${encodeURIComponent(model)}`, types.parseDryRun);

@@ -53,6 +53,10 @@ export const LIMITS = [
 ] as const satisfies (keyof readers.Limits)[];
 export type LimitName = (typeof LIMITS)[number];
 
+export type { AuditChange, AuditEntry, AuditList } from "../../generated/readers";
+
+export const parseAudit = (value: unknown): readers.AuditList => readers.AuditList(value, "audit");
+
 export const parseAllowance = (value: unknown): readers.Allowance =>
   readers.Allowance(value, "allowance");
 /** What is used of each limit, by key; `null` where there is none. */

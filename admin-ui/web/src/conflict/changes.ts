@@ -38,7 +38,7 @@ export function differences(before: Body, theirs: Body, mine: Body): Difference[
 }
 
 /** A value to compare and to show; the order of an object's members says nothing. */
-function shown(value: unknown): string {
+export function shown(value: unknown): string {
   if (typeof value === "string") {
     return value;
   }

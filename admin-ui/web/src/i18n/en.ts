@@ -1,6 +1,7 @@
 //! Every text of the panel in English. The type of this object is what each language must fill.
 
 import { alertsEn } from "./alerts.en";
+import { auditEn } from "./audit.en";
 import { compareEn } from "./compare.en";
 import { editingEn } from "./editing.en";
 import { healthEn } from "./health.en";
@@ -16,6 +17,7 @@ export const en = {
   ...healthEn,
   ...keysEn,
   ...whyEn,
+  ...auditEn,
   "app.name": "AI Gateway",
   "app.skip": "Skip to content",
   "app.checking": "Checking your session…",

@@ -1,6 +1,7 @@
 //! Every text of the panel in Simplified Chinese. A missing or extra text does not compile.
 
 import { alertsZh } from "./alerts.zh";
+import { auditZh } from "./audit.zh";
 import { compareZh } from "./compare.zh";
 import { editingZh } from "./editing.zh";
 import { healthZh } from "./health.zh";
@@ -17,6 +18,7 @@ export const zh: Messages = {
   ...healthZh,
   ...keysZh,
   ...whyZh,
+  ...auditZh,
   "app.name": "AI 网关",
   "app.skip": "跳到正文",
   "app.checking": "正在检查会话…",

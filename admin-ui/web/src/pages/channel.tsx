@@ -118,6 +118,10 @@ function StoredChannel({ id }: { id: string }) {
               <Icon name="remove" />
               {m["channels.delete"]}
             </button>
+            <Link page="audit" query={{ object: stored.id }} class="button">
+              <Icon name="audit" />
+              {m["audit.ofObject"]}
+            </Link>
           </>
         )}
       </PageHead>

@@ -137,6 +137,10 @@ function Head({ shown: { key }, onChanged }: PartProps) {
           <Icon name="reload" />
           {m["rotate.open"]}
         </button>
+        <Link page="audit" query={{ object: key.id }} class="button">
+          <Icon name="audit" />
+          {m["audit.ofObject"]}
+        </Link>
         <Link page="keys" class="button">
           {m["clients.toKeys"]}
         </Link>

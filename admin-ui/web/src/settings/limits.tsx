@@ -18,7 +18,12 @@ import { type Loaded, loadSettings } from "./save";
 import { type FormProps, useSaving } from "./use-saving";
 
 const REQUEST_NUMBERS = ["max_attempts", "total_timeout_ms", "max_request_bytes"] as const;
-const LEDGER_NUMBERS = ["request_log_rows", "request_log_days", "response_record_days"] as const;
+const LEDGER_NUMBERS = [
+  "request_log_rows",
+  "request_log_days",
+  "response_record_days",
+  "audit_days",
+] as const;
 
 export function GatewaySettings() {
   const { data, failure, reload } = useResource(loadSettings);

@@ -147,6 +147,12 @@ impl<'a> From<&'a PreviousKey> for ExportedPreviousKey<'a> {
     }
 }
 
+/// Whether `GET config` is to give whole upstream keys.
+pub fn asks_for_secrets(uri: &Uri) -> bool {
+    let secrets = query::read(uri, ["secrets"]);
+    secrets.is_ok_and(|[secrets]| secrets.as_deref() == Some("true"))
+}
+
 /// `GET config`.
 pub async fn export<P: AdminPorts>(
     ports: &P,

@@ -130,9 +130,7 @@ pub fn cookie_writes_json(caller: &Caller, headers: &HeaderMap) -> Result<(), Ga
 /// Whom failed logins are counted for: the client's address without its port, of IPv6 the network, since one
 /// customer has 2^64 addresses. Empty when the host does not say.
 pub fn client_address(head: &Parts, trusted_proxies: &[Network]) -> String {
-    let peer = Peer::of(head).and_then(|peer| peer.address);
-    let client = peer.map(|peer| forwarded::client(peer, &head.headers, trusted_proxies));
-    match client.map(|address| address.to_canonical()) {
+    match client_ip(head, trusted_proxies) {
         Some(IpAddr::V4(address)) => address.to_string(),
         Some(IpAddr::V6(address)) => {
             let network = u128::from(address) >> 64 << 64;
@@ -140,6 +138,13 @@ pub fn client_address(head: &Parts, trusted_proxies: &[Network]) -> String {
         }
         None => String::new(),
     }
+}
+
+/// The client's address, as far as the host knows it and a trusted proxy says.
+pub fn client_ip(head: &Parts, trusted_proxies: &[Network]) -> Option<IpAddr> {
+    let peer = Peer::of(head).and_then(|peer| peer.address)?;
+    let client = forwarded::client(peer, &head.headers, trusted_proxies);
+    Some(client.to_canonical())
 }
 
 fn bearer(value: &str) -> Option<&str> {

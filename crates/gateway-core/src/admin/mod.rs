@@ -2,6 +2,8 @@
 //! work; all routes are in `routes`. Each noun has its own file; none of them reads a body.
 
 mod alerts;
+mod audit;
+mod audit_log;
 mod base_url_advice;
 mod body;
 mod channel_test;
@@ -63,10 +65,11 @@ use crate::config::import::Protection;
 use crate::config::seal::{MasterKey, MasterKeyError};
 use crate::error::{ErrorCode, GatewayError};
 use crate::ids;
-use crate::ports::AdminPorts;
+use crate::ports::{AdminPorts, Log};
 use crate::reply::{self, Reply};
 use crate::secret::Secret;
 use crate::store::BoundedStore;
+use audit::{Occasion, Witness};
 use guard::Caller;
 use routes::{BodyKind, Operation, Verb};
 use transfer::TransferWishes;
@@ -114,9 +117,11 @@ where
     B: Body<Data = Bytes>,
     B::Error: fmt::Display,
 {
+    let host = ports;
     let ports = &BoundedStore::new(ports, STORE_TIMEOUT);
+    let ports = &Witness::new(ports);
     let wishes = TransferWishes::of(&request);
-    let reply = match answer(ports, settings, request).await {
+    let reply = match answer((host, ports), settings, request).await {
         Ok(reply) => reply,
         Err(error) => error.into_reply(),
     };
@@ -130,8 +135,11 @@ where
     reply
 }
 
+/// The ports of one request: bounded in time, and with a memory for the audit log.
+type RequestPorts<'a, P> = Witness<'a, BoundedStore<'a, P>>;
+
 async fn answer<P: AdminPorts + Clone + 'static, B>(
-    ports: &BoundedStore<'_, P>,
+    (host, ports): (&P, &RequestPorts<'_, P>),
     settings: &AdminSettings,
     request: Request<B>,
 ) -> Result<Reply, GatewayError>
@@ -176,6 +184,7 @@ where
         BodyKind::Configuration => body::configuration(&head.headers, body).await?,
     };
     let work = Work {
+        host,
         ports,
         settings,
         head: &head,
@@ -183,7 +192,25 @@ where
         id,
         file,
     };
-    work.perform(operation, body).await
+    let outcome = work.perform(operation, body).await;
+
+    // 5. What was done is recorded, also if the work failed after it.
+    let occasion = occasion(operation, &head);
+    audit::record(ports, occasion, (&head, caller.as_ref()), &outcome).await;
+    outcome
+}
+
+/// What the audit log says of an operation beside the change that it makes.
+fn occasion(operation: Operation, head: &Parts) -> Occasion {
+    match operation {
+        Operation::Login => Occasion::Login,
+        Operation::Logout => Occasion::Logout,
+        Operation::RotateKey => Occasion::Rotation,
+        Operation::ImportConfig => Occasion::ConfigImport,
+        Operation::ImportPrices => Occasion::PriceImport,
+        Operation::ExportConfig if config::asks_for_secrets(&head.uri) => Occasion::SecretExport,
+        _ => Occasion::Other,
+    }
 }
 
 /// The only path outside of the API: Prometheus expects it there.
@@ -210,8 +237,10 @@ async fn metrics_of<P: AdminPorts>(
 }
 
 /// A request that may be answered.
-struct Work<'a, P> {
-    ports: &'a BoundedStore<'a, P>,
+struct Work<'a, P: Log> {
+    /// For what goes on after the reply's head.
+    host: &'a P,
+    ports: &'a RequestPorts<'a, P>,
     settings: &'a AdminSettings,
     head: &'a Parts,
     /// Who asks; `None` only where no session is needed.
@@ -267,12 +296,12 @@ impl<P: AdminPorts + Clone + 'static> Work<'_, P> {
             Operation::ChangeAlerts => alerts::change(ports, settings, headers, &body).await,
             Operation::TestAlerts => alerts::test(ports, settings, id).await,
             Operation::Usage => usage::show(ports, uri).await,
-            Operation::ExportUsage => usage_csv::export(ports, ports.inner().clone(), uri).await,
+            Operation::ExportUsage => usage_csv::export(ports, self.host.clone(), uri).await,
             Operation::Requests => requests::list(ports, uri).await,
-            Operation::ExportRequests => {
-                requests_csv::export(ports, ports.inner().clone(), uri).await
-            }
+            Operation::ExportRequests => requests_csv::export(ports, self.host.clone(), uri).await,
             Operation::GetRequest => request_detail::show(ports, id).await,
+            Operation::Audit => audit_log::list(ports, uri).await,
+            Operation::AuditFile => audit_log::file(ports, uri).await,
             Operation::Openapi => {
                 let document = Bytes::from_static(OPENAPI.as_bytes());
                 Ok(reply::json_bytes(StatusCode::OK, document))

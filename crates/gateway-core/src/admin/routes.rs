@@ -10,8 +10,8 @@ use super::openapi::errors::ErrorResponse;
 use super::openapi::{parameters, requests as bodies};
 #[cfg(feature = "schema")]
 use super::{
-    alerts, channel_test, channels, config, key_tests, keys, limit_usage, price_import, requests,
-    route_preview, session, status, upstream_models, usage,
+    alerts, audit_log, channel_test, channels, config, key_tests, keys, limit_usage, price_import,
+    requests, route_preview, session, status, upstream_models, usage,
 };
 use crate::error::{ErrorCode, GatewayError};
 
@@ -214,6 +214,12 @@ routes! {
     GetRequest: Get "requests/{id}", None =>
         Description::new("ledger", "Show a request of the log", 200, "The request.").details(sentences::REQUEST)
             .gives::<requests::RequestView<'_>>();
+    Audit: Get "audit", None =>
+        Description::new("audit", "The audit log, newest first", 200, "One page.").details(sentences::AUDIT)
+            .asks::<parameters::AuditParameters>().gives::<audit_log::AuditLogView<'_>>();
+    AuditFile: Get "audit.csv", None =>
+        Description::new("audit", "The audit log as a file", 200, sentences::AUDIT_FILE).details(sentences::AUDIT_ROWS)
+            .asks::<parameters::AuditParameters>().gives_csv();
     Openapi: Get "openapi.json", None =>
         Description::new("health", "This document", 200, "An OpenAPI 3.1 document.")
             .gives::<std::collections::BTreeMap<String, serde_json::Value>>();
@@ -260,6 +266,13 @@ mod sentences {
     pub const REQUEST: &str =
         "A request is in the log a moment after its end, and until it is removed: 404 otherwise.";
     pub const ALERT_TESTED: &str = "What the destination did; its failure is a result, not an error. One that is switched off can be tested.";
+    pub const AUDIT: &str = "Every change through this API, logins, and exports with upstream keys. Secrets are hidden. \
+        How many days are kept is a setting.";
+    pub const AUDIT_FILE: &str =
+        "Comma-separated values (RFC 4180) with a row per change, newest first.";
+    pub const AUDIT_ROWS: &str = "At most 10,000 entries or 8 MiB. The header `x-next-cursor` is there when older ones are \
+        left; it is the `cursor` of the next file. Values that a spreadsheet would take for a formula begin with an \
+        apostrophe.";
     pub const REQUESTS: &str = "Metadata only. How many rows and days are kept is a setting.";
 }
 

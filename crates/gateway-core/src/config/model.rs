@@ -115,6 +115,9 @@ pub struct Settings {
     /// Days for which it is recorded which channel and key made a response that an upstream stores.
     #[cfg_attr(feature = "schema", schemars(range(min = 1, max = MAX_LOG_DAYS)))]
     pub response_record_days: u64,
+    /// Days for which the audit log keeps its entries; 0: for good.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0, max = MAX_LOG_DAYS)))]
+    pub audit_days: u64,
     /// Whether the gateway keeps responses of the Responses API that it translates, so that `previous_response_id` works on
     /// channels without that API. What clients send and get is then in the database, for `response_record_days`.
     pub responses_store: bool,
@@ -148,6 +151,7 @@ impl Default for Settings {
             request_log_rows: 100_000,
             request_log_days: 30,
             response_record_days: 30,
+            audit_days: 400,
             responses_store: false,
             prices: Prices::new(),
             default_models: BTreeMap::new(),

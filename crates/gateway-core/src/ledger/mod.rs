@@ -5,10 +5,12 @@
 //! A request under way is an [`entry`]; its finished [`record`] goes through [`service`] into a [`batch`]. [`port`] is how
 //! the ledger is written and queried, [`sql`] the engine that keeps it, [`queries`] what can be asked. All else is pure:
 //! [`key_use`] is when each upstream key last worked or failed, [`response_records`] are where stored responses were made,
-//! [`kept_responses`] those that the gateway keeps itself, [`alert_state`] the record of alerts. [`columns`] declares the tables, [`schema`] and [`ingest`] make them.
+//! [`kept_responses`] those that the gateway keeps itself, [`alert_state`] the record of alerts, [`audit`] is what admins
+//! changed. [`columns`] declares the tables, [`schema`] and [`ingest`] make them.
 
 pub mod alert_state;
 pub mod attempts;
+pub mod audit;
 pub mod batch;
 pub mod columns;
 pub mod detail;

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 
 use super::alert_state::AlertRow;
+use super::audit::{AuditEntry, AuditPage, AuditQuery};
 use super::batch::Batch;
 use super::kept_response::{KeptContent, KeptExtent, KeptTurn};
 use super::key_use::{KeyUse, LastUses};
@@ -128,4 +129,18 @@ pub trait Ledger {
 
     /// The newest requests since a time: how many, and how many of them got no whole answer from an upstream.
     async fn query_errors(&self, since: Timestamp) -> Result<(u64, u64), DatabaseError>;
+    /// Adds entries to the audit log: whole or not at all. Idempotent.
+    async fn append_audit(&self, entries: &[AuditEntry]) -> Result<(), DatabaseError>;
+
+    /// A page of the audit log.
+    async fn query_audit(&self, query: &AuditQuery) -> Result<AuditPage, DatabaseError>;
+
+    /// Removes at most `most` entries of the audit log from before `since`, and as many failed logins beyond the newest
+    /// `failed_logins`. Idempotent.
+    async fn prune_audit(
+        &self,
+        since: Timestamp,
+        failed_logins: u64,
+        most: u64,
+    ) -> Result<(), DatabaseError>;
 }

@@ -2,6 +2,7 @@
 //! changes: what is new is a new version with its own statements.
 
 use super::alert_state;
+use super::audit;
 use super::columns::request::REQUEST;
 use super::columns::usage;
 use super::columns::{ActorRow, Column, TallyRow};
@@ -16,7 +17,7 @@ use crate::sql::rows::{Query, Rows};
 use std::borrow::Cow;
 
 /// The version that this program reads and writes.
-pub const VERSION: u64 = 9;
+pub const VERSION: u64 = 10;
 
 /// In place of the model of requests that were rejected before any upstream was called, where no channel names the model:
 /// they are counted by reason instead. No model can have this name.
@@ -67,6 +68,9 @@ pub fn migration(from: u64) -> Vec<Statement> {
     }
     if from < 9 {
         statements.extend(alert_state::version_9());
+    }
+    if from < 10 {
+        statements.extend(audit::version_10());
     }
     statements
 }

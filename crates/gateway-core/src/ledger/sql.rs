@@ -8,6 +8,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
 
 use super::alert_state::{self, AlertRow};
+use super::audit::{self, AuditEntry, AuditPage, AuditQuery};
 use super::batch::{self, Batch};
 use super::columns;
 use super::kept_response::{self, KeptContent, KeptExtent, KeptTurn};
@@ -335,5 +336,39 @@ impl<P: Sql + Clock> Ledger for SqlLedger<P> {
         let rows = self.rare_query(alert_state::errors(since)).await?;
         let counts = |row: NamedRow<'_>| (row.count("requests"), row.count("errors"));
         Ok(rows.first().map_or((0, 0), counts))
+    }
+
+    async fn append_audit(&self, entries: &[AuditEntry]) -> Result<(), DatabaseError> {
+        Ok(self.rare_insert(audit::insert(entries)).await?)
+    }
+
+    async fn query_audit(&self, query: &AuditQuery) -> Result<AuditPage, DatabaseError> {
+        let rows = self.rare_query(query.page()).await?;
+        let mut entries: Vec<AuditEntry> = rows.iter().map(|row| audit::read(&row)).collect();
+        let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
+        let has_more = entries.len() > limit;
+        entries.truncate(limit);
+        let total = if query.before.is_none() && !has_more {
+            u64::try_from(entries.len()).unwrap_or(u64::MAX)
+        } else {
+            let rows = self.rare_query(query.count()).await?;
+            rows.first().map_or(0, |row| row.count("total"))
+        };
+        let last = entries.last().filter(|_| has_more);
+        Ok(AuditPage {
+            next: last.map(|entry| entry.seq),
+            entries,
+            total,
+        })
+    }
+
+    async fn prune_audit(
+        &self,
+        since: Timestamp,
+        failed_logins: u64,
+        most: u64,
+    ) -> Result<(), DatabaseError> {
+        let statement = audit::prune(since, failed_logins, most);
+        Ok(self.rare_insert(statement).await?)
     }
 }

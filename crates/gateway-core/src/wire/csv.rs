@@ -73,6 +73,11 @@ impl CsvRows {
         self.0.push_str("\r\n");
     }
 
+    /// Bytes that were written and not yet taken.
+    pub const fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Takes what was written since this was last called.
     pub fn take(&mut self) -> Bytes {
         std::mem::take(&mut self.0).into()
@@ -98,7 +103,7 @@ impl CsvRows {
         if is_quoted {
             self.0.push('"');
         }
-        if text.starts_with(FORMULA_STARTS) {
+        if is_formula(text) {
             self.0.push(GUARD);
         }
         for character in text.chars() {
@@ -111,6 +116,11 @@ impl CsvRows {
             self.0.push('"');
         }
     }
+}
+
+/// Whether a spreadsheet may take the text for a formula, which some do behind spaces too.
+fn is_formula(text: &str) -> bool {
+    text.trim_start_matches(' ').starts_with(FORMULA_STARTS)
 }
 
 #[cfg(test)]
@@ -193,6 +203,7 @@ mod tests {
             assert_eq!(rows, [[format!("'{text}")]]);
         }
         assert_eq!(written(&[vec![CsvCell::from("=1+1")]]), "'=1+1\r\n");
+        assert_eq!(written(&[vec![CsvCell::from("  =1")]]), "'  =1\r\n");
         assert_eq!(written(&[vec![CsvCell::from("a=1")]]), "a=1\r\n");
         assert_eq!(written(&[vec![CsvCell::from("")]]), "\r\n");
     }
@@ -233,8 +244,8 @@ mod tests {
             for (back, row) in back.iter().zip(&rows) {
                 prop_assert_eq!(back.len(), row.len());
                 for (back, text) in back.iter().zip(row) {
-                    prop_assert!(!back.starts_with(FORMULA_STARTS));
-                    let is_guarded = text.starts_with(FORMULA_STARTS);
+                    prop_assert!(!is_formula(back));
+                    let is_guarded = is_formula(text);
                     let plain = if is_guarded { &back[1..] } else { back };
                     prop_assert_eq!(plain, text);
                 }

@@ -7,6 +7,8 @@
 
 mod alerts;
 mod allowance;
+mod audit;
+mod audit_secrets;
 mod base_urls;
 mod channels;
 mod client_keys;

@@ -17,6 +17,7 @@ pub const ROWS: &[(&str, &[&str])] = &[
             "ids",
             "ledger",
             "limits",
+            "logging",
             "memory",
             "peer",
             "ports",

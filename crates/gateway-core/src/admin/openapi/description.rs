@@ -16,9 +16,9 @@ pub struct Description {
     pub(super) status: u16,
     pub(super) answer: &'static str,
     pub(super) response: Option<SchemaOf>,
+    pub(super) is_csv: bool,
     pub(super) request: Option<SchemaOf>,
     pub(super) query: Option<SchemaOf>,
-    pub(super) is_csv: bool,
     pub(super) names_state: bool,
     pub(super) checks_state: bool,
     pub(super) cookies: Option<&'static str>,
@@ -40,9 +40,9 @@ impl Description {
             status,
             answer,
             response: None,
+            is_csv: false,
             request: None,
             query: None,
-            is_csv: false,
             names_state: false,
             checks_state: false,
             cookies: None,
@@ -64,7 +64,7 @@ impl Description {
         self
     }
 
-    /// The response's body is a table.
+    /// The response is a file of comma-separated values.
     #[must_use]
     pub fn gives_csv(mut self) -> Self {
         self.is_csv = true;

@@ -15,7 +15,7 @@ const ABOUT: &str = "What the panel uses. Times are RFC 3339 in UTC, durations c
     has the same envelope. Every `GET` can also be asked with `HEAD`. A path with a wrong method answers 405 with \
     `Allow`. Answers are compressed with gzip where the client takes it. Each answer to `GET` has an `ETag`, but for long tables; a request \
     that names it in `If-None-Match` is answered with 304 while the answer is the same. Unknown members of a request are rejected. A change is in force on every instance within 2 seconds.";
-const TAGS: [(&str, &str); 7] = [
+const TAGS: [(&str, &str); 8] = [
     ("session", "Logging in and out"),
     ("channels", "Upstream services and their keys"),
     ("keys", "What clients authenticate with"),
@@ -23,6 +23,7 @@ const TAGS: [(&str, &str); 7] = [
     ("health", "Routing preview and upstream health"),
     ("ledger", "Usage and the request log"),
     ("alerts", "Messages to webhooks"),
+    ("audit", "Who changed what"),
 ];
 const CONFIG: &str = "config";
 

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::schemas::{ReasonCode, RequestEnd};
+use super::schemas::{AuditActionWord, AuditKindWord, ReasonCode, RequestEnd};
 use crate::admin::list::{MAX_PAGE_ROWS, MAX_SEARCH_CHARS};
 use crate::admin::requests::{DEFAULT_LIMIT, MAX_LIMIT};
 use crate::admin::usage::MAX_TOP;
@@ -311,6 +311,33 @@ enum LogOrder {
 
 const fn default_limit() -> u64 {
     DEFAULT_LIMIT
+}
+
+/// `GET audit` and `GET audit.csv`.
+#[derive(JsonSchema)]
+#[schemars(transform = never_null)]
+pub struct AuditParameters {
+    /// Words that must all occur in an entry.
+    #[schemars(length(max = MAX_SEARCH_CHARS))]
+    q: Option<String>,
+    /// Only what this account did.
+    who: Option<String>,
+    /// Only this action.
+    action: Option<AuditActionWord>,
+    /// Only this kind of object.
+    kind: Option<AuditKindWord>,
+    /// Only the object with this id.
+    #[schemars(length(max = MAX_ID_CHARS))]
+    object: Option<String>,
+    /// Inclusive.
+    from: Option<Time>,
+    /// Exclusive.
+    to: Option<Time>,
+    /// Entries of the page: 50 without it, and in a file 10,000.
+    #[schemars(range(min = 1, max = MAX_PAGE_ROWS))]
+    limit: Option<u64>,
+    /// The `next` of the page before; with the same filters.
+    cursor: Option<String>,
 }
 
 /// The members of an object as parameters of a query.

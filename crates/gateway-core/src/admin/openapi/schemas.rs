@@ -7,6 +7,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value};
 
+use crate::ledger::audit::{AuditAction, AuditKind};
 use crate::ledger::reason::Reason;
 use crate::ledger::record::{AttemptOutcome, End};
 
@@ -150,6 +151,10 @@ schema_types! {
     RequestEnd as "RequestEnd": "How a request ended.", |_: &mut SchemaGenerator| Words(End::ALL.map(End::word));
     /// Why a request has no answer.
     ReasonCode as "Reason": "Why a request has no whole answer.", |_: &mut SchemaGenerator| Words(Reason::ALL.map(Reason::word));
+    /// What was done.
+    AuditActionWord as "AuditAction": "What was done.", |_: &mut SchemaGenerator| Words(AuditAction::ALL.map(AuditAction::word));
+    /// To which kind of object.
+    AuditKindWord as "AuditKind": "A kind of object.", |_: &mut SchemaGenerator| Words(AuditKind::ALL.map(AuditKind::word));
     /// What became of an attempt.
     AttemptEnd as "AttemptOutcome": "What became of an attempt.",
         |_: &mut SchemaGenerator| Words(AttemptOutcome::ALL.map(AttemptOutcome::word));

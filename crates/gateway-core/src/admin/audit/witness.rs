@@ -1,0 +1,184 @@
+//! The ports of an admin request, with a memory of how it changed the configuration. Owns which writes count as made; what
+//! they changed is read from them afterwards.
+//!
+//! Every write is seen here, whichever handler made it, so that no handler can forget the audit log.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::config::model::Document;
+use crate::config::stored;
+use crate::logging::LogPolicy;
+use crate::ports::{
+    Clock, Log, Random, ReadStore, SendError, Sql, SqlTarget, StoreError, StoreKey, Swap, Timeouts,
+    Upstream, WriteStore,
+};
+use crate::sql::{SqlError, SqlRow, Statement};
+use crate::units::Timestamp;
+
+/// Ports that remember writes of the configuration.
+#[derive(Debug)]
+pub struct Witness<'a, P: Log> {
+    ports: &'a P,
+    writes: RefCell<Vec<ConfigWrite>>,
+    /// The configuration as it was read last, after a write of which it is not known whether it was made.
+    reread: RefCell<Option<Vec<u8>>>,
+}
+
+#[derive(Debug)]
+struct ConfigWrite {
+    before: Option<Vec<u8>>,
+    after: Vec<u8>,
+    is_confirmed: bool,
+}
+
+/// The configuration before and after a write.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DocumentChange {
+    /// Before.
+    pub before: Document,
+    /// After.
+    pub after: Document,
+}
+
+impl<'a, P: Log> Witness<'a, P> {
+    /// Has seen nothing.
+    pub const fn new(ports: &'a P) -> Self {
+        Self {
+            ports,
+            writes: RefCell::new(Vec::new()),
+            reread: RefCell::new(None),
+        }
+    }
+
+    /// The changes that were made since this was asked last, oldest first.
+    ///
+    /// A store may report failure of a write that it made. Then the id of the change, which is in the document, shows in
+    /// what was read afterwards; see [`crate::config::changes`].
+    pub fn take_changes(&self) -> Vec<DocumentChange> {
+        let reread = self.reread.take();
+        let reread = reread.and_then(|bytes| stored::parse(Some(&bytes)).ok());
+        let mut changes = Vec::new();
+        for write in self.writes.take() {
+            let before = stored::parse(write.before.as_deref());
+            let after = stored::parse(Some(&write.after));
+            let (Ok(before), Ok(after)) = (before, after) else {
+                continue;
+            };
+            let is_in = |document: &Document| {
+                let id = after.recent_changes.last();
+                id.is_some_and(|id| document.recent_changes.contains(id))
+            };
+            if write.is_confirmed || reread.as_ref().is_some_and(is_in) {
+                changes.push(DocumentChange { before, after });
+            }
+        }
+        changes
+    }
+
+    fn has_doubts(&self) -> bool {
+        self.writes.borrow().iter().any(|write| !write.is_confirmed)
+    }
+}
+
+/// A request may be dropped between its write and the audit log, when its client has gone.
+impl<P: Log> Drop for Witness<'_, P> {
+    fn drop(&mut self) {
+        let writes = self.writes.get_mut();
+        if writes.iter().any(|write| write.is_confirmed) {
+            self.ports.line(format_args!(
+                "admin: audit: a change is not in the audit log, since its request was cancelled"
+            ));
+        }
+    }
+}
+
+impl<P: ReadStore + Log> ReadStore for Witness<'_, P> {
+    async fn read(&self, record: StoreKey) -> Result<Option<Vec<u8>>, StoreError> {
+        let outcome = self.ports.read(record).await;
+        if record == StoreKey::Config && self.has_doubts() {
+            self.reread.replace(outcome.clone().ok().flatten());
+        }
+        outcome
+    }
+}
+
+impl<P: WriteStore + Log> WriteStore for Witness<'_, P> {
+    async fn swap(
+        &self,
+        record: StoreKey,
+        expected: Option<&[u8]>,
+        new: &[u8],
+    ) -> Result<Swap, StoreError> {
+        let outcome = self.ports.swap(record, expected, new).await;
+        if record == StoreKey::Config {
+            self.writes.borrow_mut().push(ConfigWrite {
+                before: expected.map(<[u8]>::to_vec),
+                after: new.to_vec(),
+                is_confirmed: outcome == Ok(Swap::Done),
+            });
+        }
+        outcome
+    }
+}
+
+impl<P: Clock + Log> Clock for Witness<'_, P> {
+    fn now(&self) -> Timestamp {
+        self.ports.now()
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        self.ports.sleep(duration).await;
+    }
+}
+
+impl<P: Random + Log> Random for Witness<'_, P> {
+    fn next_u64(&self) -> u64 {
+        self.ports.next_u64()
+    }
+
+    fn fill_secure(&self, bytes: &mut [u8]) {
+        self.ports.fill_secure(bytes);
+    }
+}
+
+impl<P: Log> Log for Witness<'_, P> {
+    fn finished_line(&self, text: fmt::Arguments<'_>) {
+        self.ports.finished_line(text);
+    }
+
+    fn policy(&self) -> LogPolicy {
+        self.ports.policy()
+    }
+
+    fn set_policy(&self, policy: LogPolicy) {
+        self.ports.set_policy(policy);
+    }
+}
+
+impl<P: Sql + Log> Sql for Witness<'_, P> {
+    const LIMITS_ARE_TOGETHER: bool = P::LIMITS_ARE_TOGETHER;
+
+    async fn transact(
+        &self,
+        target: SqlTarget<'_>,
+        statements: Vec<Statement>,
+    ) -> Result<Vec<Vec<SqlRow>>, SqlError> {
+        self.ports.transact(target, statements).await
+    }
+}
+
+impl<P: Upstream + Log> Upstream for Witness<'_, P> {
+    type Body = P::Body;
+
+    async fn send(
+        &self,
+        request: http::Request<Bytes>,
+        timeouts: Timeouts,
+    ) -> Result<http::Response<P::Body>, SendError> {
+        self.ports.send(request, timeouts).await
+    }
+}
