@@ -96,10 +96,11 @@ interface SortProps {
   text: string;
   /** The direction of the first click. */
   first?: "asc" | "desc";
+  isNumber?: boolean;
 }
 
 /** The head of a column by which the list can be sorted: one click for each direction, and one for neither. */
-export function SortHead({ name, text, first = "asc" }: SortProps) {
+export function SortHead({ name, text, first = "asc", isNumber = false }: SortProps) {
   const order =
     query.value["sort"] === name ? (query.value["order"] === "desc" ? "desc" : "asc") : null;
   const other = first === "asc" ? "desc" : "asc";
@@ -108,6 +109,7 @@ export function SortHead({ name, text, first = "asc" }: SortProps) {
     <th
       scope="col"
       role="columnheader"
+      class={isNumber ? "number" : ""}
       aria-sort={order === null ? "none" : order === "asc" ? "ascending" : "descending"}
     >
       <button

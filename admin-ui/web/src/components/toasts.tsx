@@ -1,4 +1,13 @@
-//! What was just deleted, with the way back.
+//! What was just deleted, or changed for many, with the way back.
+import {
+  endOffer,
+  type MadeChange,
+  madeChanges,
+  pauseOffer,
+  resumeOffer,
+  undoChange,
+  wasOverwritten,
+} from "../bulk/changes";
 import { isStale } from "../conflict/stale";
 import { t } from "../i18n";
 import { deleteAnyway, deletions, gone, pause, resume, undo } from "../undo";
@@ -10,10 +19,10 @@ export function Toasts() {
   const shown = deletions.value.filter((one) => !gone.value.includes(one.id));
   return (
     <div class="toasts" role="status">
-      {shown.map(({ id, name, failure }) => (
+      {shown.map(({ id, name, many, failure }) => (
         <section
           key={id}
-          aria-label={m["undo.deleted"](name)}
+          aria-label={deletingText(name, many !== null)}
           class="toast"
           onMouseEnter={() => pause(id)}
           onMouseLeave={() => resume(id)}
@@ -22,7 +31,7 @@ export function Toasts() {
         >
           <span class="toast__text">
             {failure === null
-              ? m["undo.deleted"](name)
+              ? deletingText(name, many !== null)
               : isStale(failure)
                 ? m["conflict.deleteChanged"](name)
                 : `${m["undo.failed"](name)} ${failureText(failure)}`}
@@ -48,6 +57,51 @@ export function Toasts() {
           </button>
         </section>
       ))}
+      {madeChanges.value.map((made) => (
+        <ChangeToast key={made.number} made={made} />
+      ))}
     </div>
+  );
+}
+
+function deletingText(name: string, isMany: boolean): string {
+  return isMany ? t.value["bulk.deleting"](name) : t.value["undo.deleted"](name);
+}
+
+function ChangeToast({ made: { number, text, changed, failure } }: { made: MadeChange }) {
+  const m = t.value;
+  const isOverwritten = wasOverwritten(failure);
+  return (
+    <section
+      aria-label={text}
+      class="toast"
+      onMouseEnter={() => pauseOffer(number)}
+      onMouseLeave={() => resumeOffer(number)}
+      onFocusCapture={() => pauseOffer(number)}
+      onBlurCapture={() => resumeOffer(number)}
+    >
+      <span class="toast__text">
+        {failure === null
+          ? text
+          : isOverwritten
+            ? m["bulk.meanwhile"]
+            : `${m["bulk.notUndone"]} ${failureText(failure)}`}
+      </span>
+      {changed.length > 0 && (failure === null || isOverwritten) && (
+        <button
+          type="button"
+          class="button button--small"
+          onClick={() => void undoChange(number, isOverwritten)}
+        >
+          {failure === null ? m["undo.undo"] : m["bulk.undoAnyway"]}
+        </button>
+      )}
+      {(changed.length === 0 || failure !== null) && (
+        <button type="button" class="button button--small" onClick={() => endOffer(number)}>
+          <Icon name="close" />
+          <span class="visually-hidden">{m["app.close"]}</span>
+        </button>
+      )}
+    </section>
   );
 }

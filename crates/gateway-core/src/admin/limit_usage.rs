@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use futures_util::{StreamExt as _, stream};
 use http::{StatusCode, Uri};
 use serde::Serialize;
 
@@ -24,6 +25,8 @@ use crate::units::Timestamp;
 
 /// How long an answer waits for the database.
 const TIME_LIMIT: Duration = Duration::from_secs(2);
+/// Deleted keys whose use is forgotten at the same time.
+const FORGOTTEN_AT_ONCE: usize = 16;
 
 /// What a client key has used; null where it has no limit.
 #[derive(Default, Serialize)]
@@ -205,6 +208,13 @@ fn unavailable<P: AdminPorts>(ports: &P, error: &DatabaseError) -> GatewayError 
     ports.line(format_args!("admin: {error}"));
     ErrorCode::StoreUnavailable
         .error("The database does not answer as it should; see the gateway's log.")
+}
+
+/// The same for many, some at once.
+pub async fn forget_all<P: AdminPorts>(ports: &P, ids: &[&str]) {
+    let calls = stream::iter(ids).map(|id| forget(ports, id));
+    let calls = calls.buffer_unordered(FORGOTTEN_AT_ONCE);
+    calls.collect::<()>().await;
 }
 
 /// Forgets what a key has used that is gone. Its requests that are still under way may leave a row behind, which

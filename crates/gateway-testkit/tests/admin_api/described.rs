@@ -54,7 +54,9 @@ fn every_described_member_is_read_and_no_other_is() {
     let in_tier = |body: Value| in_price(json!({"tiers": [body]}));
     let in_service_tiers = |body: Value| in_price(json!({ "service_tiers": body }));
     let in_flex = |body: Value| in_service_tiers(json!({ "flex": body }));
-    let places: [(&str, &str, &str, Wrap<'_>, &str); 16] = [
+    let in_change = |body: Value| json!({"ids": ["x_1"], "change": body});
+    let in_changes = |body: Value| json!({"changes": [body]});
+    let places: [(&str, &str, &str, Wrap<'_>, &str); 22] = [
         ("POST", "login", "Login", &whole, ""),
         ("POST", "channels", "ChannelCreate", &whole, ""),
         ("PATCH", &channel, "ChannelChange", &whole, ""),
@@ -63,6 +65,30 @@ fn every_described_member_is_read_and_no_other_is() {
         ("POST", "keys", "ClientKeyCreate", &whole, ""),
         ("PATCH", &key, "ClientKeyChange", &whole, ""),
         ("POST", &rotate, "Rotation", &whole, ""),
+        ("POST", "channels/bulk", "ChannelBulkRequest", &whole, ""),
+        ("POST", "keys/bulk", "ClientKeyBulkRequest", &whole, ""),
+        (
+            "POST",
+            "channels/bulk",
+            "ChannelBulk",
+            &in_change,
+            "change.",
+        ),
+        ("POST", "keys/bulk", "ClientKeyBulk", &in_change, "change."),
+        (
+            "POST",
+            "channels/bulk",
+            "ChannelBulkOfOne",
+            &in_changes,
+            "changes[0].",
+        ),
+        (
+            "POST",
+            "keys/bulk",
+            "ClientKeyBulkOfOne",
+            &in_changes,
+            "changes[0].",
+        ),
         (
             "PUT",
             "config",

@@ -7,6 +7,7 @@
 
 mod allowance;
 mod base_urls;
+mod bulk;
 mod channels;
 mod client_keys;
 mod config;
