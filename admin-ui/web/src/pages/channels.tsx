@@ -1,5 +1,5 @@
 //! The list of channels: what the gateway can forward to, and how it fares, live.
-import { useSignal } from "@preact/signals";
+import { type Signal, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { type ListQuestion, listChannels, status } from "../api/client";
 import type { Channel } from "../api/types";
@@ -145,7 +145,24 @@ export function ChannelsPage() {
           onChanged={reload}
         />
       )}
-      {isArranging.value && list !== null && (
+      {list !== null && (
+        <Dialogs list={list} tested={tested} isArranging={isArranging} reload={reload} />
+      )}
+    </>
+  );
+}
+
+interface DialogsProps {
+  list: Channel[];
+  tested: Signal<Channel | null>;
+  isArranging: Signal<boolean>;
+  reload: () => Promise<void>;
+}
+
+function Dialogs({ list, tested, isArranging, reload }: DialogsProps) {
+  return (
+    <>
+      {isArranging.value && (
         <ArrangeDialog
           channels={list}
           onClose={() => {

@@ -112,34 +112,34 @@ pub fn read<O: BulkObject>(body: &Value, problems: &mut Problems) -> Vec<BulkTar
     if is_empty && problems.list().is_empty() {
         problems.add("change", ProblemKind::Required);
     }
-    let (change, mut named) = change.unwrap_or_else(|| {
+    let (change, mut changed) = change.unwrap_or_else(|| {
         (
             O::read(&Value::Object(serde_json::Map::new()), problems),
             Vec::new(),
         )
     });
     for (edit, name) in [(&tags, objects::TAGS), (&models, objects::MODELS)] {
-        if !edit.is_empty() && !named.contains(&name) {
-            named.push(name);
+        if !edit.is_empty() && !changed.contains(&name) {
+            changed.push(name);
         }
     }
     let edit = BulkEdit {
         change,
         tags,
         models,
-        names: named,
+        names: changed,
     };
-    targets(ids, Some(Rc::new(edit)))
+    targets(ids, Some(&Rc::new(edit)))
 }
 
 fn targets<O: BulkObject>(
     ids: Vec<String>,
-    edit: Option<Rc<BulkEdit<O::Change>>>,
+    edit: Option<&Rc<BulkEdit<O::Change>>>,
 ) -> Vec<BulkTarget<O>> {
     let target = |(index, id)| BulkTarget {
         id,
         revision: None,
-        edit: edit.clone(),
+        edit: edit.cloned(),
         index,
         is_separate: false,
     };

@@ -7,7 +7,7 @@ mod objects;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use http::StatusCode;
 use serde::Serialize;
@@ -181,8 +181,8 @@ fn apply<O: BulkObject>(
     }
     problems.check("bulk change")?;
     if targets.iter().any(|target| target.edit.is_none()) {
-        let gone: BTreeMap<&str, ()> = targets.iter().map(|it| (it.id.as_str(), ())).collect();
-        O::all(document).retain(|object| !gone.contains_key(object.id()));
+        let gone: BTreeSet<&str> = targets.iter().map(|it| it.id.as_str()).collect();
+        O::all(document).retain(|object| !gone.contains(object.id()));
     }
     Ok(outcomes)
 }

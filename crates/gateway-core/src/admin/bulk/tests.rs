@@ -47,9 +47,8 @@ fn changed(body: &Value) -> Result<(Document, Vec<String>), (String, String)> {
             Ok((document, ids.collect()))
         }
         Err(error) => {
-            let error = serde_json::to_value(&error.body).unwrap();
             let text = |value: &Value| value.as_str().unwrap().to_owned();
-            let first = &error["details"][0];
+            let first = json!(error.details[0]);
             Err((text(&first["path"]), text(&first["code"])))
         }
     }
@@ -99,7 +98,7 @@ fn mistakes_name_the_place_in_the_request() {
     let many: Vec<String> = (0..=2000).map(|it| it.to_string()).collect();
     let tags: Vec<String> = (0..MAX_TAGS).map(|it| it.to_string()).collect();
     let one = json!(["ck_one"]);
-    for (body, path, code) in [
+    refused(&[
         (json!({}), "ids", "required"),
         (json!({"ids": []}), "ids", "empty_list"),
         (
@@ -168,6 +167,13 @@ fn mistakes_name_the_place_in_the_request() {
             "ids[1].tags",
             "too_many",
         ),
+    ]);
+}
+
+#[test]
+fn mistakes_name_the_place_among_separate_changes() {
+    let one = json!(["ck_one"]);
+    refused(&[
         (json!({"changes": [], "ids": one}), "changes", "empty_list"),
         (
             json!({"changes": [{"id": "ck_one", "change": {}}], "ids": one}),
@@ -200,8 +206,13 @@ fn mistakes_name_the_place_in_the_request() {
             "changes[0].change.tags[0]",
             "comma_in_tag",
         ),
-    ] {
-        let error = changed(&body).unwrap_err();
-        assert_eq!(error, (path.to_owned(), code.to_owned()), "{body}");
+    ]);
+}
+
+/// Each body is refused, with this path and code.
+fn refused(cases: &[(Value, &str, &str)]) {
+    for (body, path, code) in cases {
+        let error = changed(body).unwrap_err();
+        assert_eq!(error, ((*path).to_owned(), (*code).to_owned()), "{body}");
     }
 }
