@@ -6,11 +6,13 @@ import type { Failure } from "../api/failure";
 import { Confirm } from "../components/dialog";
 import { Icon } from "../components/icons";
 import { FailureNotice } from "../components/notice";
-import { t } from "../i18n";
+import { bulkTexts } from "../i18n/bulk";
 import { deleteManyLater, missingOf } from "../undo";
 import { offerUndo, withNames } from "./changes";
 import { type BulkBody, ModelsDialog, RankDialog, TagsDialog } from "./dialogs";
 import { MOST, type Selection } from "./selection";
+
+export { ChangeToasts } from "./toasts";
 
 const DIALOGS = { tags: TagsDialog, rank: RankDialog, models: ModelsDialog };
 type Question = keyof typeof DIALOGS | "delete";
@@ -47,9 +49,8 @@ function useChanging({ noun, selection, nameOf, onChanged }: BarProps) {
       return false;
     }
     const changed = result.value;
-    const m = t.value;
-    const text =
-      changed.length === 0 ? m["bulk.same"] : m[`bulk.${said}`](m[`bulk.${noun}`](changed.length));
+    const b = bulkTexts.value;
+    const text = changed.length === 0 ? b.same : b[said](b[noun](changed.length));
     offerUndo({ noun, text, changed, onUndone: () => void onChanged() });
     await onChanged();
     return true;
@@ -60,11 +61,11 @@ function useChanging({ noun, selection, nameOf, onChanged }: BarProps) {
 
 export function BulkBar(props: BarProps) {
   const { noun, selection, total, onAll } = props;
-  const m = t.value;
+  const b = bulkTexts.value;
   const { busy, failure, send } = useChanging(props);
   const asked = useSignal<Question | null>(null);
   const count = selection.size;
-  const what = m[`bulk.${noun}`](count);
+  const what = b[noun](count);
   const questions: Question[] = noun === "channels" ? ["tags", "rank", "models"] : ["tags"];
 
   function ask(question: Question | null) {
@@ -75,49 +76,44 @@ export function BulkBar(props: BarProps) {
   const Asked = asked.value === null || asked.value === "delete" ? null : DIALOGS[asked.value];
   return (
     <>
-      {asked.value === null && <FailureNotice failure={failure.value} title={m["bulk.failed"]} />}
-      <div class="bulk" role="toolbar" aria-label={m["bulk.bar"]}>
-        <strong role="status">{m["bulk.count"](count)}</strong>
+      {asked.value === null && <FailureNotice failure={failure.value} title={b.failed} />}
+      <div class="bulk" role="toolbar" aria-label={b.bar}>
+        <strong role="status">{b.count(count)}</strong>
         {count < total && count < MOST && (
           <button type="button" class="button button--small" onClick={() => void onAll()}>
-            {m["bulk.all"](Math.min(total, MOST))}
+            {b.all(Math.min(total, MOST))}
           </button>
         )}
-        {count === MOST && total > MOST && <span class="muted">{m["bulk.most"](MOST)}</span>}
+        {count === MOST && total > MOST && <span class="muted">{b.most(MOST)}</span>}
         <span class="bulk__actions">
           <Action
-            text={m["bulk.enable"]}
+            text={b.enable}
             busy={busy.value}
             onClick={() => void send({ change: { enabled: true } }, "enabled")}
           />
           <Action
-            text={m["bulk.disable"]}
+            text={b.disable}
             busy={busy.value}
             onClick={() => void send({ change: { enabled: false } }, "disabled")}
           />
           {questions.map((question) => (
             <Action
               key={question}
-              text={`${m[`bulk.${question}`]}…`}
+              text={`${b[question]}…`}
               busy={busy.value}
               onClick={() => ask(question)}
             />
           ))}
-          <Action
-            text={`${m["bulk.delete"]}…`}
-            busy={busy.value}
-            isRed
-            onClick={() => ask("delete")}
-          />
+          <Action text={`${b.delete}…`} busy={busy.value} isRed onClick={() => ask("delete")} />
         </span>
         <button
           type="button"
           class="button button--bare"
-          title={m["bulk.clear"]}
+          title={b.clear}
           onClick={() => selection.clear()}
         >
           <Icon name="close" />
-          <span class="visually-hidden">{m["bulk.clear"]}</span>
+          <span class="visually-hidden">{b.clear}</span>
         </button>
       </div>
       {Asked !== null && (
@@ -135,9 +131,9 @@ export function BulkBar(props: BarProps) {
       )}
       {asked.value === "delete" && (
         <Confirm
-          title={m["bulk.deleteTitle"](what)}
-          text={m["bulk.deleteText"]}
-          action={`${m["bulk.delete"]} (${count})`}
+          title={b.deleteTitle(what)}
+          text={b.deleteText}
+          action={`${b.delete} (${count})`}
           busy={false}
           problem={null}
           onConfirm={() => {

@@ -4,6 +4,7 @@ import type { Failure, Problem } from "../api/failure";
 let sent: unknown[];
 let status: number;
 let changes: typeof import("./changes");
+let madeChanges: typeof import("./made")["madeChanges"];
 
 const CHANGED = [
   { id: "ck_1", revision: "r1", former: { enabled: true } },
@@ -22,6 +23,7 @@ beforeEach(async () => {
     return Promise.resolve(new Response(JSON.stringify(answer), { status }));
   });
   changes = await import("./changes");
+  ({ madeChanges } = await import("./made"));
 });
 
 afterEach(() => {
@@ -31,7 +33,7 @@ afterEach(() => {
 
 function offer(onUndone: () => void = () => undefined): number {
   changes.offerUndo({ noun: "keys", text: "2 keys disabled.", changed: CHANGED, onUndone });
-  return changes.madeChanges.value[0]?.number ?? 0;
+  return madeChanges.value[0]?.number ?? 0;
 }
 
 it("sends former values back, each for the state that the change has left", async () => {
@@ -49,17 +51,17 @@ it("sends former values back, each for the state that the change has left", asyn
     ],
   ]);
   expect(onUndone).toHaveBeenCalledOnce();
-  expect(changes.madeChanges.value).toEqual([]);
+  expect(madeChanges.value).toEqual([]);
 });
 
 it("offers it for a while, and longer while someone considers it", async () => {
   const number = offer();
   changes.pauseOffer(number);
   await vi.advanceTimersByTimeAsync(60_000);
-  expect(changes.madeChanges.value).toHaveLength(1);
+  expect(madeChanges.value).toHaveLength(1);
   changes.resumeOffer(number);
   await vi.advanceTimersByTimeAsync(10_000);
-  expect(changes.madeChanges.value).toEqual([]);
+  expect(madeChanges.value).toEqual([]);
   await changes.undoChange(number);
   expect(sent).toEqual([]);
 });
@@ -68,10 +70,10 @@ it("says when others were faster, and undoes it anyway on request", async () => 
   status = 412;
   const number = offer();
   await changes.undoChange(number);
-  expect(changes.wasOverwritten(changes.madeChanges.value[0]?.failure ?? null)).toBe(true);
+  expect(changes.wasOverwritten(madeChanges.value[0]?.failure ?? null)).toBe(true);
   changes.resumeOffer(number);
   await vi.advanceTimersByTimeAsync(60_000);
-  expect(changes.madeChanges.value).toHaveLength(1);
+  expect(madeChanges.value).toHaveLength(1);
   status = 200;
   await changes.undoChange(number, true);
   expect(sent[1]).toEqual([
@@ -83,7 +85,7 @@ it("says when others were faster, and undoes it anyway on request", async () => 
       ],
     },
   ]);
-  expect(changes.madeChanges.value).toEqual([]);
+  expect(madeChanges.value).toEqual([]);
 });
 
 it("names the objects in what is wrong with them", () => {

@@ -1,25 +1,11 @@
 //! Changes of many objects that were made, with the way back: the gateway says what was before, and takes it back in one
 //! call. Draws nothing.
-import { signal } from "@preact/signals";
-import { changeMany, type Noun } from "../api/client";
+import { changeMany } from "../api/client";
 import type { Failure, Problem } from "../api/failure";
-import type { BulkChanged } from "../api/types";
 import { isStale } from "../conflict/stale";
 import { UNDO_MS } from "../undo";
+import { type MadeChange, madeChanges } from "./made";
 
-export interface MadeChange {
-  number: number;
-  noun: Noun;
-  text: string;
-  /** What was changed; nothing: there is nothing to undo. */
-  changed: readonly BulkChanged[];
-  /** Why it could not be undone. */
-  failure: Failure | null;
-  onUndone: () => void;
-}
-
-/** Changes that can be undone, or could not be. */
-export const madeChanges = signal<MadeChange[]>([]);
 const timers = new Map<number, ReturnType<typeof setTimeout>>();
 let lastNumber = 0;
 

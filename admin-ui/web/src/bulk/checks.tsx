@@ -19,7 +19,7 @@ export function RowCheck({ selection, id, name, order }: RowCheckProps) {
       <input
         type="checkbox"
         class="check"
-        aria-label={t.value["bulk.select"](name)}
+        aria-label={t.value["list.select"](name)}
         checked={selection.has(id)}
         onClick={(event) => {
           // Before the change that follows; also for a click that the space bar makes.
@@ -49,7 +49,7 @@ export function HeadCheck({ selection, total, onAll }: HeadCheckProps) {
       <input
         type="checkbox"
         class="check"
-        aria-label={t.value["bulk.selectAll"]}
+        aria-label={t.value["list.selectAll"]}
         aria-busy={busy.value}
         checked={isAll}
         indeterminate={count > 0 && !isAll}

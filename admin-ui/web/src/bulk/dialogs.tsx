@@ -9,6 +9,7 @@ import { FailureNotice } from "../components/notice";
 import { Segments } from "../components/segments";
 import { Unsaved } from "../components/unsaved";
 import { t } from "../i18n";
+import { bulkTexts } from "../i18n/bulk";
 import { fieldProblems } from "../i18n/problems";
 
 export type BulkBody = Record<string, unknown>;
@@ -24,6 +25,7 @@ export interface BulkDialogProps {
 
 export function TagsDialog(props: BulkDialogProps) {
   const m = t.value;
+  const b = bulkTexts.value;
   const added = useSignal<string[]>([]);
   const removed = useSignal<string[]>([]);
   const change = () => ({
@@ -31,9 +33,9 @@ export function TagsDialog(props: BulkDialogProps) {
     ...(removed.value.length > 0 ? { remove_tags: removed.value } : {}),
   });
   return (
-    <Form title={m["bulk.tagsTitle"](props.what)} change={change} {...props}>
+    <Form title={b.tagsTitle(props.what)} change={change} {...props}>
       <ListEditor
-        label={m["bulk.addTags"]}
+        label={b.addTags}
         hint={m["list.tagsHint"]}
         values={added.value}
         errors={fieldProblems(props.failure)["add_tags"]}
@@ -42,7 +44,7 @@ export function TagsDialog(props: BulkDialogProps) {
         }}
       />
       <ListEditor
-        label={m["bulk.removeTags"]}
+        label={b.removeTags}
         values={removed.value}
         errors={fieldProblems(props.failure)["remove_tags"]}
         onChange={(values) => {
@@ -64,6 +66,7 @@ function typed(name: string, text: string): BulkBody {
 
 export function RankDialog(props: BulkDialogProps) {
   const m = t.value;
+  const b = bulkTexts.value;
   const priority = useSignal("");
   const weight = useSignal("");
   const problems = fieldProblems(props.failure, "change");
@@ -72,8 +75,8 @@ export function RankDialog(props: BulkDialogProps) {
     return Object.keys(members).length === 0 ? {} : { change: members };
   };
   return (
-    <Form title={m["bulk.rankTitle"](props.what)} change={change} {...props}>
-      <p class="muted">{m["bulk.rankHint"]}</p>
+    <Form title={b.rankTitle(props.what)} change={change} {...props}>
+      <p class="muted">{b.rankHint}</p>
       <div class="columns">
         <TextField
           label={m["form.priority"]}
@@ -101,7 +104,7 @@ export function RankDialog(props: BulkDialogProps) {
 type How = "add" | "remove" | "replace";
 
 export function ModelsDialog(props: BulkDialogProps) {
-  const m = t.value;
+  const b = bulkTexts.value;
   const how = useSignal<How>("add");
   const models = useSignal<string[]>([]);
   const change = (): BulkBody => {
@@ -113,22 +116,22 @@ export function ModelsDialog(props: BulkDialogProps) {
       : { [`${how.value}_models`]: models.value };
   };
   return (
-    <Form title={m["bulk.modelsTitle"](props.what)} change={change} {...props}>
+    <Form title={b.modelsTitle(props.what)} change={change} {...props}>
       <Segments
-        label={m["bulk.how"]}
+        label={b.how}
         value={how.value}
         options={[
-          ["add", m["bulk.add"]],
-          ["remove", m["bulk.remove"]],
-          ["replace", m["bulk.replace"]],
+          ["add", b.add],
+          ["remove", b.remove],
+          ["replace", b.replace],
         ]}
         onChange={(value) => {
           how.value = value;
         }}
       />
       <ListEditor
-        label={m["bulk.models"]}
-        hint={m[`bulk.${how.value}Hint`]}
+        label={b.models}
+        hint={b[`${how.value}Hint`]}
         values={models.value}
         onChange={(values) => {
           models.value = values;
@@ -147,6 +150,7 @@ interface FormProps extends BulkDialogProps {
 
 function Form({ title, what, busy, failure, change, onSubmit, onClose, children }: FormProps) {
   const m = t.value;
+  const b = bulkTexts.value;
   const isEmpty = Object.keys(change()).length === 0;
   return (
     <Dialog title={title} onClose={onClose}>
@@ -162,12 +166,12 @@ function Form({ title, what, busy, failure, change, onSubmit, onClose, children 
         }}
       >
         <Unsaved when={!isEmpty} />
-        <FailureNotice failure={failure} title={m["bulk.failed"]} />
+        <FailureNotice failure={failure} title={b.failed} />
         {children}
         <div class="actions actions--end">
           <CloseButton />
           <button type="submit" class="button button--primary" aria-disabled={busy || isEmpty}>
-            {busy ? m["form.saving"] : m["bulk.apply"](what)}
+            {busy ? m["form.saving"] : b.apply(what)}
           </button>
         </div>
       </form>

@@ -1,18 +1,13 @@
 //! What was just deleted, or changed for many, with the way back.
-import {
-  endOffer,
-  type MadeChange,
-  madeChanges,
-  pauseOffer,
-  resumeOffer,
-  undoChange,
-  wasOverwritten,
-} from "../bulk/changes";
+import { madeChanges } from "../bulk/made";
 import { isStale } from "../conflict/stale";
 import { t } from "../i18n";
 import { deleteAnyway, deletions, gone, pause, resume, undo } from "../undo";
 import { Icon } from "./icons";
+import { lazy } from "./lazy";
 import { failureText } from "./notice";
+
+const ChangeToasts = lazy(async () => (await import("../bulk/bar")).ChangeToasts);
 
 export function Toasts() {
   const m = t.value;
@@ -57,51 +52,11 @@ export function Toasts() {
           </button>
         </section>
       ))}
-      {madeChanges.value.map((made) => (
-        <ChangeToast key={made.number} made={made} />
-      ))}
+      {madeChanges.value.length > 0 && <ChangeToasts />}
     </div>
   );
 }
 
 function deletingText(name: string, isMany: boolean): string {
-  return isMany ? t.value["bulk.deleting"](name) : t.value["undo.deleted"](name);
-}
-
-function ChangeToast({ made: { number, text, changed, failure } }: { made: MadeChange }) {
-  const m = t.value;
-  const isOverwritten = wasOverwritten(failure);
-  return (
-    <section
-      aria-label={text}
-      class="toast"
-      onMouseEnter={() => pauseOffer(number)}
-      onMouseLeave={() => resumeOffer(number)}
-      onFocusCapture={() => pauseOffer(number)}
-      onBlurCapture={() => resumeOffer(number)}
-    >
-      <span class="toast__text">
-        {failure === null
-          ? text
-          : isOverwritten
-            ? m["bulk.meanwhile"]
-            : `${m["bulk.notUndone"]} ${failureText(failure)}`}
-      </span>
-      {changed.length > 0 && (failure === null || isOverwritten) && (
-        <button
-          type="button"
-          class="button button--small"
-          onClick={() => void undoChange(number, isOverwritten)}
-        >
-          {failure === null ? m["undo.undo"] : m["bulk.undoAnyway"]}
-        </button>
-      )}
-      {(changed.length === 0 || failure !== null) && (
-        <button type="button" class="button button--small" onClick={() => endOffer(number)}>
-          <Icon name="close" />
-          <span class="visually-hidden">{m["app.close"]}</span>
-        </button>
-      )}
-    </section>
-  );
+  return isMany ? t.value["list.deleting"](name) : t.value["undo.deleted"](name);
 }

@@ -1,6 +1,5 @@
 //! Every text of the panel in English. The type of this object is what each language must fill.
 
-import { bulkEn } from "./bulk.en";
 import { editingEn } from "./editing.en";
 import { healthEn } from "./health.en";
 import { keysEn } from "./keys.en";
@@ -9,7 +8,6 @@ import { whyEn } from "./why.en";
 
 export const en = {
   ...usageEn,
-  ...bulkEn,
   ...editingEn,
   ...healthEn,
   ...keysEn,

@@ -1,6 +1,5 @@
 //! Every text of the panel in Simplified Chinese. A missing or extra text does not compile.
 
-import { bulkZh } from "./bulk.zh";
 import { editingZh } from "./editing.zh";
 import { healthZh } from "./health.zh";
 import type { Messages } from "./index";
@@ -10,7 +9,6 @@ import { whyZh } from "./why.zh";
 
 export const zh: Messages = {
   ...usageZh,
-  ...bulkZh,
   ...editingZh,
   ...healthZh,
   ...keysZh,
