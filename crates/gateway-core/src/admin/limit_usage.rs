@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use futures_util::{StreamExt as _, stream};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use http::{StatusCode, Uri};
 use serde::Serialize;
 
@@ -210,13 +210,6 @@ fn unavailable<P: AdminPorts>(ports: &P, error: &DatabaseError) -> GatewayError 
         .error("The database does not answer as it should; see the gateway's log.")
 }
 
-/// The same for many, some at once.
-pub async fn forget_all<P: AdminPorts>(ports: &P, ids: &[&str]) {
-    let calls = stream::iter(ids).map(|id| forget(ports, id));
-    let calls = calls.buffer_unordered(FORGOTTEN_AT_ONCE);
-    calls.collect::<()>().await;
-}
-
 /// Forgets what a key has used that is gone. Its requests that are still under way may leave a row behind, which
 /// is never read.
 pub async fn forget<P: AdminPorts>(ports: &P, id: &str) {
@@ -224,6 +217,19 @@ pub async fn forget<P: AdminPorts>(ports: &P, id: &str) {
     if let Err(error) = engine.forget(id).await {
         ports.line(format_args!(
             "admin: what client key {id} has used is not forgotten: {error}"
+        ));
+    }
+}
+
+/// The same for many keys, some of them at once. The first failure ends it: a database that does not answer is not waited
+/// for a thousand times.
+pub async fn forget_all<P: AdminPorts>(ports: &P, ids: &[&str]) {
+    let engine = &LimitsEngine::new(ports, TIME_LIMIT);
+    let calls = stream::iter(ids).map(|id| async move { engine.forget(id).await });
+    let calls = calls.buffer_unordered(FORGOTTEN_AT_ONCE);
+    if let Err(error) = calls.try_collect::<()>().await {
+        ports.line(format_args!(
+            "admin: what deleted client keys have used is not forgotten: {error}"
         ));
     }
 }

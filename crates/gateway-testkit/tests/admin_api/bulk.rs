@@ -22,8 +22,8 @@ fn settled(gateway: &Gateway) -> Value {
 
 /// The body that undoes what `answer` says was done.
 fn undo(answer: &Value) -> Value {
-    let changed = answer["data"].as_array().unwrap().iter();
-    let changes: Vec<Value> = changed
+    let rows = answer["data"].as_array().unwrap().iter();
+    let changes: Vec<Value> = rows
         .map(|one| json!({"id": one["id"], "revision": one["revision"], "change": one["former"]}))
         .collect();
     json!({ "changes": changes })
@@ -108,7 +108,7 @@ fn many_client_keys_are_changed_at_once_and_back() {
 }
 
 #[test]
-fn many_are_deleted_at_once_with_their_use_of_limits() {
+fn many_are_deleted_at_once() {
     let gateway = filled(4, 3);
     let answer = gateway.call(
         "POST",
