@@ -5,6 +5,7 @@ import "./design/layout.css";
 import "./design/controls.css";
 import "./design/status.css";
 import "./design/pages.css";
+import "./design/bulk.css";
 import "./design/usage.css";
 import "./design/log.css";
 import "./design/editing.css";

@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 
 let asked: { url: string; keepalive: boolean }[];
+let sent: unknown[];
+let answers: { status: number; body: unknown }[];
 let conditions: (string | undefined)[];
 let status: number;
 let leave: () => void;
@@ -10,11 +12,18 @@ beforeEach(async () => {
   vi.resetModules();
   vi.useFakeTimers();
   asked = [];
+  sent = [];
+  answers = [];
   conditions = [];
   status = 204;
-  vi.stubGlobal("fetch", (url: string, { keepalive, headers }: RequestInit) => {
+  vi.stubGlobal("fetch", (url: string, { keepalive, headers, body }: RequestInit) => {
     asked.push({ url, keepalive: keepalive ?? false });
+    sent.push(typeof body === "string" ? JSON.parse(body) : null);
     conditions.push((headers as Record<string, string>)["if-match"]);
+    const answer = answers.shift();
+    if (answer !== undefined) {
+      return Promise.resolve(new Response(JSON.stringify(answer.body), { status: answer.status }));
+    }
     return Promise.resolve(new Response(status === 204 ? null : "{}", { status }));
   });
   vi.stubGlobal("addEventListener", (_: string, listener: () => void) => {
@@ -94,4 +103,52 @@ it("keeps the condition when the reader leaves", () => {
   undo.deleteLater({ id: "ch_1", name: "One", revision: "abc" });
   leave();
   expect(conditions).toEqual(['"abc"']);
+});
+
+const DONE = { status: 200, body: { data: [] } };
+
+it("deletes many in one call, when the time to undo is over", async () => {
+  answers = [DONE];
+  undo.deleteManyLater("keys", ["ck_1", "ck_2"], "2 keys");
+  expect([undo.isDeleted("ck_2"), undo.isDeleted("ck_3")]).toEqual([true, false]);
+  await vi.advanceTimersByTimeAsync(undo.UNDO_MS);
+  expect(asked).toEqual([{ url: "/admin/api/keys/bulk", keepalive: false }]);
+  expect(sent).toEqual([{ ids: ["ck_1", "ck_2"], delete: true }]);
+  expect(undo.gone.value).toHaveLength(1);
+  expect(undo.isDeleted("ck_2")).toBe(true);
+  // A pointer that leaves the toast does not begin it again.
+  undo.resume(undo.gone.value[0] ?? "");
+  await vi.advanceTimersByTimeAsync(undo.UNDO_MS);
+  expect(asked).toHaveLength(1);
+});
+
+it("takes many back, and deletes them when the reader leaves", () => {
+  undo.deleteManyLater("channels", ["ch_1", "ch_2"], "2 channels");
+  undo.undo(undo.deletions.value[0]?.id ?? "");
+  expect(undo.isDeleted("ch_1")).toBe(false);
+  undo.deleteManyLater("channels", ["ch_3"], "1 channel");
+  leave();
+  expect(asked).toEqual([{ url: "/admin/api/channels/bulk", keepalive: true }]);
+  expect(sent).toEqual([{ ids: ["ch_3"], delete: true }]);
+});
+
+it("deletes the others when some of many are gone already", async () => {
+  const details = [{ path: "ids[1]", code: "unknown_id", message: "is not there" }];
+  answers = [{ status: 400, body: { error: { code: "invalid_value", details } } }, DONE];
+  undo.deleteManyLater("keys", ["ck_1", "ck_2"], "2 keys");
+  await vi.advanceTimersByTimeAsync(undo.UNDO_MS);
+  expect(sent).toEqual([
+    { ids: ["ck_1", "ck_2"], delete: true },
+    { ids: ["ck_1"], delete: true },
+  ]);
+  expect(undo.deletions.value[0]?.failure).toBe(null);
+});
+
+it("shows many again when the gateway refuses for another reason", async () => {
+  const details = [{ path: "ids", code: "too_many", values: { max: 2000 }, message: "x" }];
+  answers = [{ status: 400, body: { error: { code: "invalid_value", details } } }];
+  undo.deleteManyLater("keys", ["ck_1"], "1 key");
+  await vi.advanceTimersByTimeAsync(undo.UNDO_MS);
+  expect(undo.isDeleted("ck_1")).toBe(false);
+  expect(undo.deletions.value[0]?.failure).toMatchObject({ status: 400 });
 });

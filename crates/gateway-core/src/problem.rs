@@ -168,6 +168,13 @@ pub enum ProblemKind {
     },
     /// A client key is in the document itself instead of its hash.
     ClientKeyForbidden,
+    /// No object of the gateway has this id.
+    UnknownId,
+    /// The member excludes this one.
+    NotTogether {
+        /// The other one.
+        with: &'static str,
+    },
     /// The text is no id.
     InvalidId {
         /// The largest number of characters.
@@ -340,6 +347,8 @@ impl fmt::Display for ProblemKind {
             Self::KeyIdRequired => f.write_str("must have the `id` of a key of this channel"),
             Self::KeyOrIdRequired => f.write_str(KEY_OR_ID),
             Self::UnknownKey => f.write_str("is not the id of a key of this channel"),
+            Self::UnknownId => f.write_str("is not the id of an object that there is"),
+            Self::NotTogether { with } => write!(f, "must not be there together with `{with}`"),
             Self::UnknownKeyOfDocument => f.write_str(UNKNOWN_KEY),
             Self::InvalidHeaderName => f.write_str("is not a valid header name"),
             Self::ReservedHeader => {

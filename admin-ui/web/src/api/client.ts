@@ -92,6 +92,11 @@ export const testKeys = (id: string, signal: AbortSignal) =>
 export const upstreamModels = (send: unknown) =>
   call("POST", "/models", types.parseModels, { send, timeoutMs: 40_000 });
 
+export type Noun = "channels" | "keys";
+/** One change of many channels or client keys; all of them, or none. */
+export const changeMany = (noun: Noun, send: unknown, keepalive = false) =>
+  call("POST", `/${noun}/bulk`, types.parseBulk, { send, keepalive });
+
 export const listKeys = (question: ListQuestion = {}) =>
   call("GET", queried("/keys", question), types.parseClientKeys, { kept: true });
 export const keyPage = (question: ListQuestion) =>

@@ -37,6 +37,10 @@ export function data<T>(read: Reader<{ data: T[] }>): (value: unknown) => T[] {
 export const parseChannel = answer(readers.Channel, "channel");
 export const parseChannels = data(readers.ChannelList);
 
+/** What a bulk change has changed, with what it was before. */
+export const parseBulk = data(readers.BulkAnswer);
+export type BulkChanged = readers.BulkChanged;
+
 /** The names under which a channel serves models; empty: every model. Patterns are no names. */
 export function servedModels(of: Channel): string[] {
   // Without a list a channel serves everything, but Azure can only serve what is deployed.

@@ -3,10 +3,12 @@
 //! out as one.
 import { changeChannel, showChannel } from "../api/client";
 import { type Channel, type ChannelStatus, servedModels } from "../api/types";
+import { HeadCheck, RowCheck } from "../bulk/checks";
+import type { Selection } from "../bulk/selection";
 import { Switch } from "../components/fields";
 import { Icon } from "../components/icons";
 import { Link } from "../components/link";
-import { Tags } from "../components/list-tools";
+import { SortHead, Tags } from "../components/list-tools";
 import { Status } from "../components/status";
 import { VirtualRows } from "../components/virtual-rows";
 import { useQuickChange } from "../conflict/use-quick-change";
@@ -21,8 +23,11 @@ const TROUBLES_SHOWN = 3;
 
 interface TableProps {
   channels: Channel[];
-  /** Those that are shown; `null`: all. */
-  found: ReadonlySet<string> | null;
+  /** Those that are shown, in the gateway's order; `null`: all. */
+  found: readonly string[] | null;
+  /** In that order, and not in groups by priority. */
+  isSorted: boolean;
+  selection: Selection;
   status: ChannelStatus[];
   onChanged: () => void;
   onTest: (channel: Channel) => void;
@@ -31,63 +36,76 @@ interface TableProps {
 
 export function ChannelTable(props: TableProps) {
   const m = t.value;
+  const lines = linesOf(props);
+  const ids = lines.flatMap(({ channel }) => (channel === null ? [] : [channel.id]));
+  const { selection } = props;
   return (
     <div class="card">
       <table class="table channels" role="table" aria-label={m["channels.title"]}>
         <thead role="rowgroup">
           <tr role="row">
-            <th scope="col" role="columnheader">
-              {m["channels.name"]}
-            </th>
+            <HeadCheck selection={selection} total={ids.length} onAll={() => selection.set(ids)} />
+            <SortHead name="name" text={m["channels.name"]} />
             <th scope="col" role="columnheader">
               {m["channels.health"]}
             </th>
-            <th scope="col" role="columnheader" class="number">
-              {m["channels.models"]}
-            </th>
-            <th scope="col" role="columnheader" class="number">
-              {m["channels.keys"]}
-            </th>
-            <th scope="col" role="columnheader">
-              {m["channels.share"]}
-            </th>
-            <th scope="col" role="columnheader">
-              {m["channels.enabled"]}
-            </th>
+            <SortHead name="models" text={m["channels.models"]} first="desc" isNumber />
+            <SortHead name="keys" text={m["channels.keys"]} first="desc" isNumber />
+            <SortHead name="weight" text={m["channels.share"]} first="desc" />
+            <SortHead name="enabled" text={m["channels.enabled"]} />
             <th scope="col" role="columnheader">
               <span class="visually-hidden">{m["channels.actions"]}</span>
             </th>
           </tr>
         </thead>
-        <GroupedRows {...props} />
+        <Rows lines={lines} ids={ids} {...props} />
       </table>
     </div>
   );
 }
 
+const COLUMNS = 8;
+
 /** A group's head, or one of its channels. */
 type Line = { group: Group; channel: Channel | null };
 
-function GroupedRows({ channels, found, ...rest }: TableProps) {
-  const lines: Line[] = groupsOf(channels).flatMap((group) => {
-    const shown = group.channels.filter(({ id }) => found === null || found.has(id));
+/** The channels that are shown: in groups by priority, or in the gateway's order. */
+function linesOf({ channels, found, isSorted }: TableProps): Line[] {
+  const groups = groupsOf(channels);
+  if (isSorted && found !== null) {
+    const lines = groups.flatMap((group) => group.channels.map((channel) => ({ group, channel })));
+    const byId = new Map(lines.map((line) => [line.channel.id, line]));
+    return found.flatMap((id) => byId.get(id) ?? []);
+  }
+  const shownIds = found === null ? null : new Set(found);
+  return groups.flatMap((group) => {
+    const shown = group.channels.filter(({ id }) => shownIds === null || shownIds.has(id));
     return shown.length === 0
       ? []
       : [{ group, channel: null }, ...shown.map((channel) => ({ group, channel }))];
   });
+}
+
+interface RowsProps extends TableProps {
+  lines: readonly Line[];
+  /** The channels among them, as they are listed. */
+  ids: readonly string[];
+}
+
+function Rows({ lines, ids, channels, found: _, ...rest }: RowsProps) {
   const first = Math.min(...channels.map(({ priority }) => priority));
   return (
     <VirtualRows
       rows={lines}
       idOf={({ group, channel }) => channel?.id ?? `group ${group.priority}`}
-      columns={7}
+      columns={COLUMNS}
       estimate={62}
     >
       {({ group, channel }) =>
         channel === null ? (
           <GroupHead group={group} isFirst={group.priority === first} />
         ) : (
-          <ChannelRow channel={channel} group={group.channels} {...rest} />
+          <ChannelRow channel={channel} group={group.channels} ids={ids} {...rest} />
         )
       }
     </VirtualRows>
@@ -97,7 +115,7 @@ function GroupedRows({ channels, found, ...rest }: TableProps) {
 function GroupHead({ group, isFirst }: { group: Group; isFirst: boolean }) {
   return (
     <tr role="row" class="table__group" data-row={`group ${group.priority}`}>
-      <th scope="rowgroup" colSpan={7}>
+      <th scope="rowgroup" colSpan={COLUMNS}>
         {t.value["channels.priorityGroup"](group.priority)}
         <span class="muted">
           {isFirst ? t.value["channels.firstChoice"] : t.value["channels.fallback"]}
@@ -110,14 +128,17 @@ function GroupHead({ group, isFirst }: { group: Group; isFirst: boolean }) {
 interface RowProps extends Omit<TableProps, "channels" | "found"> {
   channel: Channel;
   group: Channel[];
+  ids: readonly string[];
 }
 
-function ChannelRow({ channel, group, status, onChanged, onTest, onCopy }: RowProps) {
+function ChannelRow(props: RowProps) {
+  const { channel, group, ids, isSorted, selection, status, onChanged } = props;
   const m = t.value;
   const served = servedModels(channel);
   const health = healthOf(channel, status.find((one) => one.id === channel.id) ?? null);
   return (
-    <tr role="row" data-row={channel.id}>
+    <tr role="row" data-row={channel.id} data-chosen={selection.has(channel.id)}>
+      <RowCheck selection={selection} id={channel.id} name={channel.name} order={() => ids} />
       <th scope="row" role="rowheader">
         <Link page="channels" item={channel.id} class="table__link">
           {channel.name}
@@ -150,38 +171,48 @@ function ChannelRow({ channel, group, status, onChanged, onTest, onCopy }: RowPr
             : m["channels.someKeys"](health.usable, health.keys)}
       </td>
       <td role="cell" data-label={m["channels.share"]}>
-        <Share of={shareOf(channel, group, status)} weight={channel.weight} />
+        <div>
+          <Share of={shareOf(channel, group, status)} weight={channel.weight} />
+          {isSorted && <span class="muted">{m["channels.priorityGroup"](channel.priority)}</span>}
+        </div>
       </td>
       <td role="cell" data-label={m["channels.enabled"]}>
         <EnabledSwitch channel={channel} onChanged={onChanged} />
       </td>
-      <td role="cell" class="table__actions">
-        <div class="actions">
-          <button type="button" class="button button--small" onClick={() => onTest(channel)}>
-            {m["channels.test"]}
-            <span class="visually-hidden"> {channel.name}</span>
-          </button>
-          <button
-            type="button"
-            class="button button--bare"
-            title={m["channels.copy"]}
-            onClick={() => onCopy(channel)}
-          >
-            <Icon name="copy" />
-            <span class="visually-hidden">{m["channels.copyOf"](channel.name)}</span>
-          </button>
-          <button
-            type="button"
-            class="button button--bare"
-            title={m["channels.delete"]}
-            onClick={() => deleteLater(channel)}
-          >
-            <Icon name="remove" />
-            <span class="visually-hidden">{m["channels.deleteOf"](channel.name)}</span>
-          </button>
-        </div>
-      </td>
+      <RowActions {...props} />
     </tr>
+  );
+}
+
+function RowActions({ channel, onTest, onCopy }: RowProps) {
+  const m = t.value;
+  return (
+    <td role="cell" class="table__actions">
+      <div class="actions">
+        <button type="button" class="button button--small" onClick={() => onTest(channel)}>
+          {m["channels.test"]}
+          <span class="visually-hidden"> {channel.name}</span>
+        </button>
+        <button
+          type="button"
+          class="button button--bare"
+          title={m["channels.copy"]}
+          onClick={() => onCopy(channel)}
+        >
+          <Icon name="copy" />
+          <span class="visually-hidden">{m["channels.copyOf"](channel.name)}</span>
+        </button>
+        <button
+          type="button"
+          class="button button--bare"
+          title={m["channels.delete"]}
+          onClick={() => deleteLater(channel)}
+        >
+          <Icon name="remove" />
+          <span class="visually-hidden">{m["channels.deleteOf"](channel.name)}</span>
+        </button>
+      </div>
+    </td>
   );
 }
 

@@ -1,19 +1,23 @@
-//! What was just deleted, with the way back.
+//! What was just deleted, or changed for many, with the way back.
+import { madeChanges } from "../bulk/made";
 import { isStale } from "../conflict/stale";
 import { t } from "../i18n";
 import { deleteAnyway, deletions, gone, pause, resume, undo } from "../undo";
 import { Icon } from "./icons";
+import { lazy } from "./lazy";
 import { failureText } from "./notice";
+
+const ChangeToasts = lazy(async () => (await import("../bulk/bar")).ChangeToasts);
 
 export function Toasts() {
   const m = t.value;
   const shown = deletions.value.filter((one) => !gone.value.includes(one.id));
   return (
     <div class="toasts" role="status">
-      {shown.map(({ id, name, failure }) => (
+      {shown.map(({ id, name, many, failure }) => (
         <section
           key={id}
-          aria-label={m["undo.deleted"](name)}
+          aria-label={deletingText(name, many !== null)}
           class="toast"
           onMouseEnter={() => pause(id)}
           onMouseLeave={() => resume(id)}
@@ -22,7 +26,7 @@ export function Toasts() {
         >
           <span class="toast__text">
             {failure === null
-              ? m["undo.deleted"](name)
+              ? deletingText(name, many !== null)
               : isStale(failure)
                 ? m["conflict.deleteChanged"](name)
                 : `${m["undo.failed"](name)} ${failureText(failure)}`}
@@ -48,6 +52,11 @@ export function Toasts() {
           </button>
         </section>
       ))}
+      {madeChanges.value.length > 0 && <ChangeToasts />}
     </div>
   );
+}
+
+function deletingText(name: string, isMany: boolean): string {
+  return isMany ? t.value["list.deleting"](name) : t.value["undo.deleted"](name);
 }

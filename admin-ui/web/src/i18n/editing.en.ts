@@ -14,6 +14,9 @@ export const editingEn = {
   "list.tags": "Tags",
   "list.tagsHint":
     "Such as an owner, a team or a project: lists are filtered and usage is grouped by them.",
+  "list.select": (name: string) => `Select ${name}`,
+  "list.selectAll": "Select all",
+  "list.deleting": (what: string) => `Deleting ${what}.`,
   "list.onlyTag": (tag: string) => `Only with the tag ${tag}`,
   "form.useBaseUrl": (url: string) => `Use ${url}`,
   "form.keysPasted": (keys: number, duplicates: number, others: number) =>

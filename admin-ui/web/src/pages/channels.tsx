@@ -1,7 +1,9 @@
 //! The list of channels: what the gateway can forward to, and how it fares, live.
-import { useSignal } from "@preact/signals";
+import { type Signal, useSignal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
 import { type ListQuestion, listChannels, status } from "../api/client";
 import type { Channel } from "../api/types";
+import { Selection } from "../bulk/selection";
 import { ArrangeDialog } from "../channels/arrange-dialog";
 import { copyOf } from "../channels/draft";
 import { ChannelTable } from "../channels/table";
@@ -10,20 +12,24 @@ import { TestAllDialog } from "../channels/test-all-dialog";
 import { TestDialog } from "../channels/test-dialog";
 import { setClock } from "../clock";
 import { Icon } from "../components/icons";
+import { lazy } from "../components/lazy";
 import { Link } from "../components/link";
-import { SearchBox, searchQuestion, TagFilter } from "../components/list-tools";
+import { listQuestion, SearchBox, searchQuestion, TagFilter } from "../components/list-tools";
 import { FailureNotice, Notice } from "../components/notice";
 import { PageHead } from "../components/page-head";
 import { t } from "../i18n";
 import { useResource } from "../resource";
 import { go } from "../router";
 import { sessionInfo } from "../session/session";
-import { isDeleted } from "../undo";
+import { gone, isDeleted } from "../undo";
+
+const BulkBar = lazy(async () => (await import("../bulk/bar")).BulkBar);
 
 /** How long after an answer to ask again; countdowns run by themselves. */
 const EVERY_MS = 4_000;
 
-/** All channels, since their shares depend on each other, and which of them the search has found; `null`: all. */
+/** All channels, since their shares depend on each other, and what the gateway has found and sorted of them; `null`: all,
+ * by priority. */
 async function load(question: ListQuestion) {
   const isLimited = Object.keys(question).length > 0;
   const [channels, health, found] = await Promise.all([
@@ -45,7 +51,7 @@ async function load(question: ListQuestion) {
     ok: true as const,
     value: {
       channels: channels.value,
-      found: found === null ? null : new Set(found.value.map(({ id }) => id)),
+      found: found === null ? null : found.value.map(({ id }) => id),
       status: health.value.data,
       problems: health.value.problems,
     },
@@ -54,7 +60,7 @@ async function load(question: ListQuestion) {
 
 export function ChannelsPage() {
   const m = t.value;
-  const question = searchQuestion();
+  const question = listQuestion();
   const { data, failure, loading, reload } = useResource(
     () => load(question),
     EVERY_MS,
@@ -63,6 +69,14 @@ export function ChannelsPage() {
   const tested = useSignal<Channel | null>(null);
   const isArranging = useSignal(false);
   const list = data.value?.channels.filter((channel) => !isDeleted(channel.id)) ?? null;
+  const selection = useRef(new Selection()).current;
+  // What is not shown any more must not be changed by mistake.
+  useEffect(() => selection.clear(), [JSON.stringify(searchQuestion())]);
+  useEffect(() => {
+    if (gone.value.length > 0) {
+      void reload();
+    }
+  }, [gone.value]);
 
   return (
     <>
@@ -99,16 +113,18 @@ export function ChannelsPage() {
           <TagFilter />
         </div>
       )}
-      {list !== null && list.length > 0 && data.value?.found?.size === 0 && (
+      {list !== null && list.length > 0 && data.value?.found?.length === 0 && (
         <div class="card state">
           <h2>{m["list.noMatch"]}</h2>
           <p>{m["list.noMatchText"]}</p>
         </div>
       )}
-      {list !== null && list.length > 0 && data.value?.found?.size !== 0 && (
+      {list !== null && list.length > 0 && data.value?.found?.length !== 0 && (
         <ChannelTable
           channels={list}
           found={data.value?.found ?? null}
+          isSorted={question["sort"] !== undefined}
+          selection={selection}
           status={data.value?.status ?? []}
           onChanged={reload}
           onTest={(channel) => {
@@ -120,7 +136,33 @@ export function ChannelsPage() {
           }}
         />
       )}
-      {isArranging.value && list !== null && (
+      {list !== null && selection.size > 0 && (
+        <BulkBar
+          noun="channels"
+          selection={selection}
+          {...allOf(selection, list, data.value?.found ?? null)}
+          nameOf={(id) => list.find((channel) => channel.id === id)?.name ?? null}
+          onChanged={reload}
+        />
+      )}
+      {list !== null && (
+        <Dialogs list={list} tested={tested} isArranging={isArranging} reload={reload} />
+      )}
+    </>
+  );
+}
+
+interface DialogsProps {
+  list: Channel[];
+  tested: Signal<Channel | null>;
+  isArranging: Signal<boolean>;
+  reload: () => Promise<void>;
+}
+
+function Dialogs({ list, tested, isArranging, reload }: DialogsProps) {
+  return (
+    <>
+      {isArranging.value && (
         <ArrangeDialog
           channels={list}
           onClose={() => {
@@ -143,6 +185,13 @@ export function ChannelsPage() {
       )}
     </>
   );
+}
+
+/** How many channels are shown, and how to choose all of them. */
+function allOf(selection: Selection, list: readonly Channel[], found: readonly string[] | null) {
+  const known = new Set(list.map(({ id }) => id));
+  const ids = found === null ? [...known] : found.filter((id) => known.has(id));
+  return { total: ids.length, onAll: () => selection.set(ids) };
 }
 
 interface ChannelsHeadProps {

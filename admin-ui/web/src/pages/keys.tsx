@@ -1,52 +1,45 @@
 //! Client keys: who may use this gateway, with what, until when.
 import { type Signal, useSignal } from "@preact/signals";
-import { useRef } from "preact/hooks";
-import { allowances, changeKey, deleteKey, keyPage, showKey } from "../api/client";
-import { type Allowance, type KeyAllowance, LIMITS } from "../api/ledger";
+import { useEffect, useRef } from "preact/hooks";
+import { deleteKey, keyPage, type ListQuestion } from "../api/client";
 import type { ClientKey, CreatedKey } from "../api/types";
+import { MOST, Selection } from "../bulk/selection";
 import { Confirm } from "../components/dialog";
-import { Switch } from "../components/fields";
 import { Icon } from "../components/icons";
-import { Link } from "../components/link";
-import { listQuestion, SearchBox, SortHead, TagFilter, Tags } from "../components/list-tools";
+import { lazy } from "../components/lazy";
+import { listQuestion, SearchBox, searchQuestion, TagFilter } from "../components/list-tools";
 import { FailureNotice, failureText } from "../components/notice";
 import { PageHead } from "../components/page-head";
-import { VirtualRows } from "../components/virtual-rows";
 import { isGone, isStale } from "../conflict/stale";
-import { useQuickChange } from "../conflict/use-quick-change";
-import { formatTime, t } from "../i18n";
-import { seenKey } from "../keys/change";
+import { t } from "../i18n";
 import { Created } from "../keys/created";
 import { KeyDialog } from "../keys/key-dialog";
-import { Limits } from "../keys/limits";
 import { RotateDialog } from "../keys/rotate-dialog";
-import { KeyState, Previous } from "../keys/state";
+import { KeyTable } from "../keys/table";
 import { usePages } from "../pages-of";
-import { useResource } from "../resource";
+import { gone, isDeleted } from "../undo";
+
+const BulkBar = lazy(async () => (await import("../bulk/bar")).BulkBar);
 
 const EVERY_MS = 15_000;
 const PAGE_ROWS = "100";
-/** What is used of limits is asked for so many rows at once. */
-const BLOCK = 25;
+/** Rows of a page when the ids of all of them are needed. */
+const MOST_PAGE_ROWS = "500";
 
-/** What is used of the limits of the keys near the view, by key; those that were in view before stay. */
-function useAllowances(keys: readonly ClientKey[], [first, end]: readonly [number, number]) {
-  const known = useRef(new Map<string, Allowance>());
-  const start = Math.floor(first / BLOCK) * BLOCK;
-  const ids = keys
-    .slice(start, Math.ceil(end / BLOCK) * BLOCK)
-    .filter(({ limits }) => LIMITS.some((limit) => limits[limit] !== null))
-    .map(({ id }) => id)
-    .join(",");
-  const { data } = useResource<KeyAllowance[]>(
-    async () => (ids === "" ? { ok: true, value: [] } : allowances({ ids })),
-    EVERY_MS,
-    ids,
-  );
-  for (const one of data.value ?? []) {
-    known.current.set(one.id, one);
-  }
-  return known.current;
+/** The ids of all keys that the question finds, as many as can be changed at once. */
+async function idsOf(question: ListQuestion): Promise<string[]> {
+  const ids: string[] = [];
+  let cursor: string | null = null;
+  do {
+    const after: ListQuestion = cursor === null ? {} : { cursor };
+    const page = await keyPage({ ...question, limit: MOST_PAGE_ROWS, ...after });
+    if (!page.ok) {
+      return ids;
+    }
+    ids.push(...page.value.data.map(({ id }) => id));
+    cursor = page.value.next;
+  } while (cursor !== null && ids.length < MOST);
+  return ids;
 }
 
 export function KeysPage() {
@@ -64,7 +57,23 @@ export function KeysPage() {
     doomed: useSignal<ClientKey | null>(null),
     rotated: useSignal<ClientKey | null>(null),
   };
-  const list = rows.value;
+  const loaded = rows.value;
+  const list = loaded?.filter(({ id }) => !isDeleted(id)) ?? null;
+  const selection = useRef(new Selection()).current;
+  // What is not shown any more must not be changed by mistake.
+  useEffect(() => selection.clear(), [JSON.stringify(searchQuestion())]);
+  useEffect(() => {
+    if (gone.value.length > 0) {
+      void reload();
+    }
+  }, [gone.value]);
+  const chooseAll = async () => {
+    const ids = await idsOf(question);
+    // Another list may be shown by now.
+    if (JSON.stringify(listQuestion()) === JSON.stringify(question)) {
+      selection.set(ids.filter((id) => !isDeleted(id)));
+    }
+  };
 
   return (
     <>
@@ -77,18 +86,21 @@ export function KeysPage() {
       </PageHead>
       <FailureNotice failure={failure.value} title={m["clients.failed"]} onRetry={reload} />
       {list === null && failure.value === null && <div class="card skeleton" aria-hidden="true" />}
-      {(isLimited || (list !== null && list.length > 0)) && (
+      {(isLimited || (loaded !== null && loaded.length > 0)) && (
         <div class="filters">
           <SearchBox />
           <TagFilter />
         </div>
       )}
-      {list?.length === 0 && <NoKeys isLimited={isLimited} />}
-      {list !== null && list.length > 0 && (
+      {loaded?.length === 0 && <NoKeys isLimited={isLimited} />}
+      {list !== null && loaded !== null && loaded.length > 0 && (
         <KeyTable
           keys={list}
           total={total.value ?? list.length}
-          onRange={onRange}
+          selection={selection}
+          onAll={chooseAll}
+          // Rows that are being deleted are loaded, but not shown.
+          onRange={(first, end) => onRange(first, end + loaded.length - list.length)}
           onChanged={reload}
           onEdit={(key) => {
             open.edited.value = key;
@@ -99,6 +111,16 @@ export function KeysPage() {
           onRotate={(key) => {
             open.rotated.value = key;
           }}
+        />
+      )}
+      {list !== null && selection.size > 0 && (
+        <BulkBar
+          noun="keys"
+          selection={selection}
+          total={total.value ?? list.length}
+          nameOf={(id) => list.find((key) => key.id === id)?.name ?? null}
+          onAll={chooseAll}
+          onChanged={reload}
         />
       )}
       <KeyDialogs open={open} reload={reload} />
@@ -249,197 +271,5 @@ function DeleteKey({ of, onDeleted, onClose }: DeleteKeyProps) {
       onConfirm={remove}
       onClose={onClose}
     />
-  );
-}
-
-interface KeyTableProps {
-  keys: ClientKey[];
-  total: number;
-  onRange: (first: number, end: number) => void;
-  onChanged: () => void;
-  onEdit: (key: ClientKey) => void;
-  onDelete: (key: ClientKey) => void;
-  onRotate: (key: ClientKey) => void;
-}
-
-const COLUMNS = [
-  "name",
-  "state",
-  "modelsHead",
-  "limits",
-  "lastUsed",
-  "expires",
-  "enabled",
-] as const;
-
-/** The columns by which the gateway sorts, under its names. */
-const SORTS: Partial<Record<(typeof COLUMNS)[number], string>> = {
-  name: "name",
-  lastUsed: "last_used",
-  expires: "expires",
-};
-
-function KeyTable({ keys, total, onRange, ...actions }: KeyTableProps) {
-  const m = t.value;
-  const range = useSignal<readonly [number, number]>([0, BLOCK]);
-  const used = useAllowances(keys, range.value);
-  return (
-    <div class="card">
-      <table class="table" role="table" aria-label={m["nav.keys"]} aria-rowcount={total + 1}>
-        <thead role="rowgroup">
-          <tr role="row">
-            {COLUMNS.map((column) => {
-              const sort = SORTS[column];
-              const text = m[`clients.${column}`];
-              return sort === undefined ? (
-                <th key={column} scope="col" role="columnheader">
-                  {text}
-                </th>
-              ) : (
-                <SortHead
-                  key={column}
-                  name={sort}
-                  text={text}
-                  first={column === "lastUsed" ? "desc" : "asc"}
-                />
-              );
-            })}
-            <th scope="col" role="columnheader">
-              <span class="visually-hidden">{m["channels.actions"]}</span>
-            </th>
-          </tr>
-        </thead>
-        <VirtualRows
-          rows={keys}
-          idOf={({ id }) => id}
-          columns={COLUMNS.length + 1}
-          estimate={64}
-          onRange={(first, end) => {
-            range.value = [first, end];
-            onRange(first, end);
-          }}
-        >
-          {(key, index) => (
-            <KeyRow of={key} index={index} allowance={used.get(key.id) ?? null} {...actions} />
-          )}
-        </VirtualRows>
-      </table>
-    </div>
-  );
-}
-
-interface KeyRowProps extends Omit<KeyTableProps, "keys" | "total" | "onRange"> {
-  of: ClientKey;
-  index: number;
-  allowance: Allowance | null;
-}
-
-function KeyRow({
-  of,
-  index,
-  allowance: used,
-  onChanged,
-  onEdit,
-  onDelete,
-  onRotate,
-}: KeyRowProps) {
-  const m = t.value;
-  const { wanted, change, rest } = useQuickChange({
-    of,
-    send: (send, revision) => changeKey(of.id, send, revision),
-    show: () => showKey(of.id),
-    seen: seenKey,
-    onChanged,
-  });
-  return (
-    <tr role="row" data-row={of.id} aria-rowindex={index + 2}>
-      <th scope="row" role="rowheader">
-        <Link page="keys" item={of.id} class="key-name table__link">
-          {of.name}
-        </Link>
-        <code class="muted">{of.hint}</code>
-        <Tags of={of.tags} />
-      </th>
-      <td role="cell" data-label={m["clients.state"]}>
-        <div>
-          <KeyState of={of} />
-          <Previous of={of} onChanged={onChanged} />
-        </div>
-      </td>
-      <td
-        role="cell"
-        data-label={m["clients.modelsHead"]}
-        title={of.models.slice(0, 30).join("\n")}
-      >
-        {of.models.length === 0 ? m["channels.allModels"] : of.models.length}
-      </td>
-      <td role="cell" data-label={m["clients.limits"]}>
-        <Limits of={of} allowance={used} />
-      </td>
-      <td role="cell" data-label={m["clients.lastUsed"]}>
-        {of.last_used_at === null ? (
-          <span class="muted">{m["clients.notUsed"]}</span>
-        ) : (
-          formatTime(of.last_used_at)
-        )}
-      </td>
-      <td role="cell" data-label={m["clients.expires"]}>
-        {of.expires_at === null ? m["clients.never"] : formatTime(of.expires_at)}
-      </td>
-      <td role="cell" data-label={m["clients.enabled"]}>
-        <Switch
-          label={m["clients.enabledOf"](of.name)}
-          quiet
-          checked={(wanted?.["enabled"] as boolean | undefined) ?? of.enabled}
-          busy={wanted !== null}
-          onChange={(enabled) => change({ enabled })}
-        />
-        {rest}
-      </td>
-      <td role="cell" class="table__actions">
-        <div class="actions">
-          <button type="button" class="button button--small" onClick={() => onEdit(of)}>
-            {m["clients.edit"]}
-            <span class="visually-hidden"> {of.name}</span>
-          </button>
-          <button
-            type="button"
-            class="button button--bare"
-            title={m["rotate.open"]}
-            onClick={() => onRotate(of)}
-          >
-            <Icon name="reload" />
-            <span class="visually-hidden">{m["rotate.of"](of.name)}</span>
-          </button>
-          <Link
-            page="overview"
-            query={{ key: of.id }}
-            class="button button--bare"
-            title={m["clients.usage"]}
-          >
-            <Icon name="overview" />
-            <span class="visually-hidden">{m["clients.usageOf"](of.name)}</span>
-          </Link>
-          <Link
-            page="requests"
-            query={{ key: of.id }}
-            class="button button--bare"
-            title={m["nav.requests"]}
-          >
-            <Icon name="requests" />
-            <span class="visually-hidden">{m["clients.requestsOf"](of.name)}</span>
-          </Link>
-          <button
-            type="button"
-            class="button button--bare"
-            title={m["clients.delete"]}
-            onClick={() => onDelete(of)}
-          >
-            <Icon name="remove" />
-            <span class="visually-hidden">{m["channels.deleteOf"](of.name)}</span>
-          </button>
-        </div>
-      </td>
-    </tr>
   );
 }

@@ -14,7 +14,7 @@ export type FilterName = (typeof FILTERS)[number];
 /** The filters under the API's names. The address keeps "the last hour", the API requires a time. */
 export function questionOf(query: Query, nowMs: number): Record<string, string> {
   const question: Record<string, string> = {};
-  for (const name of SAME) {
+  for (const name of [...SAME, "sort", "order"]) {
     if (query[name] !== undefined) {
       question[name] = query[name];
     }

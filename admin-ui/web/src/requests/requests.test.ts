@@ -103,5 +103,8 @@ describe("filters", () => {
     expect(setOf({ key: "ck_1", other: "x" })).toEqual({ key: "ck_1" });
     const reason = { reason: "budget_daily" };
     expect([setOf(reason), questionOf(reason, 0)]).toEqual([reason, reason]);
+    // An order is none of them, but the gateway must know it.
+    const order = { sort: "cost", order: "desc" };
+    expect([setOf(order), questionOf(order, 0)]).toEqual([{}, order]);
   });
 });

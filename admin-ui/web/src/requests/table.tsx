@@ -4,6 +4,7 @@ import { useId } from "preact/hooks";
 import type { RequestRow } from "../api/ledger";
 import type { Channel } from "../api/types";
 import { Icon } from "../components/icons";
+import { SortHead } from "../components/list-tools";
 import { Status } from "../components/status";
 import { VirtualRows } from "../components/virtual-rows";
 import { formatCount, formatMs, formatSecond, formatUsd, t, word } from "../i18n";
@@ -13,31 +14,44 @@ import { toneOf } from "./rows";
 interface LogTableProps {
   rows: readonly RequestRow[];
   channels: readonly Channel[];
+  /** Whether the reader can sort it. */
+  isSortable?: boolean;
 }
 
-export function LogTable({ rows, channels }: LogTableProps) {
+export function LogTable({ rows, channels, isSortable = false }: LogTableProps) {
   const m = t.value;
   const hasCost = rows.some((row) => row.cost_micro_usd > 0);
-  const columns = [
-    [m["requests.time"], false],
-    [m["usage.model"], false],
-    [m["usage.key"], false],
-    [m["routing.channel"], false],
-    [m["requests.result"], false],
-    [m["usage.tokens"], true],
-    ...(hasCost ? [[m["usage.cost"], true] as const] : []),
-    [m["requests.duration"], true],
-  ] as const;
+  /** Text, whether it is a number, and what the gateway calls it where it can sort by it. */
+  const columns: readonly (readonly [text: string, isNumber?: boolean, sort?: string])[] = [
+    [m["requests.time"], false, "time"],
+    [m["usage.model"]],
+    [m["usage.key"]],
+    [m["routing.channel"]],
+    [m["requests.result"]],
+    [m["usage.tokens"], true, "tokens"],
+    ...(hasCost ? [[m["usage.cost"], true, "cost"] as const] : []),
+    [m["requests.duration"], true, "total_ms"],
+  ];
   return (
     <div class="card">
       <table class="table log" role="table" aria-label={m["nav.requests"]}>
         <thead role="rowgroup">
           <tr role="row">
-            {columns.map(([text, isNumber]) => (
-              <th key={text} scope="col" role="columnheader" class={isNumber ? "number" : ""}>
-                {text}
-              </th>
-            ))}
+            {columns.map(([text, isNumber = false, sort]) =>
+              isSortable && sort !== undefined ? (
+                <SortHead
+                  key={text}
+                  name={sort}
+                  text={text}
+                  first={sort === "time" ? "asc" : "desc"}
+                  isNumber={isNumber}
+                />
+              ) : (
+                <th key={text} scope="col" role="columnheader" class={isNumber ? "number" : ""}>
+                  {text}
+                </th>
+              ),
+            )}
           </tr>
         </thead>
         <VirtualRows rows={rows} idOf={({ id }) => id} columns={columns.length} estimate={45}>

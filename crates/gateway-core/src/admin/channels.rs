@@ -68,7 +68,16 @@ pub struct ChannelsView<'a> {
 }
 
 /// What the list can be sorted by.
-const SORTS: [&str; 5] = [list::CREATED, "name", "priority", "weight", "updated"];
+const SORTS: [&str; 8] = [
+    list::CREATED,
+    "name",
+    "priority",
+    "weight",
+    "updated",
+    "enabled",
+    "models",
+    "keys",
+];
 
 /// A channel by itself.
 pub type SingleChannel<'a> = ChannelView<UpstreamKeyView<'a>>;
@@ -147,10 +156,17 @@ fn sort_key(channel: &ChannelConfig, sort: &'static str) -> (String, String) {
         "name" => list::text_key(&channel.name),
         "priority" => list::number_key(channel.priority),
         "weight" => list::number_key(channel.weight),
+        "enabled" => list::number_key(channel.enabled),
+        "models" => count_key(channel.served_models().count()),
+        "keys" => count_key(channel.keys.len()),
         "updated" => list::time_key(Some(channel.updated_at)),
         _ => list::time_key(Some(channel.created_at)),
     };
     (key, channel.id.clone())
+}
+
+fn count_key(count: usize) -> String {
+    list::number_key(u64::try_from(count).unwrap_or(u64::MAX))
 }
 
 /// `GET channels/{id}`.

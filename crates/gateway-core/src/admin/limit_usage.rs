@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use http::{StatusCode, Uri};
 use serde::Serialize;
 
@@ -24,6 +25,8 @@ use crate::units::Timestamp;
 
 /// How long an answer waits for the database.
 const TIME_LIMIT: Duration = Duration::from_secs(2);
+/// Deleted keys whose use is forgotten at the same time.
+const FORGOTTEN_AT_ONCE: usize = 16;
 
 /// What a client key has used; null where it has no limit.
 #[derive(Default, Serialize)]
@@ -214,6 +217,19 @@ pub async fn forget<P: AdminPorts>(ports: &P, id: &str) {
     if let Err(error) = engine.forget(id).await {
         ports.line(format_args!(
             "admin: what client key {id} has used is not forgotten: {error}"
+        ));
+    }
+}
+
+/// The same for many keys, some of them at once. The first failure ends it: a database that does not answer is not waited
+/// for a thousand times.
+pub async fn forget_all<P: AdminPorts>(ports: &P, ids: &[&str]) {
+    let engine = &LimitsEngine::new(ports, TIME_LIMIT);
+    let calls = stream::iter(ids).map(|id| async move { engine.forget(id).await });
+    let calls = calls.buffer_unordered(FORGOTTEN_AT_ONCE);
+    if let Err(error) = calls.try_collect::<()>().await {
+        ports.line(format_args!(
+            "admin: what deleted client keys have used is not forgotten: {error}"
         ));
     }
 }

@@ -6,6 +6,7 @@ mod audit;
 mod audit_log;
 mod base_url_advice;
 mod body;
+mod bulk;
 mod channel_test;
 mod channel_view;
 mod channels;
@@ -273,6 +274,7 @@ impl<P: AdminPorts + Clone + 'static> Work<'_, P> {
             Operation::GetChannel => channels::show(ports, id).await,
             Operation::ChangeChannel => channels::change(ports, settings, head, id, body).await,
             Operation::DeleteChannel => channels::delete(ports, head, id).await,
+            Operation::ChangeChannels => bulk::channels(ports, &body).await,
             Operation::TestChannel => key_tests::run(ports, settings, id, &body).await,
             Operation::ListUpstreamModels => upstream_models::list(ports, settings, id).await,
             Operation::PreviewUpstreamModels => {
@@ -283,6 +285,7 @@ impl<P: AdminPorts + Clone + 'static> Work<'_, P> {
             Operation::ListAllowances => limit_usage::list(ports, uri).await,
             Operation::GetKey => keys::show(ports, id).await,
             Operation::ChangeKey => keys::change(ports, headers, id, body).await,
+            Operation::ChangeKeys => bulk::keys(ports, &body).await,
             Operation::RotateKey => keys::rotate(ports, headers, id, &body).await,
             Operation::DeleteKey => keys::delete(ports, headers, id).await,
             Operation::PlaygroundKey => playground_key::show(ports, settings, &body).await,

@@ -7,11 +7,11 @@ use super::openapi::description::Description;
 #[cfg(feature = "schema")]
 use super::openapi::errors::ErrorResponse;
 #[cfg(feature = "schema")]
-use super::openapi::{parameters, requests as bodies};
+use super::openapi::{bulk as bulk_bodies, parameters, requests as bodies};
 #[cfg(feature = "schema")]
 use super::{
-    alerts, audit_log, channel_test, channels, config, key_tests, keys, limit_usage, price_import,
-    requests, route_preview, session, status, upstream_models, usage,
+    alerts, audit_log, bulk, channel_test, channels, config, key_tests, keys, limit_usage,
+    price_import, requests, route_preview, session, status, upstream_models, usage,
 };
 use crate::error::{ErrorCode, GatewayError};
 
@@ -135,6 +135,11 @@ routes! {
     TestChannel: Post "channels/{id}/test", OptionalObject =>
         Description::new("channels", "Test a channel with one real call", 200, sentences::TESTED).details(sentences::TEST)
             .takes::<channel_test::Wish>().gives::<key_tests::TestAnswer<'_>>().fails(&[ErrorResponse::Misconfigured]);
+    ChangeChannels: Post "channels/bulk", Configuration =>
+        Description::new("channels", "Change or delete many channels", 200, sentences::CHANGED_MANY)
+            .details(sentences::CHANGE_MANY_CHANNELS)
+            .takes::<bulk_bodies::BulkBody<bulk_bodies::ChannelBulkChange>>().gives::<bulk::BulkView>()
+            .fails(&[ErrorResponse::ChangedMeanwhile]);
     ListUpstreamModels: Get "channels/{id}/models", None =>
         Description::new("channels", "List the upstream's models", 200, "The models.").details(sentences::AZURE_MODELS)
             .gives::<upstream_models::UpstreamModelsView>()
@@ -161,6 +166,11 @@ routes! {
             .names_state().checks_state();
     DeleteKey: Delete "keys/{id}", None =>
         Description::new("keys", "Delete a client key", 204, "It is gone.").checks_state();
+    ChangeKeys: Post "keys/bulk", Configuration =>
+        Description::new("keys", "Change or delete many client keys", 200, sentences::CHANGED_MANY)
+            .details(sentences::CHANGE_MANY)
+            .takes::<bulk_bodies::BulkBody<bulk_bodies::KeyBulkChange>>().gives::<bulk::BulkView>()
+            .fails(&[ErrorResponse::ChangedMeanwhile]);
     RotateKey: Post "keys/{id}/rotate", OptionalObject =>
         Description::new("keys", "Replace a client key by a new one", 200, sentences::ROTATED).details(sentences::ROTATE)
             .takes::<bodies::RotateBody>().gives::<keys::CreatedKeyView<'_>>().names_state().checks_state();
@@ -242,6 +252,15 @@ mod sentences {
     pub const MODELS_OF_DRAFT: &str = "List an upstream's models before the channel is stored";
     pub const MODELS_WITHOUT_STORING: &str = "Takes a channel as it would be created or changed, calls its upstream, \
         stores nothing. At least `base_url` or `channel_id` must be there.";
+    pub const CHANGED_MANY: &str =
+        "What was changed, with the former values of the members that the change named.";
+    pub const CHANGE_MANY: &str = "One change of the configuration: all objects or, when anything is wrong with one of \
+        them, none. What is wrong with an object has its place in the request as path, such as `ids[3].models`. Sent \
+        back as `changes`, former values and revisions undo a change; a deletion cannot be undone.";
+    pub const CHANGE_MANY_CHANNELS: &str = "One change of the configuration: all objects or, when anything is wrong \
+        with one of them, none. What is wrong with an object has its place in the request as path, such as \
+        `ids[3].models`. Sent back as `changes`, former values and revisions undo a change; a deletion cannot be \
+        undone. What was known of the health of these channels is forgotten, unless only tags were changed.";
     pub const ROTATED: &str = "The client key with the new key; it is never shown again.";
     pub const ROTATE: &str = "Id, limits, models and history stay. The old key is valid for the grace time; one that was \
         replaced before is rejected at once, so that at most two are valid.";

@@ -286,6 +286,17 @@ impl Problems {
     }
 }
 
+/// Names of models, each once.
+pub fn model_names(path: &str, value: &Value, problems: &mut Problems) -> Vec<String> {
+    let names = problems.texts(path, value, MAX_MODEL_CHARS, MAX_MODELS);
+    names.unwrap_or_default()
+}
+
+/// Tags, each once.
+pub fn tag_names(path: &str, value: &Value, problems: &mut Problems) -> Vec<String> {
+    tags::read(path, value, problems).unwrap_or_default()
+}
+
 /// A problem as a part of the error's message.
 fn sentence(problem: &Problem) -> String {
     if problem.path.is_empty() {

@@ -63,6 +63,13 @@ impl<'a, P: Clock> BoundedStore<'a, P> {
     }
 }
 
+impl<'a, P> BoundedStore<'a, P> {
+    /// The ports without a limit, for calls that do not go to the store.
+    pub const fn inner(&self) -> &'a P {
+        self.ports
+    }
+}
+
 impl<P: ReadStore + Clock> ReadStore for BoundedStore<'_, P> {
     async fn read(&self, record: StoreKey) -> Result<Option<Vec<u8>>, StoreError> {
         self.call(self.ports.read(record)).await

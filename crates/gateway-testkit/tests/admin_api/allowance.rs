@@ -141,3 +141,32 @@ fn what_a_key_has_used_goes_with_the_key() {
         .expect(204);
     assert!(!gateway.ports.log_lines().join("\n").contains("forgotten"));
 }
+
+#[test]
+fn what_many_keys_have_used_goes_with_them_and_a_failure_is_reported_once() {
+    for fault in [None, Some(DatabaseFault::Refuse), Some(DatabaseFault::Hang)] {
+        let gateway = Gateway::new();
+        let ids: Vec<String> = (0..40)
+            .map(|_| key(&gateway, &json!({"requests_per_minute": 1})))
+            .collect();
+        for id in &ids {
+            acquire(&gateway, id);
+        }
+        assert_eq!(rows(&gateway), 40);
+        if let Some(fault) = fault {
+            gateway.ports.database().set_fault(fault);
+        }
+        let before = gateway.ports.now();
+        let body = json!({"ids": ids, "delete": true});
+        gateway.call("POST", "keys/bulk", &body).expect(200);
+        assert_eq!(gateway.get("keys").expect(200)["data"], json!([]));
+        let lines = gateway.ports.log_lines().join("\n");
+        let reports = lines.matches("is not forgotten").count();
+        if fault.is_none() {
+            assert_eq!((rows(&gateway), reports), (0, 0));
+        } else {
+            assert_eq!(reports, 1, "{lines}");
+            assert!(gateway.ports.now() <= before.plus_ms(5_000));
+        }
+    }
+}

@@ -108,8 +108,32 @@ fn every_described_member_is_read_and_no_other_is() {
             "settings.prices.m.service_tiers.flex.",
         ),
     ];
+    compare(&gateway, &document, &places);
+}
+
+#[test]
+fn every_described_member_of_bulk_changes_is_read_and_no_other_is() {
+    let whole = |body: Value| body;
+    let in_change = |body: Value| json!({"ids": ["x_1"], "change": body});
+    let in_changes = |body: Value| json!({"changes": [body]});
+    for (path, object) in [
+        ("channels/bulk", "ChannelBulk"),
+        ("keys/bulk", "ClientKeyBulk"),
+    ] {
+        let (request, one) = (format!("{object}Request"), format!("{object}OfOne"));
+        let places: [(&str, &str, &str, Wrap<'_>, &str); 3] = [
+            ("POST", path, &request, &whole, ""),
+            ("POST", path, object, &in_change, "change."),
+            ("POST", path, &one, &in_changes, "changes[0]."),
+        ];
+        compare(&Gateway::new(), &document(), &places);
+    }
+}
+
+/// Each of: method, path, schema, a body with the members of that schema, and the path of them in it.
+fn compare(gateway: &Gateway, document: &Value, places: &[(&str, &str, &str, Wrap<'_>, &str)]) {
     for (method, path, schema, wrap, prefix) in places {
-        for name in members(&document, schema) {
+        for name in members(document, schema) {
             // A value that no member can have, where one is read at all, so that nothing is done.
             let body = wrap(json!({ name.clone(): {"odd": []}, "misspelt": 1 }));
             let answer = gateway.call(method, path, &body);

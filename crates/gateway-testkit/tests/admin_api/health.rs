@@ -107,6 +107,35 @@ fn a_changed_or_deleted_channel_is_forgotten_and_no_other() {
 }
 
 #[test]
+fn what_is_known_of_many_is_forgotten_with_a_change_but_not_for_a_tag() {
+    let gateway = Gateway::new();
+    let channels = [channel(&gateway), channel(&gateway), channel(&gateway)];
+    for created in &channels {
+        fail(&gateway, created, 0, Failure::KeyRefused, None);
+    }
+    let ids = channels
+        .each_ref()
+        .map(|channel| channel["id"].as_str().unwrap());
+    let first_keys = || {
+        let list = gateway.get("channels").expect(200);
+        let rows = list["data"].as_array().unwrap().clone();
+        let first = rows.iter().map(|channel| keys(channel)[0].0.to_owned());
+        first.collect::<Vec<_>>()
+    };
+    let some = &ids[..2];
+    for (change, expected) in [
+        (json!({"ids": some, "add_tags": ["eu"]}), "rejected"),
+        (json!({"ids": some, "change": {"weight": 2}}), "ok"),
+    ] {
+        gateway.call("POST", "channels/bulk", &change).expect(200);
+        assert_eq!(first_keys(), [expected, expected, "rejected"]);
+    }
+    let deletion = json!({"ids": [ids[2]], "delete": true});
+    gateway.call("POST", "channels/bulk", &deletion).expect(200);
+    assert_eq!(gateway.ports.store().get(StoreKey::Health).unwrap(), b"{}");
+}
+
+#[test]
 fn damaged_knowledge_hides_nothing_else() {
     let gateway = Gateway::new();
     let created = channel(&gateway);

@@ -118,6 +118,38 @@ fn tags_are_stored_exported_imported_and_bounded() {
 }
 
 #[test]
+fn channels_are_sorted_by_what_their_columns_show() {
+    let gateway = filled(0, 3);
+    for (id, change) in [
+        (
+            "ch_0000",
+            json!({"models": ["a", "b", "c"], "enabled": false}),
+        ),
+        (
+            "ch_0001",
+            json!({"keys": ["sk-one-of-the-keys", "sk-another-of-them"]}),
+        ),
+        (
+            "ch_0002",
+            json!({"models": [], "keys": ["sk-the-only-key"]}),
+        ),
+    ] {
+        gateway
+            .call("PATCH", &format!("channels/{id}"), &change)
+            .expect(200);
+    }
+    for (sort, expected) in [
+        ("models", ["ch_0002", "ch_0001", "ch_0000"]),
+        ("keys", ["ch_0000", "ch_0002", "ch_0001"]),
+        ("enabled", ["ch_0000", "ch_0001", "ch_0002"]),
+        ("enabled&order=desc", ["ch_0002", "ch_0001", "ch_0000"]),
+    ] {
+        let list = gateway.get(&format!("channels?sort={sort}")).expect(200);
+        assert_eq!(ids(&list), expected, "{sort}");
+    }
+}
+
+#[test]
 fn lists_are_searched_filtered_and_sorted() {
     let gateway = filled(8, 6);
     for (path, expected) in [

@@ -10,6 +10,7 @@ mod allowance;
 mod audit;
 mod audit_secrets;
 mod base_urls;
+mod bulk;
 mod channels;
 mod client_keys;
 mod config;

@@ -23,6 +23,7 @@ macro_rules! schema_types {
     };
 }
 
+pub(super) mod bulk;
 pub(super) mod description;
 pub mod document;
 pub(super) mod errors;

@@ -81,6 +81,9 @@ enum ChannelSort {
     Priority,
     Weight,
     Updated,
+    Enabled,
+    Models,
+    Keys,
 }
 
 /// `GET keys`.

@@ -243,11 +243,11 @@ schema_types! {
             .required(&["id", "name", "hash"]);
 }
 
-fn channel<K: JsonSchema>(generator: &mut SchemaGenerator) -> Body {
+pub(super) fn channel<K: JsonSchema>(generator: &mut SchemaGenerator) -> Body {
     Body::of(&ChannelConfig::<K, TimeText>::json_schema(generator))
 }
 
-fn client_key(generator: &mut SchemaGenerator) -> Body {
+pub(super) fn client_key(generator: &mut SchemaGenerator) -> Body {
     Body::of(&ExportedClientKey::json_schema(generator))
 }
 
@@ -264,7 +264,7 @@ impl NullableText {
 
 /// The schema of an object that is being changed.
 #[derive(Default)]
-struct Body {
+pub(super) struct Body {
     /// The schema whose members it has as well.
     like: Option<Value>,
     members: Map<String, Value>,
@@ -303,6 +303,12 @@ impl Body {
         self
     }
 
+    pub(super) fn only(mut self, names: &[&str]) -> Self {
+        self.members
+            .retain(|name, _| names.contains(&name.as_str()));
+        self
+    }
+
     /// What the gateway says of the object and ignores in requests.
     fn read_only(mut self, names: &[&str]) -> Self {
         for name in names {
@@ -321,7 +327,7 @@ impl Body {
         self
     }
 
-    fn described(self, description: &str) -> Schema {
+    pub(super) fn described(self, description: &str) -> Schema {
         let mut schema = Map::new();
         schema.insert("type".to_owned(), "object".into());
         schema.insert("description".to_owned(), description.into());
