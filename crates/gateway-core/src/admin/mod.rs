@@ -21,6 +21,7 @@ mod limit_usage;
 mod list;
 mod members;
 mod metrics;
+mod move_in;
 #[cfg(feature = "schema")]
 pub mod openapi;
 mod outbound;
@@ -168,6 +169,7 @@ where
         }
         BodyKind::Object => body::object(&head.headers, body).await?,
         BodyKind::OptionalObject => body::optional_object(&head.headers, body).await?,
+        BodyKind::Import => body::import(&head.headers, body).await?,
         BodyKind::Configuration => body::configuration(&head.headers, body).await?,
     };
     let work = Work {
@@ -255,6 +257,8 @@ impl<P: AdminPorts> Work<'_, P> {
             Operation::ExportConfig => config::export(ports, settings, uri).await,
             Operation::ImportConfig => config::import(ports, settings, headers, &body).await,
             Operation::ImportPrices => price_import::run(ports, headers, uri, &self.file).await,
+            Operation::PreviewImport => move_in::run(ports, settings, headers, body, true).await,
+            Operation::ImportFile => move_in::run(ports, settings, headers, body, false).await,
             Operation::Route => route_preview::run(ports, settings, uri).await,
             Operation::Status => status::show(ports, settings).await,
             Operation::Usage => usage::show(ports, uri).await,

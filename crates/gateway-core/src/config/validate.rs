@@ -31,6 +31,7 @@ pub use super::bounds::{
 pub use channel::{ChannelChange, KeyChange};
 pub use client_key::ClientKeyChange;
 pub use document::{ChannelDraft, DocumentDraft, KeyDraft};
+pub use model_map::aliases as read_aliases;
 
 /// Problems that are listed in the message; a hostile document could have a hundred thousand.
 const MAX_LISTED: usize = 20;
@@ -197,7 +198,7 @@ impl Problems {
     }
 
     /// An array of different texts.
-    fn texts(
+    pub(crate) fn texts(
         &mut self,
         path: &str,
         value: &Value,

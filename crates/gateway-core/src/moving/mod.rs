@@ -23,7 +23,11 @@ use yaml::YamlError;
 /// The gateway that a file is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "ImportFormat")
+)]
 pub enum MoveSource {
     /// songquanpeng/one-api.
     OneApi,

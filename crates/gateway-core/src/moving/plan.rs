@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::MoveSource;
@@ -118,21 +119,15 @@ const MAX_SUBJECT_CHARS: usize = 300;
 macro_rules! codes {
     ($($(#[$doc:meta])* $code:ident, $name:literal, $blocks:literal: $message:literal;)*) => {
         /// What can be different here, or impossible.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "ImportNoteCode"))]
         pub enum NoteCode {
-            $($(#[$doc])* $code,)*
+            $($(#[$doc])* #[serde(rename = $name)] $code,)*
         }
 
         impl NoteCode {
             /// All of them.
             pub const ALL: &'static [Self] = &[$(Self::$code,)*];
-
-            /// Its name in the API.
-            pub const fn name(self) -> &'static str {
-                match self {
-                    $(Self::$code => $name,)*
-                }
-            }
 
             /// Whether what has this note cannot be created.
             pub const fn blocks(self) -> bool {
@@ -162,7 +157,7 @@ codes! {
     /// The file has the client key only in part, or not at all.
     ClientKeyHidden, "client_key_hidden", true: "The file does not contain the whole key. Use the database file.";
     /// Rejected by the rules of the configuration.
-    Invalid, "invalid", true: "It is not valid here: {}";
+    Invalid, "invalid", true: "{}";
     /// The file has no key for the channel.
     KeyMissing, "key_missing", false: "The file has no key for it: add one in the channel.";
     /// A key in an environment variable that was not given.

@@ -17,6 +17,7 @@ pub const ROWS: &[(&str, &[&str])] = &[
             "ledger",
             "limits",
             "memory",
+            "moving",
             "peer",
             "ports",
             "problem",
@@ -97,6 +98,7 @@ pub const ROWS: &[(&str, &[&str])] = &[
     ),
     ("logging", &["time_text"]),
     ("memory", &[]),
+    ("moving", &["config::bounds", "secret"]),
     ("peer", &[]),
     ("ports", &["logging", "sql"]),
     ("problem", &[]),
@@ -150,8 +152,8 @@ pub const ROWS: &[(&str, &[&str])] = &[
 ];
 
 /// Folders whose files make decisions only. Their services, which hold ports, are in [`SERVICES`].
-pub const PURE: [&str; 7] = [
-    "attempt", "dialect", "health", "ledger", "limits", "route", "wire",
+pub const PURE: [&str; 8] = [
+    "attempt", "dialect", "health", "ledger", "limits", "moving", "route", "wire",
 ];
 
 /// The files of pure folders that hold ports.

@@ -59,7 +59,11 @@ pub fn plan(
 fn name(row: Row<'_>, index: usize) -> String {
     let name = row.text("name");
     if name.is_empty() {
-        return format!("Channel {}", row.integer("id").unwrap_or(index as i64 + 1));
+        let id = row.text("id");
+        return match id.as_str() {
+            "" => format!("Channel {}", index + 1),
+            id => format!("Channel {id}"),
+        };
     }
     name
 }

@@ -65,7 +65,11 @@ fn key(row: Row<'_>, index: usize, users: &BTreeMap<i64, String>) -> PlannedKey 
 fn name(row: Row<'_>, index: usize) -> String {
     let name = row.text("name");
     if name.is_empty() {
-        return format!("Token {}", row.integer("id").unwrap_or(index as i64 + 1));
+        let id = row.text("id");
+        return match id.as_str() {
+            "" => format!("Token {}", index + 1),
+            id => format!("Token {id}"),
+        };
     }
     name
 }
