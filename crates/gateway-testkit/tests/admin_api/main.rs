@@ -13,6 +13,7 @@ mod config;
 mod described;
 mod health;
 mod hostile;
+mod imports;
 mod last_calls;
 mod ledger;
 mod lists;
