@@ -14,6 +14,7 @@ import { checkSession, session } from "./session/session";
 import { givenUp } from "./unsaved";
 
 const ChannelPage = lazy(async () => (await import("./pages/channel")).ChannelPage);
+const ImportPage = lazy(async () => (await import("./pages/import")).ImportPage);
 const KeyPage = lazy(async () => (await import("./pages/key")).KeyPage);
 const KeysPage = lazy(async () => (await import("./pages/keys")).KeysPage);
 const RoutingPage = lazy(async () => (await import("./pages/routing")).RoutingPage);
@@ -76,6 +77,8 @@ function CurrentPage() {
       return <RoutingPage />;
     case "settings":
       return <SettingsPage />;
+    case "import":
+      return <ImportPage />;
     case null:
       return <NotFoundPage />;
   }

@@ -5,6 +5,7 @@ import { GROUPS, type KeyAllowance, LIMITING, type UsageRow } from "../api/ledge
 import type { ClientKey } from "../api/types";
 import { setClock } from "../clock";
 import { Icon } from "../components/icons";
+import { Link } from "../components/link";
 import { FailureNotice } from "../components/notice";
 import { PageHead } from "../components/page-head";
 import { Segments } from "../components/segments";
@@ -105,6 +106,11 @@ export function OverviewPage() {
         <div class="card skeleton" aria-hidden="true" />
       )}
       {isNew && <FirstSteps hasChannels={channels.length > 0} hasKeys={(keyCount ?? 0) > 0} />}
+      {isNew && channels.length === 0 && (
+        <p>
+          <Link page="import">{m["settings.moveIn"]}</Link>
+        </p>
+      )}
       {channels !== null && channels.length > 0 && health !== null && (
         <div class="live">
           <Attention

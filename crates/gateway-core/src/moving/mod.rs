@@ -1,4 +1,4 @@
-//! Moving in from another gateway: what a file of one-api, new-api or LiteLLM becomes here. Owns which file it is, and
+//! Moving in from another gateway: what a file of one-api, new-api or `LiteLLM` becomes here. Owns which file it is, and
 //! the readers of each; what is stored, and what is there already, is the admin API's. Pure: no port, no clock.
 //!
 //! The files come from outside: every reader has bounds, and nothing of a file is trusted but its meaning.

@@ -245,7 +245,8 @@ mod tests {
         let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
         for level in 1..12 {
             let before = format!("*a{}, ", level - 1);
-            bomb.push_str(&format!("a{level}: &a{level} [{}x]\n", before.repeat(10)));
+            let line = format!("a{level}: &a{level} [{}x]\n", before.repeat(10));
+            bomb.push_str(&line);
         }
         assert_eq!(read(&bomb), Err(YamlError::TooMany));
         let deep = "[".repeat(200) + &"]".repeat(200);

@@ -97,7 +97,7 @@ impl<P: AdminPorts> Creation<'_, P> {
         let skipped = self.skipped(&planned.item, &notes, is_taken, duplicate_of.is_some());
         let skipped = skipped
             .or_else(|| (self.document.channels.len() >= MAX_CHANNELS).then_some(SkipReason::Full));
-        let mut view = channel_view(planned, &drafted, notes);
+        let mut view = channel_view(planned, &drafted, &notes);
         view.duplicate_of = duplicate_of;
         view.skipped = skipped;
         if skipped.is_none() {
@@ -292,7 +292,7 @@ impl<P: AdminPorts> Creation<'_, P> {
 fn channel_view(
     planned: &PlannedChannel,
     drafted: &ChannelConfig,
-    notes: Vec<MoveNote>,
+    notes: &[MoveNote],
 ) -> MovedChannelView {
     let members = &planned.members;
     let text = |name: &str| members.get(name).and_then(Value::as_str);
@@ -312,7 +312,7 @@ fn channel_view(
         priority: u64::from(drafted.priority),
         weight: u64::from(drafted.weight),
         tags: drafted.tags.clone(),
-        notes: NoteView::all(&notes),
+        notes: NoteView::all(notes),
     }
 }
 

@@ -93,13 +93,14 @@ impl MoveWishes {
         }
         match file.as_ref().map(|file| file.as_str()) {
             None => problems.add("file", ProblemKind::Required),
-            Some(text) => match text.and_then(|text| STANDARD.decode(text).ok()) {
-                Some(file) => wishes.file = file,
-                None => {
+            Some(text) => {
+                if let Some(file) = text.and_then(|text| STANDARD.decode(text).ok()) {
+                    wishes.file = file;
+                } else {
                     let rule = "must be the file's bytes in base64".to_owned();
                     problems.add("file", ProblemKind::InvalidParameter { rule });
                 }
-            },
+            }
         }
         problems.check("import")?;
         Ok(wishes)
@@ -127,14 +128,12 @@ fn choice<T: Copy + Default>(
     let found = choices
         .iter()
         .find(|(known, _)| value.as_str() == Some(known));
-    match found {
-        Some((_, choice)) => *choice,
-        None => {
-            let choices = choices.iter().map(|(name, _)| *name).collect();
-            problems.add(name, ProblemKind::InvalidChoice { choices });
-            T::default()
-        }
+    if let Some((_, choice)) = found {
+        return *choice;
     }
+    let choices = choices.iter().map(|(name, _)| *name).collect();
+    problems.add(name, ProblemKind::InvalidChoice { choices });
+    T::default()
 }
 
 /// Values are keys and addresses, so they are never repeated in a message.

@@ -95,7 +95,7 @@ impl Deployment {
             }
         };
         upstream.clone_into(&mut deployment.upstream);
-        deployment.provider = (*vendor.names.first()?).to_owned();
+        (*vendor.names.first()?).clone_into(&mut deployment.provider);
         deployment.api = Some(vendor.api);
         let base = text("api_base").or_else(|| text("base_url"));
         deployment.read_address(vendor, base, environment);

@@ -57,9 +57,7 @@ impl<'p> Record<'p> {
             7 => real(bytes),
             8 => Value::from(0),
             9 => Value::from(1),
-            12.. if kind % 2 == 0 => {
-                std::str::from_utf8(bytes).map_or(Value::Null, |text| Value::from(text))
-            }
+            12.. if kind % 2 == 0 => std::str::from_utf8(bytes).map_or(Value::Null, Value::from),
             12.. => Value::String(self.text(bytes)),
             _ => Value::Null,
         })
