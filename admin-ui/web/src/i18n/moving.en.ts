@@ -1,6 +1,5 @@
-//! Texts of moving in from another gateway, in English. Only that page loads them.
+//! Texts of moving in from another gateway, in English. Only that page loads them. Notes are as the gateway says them.
 
-/** `{}` is what a note is about. */
 export const movingEn = {
   title: "Import from another gateway",
   intro:
@@ -53,33 +52,4 @@ export const movingEn = {
     `${channels} channels, ${keys} client keys and ${aliases} aliases were created.`,
   toChannels: "Test the channels",
   toKeys: "Client keys",
-  note: {
-    unknown_channel_type: "Channel type {} is not known.",
-    unsupported_provider: "{} has an API that this gateway does not translate to.",
-    base_url_missing: "It has no base URL.",
-    base_url_variable: "Its base URL is in the variable {}: enter its value.",
-    client_key_hidden: "The file does not contain the whole key. Use the database file.",
-    invalid: "{}",
-    key_missing: "The file has no key for it: add one in the channel.",
-    key_variable: "Its key is in the variable {}: enter its value.",
-    key_invalid: "{} of its keys cannot be used: too long, or with spaces.",
-    disabled: "It was disabled, and is created so.",
-    auto_disabled: "It was disabled after errors, and is created disabled.",
-    no_models: "It has no models. Here that would mean all of them, so it is created disabled.",
-    groups: "Groups ({}) do not restrict access here; they are kept as tags.",
-    quota: "The remaining quota of {} is not taken over: limits are per minute, day or month.",
-    quota_exhausted: "Its quota was used up; it is created disabled.",
-    expired: "It has expired, and is created disabled.",
-    allowed_addresses: "It could only be used from {}; keys are not bound to addresses here.",
-    setting_ignored: "The setting {} is not taken over.",
-    compatible_endpoint: "It is called through its provider's OpenAI-compatible API.",
-    rate_as_weight: "{} is not enforced here; it decides the channel's share.",
-    master_key_ignored: "The master key is not taken over: create client keys here.",
-    accounts_ignored: "Accounts, quotas, group ratios, redemption codes and logs.",
-    deleted: "{} deleted entries.",
-    too_many: "What is beyond {} entries of a kind.",
-    virtual_keys: "LiteLLM's virtual keys and teams: they are in its database, not in this file.",
-    alias_invalid: "{} is no alias that can be taken over.",
-    params_as_defaults: "{} became default parameters: a request's own value wins.",
-  },
 };

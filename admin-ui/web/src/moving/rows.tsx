@@ -166,7 +166,7 @@ function Choice({ row, leftOut, isDone, onToggle }: ChoiceProps) {
 
 export function Notes({ of }: { of: readonly ImportNote[] }) {
   return (
-    <ul class="notes">
+    <ul class="links">
       {of.map((note) => (
         <li key={`${note.code} ${note.subject}`}>{noteText(note)}</li>
       ))}

@@ -3,7 +3,7 @@ import { computed } from "@preact/signals";
 import type { ImportNote } from "../api/types";
 import { language } from "../i18n";
 import { movingEn } from "../i18n/moving.en";
-import { movingZh } from "../i18n/moving.zh";
+import { movingZh, notesZh } from "../i18n/moving.zh";
 
 const TEXTS = { en: movingEn, zh: movingZh };
 
@@ -15,8 +15,8 @@ export function skipText(reason: string | null): string {
   return known[reason ?? "impossible"] ?? texts.value.skip.impossible;
 }
 
-/** A note in the reader's language; one that only a newer gateway knows, as the gateway says it. */
+/** A note in the reader's language. The gateway says it in English, and some that only a newer one knows. */
 export function noteText(note: ImportNote): string {
-  const known: Readonly<Record<string, string>> = texts.value.note;
+  const known: Readonly<Record<string, string>> = language.value === "zh" ? notesZh : {};
   return known[note.code]?.replace("{}", () => note.subject) ?? note.message;
 }

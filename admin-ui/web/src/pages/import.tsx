@@ -71,6 +71,8 @@ export function ImportPage() {
     }
   }
 
+  const chooseFormat = (format: Wishes["format"]) => look({ ...wishes.value, format }, true);
+
   async function apply(etag: string | null) {
     busy.value = true;
     const result = await importFile(requestOf(wishes.value, leftOut.value), etag);
@@ -92,34 +94,11 @@ export function ImportPage() {
     <>
       <PageHead title={m.title} intro={m.intro} />
       <section class="card section">
-        <Field
-          label={m.file}
-          hint={m.fileHint}
-          errors={problem.value === null ? undefined : [problem.value]}
-        >
-          {(ties) => (
-            <input
-              {...ties}
-              type="file"
-              class="file"
-              accept=".db,.sqlite,.sqlite3,.json,.yaml,.yml"
-              onChange={(event) => choose(event.currentTarget.files?.[0])}
-            />
-          )}
-        </Field>
+        <Source plan={plan} problem={problem.value} onFile={choose} onFormat={chooseFormat} />
         {busy.value && (
           <p class="muted" role="status">
             {m.reading}
           </p>
-        )}
-        {plan !== null && !plan.applied && plan.format !== "litellm" && (
-          <SelectField
-            label={m.format}
-            hint={m.formatHint}
-            value={plan.format === "one_api" ? "one_api" : "new_api"}
-            options={RELATED.map((name) => [name, m[name]] as const)}
-            onChange={(format) => look({ ...wishes.value, format }, true)}
-          />
         )}
         <FailureNotice failure={failure.value} title={m.failed} />
         {hasChanged.value && <Notice tone="bad">{m.changed}</Notice>}
@@ -145,6 +124,42 @@ export function ImportPage() {
             />
           )}
         </>
+      )}
+    </>
+  );
+}
+
+interface SourceProps {
+  plan: Import | null;
+  problem: string | null;
+  onFile: (file: File | undefined) => void;
+  onFormat: (format: Wishes["format"]) => void;
+}
+
+/** The file, and which of two gateways whose files look alike it is of. */
+function Source({ plan, problem, onFile, onFormat }: SourceProps) {
+  const m = texts.value;
+  return (
+    <>
+      <Field label={m.file} hint={m.fileHint} errors={problem === null ? undefined : [problem]}>
+        {(ties) => (
+          <input
+            {...ties}
+            type="file"
+            class="file"
+            accept=".db,.sqlite,.sqlite3,.json,.yaml,.yml"
+            onChange={(event) => onFile(event.currentTarget.files?.[0])}
+          />
+        )}
+      </Field>
+      {plan !== null && !plan.applied && plan.format !== "litellm" && (
+        <SelectField
+          label={m.format}
+          hint={m.formatHint}
+          value={plan.format === "one_api" ? "one_api" : "new_api"}
+          options={RELATED.map((name) => [name, m[name]] as const)}
+          onChange={onFormat}
+        />
       )}
     </>
   );

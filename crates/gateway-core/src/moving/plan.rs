@@ -16,11 +16,11 @@ pub struct MovePlan {
     /// The gateway that the file is of.
     pub source: MoveSource,
     /// Its channels, in the file's order.
-    pub channels: Vec<PlannedChannel>,
+    pub channels: Vec<ChannelPlan>,
     /// Its client keys.
-    pub keys: Vec<PlannedKey>,
+    pub keys: Vec<ClientKeyPlan>,
     /// Other names of models, each with the models that are tried for it.
-    pub aliases: Vec<PlannedAlias>,
+    pub aliases: Vec<AliasPlan>,
     /// What cannot be taken over and belongs to none of them.
     pub notes: Vec<MoveNote>,
     /// Environment variables that the file names, sorted, and whether each has a value.
@@ -43,7 +43,7 @@ impl MovePlan {
 
 /// A channel to create.
 #[derive(Clone, Debug, Default)]
-pub struct PlannedChannel {
+pub struct ChannelPlan {
     /// Names it within the file.
     pub item: String,
     /// Its name; not yet unique.
@@ -51,14 +51,14 @@ pub struct PlannedChannel {
     /// What is set of it, as the admin API has it; without name and keys.
     pub members: Map<String, Value>,
     /// Its keys.
-    pub keys: Vec<PlannedUpstreamKey>,
+    pub keys: Vec<UpstreamKeyPlan>,
     /// What is different here.
     pub notes: Vec<MoveNote>,
 }
 
 /// A key of a channel to create.
 #[derive(Clone, Debug)]
-pub struct PlannedUpstreamKey {
+pub struct UpstreamKeyPlan {
     /// The key itself.
     pub secret: Secret<String>,
     /// Whether it is used.
@@ -67,7 +67,7 @@ pub struct PlannedUpstreamKey {
 
 /// A client key to create: clients go on with the key that they have.
 #[derive(Clone, Debug)]
-pub struct PlannedKey {
+pub struct ClientKeyPlan {
     /// Names it within the file.
     pub item: String,
     /// Its name.
@@ -88,7 +88,7 @@ pub struct PlannedKey {
 
 /// Another name of a model.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PlannedAlias {
+pub struct AliasPlan {
     /// The name for clients.
     pub name: String,
     /// The models that are tried for it.

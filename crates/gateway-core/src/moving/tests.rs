@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::plan::{NoteCode, PlannedChannel};
+use super::plan::{ChannelPlan, NoteCode};
 use super::*;
 
 const LITELLM: &[u8] = include_bytes!("fixtures/litellm.yaml");
@@ -15,14 +15,14 @@ fn read_file(file: &[u8]) -> MovePlan {
     read(file, None, &BTreeMap::new()).unwrap()
 }
 
-fn notes(channel: &PlannedChannel) -> Vec<(NoteCode, &str)> {
+fn notes(channel: &ChannelPlan) -> Vec<(NoteCode, &str)> {
     let notes = channel.notes.iter();
     notes
         .map(|note| (note.code, note.subject.as_str()))
         .collect()
 }
 
-fn keys(channel: &PlannedChannel) -> Vec<(&str, bool)> {
+fn keys(channel: &ChannelPlan) -> Vec<(&str, bool)> {
     let keys = channel.keys.iter();
     keys.map(|key| (key.secret.expose().as_str(), key.enabled))
         .collect()

@@ -76,7 +76,7 @@ pub fn read(text: &str) -> Result<Value, YamlError> {
 }
 
 /// A list or map that is being read.
-struct Open {
+struct OpenNode {
     value: Value,
     /// The key that waits for its value.
     key: Option<String>,
@@ -87,7 +87,7 @@ struct Open {
 
 #[derive(Default)]
 struct Loader {
-    open: Vec<Open>,
+    open: Vec<OpenNode>,
     root: Option<Value>,
     /// Anchored values, and how many values each is.
     anchors: BTreeMap<usize, (Value, usize)>,
@@ -125,7 +125,7 @@ impl Loader {
         if self.open.len() >= MAX_DEPTH {
             return Err(YamlError::TooDeep);
         }
-        self.open.push(Open {
+        self.open.push(OpenNode {
             value,
             key: None,
             anchor,

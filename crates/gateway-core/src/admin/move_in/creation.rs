@@ -20,7 +20,7 @@ use crate::config::validate::{
 };
 use crate::error::GatewayError;
 use crate::ids;
-use crate::moving::plan::{MoveNote, MovePlan, NoteCode, PlannedAlias, PlannedChannel, PlannedKey};
+use crate::moving::plan::{AliasPlan, ChannelPlan, ClientKeyPlan, MoveNote, MovePlan, NoteCode};
 use crate::ports::AdminPorts;
 use crate::secret;
 use crate::time_text;
@@ -38,10 +38,10 @@ impl<P: AdminPorts> Creation<'_, P> {
     pub fn run(mut self, plan: &MovePlan) -> Result<MoveView, GatewayError> {
         let channels = self.document.channels.iter();
         let mut names = Names::new(channels.map(|channel| channel.name.as_str()));
-        let existing = self.document.channels.len();
+        let stored = self.stored_keys();
         let mut channels = Vec::with_capacity(plan.channels.len());
         for planned in &plan.channels {
-            channels.push(self.channel(planned, &mut names, existing)?);
+            channels.push(self.channel(planned, &mut names, &stored)?);
         }
         let mut names = Names::new(self.document.keys.iter().map(|key| key.name.as_str()));
         let hashes = self.document.keys.iter();
@@ -79,9 +79,9 @@ impl<P: AdminPorts> Creation<'_, P> {
 
     fn channel(
         &mut self,
-        planned: &PlannedChannel,
+        planned: &ChannelPlan,
         names: &mut Names,
-        existing: usize,
+        stored: &StoredKeys,
     ) -> Result<MovedChannelView, GatewayError> {
         let mut notes = planned.notes.clone();
         let mut members = planned.members.clone();
@@ -92,7 +92,7 @@ impl<P: AdminPorts> Creation<'_, P> {
         if !is_blocked && let Err(error) = problems.check("channel") {
             notes.push(MoveNote::new(NoteCode::Invalid, error.body.message));
         }
-        let duplicate_of = self.twin(&drafted, planned, existing);
+        let duplicate_of = self.twin(&drafted, planned, stored);
         let is_taken = names.is_taken(&drafted.name);
         let skipped = self.skipped(&planned.item, &notes, is_taken, duplicate_of.is_some());
         let skipped = skipped
@@ -116,7 +116,7 @@ impl<P: AdminPorts> Creation<'_, P> {
     fn draft(
         &self,
         mut members: Map<String, Value>,
-        planned: &PlannedChannel,
+        planned: &ChannelPlan,
         problems: &mut Problems,
     ) -> ChannelConfig {
         let keys = planned.keys.iter().take(MAX_KEYS + 1);
@@ -129,7 +129,7 @@ impl<P: AdminPorts> Creation<'_, P> {
         channel
     }
 
-    fn upstream_keys(&self, planned: &PlannedChannel) -> Result<Vec<UpstreamKey>, GatewayError> {
+    fn upstream_keys(&self, planned: &ChannelPlan) -> Result<Vec<UpstreamKey>, GatewayError> {
         let keys = planned.keys.iter().map(|key| {
             let (id, plain) = (ids::object_id("uk", self.ports), key.secret.expose());
             let secret = import::protect(self.settings.protection(), self.ports, plain, &id)
@@ -144,27 +144,48 @@ impl<P: AdminPorts> Creation<'_, P> {
         keys.collect()
     }
 
+    /// The channels that the gateway has, by their keys. A key that cannot be opened cannot be compared.
+    fn stored_keys(&self) -> StoredKeys {
+        let master = self.settings.master_key.as_ref();
+        let mut stored = StoredKeys {
+            channels: self.document.channels.len(),
+            by_key: BTreeMap::new(),
+        };
+        for (index, channel) in self.document.channels.iter().enumerate() {
+            for key in &channel.keys {
+                if let Ok(opened) = seal::open(master, &key.secret, &key.id) {
+                    let channels = stored.by_key.entry(opened.expose().clone());
+                    channels.or_default().push(index);
+                }
+            }
+        }
+        stored
+    }
+
     /// The id of a channel that the gateway had before, with the same address and one of the keys.
     fn twin(
         &self,
         drafted: &ChannelConfig,
-        planned: &PlannedChannel,
-        existing: usize,
+        planned: &ChannelPlan,
+        stored: &StoredKeys,
     ) -> Option<String> {
-        let master = self.settings.master_key.as_ref();
-        let has_key = |key: &UpstreamKey| {
-            let opened = seal::open(master, &key.secret, &key.id).ok();
-            opened.is_some_and(|opened| planned.keys.iter().any(|key| key.secret == opened))
-        };
-        let is_twin = |channel: &&ChannelConfig| {
-            let is_near = channel.provider == drafted.provider
+        let is_near = |channel: &&ChannelConfig| {
+            channel.provider == drafted.provider
                 && channel.base_url == drafted.base_url
-                && !drafted.base_url.is_empty();
-            let is_same_without_keys = planned.keys.is_empty() && channel.name == drafted.name;
-            is_near && (is_same_without_keys || channel.keys.iter().any(has_key))
+                && !drafted.base_url.is_empty()
         };
-        let mut channels = self.document.channels.iter().take(existing);
-        channels.find(is_twin).map(|channel| channel.id.clone())
+        let twin = if planned.keys.is_empty() {
+            let mut channels = self.document.channels.iter().take(stored.channels);
+            channels.find(|channel| is_near(channel) && channel.name == drafted.name)
+        } else {
+            let keys = planned.keys.iter();
+            let indexes = keys.filter_map(|key| stored.by_key.get(key.secret.expose()));
+            let mut channels = indexes
+                .flatten()
+                .filter_map(|index| self.document.channels.get(*index));
+            channels.find(is_near)
+        };
+        twin.map(|channel| channel.id.clone())
     }
 
     /// Why something is not created, besides a lack of room.
@@ -191,7 +212,7 @@ impl<P: AdminPorts> Creation<'_, P> {
 
     fn client_key(
         &mut self,
-        planned: &PlannedKey,
+        planned: &ClientKeyPlan,
         names: &mut Names,
         hashes: &mut BTreeMap<String, String>,
     ) -> MovedKeyView {
@@ -257,7 +278,7 @@ impl<P: AdminPorts> Creation<'_, P> {
         view
     }
 
-    fn alias(&mut self, planned: &PlannedAlias, index: usize) -> MovedAliasView {
+    fn alias(&mut self, planned: &AliasPlan, index: usize) -> MovedAliasView {
         let item = format!("aliases/{index}");
         let mut problems = Problems::default();
         let members = json!({ planned.name.as_str(): planned.models });
@@ -290,7 +311,7 @@ impl<P: AdminPorts> Creation<'_, P> {
 }
 
 fn channel_view(
-    planned: &PlannedChannel,
+    planned: &ChannelPlan,
     drafted: &ChannelConfig,
     notes: &[MoveNote],
 ) -> MovedChannelView {
@@ -316,10 +337,18 @@ fn channel_view(
     }
 }
 
+/// The channels that the gateway had before, as indexes by their whole keys.
+struct StoredKeys {
+    channels: usize,
+    by_key: BTreeMap<String, Vec<usize>>,
+}
+
 /// The names that there are, before and after.
 struct Names {
     before: BTreeSet<String>,
     all: BTreeSet<String>,
+    /// The last number after a name: hundreds of tokens can have the same one.
+    numbers: BTreeMap<String, u32>,
 }
 
 impl Names {
@@ -328,6 +357,7 @@ impl Names {
         Self {
             all: before.clone(),
             before,
+            numbers: BTreeMap::new(),
         }
     }
 
@@ -339,10 +369,10 @@ impl Names {
     /// This name, or the first one with a number after it that is free.
     fn take(&mut self, name: &str) -> String {
         let mut free = name.to_owned();
-        let mut number = 2;
         while !self.all.insert(free.clone()) {
+            let number = self.numbers.entry(name.to_owned()).or_insert(1);
+            *number += 1;
             free = shortened(name, &format!(" ({number})"));
-            number += 1;
         }
         free
     }

@@ -8,7 +8,7 @@ use serde_json::Value;
 #[cfg(feature = "schema")]
 use crate::config::shapes::{Id, Time};
 use crate::moving::MoveSource;
-use crate::moving::plan::PlannedUpstreamKey;
+use crate::moving::plan::UpstreamKeyPlan;
 use crate::moving::plan::{MoveNote, NoteCode};
 use crate::secret;
 
@@ -213,7 +213,7 @@ pub struct VariableView {
 }
 
 /// The ends of keys.
-pub fn hints(keys: &[PlannedUpstreamKey]) -> Vec<String> {
+pub fn hints(keys: &[UpstreamKeyPlan]) -> Vec<String> {
     keys.iter()
         .map(|key| secret::hint(key.secret.expose()))
         .collect()

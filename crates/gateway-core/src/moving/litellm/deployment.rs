@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::providers::{self, Vendor, VendorApi};
 use super::{Environment, members};
 use crate::config::bounds::{MAX_RANK, MAX_TIMEOUT_MS};
-use crate::moving::plan::{MoveNote, NoteCode, PlannedChannel, PlannedUpstreamKey};
+use crate::moving::plan::{ChannelPlan, MoveNote, NoteCode, UpstreamKeyPlan};
 use crate::secret::Secret;
 
 /// The version of Azure's API that `LiteLLM` uses for models without one.
@@ -262,7 +262,7 @@ impl Deployment {
         index: usize,
         most: u64,
         models: &BTreeMap<String, String>,
-    ) -> PlannedChannel {
+    ) -> ChannelPlan {
         let mut members = self.members;
         let is_azure = self.api == Some(VendorApi::Azure);
         // One entry for everything: here a list without entries.
@@ -285,7 +285,7 @@ impl Deployment {
         if let Some(share) = self.share {
             members.insert("weight".to_owned(), json!(scaled(share, most)));
         }
-        PlannedChannel {
+        ChannelPlan {
             item: format!("channels/{index}"),
             name: name(
                 &self.provider,
@@ -300,8 +300,8 @@ impl Deployment {
 }
 
 /// A key of a channel.
-pub fn key(key: String) -> PlannedUpstreamKey {
-    PlannedUpstreamKey {
+pub fn key(key: String) -> UpstreamKeyPlan {
+    UpstreamKeyPlan {
         secret: Secret::new(key),
         enabled: true,
     }

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::MoveSource;
-use super::plan::{MoveNote, MovePlan, NoteCode, PlannedChannel};
+use super::plan::{ChannelPlan, MoveNote, MovePlan, NoteCode};
 use deployment::Deployment;
 
 /// Entries of one file.
@@ -126,7 +126,7 @@ impl Group {
         self.models.insert(other.model, other.upstream);
     }
 
-    fn into_channel(self, index: usize, most: u64) -> PlannedChannel {
+    fn into_channel(self, index: usize, most: u64) -> ChannelPlan {
         let mut channel = self.first.into_channel(index, most, &self.models);
         channel
             .keys

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::members;
 use crate::config::bounds::MAX_ALIAS_MODELS;
-use crate::moving::plan::{MoveNote, MovePlan, NoteCode, PlannedAlias};
+use crate::moving::plan::{AliasPlan, MoveNote, MovePlan, NoteCode};
 
 /// Fallbacks for certain errors only.
 const SPECIAL: [&str; 2] = ["context_window_fallbacks", "content_policy_fallbacks"];
@@ -66,7 +66,7 @@ pub fn read(config: &Value, plan: &mut MovePlan) {
     }
     let aliases = aliases.into_iter();
     plan.aliases = aliases
-        .map(|(name, models)| PlannedAlias { name, models })
+        .map(|(name, models)| AliasPlan { name, models })
         .collect();
     for (section, name) in IGNORED {
         if is_set(members(config, section).and_then(|members| members.get(name))) {

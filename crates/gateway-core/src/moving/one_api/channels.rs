@@ -9,7 +9,7 @@ use super::providers::{self, ChannelApi, ChannelType};
 use super::row::Row;
 use crate::config::bounds::MAX_RANK;
 use crate::moving::MoveSource;
-use crate::moving::plan::{MoveNote, NoteCode, PlannedChannel, PlannedUpstreamKey};
+use crate::moving::plan::{ChannelPlan, MoveNote, NoteCode, UpstreamKeyPlan};
 use crate::secret::Secret;
 
 /// The status of a row that is in use, or was switched off by hand; every other one was set by the old gateway.
@@ -25,7 +25,7 @@ pub fn plan(
     rows: &[&Map<String, Value>],
     source: MoveSource,
     abilities: &BTreeMap<i64, Vec<String>>,
-) -> Vec<PlannedChannel> {
+) -> Vec<ChannelPlan> {
     let priority = |row: &Map<String, Value>| Row(row).integer("priority").unwrap_or_default();
     let ranks: BTreeSet<i64> = rows.iter().map(|row| priority(row)).collect();
     let is_weighted = source == MoveSource::NewApi
@@ -36,13 +36,13 @@ pub fn plan(
     for (index, row) in rows.iter().enumerate() {
         let rank = ranks.range(priority(row) + 1..).count();
         let row = Row(row);
-        let mut draft = Draft {
+        let mut draft = ChannelReader {
             row,
             source,
-            channel: PlannedChannel {
+            channel: ChannelPlan {
                 item: format!("channels/{index}"),
                 name: name(row, index),
-                ..PlannedChannel::default()
+                ..ChannelPlan::default()
             },
         };
         let rank = u64::try_from(rank).unwrap_or(MAX_RANK).min(MAX_RANK);
@@ -76,13 +76,13 @@ fn weight(row: Row<'_>) -> u64 {
 }
 
 /// A channel that is being made of a row.
-struct Draft<'r> {
+struct ChannelReader<'r> {
     row: Row<'r>,
     source: MoveSource,
-    channel: PlannedChannel,
+    channel: ChannelPlan,
 }
 
-impl Draft<'_> {
+impl ChannelReader<'_> {
     fn set(&mut self, name: &str, value: Value) {
         self.channel.members.insert(name.to_owned(), value);
     }
@@ -144,7 +144,7 @@ impl Draft<'_> {
                 invalid += 1;
                 continue;
             }
-            self.channel.keys.push(PlannedUpstreamKey {
+            self.channel.keys.push(UpstreamKeyPlan {
                 secret: Secret::new(key.to_owned()),
                 enabled: status(index).is_none_or(|status| status == ENABLED),
             });

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::row::Row;
-use crate::moving::plan::{MoveNote, NoteCode, PlannedKey};
+use crate::moving::plan::{ClientKeyPlan, MoveNote, NoteCode};
 use crate::secret::Secret;
 use crate::units::Timestamp;
 
@@ -17,19 +17,19 @@ const EXHAUSTED: i64 = 4;
 const UNITS_PER_DOLLAR: i64 = 500_000;
 
 /// The client keys of these rows.
-pub fn plan(rows: &[&Map<String, Value>], users: &BTreeMap<i64, String>) -> Vec<PlannedKey> {
+pub fn plan(rows: &[&Map<String, Value>], users: &BTreeMap<i64, String>) -> Vec<ClientKeyPlan> {
     let keys = rows.iter().enumerate();
     keys.map(|(index, row)| key(Row(row), index, users))
         .collect()
 }
 
-fn key(row: Row<'_>, index: usize, users: &BTreeMap<i64, String>) -> PlannedKey {
+fn key(row: Row<'_>, index: usize, users: &BTreeMap<i64, String>) -> ClientKeyPlan {
     let mut notes = Vec::new();
     let secret = secret(&row.text("key"));
     if secret.is_none() {
         notes.push(MoveNote::new(NoteCode::ClientKeyHidden, ""));
     }
-    let mut key = PlannedKey {
+    let mut key = ClientKeyPlan {
         item: format!("keys/{index}"),
         name: name(row, index),
         secret,

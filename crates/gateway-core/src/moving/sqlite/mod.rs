@@ -16,9 +16,9 @@ use pages::Pages;
 use record::{Encoding, Record};
 
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
-/// Rows of one table that are read: more than the channels or client keys of a gateway may be.
+/// TableRows of one table that are read: more than the channels or client keys of a gateway may be.
 pub const MAX_ROWS: usize = 20_000;
-/// Rows of the schema.
+/// TableRows of the schema.
 const MAX_OBJECTS: usize = 5_000;
 
 /// Why a file cannot be read.
@@ -67,9 +67,9 @@ struct Table {
     columns: Vec<String>,
 }
 
-/// Rows of a table, by their columns' names.
+/// TableRows of a table, by their columns' names.
 #[derive(Debug, Default)]
-pub struct Rows {
+pub struct TableRows {
     /// At most [`MAX_ROWS`] of them.
     pub rows: Vec<Map<String, Value>>,
     /// Whether there are more.
@@ -139,7 +139,7 @@ impl<'f> Database<'f> {
 
     /// The rows of a table, with the columns in `wanted` only; `None` if there is no such table. A column named `id` that
     /// has no value is the row's number. Columns that a row lacks are absent.
-    pub fn rows(&self, name: &str, wanted: &[&str]) -> Result<Option<Rows>, SqliteError> {
+    pub fn rows(&self, name: &str, wanted: &[&str]) -> Result<Option<TableRows>, SqliteError> {
         let is_it = |table: &&Table| table.name.eq_ignore_ascii_case(name);
         let Some(table) = self.tables.iter().find(is_it) else {
             return Ok(None);
@@ -151,7 +151,7 @@ impl<'f> Database<'f> {
                 Some((at, *wanted.iter().find(is_it)?))
             })
             .collect();
-        let mut found = Rows::default();
+        let mut found = TableRows::default();
         found.are_cut = self
             .pages
             .each_row(table.root, MAX_ROWS, |rowid, payload| {

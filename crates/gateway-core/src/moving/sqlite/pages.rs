@@ -17,9 +17,9 @@ pub struct Pages<'f> {
 }
 
 /// The pages that a walk has seen: none is read twice.
-struct Seen(Vec<bool>);
+struct VisitedPages(Vec<bool>);
 
-impl Seen {
+impl VisitedPages {
     fn first(&mut self, page: usize) -> Result<(), SqliteError> {
         match self.0.get_mut(page) {
             Some(seen) if !*seen => {
@@ -60,7 +60,7 @@ impl<'f> Pages<'f> {
         most: usize,
         mut row: impl FnMut(i64, &[u8]) -> Result<(), SqliteError>,
     ) -> Result<bool, SqliteError> {
-        let mut seen = Seen(vec![false; self.count() + 1]);
+        let mut seen = VisitedPages(vec![false; self.count() + 1]);
         let mut stack = vec![(root, 0)];
         let mut rows = 0;
         while let Some((number, depth)) = stack.pop() {
@@ -106,7 +106,7 @@ impl<'f> Pages<'f> {
         &self,
         page: &'f [u8],
         at: usize,
-        seen: &mut Seen,
+        seen: &mut VisitedPages,
     ) -> Result<(i64, std::borrow::Cow<'f, [u8]>), SqliteError> {
         let mut rest = page.get(at..).ok_or(SqliteError::Damaged)?;
         let size = usize::try_from(varint(&mut rest)?).map_err(|_| SqliteError::Damaged)?;
