@@ -68,8 +68,8 @@ for (const [name, viewport] of [
         const path = `${process.env.PICTURES}/import-${viewport.width}.png`;
         await page.screenshot({ path, fullPage: true });
       }
-      await page.getByRole("button", { name: "Import 1 channels and 1 client keys" }).click();
-      await page.getByText("1 channels, 1 client keys and 0 aliases were created.").waitFor();
+      await page.getByRole("button", { name: "Import (channels: 1, client keys: 1)" }).click();
+      await page.getByText("Created: channels: 1, client keys: 1, aliases: 0.").waitFor();
       const [channel, ...others] = await api.channels();
       assert.deepEqual([channel.name, others.length], ["OpenAI", 0]);
       assert.equal((await api.keys())[0].hint, "sk-Q…BgKr");
@@ -101,8 +101,8 @@ test("variables of a configuration of LiteLLM are entered, in dark mode", async 
     await page.getByRole("link", { name: "Overview", exact: true }).click();
     await page.getByRole("dialog", { name: "Leave without saving?" }).waitFor();
     await page.getByRole("button", { name: "Keep editing" }).click();
-    await page.getByRole("button", { name: "Import 1 channels and 0 client keys" }).click();
-    await page.getByText("1 channels, 0 client keys", { exact: false }).waitFor();
+    await page.getByRole("button", { name: "Import (channels: 1, client keys: 0)" }).click();
+    await page.getByText("Created: channels: 1, client keys: 0", { exact: false }).waitFor();
     assert.equal((await api.channels())[0].base_url, "https://r.openai.azure.com");
   });
 });

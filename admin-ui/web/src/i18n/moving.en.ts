@@ -27,6 +27,7 @@ export const movingEn = {
   aliases: "Aliases",
   notes: "Not taken over",
   take: (name: string) => `Import ${name}`,
+  import: "Import",
   all: "All",
   name: "Name",
   upstreamKeys: "Keys",
@@ -46,10 +47,10 @@ export const movingEn = {
     full: "no room",
   },
   skipNames: "Skip names that are here already, instead of adding a number",
-  apply: (channels: string, keys: string) => `Import ${channels} channels and ${keys} client keys`,
+  apply: (channels: string, keys: string) => `Import (channels: ${channels}, client keys: ${keys})`,
   done: "Imported",
   doneText: (channels: string, keys: string, aliases: string) =>
-    `${channels} channels, ${keys} client keys and ${aliases} aliases were created.`,
+    `Created: channels: ${channels}, client keys: ${keys}, aliases: ${aliases}.`,
   toChannels: "Test the channels",
   toKeys: "Client keys",
 };

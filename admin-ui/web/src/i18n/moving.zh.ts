@@ -26,6 +26,7 @@ export const movingZh: typeof movingEn = {
   aliases: "模型别名",
   notes: "以下内容不会导入",
   take: (name: string) => `导入 ${name}`,
+  import: "导入",
   all: "全选",
   name: "名称",
   upstreamKeys: "密钥",

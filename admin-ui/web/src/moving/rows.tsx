@@ -31,7 +31,7 @@ export function ChannelRows(props: RowsProps<ImportChannel>) {
           </th>
           <td data-label={m.upstreamKeys}>{shortened(row.keys)}</td>
           <td data-label={m.models}>
-            {row.models.length === 0 ? m.allModels : shortened(row.models)}
+            {row.models.length === 0 && row.provider !== null ? m.allModels : shortened(row.models)}
           </td>
           <td data-label={m.rank}>
             {row.priority} / {row.weight}
@@ -115,7 +115,7 @@ function Table<T extends Item>(props: TableProps<T>) {
       <table class="table">
         <thead>
           <tr>
-            <th scope="col" />
+            <th scope="col">{m.import}</th>
             {heads.map((head) => (
               <th scope="col" key={head}>
                 {head}
