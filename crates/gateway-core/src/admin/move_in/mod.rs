@@ -17,6 +17,7 @@ use crate::ports::AdminPorts;
 use crate::problem::{Problem, ProblemKind};
 use crate::reply::{self, Reply};
 use creation::Creation;
+#[cfg(feature = "schema")]
 pub use view::MoveView;
 use wishes::MoveWishes;
 #[cfg(feature = "schema")]
