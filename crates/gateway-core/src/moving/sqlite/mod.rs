@@ -16,9 +16,9 @@ use pages::Pages;
 use record::{Encoding, Record};
 
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
-/// TableRows of one table that are read: more than the channels or client keys of a gateway may be.
+/// Rows of one table that are read: more than the channels or client keys of a gateway may be.
 pub const MAX_ROWS: usize = 20_000;
-/// TableRows of the schema.
+/// Rows of the schema.
 const MAX_OBJECTS: usize = 5_000;
 
 /// Why a file cannot be read.
@@ -67,7 +67,7 @@ struct Table {
     columns: Vec<String>,
 }
 
-/// TableRows of a table, by their columns' names.
+/// Rows of a table, by their columns' names.
 #[derive(Debug, Default)]
 pub struct TableRows {
     /// At most [`MAX_ROWS`] of them.
