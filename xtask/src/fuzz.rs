@@ -14,7 +14,7 @@ use crate::tools;
 use crate::workspace::Workspace;
 
 /// The programs, each with a corpus of its name.
-const TARGETS: [&str; 12] = [
+const TARGETS: [&str; 13] = [
     "sse",
     "coding",
     "shapes",
@@ -27,6 +27,7 @@ const TARGETS: [&str; 12] = [
     "answers",
     "price_list",
     "gemini_schema",
+    "moving",
 ];
 
 /// How long each searches for new inputs, in seconds. Run it for longer after changing a parser.

@@ -1,4 +1,4 @@
-//! The project's commands: `cargo xtask up`, `test`, `bench`, `conform` and `worker`.
+//! The project's commands: `cargo xtask up`, `test`, `bench`, `conform`, `import` and `worker`.
 //!
 //! Owns the command line. What a command does is in the module of its name; must not know how the gateway works.
 #![forbid(unsafe_code)]
@@ -9,6 +9,8 @@ mod build;
 mod conform;
 mod differential;
 mod fuzz;
+mod import;
+mod import_api;
 mod job;
 mod options;
 mod panel;
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
             Command::Test(options) => test::run(&workspace, &options),
             Command::Bench(options) => bench::run(&workspace, &options),
             Command::Conform(words) => conform::run(&workspace, &words),
+            Command::Import(options) => import::run(&workspace, &options),
             Command::Worker => worker::run(&workspace),
         }
     });

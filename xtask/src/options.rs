@@ -33,6 +33,15 @@ cargo xtask conform --peers [--peer NAME[=PATH]]... [OPTION]...
     Runs it against this gateway, LiteLLM and Portkey (both installed into target/peers) and prints the results side by side.
     --peer     only these: gateway, litellm, portkey, bifrost=PATH (a program on this machine)
 
+cargo xtask import FILE [--url URL] [--state DIR] [--format one_api|new_api|litellm] [--skip-names] [--dry-run] [--yes]
+    Imports channels and client keys of one-api, new-api or LiteLLM into a running gateway, after a preview.
+    --url         the gateway (default http://127.0.0.1:3000)
+    --state       where its admin password is kept, unless SPIN_VARIABLE_ADMIN_PASSWORD has it
+    --format      the gateway that the file is of (default: what it looks like)
+    --skip-names  skip names that are there already instead of adding a number
+    --dry-run     only the preview
+    --yes         do not ask
+
 cargo xtask worker
     Builds the Cloudflare Worker into cloudflare-worker/build (docs/operate/hosts/cloudflare-workers.md).
 ";
@@ -50,6 +59,8 @@ pub enum Command {
     Bench(Bench),
     /// Run the public conformance suite with these options.
     Conform(Vec<String>),
+    /// Import a file of another gateway.
+    Import(Import),
     /// Build the Cloudflare Worker.
     Worker,
 }
@@ -83,6 +94,25 @@ pub struct Bench {
     pub worker: bool,
 }
 
+/// Options of `import`.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Import {
+    /// The file.
+    pub file: PathBuf,
+    /// The gateway that it is sent to.
+    pub url: String,
+    /// The state directory with the password; `None`: the workspace's `.gateway`.
+    pub state: Option<PathBuf>,
+    /// The gateway that the file is of.
+    pub format: Option<String>,
+    /// Skip names that are there already.
+    pub skip_names: bool,
+    /// Only show what would be created.
+    pub dry_run: bool,
+    /// Do not ask.
+    pub yes: bool,
+}
+
 /// Reads the arguments after `cargo xtask`.
 pub fn parse(words: impl Iterator<Item = String>) -> Result<Command> {
     let mut words = words.peekable();
@@ -97,6 +127,7 @@ pub fn parse(words: impl Iterator<Item = String>) -> Result<Command> {
         "test" => test(words),
         "bench" => bench(words),
         "conform" => Ok(Command::Conform(words.collect())),
+        "import" => import(words),
         "worker" => match words.next() {
             None => Ok(Command::Worker),
             Some(other) => bail!("`worker` has no option {other:?}\n\n{HELP}"),
@@ -151,6 +182,32 @@ fn bench(words: impl Iterator<Item = String>) -> Result<Command> {
         }
     }
     Ok(Command::Bench(options))
+}
+
+fn import(words: impl Iterator<Item = String>) -> Result<Command> {
+    let mut options = Import {
+        url: "http://127.0.0.1:3000".to_owned(),
+        ..Import::default()
+    };
+    let mut words = Words::new(words);
+    while let Some(word) = words.next_option() {
+        match word.as_str() {
+            "--url" => options.url = words.value(&word)?,
+            "--state" => options.state = Some(words.value(&word)?.into()),
+            "--format" => options.format = Some(words.value(&word)?),
+            "--skip-names" => options.skip_names = true,
+            "--dry-run" => options.dry_run = true,
+            "--yes" => options.yes = true,
+            file if !file.starts_with(['-', '=']) && options.file.as_os_str().is_empty() => {
+                options.file = file.into();
+            }
+            other => bail!("`import` has no option {other:?}\n\n{HELP}"),
+        }
+    }
+    if options.file.as_os_str().is_empty() {
+        bail!("`import` needs a file\n\n{HELP}");
+    }
+    Ok(Command::Import(options))
 }
 
 /// Arguments of the command line, where `--name=value` counts as two.
@@ -222,6 +279,19 @@ mod tests {
     }
 
     #[test]
+    fn an_import_has_one_file() {
+        let all = Import {
+            file: "one-api.db".into(),
+            url: "https://gateway.example".to_owned(),
+            format: Some("new_api".to_owned()),
+            dry_run: true,
+            ..Import::default()
+        };
+        let line = "import --url=https://gateway.example one-api.db --format new_api --dry-run";
+        assert_eq!(parsed(line).unwrap(), Command::Import(all));
+    }
+
+    #[test]
     fn what_is_not_understood_is_named() {
         for line in [
             "",
@@ -232,6 +302,9 @@ mod tests {
             "test --only=",
             "bench x",
             "worker --fast",
+            "import",
+            "import a b",
+            "import a --fast",
         ] {
             let message = parsed(line).unwrap_err().to_string();
             assert!(message.contains("cargo xtask up"), "{line}: {message}");
@@ -243,7 +316,7 @@ mod tests {
         for line in ["help", "--help", "up --help", "test -h"] {
             assert_eq!(parsed(line).unwrap(), Command::Help, "{line}");
         }
-        for command in ["up", "test", "bench", "conform", "worker"] {
+        for command in ["up", "test", "bench", "conform", "import", "worker"] {
             assert!(HELP.contains(&format!("cargo xtask {command}")));
         }
     }

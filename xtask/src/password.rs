@@ -62,6 +62,11 @@ pub fn choose(state: &Path, given: Option<String>) -> Result<(String, Source)> {
     Ok((password, Source::File(file)))
 }
 
+/// The password of an earlier start on this state directory.
+pub fn kept(state: &Path) -> Result<Option<String>> {
+    read(&state.join("admin-password"))
+}
+
 fn check(password: &str, whence: &str) -> Result<()> {
     let length = password.chars().count();
     if length < SHORTEST {

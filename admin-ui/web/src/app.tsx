@@ -16,6 +16,7 @@ import { givenUp } from "./unsaved";
 const AlertsPage = lazy(async () => (await import("./pages/alerts")).AlertsPage);
 const AuditPage = lazy(async () => (await import("./pages/audit")).AuditPage);
 const ChannelPage = lazy(async () => (await import("./pages/channel")).ChannelPage);
+const ImportPage = lazy(async () => (await import("./pages/import")).ImportPage);
 const KeyPage = lazy(async () => (await import("./pages/key")).KeyPage);
 const KeysPage = lazy(async () => (await import("./pages/keys")).KeysPage);
 const RoutingPage = lazy(async () => (await import("./pages/routing")).RoutingPage);
@@ -82,6 +83,8 @@ function CurrentPage() {
       return <AuditPage />;
     case "settings":
       return <SettingsPage />;
+    case "import":
+      return <ImportPage />;
     case null:
       return <NotFoundPage />;
   }

@@ -26,7 +26,7 @@ it.each([
 });
 
 it("every page is found at its own address", () => {
-  for (const page of router.PAGES) {
+  for (const page of [...router.PAGES, ...router.SIDE_PAGES]) {
     expect(router.placeOf(router.href(page))).toEqual({ page, item: null });
   }
 });

@@ -15,7 +15,9 @@ export const PAGES = [
   "audit",
   "settings",
 ] as const;
-export type Page = (typeof PAGES)[number];
+/** Pages that other pages lead to, and that are not in the navigation. */
+export const SIDE_PAGES = ["import"] as const;
+export type Page = (typeof PAGES)[number] | (typeof SIDE_PAGES)[number];
 
 /** What a page shows of itself: filters and ranges, so that a view can be linked to and gone back to. */
 export type Query = Readonly<Record<string, string>>;
@@ -81,7 +83,8 @@ export function placeOf(path: string): Place {
     .slice(BASE.length)
     .split("/")
     .filter((part) => part !== "");
-  const page = first === "" ? "overview" : (PAGES.find((name) => name === first) ?? null);
+  const page =
+    first === "" ? "overview" : ([...PAGES, ...SIDE_PAGES].find((name) => name === first) ?? null);
   const hasItems = page === "channels" || page === "keys" || page === "requests";
   const isKnown = more.length === 0 && (item === null || hasItems);
   return isKnown ? { page, item } : { page: null, item: null };

@@ -21,6 +21,7 @@ pub mod ledger;
 pub mod limits;
 pub mod logging;
 pub mod memory;
+pub mod moving;
 pub mod peer;
 pub mod ports;
 pub mod problem;

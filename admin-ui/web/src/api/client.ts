@@ -184,6 +184,22 @@ export const changeAlerts = (send: unknown, revision: string | null) =>
 export const testAlerts = (id: string) =>
   call("POST", `/alerts/${id}/test`, types.parseAlertTest, { send: {} });
 
+/** What a file of another gateway becomes, and the tag of the state that it was compared with. */
+const readImport = (body: unknown, response: Response) => ({
+  plan: types.parseImport(body),
+  etag: response.headers.get("etag"),
+});
+/** A large file takes its time on a slow line. */
+const IMPORT_TIMEOUT_MS = 120_000;
+export const previewImport = (send: types.ImportInput) =>
+  call("POST", "/import/preview", readImport, { send, timeoutMs: IMPORT_TIMEOUT_MS });
+export const importFile = (send: types.ImportInput, etag: string | null) =>
+  call("POST", "/import", readImport, {
+    send,
+    timeoutMs: IMPORT_TIMEOUT_MS,
+    ...(etag === null ? {} : { ifMatch: etag }),
+  });
+
 /** The gateway's version, from its public health answer. */
 export const version = () => request("GET", "/health", types.parseVersion, { open: true });
 

@@ -9,6 +9,12 @@ export type {
   Channel,
   ClientKey,
   ClientKeyCreated as CreatedKey,
+  Import,
+  ImportAlias,
+  ImportChannel,
+  ImportKey,
+  ImportNote,
+  ImportVariable,
   KeyTestOutcome as KeyTrial,
   Price,
   PriceChange,
@@ -21,6 +27,7 @@ export type {
   TestOutcome as Trial,
   UpstreamKey,
 } from "../../generated/readers";
+export type { ImportInput } from "../../generated/schema";
 
 type Channel = readers.Channel;
 
@@ -70,6 +77,7 @@ export function parseModels(value: unknown): string[] {
   return readers.UpstreamModels(value, "models").data.map((model) => model.id);
 }
 
+export const parseImport = answer(readers.Import, "import");
 export const parsePriceImport = answer(readers.PriceImport, "import");
 
 const config = record({ settings: readers.Settings });

@@ -4,7 +4,9 @@ import type { Result } from "../api/failure";
 import type { KeyAllowance, UsageRow } from "../api/ledger";
 import type { ClientKey } from "../api/types";
 import { setClock } from "../clock";
+import { Icon } from "../components/icons";
 import { lazy } from "../components/lazy";
+import { Link } from "../components/link";
 import { FailureNotice } from "../components/notice";
 import { PageHead } from "../components/page-head";
 import { t } from "../i18n";
@@ -98,6 +100,11 @@ export function OverviewPage() {
         <div class="card skeleton" aria-hidden="true" />
       )}
       {isNew && <FirstSteps hasChannels={channels.length > 0} hasKeys={(keyCount ?? 0) > 0} />}
+      {isNew && channels.length === 0 && (
+        <p>
+          <Link page="import">{m["settings.moveIn"]}</Link>
+        </p>
+      )}
       {channels !== null && channels.length > 0 && health !== null && (
         <div class="live">
           <Attention

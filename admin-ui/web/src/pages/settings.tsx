@@ -5,6 +5,7 @@ import type { Failure } from "../api/failure";
 import { FactList } from "../components/fact-list";
 import { Switch } from "../components/fields";
 import { Icon } from "../components/icons";
+import { Link } from "../components/link";
 import { FailureNotice } from "../components/notice";
 import { PageHead } from "../components/page-head";
 import { formatTime, t } from "../i18n";
@@ -21,6 +22,7 @@ export function SettingsPage() {
         <GatewaySettings />
         <Export />
         <Import />
+        <MoveIn />
         <About />
       </div>
     </>
@@ -73,6 +75,21 @@ function Export() {
           <Icon name="download" />
           {m["export.download"]}
         </button>
+      </div>
+    </section>
+  );
+}
+
+function MoveIn() {
+  const m = t.value;
+  return (
+    <section class="card section">
+      <h2>{m["settings.moveIn"]}</h2>
+      <p class="muted">{m["settings.moveInText"]}</p>
+      <div class="actions">
+        <Link page="import" class="button">
+          {m["settings.moveInOpen"]}
+        </Link>
       </div>
     </section>
   );

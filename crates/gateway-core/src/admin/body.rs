@@ -18,6 +18,8 @@ use crate::units::MIB;
 const MAX_BODY_BYTES: usize = MIB;
 /// The largest body that holds a whole configuration, in bytes: room for thousands of keys and models.
 const MAX_CONFIGURATION_BYTES: usize = 8 * MIB;
+/// The largest body that holds a file of another gateway: 12 MB in base64. It is held three times, and Workers have 128 MB.
+const MAX_IMPORT_BYTES: usize = 16 * MIB;
 
 /// The body as a JSON object.
 pub async fn object<B>(headers: &HeaderMap, body: B) -> Result<Value, GatewayError>
@@ -48,6 +50,15 @@ where
     B::Error: fmt::Display,
 {
     parse(&read(headers, body, MAX_CONFIGURATION_BYTES).await?)
+}
+
+/// The same for a file of another gateway, which is a member of the object.
+pub async fn import<B>(headers: &HeaderMap, body: B) -> Result<Value, GatewayError>
+where
+    B: Body<Data = Bytes>,
+    B::Error: fmt::Display,
+{
+    parse(&read(headers, body, MAX_IMPORT_BYTES).await?)
 }
 
 /// A file as it is, of at most the size of a whole configuration.

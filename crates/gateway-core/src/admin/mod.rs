@@ -26,6 +26,7 @@ mod limit_usage;
 mod list;
 mod members;
 mod metrics;
+mod move_in;
 #[cfg(feature = "schema")]
 pub mod openapi;
 mod outbound;
@@ -182,6 +183,7 @@ where
         }
         BodyKind::Object => body::object(&head.headers, body).await?,
         BodyKind::OptionalObject => body::optional_object(&head.headers, body).await?,
+        BodyKind::Import => body::import(&head.headers, body).await?,
         BodyKind::Configuration => body::configuration(&head.headers, body).await?,
     };
     let work = Work {
@@ -207,7 +209,7 @@ fn occasion(operation: Operation, head: &Parts) -> Occasion {
         Operation::Login => Occasion::Login,
         Operation::Logout => Occasion::Logout,
         Operation::RotateKey => Occasion::Rotation,
-        Operation::ImportConfig => Occasion::ConfigImport,
+        Operation::ImportConfig | Operation::ImportFile => Occasion::ConfigImport,
         Operation::ImportPrices => Occasion::PriceImport,
         Operation::ExportConfig if config::asks_for_secrets(&head.uri) => Occasion::SecretExport,
         _ => Occasion::Other,
@@ -293,6 +295,8 @@ impl<P: AdminPorts + Clone + 'static> Work<'_, P> {
             Operation::ExportConfig => config::export(ports, settings, uri).await,
             Operation::ImportConfig => config::import(ports, settings, headers, &body).await,
             Operation::ImportPrices => price_import::run(ports, headers, uri, &self.file).await,
+            Operation::PreviewImport => move_in::run(ports, settings, headers, body, true).await,
+            Operation::ImportFile => move_in::run(ports, settings, headers, body, false).await,
             Operation::Route => route_preview::run(ports, settings, uri).await,
             Operation::Status => status::show(ports, settings).await,
             Operation::GetAlerts => alerts::show(ports).await,

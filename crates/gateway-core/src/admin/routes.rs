@@ -10,7 +10,7 @@ use super::openapi::errors::ErrorResponse;
 use super::openapi::{bulk as bulk_bodies, parameters, requests as bodies};
 #[cfg(feature = "schema")]
 use super::{
-    alerts, audit_log, bulk, channel_test, channels, config, key_tests, keys, limit_usage,
+    alerts, audit_log, bulk, channel_test, channels, config, key_tests, keys, limit_usage, move_in,
     price_import, requests, route_preview, session, status, upstream_models, usage,
 };
 use crate::error::{ErrorCode, GatewayError};
@@ -44,6 +44,8 @@ pub enum BodyKind {
     OptionalObject,
     /// A JSON object that may have the size of a whole configuration.
     Configuration,
+    /// A JSON object that holds a file of another gateway.
+    Import,
     /// A file of that size, which the operation reads itself.
     File,
 }
@@ -193,6 +195,14 @@ routes! {
             .details(sentences::IMPORT_PRICES)
             .asks::<parameters::PriceImportParameters>().takes::<bodies::PriceListBody>()
             .gives::<price_import::PriceImportView>().names_state().checks_state();
+    PreviewImport: Post "import/preview", Import =>
+        Description::new("config", "Show what an import from another gateway would create", 200, sentences::MOVE_PREVIEW)
+            .details(sentences::MOVE).takes::<bodies::MoveBody>().gives::<move_in::MoveView>().names_state()
+            .fails(&[ErrorResponse::Misconfigured]);
+    ImportFile: Post "import", Import =>
+        Description::new("config", "Import from another gateway", 200, sentences::MOVED).details(sentences::MOVE)
+            .takes::<bodies::MoveBody>().gives::<move_in::MoveView>().names_state().checks_state()
+            .fails(&[ErrorResponse::Misconfigured]);
     GetAlerts: Get "alerts", None =>
         Description::new("alerts", "Show alerts, and what is firing", 200, "Rules, destinations and alerts.")
             .gives::<alerts::AlertsView<'_>>();
@@ -275,6 +285,11 @@ mod sentences {
         `/api/v1/models`, of at most 8 MiB. Changes the prices of the settings that were imported before and adds those of \
         models without a price. Prices that were set by hand stay, and so do all prices of channels.";
     pub const PRICES_IMPORTED: &str = "What was changed, or would be.";
+    pub const MOVE: &str = "Takes a database or an export of one-api or new-api, or a `config.yaml` of LiteLLM, of at most \
+        12 MB. Client keys keep working, since they are stored by their hash. Everything is created, or nothing when \
+        anything fails; what cannot be created is skipped, with the reason in its notes.";
+    pub const MOVE_PREVIEW: &str = "What would be created. Nothing is stored.";
+    pub const MOVED: &str = "What was created.";
     pub const ROUTE: &str = "The candidates in order, and why the others are excluded.";
     pub const USAGE: &str = "Sums are kept by the hour, so that `from` and `to` stand for the hours they lie in. Buckets \
         with nothing in them are left out. At most 10,000 rows.";

@@ -34,6 +34,7 @@ pub use alerts::{AlertsDraft, DestinationDraft, webhook_url};
 pub use channel::{ChannelChange, KeyChange};
 pub use client_key::ClientKeyChange;
 pub use document::{ChannelDraft, DocumentDraft, KeyDraft};
+pub use model_map::aliases as read_aliases;
 
 /// Problems that are listed in the message; a hostile document could have a hundred thousand.
 const MAX_LISTED: usize = 20;
@@ -200,7 +201,7 @@ impl Problems {
     }
 
     /// An array of different texts.
-    fn texts(
+    pub(crate) fn texts(
         &mut self,
         path: &str,
         value: &Value,

@@ -18,6 +18,7 @@ mod described;
 mod exports;
 mod health;
 mod hostile;
+mod imports;
 mod last_calls;
 mod ledger;
 mod lists;

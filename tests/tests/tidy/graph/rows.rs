@@ -19,6 +19,7 @@ pub const ROWS: &[(&str, &[&str])] = &[
             "limits",
             "logging",
             "memory",
+            "moving",
             "peer",
             "ports",
             "problem",
@@ -116,6 +117,7 @@ pub const ROWS: &[(&str, &[&str])] = &[
     ),
     ("logging", &["time_text"]),
     ("memory", &[]),
+    ("moving", &["config::bounds", "secret"]),
     ("peer", &[]),
     ("ports", &["logging", "sql"]),
     ("problem", &[]),
@@ -170,8 +172,8 @@ pub const ROWS: &[(&str, &[&str])] = &[
 ];
 
 /// Folders whose files make decisions only. Their services, which hold ports, are in [`SERVICES`].
-pub const PURE: [&str; 8] = [
-    "alerts", "attempt", "dialect", "health", "ledger", "limits", "route", "wire",
+pub const PURE: [&str; 9] = [
+    "alerts", "attempt", "dialect", "health", "ledger", "limits", "moving", "route", "wire",
 ];
 
 /// The files of pure folders that hold ports.

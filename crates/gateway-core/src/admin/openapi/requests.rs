@@ -13,6 +13,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 
 use crate::admin::config::ExportedClientKey;
+use crate::admin::move_in::{DuplicateWish, NameConflictWish};
 use crate::config::alerts::{AlertRules, DestinationKind};
 use crate::config::bounds::{
     DEFAULT_GRACE_S, MAX_CHANNELS, MAX_CLIENT_KEYS, MAX_DESTINATIONS, MAX_GRACE_S, MAX_NAME_CHARS,
@@ -20,6 +21,7 @@ use crate::config::bounds::{
 };
 use crate::config::model::{ChannelConfig, DOCUMENT_VERSION, Settings};
 use crate::config::shapes::{Id, Name, WholeKey, never_null};
+use crate::moving::MoveSource;
 use crate::time_text::TimeText;
 
 /// `POST login`
@@ -187,6 +189,29 @@ pub struct PriceListBody {
     /// `LiteLLM`'s models, or `data`.
     #[schemars(flatten)]
     models: BTreeMap<String, Value>,
+}
+
+/// A file of another gateway, and what of it is wanted.
+#[derive(JsonSchema)]
+#[schemars(rename = "ImportInput", transform = never_null)]
+pub struct MoveBody {
+    /// The file's bytes in base64.
+    #[schemars(length(min = 1))]
+    file: String,
+    /// The gateway that it is of; absent: what it looks like.
+    format: Option<MoveSource>,
+    /// What becomes of names that the gateway has already.
+    #[schemars(default)]
+    name_conflicts: NameConflictWish,
+    /// What becomes of channels that the gateway has already.
+    #[schemars(default)]
+    duplicates: DuplicateWish,
+    /// What is not created, by its `item`.
+    #[schemars(default)]
+    leave_out: Vec<String>,
+    /// Values of the environment variables that the file names.
+    #[schemars(default)]
+    variables: BTreeMap<String, String>,
 }
 
 schema_types! {

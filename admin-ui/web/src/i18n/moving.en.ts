@@ -1,0 +1,56 @@
+//! Texts of moving in from another gateway, in English. Only that page loads them. Notes are as the gateway says them.
+
+export const movingEn = {
+  title: "Import from another gateway",
+  intro:
+    "Channels and client keys of one-api, new-api or LiteLLM. Nothing is stored until you import.",
+  file: "File",
+  fileHint:
+    "one-api.db while that gateway is stopped, an export of its channels as JSON, or LiteLLM's config.yaml. At most 12 MB.",
+  tooLarge:
+    "The file is too large. Copy the tables alone: sqlite3 one-api.db '.dump channels tokens abilities users' | sqlite3 small.db",
+  reading: "Reading the file…",
+  failed: "The file cannot be imported",
+  format: "Written by",
+  formatHint: "Both number some types of channels differently.",
+  one_api: "one-api",
+  new_api: "new-api",
+  litellm: "LiteLLM",
+  changed: "The configuration has changed since the preview. Look again at what is created.",
+  variables: "Environment variables",
+  variablesText:
+    "The file names these variables. Channels get their values; they are not stored otherwise.",
+  useVariables: "Use these values",
+  channels: "Channels",
+  keys: "Client keys",
+  keysText: "Clients go on with the key that they have.",
+  aliases: "Aliases",
+  notes: "Not taken over",
+  take: (name: string) => `Import ${name}`,
+  import: "Import",
+  all: "All",
+  name: "Name",
+  upstreamKeys: "Keys",
+  models: "Models",
+  allModels: "all",
+  more: (count: string) => `+${count} more`,
+  rank: "Priority / weight",
+  disabled: "disabled",
+  remarks: "Remarks",
+  existing: "There is one with the same address and key.",
+  moreRows: (count: string) => `${count} more rows are not shown; they are imported as well.`,
+  skip: {
+    impossible: "cannot be imported",
+    left_out: "not imported",
+    duplicate: "here already",
+    name_taken: "name is here already",
+    full: "no room",
+  },
+  skipNames: "Skip names that are here already, instead of adding a number",
+  apply: (channels: string, keys: string) => `Import (channels: ${channels}, client keys: ${keys})`,
+  done: "Imported",
+  doneText: (channels: string, keys: string, aliases: string) =>
+    `Created: channels: ${channels}, client keys: ${keys}, aliases: ${aliases}.`,
+  toChannels: "Test the channels",
+  toKeys: "Client keys",
+};
