@@ -107,6 +107,7 @@ pub fn resolve(
         keys: draft.keys.clone(),
         settings: draft.settings.clone(),
         ..Document {
+            accounts: current.accounts.clone(),
             applied_variable: current.applied_variable.clone(),
             recent_changes: current.recent_changes.clone(),
             gateway_id: current.gateway_id.clone(),

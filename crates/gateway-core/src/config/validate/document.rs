@@ -74,6 +74,8 @@ impl DocumentDraft {
                 "version" => {}
                 "channels" => draft.channels = channels(value, now, problems),
                 "keys" => draft.keys = client_keys(value, now, problems),
+                // The admin API's import reads them; the variable `config` leaves accounts as they are.
+                "accounts" => {}
                 "settings" => draft.settings = settings::read(value, problems),
                 _ => problems.unknown("", name),
             }
