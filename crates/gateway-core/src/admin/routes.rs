@@ -110,7 +110,7 @@ routes! {
         Description::new("session", "Log in", 200, "A session.")
             .takes::<bodies::LoginBody>().gives::<session::LoginView<'_>>()
             .sets_cookies("Two cookies, HttpOnly and SameSite=Strict: the session's, and that of a known device.")
-            .fails(&[ErrorResponse::TooManyLogins]);
+            .fails(&[ErrorResponse::TooManyLogins, ErrorResponse::Misconfigured]);
     LoginOptions: Get "login/options", None =>
         Description::new("session", "Show the ways to log in", 200, "Which of them this gateway has.")
             .gives::<login::LoginOptionsView>();

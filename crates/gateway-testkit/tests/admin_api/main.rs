@@ -5,6 +5,7 @@
     reason = "helpers of tests may panic as tests do; clippy only knows functions marked #[test]"
 )]
 
+mod accounts;
 mod allowance;
 mod base_urls;
 mod channels;
@@ -16,14 +17,17 @@ mod hostile;
 mod last_calls;
 mod ledger;
 mod lists;
+mod members;
 mod metrics;
 mod misreported;
 mod model_names;
+mod one_time_codes;
 mod openapi;
 mod origins;
 mod prices;
 mod request_detail;
 mod revisions;
+mod roles;
 mod rotation;
 mod routing;
 mod sealing;

@@ -55,7 +55,7 @@ pub struct TotpBody {
     /// The present password.
     current: String,
     /// In base32, as the gateway made it; null: no codes are needed any more.
-    #[schemars(required)]
+    #[schemars(required, schema_with = "nullable_text")]
     secret: Option<String>,
     /// A code of the secret, which shows that the app has it.
     code: Option<String>,
@@ -68,6 +68,10 @@ pub struct RotateBody {
     /// Seconds for which the old key stays valid; 0: it is rejected at once.
     #[schemars(range(min = 0, max = MAX_GRACE_S), default = "default_grace")]
     grace_s: u64,
+}
+
+fn nullable_text(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": ["string", "null"] })
 }
 
 const fn default_grace() -> u64 {
