@@ -12,6 +12,7 @@ export const PAGES = [
   "playground",
   "routing",
   "settings",
+  "accounts",
 ] as const;
 export type Page = (typeof PAGES)[number];
 

@@ -373,16 +373,11 @@ impl fmt::Display for ProblemKind {
             Self::InvalidHash => {
                 f.write_str("must be the SHA-256 of the client key in 64 hexadecimal digits")
             }
-            Self::InvalidPassword { min, max } => write!(
-                f,
-                "must have at least {min} characters and at most {max} bytes"
-            ),
+            Self::InvalidPassword { min, max } => write_password_rule(f, *min, *max),
             Self::WrongPassword => f.write_str("is not the present password"),
             Self::InvalidPasswordHash => f.write_str(PASSWORD_HASH),
             Self::NameTaken => f.write_str("is the name of another account"),
-            Self::InvalidTotpSecret => {
-                f.write_str("must be a secret of 16 to 64 bytes in base32, as the gateway made it")
-            }
+            Self::InvalidTotpSecret => f.write_str(TOTP_SECRET),
             Self::WrongTotpCode => f.write_str("is not the code that the app shows now"),
             Self::RepeatedParameter => f.write_str("appears twice in the URL"),
         }
@@ -403,9 +398,17 @@ const RENAMED_PARAMETER: &str =
 const WITHOUT_PATTERN: &str =
     "must not have a `*` in the upstream's name without one in the client's name";
 const NO_PATTERN: &str = "must not contain `*`; only a channel's `model_map` has patterns";
+const TOTP_SECRET: &str = "must be a secret of 16 to 64 bytes in base32, as the gateway made it";
 const PASSWORD_HASH: &str =
     "must be an argon2id hash in the PHC string format, as an export has it";
 const CLIENT_KEY: &str = "must not be here: a client key travels as `hash`, the SHA-256 of the key";
+
+fn write_password_rule(f: &mut fmt::Formatter<'_>, min: usize, max: usize) -> fmt::Result {
+    write!(
+        f,
+        "must have at least {min} characters and at most {max} bytes"
+    )
+}
 
 impl ExpectedType {
     const fn message(self) -> &'static str {

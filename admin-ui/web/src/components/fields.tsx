@@ -73,6 +73,9 @@ interface TextFieldProps {
   code?: boolean;
   required?: boolean;
   list?: string;
+  autocomplete?: "off" | "username" | "current-password" | "new-password" | "one-time-code";
+  /** Takes the focus when it appears. */
+  focused?: boolean;
 }
 
 export function TextField(props: TextFieldProps) {
@@ -93,13 +96,18 @@ function inputOf(props: TextFieldProps): InputHTMLAttributes<HTMLInputElement> {
     value: props.value,
     required: props.required,
     list: props.list,
-    autocomplete: "off",
+    autocomplete: props.autocomplete ?? "off",
+    ...(props.focused === true ? { ref: takeFocus } : {}),
     spellcheck: false,
     onInput: (event: TargetedInputEvent<HTMLInputElement>) =>
       props.onChange(event.currentTarget.value),
   };
   // Preact's type requires a literal `type`; every one of ours is such.
   return attributes as InputHTMLAttributes<HTMLInputElement>;
+}
+
+function takeFocus(element: HTMLInputElement | null): void {
+  element?.focus();
 }
 
 interface SwitchProps {

@@ -3,6 +3,7 @@
 import { editingEn } from "./editing.en";
 import { healthEn } from "./health.en";
 import { keysEn } from "./keys.en";
+import { peopleEn } from "./people.en";
 import { usageEn } from "./usage.en";
 import { whyEn } from "./why.en";
 
@@ -12,6 +13,7 @@ export const en = {
   ...healthEn,
   ...keysEn,
   ...whyEn,
+  ...peopleEn,
   "app.name": "AI Gateway",
   "app.skip": "Skip to content",
   "app.checking": "Checking your session…",

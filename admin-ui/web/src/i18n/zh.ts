@@ -4,6 +4,7 @@ import { editingZh } from "./editing.zh";
 import { healthZh } from "./health.zh";
 import type { Messages } from "./index";
 import { keysZh } from "./keys.zh";
+import { peopleZh } from "./people.zh";
 import { usageZh } from "./usage.zh";
 import { whyZh } from "./why.zh";
 
@@ -13,6 +14,7 @@ export const zh: Messages = {
   ...healthZh,
   ...keysZh,
   ...whyZh,
+  ...peopleZh,
   "app.name": "AI 网关",
   "app.skip": "跳到正文",
   "app.checking": "正在检查会话…",

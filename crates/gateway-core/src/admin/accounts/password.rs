@@ -37,7 +37,7 @@ struct Cost {
 struct Hash {
     cost: Cost,
     salt: Vec<u8>,
-    hash: [u8; HASH_BYTES],
+    digest: [u8; HASH_BYTES],
 }
 
 /// Whether a text can be a password.
@@ -74,7 +74,7 @@ pub fn matches(hash: Option<&str>, password: &str) -> bool {
     let is_same = parsed.is_some_and(|it| {
         // Digests are compared, so that the time it takes tells nothing.
         digest(it.cost, &it.salt, password)
-            .is_some_and(|own| Sha256::digest(own) == Sha256::digest(it.hash))
+            .is_some_and(|own| Sha256::digest(own) == Sha256::digest(it.digest))
     });
     is_same && hash.is_some()
 }
@@ -117,7 +117,7 @@ fn parse(text: &str) -> Option<Hash> {
             lanes,
         },
         salt,
-        hash: STANDARD_NO_PAD.decode(hash).ok()?.try_into().ok()?,
+        digest: STANDARD_NO_PAD.decode(hash).ok()?.try_into().ok()?,
     })
 }
 
