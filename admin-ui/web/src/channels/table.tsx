@@ -11,6 +11,7 @@ import { Status } from "../components/status";
 import { VirtualRows } from "../components/virtual-rows";
 import { useQuickChange } from "../conflict/use-quick-change";
 import { formatPercent, formatTime, t } from "../i18n";
+import { denied } from "../session/roles";
 import { deleteLater } from "../undo";
 import { seen } from "./change";
 import { type Group, groupsOf, type Health, healthOf, shareOf, type Trouble } from "./health";
@@ -157,7 +158,12 @@ function ChannelRow({ channel, group, status, onChanged, onTest, onCopy }: RowPr
       </td>
       <td role="cell" class="table__actions">
         <div class="actions">
-          <button type="button" class="button button--small" onClick={() => onTest(channel)}>
+          <button
+            type="button"
+            class="button button--small"
+            {...denied()}
+            onClick={() => onTest(channel)}
+          >
             {m["channels.test"]}
             <span class="visually-hidden"> {channel.name}</span>
           </button>
@@ -165,6 +171,7 @@ function ChannelRow({ channel, group, status, onChanged, onTest, onCopy }: RowPr
             type="button"
             class="button button--bare"
             title={m["channels.copy"]}
+            {...denied()}
             onClick={() => onCopy(channel)}
           >
             <Icon name="copy" />
@@ -174,6 +181,7 @@ function ChannelRow({ channel, group, status, onChanged, onTest, onCopy }: RowPr
             type="button"
             class="button button--bare"
             title={m["channels.delete"]}
+            {...denied()}
             onClick={() => deleteLater(channel)}
           >
             <Icon name="remove" />
@@ -282,6 +290,7 @@ function EnabledSwitch({ channel, onChanged }: { channel: Channel; onChanged: ()
       <Switch
         label={t.value["channels.enabledOf"](channel.name)}
         quiet
+        denied={denied()}
         checked={(wanted?.["enabled"] as boolean | undefined) ?? channel.enabled}
         busy={wanted !== null}
         onChange={(enabled) => change({ enabled })}

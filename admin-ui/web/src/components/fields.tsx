@@ -116,10 +116,19 @@ interface SwitchProps {
   checked: boolean;
   busy?: boolean;
   quiet?: boolean;
+  /** Cannot be used, and why. */
+  denied?: { disabled?: true; title?: string };
   onChange: (checked: boolean) => void;
 }
 
-export function Switch({ label, checked, busy = false, quiet = false, onChange }: SwitchProps) {
+export function Switch({
+  label,
+  checked,
+  busy = false,
+  quiet = false,
+  denied,
+  onChange,
+}: SwitchProps) {
   return (
     <button
       type="button"
@@ -127,6 +136,7 @@ export function Switch({ label, checked, busy = false, quiet = false, onChange }
       class="switch"
       aria-checked={checked}
       aria-disabled={busy}
+      {...denied}
       onClick={() => busy || onChange(!checked)}
     >
       <span class="switch__track" aria-hidden="true" />

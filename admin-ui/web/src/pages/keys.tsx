@@ -23,6 +23,7 @@ import { RotateDialog } from "../keys/rotate-dialog";
 import { KeyState, Previous } from "../keys/state";
 import { usePages } from "../pages-of";
 import { useResource } from "../resource";
+import { denied } from "../session/roles";
 
 const EVERY_MS = 15_000;
 const PAGE_ROWS = "100";
@@ -200,7 +201,7 @@ function NoKeys({ isLimited }: { isLimited: boolean }) {
 
 function AddKey({ onClick }: { onClick: () => void }) {
   return (
-    <button type="button" class="button button--primary" onClick={onClick}>
+    <button type="button" class="button button--primary" {...denied()} onClick={onClick}>
       <Icon name="add" />
       {t.value["clients.add"]}
     </button>
@@ -390,6 +391,7 @@ function KeyRow({
         <Switch
           label={m["clients.enabledOf"](of.name)}
           quiet
+          denied={denied()}
           checked={(wanted?.["enabled"] as boolean | undefined) ?? of.enabled}
           busy={wanted !== null}
           onChange={(enabled) => change({ enabled })}
@@ -398,7 +400,12 @@ function KeyRow({
       </td>
       <td role="cell" class="table__actions">
         <div class="actions">
-          <button type="button" class="button button--small" onClick={() => onEdit(of)}>
+          <button
+            type="button"
+            class="button button--small"
+            {...denied()}
+            onClick={() => onEdit(of)}
+          >
             {m["clients.edit"]}
             <span class="visually-hidden"> {of.name}</span>
           </button>
@@ -406,6 +413,7 @@ function KeyRow({
             type="button"
             class="button button--bare"
             title={m["rotate.open"]}
+            {...denied()}
             onClick={() => onRotate(of)}
           >
             <Icon name="reload" />
@@ -433,6 +441,7 @@ function KeyRow({
             type="button"
             class="button button--bare"
             title={m["clients.delete"]}
+            {...denied()}
             onClick={() => onDelete(of)}
           >
             <Icon name="remove" />

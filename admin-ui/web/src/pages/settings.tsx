@@ -9,6 +9,7 @@ import { FailureNotice } from "../components/notice";
 import { PageHead } from "../components/page-head";
 import { formatTime, t } from "../i18n";
 import { useResource } from "../resource";
+import { denied, may } from "../session/roles";
 import { sessionInfo } from "../session/session";
 import { Import } from "../settings/import";
 import { GatewaySettings } from "../settings/limits";
@@ -20,7 +21,7 @@ export function SettingsPage() {
       <div class="settings">
         <GatewaySettings />
         <Export />
-        <Import />
+        {may("owner") && <Import />}
         <About />
       </div>
     </>
@@ -57,6 +58,7 @@ function Export() {
       <FailureNotice failure={failure.value} title={m["export.failed"]} />
       <Switch
         label={m["export.secrets"]}
+        denied={denied("owner")}
         checked={secrets.value}
         onChange={(checked) => {
           secrets.value = checked;
