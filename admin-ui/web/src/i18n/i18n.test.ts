@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { accountsEn } from "./accounts.en";
+import { accountsZh } from "./accounts.zh";
 import { en } from "./en";
 import { matchLanguage } from "./match";
 import { zh } from "./zh";
@@ -17,10 +19,11 @@ describe("matchLanguage", () => {
 
 describe("texts", () => {
   it("are filled and translated", () => {
-    for (const [name, text] of Object.entries(zh)) {
+    const english: Readonly<Record<string, unknown>> = { ...en, ...accountsEn };
+    for (const [name, text] of Object.entries({ ...zh, ...accountsZh })) {
       expect(text, name).not.toBe("");
       if (typeof text === "string") {
-        expect(text, name).not.toBe(en[name as keyof typeof en]);
+        expect(text, name).not.toBe(english[name]);
       }
     }
   });

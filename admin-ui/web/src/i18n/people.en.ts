@@ -1,8 +1,7 @@
-//! Texts about who uses the panel: logging in, accounts, roles, and the page of a client key's holder, in English.
+//! Texts about who uses the panel that are needed from the start: logging in and roles, in English.
 
 export const peopleEn = {
   "nav.accounts": "Accounts",
-
   "login.name": "Name",
   "login.nameHint": "Leave it empty for the admin password.",
   "login.code": "One-time code",
@@ -15,81 +14,12 @@ export const peopleEn = {
   "login.wrongAccount": "The name, the password or the code is wrong.",
   "login.wrongKey": "There is no such client key, or it is disabled or expired.",
   "login.emptyKey": "Enter the client key.",
-
   "role.owner": "Owner",
   "role.admin": "Admin",
   "role.viewer": "Viewer",
   "role.member": "Member",
-  "role.owner.hint": "Everything, also accounts, imports and whole keys.",
-  "role.admin.hint": "Changes channels, client keys and settings.",
-  "role.viewer.hint": "Sees everything but secrets, and changes nothing.",
   "role.denied": (role: string) => `Your role (${role}) cannot do this.`,
   "role.viewing": "You can look at everything here. Your role cannot change anything.",
-
-  "accounts.intro": "People who log in with a name and a password of their own.",
-  "accounts.failed": "The accounts could not be loaded",
-  "accounts.empty": "No accounts yet",
-  "accounts.emptyText":
-    "One person needs none: the admin password is enough. With accounts each person has a role, and can be removed.",
-  "accounts.add": "Add account",
-  "accounts.edit": "Edit",
-  "accounts.newTitle": "New account",
-  "accounts.editTitle": (name: string) => `Account ${name}`,
-  "accounts.name": "Name",
-  "accounts.role": "Role",
-  "accounts.state": "State",
-  "accounts.enabled": "Enabled",
-  "accounts.disabled": "Disabled",
-  "accounts.codes": "One-time codes",
-  "accounts.codesOn": (left: number) =>
-    `On, ${left === 1 ? "1 recovery code" : `${left} recovery codes`} left`,
-  "accounts.codesOff": "Off",
-  "accounts.endCodes": "Switch one-time codes off",
-  "accounts.endCodesHint": "For somebody who has lost the app and the recovery codes.",
-  "accounts.password": "Password",
-  "accounts.passwordHint": "At least 8 characters. Give it to the person, who can change it here.",
-  "accounts.newPassword": "New password",
-  "accounts.newPasswordHint": "Empty: it stays. A new one ends all sessions of the account.",
-  "accounts.canLogIn": "Can log in",
-  "accounts.delete": "Delete",
-  "accounts.deleteTitle": (name: string) => `Delete the account ${name}?`,
-  "accounts.deleteText": "Its sessions end at once.",
-  "accounts.lastOwner":
-    "This is the last owner who can log in, and no admin password is set. Make another owner first.",
-
-  "own.title": "Your account",
-  "own.none":
-    "You are logged in with the admin password. It is a variable of the gateway, and is changed where the gateway is deployed.",
-  "own.passwordTitle": "Change your password",
-  "own.current": "Present password",
-  "own.change": "Change password",
-  "own.changed": "Your password is changed. All your other sessions have ended.",
-  "own.totpOn": "Logging in needs a code of your authenticator app.",
-  "own.totpOff": "Your password alone is enough to log in.",
-  "own.setUp": "Set up one-time codes",
-  "own.switchOff": "Switch off",
-  "own.scan": "Scan this with your authenticator app, or type the secret there.",
-  "own.qr": "QR code of the secret",
-  "own.secret": "Secret",
-  "own.openApp": "Open in an app on this device",
-  "own.code": "Code that the app shows",
-  "own.confirm": "Switch on",
-  "own.recovery": "Recovery codes",
-  "own.recoveryText":
-    "Each of them works once in place of a code, if you lose the app. Keep them; they are not shown again.",
-  "own.done": "Done",
-
-  "me.title": "Your client key",
-  "me.failed": "This could not be loaded",
-  "me.models": "Models",
-  "me.expires": "Expires",
-  "me.range": "Last 30 days, by day (UTC) and model",
-  "me.day": "Day",
-  "me.noUsage": "No requests in the last 30 days.",
-  "me.requests": "Latest requests",
-  "me.noRequests": "No requests yet.",
-  "me.more": "Older requests",
-
   "access.title": "Access for holders of client keys",
   "access.member_login": "Client keys can log in here",
   "access.member_login.hint":

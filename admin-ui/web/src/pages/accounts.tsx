@@ -13,6 +13,7 @@ import { t } from "../i18n";
 import { AccountDialog } from "../people/account-dialog";
 import { ROLES } from "../people/change";
 import { OwnAccount } from "../people/own-account";
+import { own } from "../people/texts";
 import { useResource } from "../resource";
 import { may, roleName } from "../session/roles";
 
@@ -39,7 +40,7 @@ function AllAccounts() {
   const accounts = data.value;
   return (
     <>
-      <PageHead title={m["nav.accounts"]} intro={m["accounts.intro"]}>
+      <PageHead title={m["nav.accounts"]} intro={own.value["accounts.intro"]}>
         <button
           type="button"
           class="button button--primary"
@@ -48,17 +49,21 @@ function AllAccounts() {
           }}
         >
           <Icon name="add" />
-          {m["accounts.add"]}
+          {own.value["accounts.add"]}
         </button>
       </PageHead>
-      <FailureNotice failure={failure.value} title={m["accounts.failed"]} onRetry={reload} />
+      <FailureNotice
+        failure={failure.value}
+        title={own.value["accounts.failed"]}
+        onRetry={reload}
+      />
       {accounts === null && failure.value === null && (
         <div class="card skeleton" aria-hidden="true" />
       )}
       {accounts?.length === 0 && (
         <div class="card state">
-          <h2>{m["accounts.empty"]}</h2>
-          <p>{m["accounts.emptyText"]}</p>
+          <h2>{own.value["accounts.empty"]}</h2>
+          <p>{own.value["accounts.emptyText"]}</p>
         </div>
       )}
       {accounts !== null && accounts.length > 0 && (
@@ -105,7 +110,12 @@ interface AccountTableProps {
 
 function AccountTable({ accounts, onEdit, onDelete }: AccountTableProps) {
   const m = t.value;
-  const heads = [m["accounts.name"], m["accounts.role"], m["accounts.state"], m["accounts.codes"]];
+  const heads = [
+    own.value["accounts.name"],
+    own.value["accounts.role"],
+    own.value["accounts.state"],
+    own.value["accounts.codes"],
+  ];
   return (
     <div class="card">
       <table class="table" role="table" aria-label={m["nav.accounts"]}>
@@ -127,18 +137,18 @@ function AccountTable({ accounts, onEdit, onDelete }: AccountTableProps) {
               <th scope="row" role="rowheader">
                 {account.name}
               </th>
-              <td role="cell" data-label={m["accounts.role"]}>
+              <td role="cell" data-label={own.value["accounts.role"]}>
                 <span title={hintOf(account.role)}>{roleName(account.role)}</span>
               </td>
-              <td role="cell" data-label={m["accounts.state"]}>
+              <td role="cell" data-label={own.value["accounts.state"]}>
                 <Status tone={account.enabled ? "good" : "off"}>
-                  {account.enabled ? m["accounts.enabled"] : m["accounts.disabled"]}
+                  {account.enabled ? own.value["accounts.enabled"] : own.value["accounts.disabled"]}
                 </Status>
               </td>
-              <td role="cell" data-label={m["accounts.codes"]}>
+              <td role="cell" data-label={own.value["accounts.codes"]}>
                 {account.totp
-                  ? m["accounts.codesOn"](account.recovery_codes)
-                  : m["accounts.codesOff"]}
+                  ? own.value["accounts.codesOn"](account.recovery_codes)
+                  : own.value["accounts.codesOff"]}
               </td>
               <td role="cell" class="table__actions">
                 <div class="actions">
@@ -147,13 +157,13 @@ function AccountTable({ accounts, onEdit, onDelete }: AccountTableProps) {
                     class="button button--small"
                     onClick={() => onEdit(account)}
                   >
-                    {m["accounts.edit"]}
+                    {own.value["accounts.edit"]}
                     <span class="visually-hidden"> {account.name}</span>
                   </button>
                   <button
                     type="button"
                     class="button button--bare"
-                    title={m["accounts.delete"]}
+                    title={own.value["accounts.delete"]}
                     onClick={() => onDelete(account)}
                   >
                     <Icon name="remove" />
@@ -171,7 +181,7 @@ function AccountTable({ accounts, onEdit, onDelete }: AccountTableProps) {
 
 function hintOf(role: Account["role"]): string | undefined {
   const known = ROLES.find((one) => one === role);
-  return known === undefined ? undefined : t.value[`role.${known}.hint`];
+  return known === undefined ? undefined : own.value[`role.${known}.hint`];
 }
 
 function DeleteAccount({ of, onClose }: { of: Account; onClose: () => void }) {
@@ -195,12 +205,12 @@ function DeleteAccount({ of, onClose }: { of: Account; onClose: () => void }) {
   }
   return (
     <Confirm
-      title={m["accounts.deleteTitle"](of.name)}
-      text={m["accounts.deleteText"]}
+      title={own.value["accounts.deleteTitle"](of.name)}
+      text={own.value["accounts.deleteText"]}
       action={
         problem.value !== null && revision.value === null
           ? m["conflict.deleteAnyway"]
-          : m["accounts.delete"]
+          : own.value["accounts.delete"]
       }
       busy={busy.value}
       problem={problem.value}
@@ -212,6 +222,6 @@ function DeleteAccount({ of, onClose }: { of: Account; onClose: () => void }) {
 
 function accountFailure(failure: Failure): string {
   return failure.kind === "refused" && failure.code === "last_owner"
-    ? t.value["accounts.lastOwner"]
+    ? own.value["accounts.lastOwner"]
     : failureText(failure);
 }

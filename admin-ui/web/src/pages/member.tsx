@@ -13,6 +13,7 @@ import { Status } from "../components/status";
 import { formatCount, formatDay, formatMs, formatSecond, formatTime, formatUsd, t } from "../i18n";
 import { Limits } from "../keys/limits";
 import { rangeOf } from "../overview/figures";
+import { own } from "../people/texts";
 import { toneOf } from "../requests/rows";
 import { resultOf } from "../requests/table";
 import { useResource } from "../resource";
@@ -27,14 +28,14 @@ export function MemberPage() {
   const key = data.value;
   return (
     <main class="page member" id="content" tabIndex={-1}>
-      <PageHead title={key?.name ?? m["me.title"]}>
+      <PageHead title={key?.name ?? own.value["me.title"]}>
         <Preferences />
         <button type="button" class="button button--small" onClick={() => void logout()}>
           <Icon name="logout" />
           {m["nav.logout"]}
         </button>
       </PageHead>
-      <FailureNotice failure={failure.value} title={m["me.failed"]} onRetry={reload} />
+      <FailureNotice failure={failure.value} title={own.value["me.failed"]} onRetry={reload} />
       {key !== null && (
         <section class="card section">
           <FactList of={factsOf(key)} />
@@ -50,14 +51,19 @@ export function MemberPage() {
 function factsOf(key: ClientKey) {
   const m = t.value;
   return [
-    [m["me.title"], <code key="hint">{key.hint}</code>],
-    [m["me.models"], key.models.length === 0 ? m["channels.allModels"] : key.models.join(", ")],
-    [m["me.expires"], key.expires_at === null ? m["clients.never"] : formatTime(key.expires_at)],
+    [own.value["me.title"], <code key="hint">{key.hint}</code>],
+    [
+      own.value["me.models"],
+      key.models.length === 0 ? m["channels.allModels"] : key.models.join(", "),
+    ],
+    [
+      own.value["me.expires"],
+      key.expires_at === null ? m["clients.never"] : formatTime(key.expires_at),
+    ],
   ] as const;
 }
 
 function OwnUsage() {
-  const m = t.value;
   const { data, failure, reload } = useResource(() => {
     const { from, to } = rangeOf("30d", Date.now());
     return ownUsage(from, to);
@@ -65,9 +71,9 @@ function OwnUsage() {
   const rows = data.value;
   return (
     <section class="card section">
-      <h2>{m["me.range"]}</h2>
-      <FailureNotice failure={failure.value} title={m["me.failed"]} onRetry={reload} />
-      {rows?.length === 0 && <p class="muted">{m["me.noUsage"]}</p>}
+      <h2>{own.value["me.range"]}</h2>
+      <FailureNotice failure={failure.value} title={own.value["me.failed"]} onRetry={reload} />
+      {rows?.length === 0 && <p class="muted">{own.value["me.noUsage"]}</p>}
       {rows !== null && rows.length > 0 && <UsageTable rows={rows} />}
     </section>
   );
@@ -76,10 +82,10 @@ function OwnUsage() {
 /** Latest days first. */
 function UsageTable({ rows }: { rows: readonly UsageRow[] }) {
   const m = t.value;
-  const heads = ["me.day", "usage.model", "usage.requests", "usage.tokens", "usage.cost"] as const;
+  const heads = ["usage.model", "usage.requests", "usage.tokens", "usage.cost"] as const;
   return (
-    <table class="table" role="table" aria-label={m["me.range"]}>
-      <Heads of={heads.map((head) => m[head])} numbersFrom={2} />
+    <table class="table" role="table" aria-label={own.value["me.range"]}>
+      <Heads of={[own.value["me.day"], ...heads.map((head) => m[head])]} numbersFrom={2} />
       <tbody role="rowgroup">
         {rows.toReversed().map((row) => (
           <tr role="row" key={`${row.bucket} ${row.model}`}>
@@ -106,7 +112,6 @@ function UsageTable({ rows }: { rows: readonly UsageRow[] }) {
 }
 
 function OwnRequests() {
-  const m = t.value;
   const older = useSignal<OwnRequest[]>([]);
   const next = useSignal<string | null>(null);
   const { data, failure, reload } = useResource(() => ownRequests(null));
@@ -124,14 +129,14 @@ function OwnRequests() {
 
   return (
     <section class="card section">
-      <h2>{m["me.requests"]}</h2>
-      <FailureNotice failure={failure.value} title={m["me.failed"]} onRetry={reload} />
-      {rows?.length === 0 && <p class="muted">{m["me.noRequests"]}</p>}
+      <h2>{own.value["me.requests"]}</h2>
+      <FailureNotice failure={failure.value} title={own.value["me.failed"]} onRetry={reload} />
+      {rows?.length === 0 && <p class="muted">{own.value["me.noRequests"]}</p>}
       {rows !== null && rows.length > 0 && <RequestTable rows={rows} />}
       {cursor !== null && (
         <div class="actions">
           <button type="button" class="button" onClick={() => void more()}>
-            {m["me.more"]}
+            {own.value["me.more"]}
           </button>
         </div>
       )}
@@ -149,7 +154,7 @@ function RequestTable({ rows }: { rows: readonly OwnRequest[] }) {
     "requests.duration",
   ] as const;
   return (
-    <table class="table" role="table" aria-label={m["me.requests"]}>
+    <table class="table" role="table" aria-label={own.value["me.requests"]}>
       <Heads of={heads.map((head) => m[head])} numbersFrom={3} />
       <tbody role="rowgroup">
         {rows.map((row) => (

@@ -10,6 +10,7 @@ import { Unsaved } from "../components/unsaved";
 import { t } from "../i18n";
 import { fieldProblems } from "../i18n/problems";
 import { accountChange, ROLES, typedOf } from "./change";
+import { own } from "./texts";
 
 interface AccountDialogProps {
   /** `null`: a new one. */
@@ -48,34 +49,38 @@ export function AccountDialog({ of, onClose }: AccountDialogProps) {
   const isLastOwner = failure.value?.kind === "refused" && failure.value.code === "last_owner";
   return (
     <Dialog
-      title={of === null ? m["accounts.newTitle"] : m["accounts.editTitle"](of.name)}
+      title={
+        of === null ? own.value["accounts.newTitle"] : own.value["accounts.editTitle"](of.name)
+      }
       onClose={onClose}
     >
       <Unsaved when={Object.keys(accountChange(of, typed.value)).length > 0 && !busy.value} />
       <form class="form" noValidate onSubmit={save}>
         {isLastOwner ? (
-          <Notice tone="bad">{m["accounts.lastOwner"]}</Notice>
+          <Notice tone="bad">{own.value["accounts.lastOwner"]}</Notice>
         ) : (
           <FailureNotice failure={failure.value} title={m["form.notSaved"]} />
         )}
         <TextField
-          label={m["accounts.name"]}
+          label={own.value["accounts.name"]}
           value={typed.value.name}
           required
           errors={problems["name"]}
           onChange={(name) => set({ name })}
         />
         <SelectField
-          label={m["accounts.role"]}
+          label={own.value["accounts.role"]}
           value={typed.value.role}
           options={ROLES.map((role) => [role, m[`role.${role}`]] as const)}
-          hint={m[`role.${typed.value.role}.hint`]}
+          hint={own.value[`role.${typed.value.role}.hint`]}
           errors={problems["role"]}
           onChange={(role) => set({ role })}
         />
         <TextField
-          label={of === null ? m["accounts.password"] : m["accounts.newPassword"]}
-          hint={of === null ? m["accounts.passwordHint"] : m["accounts.newPasswordHint"]}
+          label={of === null ? own.value["accounts.password"] : own.value["accounts.newPassword"]}
+          hint={
+            of === null ? own.value["accounts.passwordHint"] : own.value["accounts.newPasswordHint"]
+          }
           type="password"
           autocomplete="new-password"
           value={typed.value.password}
@@ -84,7 +89,7 @@ export function AccountDialog({ of, onClose }: AccountDialogProps) {
         />
         {of !== null && (
           <Switch
-            label={m["accounts.canLogIn"]}
+            label={own.value["accounts.canLogIn"]}
             checked={typed.value.enabled}
             onChange={(enabled) => set({ enabled })}
           />
@@ -92,11 +97,11 @@ export function AccountDialog({ of, onClose }: AccountDialogProps) {
         {of?.totp === true && (
           <>
             <Switch
-              label={m["accounts.endCodes"]}
+              label={own.value["accounts.endCodes"]}
               checked={typed.value.endsCodes}
               onChange={(endsCodes) => set({ endsCodes })}
             />
-            <p class="field__hint">{m["accounts.endCodesHint"]}</p>
+            <p class="field__hint">{own.value["accounts.endCodesHint"]}</p>
           </>
         )}
         <div class="actions actions--end">

@@ -11,9 +11,9 @@ import { t } from "../i18n";
 import { fieldProblems } from "../i18n/problems";
 import { learnWhoIsIn, sessionInfo } from "../session/session";
 import { QrCode } from "./qr-code";
+import { own } from "./texts";
 
 export function OwnAccount() {
-  const m = t.value;
   const info = sessionInfo.value;
   if (info === null) {
     return null;
@@ -21,8 +21,8 @@ export function OwnAccount() {
   if (!info.has_account) {
     return (
       <section class="card section">
-        <h2>{m["own.title"]}</h2>
-        <p class="muted">{m["own.none"]}</p>
+        <h2>{own.value["own.title"]}</h2>
+        <p class="muted">{own.value["own.none"]}</p>
       </section>
     );
   }
@@ -60,14 +60,19 @@ function PasswordForm() {
   }
 
   return (
-    <form class="card section" noValidate onSubmit={save} aria-label={m["own.passwordTitle"]}>
+    <form
+      class="card section"
+      noValidate
+      onSubmit={save}
+      aria-label={own.value["own.passwordTitle"]}
+    >
       <Unsaved when={next.value !== ""} />
-      <h2>{m["own.passwordTitle"]}</h2>
+      <h2>{own.value["own.passwordTitle"]}</h2>
       <FailureNotice failure={failure.value} title={m["form.notSaved"]} />
-      {isDone.value && <Notice tone="good">{m["own.changed"]}</Notice>}
+      {isDone.value && <Notice tone="good">{own.value["own.changed"]}</Notice>}
       <CurrentPassword value={current} errors={problems["current"]} />
       <TextField
-        label={m["accounts.newPassword"]}
+        label={own.value["accounts.newPassword"]}
         type="password"
         autocomplete="new-password"
         value={next.value}
@@ -78,7 +83,7 @@ function PasswordForm() {
       />
       <div class="actions">
         <button type="submit" class="button" aria-disabled={busy.value}>
-          {m["own.change"]}
+          {own.value["own.change"]}
         </button>
       </div>
     </form>
@@ -93,7 +98,7 @@ interface CurrentPasswordProps {
 function CurrentPassword({ value, errors }: CurrentPasswordProps) {
   return (
     <TextField
-      label={t.value["own.current"]}
+      label={own.value["own.current"]}
       type="password"
       autocomplete="current-password"
       value={value.value}
@@ -148,9 +153,9 @@ function OneTimeCodes({ isOn }: { isOn: boolean }) {
     return (
       <section class="card section">
         <Unsaved when />
-        <h2>{m["own.recovery"]}</h2>
-        <p>{m["own.recoveryText"]}</p>
-        <Snippet text={recovery.value.join("\n")} label={m["own.recovery"]} />
+        <h2>{own.value["own.recovery"]}</h2>
+        <p>{own.value["own.recoveryText"]}</p>
+        <Snippet text={recovery.value.join("\n")} label={own.value["own.recovery"]} />
         <div class="actions">
           <button
             type="button"
@@ -159,17 +164,17 @@ function OneTimeCodes({ isOn }: { isOn: boolean }) {
               recovery.value = null;
             }}
           >
-            {m["own.done"]}
+            {own.value["own.done"]}
           </button>
         </div>
       </section>
     );
   }
   return (
-    <form class="card section" noValidate onSubmit={save} aria-label={m["accounts.codes"]}>
+    <form class="card section" noValidate onSubmit={save} aria-label={own.value["accounts.codes"]}>
       <Unsaved when={code.value !== ""} />
-      <h2>{m["accounts.codes"]}</h2>
-      <p class="muted">{isOn ? m["own.totpOn"] : m["own.totpOff"]}</p>
+      <h2>{own.value["accounts.codes"]}</h2>
+      <p class="muted">{isOn ? own.value["own.totpOn"] : own.value["own.totpOff"]}</p>
       <FailureNotice failure={failure.value} title={m["form.notSaved"]} />
       {secret.value !== null && <Secret of={secret.value} code={code} errors={problems["code"]} />}
       {(isOn || secret.value !== null) && (
@@ -178,11 +183,11 @@ function OneTimeCodes({ isOn }: { isOn: boolean }) {
       <div class="actions">
         {isOn || secret.value !== null ? (
           <button type="submit" class="button" aria-disabled={busy.value}>
-            {secret.value === null ? m["own.switchOff"] : m["own.confirm"]}
+            {secret.value === null ? own.value["own.switchOff"] : own.value["own.confirm"]}
           </button>
         ) : (
           <button type="button" class="button" onClick={begin}>
-            {m["own.setUp"]}
+            {own.value["own.setUp"]}
           </button>
         )}
       </div>
@@ -197,17 +202,16 @@ interface SecretProps {
 }
 
 function Secret({ of, code, errors }: SecretProps) {
-  const m = t.value;
   return (
     <>
-      <p>{m["own.scan"]}</p>
-      <QrCode text={of.uri} label={m["own.qr"]} />
-      <Snippet text={of.secret} label={m["own.secret"]} />
+      <p>{own.value["own.scan"]}</p>
+      <QrCode text={of.uri} label={own.value["own.qr"]} />
+      <Snippet text={of.secret} label={own.value["own.secret"]} />
       <p>
-        <a href={of.uri}>{m["own.openApp"]}</a>
+        <a href={of.uri}>{own.value["own.openApp"]}</a>
       </p>
       <TextField
-        label={m["own.code"]}
+        label={own.value["own.code"]}
         autocomplete="one-time-code"
         value={code.value}
         errors={errors}

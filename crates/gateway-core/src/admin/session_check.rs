@@ -84,17 +84,17 @@ impl MemberKeys {
     /// Those of the stored configuration; `None` where the setting is off. Reads nothing else of it.
     pub fn in_bytes(stored: Option<&[u8]>) -> Option<Self> {
         #[derive(Deserialize)]
-        struct StoredSettings {
+        struct MemberLogin {
             #[serde(default)]
             member_login: bool,
         }
         #[derive(Deserialize)]
-        struct Stored {
-            settings: StoredSettings,
+        struct StoredKeys {
+            settings: MemberLogin,
             #[serde(default)]
             keys: Vec<ClientKey>,
         }
-        let stored: Stored = serde_json::from_slice(stored?).ok()?;
+        let stored: StoredKeys = serde_json::from_slice(stored?).ok()?;
         stored.settings.member_login.then_some(Self(stored.keys))
     }
 

@@ -11,13 +11,15 @@ use crate::{Answer, Gateway, with_master_key};
 /// The code that an authenticator app shows so many steps from now.
 fn code(gateway: &Gateway, secret: &str, steps: i64) -> String {
     const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-    let bits: String = secret
-        .chars()
-        .map(|it| format!("{:05b}", ALPHABET.find(it).unwrap()))
-        .collect();
-    let key: Vec<u8> = (0..bits.len() / 8)
-        .map(|at| u8::from_str_radix(&bits[at * 8..at * 8 + 8], 2).unwrap())
-        .collect();
+    let (mut key, mut held, mut bits) = (Vec::new(), 0_u32, 0);
+    for character in secret.chars() {
+        let value = u32::try_from(ALPHABET.find(character).unwrap()).unwrap();
+        (held, bits) = ((held << 5 | value) & 0xfff, bits + 5);
+        if bits >= 8 {
+            bits -= 8;
+            key.push(u8::try_from(held >> bits & 0xff).unwrap());
+        }
+    }
     let step = (gateway.ports.now().0 / 30_000)
         .checked_add_signed(steps)
         .unwrap();

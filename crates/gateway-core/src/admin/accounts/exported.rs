@@ -111,7 +111,7 @@ pub fn read<P: AdminPorts>(
     let mut seen = BTreeSet::new();
     for (index, item) in items.iter().enumerate() {
         let mut own = Problems::default();
-        let draft = Draft::read(item, &mut own);
+        let draft = AccountDraft::read(item, &mut own);
         if !seen.insert(draft.id.clone()) {
             let within = Uniqueness::Document;
             own.add("id", ProblemKind::Duplicate { within });
@@ -129,7 +129,7 @@ pub fn read<P: AdminPorts>(
 
 /// An account of an imported document.
 #[derive(Default)]
-struct Draft {
+struct AccountDraft {
     id: String,
     name: String,
     role: Option<Role>,
@@ -142,7 +142,7 @@ struct Draft {
     updated_at: Option<Timestamp>,
 }
 
-impl Draft {
+impl AccountDraft {
     fn read(value: &Value, problems: &mut Problems) -> Self {
         let mut draft = Self::default();
         let Some(members) = problems.object("", value) else {

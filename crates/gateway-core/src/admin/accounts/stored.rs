@@ -88,14 +88,14 @@ pub fn of(log: &impl Log, document: &Document) -> Result<Vec<Account>, GatewayEr
 /// The accounts in the stored bytes. Reads nothing else, since every request of an account asks.
 pub fn in_bytes(log: &impl Log, stored: Option<&[u8]>) -> Result<Vec<Account>, GatewayError> {
     #[derive(Deserialize)]
-    struct Stored {
+    struct StoredAccounts {
         #[serde(default)]
         accounts: Vec<Account>,
     }
     let Some(bytes) = stored else {
         return Ok(Vec::new());
     };
-    serde_json::from_slice::<Stored>(bytes)
+    serde_json::from_slice::<StoredAccounts>(bytes)
         .map(|stored| stored.accounts)
         .map_err(|_| damaged(log))
 }
