@@ -295,13 +295,7 @@ impl fmt::Display for ProblemKind {
             }
             Self::TooMany { max } => write!(f, "must have at most {max} entries"),
             Self::TooLarge { max } => write!(f, "must have at most {max} bytes as JSON"),
-            Self::InvalidTime { nullable } => {
-                let null = if *nullable { "null or " } else { "" };
-                write!(
-                    f,
-                    "must be {null}an RFC 3339 time such as \"2027-01-31T00:00:00Z\""
-                )
-            }
+            Self::InvalidTime { nullable } => write_time_rule(f, *nullable),
             Self::InvalidChoice { choices } => write!(f, "must be {}", alternatives(choices)),
             Self::UnknownOperation { operation, choices } => write!(
                 f,
@@ -402,6 +396,14 @@ const TOTP_SECRET: &str = "must be a secret of 16 to 64 bytes in base32, as the 
 const PASSWORD_HASH: &str =
     "must be an argon2id hash in the PHC string format, as an export has it";
 const CLIENT_KEY: &str = "must not be here: a client key travels as `hash`, the SHA-256 of the key";
+
+fn write_time_rule(f: &mut fmt::Formatter<'_>, nullable: bool) -> fmt::Result {
+    let null = if nullable { "null or " } else { "" };
+    write!(
+        f,
+        "must be {null}an RFC 3339 time such as \"2027-01-31T00:00:00Z\""
+    )
+}
 
 fn write_password_rule(f: &mut fmt::Formatter<'_>, min: usize, max: usize) -> fmt::Result {
     write!(

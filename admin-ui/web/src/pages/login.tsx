@@ -62,11 +62,10 @@ function useLoginOptions(): LoginOptions {
   return data.value ?? ONLY_PASSWORD;
 }
 
-function LoginForm() {
-  const m = t.value;
-  const options = useLoginOptions();
-  const way = useSignal<Way>(sessionInfo.value?.role === "member" ? "key" : "person");
+/** What is typed, and sending it. */
+function useLogin() {
   const password = useRef<HTMLInputElement>(null);
+  const way = useSignal<Way>(sessionInfo.value?.role === "member" ? "key" : "person");
   const name = useSignal(sessionInfo.value?.has_account === true ? sessionInfo.value.name : "");
   const code = useSignal("");
   const needsCode = useSignal(false);
@@ -75,7 +74,6 @@ function LoginForm() {
   const waitUntil = useSignal(0);
   const wait = useSecondsUntil(waitUntil.value);
   const isKey = way.value === "key";
-  const asAccount = name.value.trim() !== "";
 
   useEffect(() => password.current?.focus(), [isKey]);
 
@@ -111,61 +109,32 @@ function LoginForm() {
     field.select();
   }
 
-  const isWrong = problem.value !== null && concernsPassword(problem.value);
+  return { password, way, isKey, name, code, needsCode, busy, problem, wait, submit };
+}
+
+type Login = ReturnType<typeof useLogin>;
+
+function LoginForm() {
+  const m = t.value;
+  const options = useLoginOptions();
+  const form = useLogin();
+  const { isKey, wait, problem } = form;
+  const tried = isKey ? "key" : form.name.value.trim() === "" ? "password" : "account";
   return (
     <div class="login__body">
-      {problem.value !== null && (
-        <ProblemNotice
-          problem={problem.value}
-          tried={isKey ? "key" : asAccount ? "account" : "password"}
-        />
-      )}
-      <form class="login__form" onSubmit={submit} noValidate>
-        {!isKey && options.accounts ? (
-          <TextField
-            label={m["login.name"]}
-            hint={options.password ? m["login.nameHint"] : undefined}
-            value={name.value}
-            autocomplete="username"
-            onChange={(value) => {
-              name.value = value;
-            }}
-          />
-        ) : (
-          // For password managers, which file a password under a name.
-          <input
-            type="text"
-            name="username"
-            value="admin"
-            autocomplete="username"
-            readOnly
-            hidden
-          />
-        )}
-        <label class="field">
-          <span class="field__label">{isKey ? m["login.key"] : m["login.password"]}</span>
-          <input
-            key={way.value}
-            ref={password}
-            class="input"
-            type="password"
-            name={isKey ? "key" : "password"}
-            autocomplete={isKey ? "off" : "current-password"}
-            required
-            aria-invalid={isWrong}
-            {...(problem.value === null ? {} : { "aria-describedby": "login-problem" })}
-          />
-          {isKey && <span class="field__hint">{m["login.keyHint"]}</span>}
-        </label>
-        {!isKey && needsCode.value && (
+      {problem.value !== null && <ProblemNotice problem={problem.value} tried={tried} />}
+      <form class="login__form" onSubmit={form.submit} noValidate>
+        <NameField form={form} options={options} />
+        <SecretField form={form} />
+        {!isKey && form.needsCode.value && (
           <TextField
             label={m["login.code"]}
             hint={m["login.codeHint"]}
-            value={code.value}
+            value={form.code.value}
             autocomplete="one-time-code"
             focused
             onChange={(value) => {
-              code.value = value;
+              form.code.value = value;
             }}
           />
         )}
@@ -173,16 +142,16 @@ function LoginForm() {
           type="submit"
           class="button button--primary"
           disabled={wait > 0}
-          aria-disabled={busy.value}
+          aria-disabled={form.busy.value}
         >
-          {busy.value ? m["login.busy"] : wait > 0 ? m["login.wait"](wait) : m["login.submit"]}
+          {form.busy.value ? m["login.busy"] : wait > 0 ? m["login.wait"](wait) : m["login.submit"]}
         </button>
         {(options.client_keys || isKey) && (
           <button
             type="button"
             class="button button--bare"
             onClick={() => {
-              way.value = isKey ? "person" : "key";
+              form.way.value = isKey ? "person" : "key";
               problem.value = null;
             }}
           >
@@ -191,6 +160,51 @@ function LoginForm() {
         )}
       </form>
     </div>
+  );
+}
+
+function NameField({ form, options }: { form: Login; options: LoginOptions }) {
+  const m = t.value;
+  if (form.isKey || !options.accounts) {
+    // For password managers, which file a password under a name.
+    return (
+      <input type="text" name="username" value="admin" autocomplete="username" readOnly hidden />
+    );
+  }
+  return (
+    <TextField
+      label={m["login.name"]}
+      hint={options.password ? m["login.nameHint"] : undefined}
+      value={form.name.value}
+      autocomplete="username"
+      onChange={(value) => {
+        form.name.value = value;
+      }}
+    />
+  );
+}
+
+/** The password, or the client key. */
+function SecretField({ form }: { form: Login }) {
+  const m = t.value;
+  const { isKey, problem } = form;
+  const isWrong = problem.value !== null && concernsPassword(problem.value);
+  return (
+    <label class="field">
+      <span class="field__label">{isKey ? m["login.key"] : m["login.password"]}</span>
+      <input
+        key={form.way.value}
+        ref={form.password}
+        class="input"
+        type="password"
+        name={isKey ? "key" : "password"}
+        autocomplete={isKey ? "off" : "current-password"}
+        required
+        aria-invalid={isWrong}
+        {...(problem.value === null ? {} : { "aria-describedby": "login-problem" })}
+      />
+      {isKey && <span class="field__hint">{m["login.keyHint"]}</span>}
+    </label>
   );
 }
 

@@ -93,18 +93,9 @@ pub fn check(operation: Operation, uri: &Uri, caller: &Principal) -> Result<(), 
         return Ok(());
     }
     Err(match access {
-        Access::AtLeast(least) => forbidden(least, caller),
+        Access::AtLeast(least) => caller.lacks(least),
         _ => ErrorCode::Forbidden.error("This needs a session of a client key."),
     })
-}
-
-/// The error of a caller whose role is too low.
-pub fn forbidden(least: Role, caller: &Principal) -> GatewayError {
-    ErrorCode::Forbidden.error(format!(
-        "This needs the role {}; yours is {}.",
-        least.word(),
-        caller.role.word()
-    ))
 }
 
 /// A query that cannot be read is refused by the operation itself, so it needs no role.

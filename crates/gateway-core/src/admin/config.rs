@@ -15,7 +15,7 @@ use super::accounts::exported::ExportedAccount;
 use super::accounts::stored::MAX_ACCOUNTS;
 use super::guard::Caller;
 use super::principal::Role;
-use super::{AdminSettings, access, accounts, document, precondition, query};
+use super::{AdminSettings, accounts, document, precondition, query};
 #[cfg(feature = "schema")]
 use crate::config::bounds::{MAX_HINT_CHARS, MAX_MODELS, MAX_NAME_CHARS, MAX_TAGS};
 use crate::config::import::{self, Refused};
@@ -197,7 +197,7 @@ pub async fn import<P: AdminPorts>(
                 .map_err(Refused::into_error)?;
             let new = with_accounts(ports, settings, value, document, new)?;
             if caller.principal.role < Role::Owner && !differs_in_settings_only(document, &new) {
-                return Err(access::forbidden(Role::Owner, &caller.principal));
+                return Err(caller.principal.lacks(Role::Owner));
             }
             let old = std::mem::replace(document, new);
             Ok((document.clone(), changed_channels(old, document)))
@@ -280,7 +280,7 @@ fn with_accounts<P: AdminPorts>(
     if let Some(value) = imported.get("accounts") {
         let before = accounts::stored::of(ports, current)?;
         let after = accounts::exported::read(value, &before, settings.protection(), ports)?;
-        accounts::stored::keep_an_owner(&before, &after, settings)?;
+        accounts::keep_an_owner(&before, &after, settings)?;
         accounts::stored::put(ports, &mut new, &after)?;
     }
     Ok(new)

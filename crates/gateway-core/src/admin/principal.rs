@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::{ErrorCode, GatewayError};
+
 /// The name and id of who logs in with the variable `admin_password`.
 pub const ADMIN_NAME: &str = "admin";
 
@@ -52,6 +54,15 @@ pub struct Principal {
 }
 
 impl Principal {
+    /// The error of a call for which the role is too low.
+    pub fn lacks(&self, least: Role) -> GatewayError {
+        ErrorCode::Forbidden.error(format!(
+            "This needs the role {}; yours is {}.",
+            least.word(),
+            self.role.word()
+        ))
+    }
+
     /// The one who knows the admin password.
     pub fn admin() -> Self {
         Self {

@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::principal::Role;
+use super::session_check::usable_password;
 use super::{AdminSettings, document, precondition};
 #[cfg(feature = "schema")]
 use crate::config::bounds::MAX_NAME_CHARS;
@@ -173,7 +174,7 @@ pub async fn change<P: AdminPorts>(
         let mut problems = Problems::default();
         check_name(accounts, &account, &mut problems);
         problems.check("account")?;
-        stored::keep_an_owner(&before, accounts, settings)?;
+        keep_an_owner(&before, accounts, settings)?;
         Ok(account)
     })
     .await?;
@@ -192,7 +193,7 @@ pub async fn delete<P: AdminPorts>(
         let before = accounts.clone();
         let account = accounts.remove(place);
         precondition::check(headers, &object_revision(&account), "account")?;
-        stored::keep_an_owner(&before, accounts, settings)
+        keep_an_owner(&before, accounts, settings)
     })
     .await?;
     ports.line(format_args!("admin: account {id} deleted"));
@@ -231,6 +232,25 @@ pub fn hash<P: AdminPorts>(
         ports.line(format_args!("admin: there is no memory to hash a password"));
         ErrorCode::StoreUnavailable.error("The gateway has too little memory right now. Try again.")
     })
+}
+
+/// Fails when nobody could manage the gateway any more: there is neither an enabled owner nor an admin password. A gateway
+/// without accounts is not affected.
+pub fn keep_an_owner(
+    before: &[Account],
+    after: &[Account],
+    settings: &AdminSettings,
+) -> Result<(), GatewayError> {
+    let has_owner = |accounts: &[Account]| {
+        let mut accounts = accounts.iter();
+        accounts.any(|account| account.enabled && account.role == Role::Owner)
+    };
+    if usable_password(settings).is_ok() || has_owner(after) || !has_owner(before) {
+        return Ok(());
+    }
+    Err(ErrorCode::LastOwner.error(
+        "This is the last owner who can log in, and no `admin_password` is set. Make another owner first.",
+    ))
 }
 
 fn not_found() -> GatewayError {

@@ -1,17 +1,15 @@
-//! Accounts as they are stored in the configuration. Owns their shape, how they are found, and that an owner can always
-//! log in; checks no passwords.
+//! Accounts as they are stored in the configuration. Owns their shape and how they are found; checks no
+//! passwords.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::super::AdminSettings;
 use super::super::document::unavailable;
 use super::super::principal::{ADMIN_NAME, Principal, Role};
-use super::super::session_check::usable_password;
 use super::super::session_secret::{SessionSecret, derive};
 use super::super::session_token::{STAMP_BYTES, Subject, SubjectKind};
 use crate::config::model::{Document, StoredSecret};
-use crate::error::{ErrorCode, GatewayError};
+use crate::error::GatewayError;
 use crate::ports::{Log, StoreError};
 use crate::units::Timestamp;
 
@@ -131,23 +129,4 @@ fn damaged(log: &impl Log) -> GatewayError {
 pub fn is_taken(accounts: &[Account], name: &str, id: &str) -> bool {
     let mut others = accounts.iter().filter(|account| account.id != id);
     name.trim().eq_ignore_ascii_case(ADMIN_NAME) || others.any(|account| account.is_named(name))
-}
-
-/// Fails when nobody could manage the gateway any more: there is neither an enabled owner nor an admin password. A gateway
-/// without accounts is not affected.
-pub fn keep_an_owner(
-    before: &[Account],
-    after: &[Account],
-    settings: &AdminSettings,
-) -> Result<(), GatewayError> {
-    let has_owner = |accounts: &[Account]| {
-        let mut accounts = accounts.iter();
-        accounts.any(|account| account.enabled && account.role == Role::Owner)
-    };
-    if usable_password(settings).is_ok() || has_owner(after) || !has_owner(before) {
-        return Ok(());
-    }
-    Err(ErrorCode::LastOwner.error(
-        "This is the last owner who can log in, and no `admin_password` is set. Make another owner first.",
-    ))
 }
