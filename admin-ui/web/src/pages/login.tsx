@@ -218,7 +218,9 @@ const WRONG = {
 function concernsPassword(problem: Problem): boolean {
   return (
     problem.kind === "empty" ||
-    (problem.failure.kind === "refused" && problem.failure.status === 401)
+    (problem.failure.kind === "refused" &&
+      problem.failure.status === 401 &&
+      problem.failure.code !== "totp_required")
   );
 }
 
@@ -240,8 +242,9 @@ function ProblemNotice({ problem, tried }: { problem: Problem; tried: keyof type
       </Notice>
     );
   }
+  const isBad = failure.kind !== "refused" || failure.code !== "totp_required";
   return (
-    <Notice tone="bad" id={id}>
+    <Notice tone={isBad ? "bad" : "info"} id={id}>
       {loginFailureText(failure, tried)}
     </Notice>
   );

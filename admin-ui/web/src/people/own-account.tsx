@@ -207,9 +207,11 @@ function Secret({ of, code, errors }: SecretProps) {
       <p>{own.value["own.scan"]}</p>
       <QrCode text={of.uri} label={own.value["own.qr"]} />
       <Snippet text={of.secret} label={own.value["own.secret"]} />
-      <p>
-        <a href={of.uri}>{own.value["own.openApp"]}</a>
-      </p>
+      <div class="actions">
+        <a class="button button--small" href={of.uri}>
+          {own.value["own.openApp"]}
+        </a>
+      </div>
       <TextField
         label={own.value["own.code"]}
         autocomplete="one-time-code"
