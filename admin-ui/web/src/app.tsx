@@ -10,15 +10,17 @@ import { LoginPage, SessionOver } from "./pages/login";
 import { OverviewPage } from "./pages/overview";
 import { RequestsPage } from "./pages/requests";
 import { go, place } from "./router";
-import { checkSession, session } from "./session/session";
+import { checkSession, session, sessionInfo } from "./session/session";
 import { givenUp } from "./unsaved";
 
+const AccountsPage = lazy(async () => (await import("./pages/accounts")).AccountsPage);
 const AlertsPage = lazy(async () => (await import("./pages/alerts")).AlertsPage);
 const AuditPage = lazy(async () => (await import("./pages/audit")).AuditPage);
 const ChannelPage = lazy(async () => (await import("./pages/channel")).ChannelPage);
 const ImportPage = lazy(async () => (await import("./pages/import")).ImportPage);
 const KeyPage = lazy(async () => (await import("./pages/key")).KeyPage);
 const KeysPage = lazy(async () => (await import("./pages/keys")).KeysPage);
+const MemberPage = lazy(async () => (await import("./pages/member")).MemberPage);
 const RoutingPage = lazy(async () => (await import("./pages/routing")).RoutingPage);
 const PlaygroundPage = lazy(async () => (await import("./pages/playground")).PlaygroundPage);
 const RequestPage = lazy(async () => (await import("./pages/request")).RequestPage);
@@ -51,9 +53,13 @@ export function App() {
     case "in":
       return (
         <>
-          <Shell>
-            <CurrentPage key={givenUp.value} />
-          </Shell>
+          {sessionInfo.value?.role === "member" ? (
+            <MemberPage />
+          ) : (
+            <Shell>
+              <CurrentPage key={givenUp.value} />
+            </Shell>
+          )}
           <LeaveQuestion />
           {now.over && <SessionOver />}
         </>
@@ -83,6 +89,8 @@ function CurrentPage() {
       return <AuditPage />;
     case "settings":
       return <SettingsPage />;
+    case "accounts":
+      return <AccountsPage />;
     case "import":
       return <ImportPage />;
     case null:

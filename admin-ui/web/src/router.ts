@@ -14,6 +14,7 @@ export const PAGES = [
   "alerts",
   "audit",
   "settings",
+  "accounts",
 ] as const;
 /** Pages that other pages lead to, and that are not in the navigation. */
 export const SIDE_PAGES = ["import"] as const;

@@ -208,6 +208,12 @@ pub enum ErrorCode {
     NotAuthenticated,
     /// The admin's password is wrong.
     WrongPassword,
+    /// The account needs a one-time code beside its password.
+    TotpRequired,
+    /// The caller's role may not do this.
+    Forbidden,
+    /// Without this account no owner could log in any more.
+    LastOwner,
     /// No admin password is set.
     AdminDisabled,
     /// The request comes from another origin.
@@ -287,6 +293,9 @@ impl ErrorCode {
             ),
             Self::NotAuthenticated => (StatusCode::UNAUTHORIZED, INVALID, "not_authenticated"),
             Self::WrongPassword => (StatusCode::UNAUTHORIZED, INVALID, "wrong_password"),
+            Self::TotpRequired => (StatusCode::UNAUTHORIZED, INVALID, "totp_required"),
+            Self::Forbidden => (StatusCode::FORBIDDEN, INVALID, "forbidden"),
+            Self::LastOwner => (StatusCode::CONFLICT, INVALID, "last_owner"),
             Self::AdminDisabled => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "server_error",

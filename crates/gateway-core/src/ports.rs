@@ -151,6 +151,8 @@ pub enum StoreKey {
     DeviceFailures,
     /// Sessions that were logged out before their time.
     EndedSessions,
+    /// The last one-time code that each account has used, so that none works twice.
+    UsedCodes,
     /// The health of upstream keys, channels and models that failed.
     Health,
     /// How many records of requests were lost because the database did not accept them, in decimal digits.
@@ -170,6 +172,7 @@ impl StoreKey {
             Self::LoginFailures => "gateway/login-failures",
             Self::DeviceFailures => "gateway/device-failures",
             Self::EndedSessions => "gateway/ended-sessions",
+            Self::UsedCodes => "gateway/used-codes",
             Self::Health => "gateway/health",
             Self::DroppedRecords => "gateway/dropped-records",
             Self::ModelLists => "gateway/model-lists",

@@ -182,6 +182,23 @@ pub enum ProblemKind {
     },
     /// The text is no SHA-256 in hexadecimal digits.
     InvalidHash,
+    /// The text cannot be the password of an account.
+    InvalidPassword {
+        /// The smallest number of characters.
+        min: usize,
+        /// The largest number of bytes.
+        max: usize,
+    },
+    /// The text is not the present password.
+    WrongPassword,
+    /// The text is no hash of a password in the form that exports have.
+    InvalidPasswordHash,
+    /// Another account has this name.
+    NameTaken,
+    /// The text is no secret of an authenticator app in base32.
+    InvalidTotpSecret,
+    /// The text is not the code that the authenticator app shows now.
+    WrongTotpCode,
     /// The file has no prices in a form that is known.
     UnknownPriceList {
         /// The lists that are known.
@@ -285,13 +302,7 @@ impl fmt::Display for ProblemKind {
             }
             Self::TooMany { max } => write!(f, "must have at most {max} entries"),
             Self::TooLarge { max } => write!(f, "must have at most {max} bytes as JSON"),
-            Self::InvalidTime { nullable } => {
-                let null = if *nullable { "null or " } else { "" };
-                write!(
-                    f,
-                    "must be {null}an RFC 3339 time such as \"2027-01-31T00:00:00Z\""
-                )
-            }
+            Self::InvalidTime { nullable } => write_time_rule(f, *nullable),
             Self::InvalidChoice { choices } => write!(f, "must be {}", alternatives(choices)),
             Self::UnknownOperation { operation, choices } => write!(
                 f,
@@ -365,6 +376,12 @@ impl fmt::Display for ProblemKind {
             Self::InvalidHash => {
                 f.write_str("must be the SHA-256 of the client key in 64 hexadecimal digits")
             }
+            Self::InvalidPassword { min, max } => write_password_rule(f, *min, *max),
+            Self::WrongPassword => f.write_str("is not the present password"),
+            Self::InvalidPasswordHash => f.write_str(PASSWORD_HASH),
+            Self::NameTaken => f.write_str("is the name of another account"),
+            Self::InvalidTotpSecret => f.write_str(TOTP_SECRET),
+            Self::WrongTotpCode => f.write_str("is not the code that the app shows now"),
             Self::RepeatedParameter => f.write_str("appears twice in the URL"),
         }
     }
@@ -384,7 +401,25 @@ const RENAMED_PARAMETER: &str =
 const WITHOUT_PATTERN: &str =
     "must not have a `*` in the upstream's name without one in the client's name";
 const NO_PATTERN: &str = "must not contain `*`; only a channel's `model_map` has patterns";
+const TOTP_SECRET: &str = "must be a secret of 16 to 64 bytes in base32, as the gateway made it";
+const PASSWORD_HASH: &str =
+    "must be an argon2id hash in the PHC string format, as an export has it";
 const CLIENT_KEY: &str = "must not be here: a client key travels as `hash`, the SHA-256 of the key";
+
+fn write_time_rule(f: &mut fmt::Formatter<'_>, nullable: bool) -> fmt::Result {
+    let null = if nullable { "null or " } else { "" };
+    write!(
+        f,
+        "must be {null}an RFC 3339 time such as \"2027-01-31T00:00:00Z\""
+    )
+}
+
+fn write_password_rule(f: &mut fmt::Formatter<'_>, min: usize, max: usize) -> fmt::Result {
+    write!(
+        f,
+        "must have at least {min} characters and at most {max} bytes"
+    )
+}
 
 impl ExpectedType {
     const fn message(self) -> &'static str {

@@ -108,7 +108,15 @@ describe("parseChannels", () => {
 
 describe("parseSession", () => {
   it("distinguishes keys in clear from encrypted ones and from a wrong master key", () => {
-    const clear = { expires_at: "x", upstream_keys_encrypted: false };
+    const clear = {
+      expires_at: "x",
+      id: "admin",
+      name: "admin",
+      role: "owner",
+      has_account: false,
+      has_totp: false,
+      upstream_keys_encrypted: false,
+    };
     expect(parseSession(clear)).toEqual({ ...clear, master_key_error: null });
     expect(parseSession({ ...clear, master_key_error: "short" }).master_key_error).toBe("short");
     expect(() => parseSession({})).toThrow(ShapeError);

@@ -31,7 +31,19 @@ function answering(...answers: { status: number; body?: unknown }[]): string[] {
 
 describe("every call of the client", () => {
   const calls = {
-    login: () => api.login("p"),
+    login: () => api.login({ password: "p" }),
+    loginOptions: () => api.loginOptions(),
+    listAccounts: () => api.listAccounts(),
+    createAccount: () => api.createAccount({}),
+    changeAccount: () => api.changeAccount("ac_1", {}, null),
+    deleteAccount: () => api.deleteAccount("ac_1", null),
+    changePassword: () => api.changePassword("p", "q"),
+    newTotpSecret: () => api.newTotpSecret(),
+    setTotp: () => api.setTotp({ current: "p", secret: null }),
+    ownKey: () => api.ownKey(),
+    ownAllowance: () => api.ownAllowance(),
+    ownUsage: () => api.ownUsage("a", "b"),
+    ownRequests: () => api.ownRequests(null),
     logout: () => api.logout(),
     session: () => api.session(),
     listChannels: () => api.listChannels(),

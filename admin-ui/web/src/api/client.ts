@@ -51,8 +51,15 @@ function withRevision<T extends { revision: string | null }>(read: (body: unknow
   };
 }
 
-export const login = (password: string) =>
-  call("POST", "/login", nothing, { send: { password }, open: true });
+/** The admin password, an account, or a client key. */
+export type Credentials =
+  | { password: string }
+  | { name: string; password: string; totp?: string }
+  | { key: string };
+
+export const login = (send: Credentials) => call("POST", "/login", nothing, { send, open: true });
+export const loginOptions = () =>
+  call("GET", "/login/options", types.parseLoginOptions, { open: true });
 export const logout = () => call("POST", "/logout", nothing, { send: {}, open: true });
 export const session = () => call("GET", "/session", types.parseSession, { open: true });
 
@@ -118,6 +125,34 @@ export const deleteKey = (id: string, revision: string | null = null) =>
 /** The key of the playground; `rotate`: another one, and the one before is rejected from now on. */
 export const playgroundKey = (rotate: boolean) =>
   call("POST", "/playground/key", types.parseCreatedKey, { send: { rotate } });
+export const listAccounts = () => call("GET", "/accounts", types.parseAccounts);
+export const createAccount = (send: unknown) =>
+  call("POST", "/accounts", withRevision(types.parseAccount), { send });
+export const changeAccount = (id: string, send: unknown, revision: string | null) =>
+  call("PATCH", `/accounts/${id}`, withRevision(types.parseAccount), {
+    send,
+    ...onlyAt(revision),
+  });
+export const deleteAccount = (id: string, revision: string | null) =>
+  call("DELETE", `/accounts/${id}`, nothing, onlyAt(revision));
+export const changePassword = (current: string, next: string) =>
+  call("POST", "/account/password", nothing, { send: { current, new: next } });
+export const newTotpSecret = () =>
+  call("POST", "/account/totp", types.parseTotpSecret, { send: {} });
+/** With a secret and a code of it on, with null off; the recovery codes. */
+export const setTotp = (send: { current: string; secret: string | null; code?: string }) =>
+  call("PUT", "/account/totp", types.parseRecoveryCodes, { send });
+
+export const ownKey = () => call("GET", "/me", withRevision(types.parseClientKey));
+export const ownAllowance = () => call("GET", "/me/allowance", ledger.parseAllowance);
+export const ownUsage = (from: string, to: string) =>
+  call("GET", `/me/usage?${new URLSearchParams({ from, to, bucket: "day" })}`, ledger.parseUsage);
+export const ownRequests = (cursor: string | null) =>
+  call(
+    "GET",
+    `/me/requests?${new URLSearchParams(cursor === null ? {} : { cursor })}`,
+    ledger.parseOwnRequests,
+  );
 
 export const allowance = (id: string) =>
   call("GET", `/keys/${id}/allowance`, ledger.parseAllowance);

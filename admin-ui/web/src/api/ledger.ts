@@ -6,6 +6,7 @@ export type {
   Allowance,
   ExceededLimit,
   KeyAllowance,
+  OwnRequest,
   Quantiles,
   RequestAttempt as Attempt,
   RequestPage,
@@ -39,6 +40,9 @@ export interface UsageQuestion {
 
 export const parseRequests = (value: unknown): readers.RequestPage =>
   readers.RequestPage(value, "requests");
+
+export const parseOwnRequests = (value: unknown): readers.OwnRequestPage =>
+  readers.OwnRequestPage(value, "requests");
 
 export const parseRequest = (value: unknown): readers.RequestRow =>
   readers.RequestRow(value, "request");

@@ -5,6 +5,7 @@ import * as readers from "../../generated/readers";
 import { type Reader, record, text } from "./read";
 
 export type {
+  Account,
   Alerts,
   Channel,
   ClientKey,
@@ -71,6 +72,14 @@ export const parseDryRun = answer(readers.Route, "route");
 export const parseTrial = answer(readers.TestOutcome, "test");
 /** The results of all keys of a channel. */
 export const parseKeyTrials = (value: unknown) => readers.TestOutcomes(value, "test").results;
+export const parseLoginOptions = answer(readers.LoginOptions, "options");
+export type LoginOptions = readers.LoginOptions;
+export const parseAccount = answer(readers.Account, "account");
+export const parseAccounts = data(readers.Accounts);
+export const parseTotpSecret = answer(readers.TotpSecret, "secret");
+export type TotpSecret = readers.TotpSecret;
+export const parseRecoveryCodes = (value: unknown) =>
+  readers.RecoveryCodes(value, "codes").recovery_codes;
 export const parseSession = answer(readers.Session, "session");
 
 export function parseModels(value: unknown): string[] {

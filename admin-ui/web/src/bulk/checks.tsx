@@ -2,6 +2,7 @@
 import { useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import { t } from "../i18n";
+import { denied } from "../session/roles";
 import { MOST, type Selection } from "./selection";
 
 interface RowCheckProps {
@@ -19,6 +20,7 @@ export function RowCheck({ selection, id, name, order }: RowCheckProps) {
       <input
         type="checkbox"
         class="check"
+        {...denied()}
         aria-label={t.value["list.select"](name)}
         checked={selection.has(id)}
         onClick={(event) => {
@@ -49,6 +51,7 @@ export function HeadCheck({ selection, total, onAll }: HeadCheckProps) {
       <input
         type="checkbox"
         class="check"
+        {...denied()}
         aria-label={t.value["list.selectAll"]}
         aria-busy={busy.value}
         checked={isAll}

@@ -13,6 +13,7 @@ import { Status } from "../components/status";
 import { VirtualRows } from "../components/virtual-rows";
 import { useQuickChange } from "../conflict/use-quick-change";
 import { formatPercent, formatTime, t } from "../i18n";
+import { denied } from "../session/roles";
 import { deleteLater } from "../undo";
 import { seen } from "./change";
 import { type Group, groupsOf, type Health, healthOf, shareOf, type Trouble } from "./health";
@@ -189,7 +190,12 @@ function RowActions({ channel, onTest, onCopy }: RowProps) {
   return (
     <td role="cell" class="table__actions">
       <div class="actions">
-        <button type="button" class="button button--small" onClick={() => onTest(channel)}>
+        <button
+          type="button"
+          class="button button--small"
+          {...denied()}
+          onClick={() => onTest(channel)}
+        >
           {m["channels.test"]}
           <span class="visually-hidden"> {channel.name}</span>
         </button>
@@ -197,6 +203,7 @@ function RowActions({ channel, onTest, onCopy }: RowProps) {
           type="button"
           class="button button--bare"
           title={m["channels.copy"]}
+          {...denied()}
           onClick={() => onCopy(channel)}
         >
           <Icon name="copy" />
@@ -206,6 +213,7 @@ function RowActions({ channel, onTest, onCopy }: RowProps) {
           type="button"
           class="button button--bare"
           title={m["channels.delete"]}
+          {...denied()}
           onClick={() => deleteLater(channel)}
         >
           <Icon name="remove" />
@@ -313,6 +321,7 @@ function EnabledSwitch({ channel, onChanged }: { channel: Channel; onChanged: ()
       <Switch
         label={t.value["channels.enabledOf"](channel.name)}
         quiet
+        denied={denied()}
         checked={(wanted?.["enabled"] as boolean | undefined) ?? channel.enabled}
         busy={wanted !== null}
         onChange={(enabled) => change({ enabled })}

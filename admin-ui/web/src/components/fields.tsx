@@ -73,6 +73,9 @@ interface TextFieldProps {
   code?: boolean;
   required?: boolean;
   list?: string;
+  autocomplete?: "off" | "username" | "current-password" | "new-password" | "one-time-code";
+  /** Takes the focus when it appears. */
+  focused?: boolean;
 }
 
 export function TextField(props: TextFieldProps) {
@@ -93,7 +96,8 @@ function inputOf(props: TextFieldProps): InputHTMLAttributes<HTMLInputElement> {
     value: props.value,
     required: props.required,
     list: props.list,
-    autocomplete: "off",
+    autocomplete: props.autocomplete ?? "off",
+    ...(props.focused === true ? { ref: takeFocus } : {}),
     spellcheck: false,
     onInput: (event: TargetedInputEvent<HTMLInputElement>) =>
       props.onChange(event.currentTarget.value),
@@ -102,16 +106,29 @@ function inputOf(props: TextFieldProps): InputHTMLAttributes<HTMLInputElement> {
   return attributes as InputHTMLAttributes<HTMLInputElement>;
 }
 
+function takeFocus(element: HTMLInputElement | null): void {
+  element?.focus();
+}
+
 interface SwitchProps {
   /** Read out; shown as well unless `quiet`. */
   label: string;
   checked: boolean;
   busy?: boolean;
   quiet?: boolean;
+  /** Cannot be used, and why. */
+  denied?: { disabled?: true; title?: string };
   onChange: (checked: boolean) => void;
 }
 
-export function Switch({ label, checked, busy = false, quiet = false, onChange }: SwitchProps) {
+export function Switch({
+  label,
+  checked,
+  busy = false,
+  quiet = false,
+  denied,
+  onChange,
+}: SwitchProps) {
   return (
     <button
       type="button"
@@ -119,6 +136,7 @@ export function Switch({ label, checked, busy = false, quiet = false, onChange }
       class="switch"
       aria-checked={checked}
       aria-disabled={busy}
+      {...denied}
       onClick={() => busy || onChange(!checked)}
     >
       <span class="switch__track" aria-hidden="true" />

@@ -34,11 +34,13 @@ import {
   Trash2,
   TriangleAlert,
   Upload,
+  Users,
   X,
 } from "lucide";
 import { h } from "preact";
 
 const ICONS = {
+  accounts: Users,
   add: Plus,
   alert: TriangleAlert,
   alerts: Bell,

@@ -4,6 +4,7 @@ import type { ComponentChildren } from "preact";
 import icon from "../design/icon.svg";
 import { t } from "../i18n";
 import { PAGES, place } from "../router";
+import { may } from "../session/roles";
 import { logout } from "../session/session";
 import { deleteWaiting } from "../undo";
 import { everything, leaving } from "../unsaved";
@@ -12,6 +13,9 @@ import { Link } from "./link";
 import { failureText, Notice } from "./notice";
 import { Preferences } from "./preferences";
 import { Toasts } from "./toasts";
+
+/** Pages of which a viewer may use nothing. */
+const FOR_ADMINS: ReadonlySet<string> = new Set(["playground", "audit"]);
 
 export function Shell({ children }: { children: ComponentChildren }) {
   const m = t.value;
@@ -57,7 +61,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
         <div class="side__body" id="side-body">
           <nav aria-label={m["nav.label"]}>
             <ul class="nav">
-              {PAGES.map((name) => (
+              {PAGES.filter((name) => !FOR_ADMINS.has(name) || may("admin")).map((name) => (
                 <li key={name}>
                   <Link
                     page={name}
@@ -93,6 +97,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
             {problem.value}
           </Notice>
         )}
+        {!may("admin") && <Notice tone="info">{m["role.viewing"]}</Notice>}
         {children}
       </main>
       <Toasts />

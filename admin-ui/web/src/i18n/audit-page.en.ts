@@ -16,6 +16,9 @@ const action: Record<AuditAction, string> = {
 const kind: Record<AuditKind, string> = {
   channel: "Channel",
   key: "Client key",
+  alerts: "Alerts",
+  destination: "Alert destination",
+  account: "Account",
   settings: "Settings",
   config: "Configuration",
   session: "Session",

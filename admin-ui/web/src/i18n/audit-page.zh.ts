@@ -16,6 +16,9 @@ export const auditPageZh: typeof auditPageEn = {
   kind: {
     channel: "渠道",
     key: "客户端密钥",
+    alerts: "告警",
+    destination: "告警接收方",
+    account: "账户",
     settings: "设置",
     config: "配置",
     session: "会话",

@@ -6,6 +6,7 @@ import { compareEn } from "./compare.en";
 import { editingEn } from "./editing.en";
 import { healthEn } from "./health.en";
 import { keysEn } from "./keys.en";
+import { peopleEn } from "./people.en";
 import { usageEn } from "./usage.en";
 import { whyEn } from "./why.en";
 
@@ -18,6 +19,7 @@ export const en = {
   ...keysEn,
   ...whyEn,
   ...auditEn,
+  ...peopleEn,
   "app.name": "AI Gateway",
   "app.skip": "Skip to content",
   "app.checking": "Checking your session…",

@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { accountsEn } from "./accounts.en";
+import { accountsZh } from "./accounts.zh";
 import { en } from "./en";
 import { matchLanguage } from "./match";
 import { playEn } from "./play.en";
@@ -21,6 +23,7 @@ describe("texts", () => {
   it.each([
     ["everywhere", en, zh],
     ["in the playground", playEn, playZh],
+    ["of accounts", accountsEn, accountsZh],
   ])("%s are filled and translated", (_, english: object, chinese: object) => {
     const originals = new Map<string, unknown>(Object.entries(english));
     for (const [name, text] of Object.entries(chinese)) {

@@ -78,6 +78,13 @@ export const problemsEn: ProblemTexts = {
   client_key_forbidden: () => "must not be here: a client key is imported by its hash",
   invalid_id: ({ max }) => `must be an id of 1 to ${max} letters, digits or underscores`,
   invalid_hash: () => "must be a SHA-256 in 64 hexadecimal digits",
+  invalid_password: ({ min, max }) =>
+    `must have at least ${min} characters and at most ${max} bytes`,
+  wrong_password: () => "is not your present password",
+  invalid_password_hash: () => "must be an argon2id hash, as an export has it",
+  name_taken: () => "is the name of another account",
+  invalid_totp_secret: () => "must be a secret in base32, as the gateway made it",
+  wrong_totp_code: () => "is not the code that the app shows now",
   unknown_price_list: ({ known }) => `must be a price list of ${known.join(" or ")}`,
   unknown_parameter: ({ known }) => `is not a known parameter; there are ${known.join(", ")}`,
   repeated_parameter: () => "is in the URL twice",

@@ -7,6 +7,7 @@ import { editingZh } from "./editing.zh";
 import { healthZh } from "./health.zh";
 import type { Messages } from "./index";
 import { keysZh } from "./keys.zh";
+import { peopleZh } from "./people.zh";
 import { usageZh } from "./usage.zh";
 import { whyZh } from "./why.zh";
 
@@ -19,6 +20,7 @@ export const zh: Messages = {
   ...keysZh,
   ...whyZh,
   ...auditZh,
+  ...peopleZh,
   "app.name": "AI 网关",
   "app.skip": "跳到正文",
   "app.checking": "正在检查会话…",

@@ -14,6 +14,7 @@ import { VirtualRows } from "../components/virtual-rows";
 import { useQuickChange } from "../conflict/use-quick-change";
 import { formatTime, t } from "../i18n";
 import { useResource } from "../resource";
+import { denied } from "../session/roles";
 import { seenKey } from "./change";
 import { Limits } from "./limits";
 import { KeyState, Previous } from "./state";
@@ -186,6 +187,7 @@ function KeyRow(props: KeyRowProps) {
         <Switch
           label={m["clients.enabledOf"](of.name)}
           quiet
+          denied={denied()}
           checked={(wanted?.["enabled"] as boolean | undefined) ?? of.enabled}
           busy={wanted !== null}
           onChange={(enabled) => change({ enabled })}
@@ -202,7 +204,7 @@ function RowActions({ of, onEdit, onDelete, onRotate }: KeyRowProps) {
   return (
     <td role="cell" class="table__actions">
       <div class="actions">
-        <button type="button" class="button button--small" onClick={() => onEdit(of)}>
+        <button type="button" class="button button--small" {...denied()} onClick={() => onEdit(of)}>
           {m["clients.edit"]}
           <span class="visually-hidden"> {of.name}</span>
         </button>
@@ -210,6 +212,7 @@ function RowActions({ of, onEdit, onDelete, onRotate }: KeyRowProps) {
           type="button"
           class="button button--bare"
           title={m["rotate.open"]}
+          {...denied()}
           onClick={() => onRotate(of)}
         >
           <Icon name="reload" />
@@ -237,6 +240,7 @@ function RowActions({ of, onEdit, onDelete, onRotate }: KeyRowProps) {
           type="button"
           class="button button--bare"
           title={m["clients.delete"]}
+          {...denied()}
           onClick={() => onDelete(of)}
         >
           <Icon name="remove" />

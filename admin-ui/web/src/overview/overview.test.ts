@@ -15,6 +15,7 @@ import {
 } from "./figures";
 
 const NOW = Date.parse("2026-11-23T10:20:30Z");
+const WHO = { id: "admin", name: "admin", role: "owner", has_account: false, has_totp: false };
 const NONE = { p50: null, p95: null, p99: null };
 
 function row(change: Partial<UsageRow>): UsageRow {
@@ -187,7 +188,7 @@ function concerns(change: Partial<Known>): Concern[] {
     keys: [KEY],
     nearLimit: [],
     recent: [],
-    session: { expires_at: "", upstream_keys_encrypted: true, master_key_error: null },
+    session: { ...WHO, expires_at: "", upstream_keys_encrypted: true, master_key_error: null },
     dropped: 0,
     nowMs: NOW,
     ...change,
@@ -271,7 +272,12 @@ describe("concernsOf", () => {
     const found = concerns({
       problems: ["a key cannot be decrypted"],
       dropped: 3,
-      session: { expires_at: "", upstream_keys_encrypted: false, master_key_error: "too short" },
+      session: {
+        ...WHO,
+        expires_at: "",
+        upstream_keys_encrypted: false,
+        master_key_error: "too short",
+      },
       keys: [{ ...KEY, expires_at: "2026-11-22T00:00:00Z" }],
     });
     expect(found.map(({ kind }) => kind)).toEqual([

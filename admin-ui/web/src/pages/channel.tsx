@@ -20,6 +20,7 @@ import { type Now, now } from "../conflict/stale";
 import { t } from "../i18n";
 import { fieldProblems } from "../i18n/problems";
 import { go } from "../router";
+import { denied } from "../session/roles";
 import { deleteLater, isDeleted } from "../undo";
 import { everything, isSame, useUnsaved } from "../unsaved";
 
@@ -99,6 +100,7 @@ function StoredChannel({ id }: { id: string }) {
             <button
               type="button"
               class="button"
+              {...denied()}
               onClick={() => {
                 isTesting.value = true;
               }}
@@ -109,6 +111,7 @@ function StoredChannel({ id }: { id: string }) {
             <button
               type="button"
               class="button"
+              {...denied()}
               onClick={() => {
                 everything.releaseAll();
                 deleteLater(stored);
@@ -305,7 +308,12 @@ function Editor(props: EditorProps) {
         <Link page="channels" class="button">
           {m["app.cancel"]}
         </Link>
-        <button type="submit" class="button button--primary" aria-disabled={busy.value}>
+        <button
+          type="submit"
+          class="button button--primary"
+          aria-disabled={busy.value}
+          {...denied()}
+        >
           {busy.value ? m["form.saving"] : stored === null ? m["form.create"] : m["form.save"]}
         </button>
       </div>

@@ -20,6 +20,7 @@ import { PageHead } from "../components/page-head";
 import { t } from "../i18n";
 import { useResource } from "../resource";
 import { go } from "../router";
+import { denied, may } from "../session/roles";
 import { sessionInfo } from "../session/session";
 import { gone, isDeleted } from "../undo";
 
@@ -219,15 +220,17 @@ function ChannelsHead({ list, isLoading, reload, onArrange }: ChannelsHeadProps)
       </button>
       {list !== null && list.length > 0 && <TestAll channels={list} onClosed={reload} />}
       {list !== null && list.length > 1 && (
-        <button type="button" class="button" onClick={onArrange}>
+        <button type="button" class="button" {...denied()} onClick={onArrange}>
           <Icon name="arrange" />
           {m["arrange.open"]}
         </button>
       )}
-      <Link page="channels" item="new" class="button button--primary">
-        <Icon name="add" />
-        {m["channels.add"]}
-      </Link>
+      {may("admin") && (
+        <Link page="channels" item="new" class="button button--primary">
+          <Icon name="add" />
+          {m["channels.add"]}
+        </Link>
+      )}
     </PageHead>
   );
 }
@@ -240,6 +243,7 @@ function TestAll({ channels, onClosed }: { channels: Channel[]; onClosed: () => 
       <button
         type="button"
         class="button"
+        {...denied()}
         onClick={() => {
           isOpen.value = true;
         }}

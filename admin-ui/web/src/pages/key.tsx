@@ -26,6 +26,7 @@ import { UsageCharts } from "../overview/usage";
 import { LogTable } from "../requests/table";
 import { useResource } from "../resource";
 import { ask, query } from "../router";
+import { denied } from "../session/roles";
 
 const EVERY_MS = 15_000;
 const USAGE_EVERY_MS = 60_000;
@@ -129,11 +130,11 @@ function Head({ shown: { key }, onChanged }: PartProps) {
   return (
     <>
       <PageHead title={key.name} intro={<KeyState of={key} />}>
-        <button type="button" class="button" onClick={() => show("edit")}>
+        <button type="button" class="button" {...denied()} onClick={() => show("edit")}>
           <Icon name="edit" />
           {m["clients.edit"]}
         </button>
-        <button type="button" class="button" onClick={() => show("rotate")}>
+        <button type="button" class="button" {...denied()} onClick={() => show("rotate")}>
           <Icon name="reload" />
           {m["rotate.open"]}
         </button>

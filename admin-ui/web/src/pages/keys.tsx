@@ -17,6 +17,7 @@ import { KeyDialog } from "../keys/key-dialog";
 import { RotateDialog } from "../keys/rotate-dialog";
 import { KeyTable } from "../keys/table";
 import { usePages } from "../pages-of";
+import { denied } from "../session/roles";
 import { gone, isDeleted } from "../undo";
 
 const BulkBar = lazy(async () => (await import("../bulk/bar")).BulkBar);
@@ -222,7 +223,7 @@ function NoKeys({ isLimited }: { isLimited: boolean }) {
 
 function AddKey({ onClick }: { onClick: () => void }) {
   return (
-    <button type="button" class="button button--primary" onClick={onClick}>
+    <button type="button" class="button button--primary" {...denied()} onClick={onClick}>
       <Icon name="add" />
       {t.value["clients.add"]}
     </button>

@@ -1,14 +1,19 @@
-//! The way in: one password. It goes from the field to the gateway and is kept nowhere.
+//! The way in: the admin password, an account, or a client key. What is typed goes to the gateway and is kept nowhere.
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
+import { loginOptions } from "../api/client";
 import type { Failure } from "../api/failure";
+import type { LoginOptions } from "../api/types";
 import { Dialog } from "../components/dialog";
+import { TextField } from "../components/fields";
 import { Heading } from "../components/heading";
 import { failureText, Notice } from "../components/notice";
 import { Preferences } from "../components/preferences";
 import icon from "../design/icon.svg";
 import { t } from "../i18n";
-import { leave, login } from "../session/session";
+import { useResource } from "../resource";
+import { credentialsOf } from "../session/credentials";
+import { leave, login, sessionInfo } from "../session/session";
 
 /** When a refusal does not say how long to wait. */
 const DEFAULT_WAIT_S = 30;
@@ -46,14 +51,31 @@ export function SessionOver() {
   );
 }
 
-function LoginForm() {
+/** What the fields are for: a person, or a client key. */
+type Way = "person" | "key";
+
+const ONLY_PASSWORD: LoginOptions = { password: true, accounts: false, client_keys: false };
+
+/** The ways that this gateway has. Until they are known, or when they cannot be known, there is the password. */
+function useLoginOptions(): LoginOptions {
+  const { data } = useResource(loginOptions);
+  return data.value ?? ONLY_PASSWORD;
+}
+
+/** What is typed, and sending it. */
+function useLogin() {
   const password = useRef<HTMLInputElement>(null);
+  const way = useSignal<Way>(sessionInfo.value?.role === "member" ? "key" : "person");
+  const name = useSignal(sessionInfo.value?.has_account === true ? sessionInfo.value.name : "");
+  const code = useSignal("");
+  const needsCode = useSignal(false);
   const busy = useSignal(false);
   const problem = useSignal<Problem | null>(null);
   const waitUntil = useSignal(0);
   const wait = useSecondsUntil(waitUntil.value);
+  const isKey = way.value === "key";
 
-  useEffect(() => password.current?.focus(), []);
+  useEffect(() => password.current?.focus(), [isKey]);
 
   async function submit(event: Event) {
     event.preventDefault();
@@ -68,69 +90,146 @@ function LoginForm() {
     }
     busy.value = true;
     problem.value = null;
-    const result = await login(field.value);
+    const result = await login(
+      isKey ? { key: field.value } : credentialsOf(name.value, field.value, code.value),
+    );
     busy.value = false;
     if (result.ok) {
       return;
     }
     const { failure } = result;
     problem.value = { kind: "failed", failure };
+    if (failure.kind === "refused" && failure.code === "totp_required") {
+      needsCode.value = true;
+      return;
+    }
     if (failure.kind === "refused" && failure.status === 429) {
       waitUntil.value = Date.now() + (failure.retryAfter ?? DEFAULT_WAIT_S) * 1000;
     }
     field.select();
   }
 
-  const isWrong = problem.value !== null && concernsPassword(problem.value);
+  return { password, way, isKey, name, code, needsCode, busy, problem, wait, submit };
+}
+
+type Login = ReturnType<typeof useLogin>;
+
+function LoginForm() {
+  const m = t.value;
+  const options = useLoginOptions();
+  const form = useLogin();
+  const { isKey, wait, problem } = form;
+  const tried = isKey ? "key" : form.name.value.trim() === "" ? "password" : "account";
   return (
     <div class="login__body">
-      {problem.value !== null && <ProblemNotice problem={problem.value} />}
-      <form class="login__form" onSubmit={submit} noValidate>
-        {/* For password managers, which file a password under a name. */}
-        <input type="text" name="username" value="admin" autocomplete="username" readOnly hidden />
-        <label class="field">
-          <span class="field__label">{t.value["login.password"]}</span>
-          <input
-            ref={password}
-            class="input"
-            type="password"
-            name="password"
-            autocomplete="current-password"
-            required
-            aria-invalid={isWrong}
-            {...(problem.value === null ? {} : { "aria-describedby": "login-problem" })}
+      {problem.value !== null && <ProblemNotice problem={problem.value} tried={tried} />}
+      <form class="login__form" onSubmit={form.submit} noValidate>
+        <NameField form={form} options={options} />
+        <SecretField form={form} />
+        {!isKey && form.needsCode.value && (
+          <TextField
+            label={m["login.code"]}
+            hint={m["login.codeHint"]}
+            value={form.code.value}
+            autocomplete="one-time-code"
+            focused
+            onChange={(value) => {
+              form.code.value = value;
+            }}
           />
-        </label>
+        )}
         <button
           type="submit"
           class="button button--primary"
           disabled={wait > 0}
-          aria-disabled={busy.value}
+          aria-disabled={form.busy.value}
         >
-          {busy.value
-            ? t.value["login.busy"]
-            : wait > 0
-              ? t.value["login.wait"](wait)
-              : t.value["login.submit"]}
+          {form.busy.value ? m["login.busy"] : wait > 0 ? m["login.wait"](wait) : m["login.submit"]}
         </button>
+        {(options.client_keys || isKey) && (
+          <button
+            type="button"
+            class="button button--bare"
+            onClick={() => {
+              form.way.value = isKey ? "person" : "key";
+              problem.value = null;
+            }}
+          >
+            {isKey ? m["login.withPassword"] : m["login.withKey"]}
+          </button>
+        )}
       </form>
     </div>
   );
 }
 
-function concernsPassword(problem: Problem): boolean {
+function NameField({ form, options }: { form: Login; options: LoginOptions }) {
+  const m = t.value;
+  if (form.isKey || !options.accounts) {
+    // For password managers, which file a password under a name.
+    return (
+      <input type="text" name="username" value="admin" autocomplete="username" readOnly hidden />
+    );
+  }
   return (
-    problem.kind === "empty" ||
-    (problem.failure.kind === "refused" && problem.failure.status === 401)
+    <TextField
+      label={m["login.name"]}
+      hint={options.password ? m["login.nameHint"] : undefined}
+      value={form.name.value}
+      autocomplete="username"
+      onChange={(value) => {
+        form.name.value = value;
+      }}
+    />
   );
 }
 
-function ProblemNotice({ problem }: { problem: Problem }) {
+/** The password, or the client key. */
+function SecretField({ form }: { form: Login }) {
+  const m = t.value;
+  const { isKey, problem } = form;
+  const isWrong = problem.value !== null && concernsPassword(problem.value);
+  return (
+    <label class="field">
+      <span class="field__label">{isKey ? m["login.key"] : m["login.password"]}</span>
+      <input
+        key={form.way.value}
+        ref={form.password}
+        class="input"
+        type="password"
+        name={isKey ? "key" : "password"}
+        autocomplete={isKey ? "off" : "current-password"}
+        required
+        aria-invalid={isWrong}
+        {...(problem.value === null ? {} : { "aria-describedby": "login-problem" })}
+      />
+      {isKey && <span class="field__hint">{m["login.keyHint"]}</span>}
+    </label>
+  );
+}
+
+/** What is said of credentials that are wrong. */
+const WRONG = {
+  password: "login.wrong",
+  account: "login.wrongAccount",
+  key: "login.wrongKey",
+} as const;
+
+function concernsPassword(problem: Problem): boolean {
+  return (
+    problem.kind === "empty" ||
+    (problem.failure.kind === "refused" &&
+      problem.failure.status === 401 &&
+      problem.failure.code !== "totp_required")
+  );
+}
+
+function ProblemNotice({ problem, tried }: { problem: Problem; tried: keyof typeof WRONG }) {
   const id = "login-problem";
   if (problem.kind === "empty") {
     return (
       <Notice tone="bad" id={id}>
-        {t.value["login.empty"]}
+        {t.value[tried === "key" ? "login.emptyKey" : "login.empty"]}
       </Notice>
     );
   }
@@ -143,16 +242,20 @@ function ProblemNotice({ problem }: { problem: Problem }) {
       </Notice>
     );
   }
+  const isBad = failure.kind !== "refused" || failure.code !== "totp_required";
   return (
-    <Notice tone="bad" id={id}>
-      {loginFailureText(failure)}
+    <Notice tone={isBad ? "bad" : "info"} id={id}>
+      {loginFailureText(failure, tried)}
     </Notice>
   );
 }
 
-function loginFailureText(failure: Failure): string {
+function loginFailureText(failure: Failure, tried: keyof typeof WRONG): string {
+  if (failure.kind === "refused" && failure.code === "totp_required") {
+    return t.value["login.codeNeeded"];
+  }
   if (failure.kind === "refused" && failure.status === 401) {
-    return t.value["login.wrong"];
+    return t.value[WRONG[tried]];
   }
   if (failure.kind === "refused" && failure.status === 429) {
     return t.value["login.tooMany"];

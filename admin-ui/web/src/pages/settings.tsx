@@ -10,6 +10,7 @@ import { FailureNotice } from "../components/notice";
 import { PageHead } from "../components/page-head";
 import { formatTime, t } from "../i18n";
 import { useResource } from "../resource";
+import { denied, may } from "../session/roles";
 import { sessionInfo } from "../session/session";
 import { Import } from "../settings/import";
 import { GatewaySettings } from "../settings/limits";
@@ -21,8 +22,8 @@ export function SettingsPage() {
       <div class="settings">
         <GatewaySettings />
         <Export />
-        <Import />
-        <MoveIn />
+        {may("owner") && <Import />}
+        {may("owner") && <MoveIn />}
         <About />
       </div>
     </>
@@ -59,6 +60,7 @@ function Export() {
       <FailureNotice failure={failure.value} title={m["export.failed"]} />
       <Switch
         label={m["export.secrets"]}
+        denied={denied("owner")}
         checked={secrets.value}
         onChange={(checked) => {
           secrets.value = checked;

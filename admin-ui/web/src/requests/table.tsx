@@ -153,7 +153,11 @@ function LogRow({ of, channels, hasCost, columns }: LogRowProps) {
 }
 
 /** The status, and how or why it ended. */
-export function resultOf({ status, reason, end }: RequestRow): string {
+export function resultOf({
+  status,
+  reason,
+  end,
+}: Pick<RequestRow, "status" | "reason" | "end">): string {
   return `${status} ${reason === null ? word("end", end) : word("reason", reason)}`;
 }
 

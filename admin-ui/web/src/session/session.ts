@@ -49,14 +49,20 @@ export async function checkSession(): Promise<void> {
   }
 }
 
-export async function login(password: string): Promise<Result<null>> {
-  const result = await api.login(password);
+export async function login(credentials: api.Credentials): Promise<Result<null>> {
+  const result = await api.login(credentials);
   if (result.ok) {
+    // Before anything is shown: what is shown depends on the role.
+    await learnWhoIsIn();
     settle({ state: "in", over: false }, true);
-    const about = await api.session();
-    sessionInfo.value = about.ok ? about.value : null;
   }
   return result;
+}
+
+/** After a change of one's own account. */
+export async function learnWhoIsIn(): Promise<void> {
+  const about = await api.session();
+  sessionInfo.value = about.ok ? about.value : null;
 }
 
 export async function logout(): Promise<Result<null>> {

@@ -1,7 +1,7 @@
 //! The gateway's own settings as forms: limits of requests, default models, aliases, trusted proxies, the ledger, prices. Each
 //! is saved by itself.
 import { type Signal, useSignal } from "@preact/signals";
-import type { ComponentChildren, VNode } from "preact";
+import type { VNode } from "preact";
 import { SettingsFields } from "../../generated/schema";
 import { numberOf } from "../channels/number-settings";
 import { ListEditor, MapEditor } from "../components/editors";
@@ -9,12 +9,13 @@ import { Field, Switch, TextField } from "../components/fields";
 import { FailureNotice, Notice } from "../components/notice";
 import { linesOf, listMapOf, listPairsOf, mapOf, pairsOf } from "../components/pairs";
 import { PricesEditor } from "../components/prices-editor";
-import { ConflictDialog } from "../conflict/conflict-dialog";
 import { formatCount, t } from "../i18n";
 import { useResource } from "../resource";
+import { AccessForm } from "./access";
 import { PriceImport } from "./price-import";
 import { pricesOf, rowsOf } from "./prices";
 import { type Loaded, loadSettings } from "./save";
+import { SettingsForm } from "./settings-form";
 import { type FormProps, useSaving } from "./use-saving";
 
 const REQUEST_NUMBERS = ["max_attempts", "total_timeout_ms", "max_request_bytes"] as const;
@@ -272,52 +273,9 @@ const FORMS = {
   aliases: AliasesForm,
   proxies: ProxiesForm,
   ledger: LedgerForm,
+  access: AccessForm,
   prices: PricesForm,
 };
-
-interface SettingsFormProps {
-  title: string;
-  text?: string;
-  saving: ReturnType<typeof useSaving>;
-  children: ComponentChildren;
-}
-
-function SettingsForm({ title, text, saving, children }: SettingsFormProps) {
-  const m = t.value;
-  const conflict = saving.conflict();
-  return (
-    <form
-      class="card section"
-      aria-label={title}
-      noValidate
-      onSubmit={(event) => {
-        event.preventDefault();
-        void saving.save();
-      }}
-    >
-      <h2>{title}</h2>
-      {conflict !== null && (
-        <ConflictDialog
-          name={m["conflict.settings"]}
-          differences={conflict}
-          busy={saving.busy.value}
-          onReload={() => void saving.startAgain()}
-          onOverwrite={() => void saving.overwrite()}
-          onClose={saving.giveUp}
-        />
-      )}
-      {text !== undefined && <p class="muted">{text}</p>}
-      <FailureNotice failure={saving.failure.value} title={m["form.notSaved"]} />
-      {saving.isSaved.value && !saving.isUnsaved && <Notice tone="good">{m["form.saved"]}</Notice>}
-      {children}
-      <div class="actions">
-        <button type="submit" class="button" aria-disabled={saving.busy.value}>
-          {saving.busy.value ? m["form.saving"] : m["form.save"]}
-        </button>
-      </div>
-    </form>
-  );
-}
 
 type NumberName = (typeof REQUEST_NUMBERS)[number] | (typeof LEDGER_NUMBERS)[number];
 

@@ -10,14 +10,19 @@ use http::{HeaderMap, StatusCode, Uri};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::accounts::exported::ExportedAccount;
+#[cfg(feature = "schema")]
+use super::accounts::stored::MAX_ACCOUNTS;
 use super::alerts::{self, ExportedAlerts};
-use super::{AdminSettings, document, precondition, query};
+use super::guard::Caller;
+use super::principal::Role;
+use super::{AdminSettings, accounts, document, precondition, query};
 #[cfg(feature = "schema")]
 use crate::config::bounds::{MAX_HINT_CHARS, MAX_MODELS, MAX_NAME_CHARS, MAX_TAGS};
 use crate::config::import::{self, Refused};
 use crate::config::model::{
     ChannelConfig, ClientKey, DOCUMENT_VERSION, Document, KeyLimits, PreviousKey, Settings,
-    UpstreamKey,
+    StoredSecret, UpstreamKey,
 };
 use crate::config::seal;
 #[cfg(feature = "schema")]
@@ -51,6 +56,10 @@ pub struct DocumentView<'a> {
     #[cfg_attr(feature = "schema", schemars(with = "ExportedAlerts<'a>"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     alerts: Option<ExportedAlerts<'a>>,
+    /// Accounts in the order of their creation; only for owners. Where an import has no such member they stay.
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<ExportedAccount>", length(max = MAX_ACCOUNTS)))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    accounts: Option<Vec<ExportedAccount>>,
 }
 
 /// An upstream key as it is exported.
@@ -158,13 +167,18 @@ pub async fn export<P: AdminPorts>(
     ports: &P,
     settings: &AdminSettings,
     uri: &Uri,
+    caller: &Caller,
 ) -> Result<Reply, GatewayError> {
     let [with_secrets] = query::read(uri, ["secrets"])?;
     let with_secrets = query::boolean("secrets", with_secrets.as_deref())?;
     let (document, revision) = document::load_with_revision(ports).await?;
     let opened = with_secrets.then_some(settings);
-    let view = view(&document, opened, |key| {
+    let mut view = view(&document, opened, |key| {
         opened.map(|settings| open(settings, key)).transpose()
+    })?;
+    view.accounts = exported_accounts(ports, &document, caller, |stored, id| {
+        let open = || open_secret(settings, stored, id, "The secret of the account");
+        with_secrets.then(open).transpose()
     })?;
     if with_secrets {
         ports.line(format_args!(
@@ -182,6 +196,7 @@ pub async fn import<P: AdminPorts>(
     ports: &P,
     settings: &AdminSettings,
     headers: &HeaderMap,
+    caller: &Caller,
     value: &Value,
 ) -> Result<Reply, GatewayError> {
     let mut problems = Problems::default();
@@ -192,6 +207,10 @@ pub async fn import<P: AdminPorts>(
             precondition::check(headers, revision, "configuration")?;
             let new = import::resolve(&draft, document, settings.protection(), ports)
                 .map_err(Refused::into_error)?;
+            let new = with_accounts(ports, settings, value, document, new)?;
+            if caller.principal.role < Role::Owner && !differs_in_settings_only(document, &new) {
+                return Err(caller.principal.lacks(Role::Owner));
+            }
             let old = std::mem::replace(document, new);
             Ok((document.clone(), changed_channels(old, document)))
         })
@@ -202,7 +221,8 @@ pub async fn import<P: AdminPorts>(
         document.channels.len(),
         document.keys.len()
     ));
-    let view = view(&document, None, |_| Ok(None))?;
+    let mut view = view(&document, None, |_| Ok(None))?;
+    view.accounts = exported_accounts(ports, &document, caller, |_, _| Ok(None))?;
     Ok(precondition::tag(
         reply::json(StatusCode::OK, &view),
         &revision,
@@ -244,18 +264,66 @@ fn view<'d>(
         alerts: (!document.alerts.is_default())
             .then(|| alerts::exported(&document.alerts, opened))
             .transpose()?,
+        accounts: None,
     })
 }
 
+/// The accounts for an owner; `None` for others, to whom their hashes would be of use, and where there are none.
+fn exported_accounts<P: AdminPorts>(
+    ports: &P,
+    document: &Document,
+    caller: &Caller,
+    open: impl Fn(&StoredSecret, &str) -> Result<Option<Secret<String>>, GatewayError>,
+) -> Result<Option<Vec<ExportedAccount>>, GatewayError> {
+    let accounts = accounts::stored::of(ports, document)?;
+    if caller.principal.role < Role::Owner || accounts.is_empty() {
+        return Ok(None);
+    }
+    let accounts = accounts
+        .iter()
+        .map(|account| ExportedAccount::new(account, |secret| open(secret, &account.id)));
+    accounts.collect::<Result<_, _>>().map(Some)
+}
+
+/// The new document with the accounts that were imported, or with those that there are.
+fn with_accounts<P: AdminPorts>(
+    ports: &P,
+    settings: &AdminSettings,
+    imported: &Value,
+    current: &Document,
+    mut new: Document,
+) -> Result<Document, GatewayError> {
+    if let Some(value) = imported.get("accounts") {
+        let before = accounts::stored::of(ports, current)?;
+        let after = accounts::exported::read(value, &before, settings.protection(), ports)?;
+        accounts::keep_an_owner(&before, &after, settings)?;
+        accounts::stored::put(ports, &mut new, &after)?;
+    }
+    Ok(new)
+}
+
+/// What an admin may import: the panel saves settings so.
+fn differs_in_settings_only(old: &Document, new: &Document) -> bool {
+    old.channels == new.channels && old.keys == new.keys && old.accounts == new.accounts
+}
+
 fn open(settings: &AdminSettings, key: &UpstreamKey) -> Result<Secret<String>, GatewayError> {
-    seal::open(settings.master_key.as_ref(), &key.secret, &key.id).map_err(|error| {
+    open_secret(settings, &key.secret, &key.id, "The upstream key")
+}
+
+fn open_secret(
+    settings: &AdminSettings,
+    stored: &StoredSecret,
+    id: &str,
+    what: &str,
+) -> Result<Secret<String>, GatewayError> {
+    seal::open(settings.master_key.as_ref(), stored, id).map_err(|error| {
         let reason = match &settings.master_key_error {
             Some(reason) => format!("the variable `master_key` cannot be used: {reason}"),
             None => error.to_string(),
         };
         ErrorCode::Misconfigured.error(format!(
-            "The upstream key {} cannot be exported: {reason}. Without ?secrets=true the export works.",
-            key.id
+            "{what} {id} cannot be exported: {reason}. Without ?secrets=true the export works.",
         ))
     })
 }

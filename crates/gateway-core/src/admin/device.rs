@@ -54,6 +54,7 @@ impl Device {
         let signed = Session {
             expires_at: now.plus_ms(LIFETIME_S * 1000),
             nonce: self.nonce,
+            subject: None,
         };
         session_token::sign(&key(secret), &signed)
     }

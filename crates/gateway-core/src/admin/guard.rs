@@ -9,6 +9,7 @@ use http::uri::{Authority, Scheme};
 use http::{HeaderMap, Uri};
 use sha2::{Digest as _, Sha256};
 
+use super::principal::Principal;
 use super::session_check::{self, COOKIE_NAME};
 use super::session_token::Session;
 use super::{AdminSettings, forwarded};
@@ -24,6 +25,8 @@ use crate::wire::media;
 pub struct Caller {
     /// The session.
     pub session: Session,
+    /// Whose it is.
+    pub principal: Principal,
     /// Whether the token came in the cookie, which browsers send without being asked.
     pub by_cookie: bool,
 }
@@ -102,8 +105,12 @@ pub async fn authenticate<P: AdminPorts>(
         (None, Some(token)) => (token, true),
         (None, None) => return Err(session_check::not_authenticated()),
     };
-    let session = session_check::verify(ports, settings, token).await?;
-    Ok(Caller { session, by_cookie })
+    let (session, principal) = session_check::verify(ports, settings, token).await?;
+    Ok(Caller {
+        session,
+        principal,
+        by_cookie,
+    })
 }
 
 /// Whether the request's bearer token is `expected`. Digests are compared, so that the time it takes tells nothing.

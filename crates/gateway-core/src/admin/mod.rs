@@ -1,6 +1,8 @@
 //! The admin API: from HTTP request to HTTP response. Owns the order in which a request is judged, and who does the
 //! work; all routes are in `routes`. Each noun has its own file; none of them reads a body.
 
+mod access;
+mod accounts;
 mod alerts;
 mod audit;
 mod audit_log;
@@ -11,6 +13,7 @@ mod channel_test;
 mod channel_view;
 mod channels;
 mod config;
+mod credentials;
 mod csv_export;
 mod device;
 mod document;
@@ -24,16 +27,20 @@ mod last_call;
 mod ledger_queries;
 mod limit_usage;
 mod list;
+mod login;
+mod me;
 mod members;
 mod metrics;
 mod move_in;
 #[cfg(feature = "schema")]
 pub mod openapi;
 mod outbound;
+mod own_account;
 mod playground_key;
 mod ports;
 mod precondition;
 mod price_import;
+pub mod principal;
 mod query;
 mod request_detail;
 mod request_failure;
@@ -71,7 +78,9 @@ use crate::ports::{AdminPorts, Log};
 use crate::reply::{self, Reply};
 use crate::secret::Secret;
 use crate::store::BoundedStore;
-use audit::{Occasion, Witness};
+use access::Access;
+use audit::{AuditActor, Occasion, Witness};
+use credentials::Credentials;
 use guard::Caller;
 use routes::{BodyKind, Operation, Verb};
 use transfer::TransferWishes;
@@ -161,15 +170,16 @@ where
     // 2. A page of another origin may do nothing, not even log in.
     guard::same_origin(&head)?;
 
-    // 3. Every operation but logging in needs a session. Browsers send cookies unasked, so writes with one must be of a
+    // 3. Every operation but logging in needs a session, whose role may do it. Browsers send cookies unasked, so writes with one must be of a
     //    content type that no form has.
-    let caller = if operation == Operation::Login {
+    let caller = if Access::of(operation) == Access::Public {
         None
     } else {
         let caller = guard::authenticate(ports, settings, &head).await?;
         if operation.verb() != Verb::Get {
             guard::cookie_writes_json(&caller, &head.headers)?;
         }
+        access::check(operation, &head.uri, &caller.principal)?;
         Some(caller)
     };
 
@@ -195,17 +205,23 @@ where
         id,
         file,
     };
+    let occasion = occasion(operation, &head, &body);
+    let name = credentials::name(&body);
     let outcome = work.perform(operation, body).await;
 
     // 5. What was done is recorded, also if the work failed after it.
-    let occasion = occasion(operation, &head);
-    audit::record(ports, occasion, (&head, caller.as_ref()), &outcome).await;
+    let actor = caller
+        .as_ref()
+        .map_or(AuditActor::Login(&name), AuditActor::Caller);
+    audit::record(ports, occasion, (&head, actor), &outcome).await;
     outcome
 }
 
 /// What the audit log says of an operation beside the change that it makes.
-fn occasion(operation: Operation, head: &Parts) -> Occasion {
+fn occasion(operation: Operation, head: &Parts, body: &Value) -> Occasion {
     match operation {
+        // Members change nothing, and any program with a client key can log in as often as it wants.
+        Operation::Login if credentials::has_key(body) => Occasion::Other,
         Operation::Login => Occasion::Login,
         Operation::Logout => Occasion::Logout,
         Operation::RotateKey => Occasion::Rotation,
@@ -234,7 +250,8 @@ async fn metrics_of<P: AdminPorts>(
     guard::same_origin(head)?;
     let token = settings.metrics_token.as_ref();
     if !guard::presents(&head.headers, token) {
-        guard::authenticate(ports, settings, head).await?;
+        let caller = guard::authenticate(ports, settings, head).await?;
+        access::check(Operation::Status, &head.uri, &caller.principal)?;
     }
     metrics::show(ports).await
 }
@@ -259,6 +276,11 @@ impl<P: AdminPorts + Clone + 'static> Work<'_, P> {
         self.caller.ok_or_else(session_check::not_authenticated)
     }
 
+    /// The id of the client key with which a member has logged in.
+    fn own_key(&self) -> Result<&str, GatewayError> {
+        Ok(&self.caller()?.principal.id)
+    }
+
     /// Calls the operation's handler. There is no arm for "all others", so that a new operation cannot fall into the
     /// handler of another one.
     async fn perform(&self, operation: Operation, body: Value) -> Result<Reply, GatewayError> {
@@ -266,9 +288,10 @@ impl<P: AdminPorts + Clone + 'static> Work<'_, P> {
         let (head, headers, uri) = (self.head, &self.head.headers, &self.head.uri);
         match operation {
             Operation::Login => {
-                let password = session::read_password(body)?;
-                session::login(ports, settings, head, &password).await
+                let credentials = Credentials::read(body)?;
+                login::login(ports, settings, head, &credentials).await
             }
+            Operation::LoginOptions => login::options(ports, settings).await,
             Operation::Logout => session::logout(ports, self.caller()?, head).await,
             Operation::Session => Ok(session::describe(settings, self.caller()?)),
             Operation::ListChannels => channels::list(ports, uri).await,
@@ -292,8 +315,10 @@ impl<P: AdminPorts + Clone + 'static> Work<'_, P> {
             Operation::DeleteKey => keys::delete(ports, headers, id).await,
             Operation::PlaygroundKey => playground_key::show(ports, settings, &body).await,
             Operation::GetKeyAllowance => limit_usage::show(ports, id).await,
-            Operation::ExportConfig => config::export(ports, settings, uri).await,
-            Operation::ImportConfig => config::import(ports, settings, headers, &body).await,
+            Operation::ExportConfig => config::export(ports, settings, uri, self.caller()?).await,
+            Operation::ImportConfig => {
+                config::import(ports, settings, headers, self.caller()?, &body).await
+            }
             Operation::ImportPrices => price_import::run(ports, headers, uri, &self.file).await,
             Operation::PreviewImport => move_in::run(ports, settings, headers, body, true).await,
             Operation::ImportFile => move_in::run(ports, settings, headers, body, false).await,
@@ -309,6 +334,21 @@ impl<P: AdminPorts + Clone + 'static> Work<'_, P> {
             Operation::GetRequest => request_detail::show(ports, id).await,
             Operation::Audit => audit_log::list(ports, uri).await,
             Operation::AuditFile => audit_log::file(ports, uri).await,
+            Operation::ListAccounts => accounts::list(ports).await,
+            Operation::CreateAccount => accounts::create(ports, &body).await,
+            Operation::ChangeAccount => accounts::change(ports, settings, headers, id, &body).await,
+            Operation::DeleteAccount => accounts::delete(ports, settings, headers, id).await,
+            Operation::ChangeOwnPassword => {
+                own_account::change_password(ports, settings, head, self.caller()?, &body).await
+            }
+            Operation::NewTotpSecret => own_account::new_totp_secret(ports, self.caller()?),
+            Operation::SetTotp => {
+                own_account::set_totp(ports, settings, self.caller()?, &body).await
+            }
+            Operation::OwnKey => keys::show(ports, self.own_key()?).await,
+            Operation::OwnAllowance => limit_usage::show(ports, self.own_key()?).await,
+            Operation::OwnUsage => usage::show_own(ports, uri, self.own_key()?).await,
+            Operation::OwnRequests => me::requests(ports, uri, self.own_key()?).await,
             Operation::Openapi => {
                 let document = Bytes::from_static(OPENAPI.as_bytes());
                 Ok(reply::json_bytes(StatusCode::OK, document))

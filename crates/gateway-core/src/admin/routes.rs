@@ -10,8 +10,9 @@ use super::openapi::errors::ErrorResponse;
 use super::openapi::{bulk as bulk_bodies, parameters, requests as bodies};
 #[cfg(feature = "schema")]
 use super::{
-    alerts, audit_log, bulk, channel_test, channels, config, key_tests, keys, limit_usage, move_in,
-    price_import, requests, route_preview, session, status, upstream_models, usage,
+    accounts, alerts, audit_log, bulk, channel_test, channels, config, key_tests, keys,
+    limit_usage, login, me, move_in, own_account, price_import, requests, route_preview, session,
+    status, upstream_models, usage,
 };
 use crate::error::{ErrorCode, GatewayError};
 
@@ -112,12 +113,15 @@ routes! {
         Description::new("session", "Log in", 200, "A session.")
             .takes::<bodies::LoginBody>().gives::<session::LoginView<'_>>()
             .sets_cookies("Two cookies, HttpOnly and SameSite=Strict: the session's, and that of a known device.")
-            .fails(&[ErrorResponse::TooManyLogins]);
+            .fails(&[ErrorResponse::TooManyLogins, ErrorResponse::Misconfigured]);
+    LoginOptions: Get "login/options", None =>
+        Description::new("session", "Show the ways to log in", 200, "Which of them this gateway has.")
+            .gives::<login::LoginOptionsView>();
     Logout: Post "logout", None =>
         Description::new("session", "End the session", 204, "It has ended.");
     Session: Get "session", None =>
         Description::new("session", "Show the session", 200, "The session of this request.")
-            .gives::<session::SessionView>();
+            .gives::<session::SessionView<'_>>();
     ListChannels: Get "channels", None =>
         Description::new("channels", "List channels", 200, "All of them, or one page.")
             .asks::<parameters::ChannelListParameters>().gives::<channels::ChannelsView<'_>>();
@@ -240,6 +244,40 @@ routes! {
     AuditFile: Get "audit.csv", None =>
         Description::new("audit", "The audit log as a file", 200, sentences::AUDIT_FILE).details(sentences::AUDIT_ROWS)
             .asks::<parameters::AuditParameters>().gives_csv();
+    ListAccounts: Get "accounts", None =>
+        Description::new("accounts", "List accounts", 200, "All of them.").gives::<accounts::AccountsView<'_>>();
+    CreateAccount: Post "accounts", Object =>
+        Description::new("accounts", "Create an account", 201, "The new account.")
+            .takes::<bodies::AccountCreateBody>().gives::<accounts::AccountView<'_>>().names_state();
+    ChangeAccount: Patch "accounts/{id}", Object =>
+        Description::new("accounts", "Change an account", 200, "The account as it is now.").details(sentences::ACCOUNT)
+            .takes::<bodies::AccountChangeBody>().gives::<accounts::AccountView<'_>>()
+            .names_state().checks_state();
+    DeleteAccount: Delete "accounts/{id}", None =>
+        Description::new("accounts", "Delete an account", 204, "It is gone.").details(sentences::ACCOUNT).checks_state();
+    ChangeOwnPassword: Post "account/password", Object =>
+        Description::new("accounts", "Change the caller's password", 200, "A new session; all others of the account have ended.")
+            .takes::<bodies::OwnPasswordBody>().gives::<session::LoginView<'_>>()
+            .sets_cookies("That of the new session.").fails(&[ErrorResponse::TooManyLogins]);
+    NewTotpSecret: Post "account/totp", None =>
+        Description::new("accounts", "Make a secret for one-time codes", 200, "The secret, which is not stored yet.")
+            .gives::<own_account::TotpSecretView>();
+    SetTotp: Put "account/totp", Object =>
+        Description::new("accounts", "Switch one-time codes on or off", 200, "The recovery codes; they are never shown again.")
+            .takes::<bodies::TotpBody>().gives::<own_account::RecoveryCodesView>()
+            .fails(&[ErrorResponse::TooManyLogins, ErrorResponse::Misconfigured]);
+    OwnKey: Get "me", None =>
+        Description::new("me", "Show the caller's client key", 200, "The client key.")
+            .gives::<keys::ClientKeyView<'_>>().names_state();
+    OwnAllowance: Get "me/allowance", None =>
+        Description::new("me", "Show what the caller's client key has used of its limits", 200, "The use of each limit that it has.")
+            .gives::<limit_usage::LimitUsageView>();
+    OwnUsage: Get "me/usage", None =>
+        Description::new("me", "Usage of the caller's client key", 200, "Rows by bucket and model.")
+            .asks::<parameters::OwnUsageParameters>().gives::<usage::UsageView<'_>>();
+    OwnRequests: Get "me/requests", None =>
+        Description::new("me", "Requests of the caller's client key, newest first", 200, "One page.")
+            .asks::<parameters::OwnRequestsParameters>().gives::<me::OwnPageView<'_>>();
     Openapi: Get "openapi.json", None =>
         Description::new("health", "This document", 200, "An OpenAPI 3.1 document.")
             .gives::<std::collections::BTreeMap<String, serde_json::Value>>();
@@ -248,6 +286,8 @@ routes! {
 /// Sentences of the document that are too long for the table.
 #[cfg(feature = "schema")]
 mod sentences {
+    pub const ACCOUNT: &str = "Its sessions end with a new password or role, and when it is disabled or deleted. The last \
+        owner who can log in stays while no `admin_password` is set: 409 `last_owner`.";
     pub const CHANNEL_CHANGED: &str =
         "The channel as it is now. What was known of its health is forgotten.";
     pub const TEST: &str = "Sends the smallest possible prompt, within two minutes. A model that refuses `max_tokens` is \

@@ -1,24 +1,31 @@
-//! Whether a token is a valid session. Owns the signing key of sessions and what makes them invalid.
+//! Whether a token is a valid session, and whose. Owns the signing key of sessions and what makes them invalid.
 
+use serde::Deserialize;
+
+use super::accounts::stored as accounts;
+use super::document::unavailable;
+use super::principal::{Principal, Role};
 use super::session_secret::{self, SessionSecret, derive};
-use super::session_token::{self, Session};
+use super::session_token::{self, STAMP_BYTES, Session, Subject, SubjectKind};
 use super::{AdminSettings, revoked};
+use crate::config::bounds::MIN_PASSWORD_CHARS;
+use crate::config::model::ClientKey;
 use crate::error::{ErrorCode, GatewayError};
-use crate::ports::AdminPorts;
+use crate::ports::{AdminPorts, StoreKey};
 use crate::secret::Secret;
+use crate::units::Timestamp;
 
 /// The cookie that carries the token.
 pub const COOKIE_NAME: &str = "gateway_session";
-/// Shorter passwords are refused altogether: they can be guessed in spite of the throttle.
-const MIN_PASSWORD_CHARS: usize = 8;
 
-/// The session of `token`, or 401: forged, over, ended, or from before the password was changed.
+/// The session of `token` and whose it is, or 401: forged, over, ended, or from before the password, the account or the
+/// client key was changed.
 pub async fn verify<P: AdminPorts>(
     ports: &P,
     settings: &AdminSettings,
     token: &str,
-) -> Result<Session, GatewayError> {
-    let password = usable_password(settings).map_err(|_| not_authenticated())?;
+) -> Result<(Session, Principal), GatewayError> {
+    let password = signing_password(settings);
     let secret = session_secret::load(ports, password).await?;
     let session = session_token::open(&signing_key(&secret, password), token)
         .filter(|session| session.expires_at > ports.now())
@@ -26,7 +33,88 @@ pub async fn verify<P: AdminPorts>(
     if revoked::contains(ports, &session).await? {
         return Err(not_authenticated());
     }
-    Ok(session)
+    let principal = match &session.subject {
+        None => {
+            usable_password(settings).map_err(|_| not_authenticated())?;
+            Principal::admin()
+        }
+        Some(subject) => principal_of(ports, &secret, subject).await?,
+    };
+    Ok((session, principal))
+}
+
+/// Looks the subject up in the configuration as it is now, so that a change of it is in force at once.
+async fn principal_of<P: AdminPorts>(
+    ports: &P,
+    secret: &SessionSecret,
+    subject: &Subject,
+) -> Result<Principal, GatewayError> {
+    let stored = ports.read(StoreKey::Config).await;
+    let stored = stored.map_err(|error| unavailable(ports, &error))?;
+    let principal = match subject.kind {
+        SubjectKind::Account => {
+            let accounts = accounts::in_bytes(ports, stored.as_deref())?;
+            let mut accounts = accounts.iter();
+            accounts
+                .find(|it| it.enabled && it.subject(secret) == *subject)
+                .map(accounts::Account::principal)
+        }
+        SubjectKind::ClientKey => MemberKeys::in_bytes(stored.as_deref()).and_then(|keys| {
+            let is_it = |key: &ClientKey| {
+                key.id == subject.id && MemberKeys::subject(key, secret) == *subject
+            };
+            let key = keys.find(is_it, ports.now())?;
+            Some(Principal {
+                id: key.id.clone(),
+                name: key.name.clone(),
+                role: Role::Member,
+                has_account: false,
+                has_totp: false,
+            })
+        }),
+    };
+    principal.ok_or_else(not_authenticated)
+}
+
+/// The client keys that can log in.
+#[derive(Debug)]
+pub struct MemberKeys(Vec<ClientKey>);
+
+impl MemberKeys {
+    /// Those of the stored configuration; `None` where the setting is off. Reads nothing else of it.
+    pub fn in_bytes(stored: Option<&[u8]>) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct MemberLogin {
+            #[serde(default)]
+            member_login: bool,
+        }
+        #[derive(Deserialize)]
+        struct StoredKeys {
+            settings: MemberLogin,
+            #[serde(default)]
+            keys: Vec<ClientKey>,
+        }
+        let stored: StoredKeys = serde_json::from_slice(stored?).ok()?;
+        stored.settings.member_login.then_some(Self(stored.keys))
+    }
+
+    /// The first that is accepted now.
+    pub fn find(&self, is_it: impl Fn(&ClientKey) -> bool, now: Timestamp) -> Option<&ClientKey> {
+        let is_valid = |key: &ClientKey| key.enabled && key.expires_at.is_none_or(|at| at > now);
+        self.0.iter().find(|key| is_it(key) && is_valid(key))
+    }
+
+    /// What the tokens of a key say. They end when it is rotated.
+    pub fn subject(key: &ClientKey, secret: &SessionSecret) -> Subject {
+        let mut stamp = [0; STAMP_BYTES];
+        let hash = derive(secret, "client key", key.hash.as_bytes());
+        stamp.copy_from_slice(&hash[..STAMP_BYTES]);
+        Subject {
+            kind: SubjectKind::ClientKey,
+            id: key.id.clone(),
+            stamp,
+        }
+    }
 }
 
 /// 401 for everything that is no valid session; which of the reasons it is helps only an attacker.
@@ -38,10 +126,7 @@ pub fn not_authenticated() -> GatewayError {
 pub fn usable_password(settings: &AdminSettings) -> Result<&str, GatewayError> {
     const HOW: &str = "Set the variable `admin_password` (SPIN_VARIABLE_ADMIN_PASSWORD=… for spin and cargo xtask up) \
                        and start the gateway again.";
-    let password = settings
-        .password
-        .as_ref()
-        .map_or("", |password| password.expose().as_str());
+    let password = signing_password(settings);
     if password.is_empty() {
         return Err(ErrorCode::AdminDisabled.error(format!(
             "No admin password is set, so login is disabled. {HOW}"
@@ -53,6 +138,12 @@ pub fn usable_password(settings: &AdminSettings) -> Result<&str, GatewayError> {
         )));
     }
     Ok(password)
+}
+
+/// The admin password as it is set, or an empty text: it signs sessions even where it is too short to log in with.
+pub fn signing_password(settings: &AdminSettings) -> &str {
+    let password = settings.password.as_ref();
+    password.map_or("", |password| password.expose().as_str())
 }
 
 /// The password is part of the key, so that changing it ends all sessions.

@@ -46,6 +46,7 @@ use super::document::{RETRIES, unavailable};
 use crate::error::{ErrorCode, GatewayError};
 use crate::ports::{AdminPorts, StoreKey};
 use crate::store::{self, RecordEdit, UpdateError};
+pub use table::DEVICE_WAIT_MS;
 use table::{Devices, FailureTable, LoginAttempt, Verdict};
 
 /// An attempt to log in.
@@ -137,7 +138,8 @@ async fn change_devices<P: AdminPorts>(
     update.await.ok()
 }
 
-fn too_many(wait_ms: u64) -> GatewayError {
+/// 429 with the time to wait.
+pub fn too_many(wait_ms: u64) -> GatewayError {
     let seconds = wait_ms.div_ceil(1000).max(1);
     ErrorCode::RateLimited
         .error(format!(

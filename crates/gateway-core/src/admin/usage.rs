@@ -147,9 +147,34 @@ pub struct Quantiles {
     p99: Option<u64>,
 }
 
+/// `GET me/usage`: of one client key, and by model or in total only.
+pub async fn show_own<P: AdminPorts>(
+    ports: &P,
+    uri: &Uri,
+    key: &str,
+) -> Result<Reply, GatewayError> {
+    let asked = read(uri, ["from", "to", "bucket", "group"])?;
+    if !matches!(asked[3].as_deref(), None | Some("model" | "none")) {
+        return Err(invalid("group", "must be model or none"));
+    }
+    let query = UsageQuery {
+        key: Some(key.to_owned()),
+        ..span(asked, ports.now())?
+    };
+    answer(ports, query, None).await
+}
+
 /// Answers the call.
 pub async fn show<P: AdminPorts>(ports: &P, uri: &Uri) -> Result<Reply, GatewayError> {
     let (query, tag) = parse(uri, ports.now())?;
+    answer(ports, query, tag).await
+}
+
+async fn answer<P: AdminPorts>(
+    ports: &P,
+    query: UsageQuery,
+    tag: Option<String>,
+) -> Result<Reply, GatewayError> {
     let document = document::load(ports).await?;
     let query = with_tags(query, tag.as_deref(), &document);
     let ledger = ledger_queries::ledger(ports);
@@ -213,18 +238,8 @@ pub(super) fn parse(
     now: Timestamp,
 ) -> Result<(UsageQuery, Option<String>), GatewayError> {
     let [from, to, bucket, group, top, by, tag, model, channel, key] = read(uri, PARAMETERS)?;
-    let to = time("to", to.as_deref())?.unwrap_or(now);
-    let from = time("from", from.as_deref())?.unwrap_or(Timestamp(to.0.saturating_sub(DAY_MS)));
-    if from > to {
-        return Err(invalid("from", "must not be later than `to`"));
-    }
-    let bucket = match bucket.as_deref() {
-        None | Some("hour") => 1,
-        Some("day") => 24,
-        Some("total") => 0,
-        Some(_) => return Err(invalid("bucket", "must be hour, day or total")),
-    };
-    let group = group_of(group.as_deref())?;
+    let span = span([from, to, bucket, group], now)?;
+    let group = span.group;
     if group == UsageGroup::None && top.is_some() {
         return Err(invalid("top", "needs a `group`"));
     }
@@ -241,21 +256,43 @@ pub(super) fn parse(
             return Err(invalid(name, "cannot be combined with `group=reason`"));
         }
     }
-    // Sums are by the hour, so that the span is that of the hours which it touches.
     let query = UsageQuery {
-        from: from.0 / HOUR_MS,
-        to: to.0.div_ceil(HOUR_MS),
-        bucket,
-        group,
         top: top_of(top.as_deref())?,
         rank: rank_of(by.as_deref())?,
         model,
         channel,
         key,
-        limit: MAX_ROWS + 1,
-        ..UsageQuery::default()
+        ..span
     };
     Ok((query, tag.filter(|tag| !tag.is_empty())))
+}
+
+/// The question without its filters: its time, and what is summed.
+fn span(
+    [from, to, bucket, group]: [Option<String>; 4],
+    now: Timestamp,
+) -> Result<UsageQuery, GatewayError> {
+    let to = time("to", to.as_deref())?.unwrap_or(now);
+    let from = time("from", from.as_deref())?.unwrap_or(Timestamp(to.0.saturating_sub(DAY_MS)));
+    if from > to {
+        return Err(invalid("from", "must not be later than `to`"));
+    }
+    let bucket = match bucket.as_deref() {
+        None | Some("hour") => 1,
+        Some("day") => 24,
+        Some("total") => 0,
+        Some(_) => return Err(invalid("bucket", "must be hour, day or total")),
+    };
+    let group = group_of(group.as_deref())?;
+    // Sums are by the hour, so that the span is that of the hours which it touches.
+    Ok(UsageQuery {
+        from: from.0 / HOUR_MS,
+        to: to.0.div_ceil(HOUR_MS),
+        bucket,
+        group,
+        limit: MAX_ROWS + 1,
+        ..UsageQuery::default()
+    })
 }
 
 fn group_of(group: Option<&str>) -> Result<UsageGroup, GatewayError> {

@@ -17,6 +17,10 @@ pub const MAX_NAME_CHARS: usize = 100;
 pub const MAX_TAGS: usize = 20;
 /// Characters of a tag.
 pub const MAX_TAG_CHARS: usize = 50;
+/// The fewest characters of an account's password.
+pub const MIN_PASSWORD_CHARS: usize = 8;
+/// Longer passwords than this are not even hashed.
+pub const MAX_PASSWORD_BYTES: usize = 1024;
 /// Characters of an id. Ids are part of paths of the admin API and of log lines.
 pub const MAX_ID_CHARS: usize = 64;
 /// Characters of a client key's hint: too few to hold a key.

@@ -116,6 +116,7 @@ pub fn resolve(
             random,
         )?,
         ..Document {
+            accounts: current.accounts.clone(),
             applied_variable: current.applied_variable.clone(),
             recent_changes: current.recent_changes.clone(),
             gateway_id: current.gateway_id.clone(),

@@ -49,6 +49,10 @@ pub struct Document {
     /// When messages are sent about the gateway, and where.
     #[serde(default, skip_serializing_if = "Alerts::is_default")]
     pub alerts: Alerts,
+    /// The accounts of people who use the panel. The admin API reads them (`admin::accounts`); nothing else does, so they
+    /// are kept as they are here.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub accounts: Value,
     /// The revision of the variable `config` that was applied last; see [`crate::config::startup`]. It belongs to
     /// this gateway, so it is neither exported nor imported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -70,6 +74,7 @@ impl Default for Document {
             keys: Vec::new(),
             settings: Settings::default(),
             alerts: Alerts::default(),
+            accounts: Value::Null,
             applied_variable: None,
             gateway_id: None,
             recent_changes: Vec::new(),
@@ -136,6 +141,8 @@ pub struct Settings {
     /// which address a login comes.
     #[cfg_attr(feature = "schema", schemars(with = "Vec<String>", length(max = MAX_PROXIES)))]
     pub trusted_proxies: Vec<Network>,
+    /// Whether a client key can log in to the panel, where it sees its own limits, usage and requests and nothing else.
+    pub member_login: bool,
 }
 
 impl Default for Settings {
@@ -157,6 +164,7 @@ impl Default for Settings {
             default_models: BTreeMap::new(),
             aliases: BTreeMap::new(),
             trusted_proxies: Vec::new(),
+            member_login: false,
         }
     }
 }

@@ -6,7 +6,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::Value;
 
 use super::bounds::{
-    MAX_ALIAS_MODELS, MAX_ID_CHARS, MAX_KEY_BYTES, MAX_MODEL_CHARS, MAX_NAME_CHARS, MAX_TAG_CHARS,
+    MAX_ALIAS_MODELS, MAX_ID_CHARS, MAX_KEY_BYTES, MAX_MODEL_CHARS, MAX_NAME_CHARS,
+    MAX_PASSWORD_BYTES, MAX_TAG_CHARS, MIN_PASSWORD_CHARS,
 };
 
 /// Makes a type that describes a form of strings and is written out wherever it is used.
@@ -47,6 +48,8 @@ shapes! {
     Tag: { "minLength": 1, "maxLength": MAX_TAG_CHARS };
     /// A whole upstream key.
     WholeKey: { "minLength": 1, "maxLength": MAX_KEY_BYTES };
+    /// A new password of an account.
+    NewPassword: { "minLength": MIN_PASSWORD_CHARS, "maxLength": MAX_PASSWORD_BYTES };
     /// A SHA-256.
     Hash: { "pattern": "^[0-9a-fA-F]{64}$" };
 }

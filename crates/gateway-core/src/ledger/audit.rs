@@ -89,6 +89,12 @@ pub enum AuditKind {
     Channel,
     /// A client key.
     Key,
+    /// The rules of alerts.
+    Alerts,
+    /// Where messages about alerts are sent.
+    Destination,
+    /// An account.
+    Account,
     /// The gateway's settings.
     Settings,
     /// The whole configuration.
@@ -99,9 +105,12 @@ pub enum AuditKind {
 
 impl AuditKind {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 8] = [
         Self::Channel,
         Self::Key,
+        Self::Alerts,
+        Self::Destination,
+        Self::Account,
         Self::Settings,
         Self::Config,
         Self::Session,
@@ -112,6 +121,9 @@ impl AuditKind {
         match self {
             Self::Channel => "channel",
             Self::Key => "key",
+            Self::Alerts => "alerts",
+            Self::Destination => "destination",
+            Self::Account => "account",
             Self::Settings => "settings",
             Self::Config => "config",
             Self::Session => "session",

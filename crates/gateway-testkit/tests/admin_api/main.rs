@@ -5,6 +5,7 @@
     reason = "helpers of tests may panic as tests do; clippy only knows functions marked #[test]"
 )]
 
+mod accounts;
 mod alerts;
 mod allowance;
 mod audit;
@@ -22,15 +23,18 @@ mod imports;
 mod last_calls;
 mod ledger;
 mod lists;
+mod members;
 mod metrics;
 mod misreported;
 mod model_names;
+mod one_time_codes;
 mod openapi;
 mod origins;
 mod playground_key;
 mod prices;
 mod request_detail;
 mod revisions;
+mod roles;
 mod rotation;
 mod routing;
 mod sealing;

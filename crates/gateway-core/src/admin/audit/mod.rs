@@ -50,9 +50,6 @@ const MAX_STATEMENT_BYTES: usize = 1_000_000;
 const MAX_FAILED_LOGINS: u64 = 10_000;
 /// Entries that are removed at once.
 const MOST_PRUNED: u64 = 2_000;
-/// The name of the only account.
-const ADMIN: &str = "admin";
-
 /// What a request was about, where that is more than the change that it made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Occasion {
@@ -72,16 +69,29 @@ pub enum Occasion {
     SecretExport,
 }
 
-/// The account that a request comes from; for a login, which has no session yet, the one that logged in.
-pub const fn who(_caller: Option<&Caller>) -> &'static str {
-    ADMIN
+/// The account that a request comes from; for a login, which has no session yet, the one that logs in.
+#[derive(Clone, Copy, Debug)]
+pub enum AuditActor<'a> {
+    /// The one of the session.
+    Caller(&'a Caller),
+    /// The name that is logged in with.
+    Login(&'a str),
+}
+
+impl<'a> AuditActor<'a> {
+    fn name(self) -> &'a str {
+        match self {
+            Self::Caller(caller) => &caller.principal.name,
+            Self::Login(name) => name,
+        }
+    }
 }
 
 /// Records what a request has done, after it was done. Never fails.
 pub async fn record<P: AdminPorts>(
     ports: &Witness<'_, P>,
     occasion: Occasion,
-    (head, caller): (&Parts, Option<&Caller>),
+    (head, actor): (&Parts, AuditActor<'_>),
     outcome: &Result<Reply, GatewayError>,
 ) {
     let changes = ports.take_changes();
@@ -114,7 +124,7 @@ pub async fn record<P: AdminPorts>(
         who: if found.action == AuditAction::FailedLogin {
             String::new()
         } else {
-            who(caller).to_owned()
+            actor.name().to_owned()
         },
         address: context.address.clone(),
         action: found.action.word().to_owned(),

@@ -2,10 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize as _;
 use serde_json::{Map, Value, json};
 
+use super::super::accounts::stored::Account;
 use super::difference::{MemberChanges, between};
-use super::policy::{CHANNEL, CLIENT_KEY, MemberPolicy, SETTINGS};
+use super::policy::{
+    ACCOUNT, ALERT_RULES, CHANNEL, CLIENT_KEY, DESTINATION, MemberPolicy, SETTINGS,
+};
+use crate::config::alerts::Destination;
 use crate::config::model::{ChannelConfig, ClientKey, Document};
 use crate::ledger::audit::{AuditAction, AuditKind};
 use crate::time_text::{self, TimeText};
@@ -25,7 +30,7 @@ pub struct ObjectChange {
     pub changes: MemberChanges,
 }
 
-/// What differs between two configurations: channels, then client keys, then settings.
+/// What differs between two configurations: channels, client keys, alerts, accounts, then settings.
 pub fn changed(before: &Document, after: &Document) -> Vec<ObjectChange> {
     let mut found = Vec::new();
     let channels = ObjectComparison {
@@ -44,17 +49,49 @@ pub fn changed(before: &Document, after: &Document) -> Vec<ObjectChange> {
         view: client_key,
     };
     keys.compare(&before.keys, &after.keys, &mut found);
-    if before.settings != after.settings {
-        let [before, after] = [&before.settings, &after.settings].map(|it| json!(it));
-        found.push(ObjectChange {
-            action: AuditAction::Change,
-            kind: AuditKind::Settings,
-            id: String::new(),
-            name: String::new(),
-            changes: between(&before, &after, &SETTINGS),
-        });
-    }
+    let rules = [before.alerts.rules, after.alerts.rules].map(|it| json!(it));
+    found.extend(only(AuditKind::Alerts, rules, &ALERT_RULES));
+    let destinations = ObjectComparison {
+        kind: AuditKind::Destination,
+        policy: &DESTINATION,
+        id: |destination: &Destination| &destination.id,
+        name: |destination: &Destination| &destination.name,
+        view: |destination| json!(destination),
+    };
+    let [old, new] = [&before.alerts, &after.alerts].map(|it| &it.destinations);
+    destinations.compare(old, new, &mut found);
+    let accounts = ObjectComparison {
+        kind: AuditKind::Account,
+        policy: &ACCOUNT,
+        id: |account: &Account| &account.id,
+        name: |account: &Account| &account.name,
+        view: |account| json!(account),
+    };
+    let [old, new] = [&before.accounts, &after.accounts].map(accounts_in);
+    accounts.compare(&old, &new, &mut found);
+    let settings = [&before.settings, &after.settings].map(|it| json!(it));
+    found.extend(only(AuditKind::Settings, settings, &SETTINGS));
     found
+}
+
+/// The change of what there is one of.
+fn only(
+    kind: AuditKind,
+    [before, after]: [Value; 2],
+    policy: &MemberPolicy,
+) -> Option<ObjectChange> {
+    (before != after).then(|| ObjectChange {
+        action: AuditAction::Change,
+        kind,
+        id: String::new(),
+        name: String::new(),
+        changes: between(&before, &after, policy),
+    })
+}
+
+/// Accounts as they are stored; none where they cannot be read.
+fn accounts_in(stored: &Value) -> Vec<Account> {
+    Vec::deserialize(stored).unwrap_or_default()
 }
 
 /// How objects of one kind are compared.

@@ -62,6 +62,39 @@ pub const CLIENT_KEY: MemberPolicy = MemberPolicy {
     ignored: &[],
 };
 
+/// The rules of alerts.
+pub const ALERT_RULES: MemberPolicy = MemberPolicy {
+    shown: &[
+        "budget_near_percent",
+        "budget_over",
+        "gateway_daily_budget_micro_usd",
+        "gateway_monthly_budget_micro_usd",
+        "channel_down_minutes",
+        "error_rate_percent",
+        "error_rate_minutes",
+        "error_rate_requests",
+        "key_rejected",
+        "records_lost",
+        "repeat_minutes",
+    ],
+    words: &[],
+    ignored: &[],
+};
+
+/// Where messages about alerts are sent. Its URL and its secret are hidden.
+pub const DESTINATION: MemberPolicy = MemberPolicy {
+    shown: &["name", "kind", "enabled", "hint", "recipient"],
+    words: &[],
+    ignored: &["id"],
+};
+
+/// Accounts. That a password or one-time codes were changed is seen, and neither of them.
+pub const ACCOUNT: MemberPolicy = MemberPolicy {
+    shown: &["name", "role", "enabled"],
+    words: &[],
+    ignored: &["id", "created_at", "updated_at"],
+};
+
 /// The gateway's settings.
 pub const SETTINGS: MemberPolicy = MemberPolicy {
     shown: &[
@@ -72,6 +105,7 @@ pub const SETTINGS: MemberPolicy = MemberPolicy {
         "session_headers",
         "ledger",
         "log_error_details",
+        "member_login",
         "request_log_rows",
         "request_log_days",
         "response_record_days",

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::description::Description;
 use super::errors::{self, ErrorResponse};
 use super::{layout, parameters, schemas};
+use crate::admin::access::Access;
 use crate::admin::routes::{BodyKind, Operation, ROOT, Verb};
 use crate::admin::session_check::COOKIE_NAME;
 use crate::error::Envelope;
@@ -15,11 +16,13 @@ const ABOUT: &str = "What the panel uses. Times are RFC 3339 in UTC, durations c
     has the same envelope. Every `GET` can also be asked with `HEAD`. A path with a wrong method answers 405 with \
     `Allow`. Answers are compressed with gzip where the client takes it. Each answer to `GET` has an `ETag`, but for long tables; a request \
     that names it in `If-None-Match` is answered with 304 while the answer is the same. Unknown members of a request are rejected. A change is in force on every instance within 2 seconds.";
-const TAGS: [(&str, &str); 8] = [
+const TAGS: [(&str, &str); 10] = [
     ("session", "Logging in and out"),
     ("channels", "Upstream services and their keys"),
     ("keys", "What clients authenticate with"),
     ("config", "The whole configuration"),
+    ("accounts", "People who use the panel, and their roles"),
+    ("me", "What a client key that has logged in sees of itself"),
     ("health", "Routing preview and upstream health"),
     ("ledger", "Usage and the request log"),
     ("alerts", "Messages to webhooks"),
@@ -86,7 +89,7 @@ fn described(
     if !description.details.is_empty() {
         described["description"] = description.details.into();
     }
-    if operation == Operation::Login {
+    if Access::of(operation) == Access::Public {
         described["security"] = json!([]);
     }
     let mut parameters = Vec::new();

@@ -43,13 +43,15 @@ errors! {
         "The body is no JSON object (`invalid_json`), or a value is not acceptable (`invalid_value`); `param` names the \
          first member at fault, the message names all, and `details` has a code for each.";
     Unauthorized: 401,
-        "There is no valid session (`not_authenticated`), or the password is wrong (`wrong_password`).";
+        "There is no valid session (`not_authenticated`), the password is wrong (`wrong_password`), or a \
+         one-time code is needed too (`totp_required`).";
     Forbidden: 403,
-        "The request comes from a page of another origin (`cross_origin`).";
+        "The request comes from a page of another origin (`cross_origin`), or the caller's role may not do it (`forbidden`).";
     NotFound: 404,
         "There is nothing with this id (`not_found`).";
     Conflict: 409,
-        "Others kept changing the same thing (`conflict`). Nothing was changed.";
+        "Others kept changing the same thing (`conflict`), or no owner could log in any more (`last_owner`). Nothing was \
+         changed.";
     ChangedMeanwhile: 412,
         "The object is not the one that `If-Match` names any more (`changed_meanwhile`). Nothing was changed.";
     TooLarge: 413,

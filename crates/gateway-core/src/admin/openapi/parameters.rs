@@ -191,6 +191,42 @@ pub struct UsageParameters {
     key: Option<String>,
 }
 
+/// `GET me/usage`.
+#[derive(JsonSchema)]
+#[schemars(transform = never_null)]
+pub struct OwnUsageParameters {
+    /// Inclusive; 24 hours before `to` unless given.
+    from: Option<Time>,
+    /// Exclusive; now unless given.
+    to: Option<Time>,
+    /// What a row is the sum of; `total`: the whole span.
+    #[schemars(default)]
+    bucket: BucketParameter,
+    /// What rows are grouped by.
+    #[schemars(default)]
+    group: OwnGrouping,
+}
+
+#[derive(Default, JsonSchema, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+enum OwnGrouping {
+    #[default]
+    Model,
+    None,
+}
+
+/// `GET me/requests`.
+#[derive(JsonSchema)]
+#[schemars(transform = never_null)]
+pub struct OwnRequestsParameters {
+    /// Rows of the page.
+    #[schemars(range(min = 1, max = MAX_LIMIT), default = "default_limit")]
+    limit: u64,
+    /// The `next` of the page before.
+    cursor: Option<String>,
+}
+
 #[derive(Default, JsonSchema, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]

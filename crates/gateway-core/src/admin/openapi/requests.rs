@@ -12,24 +12,59 @@ use std::collections::BTreeMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 
+use crate::admin::accounts::AccountView;
+use crate::admin::accounts::exported::ExportedAccount;
+use crate::admin::accounts::stored::MAX_ACCOUNTS;
 use crate::admin::config::ExportedClientKey;
 use crate::admin::move_in::{DuplicateWish, NameConflictWish};
+use crate::admin::principal::Role;
 use crate::config::alerts::{AlertRules, DestinationKind};
 use crate::config::bounds::{
     DEFAULT_GRACE_S, MAX_CHANNELS, MAX_CLIENT_KEYS, MAX_DESTINATIONS, MAX_GRACE_S, MAX_NAME_CHARS,
     MAX_URL_BYTES, MAX_WEBHOOK_SECRET_CHARS,
 };
 use crate::config::model::{ChannelConfig, DOCUMENT_VERSION, Settings};
-use crate::config::shapes::{Id, Name, WholeKey, never_null};
+use crate::config::shapes::{Id, Name, NewPassword, WholeKey, never_null};
 use crate::moving::MoveSource;
 use crate::time_text::TimeText;
 
 /// `POST login`
 #[derive(JsonSchema)]
 #[schemars(rename = "Login")]
+#[schemars(transform = never_null)]
 pub struct LoginBody {
-    /// The variable `admin_password`.
-    password: String,
+    /// The variable `admin_password`; with `name` the password of an account.
+    password: Option<String>,
+    /// The name of an account.
+    name: Option<String>,
+    /// A one-time code, or a recovery code, where the account needs one.
+    totp: Option<String>,
+    /// A client key, alone: for a session that sees the use of this key and nothing else.
+    key: Option<String>,
+}
+
+/// `POST account/password`
+#[derive(JsonSchema)]
+#[schemars(rename = "OwnPassword")]
+pub struct OwnPasswordBody {
+    /// The present password.
+    current: String,
+    /// The new one.
+    #[schemars(with = "NewPassword")]
+    new: String,
+}
+
+/// `PUT account/totp`
+#[derive(JsonSchema)]
+#[schemars(rename = "TotpChange", transform = never_null)]
+pub struct TotpBody {
+    /// The present password.
+    current: String,
+    /// In base32, as the gateway made it; null: no codes are needed any more.
+    #[schemars(required, schema_with = "nullable_text")]
+    secret: Option<String>,
+    /// A code of the secret, which shows that the app has it.
+    code: Option<String>,
 }
 
 /// `POST keys/{id}/rotate`
@@ -48,6 +83,10 @@ pub struct PlaygroundKeyBody {
     /// Whether the key gets a new value and the one before is rejected at once, for a key that has leaked.
     #[schemars(default)]
     rotate: bool,
+}
+
+fn nullable_text(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": ["string", "null"] })
 }
 
 const fn default_grace() -> u64 {
@@ -123,7 +162,7 @@ const fn yes() -> bool {
 
 /// A whole configuration, in place of everything that is there.
 #[derive(JsonSchema)]
-#[schemars(rename = "ConfigInput")]
+#[schemars(rename = "ConfigInput", transform = never_null)]
 pub struct ConfigBody {
     /// The version of the document's form.
     #[schemars(range(min = DOCUMENT_VERSION, max = DOCUMENT_VERSION))]
@@ -140,6 +179,9 @@ pub struct ConfigBody {
     /// Rules and destinations of alerts. What is left out has its default; destinations that are left out are removed.
     #[schemars(default)]
     alerts: AlertsChangeBody,
+    /// All accounts; absent: they stay. Only owners can import more than settings.
+    #[schemars(length(max = MAX_ACCOUNTS))]
+    accounts: Option<Vec<ImportedAccountBody>>,
 }
 
 /// What shall change of alerts; rules that are left out stay. Without `destinations` they stay; in a list, those that are
@@ -260,12 +302,51 @@ schema_types! {
                 json_schema!({ "type": ["object", "null"], "additionalProperties": true }),
             )
             .read_only(&["id", "hint", "created_at", "last_used_at", "revision"]);
+    /// `POST accounts`
+    AccountCreateBody as "AccountCreate": "A new account.",
+        |generator: &mut SchemaGenerator| Body::like::<AccountChangeBody>(generator)
+            .required(&["name", "role", "password"]);
+    /// `PATCH accounts/{id}`
+    AccountChangeBody as "AccountChange": "What shall change of an account; members that are left out stay.",
+        |generator: &mut SchemaGenerator| account(generator)
+            .read_only(&["id", "created_at", "updated_at", "revision"]);
+    /// An account of `PUT config`
+    ImportedAccountBody as "ConfigAccountInput": "An account as it is imported.",
+        |generator: &mut SchemaGenerator| Body::of(&ExportedAccount::json_schema(generator))
+            .with("role", "What the person may do.", role())
+            .required(&["id", "name", "role", "password_hash"]);
     /// A client key of `PUT config`
     ImportedClientKeyBody as "ConfigClientKeyInput":
         "A client key as it is imported. What is left out has its default.",
         |generator: &mut SchemaGenerator| client_key(generator)
             .read_only(&["last_used_at", "revision"])
             .required(&["id", "name", "hash"]);
+}
+
+fn account(generator: &mut SchemaGenerator) -> Body {
+    Body::of(&AccountView::json_schema(generator))
+        .with("role", "What the person may do.", role())
+        .with(
+            "password",
+            "Never shown.",
+            NewPassword::json_schema(generator),
+        )
+        .without(&["totp", "recovery_codes"])
+        .with(
+            "totp",
+            "Null: one-time codes are not needed any more. A boolean is ignored.",
+            json_schema!({ "type": ["boolean", "null"] }),
+        )
+        .with(
+            "recovery_codes",
+            "As the gateway shows it; ignored.",
+            json_schema!({ "type": "integer", "readOnly": true }),
+        )
+}
+
+/// The roles that accounts can have.
+fn role() -> Schema {
+    json_schema!({ "type": "string", "enum": Role::OF_ACCOUNTS.map(Role::word) })
 }
 
 pub(super) fn channel<K: JsonSchema>(generator: &mut SchemaGenerator) -> Body {

@@ -24,6 +24,8 @@ const DEVICE: Bucket = Bucket {
     burst: 5,
     interval_ms: 3 * 60_000,
 };
+/// How long a device that is over its count waits for its next attempt, at most.
+pub const DEVICE_WAIT_MS: u64 = DEVICE.interval_ms;
 /// Places of all addresses together. Keeps the record small.
 pub const MAX_PLACES: usize = 256;
 /// Places of one address while it alone is over its rate: it shares them with no other.

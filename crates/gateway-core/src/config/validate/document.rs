@@ -74,9 +74,10 @@ impl DocumentDraft {
         }
         for (name, value) in members {
             match name.as_str() {
-                "version" => {}
                 "channels" => draft.channels = channels(value, now, problems),
                 "keys" => draft.keys = client_keys(value, now, problems),
+                // The admin API's import reads them; the variable `config` leaves accounts as they are.
+                "version" | "accounts" => {}
                 "settings" => draft.settings = settings::read(value, problems),
                 "alerts" => {
                     draft.alerts = AlertsDraft::read(name, value, AlertRules::default(), problems);

@@ -41,9 +41,8 @@ fn member(name: &str, value: &Value, problems: &mut Problems) -> Option<Value> {
         "request_log_rows" => integer(MIN_LOG_ROWS, MAX_LOG_ROWS),
         "request_log_days" | "response_record_days" => integer(1, MAX_LOG_DAYS),
         "audit_days" => integer(0, MAX_LOG_DAYS),
-        "session_affinity" | "ledger" | "log_error_details" | "responses_store" => {
-            problems.boolean(&path, value).map(Value::from)
-        }
+        "session_affinity" | "ledger" | "log_error_details" | "responses_store"
+        | "member_login" => problems.boolean(&path, value).map(Value::from),
         "session_headers" => Some(json!(session_headers(&path, value, problems))),
         "prices" => Some(json!(price::table(&path, value, problems)?)),
         "default_models" => Some(json!(default_models::read(&path, value, problems))),

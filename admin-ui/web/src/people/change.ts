@@ -1,0 +1,48 @@
+//! What is sent of an account, from what was typed. Pure.
+import type { Account } from "../api/types";
+
+/** In the order in which they are offered: the least first. */
+export const ROLES = ["viewer", "admin", "owner"] as const;
+type AccountRole = (typeof ROLES)[number];
+
+export interface Typed {
+  name: string;
+  role: AccountRole;
+  enabled: boolean;
+  password: string;
+  endsCodes: boolean;
+}
+
+/** The form as it begins. */
+export function typedOf(of: Account | null): Typed {
+  const role = ROLES.find((one) => one === of?.role) ?? "viewer";
+  return {
+    name: of?.name ?? "",
+    role,
+    enabled: of?.enabled ?? true,
+    password: "",
+    endsCodes: false,
+  };
+}
+
+/** What differs; of a new account, what was filled in. */
+export function accountChange(of: Account | null, typed: Typed): Record<string, unknown> {
+  const began = typedOf(of);
+  const change: Record<string, unknown> = {};
+  if (typed.name.trim() !== began.name) {
+    change["name"] = typed.name.trim();
+  }
+  if (typed.role !== began.role || (of === null && Object.keys(change).length > 0)) {
+    change["role"] = typed.role;
+  }
+  if (typed.enabled !== began.enabled) {
+    change["enabled"] = typed.enabled;
+  }
+  if (typed.password !== "") {
+    change["password"] = typed.password;
+  }
+  if (typed.endsCodes) {
+    change["totp"] = null;
+  }
+  return change;
+}
