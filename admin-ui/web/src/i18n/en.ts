@@ -1,6 +1,7 @@
 //! Every text of the panel in English. The type of this object is what each language must fill.
 
 import { editingEn } from "./editing.en";
+import { firstEn } from "./first.en";
 import { healthEn } from "./health.en";
 import { keysEn } from "./keys.en";
 import { usageEn } from "./usage.en";
@@ -9,6 +10,7 @@ import { whyEn } from "./why.en";
 export const en = {
   ...usageEn,
   ...editingEn,
+  ...firstEn,
   ...healthEn,
   ...keysEn,
   ...whyEn,

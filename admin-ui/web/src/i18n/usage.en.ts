@@ -23,22 +23,6 @@ export const usageEn = {
   "overview.keysUsable": (usable: number, all: number) =>
     usable === all ? (all === 1 ? "1 key" : `${all} keys`) : `${usable} of ${all} keys`,
 
-  "first.title": "Three steps to the first answer",
-  "first.text": "Then this page shows how everything fares.",
-  "first.done": "Done",
-  "first.open": "To do",
-  "first.channel": "Add a channel",
-  "first.channelText": "An upstream service with its keys: pick a preset and paste a key.",
-  "first.channelDo": "Add a channel",
-  "first.key": "Create a client key",
-  "first.keyText":
-    "With it a program may use this gateway. Snippets for common tools come with it.",
-  "first.keyDo": "Create a client key",
-  "first.play": "Say hello",
-  "first.playText":
-    "The playground chats as any client would, and shows who answered and how fast.",
-  "first.playDo": "Open the playground",
-
   "range.24h": "24 h",
   "range.7d": "7 days",
   "range.30d": "30 days",

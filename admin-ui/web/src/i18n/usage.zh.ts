@@ -23,20 +23,6 @@ export const usageZh: typeof usageEn = {
   "overview.keysUsable": (usable, all) =>
     usable === all ? `${all} 个密钥` : `${usable}/${all} 个密钥`,
 
-  "first.title": "三步得到第一个回答",
-  "first.text": "之后此页会显示运行状况。",
-  "first.done": "已完成",
-  "first.open": "待完成",
-  "first.channel": "添加渠道",
-  "first.channelText": "渠道即上游服务及其密钥：选择预设并粘贴密钥。",
-  "first.channelDo": "添加渠道",
-  "first.key": "创建客户端密钥",
-  "first.keyText": "程序凭此密钥使用网关，并附有常用工具的代码片段。",
-  "first.keyDo": "创建客户端密钥",
-  "first.play": "打个招呼",
-  "first.playText": "试用页像普通客户端一样对话，并显示由谁回答、速度如何。",
-  "first.playDo": "打开试用页",
-
   "range.24h": "24 小时",
   "range.7d": "7 天",
   "range.30d": "30 天",

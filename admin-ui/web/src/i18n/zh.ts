@@ -1,6 +1,7 @@
 //! Every text of the panel in Simplified Chinese. A missing or extra text does not compile.
 
 import { editingZh } from "./editing.zh";
+import { firstZh } from "./first.zh";
 import { healthZh } from "./health.zh";
 import type { Messages } from "./index";
 import { keysZh } from "./keys.zh";
@@ -10,6 +11,7 @@ import { whyZh } from "./why.zh";
 export const zh: Messages = {
   ...usageZh,
   ...editingZh,
+  ...firstZh,
   ...healthZh,
   ...keysZh,
   ...whyZh,

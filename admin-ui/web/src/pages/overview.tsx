@@ -11,6 +11,7 @@ import { Segments } from "../components/segments";
 import { t } from "../i18n";
 import { concernsOf } from "../overview/attention";
 import { RANGES } from "../overview/figures";
+import { wasAnswered } from "../overview/first-request";
 import { Attention, FirstSteps, Fleet } from "../overview/live";
 import { loadUsage } from "../overview/load-usage";
 import { Members, UsageCharts, UsageTable } from "../overview/usage";
@@ -29,7 +30,7 @@ const EXPIRING_ASKED = "100";
 const NEAR_PERCENT = "80";
 
 async function loadLive() {
-  const [channels, health] = await Promise.all([listChannels(), status()]);
+  const [channels, health, isUsed] = await Promise.all([listChannels(), status(), wasAnswered()]);
   if (!channels.ok) {
     return channels;
   }
@@ -37,7 +38,7 @@ async function loadLive() {
     return health;
   }
   setClock(health.value);
-  return { ok: true as const, value: { channels: channels.value, health: health.value } };
+  return { ok: true as const, value: { channels: channels.value, health: health.value, isUsed } };
 }
 
 interface Slow {
@@ -88,7 +89,9 @@ export function OverviewPage() {
   const health = live.data.value?.health ?? null;
   const keys = slow.data.value?.keys ?? null;
   const keyCount = slow.data.value?.keyCount ?? null;
-  const isNew = channels !== null && keyCount !== null && (channels.length === 0 || keyCount === 0);
+  const isUsed = live.data.value?.isUsed ?? true;
+  const isNew =
+    channels !== null && keyCount !== null && (channels.length === 0 || keyCount === 0 || !isUsed);
 
   return (
     <>

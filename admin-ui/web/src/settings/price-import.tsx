@@ -1,5 +1,6 @@
 //! Importing prices from a price list: read a file, show what would change, then store it.
 import { useSignal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
 import { importPrices } from "../api/client";
 import type { Failure } from "../api/failure";
 import type { PriceImport as Changes, Price, PriceChange } from "../api/types";
@@ -8,6 +9,7 @@ import { Field, Switch } from "../components/fields";
 import { FailureNotice, Notice } from "../components/notice";
 import { isStale } from "../conflict/stale";
 import { formatCount, t } from "../i18n";
+import { query } from "../router";
 import { useUnsaved } from "../unsaved";
 import { dollarsOf, MAIN_PRICES } from "./prices";
 
@@ -32,7 +34,15 @@ export function PriceImport({ onReload }: { onReload: () => void }) {
   const problem = useSignal<string | null>(null);
   const isDone = useSignal(false);
   const busy = useSignal(false);
+  const section = useRef<HTMLElement>(null);
   useUnsaved(list.value !== null && !isDone.value);
+  useEffect(() => {
+    // Other pages lead here, below forms that appear together with this one.
+    if (query.value["section"] === "prices") {
+      section.current?.scrollIntoView();
+      section.current?.focus({ preventScroll: true });
+    }
+  }, []);
 
   async function read(file: File | undefined) {
     list.value = null;
@@ -71,7 +81,7 @@ export function PriceImport({ onReload }: { onReload: () => void }) {
 
   const isReady = list.value !== null && !busy.value;
   return (
-    <section class="card section">
+    <section class="card section" ref={section} tabIndex={-1} aria-label={m["priceImport.title"]}>
       <h2>{m["priceImport.title"]}</h2>
       <p class="muted">{m["priceImport.text"]}</p>
       <FailureNotice failure={failure.value} title={m["import.failed"]} />
