@@ -121,7 +121,7 @@ test("a request that is not in the log is said to be missing", async () => {
   await withPage(browser, { refused: [404] }, async (page) => {
     await page.goto(`${GATEWAY_URL}/admin/requests/req_0000`);
     await typePassword(page);
-    await page.getByRole("heading", { name: "No such request" }).waitFor();
+    await page.getByRole("heading", { name: "Request not found" }).waitFor();
     await page.getByRole("link", { name: "All requests" }).click();
     await page.getByRole("heading", { name: "Requests", exact: true, level: 1 }).waitFor();
   });
