@@ -8,6 +8,7 @@ import "./design/pages.css";
 import "./design/usage.css";
 import "./design/log.css";
 import "./design/editing.css";
+import "./design/widths.css";
 import { render } from "preact";
 import { App } from "./app";
 import { checkSession } from "./session/session";

@@ -172,7 +172,7 @@ function ChannelRow({ channel, group, status, onChanged, onTest, onCopy }: RowPr
           </button>
           <button
             type="button"
-            class="button button--bare"
+            class="button button--bare button--danger"
             title={m["channels.delete"]}
             onClick={() => deleteLater(channel)}
           >

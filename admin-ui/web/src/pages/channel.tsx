@@ -108,7 +108,7 @@ function StoredChannel({ id }: { id: string }) {
             </button>
             <button
               type="button"
-              class="button"
+              class="button button--danger"
               onClick={() => {
                 everything.releaseAll();
                 deleteLater(stored);

@@ -431,7 +431,7 @@ function KeyRow({
           </Link>
           <button
             type="button"
-            class="button button--bare"
+            class="button button--bare button--danger"
             title={m["clients.delete"]}
             onClick={() => onDelete(of)}
           >
