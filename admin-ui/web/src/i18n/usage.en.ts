@@ -133,7 +133,7 @@ export const usageEn = {
   "reason.upgrade_not_supported": "WebSocket not supported",
   "reason.loop_detected": "request loop",
   "reason.unavailable": "gateway unavailable",
-  "reason.upstream_refused": "refused by the upstream",
+  "reason.upstream_refused": "rejected by the upstream",
   "reason.upstream_rate_limited": "upstream rate limit",
   "reason.upstream_credentials_exhausted": "upstream keys rejected",
   "reason.upstream_timeout": "upstream timeout",
