@@ -276,7 +276,7 @@ fn e2e_single(workspace: &Workspace, progress: &Progress) -> Result<()> {
 fn demo(workspace: &Workspace, progress: &Progress) -> Result<()> {
     build_all(workspace, progress)?;
     build::demo(workspace, progress)?;
-    let mut command = tests_program(workspace, "demo");
+    let mut command = tests_program(workspace, "demo_check");
     // The command itself, as a user runs it: this program.
     command.arg("--").arg(std::env::current_exe()?);
     progress.run(command)
