@@ -7,7 +7,7 @@ import { Api } from "./api.mjs";
 import { GATEWAY_URL, launch, logIn, withPage } from "./browser.mjs";
 import { fill } from "./stage.mjs";
 import { startUpstream } from "./upstream.mjs";
-import { faults } from "./width-faults.mjs";
+import { FAULTS } from "./width-faults.mjs";
 
 const WIDTHS = [360, 390, 640, 768, 1024, 1280, 1440, 2560];
 /** The width at which buttons are tried out. */
@@ -144,7 +144,7 @@ async function check(page, where, found) {
     await page.evaluate(
       () => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))),
     );
-    for (const fault of await page.evaluate(faults)) {
+    for (const fault of await page.evaluate(FAULTS)) {
       found.add(`${where} at ${width}: ${fault}`);
     }
   }
