@@ -1,5 +1,6 @@
 //! Importing prices from a price list: read a file, show what would change, then store it.
 import { useSignal } from "@preact/signals";
+import type { RefObject } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { importPrices } from "../api/client";
 import type { Failure } from "../api/failure";
@@ -25,6 +26,18 @@ const KINDS = ["added", "changed", "removed", "kept"] as const;
 /** Prices of a kind that are shown one by one. */
 const MAX_SHOWN = 100;
 
+/** Shows this section to readers that another page led here: it is below forms that appear together with it. */
+function useReached(): RefObject<HTMLElement> {
+  const section = useRef<HTMLElement>(null);
+  useEffect(() => {
+    if (query.value["section"] === "prices") {
+      section.current?.scrollIntoView();
+      section.current?.focus({ preventScroll: true });
+    }
+  }, []);
+  return section;
+}
+
 export function PriceImport({ onReload }: { onReload: () => void }) {
   const m = t.value;
   const list = useSignal<unknown>(null);
@@ -34,15 +47,8 @@ export function PriceImport({ onReload }: { onReload: () => void }) {
   const problem = useSignal<string | null>(null);
   const isDone = useSignal(false);
   const busy = useSignal(false);
-  const section = useRef<HTMLElement>(null);
+  const section = useReached();
   useUnsaved(list.value !== null && !isDone.value);
-  useEffect(() => {
-    // Other pages lead here, below forms that appear together with this one.
-    if (query.value["section"] === "prices") {
-      section.current?.scrollIntoView();
-      section.current?.focus({ preventScroll: true });
-    }
-  }, []);
 
   async function read(file: File | undefined) {
     list.value = null;
