@@ -27,7 +27,7 @@ const KINDS = ["added", "changed", "removed", "kept"] as const;
 const MAX_SHOWN = 100;
 
 /** Shows this section to readers that another page led here: it is below forms that appear together with it. */
-function useReached(): RefObject<HTMLElement> {
+function useReached(): RefObject<HTMLElement | null> {
   const section = useRef<HTMLElement>(null);
   useEffect(() => {
     if (query.value["section"] === "prices") {
