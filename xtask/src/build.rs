@@ -67,3 +67,17 @@ pub fn release(workspace: &Workspace, progress: &Progress, packages: &[&str]) ->
     }
     progress.run(command)
 }
+
+/// Builds the program that prepares the demo and serves its services.
+pub fn demo(workspace: &Workspace, progress: &Progress) -> Result<()> {
+    let mut command = workspace.cargo(&["build", "--locked", "--release"]);
+    command.args([
+        "-p",
+        "gateway-testkit",
+        "--features",
+        "fakes",
+        "--bin",
+        "demo",
+    ]);
+    progress.run(command)
+}

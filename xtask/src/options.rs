@@ -6,11 +6,13 @@ use anyhow::{Result, bail};
 
 /// What `cargo xtask --help` prints.
 pub const HELP: &str = "\
-cargo xtask up    [--listen ADDR:PORT] [--state DIR] [--quiet]
+cargo xtask up    [--listen ADDR:PORT] [--state DIR] [--quiet] [--demo]
     Builds everything and serves the gateway on this machine until SIGINT or SIGTERM.
     --listen   where to serve (default 127.0.0.1:3000)
     --state    where channels, keys and the admin password are kept (default .gateway in the workspace)
     --quiet    no progress and no log; only the password (once), the ready line and errors
+    --demo     with scripted services, sample channels and keys, and two days of traffic, in .demo below the state
+               directory; made anew by every start, and nothing leaves this machine
     SPIN_VARIABLE_ADMIN_PASSWORD sets the admin password (8 characters or more).
 
 cargo xtask test  [--only STEP]... [--list]
@@ -74,6 +76,8 @@ pub struct Up {
     pub state: Option<PathBuf>,
     /// Print no progress.
     pub quiet: bool,
+    /// Serve the demo instead of what the state directory has.
+    pub demo: bool,
 }
 
 /// Options of `test`.
@@ -145,6 +149,7 @@ fn up(words: impl Iterator<Item = String>) -> Result<Command> {
         listen: "127.0.0.1:3000".to_owned(),
         state: None,
         quiet: false,
+        demo: false,
     };
     let mut words = Words::new(words);
     while let Some(word) = words.next_option() {
@@ -152,6 +157,7 @@ fn up(words: impl Iterator<Item = String>) -> Result<Command> {
             "--listen" => options.listen = words.value(&word)?,
             "--state" => options.state = Some(words.value(&word)?.into()),
             "--quiet" => options.quiet = true,
+            "--demo" => options.demo = true,
             other => bail!("`up` has no option {other:?}\n\n{HELP}"),
         }
     }
@@ -258,15 +264,17 @@ mod tests {
             listen: "127.0.0.1:3000".to_owned(),
             state: None,
             quiet: false,
+            demo: false,
         };
         assert_eq!(parsed("up").unwrap(), Command::Up(default));
         let all = Up {
             listen: "127.0.0.1:3900".to_owned(),
             state: Some("there".into()),
             quiet: true,
+            demo: true,
         };
         assert_eq!(
-            parsed("up --listen=127.0.0.1:3900 --quiet --state there").unwrap(),
+            parsed("up --listen=127.0.0.1:3900 --quiet --demo --state there").unwrap(),
             Command::Up(all)
         );
     }

@@ -101,6 +101,11 @@ pub const ALL: &[Step] = &[
         run: e2e,
     },
     Step {
+        name: "demo",
+        about: "`cargo xtask up --demo` starts with traffic, serves a chat, and leaves nothing running",
+        run: demo,
+    },
+    Step {
         name: "e2e-single",
         about: "the same with one request per instance",
         run: e2e_single,
@@ -265,6 +270,15 @@ fn e2e_single(workspace: &Workspace, progress: &Progress) -> Result<()> {
     build_all(workspace, progress)?;
     let mut command = tests(workspace);
     command.env("GATEWAY_TEST_REUSE", "1");
+    progress.run(command)
+}
+
+fn demo(workspace: &Workspace, progress: &Progress) -> Result<()> {
+    build_all(workspace, progress)?;
+    build::demo(workspace, progress)?;
+    let mut command = tests_program(workspace, "demo_check");
+    // The command itself, as a user runs it: this program.
+    command.arg("--").arg(std::env::current_exe()?);
     progress.run(command)
 }
 

@@ -208,7 +208,7 @@ test("what needs attention is on the first page, with why and for how long", asy
     const tired = attention.getByRole("listitem").filter({ hasText: "Tired" });
     await tired.getByText(/for (1 min )?\d+ s/).waitFor();
     await attention.getByRole("listitem").filter({ hasText: "ending" }).waitFor();
-    await attention.getByText("Keys in clear").waitFor();
+    await attention.getByText("Unencrypted keys").waitFor();
     const fleet = page.getByRole("region", { name: "Channels" }).getByRole("listitem");
     await fleet.filter({ hasText: "Spare" }).getByText("Healthy").waitFor();
     await tired.getByRole("link", { name: "Tired" }).click();
@@ -229,7 +229,7 @@ test("a key shows what is used of its limits and when it was used last", async (
     const key = await page.getByLabel("Client key", { exact: true }).inputValue();
     await page.getByRole("button", { name: "Done" }).click();
     const row = page.getByRole("row").filter({ hasText: "bounded" });
-    await row.getByText("not yet").waitFor();
+    await row.getByText("not used yet").waitFor();
     await chatAs(key, "alpha", 200);
     const [{ id, limits }] = await api.keys();
     assert.equal(limits.monthly_budget_micro_usd, 12_500_000);
@@ -238,7 +238,7 @@ test("a key shows what is used of its limits and when it was used last", async (
     await row.getByText("1 of 30").waitFor();
     await row.getByText("18 of 20").waitFor();
     await row.getByText("$0.00 of $12.50").waitFor();
-    assert.equal(await row.getByText("not yet").count(), 0);
+    assert.equal(await row.getByText("not used yet").count(), 0);
 
     await page.getByRole("link", { name: "Overview", exact: true }).click();
     const attention = page.getByRole("region", { name: "Needs attention" });

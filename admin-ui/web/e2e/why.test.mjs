@@ -73,7 +73,7 @@ test("a link opens the request: after the login, after a reload, from the list a
     await page.reload();
     await isThere();
 
-    await page.getByRole("link", { name: "All requests" }).click();
+    await page.getByRole("link", { name: "All requests", exact: true }).click();
     await page.getByLabel("Find by id").fill("no id");
     await page.keyboard.press("Enter");
     await page.getByText("Ids begin with req_").waitFor();
@@ -121,8 +121,8 @@ test("a request that is not in the log is said to be missing", async () => {
   await withPage(browser, { refused: [404] }, async (page) => {
     await page.goto(`${GATEWAY_URL}/admin/requests/req_0000`);
     await typePassword(page);
-    await page.getByRole("heading", { name: "No such request" }).waitFor();
-    await page.getByRole("link", { name: "All requests" }).click();
+    await page.getByRole("heading", { name: "Request not found" }).waitFor();
+    await page.getByRole("link", { name: "All requests", exact: true }).click();
     await page.getByRole("heading", { name: "Requests", exact: true, level: 1 }).waitFor();
   });
 });

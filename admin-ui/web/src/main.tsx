@@ -9,6 +9,7 @@ import "./design/bulk.css";
 import "./design/usage.css";
 import "./design/log.css";
 import "./design/editing.css";
+import "./design/widths.css";
 import { render } from "preact";
 import { App } from "./app";
 import { checkSession } from "./session/session";

@@ -8,7 +8,9 @@ mod upstream;
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::fs::File;
 use std::future::{Future, poll_fn};
+use std::io::{self, Read as _};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -46,6 +48,7 @@ pub struct FakePorts {
 struct Inner {
     now: Cell<Timestamp>,
     random: Cell<u64>,
+    secrets: RefCell<Option<File>>,
     log: RefCell<Vec<String>>,
     log_policy: Cell<LogPolicy>,
     background: RefCell<Vec<Pin<Box<dyn Future<Output = ()>>>>>,
@@ -67,6 +70,7 @@ impl FakePorts {
             inner: Rc::new(Inner {
                 now: Cell::new(START),
                 random: Cell::new(seed),
+                secrets: RefCell::default(),
                 log: RefCell::default(),
                 log_policy: Cell::new(LogPolicy::ALL),
                 background: RefCell::default(),
@@ -75,6 +79,12 @@ impl FakePorts {
                 upstream: FakeUpstream::default(),
             }),
         }
+    }
+
+    /// Takes keys and secrets from the machine's randomness instead of the seed, for what outlives a test.
+    pub fn use_machine_randomness(&self) -> io::Result<()> {
+        *self.inner.secrets.borrow_mut() = Some(File::open("/dev/urandom")?);
+        Ok(())
     }
 
     /// Moves the clock forward.
@@ -183,7 +193,14 @@ impl Random for FakePorts {
         mixed ^ (mixed >> 31)
     }
 
+    #[expect(
+        clippy::expect_used,
+        reason = "secrets that can be guessed are worse than none"
+    )]
     fn fill_secure(&self, bytes: &mut [u8]) {
+        if let Some(source) = &mut *self.inner.secrets.borrow_mut() {
+            return source.read_exact(bytes).expect("/dev/urandom can be read");
+        }
         for chunk in bytes.chunks_mut(8) {
             let random = self.next_u64().to_le_bytes();
             chunk.copy_from_slice(&random[..chunk.len()]);

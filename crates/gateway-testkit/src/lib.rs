@@ -5,6 +5,8 @@
 #[cfg(feature = "fakes")]
 pub mod core_host;
 #[cfg(feature = "fakes")]
+pub mod demo;
+#[cfg(feature = "fakes")]
 pub mod differential;
 #[cfg(feature = "fakes")]
 pub mod fakes;

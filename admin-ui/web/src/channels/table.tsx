@@ -211,7 +211,7 @@ function RowActions({ channel, onTest, onCopy }: RowProps) {
         </button>
         <button
           type="button"
-          class="button button--bare"
+          class="button button--bare button--danger"
           title={m["channels.delete"]}
           {...denied()}
           onClick={() => deleteLater(channel)}

@@ -4,6 +4,7 @@ import { alertsEn } from "./alerts.en";
 import { auditEn } from "./audit.en";
 import { compareEn } from "./compare.en";
 import { editingEn } from "./editing.en";
+import { firstEn } from "./first.en";
 import { healthEn } from "./health.en";
 import { keysEn } from "./keys.en";
 import { peopleEn } from "./people.en";
@@ -15,6 +16,7 @@ export const en = {
   ...usageEn,
   ...compareEn,
   ...editingEn,
+  ...firstEn,
   ...healthEn,
   ...keysEn,
   ...whyEn,
@@ -111,7 +113,7 @@ export const en = {
   "undo.undo": "Undo",
   "undo.failed": (name: string) => `${name} could not be deleted.`,
 
-  "keys.inClear": "Upstream keys are stored in clear",
+  "keys.inClear": "Upstream keys are not encrypted",
   "keys.inClearText":
     "Anyone who can read the gateway's store can read them. Set the variable master_key to 32 bytes in base64 to encrypt them.",
   "keys.masterKeyUnusable": "The variable master_key cannot be used",
@@ -192,7 +194,7 @@ export const en = {
   "form.save": "Save",
 
   "test.title": (name: string) => `Test ${name}`,
-  "test.text": "Makes one real, tiny request to the upstream.",
+  "test.text": "Makes one small, real request to the upstream.",
   "test.model": "Model",
   "test.stream": "Streaming",
   "test.busy": "Waiting for the upstream…",
@@ -225,13 +227,13 @@ export const en = {
   "clients.newTitle": "New client key",
   "clients.editTitle": "Edit client key",
   "clients.name": "Name",
-  "clients.nameHint": "For whom or what it is, such as “laptop”.",
+  "clients.nameHint": "Who or what uses it, such as “laptop”.",
   "clients.state": "State",
   "clients.modelsHead": "Models",
   "clients.models": "Models it may use",
   "clients.modelsHint": "Empty means every model.",
   "clients.limits": "Limits",
-  "clients.limitsHint": "Empty limits are no limits.",
+  "clients.limitsHint": "Leave empty for no limit.",
   "clients.unlimited": "none",
   "clients.expires": "Expires",
   "clients.expiresHint": "In your local time. Empty: never.",
@@ -243,8 +245,7 @@ export const en = {
   "clients.edit": "Edit",
   "clients.delete": "Delete key",
   "clients.deleteTitle": (name: string) => `Delete ${name}?`,
-  "clients.deleteText":
-    "Programs that use this key are refused from then on. This cannot be undone.",
+  "clients.deleteText": "Requests with this key will be rejected. This cannot be undone.",
   "clients.createdTitle": (name: string) => `Key for ${name}`,
   "clients.createdText": "This is the only time that it is shown. Copy it now.",
   "clients.key": "Client key",
@@ -256,11 +257,11 @@ export const en = {
   "snippet.node": "Node.js",
 
   "routing.intro":
-    "Who would serve a model, in which order, and why others would not. Nothing is sent.",
+    "Which channels would serve a model, in which order, and why others would not. Nothing is sent.",
   "routing.run": "Show order",
-  "routing.failed": "The order could not be worked out",
+  "routing.failed": "The order could not be determined",
   "routing.noChannel": (model: string) => `No channel can serve ${model}`,
-  "routing.noChannelText": "Add the model to a channel, or switch on one that has it.",
+  "routing.noChannelText": "Add the model to a channel, or enable one that has it.",
   "routing.order": (model: string) => `Order of attempts for ${model}`,
   "routing.place": "Attempt",
   "routing.channel": "Channel",
@@ -277,8 +278,8 @@ export const en = {
   "why.no_usable_key": "It has no key that can be used.",
   "why.key_disabled": "The key is disabled.",
   "why.key_unusable": "The key cannot be decrypted.",
-  "why.retry_after": "Its upstream asked to be left alone, and another key's wait ends sooner.",
-  "why.max_attempts": "A request has made all its attempts before.",
+  "why.retry_after": "Its upstream asked for a pause, and another key is available sooner.",
+  "why.max_attempts": "The maximum number of attempts is reached before it.",
 
   "limits.title": "Gateway",
   "limits.failed": "The settings could not be loaded",
@@ -316,10 +317,10 @@ export const en = {
 
   "export.title": "Export",
   "export.text":
-    "Channels, client keys and settings as one JSON file. Client keys travel as hashes.",
+    "Channels, client keys and settings as one JSON file. Client keys are exported as hashes.",
   "export.failed": "The configuration could not be exported",
   "export.secrets": "Include upstream keys",
-  "export.secretsText": "The file then holds your keys in clear. Keep it safe.",
+  "export.secretsText": "The file will contain your keys unencrypted. Keep it safe.",
   "export.download": "Download",
   "settings.moveIn": "Import from another gateway",
   "settings.moveInText": "Channels and client keys of one-api, new-api or LiteLLM.",
@@ -328,10 +329,10 @@ export const en = {
   "import.text": "Replaces everything at once, after you have seen what changes.",
   "import.file": "From a file",
   "import.document": "Or pasted",
-  "import.noJson": (why: string) => `This is no JSON: ${why}`,
+  "import.noJson": (why: string) => `Not valid JSON: ${why}`,
   "import.review": "Review changes",
   "import.reviewTitle": "What the import changes",
-  "import.same": "It is the same as what is in force.",
+  "import.same": "Identical to the current configuration.",
   "import.apply": "Replace configuration",
   "import.failed": "Not imported",
   "import.done": "Imported.",
@@ -347,5 +348,5 @@ export const en = {
   "about.session": "Session until",
   "about.keys": "Upstream keys",
   "about.encrypted": "encrypted",
-  "about.clear": "stored in clear",
+  "about.clear": "not encrypted",
 };

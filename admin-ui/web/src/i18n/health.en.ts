@@ -15,13 +15,13 @@ export const healthEn = {
   "health.notReadyText":
     "The provider requires a key. Until one is added, no request is sent there.",
   "health.unknownText":
-    "No call is recorded: the request log is switched off or cannot be read. A test tells how it is.",
+    "No call is recorded: the request log is switched off or cannot be read. Run a test to find out.",
   "health.unusedText": "No request and no test has used it yet.",
   "health.worked": (time: string) => `Last success ${time}`,
   "health.neverWorked": "No success is recorded",
   "health.failedAt": (time: string) => `Failed ${time}`,
   "health.for": (duration: string) => `for ${duration}`,
-  "health.soon": "next request tries it",
+  "health.soon": "retried by the next request",
 
   "key.ok": "OK",
   "key.ready": "Ready",
@@ -29,7 +29,7 @@ export const healthEn = {
   "key.unused": "Not used yet",
   "key.unknown": "Unknown",
   "key.cooling": "Cooling",
-  "key.probing": "Next request tries it",
+  "key.probing": "Retried by the next request",
   "key.rejected": "Rejected",
   "key.disabled": "Disabled",
 
@@ -37,7 +37,7 @@ export const healthEn = {
   "testAll.open": "Test all",
   "testAll.title": "Test all channels",
   "testAll.text":
-    "Makes one real, tiny request with every key of every channel, also with those that are disabled.",
+    "Makes one small, real request with every key of every channel, including disabled ones.",
   "testAll.run": "Start",
   "testAll.again": "Test again",
   "testAll.stop": "Stop",

@@ -10,7 +10,7 @@ export const healthZh: typeof healthEn = {
   "health.failed": "最近一次调用失败",
   "health.keysRejected": "密钥被拒绝",
   "health.keysCooling": "所有密钥冷却中",
-  "health.degraded": "部分受限",
+  "health.degraded": "部分可用",
   "health.unused": "尚未使用",
   "health.unknown": "未知",
   "health.notReadyText": "该服务商需要密钥。添加密钥之前，不会有请求发往此渠道。",

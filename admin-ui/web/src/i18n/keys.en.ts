@@ -15,7 +15,7 @@ export const keysEn = {
   "rotate.of": (name: string) => `Rotate ${name}`,
   "rotate.title": (name: string) => `Rotate ${name}?`,
   "rotate.text":
-    "The gateway makes a new key. Limits, models and history stay as they are. Clients can go on with the old key for the grace time.",
+    "The gateway makes a new key. Limits, models and history stay as they are. Clients can use the old key for the grace time.",
   "rotate.second": (hint: string, until: string) =>
     `${hint} was replaced before and would be valid until ${until}. It will be rejected at once: only the newest two keys are valid.`,
   "rotate.grace": "Old key stays valid for",
@@ -44,7 +44,7 @@ export const keysEn = {
   "clients.toKeys": "To the client keys",
   "clients.loadFailed": "The key could not be loaded",
   "clients.facts": "Key",
-  "clients.hint": "Ends of the key",
+  "clients.hint": "Key (shortened)",
   "clients.created": "Created",
   "clients.previous": "Old key",
   "clients.usageTitle": "Usage",
@@ -53,7 +53,7 @@ export const keysEn = {
   "clients.allRequests": "All requests of this key",
   "clients.noRequests": "No requests with this key yet.",
   "clients.useHint":
-    "The key itself is not stored: put yours in the place of YOUR_KEY, or rotate the key to get a new one.",
+    "The key itself is not stored: replace YOUR_KEY with yours, or rotate the key to get a new one.",
 
   "snippet.curlMessages": "curl (Anthropic)",
   "snippet.pythonMessages": "Python (Anthropic)",

@@ -33,7 +33,7 @@ export const keysZh: typeof keysEn = {
     `旧密钥 ${hint} 有效期至 ${until}。新密钥仅显示这一次，请立即复制。`,
 
   "previous.until": (hint, time) => `旧密钥 ${hint} 有效期至 ${time}`,
-  "previous.end": "立即结束",
+  "previous.end": "立即停用",
   "previous.endTitle": (name) => `立即停用 ${name} 的旧密钥？`,
   "previous.endText": "仍在使用旧密钥的程序将被拒绝。",
   "previous.endDo": "停用旧密钥",
@@ -44,7 +44,7 @@ export const keysZh: typeof keysEn = {
   "clients.toKeys": "返回客户端密钥",
   "clients.loadFailed": "密钥加载失败",
   "clients.facts": "密钥信息",
-  "clients.hint": "密钥首尾",
+  "clients.hint": "密钥片段",
   "clients.created": "创建时间",
   "clients.previous": "旧密钥",
   "clients.usageTitle": "用量",

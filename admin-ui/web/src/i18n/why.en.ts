@@ -1,7 +1,7 @@
 //! Texts of why a request failed, and of the page of one request, in English.
 
 export const whyEn = {
-  "reason.stream_incomplete": "answer broke off",
+  "reason.stream_incomplete": "answer cut off",
 
   "why.title": "Why",
   "why.said": "Message",
@@ -21,7 +21,7 @@ export const whyEn = {
   "why.invalid_request": "The request itself is wrong.",
   "why.unknown_path": "The gateway has no such path.",
   "why.method_not_allowed": "The path does not have this method.",
-  "why.upgrade_not_supported": "The client wanted a WebSocket, which is not supported.",
+  "why.upgrade_not_supported": "The client requested a WebSocket, which is not supported.",
   "why.loop_detected":
     "The request had passed through this gateway before: a channel's base URL leads back here.",
   "why.unavailable": "The gateway had no memory left, or its store did not answer.",
@@ -31,20 +31,20 @@ export const whyEn = {
     "Every upstream key was rejected. Check the keys of these channels.",
   "why.upstream_timeout": "No upstream answered in time.",
   "why.upstream_failed": "Every upstream failed.",
-  "why.stream_incomplete": "The upstream broke off its answer after it had begun.",
+  "why.stream_incomplete": "The upstream ended its answer before it was complete.",
 
   "request.title": "Request",
   "request.loading": "Loading the request…",
   "request.failed": "The request could not be loaded",
-  "request.missing": "No such request",
+  "request.missing": "Request not found",
   "request.missingText":
-    "It is not in the log: removed since, not written yet (that takes a second), or never recorded.",
+    "It is not in the log: it was removed, is not written yet (that takes a second), or was never recorded.",
   "request.all": "All requests",
   "request.open": "Open",
   "request.copyLink": "Copy link",
   "request.find": "Find by id",
   "request.findHint": "req_… or a link",
-  "request.findNone": "That has no request id in it. Ids begin with req_.",
+  "request.findNone": "No request id found. Ids begin with req_.",
 
   "ledger.log_error_details": "Keep error messages",
   "ledger.log_error_details.hint":

@@ -4,6 +4,7 @@ import { alertsZh } from "./alerts.zh";
 import { auditZh } from "./audit.zh";
 import { compareZh } from "./compare.zh";
 import { editingZh } from "./editing.zh";
+import { firstZh } from "./first.zh";
 import { healthZh } from "./health.zh";
 import type { Messages } from "./index";
 import { keysZh } from "./keys.zh";
@@ -16,6 +17,7 @@ export const zh: Messages = {
   ...usageZh,
   ...compareZh,
   ...editingZh,
+  ...firstZh,
   ...healthZh,
   ...keysZh,
   ...whyZh,
@@ -98,8 +100,8 @@ export const zh: Messages = {
   "channels.enabledOf": (name) => `启用 ${name}`,
   "channels.actions": "操作",
   "channels.test": "测试",
-  "channels.copy": "复制渠道",
-  "channels.copyOf": (name) => `复制渠道 ${name}`,
+  "channels.copy": "创建副本",
+  "channels.copyOf": (name) => `创建 ${name} 的副本`,
   "channels.copyName": (name) => `${name}（副本）`,
   "channels.delete": "删除",
   "channels.deleteOf": (name) => `删除 ${name}`,
@@ -111,7 +113,7 @@ export const zh: Messages = {
   "undo.undo": "撤销",
   "undo.failed": (name) => `${name} 删除失败。`,
 
-  "keys.inClear": "上游密钥以明文存储",
+  "keys.inClear": "上游密钥未加密",
   "keys.inClearText":
     "能读取网关存储的人都能看到这些密钥。请将变量 master_key 设为 32 字节的 base64 以加密它们。",
   "keys.masterKeyUnusable": "变量 master_key 无法使用",
@@ -120,7 +122,7 @@ export const zh: Messages = {
   "form.title": "渠道",
   "form.missing": "渠道不存在",
   "form.missingText": "它已被删除，或地址有误。",
-  "form.copyHint": "除密钥外均已复制；密钥无法读出，请重新粘贴。",
+  "form.copyHint": "除密钥外均已复制。密钥无法读取，请重新粘贴。",
   "form.service": "服务",
   "form.preset": "预设",
   "form.name": "名称",
@@ -158,13 +160,13 @@ export const zh: Messages = {
   "form.modelMap": "模型映射",
   "form.modelMapHint":
     "客户端请求左侧名称，上游收到右侧名称。左侧的 * 代表任意文本，右侧的 * 代表同一段文本。",
-  "form.asked": "请求名称",
-  "form.sent": "上游名称",
+  "form.asked": "请求的模型",
+  "form.sent": "上游的模型",
   "form.headers": "附加请求头",
   "form.headersHint": "随每个请求发送给上游。",
   "form.header": "请求头",
   "form.value": "值",
-  "form.dropParams": "丢弃的参数",
+  "form.dropParams": "移除的参数",
   "form.dropParamsHint": "此上游不接受的请求参数。",
   "form.renameParams": "重命名的参数",
   "form.renameParamsHint": "左侧为客户端的名称，右侧为上游的名称。",
@@ -172,9 +174,9 @@ export const zh: Messages = {
   "form.defaultParamsHint":
     '在请求没有这些参数时添加。值为 JSON，例如 0.5 或 {"type": "enabled"}；其他内容视为文本。',
   "form.parameter": "参数",
-  "form.dialects": "方言",
+  "form.dialects": "API 格式",
   "form.dialectsHint":
-    "此上游支持 chat、messages、responses 中的哪些；其他方言的请求会被转换。留空：根据其响应自动识别。",
+    "此上游支持 chat、messages、responses 中的哪些；其他格式的请求会自动转换。留空：根据其响应自动识别。",
   "form.quirks": "兼容性差异",
   "form.quirksHint":
     "转换后的请求与网关对此上游的已知情况有何不同，例如 max_tokens_param: max_completion_tokens。",
@@ -205,8 +207,8 @@ export const zh: Messages = {
   "pick.failed": "获取上游模型失败",
   "pick.loading": "正在查询上游…",
   "pick.filter": "筛选",
-  "pick.all": "全选所示",
-  "pick.none": "取消所示",
+  "pick.all": "全选当前列表",
+  "pick.none": "取消当前选择",
   "pick.count": (chosen, all) => `已选 ${chosen} 个，共 ${all} 个`,
   "pick.nothing": "没有匹配的模型。",
   "pick.take": "使用所选",
@@ -221,7 +223,7 @@ export const zh: Messages = {
   "clients.newTitle": "新建客户端密钥",
   "clients.editTitle": "编辑客户端密钥",
   "clients.name": "名称",
-  "clients.nameHint": "用途或使用者，例如“笔记本”。",
+  "clients.nameHint": "用途或使用者，例如“笔记本电脑”。",
   "clients.state": "状态",
   "clients.modelsHead": "模型",
   "clients.models": "可使用的模型",
@@ -250,16 +252,16 @@ export const zh: Messages = {
   "snippet.python": "Python SDK",
   "snippet.node": "Node.js SDK",
 
-  "routing.intro": "查看模型将由谁提供、按何顺序，以及其他渠道未入选的原因。不会发送任何请求。",
+  "routing.intro": "查看某个模型会依次使用哪些渠道，以及其他渠道未入选的原因。不会发送任何请求。",
   "routing.run": "查看顺序",
-  "routing.failed": "无法得出顺序",
+  "routing.failed": "无法获取顺序",
   "routing.noChannel": (model) => `没有渠道可提供 ${model}`,
   "routing.noChannelText": "请将该模型添加到某个渠道，或启用已有该模型的渠道。",
   "routing.order": (model) => `${model} 的尝试顺序`,
   "routing.place": "次序",
   "routing.channel": "渠道",
   "routing.key": "密钥",
-  "routing.keyless": "无",
+  "routing.keyless": "无密钥",
   "routing.state": "状态",
   "routing.share": "流量占比",
   "routing.shareOf": (percent, priority) => `优先级 ${priority} 的 ${percent}`,
@@ -334,8 +336,8 @@ export const zh: Messages = {
   "about.title": "关于",
   "about.version": "版本",
   "about.api": "客户端基础 URL",
-  "about.session": "会话有效期至",
+  "about.session": "登录有效期至",
   "about.keys": "上游密钥",
   "about.encrypted": "已加密",
-  "about.clear": "明文存储",
+  "about.clear": "未加密",
 };

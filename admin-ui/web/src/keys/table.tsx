@@ -238,7 +238,7 @@ function RowActions({ of, onEdit, onDelete, onRotate }: KeyRowProps) {
         </Link>
         <button
           type="button"
-          class="button button--bare"
+          class="button button--bare button--danger"
           title={m["clients.delete"]}
           {...denied()}
           onClick={() => onDelete(of)}

@@ -169,7 +169,7 @@ export function Fleet({ channels, status }: { channels: Channel[]; status: Chann
           const health = healthOf(channel, status.find(({ id }) => id === channel.id) ?? null);
           return (
             <li key={channel.id} class="fleet__one">
-              <Link page="channels" item={channel.id} class="fleet__name">
+              <Link page="channels" item={channel.id} class="fleet__name" title={channel.name}>
                 {channel.name}
               </Link>
               <Verdict health={health} brief />

@@ -26,6 +26,7 @@ import {
   sumsOf,
   swatch,
 } from "./figures";
+import { SetPrices } from "./set-prices";
 
 export interface Shown {
   range: Range;
@@ -110,12 +111,16 @@ export function UsageCharts({ shown }: { shown: Shown }) {
         tick={formatCompact}
         isWhole
       />
-      <Chart
-        {...charts.cost}
-        title={m["usage.cost"]}
-        figure={charts.cost.figureOf(formatUsd(sums.costMicroUsd), formatUsd)}
-        tick={formatUsd}
-      />
+      {sums.costMicroUsd === 0 ? (
+        <SetPrices />
+      ) : (
+        <Chart
+          {...charts.cost}
+          title={m["usage.cost"]}
+          figure={charts.cost.figureOf(formatUsd(sums.costMicroUsd), formatUsd)}
+          tick={formatUsd}
+        />
+      )}
       <Latency title={m["usage.firstByte"]} of={(row) => row.first_byte_ms} shown={shown} />
       <Latency title={m["usage.total"]} of={(row) => row.total_ms} shown={shown} />
     </div>

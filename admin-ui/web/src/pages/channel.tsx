@@ -110,7 +110,7 @@ function StoredChannel({ id }: { id: string }) {
             </button>
             <button
               type="button"
-              class="button"
+              class="button button--danger"
               {...denied()}
               onClick={() => {
                 everything.releaseAll();

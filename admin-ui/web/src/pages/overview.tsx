@@ -4,13 +4,13 @@ import type { Result } from "../api/failure";
 import type { KeyAllowance, UsageRow } from "../api/ledger";
 import type { ClientKey } from "../api/types";
 import { setClock } from "../clock";
-import { Icon } from "../components/icons";
 import { lazy } from "../components/lazy";
 import { Link } from "../components/link";
 import { FailureNotice } from "../components/notice";
 import { PageHead } from "../components/page-head";
 import { t } from "../i18n";
 import { concernsOf } from "../overview/attention";
+import { wasAnswered } from "../overview/first-request";
 import { Attention, FirstSteps, Fleet } from "../overview/live";
 import { useResource } from "../resource";
 import { sessionInfo } from "../session/session";
@@ -29,7 +29,7 @@ const EXPIRING_ASKED = "100";
 const NEAR_PERCENT = "80";
 
 async function loadLive() {
-  const [channels, health] = await Promise.all([listChannels(), status()]);
+  const [channels, health, isUsed] = await Promise.all([listChannels(), status(), wasAnswered()]);
   if (!channels.ok) {
     return channels;
   }
@@ -37,7 +37,7 @@ async function loadLive() {
     return health;
   }
   setClock(health.value);
-  return { ok: true as const, value: { channels: channels.value, health: health.value } };
+  return { ok: true as const, value: { channels: channels.value, health: health.value, isUsed } };
 }
 
 interface Slow {
@@ -83,7 +83,9 @@ export function OverviewPage() {
   const health = live.data.value?.health ?? null;
   const keys = slow.data.value?.keys ?? null;
   const keyCount = slow.data.value?.keyCount ?? null;
-  const isNew = channels !== null && keyCount !== null && (channels.length === 0 || keyCount === 0);
+  const isUsed = live.data.value?.isUsed ?? true;
+  const isNew =
+    channels !== null && keyCount !== null && (channels.length === 0 || keyCount === 0 || !isUsed);
 
   return (
     <>

@@ -114,10 +114,15 @@ function LogRow({ of, channels, hasCost, columns }: LogRowProps) {
         >
           <code>{of.model}</code>
         </td>
-        <td role="cell" data-label={m["usage.key"]} class="log__long">
+        <td role="cell" data-label={m["usage.key"]} class="log__long" title={of.key_name}>
           {of.key_name}
         </td>
-        <td role="cell" data-label={m["routing.channel"]} class="log__long">
+        <td
+          role="cell"
+          data-label={m["routing.channel"]}
+          class="log__long"
+          title={of.channel_name ?? undefined}
+        >
           {of.channel_name ?? "–"}
         </td>
         <td role="cell" data-label={m["requests.result"]}>

@@ -1,5 +1,7 @@
 //! Importing prices from a price list: read a file, show what would change, then store it.
 import { useSignal } from "@preact/signals";
+import type { RefObject } from "preact";
+import { useEffect, useRef } from "preact/hooks";
 import { importPrices } from "../api/client";
 import type { Failure } from "../api/failure";
 import type { PriceImport as Changes, Price, PriceChange } from "../api/types";
@@ -8,6 +10,7 @@ import { Field, Switch } from "../components/fields";
 import { FailureNotice, Notice } from "../components/notice";
 import { isStale } from "../conflict/stale";
 import { formatCount, t } from "../i18n";
+import { query } from "../router";
 import { useUnsaved } from "../unsaved";
 import { dollarsOf, MAIN_PRICES } from "./prices";
 
@@ -23,6 +26,18 @@ const KINDS = ["added", "changed", "removed", "kept"] as const;
 /** Prices of a kind that are shown one by one. */
 const MAX_SHOWN = 100;
 
+/** Shows this section to readers that another page led here: it is below forms that appear together with it. */
+function useReached(): RefObject<HTMLElement | null> {
+  const section = useRef<HTMLElement>(null);
+  useEffect(() => {
+    if (query.value["section"] === "prices") {
+      section.current?.scrollIntoView();
+      section.current?.focus({ preventScroll: true });
+    }
+  }, []);
+  return section;
+}
+
 export function PriceImport({ onReload }: { onReload: () => void }) {
   const m = t.value;
   const list = useSignal<unknown>(null);
@@ -32,6 +47,7 @@ export function PriceImport({ onReload }: { onReload: () => void }) {
   const problem = useSignal<string | null>(null);
   const isDone = useSignal(false);
   const busy = useSignal(false);
+  const section = useReached();
   useUnsaved(list.value !== null && !isDone.value);
 
   async function read(file: File | undefined) {
@@ -71,7 +87,7 @@ export function PriceImport({ onReload }: { onReload: () => void }) {
 
   const isReady = list.value !== null && !busy.value;
   return (
-    <section class="card section">
+    <section class="card section" ref={section} tabIndex={-1} aria-label={m["priceImport.title"]}>
       <h2>{m["priceImport.title"]}</h2>
       <p class="muted">{m["priceImport.text"]}</p>
       <FailureNotice failure={failure.value} title={m["import.failed"]} />

@@ -3,6 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::path::Path;
 
 use gateway_core::sql::{SqlError, SqlRow, SqlValue, Statement};
 use rusqlite::types::ValueRef;
@@ -86,6 +87,16 @@ impl MemoryDatabase {
         match self.run(&statements) {
             Ok(mut answers) => answers.pop().unwrap_or_default(),
             Err(error) => panic!("{text}: {error}"),
+        }
+    }
+
+    /// Writes all tables into a new file, which any SQLite can open.
+    pub fn copy_to(&self, file: &Path) -> rusqlite::Result<()> {
+        match &*self.connection.borrow() {
+            Some(connection) => connection
+                .execute("VACUUM INTO ?1", [file.to_string_lossy()])
+                .map(drop),
+            None => Ok(()),
         }
     }
 
