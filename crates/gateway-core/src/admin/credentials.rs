@@ -27,17 +27,6 @@ pub enum Credentials {
     Key(Secret<String>),
 }
 
-/// Whether the body of a login has a client key.
-pub fn has_key(body: &Value) -> bool {
-    body.get("key").is_some()
-}
-
-/// The name in the body of a login, as it is if the login succeeds.
-pub fn name(body: &Value) -> String {
-    let name = body.get("name").and_then(Value::as_str);
-    name.unwrap_or(ADMIN_NAME).trim().to_owned()
-}
-
 impl Credentials {
     /// Reads `{"password"}`, `{"name", "password", "totp"?}` or `{"key"}`.
     pub fn read(body: Value) -> Result<Self, GatewayError> {

@@ -79,7 +79,7 @@ use crate::reply::{self, Reply};
 use crate::secret::Secret;
 use crate::store::BoundedStore;
 use access::Access;
-use audit::{AuditActor, Occasion, Witness};
+use audit::{Occasion, Witness};
 use credentials::Credentials;
 use guard::Caller;
 use routes::{BodyKind, Operation, Verb};
@@ -205,23 +205,17 @@ where
         id,
         file,
     };
-    let occasion = occasion(operation, &head, &body);
-    let name = credentials::name(&body);
+    let occasion = occasion(operation, &head);
     let outcome = work.perform(operation, body).await;
 
     // 5. What was done is recorded, also if the work failed after it.
-    let actor = caller
-        .as_ref()
-        .map_or(AuditActor::Login(&name), AuditActor::Caller);
-    audit::record(ports, occasion, (&head, actor), &outcome).await;
+    audit::record(ports, occasion, (&head, caller.as_ref()), &outcome).await;
     outcome
 }
 
 /// What the audit log says of an operation beside the change that it makes.
-fn occasion(operation: Operation, head: &Parts, body: &Value) -> Occasion {
+fn occasion(operation: Operation, head: &Parts) -> Occasion {
     match operation {
-        // Members change nothing, and any program with a client key can log in as often as it wants.
-        Operation::Login if credentials::has_key(body) => Occasion::Other,
         Operation::Login => Occasion::Login,
         Operation::Logout => Occasion::Logout,
         Operation::RotateKey => Occasion::Rotation,

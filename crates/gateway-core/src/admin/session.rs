@@ -36,6 +36,10 @@ pub struct LoginView<'a> {
     expires_at: String,
 }
 
+/// Whose session an answer begins, for the audit log: an extension of the reply.
+#[derive(Clone, Debug)]
+pub struct BegunSession(pub Option<Subject>);
+
 /// The session of the request.
 #[derive(Serialize)]
 #[cfg_attr(
@@ -77,7 +81,7 @@ pub fn begin<P: AdminPorts>(
     let session = Session {
         expires_at,
         nonce,
-        subject,
+        subject: subject.clone(),
     };
     let key = signing_key(secret, signing_password(settings));
     let token = session_token::sign(&key, &session);
@@ -87,6 +91,7 @@ pub fn begin<P: AdminPorts>(
     };
     let mut reply = reply::json(StatusCode::OK, &view);
     set_cookie(&mut reply, head, COOKIE_NAME, &token, LIFETIME_S);
+    reply.extensions_mut().insert(BegunSession(subject));
     reply
 }
 

@@ -247,7 +247,7 @@ fn what_is_firing_and_how_the_last_message_ended_is_shown() {
     state.outbox.begin(now);
     state.outbox.end(id, Err("404: no_team".to_owned()), now);
     let database = gateway.ports.database();
-    database.rows("CREATE TABLE alert_state (id INTEGER, due_ms INTEGER, holder TEXT, state TEXT)");
+    database.rows("DELETE FROM alert_state");
     let encoded = state.encode().replace('\'', "''");
     database.rows(&format!(
         "INSERT INTO alert_state VALUES (1, 0, '', '{encoded}')"

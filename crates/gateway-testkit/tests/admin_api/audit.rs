@@ -6,6 +6,7 @@ use gateway_core::units::DAY_MS;
 use gateway_testkit::fakes::{DatabaseFault, Misreport};
 use serde_json::{Value, json};
 
+use super::accounts::ANNA;
 use super::{Answer, Gateway, peer_at, request, sent_by};
 
 /// The entries that these filters select.
@@ -425,4 +426,46 @@ fn a_large_import_is_recorded_object_by_object_up_to_a_bound() {
     let longest = "SELECT max(length(changes)) FROM audit";
     let longest = gateway.ports.database().rows(longest)[0][0].count();
     assert!(longest < 16 * 1024, "{longest}");
+}
+
+#[test]
+fn accounts_and_alerts_are_recorded_with_who_changed_them() {
+    let gateway = Gateway::new();
+    let id = gateway.account("Anna", "owner", ANNA);
+    let token = gateway.token_of("ANNA", ANNA);
+    let change = json!({"password": "another password of anna"});
+    let path = format!("accounts/{id}");
+    gateway.call("PATCH", &path, &change).expect(200);
+    // The change of the password has ended that session.
+    gateway
+        .get_as(&token, "session")
+        .expect_error(401, "not_authenticated");
+    let token = gateway.token_of("anna", "another password of anna");
+    let body = json!({
+        "rules": {"budget_near_percent": 70},
+        "destinations": [{"name": "team", "kind": "slack", "url": "https://hooks.example/services/T0/B0/x"}],
+    });
+    gateway
+        .call_as(&token, "PATCH", "alerts", &body)
+        .expect(200);
+    let found: Vec<Value> = entries(&gateway, "?limit=6")
+        .iter()
+        .map(|entry| json!([entry["who"], entry["action"], entry["kind"], entry["name"]]))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            json!(["Anna", "create", "destination", "team"]),
+            json!(["Anna", "change", "alerts", null]),
+            json!(["Anna", "login", "session", null]),
+            json!(["admin", "change", "account", "Anna"]),
+            json!(["Anna", "login", "session", null]),
+            json!(["admin", "create", "account", "Anna"]),
+        ]
+    );
+    let changed = entries(&gateway, "?kind=account&action=change");
+    assert_eq!(
+        changed[0]["changes"],
+        json!([{"path": "password", "before": "[hidden]", "after": "[hidden]"}])
+    );
 }

@@ -18,10 +18,12 @@ enum Step {
     Import,
     Export,
     Login,
+    Account,
+    Destination,
     Delete,
 }
 
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 13] = [
     Step::CreateChannel,
     Step::AddKey,
     Step::RemoveKeys,
@@ -32,6 +34,8 @@ const STEPS: [Step; 11] = [
     Step::Import,
     Step::Export,
     Step::Login,
+    Step::Account,
+    Step::Destination,
     Step::Delete,
 ];
 
@@ -107,6 +111,24 @@ impl Secretive {
             Step::Login => {
                 self.gateway.login(&one).expect_error(401, "wrong_password");
                 self.gateway.log_in();
+            }
+            Step::Account => {
+                let id =
+                    self.gateway
+                        .account(&format!("person {}", self.secrets.len()), "viewer", &one);
+                let path = format!("accounts/{id}");
+                let change = json!({"password": two});
+                self.gateway.call("PATCH", &path, &change).expect(200);
+                self.gateway.call("DELETE", &path, &Value::Null).expect(204);
+            }
+            Step::Destination => {
+                let url = |secret: &str| format!("https://hooks.example/services/{secret}/x");
+                for secret in [&one, &two] {
+                    let destination =
+                        json!({"name": "d", "kind": "json", "url": url(secret), "secret": secret});
+                    let body = json!({"destinations": [destination]});
+                    self.gateway.call("PATCH", "alerts", &body).expect(200);
+                }
             }
             Step::Delete => {
                 self.gateway

@@ -209,5 +209,5 @@ fn every_described_parameter_is_read_and_no_other_is() {
             checked += 1;
         }
     }
-    assert_eq!(checked, 12);
+    assert_eq!(checked, 16);
 }

@@ -12,7 +12,7 @@ use crate::members;
 /// Roles from the lowest; members are beside them.
 const ROLES: [&str; 3] = ["viewer", "admin", "owner"];
 
-const VIEWER: [&str; 20] = [
+const VIEWER: [&str; 23] = [
     "GET /channels",
     "GET /channels/{id}",
     "GET /keys",
@@ -25,6 +25,9 @@ const VIEWER: [&str; 20] = [
     "GET /usage",
     "GET /requests",
     "GET /requests/{id}",
+    "GET /usage.csv",
+    "GET /requests.csv",
+    "GET /alerts",
     "GET /openapi.json",
     "POST /account/password",
     "POST /account/totp",

@@ -15,7 +15,11 @@ use std::time::Duration;
 use http::StatusCode;
 use http::request::Parts;
 
+use super::accounts::stored as accounts;
 use super::guard::{self, Caller};
+use super::principal::ADMIN_NAME;
+use super::session::BegunSession;
+use super::session_token::{Subject, SubjectKind};
 use crate::config::model::Settings;
 use crate::config::network::Network;
 use crate::config::stored;
@@ -69,29 +73,42 @@ pub enum Occasion {
     SecretExport,
 }
 
-/// The account that a request comes from; for a login, which has no session yet, the one that logs in.
-#[derive(Clone, Copy, Debug)]
-pub enum AuditActor<'a> {
-    /// The one of the session.
-    Caller(&'a Caller),
-    /// The name that is logged in with.
-    Login(&'a str),
+/// The account that a request comes from; for a login, which had no session yet, the one that has logged in.
+async fn who<P: AdminPorts>(
+    ports: &P,
+    caller: Option<&Caller>,
+    outcome: &Result<Reply, GatewayError>,
+) -> String {
+    if let Some(caller) = caller {
+        return caller.principal.name.clone();
+    }
+    let Some(Some(subject)) = subject(outcome) else {
+        return ADMIN_NAME.to_owned();
+    };
+    let stored = ports.read(StoreKey::Config).await.unwrap_or_default();
+    let accounts = accounts::in_bytes(ports, stored.as_deref()).unwrap_or_default();
+    let account = accounts.into_iter().find(|it| it.id == subject.id);
+    account.map_or_else(|| subject.id.clone(), |account| account.name)
 }
 
-impl<'a> AuditActor<'a> {
-    fn name(self) -> &'a str {
-        match self {
-            Self::Caller(caller) => &caller.principal.name,
-            Self::Login(name) => name,
-        }
-    }
+/// Whose session has begun; `Some(None)`: that of the admin password.
+fn subject(outcome: &Result<Reply, GatewayError>) -> Option<Option<&Subject>> {
+    let BegunSession(subject) = outcome.as_ref().ok()?.extensions().get()?;
+    Some(subject.as_ref())
+}
+
+/// Whether a client key has logged in. That is not recorded: its session changes nothing, and any program that has the key
+/// can log in as often as it wants.
+fn is_member(outcome: &Result<Reply, GatewayError>) -> bool {
+    let subject = subject(outcome).flatten();
+    subject.is_some_and(|subject| subject.kind == SubjectKind::ClientKey)
 }
 
 /// Records what a request has done, after it was done. Never fails.
 pub async fn record<P: AdminPorts>(
     ports: &Witness<'_, P>,
     occasion: Occasion,
-    (head, actor): (&Parts, AuditActor<'_>),
+    (head, caller): (&Parts, Option<&Caller>),
     outcome: &Result<Reply, GatewayError>,
 ) {
     let changes = ports.take_changes();
@@ -116,6 +133,7 @@ pub async fn record<P: AdminPorts>(
         return;
     }
     let context = AuditContext::of(ports, head, changes.first()).await;
+    let who = who(ports, caller, outcome).await;
     let time = ports.now();
     let entry = |found: ObjectChange| AuditEntry {
         seq: 0,
@@ -124,7 +142,7 @@ pub async fn record<P: AdminPorts>(
         who: if found.action == AuditAction::FailedLogin {
             String::new()
         } else {
-            actor.name().to_owned()
+            who.clone()
         },
         address: context.address.clone(),
         action: found.action.word().to_owned(),
@@ -146,6 +164,7 @@ fn event(
 ) -> Option<ObjectChange> {
     let none = MemberChanges::default();
     match (occasion, outcome) {
+        (Occasion::Login, Ok(_)) if is_member(outcome) => None,
         (Occasion::Login, Ok(_)) => Some(whole(AuditAction::Login, AuditKind::Session, none)),
         (Occasion::Login, Err(error)) if is_wrong_password(error) => {
             Some(whole(AuditAction::FailedLogin, AuditKind::Session, none))
