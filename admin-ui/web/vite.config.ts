@@ -30,6 +30,21 @@ export default defineConfig({
     // The page's content security policy allows nothing inline.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    rolldownOptions: {
+      output: {
+        // What several pages share is one file: a dozen small ones compress worse and cost a request each. What belongs to
+        // single pages stays out of it, since the first view loads it.
+        codeSplitting: {
+          groups: [
+            {
+              name: "shared",
+              test: /\/src\/(?!bulk|playground|moving|audit|people|keys\/snippets|i18n\/(play|bulk|moving|accounts|audit-page))|\/generated\//,
+              minShareCount: 3,
+            },
+          ],
+        },
+      },
+    },
     // Source maps would double the component; `npm run dev` has them.
     sourcemap: false,
   },

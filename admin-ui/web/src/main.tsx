@@ -12,11 +12,12 @@ import "./design/editing.css";
 import "./design/widths.css";
 import { render } from "preact";
 import { App } from "./app";
+import { loadLanguage } from "./i18n";
 import { checkSession } from "./session/session";
 
 const root = document.getElementById("app");
 if (root === null) {
   throw new Error("index.html has no #app");
 }
-render(<App />, root);
+void loadLanguage().then(() => render(<App />, root));
 void checkSession();

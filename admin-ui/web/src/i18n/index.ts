@@ -3,7 +3,6 @@ import { computed, effect, signal } from "@preact/signals";
 import { readPreference, writePreference } from "../storage";
 import { en } from "./en";
 import { matchLanguage } from "./match";
-import { zh } from "./zh";
 
 export type Messages = typeof en;
 
@@ -13,23 +12,55 @@ export type Language = (typeof LANGUAGES)[number];
 /** Each language by its own name, so that its speakers can read it. */
 export const LANGUAGE_NAMES: Record<Language, string> = { en: "English", zh: "简体中文" };
 
-const MESSAGES: Record<Language, Messages> = { en, zh };
+/** The texts in Chinese, once they are loaded. */
+type Chinese = typeof import("./chinese");
+const chinese = signal<Chinese | null>(null);
+
 const TAGS: Record<Language, string> = { en: "en", zh: "zh-Hans" };
 
 export const language = signal<Language>(
   readPreference("language", LANGUAGES) ?? matchLanguage(navigator.languages),
 );
 
+/** Texts in the language in force; those in Chinese are found in what is loaded for it. */
+export function inLanguage<Texts>(english: Texts, find: (chinese: Chinese) => Texts) {
+  return computed(() =>
+    language.value === "zh" && chinese.value !== null ? find(chinese.value) : english,
+  );
+}
+
 /** The texts: `t.value["login.title"]`; texts with values are functions of them. */
-export const t = computed(() => MESSAGES[language.value]);
+export const t = inLanguage<Messages>(en, ({ zh }) => zh);
+
+/** Loads what a language needs; `false`: it could not be loaded. English needs nothing. */
+async function load(wanted: Language): Promise<boolean> {
+  if (wanted === "zh" && chinese.value === null) {
+    try {
+      chinese.value = await import("./chinese");
+    } catch {
+      return false;
+    }
+  }
+  return true;
+}
+
+/** Before the first drawing: the texts of the language in force. Without them the panel is in English. */
+export async function loadLanguage(): Promise<void> {
+  if (!(await load(language.value))) {
+    language.value = "en";
+  }
+}
 
 effect(() => {
   document.documentElement.lang = TAGS[language.value];
 });
 
-export function chooseLanguage(next: Language): void {
-  language.value = next;
-  writePreference("language", next);
+/** The language stays as it is where its texts cannot be loaded. */
+export async function chooseLanguage(next: Language): Promise<void> {
+  if (await load(next)) {
+    language.value = next;
+    writePreference("language", next);
+  }
 }
 
 /** The reasons that have a text: all that the API knows. */

@@ -1,14 +1,13 @@
 //! What is wrong with the values of a form, in the language in force.
 import { type Failure, type Problem, problemsOf } from "../api/failure";
-import { language } from "./index";
+import { inLanguage } from "./index";
 import { textOf } from "./problem-texts";
 import { problemsEn } from "./problems.en";
-import { problemsZh } from "./problems.zh";
 
-const TEXTS = { en: problemsEn, zh: problemsZh };
+const texts = inLanguage<typeof problemsEn>(problemsEn, ({ problemsZh }) => problemsZh);
 
 export function problemText(problem: Problem): string {
-  return textOf(TEXTS[language.value], problem);
+  return textOf(texts.value, problem);
 }
 
 /** What is wrong with each member of `parent`, or of the whole body; what is inside of a member is named. */

@@ -1,13 +1,12 @@
 //! The texts of this page in the language in force. They are loaded with the page, not with the panel.
-import { computed } from "@preact/signals";
 import type { ImportNote } from "../api/types";
-import { language } from "../i18n";
+import { inLanguage } from "../i18n";
 import { movingEn } from "../i18n/moving.en";
-import { movingZh, notesZh } from "../i18n/moving.zh";
 
-const TEXTS = { en: movingEn, zh: movingZh };
+export const texts = inLanguage<typeof movingEn>(movingEn, ({ movingZh }) => movingZh);
 
-export const texts = computed(() => TEXTS[language.value]);
+/** The notes that have a text of their own; the gateway says them in English. */
+const notes = inLanguage<Readonly<Record<string, string>>>({}, ({ notesZh }) => notesZh);
 
 /** Why something is not imported. */
 export function skipText(reason: string | null): string {
@@ -17,6 +16,5 @@ export function skipText(reason: string | null): string {
 
 /** A note in the reader's language. The gateway says it in English, and some that only a newer one knows. */
 export function noteText(note: ImportNote): string {
-  const known: Readonly<Record<string, string>> = language.value === "zh" ? notesZh : {};
-  return known[note.code]?.replace("{}", () => note.subject) ?? note.message;
+  return notes.value[note.code]?.replace("{}", () => note.subject) ?? note.message;
 }
