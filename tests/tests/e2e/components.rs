@@ -11,7 +11,8 @@ use crate::Outcome;
 
 /// Of these, 1,200,000 are the translators between dialects (Gemini's clients among them), 290,000 the decoders of
 /// compressed bodies (brotli brings a dictionary of 122,000 bytes), 400,000 what turns answers into streams and back
-/// in five shapes, and 60,000 the responses that the gateway keeps.
+/// in five shapes, 60,000 the responses that the gateway keeps, and 290,000 the alerts, which the proxy evaluates and
+/// sends.
 const MAX_BYTES: usize = 3_970_000;
 
 /// A component as it ships: what the manifest names as its source.
