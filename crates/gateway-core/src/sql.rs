@@ -120,7 +120,8 @@ pub enum SqlErrorKind {
     Duplicate,
     /// A table of the statement does not exist: the database is new, or not ours.
     NoTable,
-    /// A column of the statement does not exist: the database was written by an older gateway.
+    /// A column or an index of the statement does not exist: the database was written by an older gateway, or another
+    /// instance is making it.
     NoColumn,
     /// Anything else: locked for too long, full, unreachable.
     Failed,
@@ -145,7 +146,7 @@ impl SqlError {
             SqlErrorKind::Duplicate
         } else if detail.contains("no such table") {
             SqlErrorKind::NoTable
-        } else if detail.contains("no such column") {
+        } else if detail.contains("no such column") || detail.contains("no such index") {
             SqlErrorKind::NoColumn
         } else {
             SqlErrorKind::Failed
@@ -185,8 +186,9 @@ mod tests {
         assert_eq!(SqlError::from_words(words).kind, SqlErrorKind::NoTable);
         let words = "duplicate column name: reason";
         assert_eq!(SqlError::from_words(words).kind, SqlErrorKind::Duplicate);
-        let words = "no such column: reason";
-        assert_eq!(SqlError::from_words(words).kind, SqlErrorKind::NoColumn);
+        for words in ["no such column: reason", "no such index: request_by_key"] {
+            assert_eq!(SqlError::from_words(words).kind, SqlErrorKind::NoColumn);
+        }
         let words = "database is locked";
         assert_eq!(SqlError::from_words(words).kind, SqlErrorKind::Failed);
     }
