@@ -166,7 +166,7 @@ pub async fn file<P: AdminPorts>(ports: &P, uri: &Uri) -> Result<Reply, GatewayE
         }
         written += page.entries.len();
         query.before = page.next;
-        if page.next.is_none() || written >= most || csv.len() > MAX_FILE_BYTES {
+        if page.next.is_none() || written >= most || csv.bytes() > MAX_FILE_BYTES {
             break page.next;
         }
     };

@@ -74,7 +74,7 @@ impl CsvRows {
     }
 
     /// Bytes that were written and not yet taken.
-    pub const fn len(&self) -> usize {
+    pub const fn bytes(&self) -> usize {
         self.0.len()
     }
 

@@ -82,7 +82,7 @@ async fn who<P: AdminPorts>(
     if let Some(caller) = caller {
         return caller.principal.name.clone();
     }
-    let Some(Some(subject)) = subject(outcome) else {
+    let Some(subject) = subject(outcome) else {
         return ADMIN_NAME.to_owned();
     };
     let stored = ports.read(StoreKey::Config).await.unwrap_or_default();
@@ -91,17 +91,16 @@ async fn who<P: AdminPorts>(
     account.map_or_else(|| subject.id.clone(), |account| account.name)
 }
 
-/// Whose session has begun; `Some(None)`: that of the admin password.
-fn subject(outcome: &Result<Reply, GatewayError>) -> Option<Option<&Subject>> {
+/// Whose session has begun; `None`: none, or that of the admin password.
+fn subject(outcome: &Result<Reply, GatewayError>) -> Option<&Subject> {
     let BegunSession(subject) = outcome.as_ref().ok()?.extensions().get()?;
-    Some(subject.as_ref())
+    subject.as_ref()
 }
 
 /// Whether a client key has logged in. That is not recorded: its session changes nothing, and any program that has the key
 /// can log in as often as it wants.
 fn is_member(outcome: &Result<Reply, GatewayError>) -> bool {
-    let subject = subject(outcome).flatten();
-    subject.is_some_and(|subject| subject.kind == SubjectKind::ClientKey)
+    subject(outcome).is_some_and(|subject| subject.kind == SubjectKind::ClientKey)
 }
 
 /// Records what a request has done, after it was done. Never fails.
