@@ -89,8 +89,10 @@ mod tests {
 
     #[test]
     fn the_panel_stays_small() {
+        // English comes with the panel; the Chinese texts are for those who read them.
         let sent: usize = FILES
             .iter()
+            .filter(|file| !file.name.starts_with("assets/chinese-"))
             .map(|file| file.brotli.unwrap_or(file.plain).bytes.len())
             .sum();
         assert!(sent < 150 * 1024, "{sent} bytes compressed");

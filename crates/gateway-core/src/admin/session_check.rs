@@ -89,12 +89,12 @@ impl MemberKeys {
             member_login: bool,
         }
         #[derive(Deserialize)]
-        struct StoredKeys {
+        struct KeysInBytes {
             settings: MemberLogin,
             #[serde(default)]
             keys: Vec<ClientKey>,
         }
-        let stored: StoredKeys = serde_json::from_slice(stored?).ok()?;
+        let stored: KeysInBytes = serde_json::from_slice(stored?).ok()?;
         stored.settings.member_login.then_some(Self(stored.keys))
     }
 
