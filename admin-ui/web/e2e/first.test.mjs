@@ -73,7 +73,8 @@ test("where nothing has a price, the overview leads to the import of prices", as
     await page.waitForFunction(() => document.activeElement?.ariaLabel === "Import prices");
     const box = await prices.boundingBox();
     const { height } = page.viewportSize();
-    assert.ok(box.y >= 0 && box.y < height, `the import is at ${box.y} of ${height}`);
+    // Scrolling ends at whole pixels.
+    assert.ok(box.y > -1 && box.y < height, `the import is at ${box.y} of ${height}`);
 
     await api.changeSettings({
       prices: { alpha: { prompt: 1_000_000, cached: null, completion: 1_000_000 } },

@@ -87,13 +87,23 @@ function EntryRow({ of, columns }: { of: AuditEntry; columns: number }) {
         <td role="cell" data-label={a.what}>
           {named(a.action, of.action)}
         </td>
-        <td role="cell" data-label={a.object} class="log__long log__long--model">
-          <span title={object ?? undefined}>
+        <td
+          role="cell"
+          data-label={a.object}
+          class="log__long log__long--model"
+          title={[named(a.kind, of.kind), object].filter(Boolean).join(" ")}
+        >
+          <span>
             <span class="muted">{named(a.kind, of.kind)}</span> {object}
           </span>
         </td>
-        <td role="cell" data-label={a.changes} class="log__long log__long--model">
-          <span title={summary.paths}>
+        <td
+          role="cell"
+          data-label={a.changes}
+          class="log__long log__long--model"
+          title={summary.paths === "" ? undefined : summary.paths}
+        >
+          <span>
             {summary.paths === "" ? "–" : <code>{summary.paths}</code>}
             {summary.more > 0 && <span class="muted"> {a.more(summary.more)}</span>}
           </span>

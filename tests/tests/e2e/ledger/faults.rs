@@ -48,6 +48,13 @@ async fn a_locked_ledger_delays_no_request_and_loses_nothing() -> Outcome {
 async fn a_ledger_that_is_no_database_fails_no_request() -> Outcome {
     let stage = Stage::with_channel().await?;
     let nonsense = b"this is no database, and long enough that SQLite looks at it".repeat(20);
+    // The login has made a database; another file is in its place then.
+    for name in ["sqlite_db.db", "sqlite_db.db-wal", "sqlite_db.db-shm"] {
+        let path = stage.gateway.state().join(name);
+        if path.exists() {
+            std::fs::remove_file(path)?;
+        }
+    }
     std::fs::write(stage.gateway.state().join("sqlite_db.db"), nonsense)?;
     for _ in 0..20 {
         assert!(timed(&stage).await? < FAR_BELOW_THE_LOCK);
