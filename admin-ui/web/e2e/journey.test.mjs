@@ -226,7 +226,7 @@ test("a client key is edited and deleted, once asked", async () => {
   await withPage(browser, {}, async (page) => {
     await logIn(page, "Client keys");
     await page.getByRole("button", { name: "Edit old name" }).click();
-    await page.getByLabel("Name").fill("new name");
+    await page.getByLabel("Name", { exact: true }).fill("new name");
     await page.getByLabel("Requests / minute").fill("30");
     await page.getByRole("button", { name: "Save" }).click();
     await page.getByRole("row").filter({ hasText: "new name" }).getByText("of 30").waitFor();

@@ -68,6 +68,7 @@ test("every page has an address, a title and its mark in the navigation", async 
     "Routing",
     "Alerts",
     "Audit log",
+    "Accounts",
     "Settings",
   ];
   await withPage(browser, {}, async (page) => {
@@ -77,12 +78,12 @@ test("every page has an address, a title and its mark in the navigation", async 
       await page.getByRole("heading", { name, exact: true, level: 1 }).waitFor();
       await page.reload();
       await page.getByRole("heading", { name, exact: true, level: 1 }).waitFor();
-      assert.equal(await page.title(), `${name} · AI Gateway`);
+      await page.waitForFunction((title) => document.title === title, `${name} · AI Gateway`);
       const marked = await page.locator("[aria-current=page]").allTextContents();
       assert.deepEqual(marked, [name]);
     }
     await page.goBack();
-    await page.getByRole("heading", { name: "Audit log", exact: true }).waitFor();
+    await page.getByRole("heading", { name: "Accounts", exact: true }).waitFor();
     await page.goto(`${GATEWAY_URL}/admin/nothing/here`);
     await page.getByRole("heading", { name: "Page not found" }).waitFor();
   });
