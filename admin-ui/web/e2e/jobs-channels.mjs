@@ -1,5 +1,6 @@
 //! Jobs with channels, from the first one on.
 import assert from "node:assert/strict";
+import { chatAs } from "./api.mjs";
 import { until } from "./jobs.mjs";
 
 const MODELS = ["alpha"];
@@ -9,6 +10,16 @@ function channel({ api, upstream }, name, more = {}) {
 }
 
 const rowOf = (page, name) => page.getByRole("row").filter({ hasText: name });
+
+/** Whether the last of several requests were all answered by this channel. */
+async function isAnsweredBy(api, key, id) {
+  const before = (await api.requests({ channel: id })).length;
+  for (let turn = 0; turn < 4; turn += 1) {
+    await chatAs(key, "alpha", 200);
+  }
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  return (await api.requests({ channel: id })).length - before === 4;
+}
 
 export const CHANNEL_JOBS = [
   {
@@ -95,9 +106,10 @@ export const CHANNEL_JOBS = [
     most: 3,
     async stage(world) {
       await channel(world, "Serviced");
-      await channel(world, "Other");
+      const { id: other } = await channel(world, "Other");
+      return { other, ...(await world.api.createKey({ name: "laptop" })) };
     },
-    async run(hand, { api }) {
+    async run(hand, { api, stage: { key, other } }) {
       const { page } = hand;
       const enabled = async () => (await api.channels())[0].enabled;
       await hand.go("Channels");
@@ -106,6 +118,7 @@ export const CHANNEL_JOBS = [
       await row.getByText("Disabled", { exact: true }).waitFor();
       await rowOf(page, "Other").getByText("100%").waitFor();
       assert.equal(await enabled(), false);
+      await until("the other channel takes the requests", () => isAnsweredBy(api, key, other));
       await hand.click(row.getByRole("switch"));
       await row.getByText("Disabled", { exact: true }).waitFor({ state: "detached" });
       await until("the channel is back", enabled);
