@@ -26,6 +26,7 @@ export const CHANNEL_JOBS = [
     name: "go from the first login to the first chat",
     most: 9,
     isFirst: true,
+    hasOwnLogin: true,
     async run(hand, { upstream }) {
       const { page } = hand;
       await hand.logIn(null);

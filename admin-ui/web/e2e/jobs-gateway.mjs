@@ -33,6 +33,7 @@ export const GATEWAY_JOBS = [
     name: "create a viewer's account, who cannot change anything",
     most: 7,
     refused: [401],
+    hasOwnLogin: true,
     async run(hand, { api }) {
       const { page } = hand;
       try {

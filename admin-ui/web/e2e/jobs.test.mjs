@@ -16,12 +16,18 @@ let browser;
 let api;
 let upstream;
 let usage;
+/** Of a login that all jobs share, but those that log in or out themselves. */
+let storageState;
 
 before(async () => {
   api = await Api.logIn();
   upstream = await startUpstream();
   usage = upstream.state.usage;
   browser = await launch();
+  await withPage(browser, {}, async (page) => {
+    await logIn(page);
+    storageState = await page.context().storageState();
+  });
 });
 
 beforeEach(async () => {
@@ -38,16 +44,21 @@ after(async () => {
   }
 });
 
+/**
+ * A job: `name`; `most`, the bound of its clicks; `stage`, what is there before; `run`, what is done and seen; `refused`,
+ * statuses that it provokes; `hasOwnLogin`, because it ends the session; `isFirst`, because it begins with the login.
+ */
 for (const job of [...CHANNEL_JOBS, ...KEY_JOBS, ...USAGE_JOBS, ...GATEWAY_JOBS]) {
   test(job.name, async () => {
     const world = { api, upstream };
     const stage = await job.stage?.(world);
-    await withPage(browser, { refused: job.refused ?? [] }, async (page) => {
+    const state = job.hasOwnLogin ? {} : { storageState };
+    await withPage(browser, { refused: job.refused ?? [], ...state }, async (page) => {
       if (job.isFirst) {
         await page.goto(`${GATEWAY_URL}/admin/`);
         await page.getByLabel("Password").waitFor();
       } else {
-        await logIn(page);
+        await (job.hasOwnLogin ? logIn(page) : page.goto(`${GATEWAY_URL}/admin/`));
         await page.getByRole("heading", { name: "Overview", level: 1 }).waitFor();
       }
       const hand = new Hand(page);
