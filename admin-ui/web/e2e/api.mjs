@@ -42,6 +42,14 @@ export class Api {
     return this.#call("POST", "/playground/key", 200, { rotate: true });
   }
 
+  /** Also where there is none of this name. */
+  async deleteAccount(name) {
+    const { data } = await this.#call("GET", "/accounts", 200);
+    for (const { id } of data.filter((one) => one.name === name)) {
+      await this.#call("DELETE", `/accounts/${id}`, 204);
+    }
+  }
+
   /** No channels, no keys, and the settings as they are at first. The ledger keeps what was. */
   async deleteEverything() {
     await this.#call("PUT", "/config", 200, { version: 1, channels: [], keys: [], settings: {} });
