@@ -6,6 +6,7 @@ import { SelectField, Switch, TextField } from "../components/fields";
 import { Icon } from "../components/icons";
 import { failureText } from "../components/notice";
 import { formatCount, formatTime, t } from "../i18n";
+import { denied } from "../session/roles";
 import { KINDS, type Kind, newDestination, secretUse, type TypedDestination } from "./draft";
 
 const TELEGRAM_URL = "https://api.telegram.org/bot<token>";
@@ -55,6 +56,7 @@ export function Destinations(props: DestinationsProps) {
         <button
           type="button"
           class="button button--small"
+          {...denied()}
           onClick={() => onChange([...destinations, newDestination(m["alerts.newName"])])}
         >
           <Icon name="add" />
@@ -135,6 +137,7 @@ function Destination({ of, sent, isUnsaved, onChange, onRemove }: DestinationPro
           <button
             type="button"
             class="button button--small"
+            {...denied()}
             onClick={() => onChange({ hasSecret: false, secret: "" })}
           >
             {m["alerts.secretRemove"]}
@@ -144,6 +147,7 @@ function Destination({ of, sent, isUnsaved, onChange, onRemove }: DestinationPro
           type="button"
           class="button button--small"
           aria-label={m["app.remove"](of.name)}
+          {...denied()}
           onClick={onRemove}
         >
           <Icon name="remove" />
@@ -198,6 +202,7 @@ function TestButton({ id, isUnsaved }: { id: string | null; isUnsaved: boolean }
         type="button"
         class="button button--small"
         aria-disabled={busy.value}
+        {...denied()}
         onClick={() => void test()}
       >
         <Icon name="send" />

@@ -11,6 +11,7 @@ import { FailureNotice, Notice } from "../components/notice";
 import { isStale } from "../conflict/stale";
 import { formatCount, t } from "../i18n";
 import { query } from "../router";
+import { denied } from "../session/roles";
 import { useUnsaved } from "../unsaved";
 import { dollarsOf, MAIN_PRICES } from "./prices";
 
@@ -118,6 +119,7 @@ export function PriceImport({ onReload }: { onReload: () => void }) {
           type="button"
           class="button"
           aria-disabled={!isReady}
+          {...denied()}
           onClick={() => isReady && review()}
         >
           {m["priceImport.review"]}
@@ -189,6 +191,7 @@ function Review({ plan, busy, onApply, onClose }: ReviewProps) {
           type="button"
           class="button button--primary"
           aria-disabled={busy || isSame}
+          {...denied()}
           onClick={() => busy || isSame || onApply(plan)}
         >
           {m["priceImport.apply"]}
