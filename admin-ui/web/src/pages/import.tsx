@@ -148,6 +148,7 @@ function Source({ plan, problem, onFile, onFormat }: SourceProps) {
             {...ties}
             type="file"
             class="file"
+            {...denied()}
             accept=".db,.sqlite,.sqlite3,.json,.yaml,.yml"
             onChange={(event) => onFile(event.currentTarget.files?.[0])}
           />

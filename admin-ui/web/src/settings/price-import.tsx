@@ -102,6 +102,7 @@ export function PriceImport({ onReload }: { onReload: () => void }) {
             {...ties}
             type="file"
             class="file"
+            {...denied()}
             accept="application/json,.json"
             onChange={(event) => read(event.currentTarget.files?.[0])}
           />
