@@ -79,6 +79,28 @@ export class Api {
     }
   }
 
+  async accounts() {
+    return (await this.#call("GET", "/accounts", 200)).data;
+  }
+
+  createAccount(account) {
+    return this.#call("POST", "/accounts", 201, account);
+  }
+
+  changeAccount(id, change) {
+    return this.#call("PATCH", `/accounts/${id}`, 200, change);
+  }
+
+  async deleteAccounts() {
+    for (const { id } of await this.accounts()) {
+      await this.#call("DELETE", `/accounts/${id}`, 204);
+    }
+  }
+
+  changeAlerts(change) {
+    return this.#call("PATCH", "/alerts", 200, change);
+  }
+
   async #call(method, path, status, body) {
     const response = await fetch(`${GATEWAY_URL}/admin/api${path}`, {
       method,
