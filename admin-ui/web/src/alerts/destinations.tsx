@@ -86,7 +86,9 @@ function Destination({ of, sent, isUnsaved, onChange, onRemove }: DestinationPro
         : undefined;
   return (
     <fieldset class="field">
-      <legend class="field__label">{m["alerts.destination"](of.name)}</legend>
+      <legend class="field__label">
+        <strong>{m["alerts.destination"](of.name)}</strong>
+      </legend>
       <div class="columns">
         <TextField
           label={m["alerts.name"]}

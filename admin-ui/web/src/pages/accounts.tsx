@@ -167,7 +167,7 @@ function AccountTable({ accounts, onEdit, onDelete }: AccountTableProps) {
                   </button>
                   <button
                     type="button"
-                    class="button button--bare"
+                    class="button button--bare button--danger"
                     title={own.value["accounts.delete"]}
                     onClick={() => onDelete(account)}
                   >
