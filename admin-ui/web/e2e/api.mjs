@@ -24,6 +24,11 @@ export class Api {
     return this.#call("PATCH", `/keys/${id}`, 200, change);
   }
 
+  /** The old one stays valid for a day. */
+  rotateKey(id) {
+    return this.#call("POST", `/keys/${id}/rotate`, 200, { grace_s: 86_400 });
+  }
+
   createKey(key) {
     return this.#call("POST", "/keys", 201, key);
   }
