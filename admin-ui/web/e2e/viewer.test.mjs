@@ -70,7 +70,7 @@ test("a viewer cannot press what the gateway would refuse", async () => {
       ["button", "Remove On call"],
       ["button", "Add destination"],
     ]);
-    await areDenied(page, "settings?section=prices", [["button", "Review changes"]]);
+    await areDenied(page, "settings?section=prices", [["button", "Review prices"]]);
     await areDenied(page, `keys/${id}`, [
       ["button", "Edit"],
       ["button", "End now laptop"],
