@@ -24,6 +24,11 @@ export class Api {
     return this.#call("PATCH", `/keys/${id}`, 200, change);
   }
 
+  /** The old one stays valid for a day. */
+  rotateKey(id) {
+    return this.#call("POST", `/keys/${id}/rotate`, 200, { grace_s: 86_400 });
+  }
+
   createKey(key) {
     return this.#call("POST", "/keys", 201, key);
   }
@@ -85,6 +90,28 @@ export class Api {
       assert.ok(Date.now() < deadline, `${rows.length} of ${count} requests are in the log`);
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
+  }
+
+  async accounts() {
+    return (await this.#call("GET", "/accounts", 200)).data;
+  }
+
+  createAccount(account) {
+    return this.#call("POST", "/accounts", 201, account);
+  }
+
+  changeAccount(id, change) {
+    return this.#call("PATCH", `/accounts/${id}`, 200, change);
+  }
+
+  async deleteAccounts() {
+    for (const { id } of await this.accounts()) {
+      await this.#call("DELETE", `/accounts/${id}`, 204);
+    }
+  }
+
+  changeAlerts(change) {
+    return this.#call("PATCH", "/alerts", 200, change);
   }
 
   async #call(method, path, status, body) {

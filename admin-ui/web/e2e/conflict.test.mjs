@@ -13,11 +13,15 @@ before(async () => {
   browser = await launch();
 });
 
-beforeEach(() => api.deleteEverything());
+beforeEach(async () => {
+  await api.deleteAccounts();
+  await api.deleteEverything();
+});
 
 after(async () => {
   await browser?.close();
   await api?.deleteEverything();
+  await api?.deleteAccounts();
 });
 
 const KEYS = ["nvapi-second-0123456789", "nvapi-third-0123456789", "nvapi-fourth-0123456789"];
@@ -162,6 +166,44 @@ test("a client key's new name keeps the budget that was set meanwhile", async ()
   const [stored] = await api.keys();
   assert.equal(stored.name, "phone");
   assert.equal(stored.limits.daily_budget_micro_usd, 2_000_000);
+});
+
+test("an account that another owner has changed asks first", async () => {
+  const { id } = await api.createAccount({
+    name: "Bob",
+    role: "viewer",
+    password: "a password of bob",
+  });
+  await withPage(browser, { refused: [412] }, async (page) => {
+    await logIn(page, "Accounts");
+    const form = page.getByRole("dialog", { name: "Account Bob" });
+    await page.getByRole("button", { name: "Edit Bob" }).click();
+    await api.changeAccount(id, { role: "admin" });
+    await form.getByLabel("Name").fill("Robert");
+    await form.getByLabel("New password").fill("another password");
+    await form.getByRole("button", { name: "Save" }).click();
+    const dialog = dialogOf(page, "Bob");
+    await dialog.waitFor();
+    const cells = (member) =>
+      dialog.getByRole("row").filter({ hasText: member }).getByRole("cell").allTextContents();
+    assert.deepEqual(await cells("name"), ["Bob", "unchanged", "Robert"]);
+    assert.deepEqual(await cells("role"), ["viewer", "admin", "unchanged"]);
+    assert.deepEqual(await cells("password"), ["•••", "unchanged", "New password"]);
+    assert.ok(!(await dialog.textContent()).includes("another password"));
+    assert.deepEqual(await findings(page), []);
+    await dialog.getByRole("button", { name: "Reload" }).click();
+    await form.getByLabel("Role").waitFor();
+    assert.equal(await form.getByLabel("Role").inputValue(), "admin");
+    assert.equal(await form.getByLabel("Name").inputValue(), "Bob");
+    await api.changeAccount(id, { role: "owner" });
+    await form.getByLabel("Name").fill("Robert");
+    await form.getByRole("button", { name: "Save" }).click();
+    await dialog.getByRole("button", { name: "Overwrite" }).click();
+    await page.getByRole("rowheader", { name: "Robert" }).waitFor();
+    assert.equal(await page.getByRole("dialog").count(), 0);
+  });
+  const [{ name, role }] = await api.accounts();
+  assert.deepEqual([name, role], ["Robert", "owner"]);
 });
 
 test("settings that another tab has changed ask first, those of others are left alone", async () => {

@@ -14,6 +14,7 @@ import {
 } from "./browser.mjs";
 import { fill } from "./stage.mjs";
 import { tour } from "./tour.mjs";
+import { emptyTeam, fillTeam, tourOfPeople, tourOfTeam } from "./tour-team.mjs";
 import { startUpstream } from "./upstream.mjs";
 
 const HOSTILE = `<img src=x onerror="document.title='owned'"><script>document.title='owned'</script>`;
@@ -31,8 +32,17 @@ before(async () => {
 after(async () => {
   await browser?.close();
   await api?.deleteEverything();
+  await emptyTeam(api);
   await upstream?.close();
 });
+
+/** For people to look at, on demand. */
+async function picture(page, name) {
+  if (process.env.PICTURES) {
+    const path = `${process.env.PICTURES}/${name.replaceAll(" ", "-")}.png`;
+    await page.screenshot({ path, fullPage: true });
+  }
+}
 
 for (const width of [360, 1280]) {
   for (const colorScheme of ["light", "dark"]) {
@@ -54,6 +64,29 @@ for (const width of [360, 1280]) {
           await page.locator(".nav").waitFor({ state: "attached" });
           await tour(page, { channelId, key }, look);
         });
+      }
+    });
+
+    test(`what a team sees at ${width} px, ${colorScheme}`, { timeout: 180_000 }, async () => {
+      const key = await fill(api, upstream);
+      for (const locale of ["en-GB", "zh-CN"]) {
+        const view = { viewport: { width, height: 800 }, colorScheme, locale };
+        await fillTeam(api);
+        const look = async (page, name) => {
+          await picture(page, `${name} ${width} ${colorScheme} ${locale}`);
+          assert.equal(await overflowsSideways(page), false, `${name} in ${locale}`);
+          assert.deepEqual(await findings(page), [], `${name} in ${locale}`);
+        };
+        await withPage(browser, view, async (page) => {
+          await page.goto(`${GATEWAY_URL}/admin/`);
+          await page.locator("input[type=password]").fill(ADMIN_PASSWORD);
+          await page.keyboard.press("Enter");
+          await page.locator(".nav").waitFor({ state: "attached" });
+          await tourOfTeam(page, (name) => look(page, name));
+        });
+        await withPage(browser, view, (page) =>
+          tourOfPeople(page, key, (name) => look(page, name)),
+        );
       }
     });
   }

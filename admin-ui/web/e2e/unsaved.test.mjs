@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
 import { Api } from "./api.mjs";
-import { findings, launch, logIn, withPage } from "./browser.mjs";
+import { findings, GATEWAY_URL, launch, logIn, withPage } from "./browser.mjs";
 import { startUpstream } from "./upstream.mjs";
 
 let browser;
@@ -15,20 +15,27 @@ before(async () => {
   browser = await launch();
 });
 
-beforeEach(() => api.deleteEverything());
+beforeEach(async () => {
+  await api.deleteAccounts();
+  await api.deleteEverything();
+});
 
 after(async () => {
   await browser?.close();
   await api?.deleteEverything();
+  await api?.deleteAccounts();
   await upstream?.close();
 });
 
-/** Two channels and a key, and the addresses of the first channel and the key. */
+const BOB = "a password of bob";
+
+/** Two channels, a key and an account, and the addresses of the first channel and the key. */
 async function stage() {
   const base = { base_url: upstream.url, keys: [], models: ["beta"] };
   const { id: channel } = await api.createChannel({ ...base, name: "One" });
   await api.createChannel({ ...base, name: "Two" });
   const { id: key } = await api.createKey({ name: "laptop" });
+  await api.createAccount({ name: "Bob", role: "viewer", password: BOB });
   return { channel: `channels/${channel}`, key: `keys/${key}` };
 }
 
@@ -153,6 +160,30 @@ test("the maps and tables of the settings are unsaved work, until they are as be
   });
 });
 
+test("a new password of one's own is unsaved work", async () => {
+  await stage();
+  await withPage(browser, {}, async (page) => {
+    await page.goto(`${GATEWAY_URL}/admin/`);
+    await page.getByLabel("Name", { exact: true }).fill("Bob");
+    await page.getByLabel("Password").fill(BOB);
+    await page.keyboard.press("Enter");
+    for (const name of ["Routing", "Accounts"]) {
+      await page.getByRole("link", { name, exact: true }).click();
+      await page.getByRole("heading", { name, exact: true, level: 1 }).waitFor();
+    }
+    const input = page.getByLabel("New password");
+    await input.fill("another password");
+    await survivesLeaving(page, field(input));
+    await page.getByRole("link", { name: "Requests", exact: true }).click();
+    await keep(page);
+    await page.getByLabel("Present password").first().fill(BOB);
+    await page.getByRole("button", { name: "Change password" }).click();
+    await page.getByText("Your password is changed.", { exact: false }).waitFor();
+    await page.getByRole("link", { name: "Requests", exact: true }).click();
+    await page.getByRole("heading", { name: "Requests", level: 1 }).waitFor();
+  });
+});
+
 test("a price list that was chosen and not stored is unsaved work", async () => {
   await stage();
   await withPage(browser, {}, async (page) => {
@@ -179,6 +210,23 @@ function dialogs({ channel, key }) {
   const rename = async (dialog) => {
     await dialog.getByLabel("Name", { exact: true }).fill("renamed");
     return field(dialog.getByLabel("Name", { exact: true }));
+  };
+  const inBar = (name) => async (page) => {
+    await at(page, "channels", page.locator("td.table__check input").first());
+    await page.getByRole("checkbox", { name: "Select One" }).check();
+    await page.getByRole("toolbar", { name: "Selection" }).getByRole("button", { name }).click();
+  };
+  const inAccounts = (name) => async (page) => {
+    const button = page.getByRole("button", { name, exact: true });
+    await at(page, "accounts", button);
+    await button.click();
+  };
+  const add = (label) => async (dialog) => {
+    await dialog.getByRole("textbox", { name: label }).fill("new");
+    await dialog.page().keyboard.press("Enter");
+    const added = dialog.getByRole("button", { name: "Remove new" });
+    await added.waitFor();
+    return () => added.count();
   };
   const rotate = async (dialog) => {
     await dialog.getByLabel("Old key stays valid for").selectOption("0");
@@ -210,6 +258,17 @@ function dialogs({ channel, key }) {
         const box = dialog.getByLabel("gamma", { exact: true });
         await box.check();
         return () => box.isChecked();
+      },
+    ],
+    "New account": [inAccounts("Add account"), rename],
+    "Account Bob": [inAccounts("Edit Bob"), rename],
+    "Tags of 1 channel": [inBar("Tags…"), add("Add tags")],
+    "Models of 1 channel": [inBar("Models…"), add("Models")],
+    "Priority and weight of 1 channel": [
+      inBar("Priority, weight…"),
+      async (dialog) => {
+        await dialog.getByLabel("Weight").fill("4");
+        return field(dialog.getByLabel("Weight"));
       },
     ],
     "Edit client key, on its page": [

@@ -6,6 +6,7 @@ import { SelectField, Switch, TextField } from "../components/fields";
 import { Icon } from "../components/icons";
 import { failureText } from "../components/notice";
 import { formatCount, formatTime, t } from "../i18n";
+import { denied } from "../session/roles";
 import { KINDS, type Kind, newDestination, secretUse, type TypedDestination } from "./draft";
 
 const TELEGRAM_URL = "https://api.telegram.org/bot<token>";
@@ -55,6 +56,7 @@ export function Destinations(props: DestinationsProps) {
         <button
           type="button"
           class="button button--small"
+          {...denied()}
           onClick={() => onChange([...destinations, newDestination(m["alerts.newName"])])}
         >
           <Icon name="add" />
@@ -84,7 +86,9 @@ function Destination({ of, sent, isUnsaved, onChange, onRemove }: DestinationPro
         : undefined;
   return (
     <fieldset class="field">
-      <legend class="field__label">{m["alerts.destination"](of.name)}</legend>
+      <legend class="field__label">
+        <strong>{m["alerts.destination"](of.name)}</strong>
+      </legend>
       <div class="columns">
         <TextField
           label={m["alerts.name"]}
@@ -135,6 +139,7 @@ function Destination({ of, sent, isUnsaved, onChange, onRemove }: DestinationPro
           <button
             type="button"
             class="button button--small"
+            {...denied()}
             onClick={() => onChange({ hasSecret: false, secret: "" })}
           >
             {m["alerts.secretRemove"]}
@@ -144,6 +149,7 @@ function Destination({ of, sent, isUnsaved, onChange, onRemove }: DestinationPro
           type="button"
           class="button button--small"
           aria-label={m["app.remove"](of.name)}
+          {...denied()}
           onClick={onRemove}
         >
           <Icon name="remove" />
@@ -198,6 +204,7 @@ function TestButton({ id, isUnsaved }: { id: string | null; isUnsaved: boolean }
         type="button"
         class="button button--small"
         aria-disabled={busy.value}
+        {...denied()}
         onClick={() => void test()}
       >
         <Icon name="send" />

@@ -7,6 +7,7 @@ import { Confirm } from "../components/dialog";
 import { Icon } from "../components/icons";
 import { FailureNotice } from "../components/notice";
 import { bulkTexts } from "../i18n/bulk";
+import { denied } from "../session/roles";
 import { deleteManyLater, missingOf } from "../undo";
 import { offerUndo, withNames } from "./changes";
 import { type BulkBody, ModelsDialog, RankDialog, TagsDialog } from "./dialogs";
@@ -161,6 +162,7 @@ function Action({ text, busy, isRed = false, onClick }: ActionProps) {
       type="button"
       class={`button button--small${isRed ? " button--danger" : ""}`}
       aria-disabled={busy}
+      {...denied()}
       onClick={() => busy || onClick()}
     >
       {text}

@@ -19,7 +19,6 @@ export function RowCheck({ selection, id, name, order }: RowCheckProps) {
     <td role="cell" class="table__check">
       <input
         type="checkbox"
-        class="check"
         {...denied()}
         aria-label={t.value["list.select"](name)}
         checked={selection.has(id)}
@@ -50,7 +49,6 @@ export function HeadCheck({ selection, total, onAll }: HeadCheckProps) {
     <th scope="col" role="columnheader" class="table__check">
       <input
         type="checkbox"
-        class="check"
         {...denied()}
         aria-label={t.value["list.selectAll"]}
         aria-busy={busy.value}

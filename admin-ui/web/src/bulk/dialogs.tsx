@@ -11,6 +11,7 @@ import { Unsaved } from "../components/unsaved";
 import { t } from "../i18n";
 import { bulkTexts } from "../i18n/bulk";
 import { fieldProblems } from "../i18n/problems";
+import { denied } from "../session/roles";
 
 export type BulkBody = Record<string, unknown>;
 
@@ -170,7 +171,12 @@ function Form({ title, what, busy, failure, change, onSubmit, onClose, children 
         {children}
         <div class="actions actions--end">
           <CloseButton />
-          <button type="submit" class="button button--primary" aria-disabled={busy || isEmpty}>
+          <button
+            type="submit"
+            class="button button--primary"
+            aria-disabled={busy || isEmpty}
+            {...denied()}
+          >
             {busy ? m["form.saving"] : b.apply(what)}
           </button>
         </div>

@@ -13,6 +13,7 @@ import { type Body, differences } from "../conflict/changes";
 import { ConflictDialog } from "../conflict/conflict-dialog";
 import { type Now, now } from "../conflict/stale";
 import { formatPercent, t } from "../i18n";
+import { denied } from "../session/roles";
 import {
   changesOf,
   isolate,
@@ -142,6 +143,7 @@ export function ArrangeDialog({ channels, onClose, onSaved }: ArrangeProps) {
           type="button"
           class="button button--primary"
           aria-disabled={busy.value || changes.length === 0}
+          {...denied()}
           onClick={() => busy.value || changes.length === 0 || save()}
         >
           {busy.value ? m["form.saving"] : m["form.save"]}
@@ -278,6 +280,7 @@ function LaneView({ lane, dragged, isTarget, grip, onWeigh }: LaneProps) {
             <input
               type="range"
               class="lane__slider"
+              {...denied()}
               aria-label={m["arrange.sliderOf"](slot.name)}
               min={0}
               max={Math.min(most, MOST)}
@@ -286,6 +289,7 @@ function LaneView({ lane, dragged, isTarget, grip, onWeigh }: LaneProps) {
             />
             <input
               class="input lane__weight"
+              {...denied()}
               aria-label={m["arrange.weightOf"](slot.name)}
               inputMode="numeric"
               value={slot.weight}
@@ -332,6 +336,7 @@ function Grip({ slot, actions }: { slot: Slot; actions: GripActions }) {
     <button
       type="button"
       class="grip"
+      {...denied()}
       data-grip={slot.id}
       onPointerDown={(event) => {
         if (event.button === 0) {

@@ -6,6 +6,7 @@ import { Confirm } from "../components/dialog";
 import { Status } from "../components/status";
 import { useQuickChange } from "../conflict/use-quick-change";
 import { formatTime, t } from "../i18n";
+import { denied } from "../session/roles";
 import { seenKey } from "./change";
 import { expiryOf } from "./expiry";
 
@@ -53,6 +54,7 @@ export function Previous({ of, onChanged }: PreviousProps) {
         type="button"
         class="button button--small"
         aria-disabled={wanted !== null}
+        {...denied()}
         onClick={() => {
           isAsking.value = wanted === null;
         }}

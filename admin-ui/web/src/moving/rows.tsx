@@ -25,18 +25,20 @@ export function ChannelRows(props: RowsProps<ImportChannel>) {
     <Table title={m.channels} heads={heads} {...props}>
       {(row) => (
         <>
-          <th scope="row">
+          <th scope="row" role="rowheader">
             {row.name} {!row.enabled && <span class="tag">{m.disabled}</span>}
             <div class="muted">{row.base_url}</div>
           </th>
-          <td data-label={m.upstreamKeys}>{shortened(row.keys)}</td>
-          <td data-label={m.models}>
+          <td role="cell" data-label={m.upstreamKeys}>
+            {shortened(row.keys)}
+          </td>
+          <td role="cell" data-label={m.models}>
             {row.models.length === 0 && row.provider !== null ? m.allModels : shortened(row.models)}
           </td>
-          <td data-label={m.rank}>
+          <td role="cell" data-label={m.rank}>
             {row.priority} / {row.weight}
           </td>
-          <td data-label={m.remarks}>
+          <td role="cell" data-label={m.remarks}>
             {row.duplicate_of !== null && <p>{m.existing}</p>}
             <Notes of={row.notes} />
           </td>
@@ -52,16 +54,16 @@ export function KeyRows(props: RowsProps<ImportKey>) {
     <Table title={m.keys} text={m.keysText} heads={[m.name, m.models, m.remarks]} {...props}>
       {(row) => (
         <>
-          <th scope="row">
+          <th scope="row" role="rowheader">
             {row.name} {!row.enabled && <span class="tag">{m.disabled}</span>}
             <div class="muted">
               {row.hint} {row.expires_at !== null && formatTime(row.expires_at)}
             </div>
           </th>
-          <td data-label={m.models}>
+          <td role="cell" data-label={m.models}>
             {row.models.length === 0 ? m.allModels : shortened(row.models)}
           </td>
-          <td data-label={m.remarks}>
+          <td role="cell" data-label={m.remarks}>
             <Notes of={row.notes} />
           </td>
         </>
@@ -76,8 +78,12 @@ export function AliasList(props: RowsProps<ImportAlias>) {
     <Table title={m.aliases} heads={[m.name, m.models]} {...props}>
       {(row) => (
         <>
-          <th scope="row">{row.name}</th>
-          <td data-label={m.models}>{row.models.join(" → ")}</td>
+          <th scope="row" role="rowheader">
+            {row.name}
+          </th>
+          <td role="cell" data-label={m.models}>
+            {row.models.join(" → ")}
+          </td>
         </>
       )}
     </Table>
@@ -112,21 +118,23 @@ function Table<T extends Item>(props: TableProps<T>) {
           {m.all}
         </label>
       )}
-      <table class="table">
-        <thead>
-          <tr>
-            <th scope="col">{m.import}</th>
+      <table class="table" role="table" aria-label={title}>
+        <thead role="rowgroup">
+          <tr role="row">
+            <th scope="col" role="columnheader">
+              {m.import}
+            </th>
             {heads.map((head) => (
-              <th scope="col" key={head}>
+              <th scope="col" role="columnheader" key={head}>
                 {head}
               </th>
             ))}
           </tr>
         </thead>
-        <tbody>
+        <tbody role="rowgroup">
           {of.slice(0, MAX_ROWS).map((row) => (
-            <tr key={row.item}>
-              <td>
+            <tr role="row" key={row.item}>
+              <td role="cell">
                 <Choice row={row} leftOut={leftOut} isDone={isDone} onToggle={onToggle} />
               </td>
               {children(row)}

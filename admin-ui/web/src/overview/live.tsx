@@ -7,6 +7,7 @@ import { Until } from "../channels/until";
 import { Link } from "../components/link";
 import { Status } from "../components/status";
 import { formatCount, formatPercent, formatTime, formatUsd, t } from "../i18n";
+import { may } from "../session/roles";
 import { type Concern, toneOf } from "./attention";
 
 export function Attention({ concerns }: { concerns: readonly Concern[] }) {
@@ -211,13 +212,15 @@ export function FirstSteps({ hasChannels, hasKeys }: { hasChannels: boolean; has
               <h3>{m[`first.${name}`]}</h3>
               <p class="muted">{m[`first.${name}Text`]}</p>
             </div>
-            <Link
-              page={page}
-              {...(item === null ? {} : { item })}
-              class={next?.name === name ? "button button--primary" : "button"}
-            >
-              {m[`first.${name}Do`]}
-            </Link>
+            {may("admin") && (
+              <Link
+                page={page}
+                {...(item === null ? {} : { item })}
+                class={next?.name === name ? "button button--primary" : "button"}
+              >
+                {m[`first.${name}Do`]}
+              </Link>
+            )}
           </li>
         ))}
       </ol>

@@ -82,9 +82,14 @@ function AllAccounts() {
       </div>
       {edited.value !== null && (
         <AccountDialog
+          key={edited.value === "new" ? "new" : edited.value.revision}
           of={edited.value === "new" ? null : edited.value}
           onClose={() => {
             edited.value = null;
+            void reload();
+          }}
+          onReload={(theirs) => {
+            edited.value = theirs;
             void reload();
           }}
         />
@@ -162,7 +167,7 @@ function AccountTable({ accounts, onEdit, onDelete }: AccountTableProps) {
                   </button>
                   <button
                     type="button"
-                    class="button button--bare"
+                    class="button button--bare button--danger"
                     title={own.value["accounts.delete"]}
                     onClick={() => onDelete(account)}
                   >

@@ -15,6 +15,7 @@ import { isStale } from "../conflict/stale";
 import { formatTime, t } from "../i18n";
 import { fieldProblems } from "../i18n/problems";
 import { useResource } from "../resource";
+import { denied } from "../session/roles";
 import { isSame, useUnsaved } from "../unsaved";
 
 /** Rules are evaluated twice as often. */
@@ -164,7 +165,12 @@ function AlertsForm({ now, onSaved }: { now: Alerts; onSaved: () => Promise<void
       <FailureNotice failure={failure.value} title={m["form.notSaved"]} />
       {isSaved.value && !isUnsaved && <Notice tone="good">{m["form.saved"]}</Notice>}
       <div class="actions">
-        <button type="submit" class="button button--primary" aria-disabled={busy.value}>
+        <button
+          type="submit"
+          class="button button--primary"
+          aria-disabled={busy.value}
+          {...denied()}
+        >
           {busy.value ? m["form.saving"] : m["form.save"]}
         </button>
       </div>

@@ -20,6 +20,7 @@ import {
 } from "../moving/choice";
 import { AliasList, ChannelRows, KeyRows, Notes } from "../moving/rows";
 import { texts } from "../moving/texts";
+import { denied } from "../session/roles";
 import { useUnsaved } from "../unsaved";
 
 interface Shown {
@@ -147,6 +148,7 @@ function Source({ plan, problem, onFile, onFormat }: SourceProps) {
             {...ties}
             type="file"
             class="file"
+            {...denied()}
             accept=".db,.sqlite,.sqlite3,.json,.yaml,.yml"
             onChange={(event) => onFile(event.currentTarget.files?.[0])}
           />
@@ -265,6 +267,7 @@ function Apply({ plan, leftOut, skipNames, busy, onSkipNames, onApply }: ApplyPr
           type="button"
           class="button button--primary"
           aria-disabled={!isReady}
+          {...denied()}
           onClick={() => isReady && onApply()}
         >
           {m.apply(formatCount(channels), formatCount(keys))}

@@ -39,6 +39,7 @@ export function MemberPage() {
       {key !== null && (
         <section class="card section">
           <FactList of={factsOf(key)} />
+          <h2>{m["clients.limits"]}</h2>
           <Limits of={key} allowance={used.data.value} />
         </section>
       )}

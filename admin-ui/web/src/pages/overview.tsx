@@ -13,6 +13,7 @@ import { concernsOf } from "../overview/attention";
 import { wasAnswered } from "../overview/first-request";
 import { Attention, FirstSteps, Fleet } from "../overview/live";
 import { useResource } from "../resource";
+import { may } from "../session/roles";
 import { sessionInfo } from "../session/session";
 import { isDeleted } from "../undo";
 
@@ -102,7 +103,7 @@ export function OverviewPage() {
         <div class="card skeleton" aria-hidden="true" />
       )}
       {isNew && <FirstSteps hasChannels={channels.length > 0} hasKeys={(keyCount ?? 0) > 0} />}
-      {isNew && channels.length === 0 && (
+      {isNew && channels.length === 0 && may("admin") && (
         <p>
           <Link page="import">{m["settings.moveIn"]}</Link>
         </p>

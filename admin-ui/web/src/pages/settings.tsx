@@ -23,7 +23,7 @@ export function SettingsPage() {
         <GatewaySettings />
         <Export />
         {may("owner") && <Import />}
-        {may("owner") && <MoveIn />}
+        {may("admin") && <MoveIn />}
         <About />
       </div>
     </>

@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import type { Account } from "../api/types";
-import { accountChange, typedOf } from "./change";
+import { differences } from "../conflict/changes";
+import { accountChange, seenAccount, seenTyped, typedOf } from "./change";
 
 const ANNA: Account = {
   id: "ac_1",
@@ -37,4 +38,17 @@ it("a new account has its role even where it is the first that is offered", () =
     role: "viewer",
     password: "secret password",
   });
+});
+
+it("a conflict shows what was typed, but no password", () => {
+  const typed = { ...typedOf(ANNA), name: " Annie ", password: "secret password", endsCodes: true };
+  const theirs = seenAccount({ ...ANNA, role: "owner" });
+  const mine = seenTyped(ANNA, typed, "a new one");
+  expect(differences(seenAccount(ANNA), theirs, mine)).toEqual([
+    { name: "name", before: "Anna", theirs: null, mine: "Annie" },
+    { name: "role", before: "admin", theirs: "owner", mine: null },
+    { name: "totp", before: "true", theirs: null, mine: "false" },
+    { name: "password", before: "•••", theirs: null, mine: "a new one" },
+  ]);
+  expect(seenTyped(ANNA, typedOf(ANNA), "a new one")).toEqual(seenAccount(ANNA));
 });

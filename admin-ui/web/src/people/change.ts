@@ -1,5 +1,6 @@
 //! What is sent of an account, from what was typed. Pure.
 import type { Account } from "../api/types";
+import type { Body } from "../conflict/changes";
 
 /** In the order in which they are offered: the least first. */
 export const ROLES = ["viewer", "admin", "owner"] as const;
@@ -22,6 +23,22 @@ export function typedOf(of: Account | null): Typed {
     enabled: of?.enabled ?? true,
     password: "",
     endsCodes: false,
+  };
+}
+
+/** The members that people know; a password is never shown. */
+export function seenAccount({ name, role, enabled, totp }: Account): Body {
+  return { name, role, enabled, totp, password: "•••" };
+}
+
+/** The same with what was typed; `newPassword` says that there is another password. */
+export function seenTyped(of: Account, typed: Typed, newPassword: string): Body {
+  const seen = seenAccount(of);
+  return {
+    ...seen,
+    ...accountChange(of, typed),
+    totp: typed.endsCodes ? false : seen["totp"],
+    password: typed.password === "" ? seen["password"] : newPassword,
   };
 }
 

@@ -11,6 +11,7 @@ import { FailureNotice, Notice } from "../components/notice";
 import { isStale } from "../conflict/stale";
 import { formatCount, t } from "../i18n";
 import { query } from "../router";
+import { denied } from "../session/roles";
 import { useUnsaved } from "../unsaved";
 import { dollarsOf, MAIN_PRICES } from "./prices";
 
@@ -101,6 +102,7 @@ export function PriceImport({ onReload }: { onReload: () => void }) {
             {...ties}
             type="file"
             class="file"
+            {...denied()}
             accept="application/json,.json"
             onChange={(event) => read(event.currentTarget.files?.[0])}
           />
@@ -118,6 +120,7 @@ export function PriceImport({ onReload }: { onReload: () => void }) {
           type="button"
           class="button"
           aria-disabled={!isReady}
+          {...denied()}
           onClick={() => isReady && review()}
         >
           {m["priceImport.review"]}
@@ -189,6 +192,7 @@ function Review({ plan, busy, onApply, onClose }: ReviewProps) {
           type="button"
           class="button button--primary"
           aria-disabled={busy || isSame}
+          {...denied()}
           onClick={() => busy || isSame || onApply(plan)}
         >
           {m["priceImport.apply"]}
