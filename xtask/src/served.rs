@@ -1,6 +1,6 @@
 //! A gateway that runs while the conformance suite is against it. Owns its start, its port and its end.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -95,7 +95,11 @@ fn log_file(path: &Path) -> Result<File> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    File::create(path).with_context(|| format!("cannot write {}", path.display()))
+    // Emptied, then appended to: the gateway and the thread that copies its output write at the same time, and without
+    // `append` one could overwrite what the other has written.
+    File::create(path)
+        .and_then(|_| OpenOptions::new().append(true).open(path))
+        .with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// A port that nothing listens on now.
