@@ -149,23 +149,7 @@ export function AccountDialog({ of, onClose, onReload }: AccountDialogProps) {
           errors={problems["password"]}
           onChange={(password) => set({ password })}
         />
-        {of !== null && (
-          <Switch
-            label={own.value["accounts.canLogIn"]}
-            checked={typed.value.enabled}
-            onChange={(enabled) => set({ enabled })}
-          />
-        )}
-        {of?.totp === true && (
-          <>
-            <Switch
-              label={own.value["accounts.endCodes"]}
-              checked={typed.value.endsCodes}
-              onChange={(endsCodes) => set({ endsCodes })}
-            />
-            <p class="field__hint">{own.value["accounts.endCodesHint"]}</p>
-          </>
-        )}
+        {of !== null && <LoginSwitches of={of} typed={typed.value} set={set} />}
         <div class="actions actions--end">
           <CloseButton />
           <button type="submit" class="button button--primary" aria-disabled={busy.value}>
@@ -174,5 +158,34 @@ export function AccountDialog({ of, onClose, onReload }: AccountDialogProps) {
         </div>
       </form>
     </Dialog>
+  );
+}
+
+interface LoginSwitchesProps {
+  of: Account;
+  typed: Typed;
+  set: (part: Partial<Typed>) => void;
+}
+
+/** Whether the account can be logged in to, and whether it still needs one-time codes. */
+function LoginSwitches({ of, typed, set }: LoginSwitchesProps) {
+  return (
+    <>
+      <Switch
+        label={own.value["accounts.canLogIn"]}
+        checked={typed.enabled}
+        onChange={(enabled) => set({ enabled })}
+      />
+      {of.totp && (
+        <>
+          <Switch
+            label={own.value["accounts.endCodes"]}
+            checked={typed.endsCodes}
+            onChange={(endsCodes) => set({ endsCodes })}
+          />
+          <p class="field__hint">{own.value["accounts.endCodesHint"]}</p>
+        </>
+      )}
+    </>
   );
 }
