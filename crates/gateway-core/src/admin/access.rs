@@ -3,8 +3,8 @@
 
 use http::Uri;
 
+use super::config;
 use super::principal::{Principal, Role};
-use super::query;
 use super::routes::Operation;
 use crate::error::{ErrorCode, GatewayError};
 
@@ -97,7 +97,7 @@ impl Access {
 
 /// Fails with 403 when the caller may not do it.
 pub fn check(operation: Operation, uri: &Uri, caller: &Principal) -> Result<(), GatewayError> {
-    let access = if operation == Operation::ExportConfig && asks_for_secrets(uri) {
+    let access = if operation == Operation::ExportConfig && config::asks_for_secrets(uri) {
         Access::OWNER
     } else {
         Access::of(operation)
@@ -109,14 +109,6 @@ pub fn check(operation: Operation, uri: &Uri, caller: &Principal) -> Result<(), 
         Access::AtLeast(least) => caller.lacks(least),
         _ => ErrorCode::Forbidden.error("This needs a session of a client key."),
     })
-}
-
-/// A query that cannot be read is refused by the operation itself, so it needs no role.
-fn asks_for_secrets(uri: &Uri) -> bool {
-    let Ok([secrets]) = query::read(uri, ["secrets"]) else {
-        return false;
-    };
-    query::boolean("secrets", secrets.as_deref()).unwrap_or(false)
 }
 
 #[cfg(test)]

@@ -155,7 +155,7 @@ fn wrong() -> GatewayError {
     ErrorCode::WrongPassword.error("The name or the password is wrong.")
 }
 
-/// Takes a one-time or a recovery code. Whoever gets here has the right password, so codes have a count of their own: with
+/// Takes a one-time or a recovery code. The caller has given the right password already, so codes have a count of their own: with
 /// one attempt every three minutes a million codes last.
 async fn check_code<P: AdminPorts>(
     ports: &P,

@@ -9,18 +9,18 @@ mod objects;
 mod policy;
 mod witness;
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::time::Duration;
 
 use http::StatusCode;
 use http::request::Parts;
 
-use super::accounts::stored as accounts;
 use super::guard::{self, Caller};
 use super::principal::ADMIN_NAME;
 use super::session::BegunSession;
 use super::session_token::{Subject, SubjectKind};
-use crate::config::model::Settings;
+use crate::config::model::Document;
 use crate::config::network::Network;
 use crate::config::stored;
 use crate::error::{ErrorCode, GatewayError};
@@ -74,10 +74,10 @@ pub enum Occasion {
 }
 
 /// The account that a request comes from; for a login, which had no session yet, the one that has logged in.
-async fn who<P: AdminPorts>(
-    ports: &P,
+fn who(
     caller: Option<&Caller>,
     outcome: &Result<Reply, GatewayError>,
+    document: &Document,
 ) -> String {
     if let Some(caller) = caller {
         return caller.principal.name.clone();
@@ -85,8 +85,7 @@ async fn who<P: AdminPorts>(
     let Some(subject) = subject(outcome) else {
         return ADMIN_NAME.to_owned();
     };
-    let stored = ports.read(StoreKey::Config).await.unwrap_or_default();
-    let accounts = accounts::in_bytes(ports, stored.as_deref()).unwrap_or_default();
+    let accounts = objects::accounts_in(&document.accounts);
     let account = accounts.into_iter().find(|it| it.id == subject.id);
     account.map_or_else(|| subject.id.clone(), |account| account.name)
 }
@@ -131,8 +130,9 @@ pub async fn record<P: AdminPorts>(
     if found.is_empty() {
         return;
     }
-    let context = AuditContext::of(ports, head, changes.first()).await;
-    let who = who(ports, caller, outcome).await;
+    let document = document_before(ports, changes.first()).await;
+    let who = who(caller, outcome, &document);
+    let address = address(head, &document.settings.trusted_proxies);
     let time = ports.now();
     let entry = |found: ObjectChange| AuditEntry {
         seq: 0,
@@ -143,7 +143,7 @@ pub async fn record<P: AdminPorts>(
         } else {
             who.clone()
         },
-        address: context.address.clone(),
+        address: address.clone(),
         action: found.action.word().to_owned(),
         kind: found.kind.word().to_owned(),
         object: found.id,
@@ -152,7 +152,7 @@ pub async fn record<P: AdminPorts>(
         omitted: found.changes.omitted,
     };
     let entries: Vec<AuditEntry> = found.into_iter().map(entry).collect();
-    write(ports, &entries, context.days).await;
+    write(ports, &entries, document.settings.audit_days).await;
 }
 
 /// What is recorded of the occasion itself.
@@ -212,30 +212,17 @@ fn of_occasion(mut change: ObjectChange, occasion: Occasion) -> ObjectChange {
     change
 }
 
-/// What an entry needs beside the change.
-struct AuditContext {
-    address: String,
-    /// For how many days entries are kept; 0: for good.
-    days: u64,
-}
-
-impl AuditContext {
-    /// The settings are those before the change: it cannot choose how it is recorded. A configuration that cannot be read
-    /// trusts no proxy, and keeps entries for the default time.
-    async fn of<P: ReadStore>(ports: &P, head: &Parts, change: Option<&DocumentChange>) -> Self {
-        let of = |settings: &Settings| (settings.trusted_proxies.clone(), settings.audit_days);
-        let (proxies, days) = if let Some(change) = change {
-            of(&change.before.settings)
-        } else {
-            let stored = ports.read(StoreKey::Config).await.unwrap_or_default();
-            let document = stored::parse(stored.as_deref()).unwrap_or_default();
-            of(&document.settings)
-        };
-        Self {
-            address: address(head, &proxies),
-            days,
-        }
+/// The configuration before the change: it cannot choose how it is recorded. One that cannot be read trusts no proxy, and
+/// keeps entries for the default time.
+async fn document_before<'c, P: ReadStore>(
+    ports: &P,
+    change: Option<&'c DocumentChange>,
+) -> Cow<'c, Document> {
+    if let Some(change) = change {
+        return Cow::Borrowed(&change.before);
     }
+    let stored = ports.read(StoreKey::Config).await.unwrap_or_default();
+    Cow::Owned(stored::parse(stored.as_deref()).unwrap_or_default())
 }
 
 fn address(head: &Parts, proxies: &[Network]) -> String {

@@ -90,7 +90,7 @@ fn only(
 }
 
 /// Accounts as they are stored; none where they cannot be read.
-fn accounts_in(stored: &Value) -> Vec<Account> {
+pub fn accounts_in(stored: &Value) -> Vec<Account> {
     Vec::deserialize(stored).unwrap_or_default()
 }
 
