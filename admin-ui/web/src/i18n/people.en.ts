@@ -23,5 +23,5 @@ export const peopleEn = {
   "access.title": "Access for holders of client keys",
   "access.member_login": "Client keys can log in here",
   "access.member_login.hint":
-    "Whoever has a client key sees its limits, usage and requests, and nothing else.",
+    "Anyone with a client key sees its limits, usage and requests, and nothing else.",
 };

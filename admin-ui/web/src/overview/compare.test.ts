@@ -15,33 +15,12 @@ import {
   swatch,
 } from "./figures";
 import { exportQuestion } from "./load-usage";
+import { usageRow } from "./usage-row";
 
 const NOW = Date.parse("2026-11-23T10:20:30Z");
-const NONE = { p50: null, p95: null, p99: null };
 
 function row(model: string, change: Partial<UsageRow>): UsageRow {
-  return {
-    bucket: "2026-11-23T10:00:00Z",
-    model,
-    channel: null,
-    key: null,
-    reason: null,
-    tag: null,
-    other: null,
-    requests: 1,
-    errors: 0,
-    failovers: 0,
-    estimated: 0,
-    prompt_tokens: 0,
-    completion_tokens: 0,
-    cached_tokens: 0,
-    cache_write_tokens: 0,
-    reasoning_tokens: 0,
-    cost_micro_usd: 0,
-    total_ms: NONE,
-    first_byte_ms: NONE,
-    ...change,
-  };
+  return usageRow({ model, ...change });
 }
 
 describe("the period before", () => {

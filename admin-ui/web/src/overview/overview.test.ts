@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { KeyAllowance, UsageRow } from "../api/ledger";
+import type { KeyAllowance } from "../api/ledger";
 import type { Channel, ChannelStatus, ClientKey } from "../api/types";
 import { type Concern, concernsOf, type Known, toneOf } from "./attention";
 import {
@@ -13,35 +13,10 @@ import {
   seriesOf,
   sumsOf,
 } from "./figures";
+import { usageRow as row } from "./usage-row";
 
 const NOW = Date.parse("2026-11-23T10:20:30Z");
 const WHO = { id: "admin", name: "admin", role: "owner", has_account: false, has_totp: false };
-const NONE = { p50: null, p95: null, p99: null };
-
-function row(change: Partial<UsageRow>): UsageRow {
-  return {
-    bucket: "2026-11-23T10:00:00Z",
-    model: null,
-    channel: null,
-    key: null,
-    reason: null,
-    tag: null,
-    other: null,
-    requests: 1,
-    errors: 0,
-    failovers: 0,
-    estimated: 0,
-    prompt_tokens: 0,
-    completion_tokens: 0,
-    cached_tokens: 0,
-    cache_write_tokens: 0,
-    reasoning_tokens: 0,
-    cost_micro_usd: 0,
-    total_ms: NONE,
-    first_byte_ms: NONE,
-    ...change,
-  };
-}
 
 describe("rangeOf", () => {
   it("ends with the bucket that runs and begins so many before", () => {
