@@ -1,5 +1,4 @@
-//! The panel in a real browser, on the hosts that serve it. Owns the gateways that the tests run against; the tests are
-//! in `admin-ui/web/e2e`.
+//! The gateways that the panel's tests run against. Owns their processes and state directories.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
@@ -7,51 +6,25 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context as _, Result};
 
-use crate::build;
-use crate::job::{Progress, shown};
-use crate::panel;
+use crate::job::shown;
 use crate::password;
-use crate::tools;
-use crate::worker;
 use crate::workspace::Workspace;
 
 /// The admin password of a gateway that lives for one run and listens on the loopback only.
-const PASSWORD: &str = "browser-test-password";
-
-/// All tests on the local host, and the main ones on the Cloudflare Worker too.
-pub fn run(workspace: &Workspace, progress: &Progress) -> Result<()> {
-    let chromium = tools::debian(
-        workspace,
-        progress,
-        &["chromium", "chromium-browser", "google-chrome"],
-        "chromium",
-    )?;
-    panel::packages(workspace, progress)?;
-    build::everything(workspace, progress)?;
-    worker::build(workspace, progress)?;
-    worker::packages(workspace, progress)?;
-    let tests = |script: &str, gateway: &Gateway| {
-        let mut command = workspace.npm(&["run", script]);
-        command
-            .env("GATEWAY_URL", &gateway.url)
-            .env("ADMIN_PASSWORD", PASSWORD)
-            .env("CHROMIUM", &chromium);
-        progress.run(command)
-    };
-    tests("e2e", &Gateway::on_the_local_host(workspace)?)?;
-    tests("e2e:journey", &Gateway::on_workerd(workspace)?)
-}
+pub const PASSWORD: &str = "browser-test-password";
 
 /// A running gateway with its own state directory; both are removed when this is dropped.
-struct Gateway {
+pub struct Gateway {
     host: Child,
     state: PathBuf,
-    url: String,
+    /// Where it listens, as `http://127.0.0.1:PORT`.
+    pub url: String,
 }
 
 impl Gateway {
-    fn on_the_local_host(workspace: &Workspace) -> Result<Self> {
-        let state = state("local");
+    /// The shipped components on the local host; `name` tells its state from that of others of this run.
+    pub fn on_the_local_host(workspace: &Workspace, name: &str) -> Result<Self> {
+        let state = state(name);
         let mut command = workspace.command(workspace.program("local-host"));
         command
             .arg("--manifest")
@@ -63,7 +36,8 @@ impl Gateway {
         Self::start(command, state)
     }
 
-    fn on_workerd(workspace: &Workspace) -> Result<Self> {
+    /// The worker in workerd.
+    pub fn on_workerd(workspace: &Workspace) -> Result<Self> {
         let state = state("worker");
         let mut command = workspace.command("node");
         command
