@@ -24,6 +24,8 @@ before(async () => {
   api = await Api.logIn();
   upstream = await startUpstream();
   browser = await launch();
+  // Durations of three digits, as real services have them.
+  upstream.state.paceMs = 120;
   await fill(api, upstream);
   await makeLong();
 });
