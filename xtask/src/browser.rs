@@ -35,7 +35,9 @@ pub fn run(workspace: &Workspace, progress: &Progress) -> Result<()> {
         command
             .env("GATEWAY_URL", &gateway.url)
             .env("ADMIN_PASSWORD", PASSWORD)
-            .env("CHROMIUM", &chromium);
+            .env("CHROMIUM", &chromium)
+            // The tests of OIDC start a gateway themselves: their provider has to be there before it.
+            .env("LOCAL_HOST", workspace.program("local-host"));
         progress.run(command)
     };
     tests("e2e", &Gateway::on_the_local_host(workspace)?)?;

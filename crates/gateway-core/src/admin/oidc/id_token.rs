@@ -72,12 +72,18 @@ pub enum IdTokenError {
 /// The claims of the token, if it is for this sign-in.
 pub fn accept(token: &str, expected: Expected<'_>) -> Result<Claims, IdTokenError> {
     let claims = claims(token)?;
+    check(&claims, expected)?;
+    Ok(claims)
+}
+
+/// Whether the claims are those of a token for this sign-in.
+pub fn check(claims: &Claims, expected: Expected<'_>) -> Result<(), IdTokenError> {
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
     if text("iss") != Some(expected.issuer) {
         return Err(IdTokenError::Issuer);
     }
-    check_audience(&claims, expected.client_id)?;
-    check_times(&claims, expected.now)?;
+    check_audience(claims, expected.client_id)?;
+    check_times(claims, expected.now)?;
     if text("nonce") != Some(expected.nonce) {
         return Err(IdTokenError::Nonce);
     }
@@ -87,7 +93,7 @@ pub fn accept(token: &str, expected: Expected<'_>) -> Result<Claims, IdTokenErro
     if !text("sub").is_some_and(is_subject) {
         return Err(IdTokenError::Subject);
     }
-    Ok(claims)
+    Ok(())
 }
 
 /// The claims of a token, unchecked.
@@ -176,7 +182,7 @@ mod tests {
         json!({"iss": "https://id.example", "aud": "gateway", "sub": "u1", "nonce": "n", "exp": NOW + 300, "iat": NOW})
     }
 
-    fn check(token: &str) -> Result<Claims, IdTokenError> {
+    fn accepted(token: &str) -> Result<Claims, IdTokenError> {
         let expected = Expected {
             issuer: "https://id.example",
             client_id: "gateway",
@@ -189,12 +195,12 @@ mod tests {
     fn with(member: &str, value: Value) -> Result<Claims, IdTokenError> {
         let mut claims = good();
         claims[member] = value;
-        check(&token(&claims))
+        accepted(&token(&claims))
     }
 
     #[test]
     fn a_token_for_this_sign_in_is_accepted() {
-        assert_eq!(check(&token(&good())).unwrap()["sub"], "u1");
+        assert_eq!(accepted(&token(&good())).unwrap()["sub"], "u1");
         for (member, value) in [
             ("aud", json!(["gateway"])),
             ("azp", json!("gateway")),
@@ -207,9 +213,9 @@ mod tests {
         }
         let mut both = good();
         both["aud"] = json!(["other", "gateway"]);
-        assert_eq!(check(&token(&both)), Err(IdTokenError::AuthorizedParty));
+        assert_eq!(accepted(&token(&both)), Err(IdTokenError::AuthorizedParty));
         both["azp"] = json!("gateway");
-        assert!(check(&token(&both)).is_ok());
+        assert!(accepted(&token(&both)).is_ok());
     }
 
     #[test]
@@ -255,14 +261,14 @@ mod tests {
             ("a.W10.b".to_owned(), IdTokenError::Malformed),
             ("x".repeat(MAX_TOKEN_BYTES + 1), IdTokenError::TooLong),
         ] {
-            assert_eq!(check(&text), Err(error), "{text:.40}");
+            assert_eq!(accepted(&text), Err(error), "{text:.40}");
         }
     }
 
     proptest! {
         #[test]
         fn no_text_is_accepted_by_chance(text in "\\PC{0,200}") {
-            prop_assert!(check(&text).is_err());
+            prop_assert!(accepted(&text).is_err());
         }
 
         #[test]

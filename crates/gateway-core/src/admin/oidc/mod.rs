@@ -44,7 +44,7 @@ use crate::reply::{self, Reply, ReplyBody};
 
 pub use failure::RefusedSignIn;
 pub use provider::OidcProvider;
-pub use roles::{Claims, RoleMap};
+pub use roles::{Claims, RoleMap, display_name};
 pub use settings::{OidcSettings, OidcSettingsError, OidcVariables};
 
 /// Sentences of the API's document.
