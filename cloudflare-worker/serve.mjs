@@ -3,7 +3,7 @@
 //     node serve.mjs [--port PORT] [--state DIR]
 //
 // The bindings are those of wrangler.toml; variables come from the environment (ADMIN_PASSWORD, MASTER_KEY,
-// METRICS_TOKEN, CONFIG, LOG). Two isolates serve, on an address each, as two locations of Cloudflare would: they share what
+// METRICS_TOKEN, CONFIG, LOG, PUBLIC_URL, OIDC_…). Two isolates serve, on an address each, as two locations of Cloudflare would: they share what
 // is bound and no memory. Prints `ready ADDRESS:PORT ADDRESS:PORT`, and ends when its standard input does.
 
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
@@ -14,7 +14,7 @@ import { parseArgs } from "node:util";
 import { Log, LogLevel, Miniflare } from "miniflare";
 import { unstable_getMiniflareWorkerOptions as readConfiguration } from "wrangler";
 
-const VARIABLES = ["ADMIN_PASSWORD", "MASTER_KEY", "METRICS_TOKEN", "CONFIG", "LOG"];
+const VARIABLES = ["ADMIN_PASSWORD", "MASTER_KEY", "METRICS_TOKEN", "CONFIG", "LOG", "PUBLIC_URL"];
 const TYPES = { mjs: "ESModule", js: "ESModule", wasm: "CompiledWasm" };
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -22,6 +22,9 @@ const { values: options } = parseArgs({
   options: { port: { type: "string", default: "0" }, state: { type: "string" } },
 });
 const state = options.state ?? mkdtempSync(join(tmpdir(), "gateway-worker-"));
+
+const isOurs = (name) => VARIABLES.includes(name) || name.startsWith("OIDC_");
+const names = Object.keys(process.env).filter((name) => isOurs(name) && process.env[name]);
 
 const { workerOptions, main } = readConfiguration(join(here, "wrangler.toml"));
 const gateway = {
@@ -33,9 +36,7 @@ const gateway = {
     path,
   })),
   modulesRoot: dirname(main),
-  bindings: Object.fromEntries(
-    VARIABLES.filter((name) => process.env[name]).map((name) => [name, process.env[name]]),
-  ),
+  bindings: Object.fromEntries(names.map((name) => [name, process.env[name]])),
 };
 const miniflare = new Miniflare({
   workers: [

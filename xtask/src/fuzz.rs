@@ -27,6 +27,7 @@ const TARGETS: [&str; 13] = [
     "answers",
     "price_list",
     "gemini_schema",
+    "id_token",
     "moving",
 ];
 

@@ -63,16 +63,46 @@ pub enum Variable {
     Config,
     /// Which lines are written to the log, and in which form.
     Log,
+    /// The OIDC provider that people can sign in with.
+    OidcIssuer,
+    /// The gateway's name at the provider.
+    OidcClientId,
+    /// The gateway's secret at the provider.
+    OidcClientSecret,
+    /// What is requested of the provider.
+    OidcScopes,
+    /// Where a user's roles or groups are in the claims.
+    OidcRoleClaim,
+    /// Values of the claim that make an owner.
+    OidcOwnerValues,
+    /// Values of the claim that make an admin.
+    OidcAdminValues,
+    /// Values of the claim that make a viewer.
+    OidcViewerValues,
+    /// What the provider is called on the login page.
+    OidcLabel,
+    /// The origin under which browsers reach the gateway.
+    PublicUrl,
 }
 
 impl Variable {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 15] = [
         Self::AdminPassword,
         Self::MasterKey,
         Self::MetricsToken,
         Self::Config,
         Self::Log,
+        Self::OidcIssuer,
+        Self::OidcClientId,
+        Self::OidcClientSecret,
+        Self::OidcScopes,
+        Self::OidcRoleClaim,
+        Self::OidcOwnerValues,
+        Self::OidcAdminValues,
+        Self::OidcViewerValues,
+        Self::OidcLabel,
+        Self::PublicUrl,
     ];
 
     /// The variable's name in lower case, as in a Spin manifest.
@@ -83,6 +113,16 @@ impl Variable {
             Self::MetricsToken => "metrics_token",
             Self::Config => "config",
             Self::Log => "log",
+            Self::OidcIssuer => "oidc_issuer",
+            Self::OidcClientId => "oidc_client_id",
+            Self::OidcClientSecret => "oidc_client_secret",
+            Self::OidcScopes => "oidc_scopes",
+            Self::OidcRoleClaim => "oidc_role_claim",
+            Self::OidcOwnerValues => "oidc_owner_values",
+            Self::OidcAdminValues => "oidc_admin_values",
+            Self::OidcViewerValues => "oidc_viewer_values",
+            Self::OidcLabel => "oidc_label",
+            Self::PublicUrl => "public_url",
         }
     }
 

@@ -105,7 +105,9 @@ impl Tests<'_> {
             .arg(format!("e2e/{file}"))
             .env("GATEWAY_URL", &gateway.url)
             .env("ADMIN_PASSWORD", PASSWORD)
-            .env("CHROMIUM", &self.chromium);
+            .env("CHROMIUM", &self.chromium)
+            // The tests of OIDC start a gateway themselves: their provider has to be there before it.
+            .env("LOCAL_HOST", self.workspace.program("local-host"));
         self.progress.run(command)
     }
 }

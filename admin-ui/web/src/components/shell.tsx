@@ -5,7 +5,7 @@ import icon from "../design/icon.svg";
 import { t } from "../i18n";
 import { PAGES, place } from "../router";
 import { may } from "../session/roles";
-import { logout } from "../session/session";
+import { logout, sessionInfo } from "../session/session";
 import { deleteWaiting } from "../undo";
 import { everything, leaving } from "../unsaved";
 import { Icon } from "./icons";
@@ -78,6 +78,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
             </ul>
           </nav>
           <div class="side__end">
+            <p class="side__who muted">{sessionInfo.value?.name}</p>
             <Preferences />
             <button
               type="button"

@@ -37,6 +37,7 @@ export const accountsEn = {
   "own.title": "Your account",
   "own.none":
     "You are logged in with the admin password. It is a variable of the gateway, and is changed where the gateway is deployed.",
+  "own.oidc": "You have signed in with your organisation's account. Its password is changed there.",
   "own.passwordTitle": "Change your password",
   "own.current": "Present password",
   "own.change": "Change password",

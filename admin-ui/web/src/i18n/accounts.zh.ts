@@ -34,6 +34,7 @@ export const accountsZh: typeof accountsEn = {
   "accounts.lastOwner": "这是最后一个能登录的所有者，且未设置管理员密码。请先添加另一个所有者。",
   "own.title": "我的账户",
   "own.none": "您使用管理员密码登录。该密码是网关的变量，请在部署网关的地方修改。",
+  "own.oidc": "您使用组织账户登录，密码请在该处修改。",
   "own.passwordTitle": "修改密码",
   "own.current": "当前密码",
   "own.change": "修改密码",

@@ -63,7 +63,7 @@ export const en = {
   "login.wait": (seconds: number) => `Try again in ${seconds} s`,
   "login.disabled": "Logging in is switched off",
   "login.endedTitle": "Your session has ended",
-  "login.ended": "Enter the password to go on where you are. What you typed is still there.",
+  "login.ended": "Log in again to go on where you are. What you typed is still there.",
   "login.giveUp": "Leave this page",
 
   "error.network": "The gateway cannot be reached. Check your connection.",

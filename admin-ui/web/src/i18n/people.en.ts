@@ -14,6 +14,12 @@ export const peopleEn = {
   "login.wrongAccount": "The name, the password or the code is wrong.",
   "login.wrongKey": "There is no such client key, or it is disabled or expired.",
   "login.emptyKey": "Enter the client key.",
+  "login.with": (label: string) => `Sign in with ${label}`,
+  "login.expired": "The sign-in took too long, or belongs to another tab. Try again.",
+  "login.denied": "The sign-in was cancelled or denied.",
+  "login.no_role": "Your account has no role in this gateway. Ask its owner for access.",
+  "login.failed": (code: string) =>
+    `The sign-in failed (${code}). The gateway's log has the details.`,
   "role.owner": "Owner",
   "role.admin": "Admin",
   "role.viewer": "Viewer",

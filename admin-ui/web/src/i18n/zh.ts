@@ -64,7 +64,7 @@ export const zh: Messages = {
   "login.wait": (seconds) => `${seconds} 秒后可重试`,
   "login.disabled": "登录已停用",
   "login.endedTitle": "会话已结束",
-  "login.ended": "请输入密码以继续当前操作，已输入的内容不会丢失。",
+  "login.ended": "请重新登录以继续当前操作，已输入的内容不会丢失。",
   "login.giveUp": "离开此页",
 
   "error.network": "无法连接网关，请检查网络。",

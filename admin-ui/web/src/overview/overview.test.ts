@@ -16,7 +16,14 @@ import {
 import { usageRow as row } from "./usage-row";
 
 const NOW = Date.parse("2026-11-23T10:20:30Z");
-const WHO = { id: "admin", name: "admin", role: "owner", has_account: false, has_totp: false };
+const WHO = {
+  id: "admin",
+  name: "admin",
+  role: "owner",
+  has_account: false,
+  has_totp: false,
+  is_oidc_user: false,
+};
 
 describe("rangeOf", () => {
   it("ends with the bucket that runs and begins so many before", () => {

@@ -13,7 +13,8 @@ import icon from "../design/icon.svg";
 import { t } from "../i18n";
 import { useResource } from "../resource";
 import { credentialsOf } from "../session/credentials";
-import { leave, login, sessionInfo } from "../session/session";
+import { leave, login, lookAgain, sessionInfo } from "../session/session";
+import { failedSignIn, SIGN_IN } from "../session/sign-in";
 
 /** When a refusal does not say how long to wait. */
 const DEFAULT_WAIT_S = 30;
@@ -31,6 +32,9 @@ export function LoginPage() {
             <p class="page__intro">{t.value["login.intro"]}</p>
           </div>
         </div>
+        {failedSignIn.value !== null && (
+          <Notice tone="bad">{signInFailureText(failedSignIn.value)}</Notice>
+        )}
         <LoginForm />
       </div>
       <Preferences />
@@ -40,10 +44,14 @@ export function LoginPage() {
 
 /** Over the page whose session has ended: with the password it goes on where it was. */
 export function SessionOver() {
+  useEffect(() => {
+    addEventListener("focus", lookAgain);
+    return () => removeEventListener("focus", lookAgain);
+  }, []);
   return (
     <Dialog title={t.value["login.endedTitle"]}>
       <p class="page__intro">{t.value["login.ended"]}</p>
-      <LoginForm />
+      <LoginForm target="_blank" />
       <button type="button" class="button button--small dialog__leave" onClick={leave}>
         {t.value["login.giveUp"]}
       </button>
@@ -54,7 +62,12 @@ export function SessionOver() {
 /** What the fields are for: a person, or a client key. */
 type Way = "person" | "key";
 
-const ONLY_PASSWORD: LoginOptions = { password: true, accounts: false, client_keys: false };
+const ONLY_PASSWORD: LoginOptions = {
+  password: true,
+  accounts: false,
+  client_keys: false,
+  oidc: null,
+};
 
 /** The ways that this gateway has. Until they are known, or when they cannot be known, there is the password. */
 function useLoginOptions(): LoginOptions {
@@ -90,6 +103,7 @@ function useLogin() {
     }
     busy.value = true;
     problem.value = null;
+    failedSignIn.value = null;
     const result = await login(
       isKey ? { key: field.value } : credentialsOf(name.value, field.value, code.value),
     );
@@ -114,51 +128,69 @@ function useLogin() {
 
 type Login = ReturnType<typeof useLogin>;
 
-function LoginForm() {
+/** `target`: where a sign-in with the provider goes; a page with typed text must stay. */
+function LoginForm({ target }: { target?: "_blank" }) {
   const m = t.value;
   const options = useLoginOptions();
   const form = useLogin();
+  const hasForm =
+    form.isKey ||
+    options.password ||
+    options.accounts ||
+    options.client_keys ||
+    options.oidc === null;
   const { isKey, wait, problem } = form;
   const tried = isKey ? "key" : form.name.value.trim() === "" ? "password" : "account";
   return (
     <div class="login__body">
       {problem.value !== null && <ProblemNotice problem={problem.value} tried={tried} />}
-      <form class="login__form" onSubmit={form.submit} noValidate>
-        <NameField form={form} options={options} />
-        <SecretField form={form} />
-        {!isKey && form.needsCode.value && (
-          <TextField
-            label={m["login.code"]}
-            hint={m["login.codeHint"]}
-            value={form.code.value}
-            autocomplete="one-time-code"
-            focused
-            onChange={(value) => {
-              form.code.value = value;
-            }}
-          />
-        )}
-        <button
-          type="submit"
-          class="button button--primary"
-          disabled={wait > 0}
-          aria-disabled={form.busy.value}
-        >
-          {form.busy.value ? m["login.busy"] : wait > 0 ? m["login.wait"](wait) : m["login.submit"]}
-        </button>
-        {(options.client_keys || isKey) && (
+      {options.oidc !== null && (
+        <a class={`button${hasForm ? "" : " button--primary"}`} href={SIGN_IN} target={target}>
+          {m["login.with"](options.oidc)}
+        </a>
+      )}
+      {hasForm && (
+        <form class="login__form" onSubmit={form.submit} noValidate>
+          <NameField form={form} options={options} />
+          <SecretField form={form} />
+          {!isKey && form.needsCode.value && (
+            <TextField
+              label={m["login.code"]}
+              hint={m["login.codeHint"]}
+              value={form.code.value}
+              autocomplete="one-time-code"
+              focused
+              onChange={(value) => {
+                form.code.value = value;
+              }}
+            />
+          )}
           <button
-            type="button"
-            class="button button--bare"
-            onClick={() => {
-              form.way.value = isKey ? "person" : "key";
-              problem.value = null;
-            }}
+            type="submit"
+            class="button button--primary"
+            disabled={wait > 0}
+            aria-disabled={form.busy.value}
           >
-            {isKey ? m["login.withPassword"] : m["login.withKey"]}
+            {form.busy.value
+              ? m["login.busy"]
+              : wait > 0
+                ? m["login.wait"](wait)
+                : m["login.submit"]}
           </button>
-        )}
-      </form>
+          {(options.client_keys || isKey) && (
+            <button
+              type="button"
+              class="button button--bare"
+              onClick={() => {
+                form.way.value = isKey ? "person" : "key";
+                problem.value = null;
+              }}
+            >
+              {isKey ? m["login.withPassword"] : m["login.withKey"]}
+            </button>
+          )}
+        </form>
+      )}
     </div>
   );
 }
@@ -206,6 +238,19 @@ function SecretField({ form }: { form: Login }) {
       {isKey && <span class="field__hint">{m["login.keyHint"]}</span>}
     </label>
   );
+}
+
+function signInFailureText(code: string): string {
+  switch (code) {
+    case "expired":
+    case "denied":
+    case "no_role":
+      return t.value[`login.${code}`];
+    case "too_many":
+      return t.value["login.tooMany"];
+    default:
+      return t.value["login.failed"](code);
+  }
 }
 
 /** What is said of credentials that are wrong. */

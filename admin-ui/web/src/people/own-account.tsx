@@ -22,7 +22,7 @@ export function OwnAccount() {
     return (
       <section class="card section">
         <h2>{own.value["own.title"]}</h2>
-        <p class="muted">{own.value["own.none"]}</p>
+        <p class="muted">{own.value[info.is_oidc_user ? "own.oidc" : "own.none"]}</p>
       </section>
     );
   }

@@ -59,6 +59,15 @@ export async function login(credentials: api.Credentials): Promise<Result<null>>
   return result;
 }
 
+/** After a sign-in in another tab: the session that is over may have been renewed there. */
+export async function lookAgain(): Promise<void> {
+  const about = await api.session();
+  if (about.ok) {
+    sessionInfo.value = about.value;
+    settle({ state: "in", over: false }, true);
+  }
+}
+
 /** After a change of one's own account. */
 export async function learnWhoIsIn(): Promise<void> {
   const about = await api.session();

@@ -29,7 +29,10 @@ impl Access {
     /// What an operation needs.
     pub const fn of(operation: Operation) -> Self {
         match operation {
-            Operation::Login | Operation::LoginOptions => Self::Public,
+            Operation::Login
+            | Operation::LoginOptions
+            | Operation::StartSignIn
+            | Operation::FinishSignIn => Self::Public,
             Operation::Logout | Operation::Session => Self::Session,
             Operation::OwnKey
             | Operation::OwnAllowance

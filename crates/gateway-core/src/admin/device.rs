@@ -44,6 +44,16 @@ impl Device {
         })
     }
 
+    /// The one with this number, which its cookie had.
+    pub const fn from_nonce(nonce: [u8; NONCE_BYTES]) -> Self {
+        Self { nonce }
+    }
+
+    /// Its number.
+    pub const fn nonce(&self) -> &[u8; NONCE_BYTES] {
+        &self.nonce
+    }
+
     /// Under which name its failures are counted.
     pub fn id(&self) -> String {
         ids::hex(&self.nonce)

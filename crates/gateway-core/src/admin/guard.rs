@@ -73,7 +73,8 @@ fn is_origin_of(origin: &Uri, host: &Authority) -> bool {
     })
 }
 
-fn host(head: &Parts) -> Option<Authority> {
+/// The name and port that the client called.
+pub fn host(head: &Parts) -> Option<Authority> {
     let from_host = head
         .headers
         .get(HOST)

@@ -10,23 +10,19 @@ use super::accounts::password;
 use super::accounts::stored::{self as accounts, Account};
 use super::accounts::{self as account_edits, totp, used_codes};
 use super::credentials::Credentials;
-use super::device::{self, Device};
-use super::guard;
+use super::device::Device;
+use super::login_client::LoginClient;
 use super::session_check::{MemberKeys, signing_password, usable_password};
-use super::session_secret::{self, SessionSecret, derive, keyed};
+use super::session_secret::{self, SessionSecret, keyed};
 use super::session_token::Subject;
-use super::throttle::{self, Stranger};
-use super::{AdminSettings, forwarded, session};
+use super::{AdminSettings, session, throttle};
 use crate::config::bounds::MAX_PASSWORD_BYTES as MAX_BYTES;
 use crate::config::model::StoredSecret;
-use crate::config::{seal, stored};
+use crate::config::seal;
 use crate::error::{ErrorCode, GatewayError};
 use crate::ids;
 use crate::ports::{AdminPorts, StoreKey};
 use crate::reply::{self, Reply};
-
-/// How long the random ranking of waiting clients is valid, when there are fewer appointments than clients.
-const RANKED_FOR_MS: u64 = 10 * 60_000;
 
 /// With what one can log in.
 #[derive(Serialize)]
@@ -35,13 +31,15 @@ const RANKED_FOR_MS: u64 = 10 * 60_000;
     derive(schemars::JsonSchema),
     schemars(rename = "LoginOptions")
 )]
-pub struct LoginOptionsView {
+pub struct LoginOptionsView<'a> {
     /// With the variable `admin_password`.
     password: bool,
     /// With the name and password of an account.
     accounts: bool,
     /// With a client key, for its own use; the setting `member_login`.
     client_keys: bool,
+    /// With an OIDC provider, which is called this; null where none is set up.
+    oidc: Option<&'a str>,
 }
 
 /// `GET login/options`: says no more than whether each way exists.
@@ -56,6 +54,7 @@ pub async fn options<P: AdminPorts>(
         password: usable_password(settings).is_ok(),
         accounts: !all.is_empty(),
         client_keys: MemberKeys::in_bytes(stored.as_deref()).is_some(),
+        oidc: settings.oidc.label(),
     };
     Ok(reply::json(StatusCode::OK, &view))
 }
@@ -73,7 +72,8 @@ pub async fn login<P: AdminPorts>(
     let secret = session_secret::load(ports, signing_password(settings)).await?;
     // Counted before it is checked, so that many guesses at the same moment are counted too. The password has no
     // influence on whether it is, or the answer would tell whether it is right without being counted.
-    let client = Client::of(ports, &secret, head).await;
+    let device = Device::of(&head.headers, &secret, ports);
+    let client = LoginClient::of(ports, head, device).await;
     let counted = client.admit(ports, &secret, &given.guess()).await?;
     let address = &client.address;
     let subject = match given {
@@ -96,15 +96,7 @@ pub async fn login<P: AdminPorts>(
         )),
     }
     let mut reply = session::begin(ports, settings, head, &secret, subject);
-    let device = client.device.unwrap_or_else(|| Device::new(ports));
-    let token = device.token(&secret, ports.now());
-    session::set_cookie(
-        &mut reply,
-        head,
-        device::COOKIE_NAME,
-        &token,
-        device::LIFETIME_S,
-    );
+    client.remember(ports, &mut reply, head, &secret);
     Ok(reply)
 }
 
@@ -246,72 +238,6 @@ async fn member<P: AdminPorts>(
         ErrorCode::WrongPassword.error("There is no such client key, or it is disabled or expired.")
     })?;
     Ok(Some(MemberKeys::subject(found, secret)))
-}
-
-/// The client of a login.
-struct Client {
-    address: String,
-    device: Option<Device>,
-}
-
-/// Where an attempt was counted.
-#[derive(Clone, Copy)]
-enum CountedIn {
-    ForDevice,
-    ForAddress,
-}
-
-impl Client {
-    async fn of<P: AdminPorts>(ports: &P, secret: &SessionSecret, head: &Parts) -> Self {
-        // Clients that cannot be distinguished can still log in, so a configuration that cannot be read is no reason to fail.
-        let proxies = if forwarded::is_forwarded(&head.headers) {
-            let stored = ports.read(StoreKey::Config).await.unwrap_or_default();
-            stored::trusted_proxies(stored.as_deref())
-        } else {
-            Vec::new()
-        };
-        Self {
-            address: guard::client_address(head, &proxies),
-            device: Device::of(&head.headers, secret, ports),
-        }
-    }
-
-    async fn admit<P: AdminPorts>(
-        &self,
-        ports: &P,
-        secret: &SessionSecret,
-        given: &str,
-    ) -> Result<CountedIn, GatewayError> {
-        if let Some(device) = &self.device
-            && throttle::admit_device(ports, &device.id()).await
-        {
-            return Ok(CountedIn::ForDevice);
-        }
-        let given = given.as_bytes();
-        // Longer ones than a password can be are all the same.
-        let given = given.get(..MAX_BYTES).unwrap_or(given);
-        let [high, low, ..] = derive(secret, "guess", given);
-        let hour = ports.now().0 / RANKED_FOR_MS;
-        let place = format!("{}\0{hour}", self.address);
-        let [a, b, c, d, ..] = derive(secret, "rank", place.as_bytes());
-        let stranger = Stranger {
-            address: &self.address,
-            guess: u16::from_be_bytes([high, low]),
-            rank: u32::from_be_bytes([a, b, c, d]),
-        };
-        throttle::admit(ports, &stranger).await?;
-        Ok(CountedIn::ForAddress)
-    }
-
-    /// The attempt that was counted as failed was none.
-    async fn forgive<P: AdminPorts>(&self, ports: &P, counted: CountedIn) {
-        match (counted, &self.device) {
-            (CountedIn::ForDevice, Some(device)) => {
-                throttle::forgive_device(ports, &device.id()).await;
-            }
-            _ => throttle::forgive(ports, &self.address).await,
-        }
-    }
 }
 
 /// Compares MACs instead of the texts, so that the time taken says nothing about the password or its length.

@@ -28,10 +28,12 @@ mod ledger_queries;
 mod limit_usage;
 mod list;
 mod login;
+mod login_client;
 mod me;
 mod members;
 mod metrics;
 mod move_in;
+pub mod oidc;
 #[cfg(feature = "schema")]
 pub mod openapi;
 mod outbound;
@@ -82,6 +84,7 @@ use access::Access;
 use audit::{Occasion, Witness};
 use credentials::Credentials;
 use guard::Caller;
+use oidc::OidcSignIn;
 use routes::{BodyKind, Operation, Verb};
 use transfer::TransferWishes;
 
@@ -99,6 +102,8 @@ pub struct AdminSettings {
     pub password: Option<Secret<String>>,
     /// Clients that present it may read the metrics; `None` or empty: only a valid session may.
     pub metrics_token: Option<Secret<String>>,
+    /// Sign-in with a provider of OIDC.
+    pub oidc: OidcSignIn,
     /// Encrypts upstream keys at rest; `None`: they are stored in clear.
     pub master_key: Option<MasterKey>,
     /// Why the master key that is set cannot be used. Then no key is stored at all, since storing it in clear is
@@ -167,8 +172,11 @@ where
     // 1. Is there such a path, and does it have the method? The answer depends on no secret.
     let (operation, id) = routes::find(&head.method, head.uri.path())?;
 
-    // 2. A page of another origin may do nothing, not even log in.
-    guard::same_origin(&head)?;
+    // 2. A page of another origin may do nothing, not even log in. What comes back from an OIDC provider comes from there by
+    //    its nature; it is bound to the browser by a cookie instead.
+    if operation != Operation::FinishSignIn {
+        guard::same_origin(&head)?;
+    }
 
     // 3. Every operation but logging in needs a session, whose role may do it. Browsers send cookies unasked, so writes with one must be of a
     //    content type that no form has.
@@ -216,7 +224,7 @@ where
 /// What the audit log says of an operation beside the change that it makes.
 fn occasion(operation: Operation, head: &Parts) -> Occasion {
     match operation {
-        Operation::Login => Occasion::Login,
+        Operation::Login | Operation::FinishSignIn => Occasion::Login,
         Operation::Logout => Occasion::Logout,
         Operation::RotateKey => Occasion::Rotation,
         Operation::ImportConfig | Operation::ImportFile => Occasion::ConfigImport,
@@ -286,6 +294,8 @@ impl<P: AdminPorts + Clone + 'static> Work<'_, P> {
                 login::login(ports, settings, head, &credentials).await
             }
             Operation::LoginOptions => login::options(ports, settings).await,
+            Operation::StartSignIn => oidc::start(ports, settings, head).await,
+            Operation::FinishSignIn => oidc::callback(ports, settings, head).await,
             Operation::Logout => session::logout(ports, self.caller()?, head).await,
             Operation::Session => Ok(session::describe(settings, self.caller()?)),
             Operation::ListChannels => channels::list(ports, uri).await,

@@ -227,9 +227,11 @@ fn require_account(caller: &Caller) -> Result<(), GatewayError> {
     if caller.principal.has_account {
         return Ok(());
     }
-    Err(ErrorCode::Forbidden.error(
-        "This session is of the variable `admin_password`, which is changed where the gateway is deployed.",
-    ))
+    Err(ErrorCode::Forbidden.error(if caller.principal.is_oidc_user {
+        "This session is of the OIDC provider, where the password is changed."
+    } else {
+        "This session is of the variable `admin_password`, which is changed where the gateway is deployed."
+    }))
 }
 
 /// 400 and not 401: the session is valid, and a client must not take this for its end.

@@ -41,7 +41,7 @@ impl Role {
 /// Who makes a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Principal {
-    /// The id of the account or the client key; `admin` for the admin password.
+    /// The id of the account or the client key; `admin` for the admin password; `oidc:` and the subject of an OIDC user.
     pub id: String,
     /// The display name.
     pub name: String,
@@ -51,6 +51,8 @@ pub struct Principal {
     pub has_account: bool,
     /// Whether the account needs one-time codes.
     pub has_totp: bool,
+    /// Whether it is a user of the OIDC provider, which has its password.
+    pub is_oidc_user: bool,
 }
 
 impl Principal {
@@ -71,6 +73,7 @@ impl Principal {
             role: Role::Owner,
             has_account: false,
             has_totp: false,
+            is_oidc_user: false,
         }
     }
 }

@@ -11,8 +11,8 @@ use super::openapi::{bulk as bulk_bodies, parameters, requests as bodies};
 #[cfg(feature = "schema")]
 use super::{
     accounts, alerts, audit_log, bulk, channel_test, channels, config, key_tests, keys,
-    limit_usage, login, me, move_in, own_account, price_import, requests, route_preview, session,
-    status, upstream_models, usage,
+    limit_usage, login, me, move_in, oidc, own_account, price_import, requests, route_preview,
+    session, status, upstream_models, usage,
 };
 use crate::error::{ErrorCode, GatewayError};
 
@@ -116,7 +116,13 @@ routes! {
             .fails(&[ErrorResponse::TooManyLogins, ErrorResponse::Misconfigured]);
     LoginOptions: Get "login/options", None =>
         Description::new("session", "Show the ways to log in", 200, "Which of them this gateway has.")
-            .gives::<login::LoginOptionsView>();
+            .gives::<login::LoginOptionsView<'_>>();
+    StartSignIn: Get "oidc/start", None =>
+        Description::new("session", "Sign in with the OIDC provider", 303, oidc::sentences::STARTED)
+            .details(oidc::sentences::START).sets_cookies(oidc::sentences::COOKIE).fails(&[ErrorResponse::NotFound]);
+    FinishSignIn: Get "oidc/callback", None =>
+        Description::new("session", "Come back from the OIDC provider", 303, oidc::sentences::FINISHED)
+            .details(oidc::sentences::FINISH).sets_cookies(oidc::sentences::COOKIES).fails(&[ErrorResponse::NotFound]);
     Logout: Post "logout", None =>
         Description::new("session", "End the session", 204, "It has ended.");
     Session: Get "session", None =>

@@ -51,7 +51,7 @@ pub struct SessionView<'a> {
     /// When the session ends by itself.
     #[cfg_attr(feature = "schema", schemars(with = "Time"))]
     expires_at: String,
-    /// The id of the account or the client key; `admin` for the admin password.
+    /// The id of the account or the client key; `admin` for the admin password; `oidc:` and the subject of an OIDC user.
     id: &'a str,
     /// Its display name.
     name: &'a str,
@@ -61,6 +61,8 @@ pub struct SessionView<'a> {
     has_account: bool,
     /// Whether the account needs one-time codes.
     has_totp: bool,
+    /// Whether it is a user of the OIDC provider, which has its password.
+    is_oidc_user: bool,
     /// Whether upstream keys are encrypted at rest, with the variable `master_key`.
     upstream_keys_encrypted: bool,
     /// Why the `master_key` that is set cannot be used. Then no upstream key can be stored.
@@ -117,6 +119,7 @@ pub fn describe(settings: &AdminSettings, caller: &Caller) -> Reply {
         role: principal.role,
         has_account: principal.has_account,
         has_totp: principal.has_totp,
+        is_oidc_user: principal.is_oidc_user,
         upstream_keys_encrypted: settings.master_key.is_some(),
         master_key_error: settings.master_key_error.as_ref().map(ToString::to_string),
     };

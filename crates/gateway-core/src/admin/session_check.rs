@@ -38,7 +38,22 @@ pub async fn verify<P: AdminPorts>(
             usable_password(settings).map_err(|_| not_authenticated())?;
             Principal::admin()
         }
-        Some(subject) => principal_of(ports, &secret, subject).await?,
+        Some(subject) => match &subject.kind {
+            SubjectKind::OidcUser { name, role } => {
+                if !settings.oidc.accepts(subject, &secret) {
+                    return Err(not_authenticated());
+                }
+                Principal {
+                    id: subject.id.clone(),
+                    name: name.clone(),
+                    role: *role,
+                    has_account: false,
+                    has_totp: false,
+                    is_oidc_user: true,
+                }
+            }
+            _ => principal_of(ports, &secret, subject).await?,
+        },
     };
     Ok((session, principal))
 }
@@ -70,8 +85,10 @@ async fn principal_of<P: AdminPorts>(
                 role: Role::Member,
                 has_account: false,
                 has_totp: false,
+                is_oidc_user: false,
             })
         }),
+        SubjectKind::OidcUser { .. } => None,
     };
     principal.ok_or_else(not_authenticated)
 }

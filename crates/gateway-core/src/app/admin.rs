@@ -7,6 +7,7 @@ use http::{HeaderValue, Request};
 
 use super::start::{Started, read};
 use super::{RequestBody, answered};
+use crate::admin::oidc::{OidcSignIn, OidcVariables};
 use crate::admin::{self, AdminSettings};
 use crate::alerts::service::AlertService;
 use crate::config::seal::MasterKeyResult;
@@ -70,9 +71,27 @@ pub async fn settings<V: Variables>(
     Ok(AdminSettings {
         password: password.map(Secret::new),
         metrics_token: metrics_token.map(Secret::new),
+        oidc: oidc(variables).await?,
         master_key,
         master_key_error,
     })
+}
+
+/// The variables of sign-in with OIDC.
+async fn oidc<V: Variables>(variables: &V) -> Result<OidcSignIn, UnreadableVariable> {
+    let secret = read(variables, Variable::OidcClientSecret).await?;
+    Ok(OidcSignIn::read(OidcVariables {
+        issuer: read(variables, Variable::OidcIssuer).await?,
+        client_id: read(variables, Variable::OidcClientId).await?,
+        client_secret: secret.map(Secret::new),
+        scopes: read(variables, Variable::OidcScopes).await?,
+        role_claim: read(variables, Variable::OidcRoleClaim).await?,
+        owner_values: read(variables, Variable::OidcOwnerValues).await?,
+        admin_values: read(variables, Variable::OidcAdminValues).await?,
+        viewer_values: read(variables, Variable::OidcViewerValues).await?,
+        label: read(variables, Variable::OidcLabel).await?,
+        public_url: read(variables, Variable::PublicUrl).await?,
+    }))
 }
 
 /// Whether an admin looks at the gateway's state, as the panel does again and again: then alerts are due, also in a

@@ -304,7 +304,7 @@ fn the_last_owner_stays_while_there_is_no_admin_password() {
         .expect(200);
     assert_eq!(
         options,
-        json!({"password": false, "accounts": true, "client_keys": false})
+        json!({"password": false, "accounts": true, "client_keys": false, "oidc": null})
     );
     let (anna, bob) = (format!("accounts/{anna}"), format!("accounts/{bob}"));
     // One of two may go.

@@ -27,6 +27,7 @@ mod members;
 mod metrics;
 mod misreported;
 mod model_names;
+mod oidc;
 mod one_time_codes;
 mod openapi;
 mod origins;

@@ -12,7 +12,7 @@ use crate::members;
 /// Roles from the lowest; members are beside them.
 const ROLES: [&str; 3] = ["viewer", "admin", "owner"];
 
-const VIEWER: [&str; 23] = [
+const VIEWER: [&str; 25] = [
     "GET /channels",
     "GET /channels/{id}",
     "GET /keys",
@@ -36,6 +36,8 @@ const VIEWER: [&str; 23] = [
     "POST /logout",
     "POST /login",
     "GET /login/options",
+    "GET /oidc/start",
+    "GET /oidc/callback",
 ];
 const OWNER: [&str; 4] = [
     "GET /accounts",
@@ -50,11 +52,13 @@ const MEMBER: [&str; 4] = [
     "GET /me/requests",
 ];
 /// What everybody may do.
-const ALL: [&str; 4] = [
+const ALL: [&str; 6] = [
     "GET /session",
     "POST /logout",
     "POST /login",
     "GET /login/options",
+    "GET /oidc/start",
+    "GET /oidc/callback",
 ];
 
 /// Every operation of the document.

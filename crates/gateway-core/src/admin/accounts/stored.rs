@@ -56,6 +56,7 @@ impl Account {
             role: self.role,
             has_account: true,
             has_totp: self.totp.is_some(),
+            is_oidc_user: false,
         }
     }
 

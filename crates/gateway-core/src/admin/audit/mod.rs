@@ -17,6 +17,7 @@ use http::StatusCode;
 use http::request::Parts;
 
 use super::guard::{self, Caller};
+use super::oidc::RefusedSignIn;
 use super::principal::ADMIN_NAME;
 use super::session::BegunSession;
 use super::session_token::{Subject, SubjectKind};
@@ -80,14 +81,27 @@ fn who(
     document: &Document,
 ) -> String {
     if let Some(caller) = caller {
-        return caller.principal.name.clone();
+        let name = &caller.principal.name;
+        return if caller.principal.is_oidc_user {
+            oidc_user(name)
+        } else {
+            name.clone()
+        };
     }
     let Some(subject) = subject(outcome) else {
         return ADMIN_NAME.to_owned();
     };
+    if let SubjectKind::OidcUser { name, .. } = &subject.kind {
+        return oidc_user(name);
+    }
     let accounts = objects::accounts_in(&document.accounts);
     let account = accounts.into_iter().find(|it| it.id == subject.id);
     account.map_or_else(|| subject.id.clone(), |account| account.name)
+}
+
+/// Marked, since the provider may give a user the name of an account.
+fn oidc_user(name: &str) -> String {
+    format!("{name} (OIDC)")
 }
 
 /// Whose session has begun; `None`: none, or that of the admin password.
@@ -164,7 +178,7 @@ fn event(
     let none = MemberChanges::default();
     match (occasion, outcome) {
         (Occasion::Login, Ok(_)) if is_member(outcome) => None,
-        (Occasion::Login, Ok(_)) => Some(whole(AuditAction::Login, AuditKind::Session, none)),
+        (Occasion::Login, Ok(reply)) => login(reply),
         (Occasion::Login, Err(error)) if is_wrong_password(error) => {
             Some(whole(AuditAction::FailedLogin, AuditKind::Session, none))
         }
@@ -184,6 +198,25 @@ fn event(
         }
         _ => None,
     }
+}
+
+/// A login, or a sign-in that was refused. Of an OIDC user the entry has the provider's subject.
+fn login(reply: &Reply) -> Option<ObjectChange> {
+    let none = MemberChanges::default();
+    let entry = |action, who: Option<(String, String)>| {
+        let (id, name) = who.unwrap_or_default();
+        let entry = whole(action, AuditKind::Session, none);
+        Some(ObjectChange { id, name, ..entry })
+    };
+    if let Some(BegunSession(subject)) = reply.extensions().get() {
+        let user = subject.as_ref().and_then(|it| match &it.kind {
+            SubjectKind::OidcUser { name, .. } => Some((it.id.clone(), name.clone())),
+            _ => None,
+        });
+        return entry(AuditAction::Login, user);
+    }
+    let RefusedSignIn { who } = reply.extensions().get()?;
+    entry(AuditAction::FailedLogin, who.clone())
 }
 
 fn is_wrong_password(error: &GatewayError) -> bool {
