@@ -1,28 +1,12 @@
 //! What the ledger knows, as a person sees it: the overview, the log of requests, limits and prices.
 //! Real requests through the gateway, to an upstream of our own.
 import assert from "node:assert/strict";
-import { after, before, beforeEach, test } from "node:test";
-import { Api, chatAs } from "./api.mjs";
-import { GATEWAY_URL, launch, logIn, tabTo, withPage } from "./browser.mjs";
-import { startUpstream } from "./upstream.mjs";
+import { test } from "node:test";
+import { chatAs } from "./api.mjs";
+import { GATEWAY_URL, logIn, tabTo, withPage } from "./browser.mjs";
+import { api, browser, setUp, upstream } from "./stage.mjs";
 
-let browser;
-let api;
-let upstream;
-
-before(async () => {
-  api = await Api.logIn();
-  upstream = await startUpstream();
-  browser = await launch();
-});
-
-beforeEach(() => api.deleteEverything());
-
-after(async () => {
-  await browser?.close();
-  await api?.deleteEverything();
-  await upstream?.close();
-});
+setUp();
 
 /** A channel that works behind one that fails, and a key. */
 async function stage() {
