@@ -43,8 +43,10 @@ test("the fields of the rules stand in line, however long their labels are", asy
       const boxes = await fields.evaluateAll((all) =>
         all.map((element) => element.getBoundingClientRect().toJSON()),
       );
-      const rows = Map.groupBy(boxes, ({ left }) => Math.round(left));
-      const tops = [...rows.values()].map((column) => column.map(({ top }) => Math.round(top)));
+      const lefts = [...new Set(boxes.map(({ left }) => left))];
+      const tops = lefts.map((left) =>
+        boxes.filter((box) => box.left === left).map(({ top }) => Math.round(top)),
+      );
       assert.equal(tops.length, 3, `${width}: ${JSON.stringify(tops)}`);
       for (const column of tops) {
         assert.deepEqual(column, tops[0].slice(0, column.length), `at ${width} px`);

@@ -57,7 +57,6 @@ test("a pasted key is found, and is in no address, no request and no history", a
     await paste(page, search(page), key);
     await page.waitForURL((url) => url.searchParams.get("q") === hint);
 
-    // A link that somebody made by hand is cleaned before anything is asked.
     await page.goto(`${GATEWAY_URL}/admin/keys?q=${hint}`);
     await rowOf(page, "leaked").waitFor();
     const addresses = asked.map((url) => decodeURIComponent(url)).join("\n");

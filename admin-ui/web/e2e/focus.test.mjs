@@ -42,7 +42,7 @@ test("dialogs open on their first field or their main action", async () => {
 
     await page.goto(`${GATEWAY_URL}/admin/channels`);
     await opens(page, button("Test One"), "Model");
-    await opens(page, button("Test all"), "Test all");
+    await opens(page, button("Test all"), "Start");
 
     await page.goto(`${GATEWAY_URL}/admin/accounts`);
     await opens(page, button("Add account"), "Name");
