@@ -131,9 +131,9 @@ test("the overview draws usage, shows whose it is, and has the same as a table",
 
     const table = page.getByRole("table", { name: "By model" });
     await table.getByRole("rowheader", { name: "beta" }).waitFor();
-    await page.getByRole("button", { name: "By channel" }).click();
+    await page.getByRole("button", { name: "By channel", exact: true }).click();
     await page
-      .getByRole("table", { name: "By channel" })
+      .getByRole("table", { name: "By channel", exact: true })
       .getByRole("rowheader", { name: "Working" })
       .waitFor();
     await page.getByText("As a table").click();

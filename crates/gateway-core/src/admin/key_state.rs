@@ -44,13 +44,10 @@ impl ListedKeyState {
             return Ok(None);
         };
         let found = Self::ALL.into_iter().find(|(name, _)| *name == value);
-        match found {
-            Some((_, state)) => Ok(Some(state)),
-            None => {
-                let names = Self::ALL.map(|(name, _)| name).join(", ");
-                Err(invalid(STATE, &format!("must be one of {names}")))
-            }
-        }
+        found.map(|(_, state)| Some(state)).ok_or_else(|| {
+            let names = Self::ALL.map(|(name, _)| name).join(", ");
+            invalid(STATE, &format!("must be one of {names}"))
+        })
     }
 
     /// Those of the keys that have this state.
