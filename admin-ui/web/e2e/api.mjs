@@ -110,6 +110,10 @@ export class Api {
     }
   }
 
+  alerts() {
+    return this.#call("GET", "/alerts", 200);
+  }
+
   changeAlerts(change) {
     return this.#call("PATCH", "/alerts", 200, change);
   }

@@ -93,7 +93,7 @@ test("what is shown can be saved as a file", async () => {
     const download = page.waitForEvent("download");
     await page.getByRole("link", { name: "Export CSV" }).click();
     const file = await download;
-    assert.equal(file.suggestedFilename(), "audit.csv");
+    assert.match(file.suggestedFilename(), /^audit-\d{4}-\d\d-\d\d\.csv$/);
     const lines = readFileSync(await file.path(), "utf8")
       .trimEnd()
       .split("\r\n");

@@ -1,27 +1,11 @@
 //! A client key's life: made, used, rotated, its old key ended, its own page, its end.
 import assert from "node:assert/strict";
-import { after, before, beforeEach, test } from "node:test";
-import { Api, chatAs } from "./api.mjs";
-import { findings, GATEWAY_URL, launch, logIn, overflowsSideways, withPage } from "./browser.mjs";
-import { startUpstream } from "./upstream.mjs";
+import { test } from "node:test";
+import { chatAs } from "./api.mjs";
+import { findings, GATEWAY_URL, logIn, overflowsSideways, withPage } from "./browser.mjs";
+import { api, browser, setUp, upstream } from "./stage.mjs";
 
-let browser;
-let api;
-let upstream;
-
-before(async () => {
-  api = await Api.logIn();
-  upstream = await startUpstream();
-  browser = await launch();
-});
-
-beforeEach(() => api.deleteEverything());
-
-after(async () => {
-  await browser?.close();
-  await api?.deleteEverything();
-  await upstream?.close();
-});
+setUp();
 
 const channel = () =>
   api.createChannel({ name: "Working", base_url: upstream.url, keys: [], models: ["beta"] });

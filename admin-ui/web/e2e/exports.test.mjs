@@ -1,32 +1,16 @@
 //! Usage as those see it who must account for it: sorted by cost, compared with the period before, and taken along as CSV.
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { after, before, beforeEach, test } from "node:test";
-import { Api, chatAs } from "./api.mjs";
-import { findings, GATEWAY_URL, launch, logIn, overflowsSideways, withPage } from "./browser.mjs";
-import { startUpstream } from "./upstream.mjs";
+import { test } from "node:test";
+import { chatAs } from "./api.mjs";
+import { findings, GATEWAY_URL, logIn, overflowsSideways, withPage } from "./browser.mjs";
+import { api, browser, setUp, upstream } from "./stage.mjs";
 
 /** More than the gateway reads at once. */
 const MANY = 520;
 const AT_ONCE = 20;
 
-let browser;
-let api;
-let upstream;
-
-before(async () => {
-  api = await Api.logIn();
-  upstream = await startUpstream();
-  browser = await launch();
-});
-
-beforeEach(() => api.deleteEverything());
-
-after(async () => {
-  await browser?.close();
-  await api?.deleteEverything();
-  await upstream?.close();
-});
+setUp();
 
 /** A channel of two models with prices, and a key. */
 async function stage() {

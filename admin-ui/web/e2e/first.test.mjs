@@ -1,27 +1,11 @@
 //! The first minutes: steps that stay until a request was answered, and the way to prices where nothing has one.
 import assert from "node:assert/strict";
-import { after, before, beforeEach, test } from "node:test";
-import { Api, chatAs } from "./api.mjs";
-import { GATEWAY_URL, launch, logIn, withPage } from "./browser.mjs";
-import { startUpstream } from "./upstream.mjs";
+import { test } from "node:test";
+import { chatAs } from "./api.mjs";
+import { GATEWAY_URL, logIn, withPage } from "./browser.mjs";
+import { api, browser, setUp, upstream } from "./stage.mjs";
 
-let browser;
-let api;
-let upstream;
-
-before(async () => {
-  api = await Api.logIn();
-  upstream = await startUpstream();
-  browser = await launch();
-});
-
-beforeEach(() => api.deleteEverything());
-
-after(async () => {
-  await browser?.close();
-  await api?.deleteEverything();
-  await upstream?.close();
-});
+setUp();
 
 async function stage() {
   await api.createChannel({ name: "One", base_url: upstream.url, keys: [], models: ["alpha"] });

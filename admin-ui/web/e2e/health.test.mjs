@@ -1,28 +1,12 @@
 //! What the panel says of channels and keys: how their last calls ended, with when and why; tests of all of them, and keys
 //! that are disabled when they were rejected.
 import assert from "node:assert/strict";
-import { after, before, beforeEach, test } from "node:test";
-import { Api, chatAs } from "./api.mjs";
-import { findings, launch, logIn, overflowsSideways, withPage } from "./browser.mjs";
-import { startUpstream } from "./upstream.mjs";
+import { test } from "node:test";
+import { chatAs } from "./api.mjs";
+import { findings, logIn, overflowsSideways, withPage } from "./browser.mjs";
+import { api, browser, setUp, upstream } from "./stage.mjs";
 
-let browser;
-let api;
-let upstream;
-
-before(async () => {
-  api = await Api.logIn();
-  browser = await launch();
-  upstream = await startUpstream();
-});
-
-beforeEach(() => api.deleteEverything());
-
-after(async () => {
-  await browser?.close();
-  await api?.deleteEverything();
-  await upstream?.close();
-});
+setUp();
 
 const rowOf = (page, name) => page.getByRole("row").filter({ hasText: name });
 

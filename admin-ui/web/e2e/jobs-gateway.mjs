@@ -21,12 +21,12 @@ export const GATEWAY_JOBS = [
       await hand.go("Alerts");
       await hand.click(page.getByRole("button", { name: "Add destination" }));
       await hand.type(page.getByLabel("Webhook URL"), `${upstream.url}/models`);
-      await hand.click(page.getByRole("button", { name: "Save", exact: true }));
-      await page.getByText("Saved.").waitFor();
       const { requests } = upstream.state;
       await hand.click(page.getByRole("button", { name: "Send test" }));
       await page.getByText(/^Test sent in/).waitFor();
       assert.equal(upstream.state.requests, requests + 1);
+      await hand.click(page.getByRole("button", { name: "Save", exact: true }));
+      await page.getByText("Saved.").waitFor();
     },
   },
   {

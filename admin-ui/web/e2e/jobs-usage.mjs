@@ -102,8 +102,8 @@ export const USAGE_JOBS = [
       assert.equal((await api.keys(tag)).length, 3);
       await usedWithTag(api, stage, tag);
       await hand.go("Overview");
-      await hand.click(page.getByRole("button", { name: "By tag" }));
-      const row = page.getByRole("table", { name: "By tag" }).getByRole("row");
+      await hand.click(page.getByRole("button", { name: "By tag", exact: true }));
+      const row = page.getByRole("table", { name: "By tag", exact: true }).getByRole("row");
       await hand.click(row.getByRole("link", { name: tag }));
       await page.getByRole("button", { name: `Tag: ${tag}` }).waitFor();
       await page.locator(".log__row").filter({ hasText: "research laptop" }).first().waitFor();

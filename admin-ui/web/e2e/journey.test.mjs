@@ -1,28 +1,12 @@
 //! What people come for, from the first login to a streamed answer, against the running gateway and
 //! an upstream of our own.
 import assert from "node:assert/strict";
-import { after, before, beforeEach, test } from "node:test";
-import { Api, chatAs } from "./api.mjs";
-import { launch, logIn, tabTo, withPage } from "./browser.mjs";
-import { startUpstream } from "./upstream.mjs";
+import { test } from "node:test";
+import { chatAs } from "./api.mjs";
+import { logIn, tabTo, withPage } from "./browser.mjs";
+import { api, browser, setUp, upstream } from "./stage.mjs";
 
-let browser;
-let api;
-let upstream;
-
-before(async () => {
-  api = await Api.logIn();
-  upstream = await startUpstream();
-  browser = await launch();
-});
-
-beforeEach(() => api.deleteEverything());
-
-after(async () => {
-  await browser?.close();
-  await api?.deleteEverything();
-  await upstream?.close();
-});
+setUp();
 
 test("a newcomer gets from the first login to a streamed answer", async () => {
   await withPage(browser, {}, async (page) => {

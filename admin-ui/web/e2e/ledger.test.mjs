@@ -1,28 +1,12 @@
 //! What the ledger knows, as a person sees it: the overview, the log of requests, limits and prices.
 //! Real requests through the gateway, to an upstream of our own.
 import assert from "node:assert/strict";
-import { after, before, beforeEach, test } from "node:test";
-import { Api, chatAs } from "./api.mjs";
-import { GATEWAY_URL, launch, logIn, tabTo, withPage } from "./browser.mjs";
-import { startUpstream } from "./upstream.mjs";
+import { test } from "node:test";
+import { chatAs } from "./api.mjs";
+import { GATEWAY_URL, logIn, tabTo, withPage } from "./browser.mjs";
+import { api, browser, setUp, upstream } from "./stage.mjs";
 
-let browser;
-let api;
-let upstream;
-
-before(async () => {
-  api = await Api.logIn();
-  upstream = await startUpstream();
-  browser = await launch();
-});
-
-beforeEach(() => api.deleteEverything());
-
-after(async () => {
-  await browser?.close();
-  await api?.deleteEverything();
-  await upstream?.close();
-});
+setUp();
 
 /** A channel that works behind one that fails, and a key. */
 async function stage() {
@@ -147,9 +131,9 @@ test("the overview draws usage, shows whose it is, and has the same as a table",
 
     const table = page.getByRole("table", { name: "By model" });
     await table.getByRole("rowheader", { name: "beta" }).waitFor();
-    await page.getByRole("button", { name: "By channel" }).click();
+    await page.getByRole("button", { name: "By channel", exact: true }).click();
     await page
-      .getByRole("table", { name: "By channel" })
+      .getByRole("table", { name: "By channel", exact: true })
       .getByRole("rowheader", { name: "Working" })
       .waitFor();
     await page.getByText("As a table").click();

@@ -53,6 +53,29 @@ async function say(page, text, model) {
 const answer = (page, model) => page.getByRole("article", { name: model, exact: true }).last();
 const isDone = (page, model) => answer(page, model).getByText("First token").waitFor();
 
+test("where channels list no models, their upstreams' are offered, else one is typed", async () => {
+  for (const [key, isListed] of [
+    ["sk-a-0123456789-works", true],
+    ["sk-b-0123456789-failing", false],
+  ]) {
+    await api.deleteEverything();
+    await api.createChannel({ name: "Open", base_url: upstream.url, keys: [key], models: [] });
+    await withPage(browser, { refused: [502] }, async (page) => {
+      await logIn(page, "Playground");
+      const model = page.getByLabel("Model", { exact: true });
+      if (isListed) {
+        await page.waitForFunction(() => document.querySelectorAll("#play-models option").length);
+        assert.equal(await model.inputValue(), "alpha");
+        await say(page, "Hello");
+        await isDone(page, "alpha");
+      } else {
+        await page.getByText("No channel lists its models.").waitFor();
+        assert.equal(await model.inputValue(), "");
+      }
+    });
+  }
+});
+
 test("there is one key for all tabs, hidden in lists and named in usage", async () => {
   await withPage(browser, {}, async (page) => {
     const other = await page.context().newPage();

@@ -1,5 +1,29 @@
-//! A gateway with something on it, as its owner would see it: for the looks of every page.
-import { chatAs } from "./api.mjs";
+//! What tests begin with: a browser, an upstream of our own and an empty gateway; or a gateway with something on it, as its
+//! owner would see it, for the looks of every page.
+import { after, before, beforeEach } from "node:test";
+import { Api, chatAs } from "./api.mjs";
+import { launch } from "./browser.mjs";
+import { startUpstream } from "./upstream.mjs";
+
+/** Those of the tests of this file; there before the first of them. */
+export let api;
+export let browser;
+export let upstream;
+
+/** Each test of the file begins with nothing on the gateway, and nothing is left of the last one. */
+export function setUp() {
+  before(async () => {
+    api = await Api.logIn();
+    upstream = await startUpstream();
+    browser = await launch();
+  });
+  beforeEach(() => api.deleteEverything());
+  after(async () => {
+    await browser?.close();
+    await api?.deleteEverything();
+    await upstream?.close();
+  });
+}
 
 /** Fills the gateway; the upstream's answers decide how its channels fare. */
 export async function fill(api, upstream) {

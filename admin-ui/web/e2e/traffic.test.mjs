@@ -1,28 +1,11 @@
 //! Who gets how much, and what is fetched before a channel exists: the work on channels that needs a
 //! pointer, a keyboard or both.
 import assert from "node:assert/strict";
-import { after, before, beforeEach, test } from "node:test";
-import { Api } from "./api.mjs";
-import { launch, logIn, withPage } from "./browser.mjs";
-import { startUpstream } from "./upstream.mjs";
+import { test } from "node:test";
+import { logIn, withPage } from "./browser.mjs";
+import { api, browser, setUp, upstream } from "./stage.mjs";
 
-let browser;
-let api;
-let upstream;
-
-before(async () => {
-  api = await Api.logIn();
-  upstream = await startUpstream();
-  browser = await launch();
-});
-
-beforeEach(() => api.deleteEverything());
-
-after(async () => {
-  await browser?.close();
-  await api?.deleteEverything();
-  await upstream?.close();
-});
+setUp();
 
 async function three() {
   const base = { base_url: upstream.url, keys: [] };

@@ -5,10 +5,8 @@ import { LeaveQuestion } from "./components/leave-question";
 import { failureText, Notice } from "./components/notice";
 import { Shell } from "./components/shell";
 import { t } from "./i18n";
-import { ChannelsPage } from "./pages/channels";
 import { LoginPage, SessionOver } from "./pages/login";
 import { OverviewPage } from "./pages/overview";
-import { RequestsPage } from "./pages/requests";
 import { go, place } from "./router";
 import { checkSession, session, sessionInfo } from "./session/session";
 import { givenUp } from "./unsaved";
@@ -17,6 +15,7 @@ const AccountsPage = lazy(async () => (await import("./pages/accounts")).Account
 const AlertsPage = lazy(async () => (await import("./pages/alerts")).AlertsPage);
 const AuditPage = lazy(async () => (await import("./pages/audit")).AuditPage);
 const ChannelPage = lazy(async () => (await import("./pages/channel")).ChannelPage);
+const ChannelsPage = lazy(async () => (await import("./pages/channels")).ChannelsPage);
 const ImportPage = lazy(async () => (await import("./pages/import")).ImportPage);
 const KeyPage = lazy(async () => (await import("./pages/key")).KeyPage);
 const KeysPage = lazy(async () => (await import("./pages/keys")).KeysPage);
@@ -24,6 +23,7 @@ const MemberPage = lazy(async () => (await import("./pages/member")).MemberPage)
 const RoutingPage = lazy(async () => (await import("./pages/routing")).RoutingPage);
 const PlaygroundPage = lazy(async () => (await import("./pages/playground")).PlaygroundPage);
 const RequestPage = lazy(async () => (await import("./pages/request")).RequestPage);
+const RequestsPage = lazy(async () => (await import("./pages/requests")).RequestsPage);
 const SettingsPage = lazy(async () => (await import("./pages/settings")).SettingsPage);
 
 export function App() {

@@ -38,3 +38,19 @@ it("what a page shows of itself is in its address", () => {
   expect(router.href("requests")).toBe("/admin/requests");
   expect(router.queryOf("?model=&x=1")).toEqual({ x: "1" });
 });
+
+it("a whole key gets into no address", () => {
+  const key = "sk-q8Zr0Yw-3kX_vB7nM2aLtE5uJ1cH6dGfS9oPiKxWaB4";
+  const addresses: string[] = [];
+  vi.stubGlobal("history", {
+    pushState: (_: unknown, __: string, address: string) => addresses.push(address),
+    replaceState: (_: unknown, __: string, address: string) => addresses.push(address),
+  });
+  vi.stubGlobal("scrollTo", () => undefined);
+  router.go("keys", null, { q: key });
+  router.ask({ model: `${key} x` });
+  expect(router.query.value).toEqual({ q: "sk-q…WaB4", model: "sk-q…WaB4 x" });
+  expect(addresses).toHaveLength(2);
+  expect(addresses.join()).not.toContain("q8Zr0Yw");
+  expect(router.queryOf(`?q=${key}`)).toEqual({ q: "sk-q…WaB4" });
+});

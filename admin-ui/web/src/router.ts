@@ -1,6 +1,7 @@
 //! Addresses below /admin. Owns the list of pages and the address bar; must not draw anything.
 import { signal } from "@preact/signals";
 import { everything, leaving } from "./unsaved";
+import { searchedFor, withoutKeys } from "./whole-keys";
 
 const BASE = "/admin";
 
@@ -50,8 +51,19 @@ export function href(page: Page, item: string | null = null, asked: Query = {}):
   return search === "" ? path : `${path}?${search}`;
 }
 
-export function go(page: Page, item: string | null = null, asked: Query = {}): void {
+/** A query without the whole keys that someone may have pasted: addresses are kept, sent and logged. */
+export function safe(asked: Query): Query {
+  return Object.fromEntries(
+    Object.entries(asked).map(([name, value]) => [
+      name,
+      name === "q" ? searchedFor(value) : withoutKeys(value),
+    ]),
+  );
+}
+
+export function go(page: Page, item: string | null = null, wanted: Query = {}): void {
   leaving(everything, () => {
+    const asked = safe(wanted);
     history.pushState(null, "", href(page, item, asked));
     query.value = asked;
     place.value = { page, item };
@@ -64,7 +76,7 @@ export function go(page: Page, item: string | null = null, asked: Query = {}): v
 export function ask(change: Query): void {
   const { page, item } = place.value;
   const kept = Object.entries({ ...query.value, ...change }).filter(([, value]) => value !== "");
-  query.value = Object.fromEntries(kept);
+  query.value = safe(Object.fromEntries(kept));
   if (page !== null) {
     history.replaceState(null, "", href(page, item, query.value));
   }
@@ -76,7 +88,8 @@ export function isPlainClick(event: MouseEvent): boolean {
 }
 
 export function queryOf(search: string): Query {
-  return Object.fromEntries([...new URLSearchParams(search)].filter(([, value]) => value !== ""));
+  const all = [...new URLSearchParams(search)].filter(([, value]) => value !== "");
+  return safe(Object.fromEntries(all));
 }
 
 export function placeOf(path: string): Place {

@@ -37,6 +37,16 @@ pub fn client_key_of(bytes: &[u8; CLIENT_KEY_BYTES]) -> String {
     format!("sk-{}", URL_SAFE_NO_PAD.encode(bytes))
 }
 
+/// Whether a text looks like a whole client key.
+pub fn is_client_key(text: &str) -> bool {
+    let bits = text.strip_prefix("sk-").unwrap_or_default();
+    // Four characters for three bytes, without padding.
+    bits.len() == (CLIENT_KEY_BYTES * 4).div_ceil(3)
+        && bits
+            .bytes()
+            .all(|it| it.is_ascii_alphanumeric() || b"-_".contains(&it))
+}
+
 /// A request id, `req_` and 28 hexadecimal digits: the time in milliseconds, so that later ids are greater and an index
 /// grows at its end, then 64 random bits. It identifies a request in logs and is not a secret.
 pub fn request_id(ports: &(impl Clock + Random)) -> String {

@@ -6,6 +6,8 @@
     reason = "the core is single-threaded by design; no caller may ask for Send futures"
 )]
 
+pub mod delegation;
+
 use std::fmt;
 use std::future::Future;
 use std::time::Duration;

@@ -14,6 +14,8 @@ use crate::Outcome;
 /// in five shapes, 60,000 the responses that the gateway keeps, and 290,000 the alerts, which the proxy evaluates and
 /// sends.
 const MAX_BYTES: usize = 3_970_000;
+/// 980,000 of these are the encoder of brotli, with its dictionary, for answers of the admin API.
+const ADMIN_MAX_BYTES: usize = 4_450_000;
 
 /// A component as it ships: what the manifest names as its source.
 fn shipped(name: &str) -> anyhow::Result<Vec<u8>> {
@@ -78,7 +80,12 @@ fn components_are_small_and_import_only_what_spin_has() -> Outcome {
     ];
     for (name, needed, forbidden) in components {
         let bytes = shipped(name)?;
-        assert!(bytes.len() < MAX_BYTES, "{name} has {} bytes", bytes.len());
+        let most = if name == "admin" {
+            ADMIN_MAX_BYTES
+        } else {
+            MAX_BYTES
+        };
+        assert!(bytes.len() < most, "{name} has {} bytes", bytes.len());
         let imports = imports(&bytes)?;
         let unknown: Vec<&String> = imports.iter().filter(|import| !is_known(import)).collect();
         assert!(unknown.is_empty(), "{name} imports {unknown:?}");

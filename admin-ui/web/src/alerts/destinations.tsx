@@ -1,13 +1,20 @@
 //! Where messages are sent: an editor for each destination, with its test and how the last message ended.
 import { useSignal } from "@preact/signals";
-import { testAlerts } from "../api/client";
+import { testDestination } from "../api/client";
 import type { Alerts } from "../api/types";
 import { SelectField, Switch, TextField } from "../components/fields";
 import { Icon } from "../components/icons";
 import { failureText } from "../components/notice";
 import { formatCount, formatTime, t } from "../i18n";
 import { denied } from "../session/roles";
-import { KINDS, type Kind, newDestination, secretUse, type TypedDestination } from "./draft";
+import {
+  KINDS,
+  type Kind,
+  newDestination,
+  secretUse,
+  sentDestination,
+  type TypedDestination,
+} from "./draft";
 
 const TELEGRAM_URL = "https://api.telegram.org/bot<token>";
 /** Names that are the same in every language. */
@@ -26,12 +33,11 @@ interface DestinationsProps {
   now: Sent[];
   destinations: TypedDestination[];
   errors: string[] | undefined;
-  isUnsaved: boolean;
   onChange: (destinations: TypedDestination[]) => void;
 }
 
 export function Destinations(props: DestinationsProps) {
-  const { now, destinations, errors, isUnsaved, onChange } = props;
+  const { now, destinations, errors, onChange } = props;
   const m = t.value;
   return (
     <section class="card section">
@@ -42,7 +48,6 @@ export function Destinations(props: DestinationsProps) {
           key={one.id ?? `new-${index}`}
           of={one}
           sent={now.find((known) => known.id === one.id) ?? null}
-          isUnsaved={isUnsaved}
           onChange={(change) => onChange(destinations.with(index, { ...one, ...change }))}
           onRemove={() => onChange(destinations.filter((other) => other !== one))}
         />
@@ -70,12 +75,11 @@ export function Destinations(props: DestinationsProps) {
 interface DestinationProps {
   of: TypedDestination;
   sent: Sent | null;
-  isUnsaved: boolean;
   onChange: (change: Partial<TypedDestination>) => void;
   onRemove: () => void;
 }
 
-function Destination({ of, sent, isUnsaved, onChange, onRemove }: DestinationProps) {
+function Destination({ of, sent, onChange, onRemove }: DestinationProps) {
   const m = t.value;
   const use = secretUse(of.kind);
   const urlHint =
@@ -134,7 +138,7 @@ function Destination({ of, sent, isUnsaved, onChange, onRemove }: DestinationPro
           checked={of.enabled}
           onChange={(enabled) => onChange({ enabled })}
         />
-        <TestButton id={of.id} isUnsaved={isUnsaved} />
+        <TestButton of={of} />
         {use !== null && of.hasSecret && (
           <button
             type="button"
@@ -172,8 +176,8 @@ function LastMessage({ of, at }: { of: Sent; at: string }) {
   );
 }
 
-/** Tests what is stored. */
-function TestButton({ id, isUnsaved }: { id: string | null; isUnsaved: boolean }) {
+/** Tests what is typed, saved or not. */
+function TestButton({ of }: { of: TypedDestination }) {
   const m = t.value;
   const busy = useSignal(false);
   const result = useSignal<string | null>(null);
@@ -182,12 +186,9 @@ function TestButton({ id, isUnsaved }: { id: string | null; isUnsaved: boolean }
     if (busy.value) {
       return;
     }
-    if (id === null || isUnsaved) {
-      result.value = m["alerts.testUnsaved"];
-      return;
-    }
     busy.value = true;
-    const answer = await testAlerts(id);
+    result.value = null;
+    const answer = await testDestination(sentDestination(of));
     busy.value = false;
     if (!answer.ok) {
       result.value = failureText(answer.failure);

@@ -119,15 +119,19 @@ export function sentOf({ rules, destinations }: TypedAlerts) {
   const flags = FLAGS.map((name) => [name, rules[name]]);
   return {
     rules: Object.fromEntries([...numbers, ...flags]) as Partial<RulesInput>,
-    destinations: destinations.map((one) => ({
-      ...(one.id === null ? {} : { id: one.id }),
-      name: one.name,
-      kind: one.kind,
-      enabled: one.enabled,
-      ...(one.url.trim() === "" && one.id !== null ? {} : { url: one.url.trim() }),
-      ...secretOf(one),
-      recipient: one.kind === "telegram" && one.recipient.trim() !== "" ? one.recipient : null,
-    })),
+    destinations: destinations.map(sentDestination),
+  };
+}
+
+export function sentDestination(one: TypedDestination) {
+  return {
+    ...(one.id === null ? {} : { id: one.id }),
+    name: one.name,
+    kind: one.kind,
+    enabled: one.enabled,
+    ...(one.url.trim() === "" && one.id !== null ? {} : { url: one.url.trim() }),
+    ...secretOf(one),
+    recipient: one.kind === "telegram" && one.recipient.trim() !== "" ? one.recipient : null,
   };
 }
 

@@ -216,8 +216,9 @@ export const importPrices = (
 export const showAlerts = () => call("GET", "/alerts", types.parseAlerts);
 export const changeAlerts = (send: unknown, revision: string | null) =>
   call("PATCH", "/alerts", types.parseAlerts, { send, ...onlyAt(revision) });
-export const testAlerts = (id: string) =>
-  call("POST", `/alerts/${id}/test`, types.parseAlertTest, { send: {} });
+/** A message to a destination as it is typed, saved or not. */
+export const testDestination = (send: unknown) =>
+  call("POST", "/alerts/test", types.parseAlertTest, { send });
 
 /** What a file of another gateway becomes, and the tag of the state that it was compared with. */
 const readImport = (body: unknown, response: Response) => ({

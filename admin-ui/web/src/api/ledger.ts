@@ -21,7 +21,7 @@ export const parseUsage = data(readers.Usage);
 export const SUBJECTS = ["model", "channel", "key"] as const;
 /** What else it can be limited to. */
 export const LIMITING = [...SUBJECTS, "tag"] as const;
-export const GROUPS = [...LIMITING, "reason"] as const;
+export const GROUPS = [...LIMITING, "channel_tag", "reason"] as const;
 export type Grouping = (typeof GROUPS)[number];
 
 export interface UsageQuestion {

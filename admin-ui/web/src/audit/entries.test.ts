@@ -24,7 +24,7 @@ const change = (path: string) => ({ path, before: 1, after: 2, partial: null });
 
 describe("the question", () => {
   it("has the filters of the address and a time for a span", () => {
-    const query = { q: "x", kind: "key", object: "ck_1", time: "7d", sort: "other" };
+    const query = { q: "x", kind: "key", object: "ck_1", time: "7d", other: "y" };
     const now = Date.parse("2026-11-22T00:00:00Z");
     expect(questionOf(query, now)).toEqual({
       q: "x",

@@ -8,8 +8,8 @@ import { Status, type Tone } from "../components/status";
 import { formatTime, t } from "../i18n";
 import type { Draft, KeptKey } from "./draft";
 import { pastedKeys } from "./pasted-keys";
-import { stateText, troubleText } from "./table";
 import { Until } from "./until";
+import { stateText, troubleText } from "./verdict";
 
 /** What was taken for no key is shown, as far as it helps to find it. */
 const OTHERS_SHOWN = 5;

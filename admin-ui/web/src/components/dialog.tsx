@@ -14,6 +14,25 @@ interface DialogProps {
   children: ComponentChildren;
 }
 
+/** What a dialog is for: its first field, else its main action, else a way out. Never what deletes. */
+const FIRST = [
+  "input, select, textarea",
+  ".button--primary:not(.button--danger)",
+  ".actions .button:not(.button--danger)",
+];
+
+/** What has the focus when a dialog opens. */
+function firstOf(dialog: HTMLElement | null): HTMLElement | undefined {
+  for (const kind of FIRST) {
+    const all = dialog?.querySelectorAll<HTMLElement>(kind) ?? [];
+    const first = [...all].find((one) => !one.matches(":disabled") && one.checkVisibility());
+    if (first !== undefined) {
+      return first;
+    }
+  }
+  return undefined;
+}
+
 const CloseContext = createContext<() => void>(() => undefined);
 
 export function Dialog({ title, onClose, wide = false, children }: DialogProps) {
@@ -31,6 +50,7 @@ export function Dialog({ title, onClose, wide = false, children }: DialogProps) 
   useEffect(() => {
     const element = dialog.current;
     element?.showModal();
+    firstOf(element)?.focus();
     return () => element?.close();
   }, []);
   return (

@@ -1,6 +1,7 @@
 //! Form fields: a label, a control, a hint and what is wrong, tied together for screen readers.
 import type { ComponentChildren, InputHTMLAttributes, TargetedInputEvent } from "preact";
 import { useId } from "preact/hooks";
+import { denied } from "../session/roles";
 
 /** What ties a control to its texts. */
 export interface Ties {
@@ -108,6 +109,36 @@ function inputOf(props: TextFieldProps): InputHTMLAttributes<HTMLInputElement> {
 
 function takeFocus(element: HTMLInputElement | null): void {
   element?.focus();
+}
+
+interface FileFieldProps {
+  label: string;
+  hint?: string;
+  /** Why the file cannot be used. */
+  problem?: string | null;
+  accept: string;
+  onFile: (file: File | undefined) => void;
+}
+
+export function FileField({ label, hint, problem = null, accept, onFile }: FileFieldProps) {
+  return (
+    <Field
+      label={label}
+      errors={problem === null ? undefined : [problem]}
+      {...(hint === undefined ? {} : { hint })}
+    >
+      {(ties) => (
+        <input
+          {...ties}
+          type="file"
+          class="file"
+          {...denied()}
+          accept={accept}
+          onChange={(event) => onFile(event.currentTarget.files?.[0])}
+        />
+      )}
+    </Field>
+  );
 }
 
 interface SwitchProps {

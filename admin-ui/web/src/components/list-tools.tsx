@@ -4,6 +4,8 @@ import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { t } from "../i18n";
 import { ask, query } from "../router";
+import { searchedFor } from "../whole-keys";
+import { LimitedTo } from "./filters";
 import { Icon } from "./icons";
 
 /** From the last key until the search begins. */
@@ -15,10 +17,10 @@ function asked(...names: string[]): Record<string, string> {
   );
 }
 
-/** What a list is limited to, under the API's names. */
-export const searchQuestion = () => asked("q", "tag");
+/** What a list is limited to, under the API's names; `more`: the filters that only this list has. */
+export const searchQuestion = (...more: string[]) => asked("q", "tag", ...more);
 /** The same with what it is sorted by. */
-export const listQuestion = () => asked("q", "tag", "sort", "order");
+export const listQuestion = (...more: string[]) => asked("q", "tag", "sort", "order", ...more);
 
 export function SearchBox() {
   const set = query.value["q"] ?? "";
@@ -48,26 +50,19 @@ export function SearchBox() {
         const { value } = event.currentTarget;
         typed.value = value;
         clearTimeout(timer.current);
-        timer.current = setTimeout(() => ask({ q: value.trim() }), PAUSE_MS);
+        timer.current = setTimeout(() => {
+          // A whole key is searched for by its hint, and is seen so.
+          const searched = searchedFor(value);
+          typed.value = searched;
+          ask({ q: searched.trim() });
+        }, PAUSE_MS);
       }}
     />
   );
 }
 
 /** The tag that the list is limited to, with the way back. */
-export function TagFilter() {
-  const tag = query.value["tag"];
-  if (tag === undefined) {
-    return null;
-  }
-  return (
-    <button type="button" class="filter" onClick={() => ask({ tag: "" })}>
-      {t.value["usage.tag"]}: <strong>{tag}</strong>
-      <Icon name="close" />
-      <span class="visually-hidden">{t.value["app.remove"](tag)}</span>
-    </button>
-  );
-}
+export const TagFilter = () => <LimitedTo name="tag" label={t.value["usage.tag"]} />;
 
 /** An object's tags; each limits the list to those that have it. */
 export function Tags({ of }: { of: readonly string[] }) {

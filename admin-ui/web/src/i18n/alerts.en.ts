@@ -46,7 +46,6 @@ export const alertsEn = {
   "alerts.recipient": "Chat id",
   "alerts.enabled": "Switched on",
   "alerts.test": "Send test",
-  "alerts.testUnsaved": "Save it first.",
   "alerts.testPassed": (ms: string) => `Test sent in ${ms} ms`,
   "alerts.testFailed": (error: string) => `Test failed: ${error}`,
   "alerts.sent": (time: string) => `Last message ${time}`,

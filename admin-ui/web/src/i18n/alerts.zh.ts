@@ -47,7 +47,6 @@ export const alertsZh: typeof alertsEn = {
   "alerts.recipient": "聊天 ID",
   "alerts.enabled": "启用",
   "alerts.test": "发送测试",
-  "alerts.testUnsaved": "请先保存。",
   "alerts.testPassed": (ms) => `测试消息已发送，用时 ${ms} 毫秒`,
   "alerts.testFailed": (error) => `测试失败：${error}`,
   "alerts.sent": (time) => `上次发送：${time}`,

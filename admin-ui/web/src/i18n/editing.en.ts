@@ -10,7 +10,7 @@ function counted(keys: string, duplicates: number, others: number): string {
 export const editingEn = {
   "list.search": "Search",
   "list.noMatch": "Nothing matches",
-  "list.noMatchText": "Change the search, or take the tag away.",
+  "list.noMatchText": "Change the search, or remove a filter.",
   "list.tags": "Tags",
   "list.tagsHint":
     "Such as an owner, a team or a project: lists are filtered and usage is grouped by them.",

@@ -9,7 +9,7 @@ function counted(keys: string, duplicates: number, others: number): string {
 export const editingZh: typeof editingEn = {
   "list.search": "搜索",
   "list.noMatch": "没有匹配项",
-  "list.noMatchText": "请修改搜索内容，或取消标签筛选。",
+  "list.noMatchText": "请修改搜索内容，或移除筛选条件。",
   "list.tags": "标签",
   "list.tagsHint": "例如负责人、团队或项目：可按标签筛选列表、汇总用量。",
   "list.select": (name) => `选择 ${name}`,

@@ -240,6 +240,7 @@ export const en = {
   "clients.never": "never",
   "clients.expired": "Expired",
   "clients.active": "Active",
+  "clients.limited": "Over a limit",
   "clients.enabled": "Enabled",
   "clients.enabledOf": (name: string) => `${name} is enabled`,
   "clients.edit": "Edit",

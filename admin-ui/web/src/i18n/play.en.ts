@@ -15,6 +15,7 @@ export const playEn = {
   "play.replaceHint": "After a leak: the playground's key before is rejected at once.",
   "play.replaced": "The key has been replaced.",
   "play.modelAt": (place: number) => `Model ${place}`,
+  "play.noModels": "No channel lists its models. Type a name that the upstream knows.",
   "play.addModel": "Compare with another model",
   "play.system": "System prompt (optional)",
   "play.parameters": "Parameters",

@@ -16,6 +16,7 @@ export const playZh: typeof playEn = {
   "play.replaceHint": "密钥泄露后使用：操练场原来的密钥会立即失效。",
   "play.replaced": "密钥已更换。",
   "play.modelAt": (place) => `模型 ${place}`,
+  "play.noModels": "没有渠道列出模型，请输入上游支持的模型名称。",
   "play.addModel": "添加模型进行对比",
   "play.system": "系统提示词（可选）",
   "play.parameters": "参数",

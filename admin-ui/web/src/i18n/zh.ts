@@ -236,6 +236,7 @@ export const zh: Messages = {
   "clients.never": "永久",
   "clients.expired": "已过期",
   "clients.active": "有效",
+  "clients.limited": "已超限额",
   "clients.enabled": "启用",
   "clients.enabledOf": (name) => `启用 ${name}`,
   "clients.edit": "编辑",

@@ -37,7 +37,14 @@ function Limit({ limit, most, use }: { limit: LimitName; most: number; use: Used
     <span class="limit" title={title.join(" ")}>
       <span class="limit__name">{m[`limit.${limit}`]}</span>
       <span class="limit__use">
-        {use === null ? said(most) : m["limit.usedOf"](said(use.used), said(most))}
+        {use === null ? (
+          said(most)
+        ) : (
+          <>
+            {m["limit.usedOf"](said(use.used), said(most))}{" "}
+            <span class="muted">· {m["limit.left"](said(Math.max(0, most - use.used)))}</span>
+          </>
+        )}
       </span>
       <span class="share__bar limit__bar" aria-hidden="true">
         <span

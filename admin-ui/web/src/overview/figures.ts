@@ -152,8 +152,9 @@ export function sorted(members: readonly Member[], { sort, isAscending }: Order)
 }
 
 function identity(row: UsageRow, group: Grouping): { id: string | null; name: string | null } {
-  if (group === "model" || group === "reason" || group === "tag") {
-    const known = row[group] === "" ? null : row[group];
+  if (group !== "channel" && group !== "key") {
+    const value = row[group === "channel_tag" ? "tag" : group];
+    const known = value === "" ? null : value;
     return { id: known, name: known };
   }
   return row[group] ?? { id: null, name: null };

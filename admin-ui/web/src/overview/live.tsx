@@ -2,8 +2,8 @@
 import type { ComponentChildren } from "preact";
 import type { Channel, ChannelStatus } from "../api/types";
 import { healthOf, type Trouble } from "../channels/health";
-import { stateText, troubleText, Verdict } from "../channels/table";
 import { Until } from "../channels/until";
+import { stateText, troubleText, Verdict } from "../channels/verdict";
 import { Link } from "../components/link";
 import { Status } from "../components/status";
 import { formatCount, formatPercent, formatTime, formatUsd, t } from "../i18n";

@@ -3,7 +3,7 @@ import type { Grouping } from "../api/ledger";
 import { Link } from "../components/link";
 import { SortHead } from "../components/list-tools";
 import { formatCount, formatPercent, formatUsd, t, word } from "../i18n";
-import type { Query } from "../router";
+import { type Query, query } from "../router";
 import {
   COLOURED,
   errorRate,
@@ -109,6 +109,20 @@ function MemberName({
   }
   if (id === null) {
     return <span class="muted">{t.value[`usage.none.${group}`]}</span>;
+  }
+  if (group === "tag" || group === "channel_tag") {
+    // A tag is of several members: what they have used is looked at first.
+    const tagged = { ...query.value, tag: id, group: "", sort: "", order: "" };
+    return (
+      <Link
+        page="overview"
+        query={Object.fromEntries(Object.entries(tagged).filter(([, value]) => value !== ""))}
+        class="table__link"
+        title={t.value["list.onlyTag"](id)}
+      >
+        {name}
+      </Link>
+    );
   }
   return (
     <Link page="requests" query={{ ...filters, [group]: id }} class="table__link">

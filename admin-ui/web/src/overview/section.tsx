@@ -4,7 +4,7 @@ import { GROUPS, LIMITING } from "../api/ledger";
 import type { ClientKey } from "../api/types";
 import { ExportLink } from "../components/export-link";
 import { Switch } from "../components/fields";
-import { Icon } from "../components/icons";
+import { LimitedTo } from "../components/filters";
 import { FailureNotice } from "../components/notice";
 import { Segments } from "../components/segments";
 import { t } from "../i18n";
@@ -29,7 +29,7 @@ export function UsageSection() {
   const filters = filtersOf(asked);
   // Reasons are counted for all models and channels together, of one key at most.
   const isPart = filters["model"] || filters["channel"] || filters["tag"];
-  const groups = isPart ? LIMITING : GROUPS;
+  const groups = isPart ? GROUPS.filter((name) => name !== "reason") : GROUPS;
   const group = groups.find((name) => name === asked["group"]) ?? "model";
   const order = orderOf(asked);
   const isCompared = asked["compare"] === "previous";
@@ -112,20 +112,14 @@ function Filters({ filters }: { filters: Query }) {
   const key = named.data.value;
   return (
     <>
-      {LIMITING.map((name) => {
-        const value = filters[name];
-        if (value === undefined) {
-          return null;
-        }
-        const said = name === "key" && key?.id === value ? key.name : value;
-        return (
-          <button key={name} type="button" class="filter" onClick={() => ask({ [name]: "" })}>
-            {m[`usage.${name}`]}: <strong>{said}</strong>
-            <Icon name="close" />
-            <span class="visually-hidden">{m["app.remove"](said)}</span>
-          </button>
-        );
-      })}
+      {LIMITING.map((name) => (
+        <LimitedTo
+          key={name}
+          name={name}
+          label={m[`usage.${name}`]}
+          text={name === "key" && key?.id === id ? key?.name : undefined}
+        />
+      ))}
     </>
   );
 }

@@ -157,7 +157,6 @@ function AlertsForm({ now, onSaved }: { now: Alerts; onSaved: () => Promise<void
         now={now.destinations}
         destinations={typed.value.destinations}
         errors={errors}
-        isUnsaved={isUnsaved}
         onChange={(destinations) => {
           typed.value = { ...typed.value, destinations };
         }}

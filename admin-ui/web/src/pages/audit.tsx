@@ -46,7 +46,7 @@ export function AuditPage() {
         <a
           class="button"
           href={auditFile(question())}
-          download="audit.csv"
+          download
           title={count !== null && count > MOST_EXPORTED ? a.exportCut : undefined}
         >
           <Icon name="download" />

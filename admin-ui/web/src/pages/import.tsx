@@ -3,7 +3,7 @@ import { useSignal } from "@preact/signals";
 import { importFile, previewImport } from "../api/client";
 import type { Failure } from "../api/failure";
 import type { Import, ImportVariable } from "../api/types";
-import { Field, SelectField, Switch, TextField } from "../components/fields";
+import { FileField, SelectField, Switch, TextField } from "../components/fields";
 import { Link } from "../components/link";
 import { FailureNotice, Notice } from "../components/notice";
 import { PageHead } from "../components/page-head";
@@ -142,18 +142,13 @@ function Source({ plan, problem, onFile, onFormat }: SourceProps) {
   const m = texts.value;
   return (
     <>
-      <Field label={m.file} hint={m.fileHint} errors={problem === null ? undefined : [problem]}>
-        {(ties) => (
-          <input
-            {...ties}
-            type="file"
-            class="file"
-            {...denied()}
-            accept=".db,.sqlite,.sqlite3,.json,.yaml,.yml"
-            onChange={(event) => onFile(event.currentTarget.files?.[0])}
-          />
-        )}
-      </Field>
+      <FileField
+        label={m.file}
+        hint={m.fileHint}
+        problem={problem}
+        accept=".db,.sqlite,.sqlite3,.json,.yaml,.yml"
+        onFile={onFile}
+      />
       {plan !== null && !plan.applied && plan.format !== "litellm" && (
         <SelectField
           label={m.format}

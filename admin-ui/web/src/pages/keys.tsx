@@ -5,6 +5,7 @@ import { deleteKey, keyPage, type ListQuestion } from "../api/client";
 import type { ClientKey, CreatedKey } from "../api/types";
 import { MOST, Selection } from "../bulk/selection";
 import { Confirm } from "../components/dialog";
+import { Choice } from "../components/filters";
 import { Icon } from "../components/icons";
 import { lazy } from "../components/lazy";
 import { listQuestion, SearchBox, searchQuestion, TagFilter } from "../components/list-tools";
@@ -23,6 +24,8 @@ import { gone, isDeleted } from "../undo";
 const BulkBar = lazy(async () => (await import("../bulk/bar")).BulkBar);
 
 const EVERY_MS = 15_000;
+/** By which the list can be filtered, under the API's names. */
+const STATES = ["active", "limited", "disabled", "expired"] as const;
 const PAGE_ROWS = "100";
 /** Rows of a page when the ids of all of them are needed. */
 const MOST_PAGE_ROWS = "500";
@@ -45,13 +48,13 @@ async function idsOf(question: ListQuestion): Promise<string[]> {
 
 export function KeysPage() {
   const m = t.value;
-  const question = listQuestion();
+  const question = listQuestion("state");
   const { rows, total, failure, loading, reload, onRange } = usePages(
     (cursor) => keyPage({ ...question, limit: PAGE_ROWS, ...(cursor === null ? {} : { cursor }) }),
     EVERY_MS,
     JSON.stringify(question),
   );
-  const isLimited = "q" in question || "tag" in question;
+  const isLimited = Object.keys(searchQuestion("state")).length > 0;
   const open = {
     edited: useSignal<ClientKey | "new" | null>(null),
     created: useSignal<CreatedKey | null>(null),
@@ -62,7 +65,7 @@ export function KeysPage() {
   const list = loaded?.filter(({ id }) => !isDeleted(id)) ?? null;
   const selection = useRef(new Selection()).current;
   // What is not shown any more must not be changed by mistake.
-  useEffect(() => selection.clear(), [JSON.stringify(searchQuestion())]);
+  useEffect(() => selection.clear(), [JSON.stringify(searchQuestion("state"))]);
   useEffect(() => {
     if (gone.value.length > 0) {
       void reload();
@@ -71,7 +74,7 @@ export function KeysPage() {
   const chooseAll = async () => {
     const ids = await idsOf(question);
     // Another list may be shown by now.
-    if (JSON.stringify(listQuestion()) === JSON.stringify(question)) {
+    if (JSON.stringify(listQuestion("state")) === JSON.stringify(question)) {
       selection.set(ids.filter((id) => !isDeleted(id)));
     }
   };
@@ -90,6 +93,11 @@ export function KeysPage() {
       {(isLimited || (loaded !== null && loaded.length > 0)) && (
         <div class="filters">
           <SearchBox />
+          <Choice
+            name="state"
+            label={m["clients.state"]}
+            options={STATES.map((one) => [one, textOf(one)] as const)}
+          />
           <TagFilter />
         </div>
       )}
@@ -127,6 +135,11 @@ export function KeysPage() {
       <KeyDialogs open={open} reload={reload} />
     </>
   );
+}
+
+function textOf(state: (typeof STATES)[number]): string {
+  const m = t.value;
+  return state === "disabled" ? m["key.disabled"] : m[`clients.${state}`];
 }
 
 interface KeyDialogsProps {

@@ -7,6 +7,7 @@ import { Icon } from "../components/icons";
 import { failureText } from "../components/notice";
 import { t } from "../i18n/play";
 import { isPreparing, replaceKey, withOwnKey } from "./key";
+import { unlistedModels } from "./offered";
 import { ParametersForm } from "./parameters-form";
 import { clientKey, MOST_MODELS, models, system } from "./state";
 import { ToolsEditor } from "./tools-editor";
@@ -18,25 +19,33 @@ export function Setup() {
   const m = t.value;
   const offered = useSignal<string[]>([]);
   const problem = useSignal<string | null>(null);
+  /** Whether there is no list of models at all: then one has to be typed. */
+  const isUnlisted = useSignal(false);
 
   useEffect(() => {
     const key = clientKey.value.trim();
     const given = new AbortController();
     problem.value = null;
+    isUnlisted.value = false;
     const timer = setTimeout(
       async () => {
         const answer = await modelsFor(key, given.signal);
         if (given.signal.aborted) {
           return;
         }
-        if (Array.isArray(answer)) {
-          offered.value = answer;
-          const [first = "", ...more] = models.value;
-          models.value = [first === "" ? (answer[0] ?? "") : first, ...more];
-        } else {
+        if (!Array.isArray(answer)) {
           offered.value = [];
           problem.value = answer;
+          return;
         }
+        const names = answer.length > 0 ? answer : await unlistedModels();
+        if (given.signal.aborted) {
+          return;
+        }
+        offered.value = names;
+        isUnlisted.value = names.length === 0;
+        const [first = "", ...more] = models.value;
+        models.value = [first === "" ? (names[0] ?? "") : first, ...more];
       },
       key === "" ? 0 : SETTLE_MS,
     );
@@ -62,7 +71,7 @@ export function Setup() {
         />
         {clientKey.value === "" && <OwnKey />}
       </div>
-      <Models />
+      <Models hint={isUnlisted.value ? m["play.noModels"] : undefined} />
       <datalist id="play-models">
         {offered.value.map((name) => (
           <option key={name} value={name} />
@@ -131,7 +140,8 @@ function OwnKey() {
   );
 }
 
-function Models() {
+/** `hint`: what to type where there is nothing to choose from. */
+function Models({ hint }: { hint: string | undefined }) {
   const m = t.value;
   const name = (lane: number) => (lane === 0 ? m["form.model"] : m["play.modelAt"](lane + 1));
   return (
@@ -144,6 +154,7 @@ function Models() {
             code
             list="play-models"
             value={value}
+            hint={lane === 0 ? hint : undefined}
             onChange={(next) => {
               models.value = models.value.with(lane, next);
             }}

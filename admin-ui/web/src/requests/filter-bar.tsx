@@ -1,13 +1,15 @@
-//! The filters of the log. They live in the address, so that a view can be linked to.
+//! The filters of the request log.
 
 import { useSignal } from "@preact/signals";
 import { useEffect, useId } from "preact/hooks";
 import type { Channel, ClientKey } from "../api/types";
 import { servedModels } from "../api/types";
+import { Choice, ClearFilters } from "../components/filters";
 import { SearchBox, TagFilter } from "../components/list-tools";
 import { REASONS, t } from "../i18n";
+import { TIMES } from "../list-filters";
 import { ask, query } from "../router";
-import { ENDS, FILTERS, STATUSES, setOf, TIMES } from "./filters";
+import { ENDS, none, STATUSES, setOf } from "./filters";
 
 interface FilterBarProps {
   channels: readonly Channel[];
@@ -16,7 +18,6 @@ interface FilterBarProps {
 
 export function FilterBar({ channels, keys }: FilterBarProps) {
   const m = t.value;
-  const isSet = Object.keys(setOf(query.value)).length > 0;
   const named = (list: readonly { id: string; name: string }[]) =>
     list.map(({ id, name }) => [id, name] as const);
   return (
@@ -47,45 +48,8 @@ export function FilterBar({ channels, keys }: FilterBarProps) {
         options={TIMES.map((one) => [one, m[`time.last.${one}`]] as const)}
       />
       <TagFilter />
-      {isSet && (
-        <button
-          type="button"
-          class="button button--small"
-          onClick={() => ask(Object.fromEntries(FILTERS.map((name) => [name, ""])))}
-        >
-          {m["requests.clear"]}
-        </button>
-      )}
+      <ClearFilters set={setOf(query.value)} none={none} />
     </fieldset>
-  );
-}
-
-interface ChoiceProps {
-  name: "status" | "end" | "reason" | "channel" | "key" | "time";
-  label: string;
-  options: readonly (readonly [value: string, text: string])[];
-}
-
-function Choice({ name, label, options }: ChoiceProps) {
-  const value = query.value[name] ?? "";
-  // A link may name what is on no list (any more), such as a deleted key.
-  const isKnown = value === "" || options.some(([one]) => one === value);
-  return (
-    <select
-      class="select filters__one"
-      aria-label={label}
-      data-set={value !== ""}
-      value={value}
-      onChange={(event) => ask({ [name]: event.currentTarget.value })}
-    >
-      <option value="">{t.value["requests.any"](label)}</option>
-      {options.map(([one, text]) => (
-        <option key={one} value={one}>
-          {text}
-        </option>
-      ))}
-      {!isKnown && <option value={value}>{value}</option>}
-    </select>
   );
 }
 

@@ -3,7 +3,7 @@ import { type Signal, useSignal } from "@preact/signals";
 import { exportConfig, importConfig } from "../api/client";
 import type { Failure } from "../api/failure";
 import { CloseButton, Dialog } from "../components/dialog";
-import { Field } from "../components/fields";
+import { Field, FileField } from "../components/fields";
 import { FailureNotice, Notice } from "../components/notice";
 import { isStale } from "../conflict/stale";
 import { t } from "../i18n";
@@ -111,22 +111,15 @@ function Source({ text, problem }: { text: Signal<string>; problem: string | nul
   const m = t.value;
   return (
     <>
-      <Field label={m["import.file"]}>
-        {(ties) => (
-          <input
-            {...ties}
-            type="file"
-            class="file"
-            accept="application/json,.json"
-            onChange={async (event) => {
-              const file = event.currentTarget.files?.[0];
-              if (file !== undefined) {
-                text.value = await file.text();
-              }
-            }}
-          />
-        )}
-      </Field>
+      <FileField
+        label={m["import.file"]}
+        accept="application/json,.json"
+        onFile={async (file) => {
+          if (file !== undefined) {
+            text.value = await file.text();
+          }
+        }}
+      />
       <Field label={m["import.document"]} errors={problem === null ? undefined : [problem]}>
         {(ties) => (
           <textarea

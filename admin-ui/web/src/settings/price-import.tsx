@@ -6,7 +6,7 @@ import { importPrices } from "../api/client";
 import type { Failure } from "../api/failure";
 import type { PriceImport as Changes, Price, PriceChange } from "../api/types";
 import { Dialog } from "../components/dialog";
-import { Field, Switch } from "../components/fields";
+import { FileField, Switch } from "../components/fields";
 import { FailureNotice, Notice } from "../components/notice";
 import { isStale } from "../conflict/stale";
 import { formatCount, t } from "../i18n";
@@ -93,21 +93,12 @@ export function PriceImport({ onReload }: { onReload: () => void }) {
       <p class="muted">{m["priceImport.text"]}</p>
       <FailureNotice failure={failure.value} title={m["import.failed"]} />
       {isDone.value && <Notice tone="good">{m["priceImport.done"]}</Notice>}
-      <Field
+      <FileField
         label={m["priceImport.file"]}
-        errors={problem.value === null ? undefined : [problem.value]}
-      >
-        {(ties) => (
-          <input
-            {...ties}
-            type="file"
-            class="file"
-            {...denied()}
-            accept="application/json,.json"
-            onChange={(event) => read(event.currentTarget.files?.[0])}
-          />
-        )}
-      </Field>
+        problem={problem.value}
+        accept="application/json,.json"
+        onFile={read}
+      />
       <Switch
         label={m["priceImport.all"]}
         checked={isAll.value}

@@ -74,6 +74,7 @@ impl Access {
             | Operation::ImportFile
             | Operation::ChangeAlerts
             | Operation::TestAlerts
+            | Operation::TestUnsavedAlerts
             | Operation::Audit
             | Operation::AuditFile
             | Operation::DeleteKey

@@ -21,7 +21,7 @@ use crate::config::seal;
 use crate::config::shapes::{Id, Name, Time, never_null};
 use crate::config::snapshot::alerts::Webhook;
 use crate::config::stored::object_revision;
-use crate::config::validate::{AlertsDraft, Problems};
+use crate::config::validate::{AlertsDraft, DestinationDraft, Problems};
 use crate::error::{ErrorCode, GatewayError};
 use crate::ledger::alert_state::AlertRow;
 use crate::ledger::port::Ledger as _;
@@ -318,7 +318,35 @@ pub async fn test<P: AdminPorts>(
     let stored = destinations.find(|stored| stored.id == id).ok_or_else(|| {
         ErrorCode::NotFound.error("There is no destination of alerts with this id.")
     })?;
-    let webhook = Webhook::new(stored, settings.master_key.as_ref());
+    Ok(send_test(ports, settings, stored).await)
+}
+
+/// `POST alerts/test`: of a destination as it would be saved.
+pub async fn test_unsaved<P: AdminPorts>(
+    ports: &P,
+    settings: &AdminSettings,
+    body: &Value,
+) -> Result<Reply, GatewayError> {
+    let mut problems = Problems::default();
+    let draft = DestinationDraft::read("", body, &mut problems).unwrap_or_default();
+    problems.check("destination")?;
+    let current = document::load(ports).await?.alerts;
+    let protection = settings.protection();
+    let destination = resolved::destination("", &draft, &current, protection, ports, &mut problems)
+        .map_err(Refused::into_error)?;
+    problems.check("destination")?;
+    match destination {
+        Some(destination) => Ok(send_test(ports, settings, &destination).await),
+        None => Err(ErrorCode::InvalidValue.error("The destination is incomplete.")),
+    }
+}
+
+async fn send_test<P: AdminPorts>(
+    ports: &P,
+    settings: &AdminSettings,
+    destination: &Destination,
+) -> Reply {
+    let webhook = Webhook::new(destination, settings.master_key.as_ref());
     let began = ports.now();
     let outcome = deliver(ports, &webhook, &AlertMessage::test(began)).await;
     let view = AlertTestView {
@@ -326,5 +354,5 @@ pub async fn test<P: AdminPorts>(
         latency_ms: ports.now().since_ms(began),
         error: outcome.err(),
     };
-    Ok(reply::json(StatusCode::OK, &view))
+    reply::json(StatusCode::OK, &view)
 }

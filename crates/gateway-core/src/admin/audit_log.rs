@@ -1,7 +1,7 @@
 //! `GET audit` and `GET audit.csv`: the audit log, newest first. Owns the calls' parameters and views; what is recorded is
 //! [`super::audit`]'s.
 
-use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName, HeaderValue};
+use http::header::{HeaderName, HeaderValue};
 use http::{StatusCode, Uri};
 use serde::Serialize;
 use serde_json::Value;
@@ -10,14 +10,16 @@ use super::list::{SearchWords, page_rows};
 #[cfg(feature = "schema")]
 use super::openapi::schemas::{AuditActionWord, AuditKindWord};
 use super::query::{invalid, read, time};
-use super::{audit, document, ledger_queries};
+use super::{audit, csv_export, document, ledger_queries};
 #[cfg(feature = "schema")]
 use crate::config::shapes::Time;
 use crate::error::GatewayError;
+use crate::ids;
 use crate::ledger::audit::{AuditAction, AuditEntry, AuditKind, AuditPage, AuditQuery};
 use crate::ledger::port::Ledger as _;
 use crate::ports::AdminPorts;
-use crate::reply::{self, Reply};
+use crate::reply::{self, Reply, ReplyBody};
+use crate::secret;
 use crate::time_text;
 use crate::units::Timestamp;
 use crate::wire::csv::{CsvCell, CsvRows};
@@ -170,14 +172,10 @@ pub async fn file<P: AdminPorts>(ports: &P, uri: &Uri) -> Result<Reply, GatewayE
             break page.next;
         }
     };
-    let mut reply = reply::json_bytes(StatusCode::OK, csv.take());
-    let headers = reply.headers_mut();
-    let csv = HeaderValue::from_static("text/csv; charset=utf-8");
-    headers.insert(CONTENT_TYPE, csv);
-    let name = HeaderValue::from_static("attachment; filename=\"audit.csv\"");
-    headers.insert(CONTENT_DISPOSITION, name);
+    let mut reply = csv_export::file("audit", ports.now(), ReplyBody::Whole(csv.take()));
     if let Some(next) = next {
-        headers.insert(X_NEXT_CURSOR, HeaderValue::from(next));
+        let next = HeaderValue::from(next);
+        reply.headers_mut().insert(X_NEXT_CURSOR, next);
     }
     Ok(reply)
 }
@@ -254,7 +252,7 @@ fn parse(uri: &Uri) -> Result<AuditQuery, GatewayError> {
     Ok(AuditQuery {
         limit: page_rows(limit.as_deref())?.unwrap_or(DEFAULT_AUDIT_LIMIT),
         before,
-        words: q.split_whitespace().map(str::to_owned).collect(),
+        words: q.split_whitespace().map(searched).collect(),
         who,
         action,
         kind,
@@ -262,6 +260,15 @@ fn parse(uri: &Uri) -> Result<AuditQuery, GatewayError> {
         from: time("from", from.as_deref())?.unwrap_or(Timestamp(0)),
         to: time("to", to.as_deref())?,
     })
+}
+
+/// A word as it is searched for: a client key by its hint, which is what the log has of it.
+fn searched(word: &str) -> String {
+    if ids::is_client_key(word) {
+        secret::hint(word)
+    } else {
+        word.to_owned()
+    }
 }
 
 fn one_of(name: &str, value: Option<&str>, words: &[&str]) -> Result<(), GatewayError> {

@@ -62,6 +62,11 @@ pub async fn reply<S: CsvPages>(
     } else {
         ReplyBody::Whole(first)
     };
+    Ok(file(name, now, body))
+}
+
+/// An answer that is a file of this name and day.
+pub fn file(name: &str, now: Timestamp, body: ReplyBody) -> Reply {
     let mut reply = Response::new(body);
     *reply.status_mut() = StatusCode::OK;
     let headers = reply.headers_mut();
@@ -69,7 +74,7 @@ pub async fn reply<S: CsvPages>(
     if let Ok(value) = HeaderValue::try_from(disposition(name, now)) {
         headers.insert(CONTENT_DISPOSITION, value);
     }
-    Ok(reply)
+    reply
 }
 
 fn disposition(name: &str, now: Timestamp) -> String {

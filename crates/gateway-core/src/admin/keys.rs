@@ -7,6 +7,7 @@ use http::{HeaderMap, StatusCode, Uri};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::key_state::{self, ListedKeyState};
 use super::list::{self, ListQuery, PagePosition};
 use super::{document, ledger_queries, limit_usage, precondition};
 use crate::config::bounds::{DEFAULT_GRACE_S, MAX_GRACE_S};
@@ -164,14 +165,18 @@ fn reply(status: StatusCode, key: &ClientKey, view: &impl Serialize) -> Reply {
 
 /// `GET keys`.
 pub async fn list<P: AdminPorts>(ports: &P, uri: &Uri) -> Result<Reply, GatewayError> {
-    let query = ListQuery::read(uri, &SORTS)?;
+    let (query, state) = ListQuery::read_with(uri, &SORTS, key_state::STATE)?;
+    let state = ListedKeyState::read(state.as_deref())?;
     let document = document::load(ports).await?;
     let now = ports.now();
     let keys = document.keys.iter();
-    let keys: Vec<&ClientKey> = keys
+    let mut keys: Vec<&ClientKey> = keys
         .filter(|key| !is_hidden(key, now) || is_playground_asked_for(query.words()))
         .filter(|key| query.selects(&key.tags, || search_texts(key)))
         .collect();
+    if let Some(state) = state {
+        keys = state.keep(ports, keys, now).await?;
+    }
     let mut uses = BTreeMap::new();
     if query.sort() == Some(LAST_USED) {
         uses = last_uses(ports, &keys).await;

@@ -185,6 +185,26 @@ pub async fn list<P: AdminPorts>(ports: &P, uri: &Uri) -> Result<Reply, GatewayE
     Ok(reply::json(StatusCode::OK, &LimitUsagesView { data }))
 }
 
+/// Those of the keys that are over one of their limits now.
+pub async fn exceeding<'k, P: AdminPorts>(
+    ports: &P,
+    mut keys: Vec<&'k ClientKey>,
+    now: Timestamp,
+) -> Result<Vec<&'k ClientKey>, GatewayError> {
+    if keys.is_empty() {
+        return Ok(keys);
+    }
+    let ids: Vec<&str> = keys.iter().map(|key| key.id.as_str()).collect();
+    let engine = LimitsEngine::new(ports, TIME_LIMIT);
+    let usages = engine.read_all(&ids, now).await;
+    let usages = usages.map_err(|error| unavailable(ports, &error))?;
+    keys.retain(|key| {
+        let usage = usages.get(&key.id);
+        usage.is_some_and(|usage| usage.exceeded_limit(&key.limits, now).is_some())
+    });
+    Ok(keys)
+}
+
 fn percent_of(percent: Option<&str>) -> Result<u64, GatewayError> {
     match percent.map(str::parse) {
         None => Ok(0),

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::query::{invalid, read};
 use crate::error::GatewayError;
+use crate::secret;
 use crate::units::Timestamp;
 
 /// The most rows of a page.
@@ -21,6 +22,8 @@ pub const MAX_SEARCH_CHARS: usize = 200;
 pub const CREATED: &str = "created";
 
 const PARAMETERS: [&str; 6] = ["q", "tag", "sort", "order", "limit", "cursor"];
+/// From this length on a word may be a whole key, whose hint shows its ends.
+const MIN_KEY_CHARS: usize = 16;
 
 /// The parameters of a list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -78,7 +81,7 @@ impl SearchWords {
         self.0.is_empty()
     }
 
-    /// Whether each word occurs in one of the texts, whatever its case.
+    /// Whether each word occurs in one of the texts, whatever its case. A whole key is found by its hint.
     pub fn occur_in<'t>(&self, texts: impl IntoIterator<Item = &'t str>) -> bool {
         if self.is_empty() {
             return true;
@@ -89,14 +92,37 @@ impl SearchWords {
             all.push('\n');
         }
         let all = all.to_lowercase();
-        self.0.iter().all(|word| all.contains(word))
+        self.0.iter().all(|word| {
+            let is_long = word.chars().nth(MIN_KEY_CHARS - 1).is_some();
+            all.contains(word) || is_long && all.contains(&secret::hint(word))
+        })
     }
 }
 
 impl ListQuery {
     /// Reads the parameters of a list that can be sorted by `sorts`.
     pub fn read(uri: &Uri, sorts: &[&'static str]) -> Result<Self, GatewayError> {
-        let [q, tag, sort, order, limit, cursor] = read(uri, PARAMETERS)?;
+        Self::of(uri, read(uri, PARAMETERS)?, sorts)
+    }
+
+    /// The same for a list with one more parameter, and the value of that.
+    pub fn read_with(
+        uri: &Uri,
+        sorts: &[&'static str],
+        more: &'static str,
+    ) -> Result<(Self, Option<String>), GatewayError> {
+        let [q, tag, sort, order, limit, cursor] = PARAMETERS;
+        let [q, tag, sort, order, limit, cursor, more] =
+            read(uri, [q, tag, sort, order, limit, cursor, more])?;
+        let query = Self::of(uri, [q, tag, sort, order, limit, cursor], sorts)?;
+        Ok((query, more))
+    }
+
+    fn of(
+        uri: &Uri,
+        [q, tag, sort, order, limit, cursor]: [Option<String>; 6],
+        sorts: &[&'static str],
+    ) -> Result<Self, GatewayError> {
         let known = |name: &str| sorts.iter().find(|sort| **sort == name).copied();
         let sort = match sort.as_deref().map(known) {
             None => None,

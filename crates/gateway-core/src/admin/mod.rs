@@ -12,6 +12,7 @@ mod bulk;
 mod channel_test;
 mod channel_view;
 mod channels;
+mod compression;
 mod config;
 mod credentials;
 mod csv_export;
@@ -21,6 +22,7 @@ mod duplicate_keys;
 mod exposition;
 mod forwarded;
 mod guard;
+mod key_state;
 mod key_tests;
 mod keys;
 mod last_call;
@@ -39,7 +41,6 @@ pub mod openapi;
 mod outbound;
 mod own_account;
 mod playground_key;
-mod ports;
 mod precondition;
 mod price_import;
 pub mod principal;
@@ -331,6 +332,7 @@ impl<P: AdminPorts + Clone + 'static> Work<'_, P> {
             Operation::GetAlerts => alerts::show(ports).await,
             Operation::ChangeAlerts => alerts::change(ports, settings, headers, &body).await,
             Operation::TestAlerts => alerts::test(ports, settings, id).await,
+            Operation::TestUnsavedAlerts => alerts::test_unsaved(ports, settings, &body).await,
             Operation::Usage => usage::show(ports, uri).await,
             Operation::ExportUsage => usage_csv::export(ports, self.host.clone(), uri).await,
             Operation::Requests => requests::list(ports, uri).await,

@@ -220,6 +220,10 @@ routes! {
         Description::new("alerts", "Change rules and destinations of alerts", 200, "The alerts as they are now.")
             .takes::<bodies::AlertsChangeBody>().gives::<alerts::AlertsView<'_>>()
             .checks_state().fails(&[ErrorResponse::Misconfigured]);
+    TestUnsavedAlerts: Post "alerts/test", Object =>
+        Description::new("alerts", "Send a test message to a destination before it is saved", 200, sentences::ALERT_TESTED)
+            .takes::<bodies::DestinationBody>().gives::<alerts::AlertTestView>()
+            .fails(&[ErrorResponse::Misconfigured]);
     TestAlerts: Post "alerts/{id}/test", None =>
         Description::new("alerts", "Send a test message to a destination", 200, sentences::ALERT_TESTED)
             .gives::<alerts::AlertTestView>();

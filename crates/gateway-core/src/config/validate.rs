@@ -335,7 +335,7 @@ fn parse_id(value: &Value) -> Option<String> {
 }
 
 /// The path of a member, its name cut to a length that fits into a message.
-fn join(parent: &str, name: &str) -> String {
+pub fn join(parent: &str, name: &str) -> String {
     let name = short_name(name);
     if parent.is_empty() {
         name

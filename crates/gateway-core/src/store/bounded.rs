@@ -2,14 +2,12 @@
 //! callers'.
 
 use std::cell::Cell;
-use std::fmt;
 use std::future::Future;
 use std::time::Duration;
 
-use crate::logging::LogPolicy;
-use crate::ports::{Clock, Log, Random, ReadStore, StoreError, StoreKey, Swap, WriteStore};
+use crate::ports::delegation::delegate_ports;
+use crate::ports::{Clock, ReadStore, StoreError, StoreKey, Swap, WriteStore};
 use crate::timeout::timeout;
-use crate::units::Timestamp;
 
 /// Waits for one call of the store for at most `limit`.
 pub async fn bounded_call<T>(
@@ -63,13 +61,6 @@ impl<'a, P: Clock> BoundedStore<'a, P> {
     }
 }
 
-impl<'a, P> BoundedStore<'a, P> {
-    /// The ports without a limit, for calls that do not go to the store.
-    pub const fn inner(&self) -> &'a P {
-        self.ports
-    }
-}
-
 impl<P: ReadStore + Clock> ReadStore for BoundedStore<'_, P> {
     async fn read(&self, record: StoreKey) -> Result<Option<Vec<u8>>, StoreError> {
         self.call(self.ports.read(record)).await
@@ -87,36 +78,5 @@ impl<P: WriteStore + Clock> WriteStore for BoundedStore<'_, P> {
     }
 }
 
-impl<P: Clock> Clock for BoundedStore<'_, P> {
-    fn now(&self) -> Timestamp {
-        self.ports.now()
-    }
-
-    async fn sleep(&self, duration: Duration) {
-        self.ports.sleep(duration).await;
-    }
-}
-
-impl<P: Random> Random for BoundedStore<'_, P> {
-    fn next_u64(&self) -> u64 {
-        self.ports.next_u64()
-    }
-
-    fn fill_secure(&self, bytes: &mut [u8]) {
-        self.ports.fill_secure(bytes);
-    }
-}
-
-impl<P: Log> Log for BoundedStore<'_, P> {
-    fn finished_line(&self, text: fmt::Arguments<'_>) {
-        self.ports.finished_line(text);
-    }
-
-    fn policy(&self) -> LogPolicy {
-        self.ports.policy()
-    }
-
-    fn set_policy(&self, policy: LogPolicy) {
-        self.ports.set_policy(policy);
-    }
-}
+// Calls of the database have their own limits: see `crate::database`.
+delegate_ports!(BoundedStore.ports, []: Clock, Random, Log, Sql, Upstream);

@@ -221,6 +221,93 @@ fn a_failure_of_the_destination_is_a_result_without_the_url() {
 }
 
 #[test]
+fn a_destination_is_tested_before_it_is_saved() {
+    let gateway = Gateway::new();
+    let answered = || FakeReply::pieces(200, "text/html", [bytes::Bytes::from_static(b"ok")]);
+    gateway.ports.upstream().script(move |_| answered());
+    let before = gateway.get("alerts").expect(200);
+    let outcome = gateway.call("POST", "alerts/test", &slack()).expect(200);
+    assert_eq!(
+        (&outcome["ok"], &outcome["error"]),
+        (&json!(true), &Value::Null)
+    );
+    let sent = gateway.ports.upstream().requests().pop().unwrap();
+    assert_eq!(sent.head.uri, URL);
+    // Nothing is stored by it.
+    assert_eq!(gateway.get("alerts").expect(200), before);
+    assert!(!gateway.ports.store().dump().contains("hooks.example"));
+
+    // What is not given is as it is saved; a changed part is not saved.
+    let made = gateway.destinations(&json!([
+        {"name": "Group", "kind": "json", "url": URL, "secret": SECRET}
+    ]));
+    let other = "https://other.example/hook";
+    let changed = json!({"id": made[0]["id"], "url": other});
+    gateway.call("POST", "alerts/test", &changed).expect(200);
+    let sent = gateway.ports.upstream().requests().pop().unwrap();
+    assert_eq!(sent.head.uri, other);
+    assert_eq!(
+        sent.head.headers["authorization"],
+        format!("Bearer {SECRET}")
+    );
+    let kept = gateway.get("alerts").expect(200);
+    assert_eq!(kept["destinations"][0]["hint"], "hooks.example/…wxyz");
+    let log = gateway.ports.log_lines().join("\n");
+    assert!(!log.contains("MIDDLE"), "{log}");
+}
+
+#[test]
+fn a_test_of_an_unsaved_destination_has_the_rules_of_saved_ones() {
+    let gateway = Gateway::new();
+    let calls = || gateway.ports.upstream().requests().len();
+    for (destination, path) in [
+        (json!({"kind": "slack", "url": URL}), "name"),
+        (json!({"name": "x", "url": URL}), "kind"),
+        (json!({"name": "x", "kind": "slack"}), "url"),
+        (json!({"id": "ad_none"}), "name"),
+        (
+            json!({"name": "x", "kind": "telegram", "url": URL}),
+            "recipient",
+        ),
+        (
+            json!({"name": "x", "kind": "slack", "url": "https://user:pw@hooks.example/x"}),
+            "url",
+        ),
+        (
+            json!({"name": "x", "kind": "slack", "url": "file:///etc/passwd"}),
+            "url",
+        ),
+        (
+            json!({"name": "x", "kind": "slack", "url": URL, "more": 1}),
+            "more",
+        ),
+    ] {
+        let answer = gateway.call("POST", "alerts/test", &destination);
+        let answer = answer.expect_error(400, "invalid_value");
+        assert_eq!(answer.body["error"]["param"], path);
+    }
+    assert_eq!(calls(), 0);
+    for (reply, error) in [
+        (
+            FakeReply::json(302, "").with_header("location", "http://169.254.169.254/"),
+            "302: redirects are not followed",
+        ),
+        (
+            FakeReply::failure(SendErrorKind::Denied),
+            "the gateway's host does not allow the call",
+        ),
+    ] {
+        gateway.ports.upstream().script(move |_| reply.clone());
+        let outcome = gateway.call("POST", "alerts/test", &slack()).expect(200);
+        assert_eq!(
+            (&outcome["ok"], &outcome["error"]),
+            (&json!(false), &json!(error))
+        );
+    }
+    assert_eq!(calls(), 2);
+}
+
+#[test]
 fn without_its_master_key_a_destination_says_so() {
     let mut gateway = Gateway::with(with_master_key('A'));
     let made = gateway.destinations(&json!([slack()]));

@@ -170,3 +170,53 @@ fn what_many_keys_have_used_goes_with_them_and_a_failure_is_reported_once() {
         }
     }
 }
+
+#[test]
+fn client_keys_are_listed_by_their_state() {
+    let mut gateway = Gateway::new();
+    let add = |body: Value| {
+        let made = gateway.call("POST", "keys", &body).expect(201);
+        made["id"].as_str().unwrap().to_owned()
+    };
+    let plain = add(json!({"name": "plain"}));
+    let off = add(json!({"name": "off", "enabled": false, "limits": {"requests_per_minute": 1}}));
+    let soon = add(json!({"name": "soon", "expires_at": "2026-11-22T01:00:00Z"}));
+    let over = add(json!({"name": "over", "limits": {"requests_per_minute": 1}}));
+    let under = add(json!({"name": "under", "limits": {"requests_per_minute": 2}}));
+    for id in [&off, &over, &under] {
+        acquire(&gateway, id);
+    }
+    let listed = |gateway: &Gateway, state: &str| {
+        let page = gateway.get(&format!("keys?state={state}")).expect(200);
+        let rows = page["data"].as_array().unwrap();
+        assert_eq!(page["total"], rows.len());
+        rows.iter()
+            .map(|row| row["id"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let all = [&plain, &soon, &over, &under].map(String::clone).to_vec();
+    assert_eq!(listed(&gateway, "active"), all);
+    assert_eq!(listed(&gateway, "disabled"), [off.clone()]);
+    assert_eq!(listed(&gateway, "expired"), Vec::<String>::new());
+    assert_eq!(listed(&gateway, "limited"), [over.clone()]);
+    assert_eq!(listed(&gateway, "limited&q=under"), Vec::<String>::new());
+
+    // An hour later one has expired, and nothing of a minute counts.
+    gateway.ports.advance_ms(3_600_000);
+    gateway.log_in();
+    assert_eq!(listed(&gateway, "active"), [plain, over, under]);
+    assert_eq!(listed(&gateway, "expired"), [soon]);
+    assert_eq!(listed(&gateway, "limited"), Vec::<String>::new());
+
+    gateway
+        .get("keys?state=paused")
+        .expect_error(400, "invalid_value");
+    gateway
+        .get("channels?state=active")
+        .expect_error(400, "invalid_value");
+    gateway.ports.database().set_fault(DatabaseFault::Refuse);
+    gateway.get("keys?state=disabled").expect(200);
+    gateway
+        .get("keys?state=limited")
+        .expect_error(503, "store_unavailable");
+}

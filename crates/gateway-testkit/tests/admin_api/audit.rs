@@ -216,10 +216,13 @@ fn the_log_can_be_taken_as_a_file() {
     let gateway = Gateway::new();
     key(&gateway, "=HYPERLINK(\"http://x\",\"y\")");
     let answer = gateway.get("audit.csv?kind=key");
-    assert_eq!(answer.header("content-type"), "text/csv; charset=utf-8");
+    assert_eq!(
+        answer.header("content-type"),
+        "text/csv; charset=utf-8; header=present"
+    );
     assert_eq!(
         answer.header("content-disposition"),
-        "attachment; filename=\"audit.csv\""
+        "attachment; filename=\"audit-2026-11-22.csv\""
     );
     assert_eq!(answer.header("x-next-cursor"), "");
     let text = answer.expect(200);

@@ -386,6 +386,7 @@ fn everything_but_login_needs_a_session() {
         ("GET", "alerts"),
         ("PATCH", "alerts"),
         ("POST", "alerts/ad_1/test"),
+        ("POST", "alerts/test"),
         ("GET", "openapi.json"),
     ] {
         gateway

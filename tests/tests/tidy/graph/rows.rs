@@ -150,7 +150,7 @@ pub const ROWS: &[(&str, &[&str])] = &[
     ("secret", &[]),
     ("segmented_buffer", &[]),
     ("sql", &[]),
-    ("store", &["logging", "ports", "timeout"]),
+    ("store", &["ports", "timeout"]),
     ("time_text", &[]),
     ("timeout", &["ports"]),
     ("units", &[]),

@@ -4,20 +4,11 @@
 //! Every write is seen here, whichever handler made it, so that no handler can forget the audit log.
 
 use std::cell::RefCell;
-use std::fmt;
-use std::time::Duration;
-
-use bytes::Bytes;
 
 use crate::config::model::Document;
 use crate::config::stored;
-use crate::logging::LogPolicy;
-use crate::ports::{
-    Clock, Log, Random, ReadStore, SendError, Sql, SqlTarget, StoreError, StoreKey, Swap, Timeouts,
-    Upstream, WriteStore,
-};
-use crate::sql::{SqlError, SqlRow, Statement};
-use crate::units::Timestamp;
+use crate::ports::delegation::delegate_ports;
+use crate::ports::{Log, ReadStore, StoreError, StoreKey, Swap, WriteStore};
 
 /// Ports that remember writes of the configuration.
 #[derive(Debug)]
@@ -125,60 +116,4 @@ impl<P: WriteStore + Log> WriteStore for Witness<'_, P> {
     }
 }
 
-impl<P: Clock + Log> Clock for Witness<'_, P> {
-    fn now(&self) -> Timestamp {
-        self.ports.now()
-    }
-
-    async fn sleep(&self, duration: Duration) {
-        self.ports.sleep(duration).await;
-    }
-}
-
-impl<P: Random + Log> Random for Witness<'_, P> {
-    fn next_u64(&self) -> u64 {
-        self.ports.next_u64()
-    }
-
-    fn fill_secure(&self, bytes: &mut [u8]) {
-        self.ports.fill_secure(bytes);
-    }
-}
-
-impl<P: Log> Log for Witness<'_, P> {
-    fn finished_line(&self, text: fmt::Arguments<'_>) {
-        self.ports.finished_line(text);
-    }
-
-    fn policy(&self) -> LogPolicy {
-        self.ports.policy()
-    }
-
-    fn set_policy(&self, policy: LogPolicy) {
-        self.ports.set_policy(policy);
-    }
-}
-
-impl<P: Sql + Log> Sql for Witness<'_, P> {
-    const LIMITS_ARE_TOGETHER: bool = P::LIMITS_ARE_TOGETHER;
-
-    async fn transact(
-        &self,
-        target: SqlTarget<'_>,
-        statements: Vec<Statement>,
-    ) -> Result<Vec<Vec<SqlRow>>, SqlError> {
-        self.ports.transact(target, statements).await
-    }
-}
-
-impl<P: Upstream + Log> Upstream for Witness<'_, P> {
-    type Body = P::Body;
-
-    async fn send(
-        &self,
-        request: http::Request<Bytes>,
-        timeouts: Timeouts,
-    ) -> Result<http::Response<P::Body>, SendError> {
-        self.ports.send(request, timeouts).await
-    }
-}
+delegate_ports!(Witness.ports, [+ Log]: Clock, Random, Log, Sql, Upstream);

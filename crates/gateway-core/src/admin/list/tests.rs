@@ -131,6 +131,23 @@ fn every_word_must_occur_and_a_tag_must_be_whole() {
 }
 
 #[test]
+fn a_whole_key_is_found_by_its_hint() {
+    let words = |q: &str| SearchWords::read(Some(q)).unwrap();
+    let hint = "sk-N…aB_4";
+    for found in ["sk-NotARealKey000000aB_4", "SK-Nxxxxxxxxxxxxxxxxab_4"] {
+        assert!(words(found).occur_in(["laptop", hint]), "{found}");
+    }
+    for missed in [
+        "sk-NotARealKey000000aB_5",
+        "sk-MotARealKey000000aB_4",
+        // Too short to be a key: its hint would be that of every other short one.
+        "sk-N000000aB_4",
+    ] {
+        assert!(!words(missed).occur_in(["laptop", hint, "…"]), "{missed}");
+    }
+}
+
+#[test]
 fn times_and_numbers_sort_by_their_value() {
     let keys = [None, Some(Timestamp(9)), Some(Timestamp(10))].map(time_key);
     assert!(keys.is_sorted());

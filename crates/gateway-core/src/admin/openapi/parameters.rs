@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::schemas::{AuditActionWord, AuditKindWord, ReasonCode, RequestEnd};
+use crate::admin::key_state::ListedKeyState;
 use crate::admin::list::{MAX_PAGE_ROWS, MAX_SEARCH_CHARS};
 use crate::admin::requests::{DEFAULT_LIMIT, MAX_LIMIT};
 use crate::admin::usage::MAX_TOP;
@@ -94,6 +95,9 @@ pub struct KeyListParameters {
     list: ListParameters,
     /// What the list is sorted by; by `created` where `limit` or `order` needs an order, else it is as it is stored.
     sort: Option<KeySort>,
+    /// Only those in this state. `active`: accepted, also while over a limit; `expired`: switched on, and past its end;
+    /// `limited`: active, and over one of its limits.
+    state: Option<ListedKeyState>,
 }
 
 #[derive(JsonSchema)]

@@ -199,7 +199,7 @@ pub struct AlertsChangeBody {
 /// A destination: a new one has `name`, `kind` and `url`; of one whose id is known, what is left out stays.
 #[derive(JsonSchema)]
 #[schemars(rename = "AlertDestinationChange", transform = never_null)]
-struct DestinationBody {
+pub struct DestinationBody {
     /// `ad_…`; absent: a new destination.
     id: Option<Id>,
     /// Its display name.

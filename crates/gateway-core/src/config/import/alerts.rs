@@ -5,7 +5,7 @@ use super::{Protection, Refused, protect};
 use crate::config::alerts::{Alerts, Destination, DestinationKind};
 use crate::config::model::StoredSecret;
 use crate::config::seal;
-use crate::config::validate::{AlertsDraft, DestinationDraft, Problems};
+use crate::config::validate::{AlertsDraft, DestinationDraft, Problems, join};
 use crate::ids;
 use crate::ports::Random;
 use crate::problem::ProblemKind;
@@ -28,12 +28,8 @@ pub fn resolve(
         });
     };
     for (index, wanted) in drafts.iter().enumerate() {
-        let known = current
-            .destinations
-            .iter()
-            .find(|known| Some(&known.id) == wanted.id.as_ref());
         let place = format!("{path}[{index}]");
-        let resolved = destination(&place, wanted, known, protection, random, &mut problems)?;
+        let resolved = destination(&place, wanted, current, protection, random, &mut problems)?;
         destinations.extend(resolved);
     }
     if problems.list().is_empty() {
@@ -46,15 +42,20 @@ pub fn resolve(
     }
 }
 
-/// One destination; `None`: it lacks something, which was added to `problems`.
-fn destination(
+/// One destination, which keeps what is not given of the one with its id; `None`: it lacks something, which was added to
+/// `problems`.
+pub fn destination(
     path: &str,
     wanted: &DestinationDraft,
-    known: Option<&Destination>,
+    current: &Alerts,
     protection: Protection<'_>,
     random: &impl Random,
     problems: &mut Problems,
 ) -> Result<Option<Destination>, Refused> {
+    let known = current
+        .destinations
+        .iter()
+        .find(|known| Some(&known.id) == wanted.id.as_ref());
     let id = wanted.id.clone();
     let id = id.unwrap_or_else(|| ids::object_id("ad", random));
     let (url, hint) = match (&wanted.url, known) {
@@ -91,7 +92,7 @@ fn destination(
         ("recipient", lacks_recipient),
     ] {
         if is_missing {
-            problems.add(format!("{path}.{member}"), ProblemKind::Required);
+            problems.add(join(path, member), ProblemKind::Required);
         }
     }
     let enabled = wanted.enabled.or_else(|| Some(known?.enabled));

@@ -64,6 +64,14 @@ impl AlertsDraft {
     }
 }
 
+impl DestinationDraft {
+    /// Reads a destination; `None`: it is no object. All problems are added to `problems`.
+    pub fn read(path: &str, value: &Value, problems: &mut Problems) -> Option<Self> {
+        let members = problems.object(path, value)?;
+        Some(destination(path, members, problems))
+    }
+}
+
 fn read_rules(path: &str, value: &Value, rules: &mut AlertRules, problems: &mut Problems) {
     for (name, value) in problems.object(path, value).into_iter().flatten() {
         let place = join(path, name);
@@ -121,10 +129,9 @@ fn destinations(
     let mut drafts = Vec::with_capacity(items.len());
     for (index, item) in items.iter().enumerate() {
         let place = format!("{path}[{index}]");
-        let Some(members) = problems.object(&place, item) else {
+        let Some(draft) = DestinationDraft::read(&place, item, problems) else {
             continue;
         };
-        let draft = destination(&place, members, problems);
         if draft.id.as_ref().is_some_and(|id| !ids.insert(id.clone())) {
             let within = Uniqueness::List;
             problems.add(join(&place, "id"), ProblemKind::Duplicate { within });
