@@ -105,7 +105,7 @@ impl ChannelLoad {
             Some(Measured::Failed) => self.fail(took_ms, now),
             Some(Measured::Abandoned) => {
                 let known_ms = self.known_ms(now);
-                if known_ms.is_some_and(|known_ms| float(took_ms) > known_ms) {
+                if known_ms.is_none_or(|known_ms| float(took_ms) > known_ms) {
                     self.sample(took_ms, now);
                 }
             }
