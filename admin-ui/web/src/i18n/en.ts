@@ -291,6 +291,11 @@ export const en = {
   "limits.total_timeout_ms.hint": () => "To the first byte, over all attempts.",
   "limits.max_request_bytes": "Largest request (bytes)",
   "limits.max_request_bytes.hint": (min: string, max: string) => `${min} to ${max}.`,
+  "limits.balance": "Share requests within a priority",
+  "limits.balance.hint": "By load: to the less busy of two, for servers of your own.",
+  "limits.balance.weight": "By weight",
+  "limits.balance.least_busy": "By load",
+  "limits.balance_by_priority": "Priorities that use the other rule",
   "limits.session_affinity": "Keep a session with one channel",
   "limits.session_affinity.hint":
     "Keeps the upstream's prompt cache warm for requests that name a session or user.",

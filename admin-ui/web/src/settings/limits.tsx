@@ -5,13 +5,14 @@ import type { VNode } from "preact";
 import { SettingsFields } from "../../generated/schema";
 import { numberOf } from "../channels/number-settings";
 import { ListEditor, MapEditor } from "../components/editors";
-import { Field, Switch, TextField } from "../components/fields";
+import { Field, SelectField, Switch, TextField } from "../components/fields";
 import { FailureNotice, Notice } from "../components/notice";
 import { linesOf, listMapOf, listPairsOf, mapOf, pairsOf } from "../components/pairs";
 import { PricesEditor } from "../components/prices-editor";
 import { formatCount, t } from "../i18n";
 import { useResource } from "../resource";
 import { AccessForm } from "./access";
+import { exceptions, exceptionsOf } from "./balance";
 import { PriceImport } from "./price-import";
 import { pricesOf, rowsOf } from "./prices";
 import { type Loaded, loadSettings } from "./save";
@@ -67,10 +68,14 @@ function LimitsForm(props: FormProps) {
   const m = t.value;
   const { settings } = props.loaded;
   const typed = useTyped(REQUEST_NUMBERS, settings);
+  const balance = useSignal(settings.balance);
+  const others = useSignal(exceptionsOf(settings));
   const affinity = useSignal(settings.session_affinity);
   const headers = useSignal(settings.session_headers);
   const saving = useSaving(props, {
     ...numbersOf(REQUEST_NUMBERS, typed),
+    balance: balance.value,
+    balance_by_priority: exceptions(balance.value, others.value),
     session_affinity: affinity.value,
     session_headers: headers.value,
   });
@@ -90,6 +95,29 @@ function LimitsForm(props: FormProps) {
             }}
           />
         ))}
+      </div>
+      <div class="columns">
+        <SelectField
+          label={m["limits.balance"]}
+          hint={m["limits.balance.hint"]}
+          value={balance.value}
+          options={[
+            ["weight", m["limits.balance.weight"]],
+            ["least_busy", m["limits.balance.least_busy"]],
+          ]}
+          errors={saving.problemsOf("balance")}
+          onChange={(value) => {
+            balance.value = value;
+          }}
+        />
+        <ListEditor
+          label={m["limits.balance_by_priority"]}
+          values={others.value}
+          errors={saving.problemsOf("balance_by_priority")}
+          onChange={(next) => {
+            others.value = next;
+          }}
+        />
       </div>
       <Switch
         label={m["limits.session_affinity"]}

@@ -26,7 +26,7 @@ use crate::health::findings::{Finding, FindingState};
 use crate::health::record::Health;
 use crate::ports::AdminPorts;
 use crate::reply::{self, Reply};
-use crate::route::{self, WeightedChannel};
+use crate::route::{self, Balance, WeightedChannel};
 use crate::units::Timestamp;
 use crate::upstream::failure::Failure;
 
@@ -88,7 +88,9 @@ pub struct CandidateView<'a> {
     /// Share within its priority.
     #[cfg_attr(feature = "schema", schemars(range(min = 0, max = MAX_RANK)))]
     weight: u16,
-    /// The chance that the channel comes first within its priority, among those that may be called now; the same for all keys of the channel, which take turns.
+    /// How the channels of its priority share their requests.
+    balance: Balance,
+    /// The chance that the channel comes first within its priority, among those that may be called now, as its weight says; with `least_busy` it depends on the load of each instance. The same for all keys of the channel, which take turns.
     #[cfg_attr(feature = "schema", schemars(range(min = 0, max = 1)))]
     share: f64,
     /// The model that it is tried for: one of `models`.
@@ -301,6 +303,7 @@ impl<'a> DryRun<'a> {
                 .map(key_name),
             priority: channel.priority,
             weight: channel.weight,
+            balance: channel.balance,
             share: self.share(candidate.channel, model, entries),
             model,
             upstream_model: channel.upstream_model(model),

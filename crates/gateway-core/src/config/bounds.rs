@@ -47,6 +47,8 @@ pub const MAX_ALIASES: usize = 1000;
 pub const MAX_ALIAS_MODELS: usize = 20;
 /// The largest priority and the largest weight.
 pub const MAX_RANK: u64 = 1000;
+/// Priorities with their own rule of balance: every one.
+pub const MAX_BALANCED: usize = 1001;
 /// One hour: longer than any model thinks, shorter than a mistyped number of microseconds.
 pub const MAX_TIMEOUT_MS: u64 = 3_600_000;
 /// Characters of Azure's `api-version`.

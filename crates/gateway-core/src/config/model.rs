@@ -18,11 +18,12 @@ pub use super::price::{Price, Prices};
 use super::shapes::{AliasModels, Id, ModelName, Name, Tag, insert_defaults};
 #[cfg(feature = "schema")]
 use crate::config::bounds::{
-    MAX_ALIASES, MAX_ATTEMPTS, MAX_BUDGET, MAX_HEADERS, MAX_KEYS, MAX_LIMIT, MAX_LOG_DAYS,
-    MAX_LOG_ROWS, MAX_MODELS, MAX_NAME_CHARS, MAX_PARAMS, MAX_PRICES, MAX_PROXIES, MAX_RANK,
-    MAX_REQUEST_BYTES, MAX_SESSION_HEADERS, MAX_TAGS, MAX_TIMEOUT_MS, MAX_URL_BYTES, MIN_LOG_ROWS,
-    MIN_REQUEST_BYTES,
+    MAX_ALIASES, MAX_ATTEMPTS, MAX_BALANCED, MAX_BUDGET, MAX_HEADERS, MAX_KEYS, MAX_LIMIT,
+    MAX_LOG_DAYS, MAX_LOG_ROWS, MAX_MODELS, MAX_NAME_CHARS, MAX_PARAMS, MAX_PRICES, MAX_PROXIES,
+    MAX_RANK, MAX_REQUEST_BYTES, MAX_SESSION_HEADERS, MAX_TAGS, MAX_TIMEOUT_MS, MAX_URL_BYTES,
+    MIN_LOG_ROWS, MIN_REQUEST_BYTES,
 };
+use crate::route::Balance;
 pub use crate::secret::StoredSecret;
 use crate::units::{MIB, Timestamp};
 use crate::upstream::provider::{Azure, Provider};
@@ -100,6 +101,12 @@ pub struct Settings {
     /// The largest body of a request.
     #[cfg_attr(feature = "schema", schemars(range(min = MIN_REQUEST_BYTES, max = MAX_REQUEST_BYTES)))]
     pub max_request_bytes: usize,
+    /// How channels of the same priority share their requests: in proportion to their weights, or to the less busy one of
+    /// two that are drawn by weight (calls in flight, times the time to the first byte, by weight).
+    pub balance: Balance,
+    /// Priorities whose channels share their requests in another way.
+    #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, Balance>", extend("maxProperties" = MAX_BALANCED, "propertyNames" = {"pattern": "^(0|[1-9][0-9]{0,2}|1000)$"})))]
+    pub balance_by_priority: BTreeMap<String, String>,
     /// Whether requests of one session stay with one channel of a priority, so that the provider's prompt cache stays
     /// warm.
     pub session_affinity: bool,
@@ -145,12 +152,26 @@ pub struct Settings {
     pub member_login: bool,
 }
 
+impl Settings {
+    /// How channels of a priority share their requests.
+    pub fn balance_of(&self, priority: u16) -> Balance {
+        if self.balance_by_priority.is_empty() {
+            return self.balance;
+        }
+        let own = self.balance_by_priority.get(&priority.to_string());
+        let own = own.and_then(|name| Balance::from_name(name));
+        own.unwrap_or(self.balance)
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
             max_attempts: 10,
             total_timeout_ms: 120_000,
             max_request_bytes: 32 * MIB,
+            balance: Balance::Weight,
+            balance_by_priority: BTreeMap::new(),
             session_affinity: true,
             session_headers: Vec::new(),
             ledger: true,

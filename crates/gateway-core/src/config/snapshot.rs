@@ -20,7 +20,7 @@ use crate::config::model_map::ModelMap;
 use crate::config::prices;
 use crate::config::seal::{self, MasterKey, SealError};
 use crate::ports::Timeouts;
-use crate::route::WeightedChannel;
+use crate::route::{Balance, WeightedChannel};
 use crate::secret::{self, Secret};
 use crate::units::Timestamp;
 use crate::upstream::endpoint::{Endpoint, InvalidBaseUrl};
@@ -96,6 +96,8 @@ pub struct Channel {
     pub priority: u16,
     /// Share within its priority.
     pub weight: u16,
+    /// How the channels of its priority share their requests.
+    pub balance: Balance,
     /// How it is called.
     pub endpoint: Endpoint,
     /// Enabled, usable keys; one without a credential for a channel without keys.
@@ -216,8 +218,9 @@ impl Snapshot {
         };
         for stored in document.channels {
             let index = snapshot.channels.len();
+            let balance = snapshot.settings.balance_of(stored.priority);
             let channel = match prepare(&stored, master, random(), &mut snapshot.problems) {
-                Ok(channel) => Rc::new(channel),
+                Ok(channel) => Rc::new(Channel { balance, ..channel }),
                 Err(problem) => {
                     snapshot.problems.push(problem);
                     continue;
@@ -444,6 +447,7 @@ fn prepare(
         lacks_key,
         priority: stored.priority,
         weight: stored.weight,
+        balance: Balance::Weight,
         endpoint,
         keys,
         headers,

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
 use super::context::RequestContext;
+use super::flight::Flight;
 use super::{headers, operation};
 use crate::attempt::plan::Candidate;
 use crate::config::snapshot::{Channel, Key};
@@ -59,6 +60,8 @@ pub struct Attempt<'a, P: ProxyPorts> {
     pub began: Timestamp,
     /// The right to probe, when the candidate's cooldown has just ended.
     pub probe: Cell<Option<Probe<P>>>,
+    /// The call as part of its channel's load, where that is of interest; an answer that has begun takes it over.
+    pub flight: RefCell<Option<Flight<P>>>,
     /// What the translation of the answer needs, once the request was translated.
     pub answer_context: RefCell<Option<AnswerContext>>,
     /// Parts of the request that its translation left out.
@@ -147,6 +150,9 @@ impl<'a, P: ProxyPorts> Attempt<'a, P> {
     /// The upstream has answered; `whole`: the answer is complete and cannot break any more.
     pub fn answered(&self, whole: bool) {
         let probe = self.probe.take();
+        if let Some(flight) = &*self.flight.borrow() {
+            flight.answered(probe.is_some());
+        }
         let health = &self.context.gateway.health;
         if probe.is_none() && !health.has_failures(&self.channel.id) {
             return;
@@ -166,6 +172,9 @@ impl<'a, P: ProxyPorts> Attempt<'a, P> {
         // The attempt was inconclusive; the right to probe is released with it.
         if self.is_blameless(failed) {
             return;
+        }
+        if let Some(flight) = &*self.flight.borrow() {
+            flight.failed(failed.failure);
         }
         let probe = self.probe.take();
         let now = self.ports().now();
@@ -302,11 +311,14 @@ impl<'a, P: ProxyPorts> Attempt<'a, P> {
                 (status.as_str(), code.unwrap_or_default())
             }
         };
+        let rule = self.context.chosen_by.rule(self.channel);
         self.ports().line(format_args!(
-            "{} attempt {number} at channel {} key {}: {status}, {:?}: {reason:?}",
+            "{} attempt {number} at channel {} key {}{}{}: {status}, {:?}: {reason:?}",
             self.context.request_id,
             self.channel.id,
             self.key.name(),
+            if rule.is_some() { " by " } else { "" },
+            rule.unwrap_or_default(),
             failed.failure,
         ));
     }

@@ -13,11 +13,12 @@ use super::operation::{Operation, RoutedCall};
 use super::payload::Payload;
 use crate::attempt::plan::Candidate;
 use crate::config::model::ClientKey;
-use crate::config::snapshot::Snapshot;
+use crate::config::snapshot::{Channel, Snapshot};
 use crate::error::ErrorStyle;
 use crate::ledger::entry::Entry;
 use crate::ledger::response_record::ResponseRecord;
 use crate::ports::ProxyPorts;
+use crate::route::Balance;
 use crate::units::Timestamp;
 
 /// A request whose client and operation are known; its body is not read yet.
@@ -54,6 +55,28 @@ pub struct ResponseOwner {
     pub wants_background: bool,
 }
 
+/// What decides which channel of a priority comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChosenBy {
+    /// The priority's own rule: weight or load.
+    Balance,
+    /// The session that the request names.
+    Session,
+    /// The stored response that it continues.
+    StoredResponse,
+}
+
+impl ChosenBy {
+    /// Its name in answers and in the log; `None` where the priority shares requests by weight.
+    pub fn rule(self, channel: &Channel) -> Option<&'static str> {
+        (channel.balance == Balance::LeastBusy).then_some(match self {
+            Self::Balance => "least_busy",
+            Self::Session => "session",
+            Self::StoredResponse => "stored_response",
+        })
+    }
+}
+
 /// The state that lives until the last byte of the answer is sent.
 pub struct RequestContext<P: ProxyPorts> {
     /// The instance.
@@ -68,6 +91,8 @@ pub struct RequestContext<P: ProxyPorts> {
     pub entry: Rc<Entry<P>>,
     /// The model, by the client's name.
     pub model: String,
+    /// What has decided which channel of a priority comes first.
+    pub chosen_by: ChosenBy,
     /// When the request was read.
     pub received: Timestamp,
     /// When its time to the first byte is over.

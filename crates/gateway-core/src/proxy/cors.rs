@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use crate::reply::{self, Reply};
 
 /// Headers that scripts may read, besides those that browsers always allow.
-const EXPOSED: &str = "x-request-id, x-gateway-channel, x-gateway-attempts, x-should-retry, retry-after, \
+const EXPOSED: &str = "x-request-id, x-gateway-channel, x-gateway-attempts, x-gateway-balance, x-should-retry, retry-after, \
     retry-after-ms, x-ratelimit-limit-requests, x-ratelimit-limit-tokens, x-ratelimit-remaining-requests, \
     x-ratelimit-remaining-tokens, x-ratelimit-reset-requests, x-ratelimit-reset-tokens, request-id";
 

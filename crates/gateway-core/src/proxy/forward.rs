@@ -15,8 +15,10 @@ use http::{HeaderName, HeaderValue};
 
 use super::attempt::Attempt;
 use super::body::Received;
+use super::candidates::Choice;
 use super::channel_dialect::{lacks, upstream_operation};
-use super::context::{ClientRequest, RequestContext, Sent};
+use super::context::{ChosenBy, ClientRequest, RequestContext, Sent};
+use super::flight::Flight;
 use super::history::History;
 use super::kept_turn::{Continued, RequestTurn};
 use super::operation::{RoutedCall, Streaming};
@@ -43,6 +45,8 @@ use crate::upstream::failure::{FailedAttempt, Failure};
 const X_GATEWAY_CHANNEL: HeaderName = HeaderName::from_static("x-gateway-channel");
 /// How many attempts the request took.
 const X_GATEWAY_ATTEMPTS: HeaderName = HeaderName::from_static("x-gateway-attempts");
+/// What has chosen the channel, where its priority shares requests by load.
+const X_GATEWAY_BALANCE: HeaderName = HeaderName::from_static("x-gateway-balance");
 /// Parts of the request that the channel's dialect has no equivalent of.
 const X_GATEWAY_DROPPED: HeaderName = HeaderName::from_static("x-gateway-dropped");
 
@@ -79,18 +83,24 @@ pub async fn run<P: ProxyPorts>(
     let ports = &gateway.ports;
     let named = session::of(&snapshot.settings, &head.headers, &payload);
     let received = ports.now();
-    let is_translated = |channel: &Channel, model: &str| {
-        let model = channel.upstream_model(model);
-        upstream_operation(gateway, operation.path, channel, &model, received) != operation.path
-    };
     let name = model.to_owned();
     let chain = snapshot.chain(&name);
-    let session = named.as_deref();
-    let random = || ports.next_u64();
     let stored = response_origin::plan(gateway, snapshot, request, &payload, chain).await?;
+    let chosen_by = match (&stored, &named) {
+        (Some(_), _) => ChosenBy::StoredResponse,
+        (None, Some(_)) => ChosenBy::Session,
+        (None, None) => ChosenBy::Balance,
+    };
+    let choice = Choice {
+        gateway,
+        snapshot,
+        path: operation.path,
+        session: named.as_deref(),
+        now: received,
+    };
     let mut plan = match stored {
         Some(plan) => plan,
-        None => candidates::plan(snapshot, model, chain, session, is_translated, random)?,
+        None => choice.plan(model, chain)?,
     };
     if operation.counts_tokens() {
         // Other channels would answer that they have no such operation.
@@ -119,6 +129,7 @@ pub async fn run<P: ProxyPorts>(
         request_id: request.request_id.to_owned(),
         entry: Rc::clone(entry),
         model: name,
+        chosen_by,
         received,
         deadline: received.plus_ms(snapshot.settings.total_timeout_ms),
         wants_stream,
@@ -169,7 +180,7 @@ async fn attempts<P: ProxyPorts>(
                 None if early.is_some() => {}
                 None if running.is_empty() => {
                     let reply = exhausted(context, sent, &plan, &history);
-                    return labelled(reply, history.last, history.attempts);
+                    return labelled(reply, history.last, history.attempts, context.chosen_by);
                 }
                 None => history.stop_hedging(),
             }
@@ -188,7 +199,12 @@ async fn attempts<P: ProxyPorts>(
                 if let Some(dropped) = headers::dropped(&attempt.dropped.borrow()) {
                     reply.headers_mut().insert(X_GATEWAY_DROPPED, dropped);
                 }
-                return labelled(reply, Some(attempt.channel), history.attempts);
+                return labelled(
+                    reply,
+                    Some(attempt.channel),
+                    history.attempts,
+                    context.chosen_by,
+                );
             }
             Err(failed) => failed,
         };
@@ -205,7 +221,12 @@ async fn attempts<P: ProxyPorts>(
             let reply = refused(failed, &attempt.translation, context.errors());
             context.entry.because(Reason::UpstreamRefused);
             context.entry.refused(reply.status(), End::Refused);
-            return labelled(reply, Some(attempt.channel), history.attempts);
+            return labelled(
+                reply,
+                Some(attempt.channel),
+                history.attempts,
+                context.chosen_by,
+            );
         }
         history.end(&attempt, failed);
         wants_next = running.is_empty();
@@ -322,6 +343,7 @@ async fn next<'a, P: ProxyPorts>(
             index: AttemptIndex::default(),
             began: now,
             probe: Cell::default(),
+            flight: RefCell::default(),
             answer_context: RefCell::default(),
             dropped: RefCell::default(),
         };
@@ -335,6 +357,7 @@ async fn next<'a, P: ProxyPorts>(
             attempt.probe = Cell::new(Some(probe));
             attempt.began = gateway.ports.now();
         }
+        attempt.flight = RefCell::new(Flight::begin(context, channel));
         attempt.index = context.entry.attempt_begins(channel, key, &attempt.model);
         return Some(attempt);
     }
@@ -413,11 +436,19 @@ fn refused(failure: FailedAttempt, translation: &Translation, style: ErrorStyle)
     reply
 }
 
-/// The reply with the channel and how many attempts there were.
-pub fn labelled(mut reply: Reply, channel: Option<&Channel>, attempts: usize) -> Reply {
+/// The reply with the channel, how many attempts there were, and what has chosen the channel where that was not the weights.
+pub fn labelled(
+    mut reply: Reply,
+    channel: Option<&Channel>,
+    attempts: usize,
+    chosen_by: ChosenBy,
+) -> Reply {
     let headers = reply.headers_mut();
     if let Some(channel) = channel {
         headers.insert(X_GATEWAY_CHANNEL, channel.name_header.clone());
+        if let Some(rule) = chosen_by.rule(channel) {
+            headers.insert(X_GATEWAY_BALANCE, HeaderValue::from_static(rule));
+        }
     }
     headers.insert(X_GATEWAY_ATTEMPTS, HeaderValue::from(attempts));
     reply

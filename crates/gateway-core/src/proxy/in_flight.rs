@@ -2,12 +2,14 @@
 //! the reporting of both; the record itself is `entry`'s.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use http::StatusCode;
 
 use super::attempt::{self, Attempt};
 use super::context::RequestContext;
+use super::flight::Flight;
 use crate::config::snapshot::{Channel, Key};
 use crate::error::ErrorBody;
 use crate::health::record::{HealthEvent, Target};
@@ -30,6 +32,7 @@ pub struct InFlightAnswer<P: ProxyPorts> {
     operation: &'static str,
     /// When the attempt began.
     began: Timestamp,
+    flight: RefCell<Option<Flight<P>>>,
 }
 
 impl<P: ProxyPorts> InFlightAnswer<P> {
@@ -49,6 +52,7 @@ impl<P: ProxyPorts> InFlightAnswer<P> {
             model: attempt.model.clone().into_owned(),
             operation: attempt.translation.operation,
             began: attempt.began,
+            flight: RefCell::new(attempt.flight.take()),
         }
     }
 
@@ -65,6 +69,7 @@ impl<P: ProxyPorts> InFlightAnswer<P> {
     /// Records how the answer ended.
     pub fn close(&self, end: End) {
         self.context.entry.close(end);
+        self.flight.take();
     }
 
     fn target(&self) -> Target {
@@ -119,6 +124,9 @@ impl<P: ProxyPorts> InFlightAnswer<P> {
         };
         let event = HealthEvent::failed(self.target(), &failed, self.began, ports.now());
         self.context.gateway.health.record(event);
+        if let Some(flight) = self.flight.take() {
+            flight.failed(failure);
+        }
         message
     }
 }

@@ -13,6 +13,7 @@ mod channel_dialect;
 mod context;
 mod convert;
 mod cors;
+mod flight;
 mod forward;
 mod gemini_models;
 mod headers;
@@ -66,6 +67,7 @@ use crate::limits::service::{Admission, LimitsService};
 use crate::memory::{self, Memory};
 use crate::ports::ProxyPorts;
 use crate::reply::{self, Reply};
+use crate::route::load::Loads;
 use catalog::CatalogService;
 use context::ClientRequest;
 use operation::{Operation, RoutedCall, Streaming};
@@ -83,6 +85,7 @@ pub struct Gateway<P> {
     limits: Rc<LimitsService<P>>,
     catalog: Rc<CatalogService<P>>,
     alerts: Rc<AlertService<P>>,
+    loads: Loads,
     memory: Arc<Memory>,
 }
 
@@ -106,6 +109,7 @@ impl<P: ProxyPorts> Gateway<P> {
             responses: Rc::new(ResponseRecords::new(ports.clone())),
             limits: Rc::new(LimitsService::new(ports.clone())),
             ports,
+            loads: Loads::default(),
             memory: Memory::new(memory::DEFAULT_BYTES),
         }
     }

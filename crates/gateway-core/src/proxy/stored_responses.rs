@@ -13,7 +13,7 @@ use http::{Request, Response, StatusCode, Uri};
 use url::form_urlencoded;
 
 use super::attempt::Attempt;
-use super::context::{ClientRequest, RequestContext};
+use super::context::{ChosenBy, ClientRequest, RequestContext};
 use super::in_flight::InFlightAnswer;
 use super::kept_turn::RequestTurn;
 use super::stored_path::{StoredAction, StoredCall};
@@ -94,6 +94,7 @@ pub async fn run<P: ProxyPorts>(
     let context = context(gateway, snapshot, request, call, &record);
     let model = channel.upstream_model(context.model_of(candidate));
     let attempt = Attempt {
+        flight: RefCell::default(),
         context: &context,
         candidate,
         channel,
@@ -113,7 +114,12 @@ pub async fn run<P: ProxyPorts>(
     if call.action == StoredAction::Delete && reply.status().is_success() {
         gateway.responses.remove(&record);
     }
-    Ok(forward::labelled(reply, Some(channel), 1))
+    Ok(forward::labelled(
+        reply,
+        Some(channel),
+        1,
+        context.chosen_by,
+    ))
 }
 
 fn context<P: ProxyPorts>(
@@ -135,6 +141,7 @@ fn context<P: ProxyPorts>(
         request_id: request.request_id.to_owned(),
         entry: Rc::clone(request.entry),
         model: record.model.clone(),
+        chosen_by: ChosenBy::StoredResponse,
         received,
         deadline: received.plus_ms(snapshot.settings.total_timeout_ms),
         wants_stream,

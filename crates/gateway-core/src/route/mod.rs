@@ -1,7 +1,35 @@
-//! The order in which channels are tried: priorities first, then weighted chance. Pure: randomness is
-//! an argument. Knows nothing of keys, cooldowns or requests.
+//! The order in which channels are tried: priorities first, then weighted chance, or load where a priority says so. Pure:
+//! randomness and time are arguments. Knows nothing of keys, cooldowns or requests.
 
 pub mod affinity;
+pub mod least_busy;
+pub mod load;
+
+use serde::{Deserialize, Serialize};
+
+/// How the channels of one priority share their requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum Balance {
+    /// By chance, in proportion to their weights.
+    #[default]
+    Weight,
+    /// The less busy one of two that are drawn by their weights.
+    LeastBusy,
+}
+
+impl Balance {
+    /// All of them, by their names.
+    pub const ALL: [(&'static str, Self); 2] =
+        [("weight", Self::Weight), ("least_busy", Self::LeastBusy)];
+
+    /// The one with a name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let mut all = Self::ALL.iter();
+        all.find(|(known, _)| *known == name).map(|(_, one)| *one)
+    }
+}
 
 /// What decides a channel's place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -63,7 +63,7 @@ fn an_export_has_everything_but_secrets() {
     assert_eq!(
         export["settings"],
         json!({"max_attempts": 10, "member_login": false, "total_timeout_ms": 120_000, "max_request_bytes": 33_554_432,
-            "session_affinity": true, "session_headers": [], "ledger": true, "log_error_details": true, "request_log_rows": 100_000, "request_log_days": 30,
+            "balance": "weight", "balance_by_priority": {}, "session_affinity": true, "session_headers": [], "ledger": true, "log_error_details": true, "request_log_rows": 100_000, "request_log_days": 30,
             "response_record_days": 30, "audit_days": 400, "responses_store": false,
             "prices": {}, "default_models": {}, "aliases": {}, "trusted_proxies": []})
     );
@@ -233,7 +233,7 @@ fn an_import_replaces_everything_and_leaves_sessions_alone() {
     assert_eq!(gateway.get("config").expect(200), answer);
     let mut body = body;
     body["settings"] = json!({"max_attempts": 100, "member_login": true, "total_timeout_ms": 1, "max_request_bytes": 1024,
-        "session_affinity": true, "session_headers": ["x-chat"], "ledger": false, "log_error_details": false, "request_log_rows": 1_000, "request_log_days": 3_650,
+        "balance": "least_busy", "balance_by_priority": {"0": "weight", "1000": "least_busy"}, "session_affinity": true, "session_headers": ["x-chat"], "ledger": false, "log_error_details": false, "request_log_rows": 1_000, "request_log_days": 3_650,
         "response_record_days": 1, "audit_days": 0, "responses_store": true,
         "prices": {"gpt-4o": {"prompt": 2_500_000, "cached": 1_250_000, "completion": 10_000_000},
             "meta/llama": {"prompt": 0, "cached": null, "completion": 1_000_000_000_000_u64}},

@@ -307,6 +307,11 @@ fn matches(pattern: &str, text: &str) -> bool {
         "^[0-9a-fA-F]{64}$" => {
             text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
         }
+        // A priority as JSON writes it.
+        "^(0|[1-9][0-9]{0,2}|1000)$" => {
+            let number: Option<u16> = text.parse().ok();
+            number.is_some_and(|number| number <= 1000 && number.to_string() == text)
+        }
         other => unreachable!("the pattern {other} is not checked"),
     }
 }

@@ -104,7 +104,7 @@ fn candidates_are_listed_in_order_with_their_shares() {
         answer["data"][0],
         json!({
             "channel": {"id": big["id"], "name": "big"}, "key": {"id": big["keys"][0]["id"], "hint": big["keys"][0]["hint"]},
-            "priority": 0, "weight": 3, "share": 0.75, "model": "m", "upstream_model": "theirs",
+            "priority": 0, "weight": 3, "balance": "weight", "share": 0.75, "model": "m", "upstream_model": "theirs",
             "state": "ready", "until": null, "about": null, "reason": null, "detail": null, "failed_at": null
         })
     );
@@ -282,6 +282,57 @@ fn what_cools_comes_last_and_says_until_when_and_why() {
     assert_eq!(
         (&answer["data"][0]["state"], &answer["data"][0]["until"]),
         (&json!("probing"), &Value::Null)
+    );
+}
+
+#[test]
+fn the_rule_of_each_priority_is_named() {
+    let (gateway, _) = gateway(&[("one", json!({})), ("other", json!({"priority": 7}))]);
+    let mut document = gateway.get("config").expect(200);
+    document["settings"]["balance"] = json!("least_busy");
+    document["settings"]["balance_by_priority"] = json!({"7": "weight"});
+    gateway.call("PUT", "config", &document).expect(200);
+    let answer = dry_run(&gateway, "m");
+    let rules: Vec<&Value> = answer["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| &row["balance"])
+        .collect();
+    assert_eq!(rules, ["least_busy", "weight"]);
+}
+
+#[test]
+fn rules_are_for_priorities_that_there_can_be() {
+    let (gateway, _) = gateway(&[("one", json!({}))]);
+    let document = gateway.get("config").expect(200);
+    let mut wrong = document.clone();
+    wrong["settings"]["balance"] = json!("least");
+    wrong["settings"]["balance_by_priority"] = json!({"0": "least_busy", "01": "weight", "1001": "weight",
+        "-1": "weight", "2": "x", "3": null, "any": "weight"});
+    let answer = gateway.call("PUT", "config", &wrong);
+    let error = answer.expect_error(400, "invalid_value");
+    for path in [
+        "balance",
+        "balance_by_priority.01",
+        "balance_by_priority.1001",
+        "balance_by_priority.-1",
+        "balance_by_priority.2",
+        "balance_by_priority.3",
+        "balance_by_priority.any",
+    ] {
+        let path = format!("`settings.{path}` ");
+        assert!(
+            error.message().contains(&path),
+            "{path} in {}",
+            error.message()
+        );
+    }
+    assert!(!error.message().contains("`settings.balance_by_priority.0`"));
+    assert_eq!(
+        gateway.get("config").expect(200),
+        document,
+        "nothing changes"
     );
 }
 

@@ -101,6 +101,8 @@ pub const SETTINGS: MemberPolicy = MemberPolicy {
         "max_attempts",
         "total_timeout_ms",
         "max_request_bytes",
+        "balance",
+        "balance_by_priority",
         "session_affinity",
         "session_headers",
         "ledger",

@@ -1,16 +1,19 @@
 //! The rules of the gateway's own settings. Owns their ranges; a setting that is left out has its default.
 
+use std::collections::BTreeMap;
+
 use http::HeaderName;
 use serde_json::{Map, Value, json};
 
 use super::{Problems, converted, default_models, join, model_map, price};
 use crate::config::bounds::{
-    MAX_ATTEMPTS, MAX_LOG_DAYS, MAX_LOG_ROWS, MAX_NAME_CHARS, MAX_PROXIES, MAX_REQUEST_BYTES,
-    MAX_SESSION_HEADERS, MAX_TIMEOUT_MS, MIN_LOG_ROWS, MIN_REQUEST_BYTES,
+    MAX_ATTEMPTS, MAX_LOG_DAYS, MAX_LOG_ROWS, MAX_NAME_CHARS, MAX_PROXIES, MAX_RANK,
+    MAX_REQUEST_BYTES, MAX_SESSION_HEADERS, MAX_TIMEOUT_MS, MIN_LOG_ROWS, MIN_REQUEST_BYTES,
 };
 use crate::config::model::Settings;
 use crate::config::network::Network;
 use crate::problem::{ExpectedType, ProblemKind};
+use crate::route::Balance;
 
 /// Reads the settings of a document. Invalid ones are added to `problems` and have their default.
 pub fn read(value: &Value, problems: &mut Problems) -> Settings {
@@ -43,6 +46,8 @@ fn member(name: &str, value: &Value, problems: &mut Problems) -> Option<Value> {
         "audit_days" => integer(0, MAX_LOG_DAYS),
         "session_affinity" | "ledger" | "log_error_details" | "responses_store"
         | "member_login" => problems.boolean(&path, value).map(Value::from),
+        "balance" => Some(json!(balance(&path, value, problems)?)),
+        "balance_by_priority" => Some(json!(by_priority(&path, value, problems))),
         "session_headers" => Some(json!(session_headers(&path, value, problems))),
         "prices" => Some(json!(price::table(&path, value, problems)?)),
         "default_models" => Some(json!(default_models::read(&path, value, problems))),
@@ -53,6 +58,38 @@ fn member(name: &str, value: &Value, problems: &mut Problems) -> Option<Value> {
             None
         }
     }
+}
+
+fn balance(path: &str, value: &Value, problems: &mut Problems) -> Option<&'static str> {
+    let mut names = Balance::ALL.iter().map(|(name, _)| *name);
+    let known = names.find(|name| value.as_str() == Some(name));
+    if known.is_none() {
+        let choices = Balance::ALL.iter().map(|(name, _)| *name).collect();
+        problems.add(path, ProblemKind::InvalidChoice { choices });
+    }
+    known
+}
+
+/// The rules of some priorities. A priority is written as in JSON, so that none can be there twice.
+fn by_priority(
+    path: &str,
+    value: &Value,
+    problems: &mut Problems,
+) -> BTreeMap<String, &'static str> {
+    let mut rules = BTreeMap::new();
+    for (priority, value) in problems.object(path, value).into_iter().flatten() {
+        let place = join(path, priority);
+        let number = priority.parse::<u64>().ok();
+        let number = number.filter(|number| *number <= MAX_RANK && number.to_string() == *priority);
+        if number.is_none() {
+            let (min, max) = (0, MAX_RANK);
+            let nullable = false;
+            problems.add(place, ProblemKind::OutOfRange { min, max, nullable });
+        } else if let Some(rule) = balance(&place, value, problems) {
+            rules.insert(priority.clone(), rule);
+        }
+    }
+    rules
 }
 
 fn session_headers(path: &str, value: &Value, problems: &mut Problems) -> Vec<String> {
