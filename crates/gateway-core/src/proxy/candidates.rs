@@ -8,6 +8,7 @@ use crate::attempt::plan::{Candidate, KeyOrder, Plan, PlannedChannel};
 use crate::config::snapshot::{Channel, Key, Snapshot};
 use crate::error::{ErrorCode, GatewayError, printable};
 use crate::route::{self, WeightedChannel, affinity};
+use crate::sorting;
 
 /// The candidates for a request that names `model`, in order; `chain` are the models that are tried for it. `is_translated`:
 /// whether a channel can answer the request for a model in another dialect only; within a priority, such channels come
@@ -66,7 +67,7 @@ fn ordered(
         }),
     }
     // The order of equals stays, and so do the shares of the channels.
-    entries.sort_by_cached_key(|entry| {
+    sorting::sort_by_cached_key(&mut entries, |entry| {
         let channel = snapshot.channel(entry.index);
         let is_translated = channel.is_some_and(|channel| is_translated(channel));
         (entry.priority, entry.weight == 0, is_translated)
