@@ -20,6 +20,7 @@ use crate::{
 };
 
 mod bindings;
+mod crossings;
 mod engine;
 mod failures;
 mod fault;
@@ -64,6 +65,9 @@ fn main() -> ExitCode {
 
 fn start(options: &Options) -> Result<()> {
     logs::set_quiet(options.quiet);
+    if options.count_calls {
+        crossings::start()?;
+    }
     raise_file_limit();
     let mut builder = runtime::Builder::new_multi_thread();
     if let Some(workers) = options.workers {
@@ -117,6 +121,9 @@ async fn run(options: &Options) -> Result<()> {
     })?;
     let local = listener.local_addr()?;
     let site = Arc::new(Site::new(app.router, handlers, local)?);
+    if options.count_calls {
+        tokio::spawn(report_calls(signal(SignalKind::user_defined1())?));
+    }
     logs::info(&format!("{} on http://{local}", app.name));
     announce(&options.ready_message.replace("{addr}", &local.to_string()))?;
     let stop = CancellationToken::new();
@@ -126,6 +133,13 @@ async fn run(options: &Options) -> Result<()> {
     }
     database.checkpoint()?;
     databases.checkpoint()
+}
+
+/// Prints the counted calls at each signal.
+async fn report_calls(mut wanted: Signal) {
+    while wanted.recv().await.is_some() {
+        crossings::report();
+    }
 }
 
 /// Every request may need two sockets, and the usual limit of 1024 files is soon used up.

@@ -29,6 +29,7 @@ Usage: local-host [OPTIONS]
   --fault-sqlite WHAT      for tests: SQLite databases refuse (refuse), never answer (hang) or answer late (hang:MS);
                            or as a file of the state directory says at the time (file:NAME)
   --fault-store WHAT       the same for key-value stores
+  --count-calls            for tests: count the calls between components and host; SIGUSR1 prints them
   --help                   this text
 
 Variables of the manifest are read from SPIN_VARIABLE_<NAME>. SSL_CERT_FILE adds root certificates for outbound TLS.
@@ -53,6 +54,8 @@ pub struct Options {
     pub fault_sqlite: Option<String>,
     /// The fault of the key-value stores.
     pub fault_store: Option<String>,
+    /// Whether calls between components and host are counted.
+    pub count_calls: bool,
     /// The limits that every instance obeys.
     pub limits: Limits,
 }
@@ -87,6 +90,7 @@ impl Default for Options {
             workers: None,
             fault_sqlite: None,
             fault_store: None,
+            count_calls: false,
             limits: Limits {
                 instances: 512,
                 reuse: 100_000,
@@ -115,6 +119,7 @@ impl Options {
             match name.as_str() {
                 "help" => return Ok(None),
                 "quiet" => options.quiet = true,
+                "count-calls" => options.count_calls = true,
                 _ => {
                     let value = args.value()?.string()?;
                     options
@@ -205,7 +210,7 @@ mod tests {
         {
             let name = line.split_whitespace().next().unwrap();
             let value = match name {
-                "help" | "quiet" => None,
+                "help" | "quiet" | "count-calls" => None,
                 "listen" => Some("127.0.0.1:0"),
                 "fault-sqlite" | "fault-store" => Some("refuse"),
                 _ => Some("7"),

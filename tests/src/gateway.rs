@@ -1,6 +1,7 @@
 //! The gateway as a process: the shipped components on the local host. Owns the process, its state
 //! directory and its log.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -79,6 +80,13 @@ impl Setup {
     #[must_use]
     pub fn option(mut self, name: &str, value: &str) -> Self {
         self.options.extend([name.to_owned(), value.to_owned()]);
+        self
+    }
+
+    /// The same with a local host that counts calls between components and host; see [`Gateway::calls`].
+    #[must_use]
+    pub fn counting_calls(mut self) -> Self {
+        self.options.push("--count-calls".to_owned());
         self
     }
 
@@ -212,6 +220,27 @@ impl Gateway {
             .clone()
     }
 
+    /// The calls between components and host since the last time, by name. Only for one that counts them.
+    pub fn calls(&self) -> Result<BTreeMap<String, u64>> {
+        let begin = self.log().len();
+        self.signal(Signal::USR1)?;
+        let deadline = Instant::now() + STOP_LIMIT;
+        loop {
+            let log = self.log();
+            let new = log.get(begin..).unwrap_or_default();
+            if new.lines().any(|line| line.ends_with(" in all")) {
+                return Ok(new.lines().filter_map(counted_call).collect());
+            }
+            ensure!(Instant::now() < deadline, "the calls are not printed");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn signal(&self, signal: Signal) -> Result<()> {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        Ok(kill_process(pid.context("the process has an id")?, signal)?)
+    }
+
     /// Keeps its log from being printed when it is dropped.
     pub const fn hide_log(&mut self) {
         self.shows_log = false;
@@ -220,8 +249,7 @@ impl Gateway {
     /// Asks it to stop (SIGTERM), waits for its end and returns all that it logged. Fails when it ends
     /// otherwise than with success.
     pub fn stop(mut self) -> Result<String> {
-        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-        kill_process(pid.context("the process has an id")?, Signal::TERM)?;
+        self.signal(Signal::TERM)?;
         ensure!(
             wait(&mut self.child, STOP_LIMIT)?,
             "the local host failed when it was stopped"
@@ -251,6 +279,13 @@ impl Drop for Gateway {
             );
         }
     }
+}
+
+/// One line of the counted calls: how often what was called.
+fn counted_call(line: &str) -> Option<(String, u64)> {
+    let (count, name) = line.strip_prefix("calls: ")?.split_once(' ')?;
+    let is_sum = name == "in all";
+    Some((name.to_owned(), count.parse().ok()?)).filter(|_| !is_sum)
 }
 
 /// Compiled components are shared by all state directories, since compiling takes longer than most tests;

@@ -30,6 +30,7 @@ pub mod reply;
 pub mod route;
 pub mod secret;
 pub mod segmented_buffer;
+pub mod sorting;
 pub mod sql;
 pub mod store;
 pub mod time_text;

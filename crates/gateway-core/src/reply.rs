@@ -90,6 +90,25 @@ impl Body for ReplyBody {
     }
 }
 
+/// A number as the value of a header. `HeaderValue::from` allocates twice for it.
+pub fn number(number: usize) -> HeaderValue {
+    const ONE_DIGIT: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+    if let Some(digit) = ONE_DIGIT.get(number) {
+        return HeaderValue::from_static(digit);
+    }
+    let mut digits = [b'0'; 20];
+    let (mut rest, mut begin) = (number, digits.len());
+    for (place, digit) in digits.iter_mut().enumerate().rev() {
+        if rest == 0 {
+            break;
+        }
+        *digit += u8::try_from(rest % 10).unwrap_or(0);
+        (rest, begin) = (rest / 10, place);
+    }
+    let digits = digits.get(begin..).unwrap_or_default();
+    HeaderValue::from_bytes(digits).unwrap_or_else(|_| number.into())
+}
+
 /// A reply with the JSON body `body`, already serialized.
 pub fn json_bytes(status: StatusCode, body: Bytes) -> Reply {
     let mut reply = Response::new(ReplyBody::Whole(body));
@@ -123,7 +142,7 @@ pub fn finish(mut reply: Reply, is_head: bool) -> Reply {
         let is_set = length == 0 && reply.headers().contains_key(CONTENT_LENGTH);
         if !is_set {
             let headers = reply.headers_mut();
-            headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+            headers.insert(CONTENT_LENGTH, number(length));
         }
     }
     if is_head || !has_body {
@@ -178,6 +197,13 @@ mod tests {
         let mut pieces = open(vec![Ok("b".into()), Err(BrokenBody), Ok("c".into())]);
         let broken = Some(Err(BrokenBody));
         assert_eq!(take(&mut pieces, b"a"), (b"ab".to_vec(), broken));
+    }
+
+    #[test]
+    fn numbers_are_written_in_decimal_digits() {
+        for value in [0, 9, 10, 400, 65_536, usize::MAX] {
+            assert_eq!(number(value), value.to_string());
+        }
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod choosing;
 mod coding;
 mod components;
 mod cooldowns;
+mod crossings;
 mod disconnect;
 mod exhausted;
 mod failover;

@@ -1,7 +1,7 @@
 //! Which alerts begin, last and end: a state machine over readings. Owns that an alert gets one message when it begins, one
 //! when it gets worse, one after each settable time, and one when it is over. Pure: the time is an argument.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -99,9 +99,10 @@ impl AlertEpisodes {
             Observed::Unknown => return Vec::new(),
             Observed::Known(readings) => readings.as_slice(),
         };
-        let subjects: BTreeSet<&str> = readings.iter().map(|it| it.subject.as_str()).collect();
+        let is_read = |subject: &String| readings.iter().any(|it| it.subject == *subject);
+        // Few: an episode is an alert that has begun.
         self.0
-            .retain(|subject, episode| episode.kind != kind || subjects.contains(subject.as_str()));
+            .retain(|subject, episode| episode.kind != kind || is_read(subject));
         let events = readings.iter().filter_map(|reading| {
             self.take(kind, reading, rules, now)
                 .map(|(change, level, since)| AlertEvent {

@@ -102,7 +102,7 @@ impl<P: ProxyPorts> AlertService<P> {
     /// Whether no instance has evaluated the rules just now. A read, which takes no lock: instances that live for one
     /// request ask each time.
     async fn is_due_for_all(&self) -> bool {
-        let ledger = LedgerEngine::new(&self.ports, CALL_LIMIT);
+        let ledger = LedgerEngine::new(self.ports.clone(), CALL_LIMIT);
         let row = ledger.read_alerts().boxed_local().await;
         let now = self.ports.now();
         match row {
@@ -130,7 +130,7 @@ impl<P: ProxyPorts> AlertService<P> {
     }
 
     async fn evaluate(&self, snapshot: &Snapshot) -> Result<(), DatabaseError> {
-        let ledger = LedgerEngine::new(&self.ports, CALL_LIMIT);
+        let ledger = LedgerEngine::new(self.ports.clone(), CALL_LIMIT);
         let now = self.ports.now();
         let holder = ids::object_id("al", &self.ports);
         let claimed = ledger.claim_alerts(&holder, now, now.plus_ms(INTERVAL_MS));

@@ -30,25 +30,25 @@ const TIME_LIMIT: Duration = Duration::from_secs(2);
 const RECORDED_WITHIN_MS: u64 = HOUR_MS;
 
 /// The ports that figures come from.
-pub trait SourcePorts: Clock + Log + ReadStore + Sql {}
+pub trait SourcePorts: Clock + Log + ReadStore + Sql + Clone {}
 
-impl<T: Clock + Log + ReadStore + Sql> SourcePorts for T {}
+impl<T: Clock + Log + ReadStore + Sql + Clone> SourcePorts for T {}
 
 /// One evaluation's questions.
 pub struct Sources<'a, P> {
     ports: &'a P,
     snapshot: &'a Snapshot,
-    ledger: LedgerEngine<&'a P>,
+    ledger: LedgerEngine<P>,
     now: Timestamp,
 }
 
 impl<'a, P: SourcePorts> Sources<'a, P> {
     /// Questions at `now`.
-    pub const fn new(ports: &'a P, snapshot: &'a Snapshot, now: Timestamp) -> Self {
+    pub fn new(ports: &'a P, snapshot: &'a Snapshot, now: Timestamp) -> Self {
         Self {
             ports,
             snapshot,
-            ledger: LedgerEngine::new(ports, TIME_LIMIT),
+            ledger: LedgerEngine::new(ports.clone(), TIME_LIMIT),
             now,
         }
     }
@@ -117,7 +117,7 @@ impl<'a, P: SourcePorts> Sources<'a, P> {
             return Ok(Vec::new());
         }
         let ids: Vec<&str> = keys.iter().map(|key| key.id.as_str()).collect();
-        let limits = LimitsEngine::new(self.ports, TIME_LIMIT);
+        let limits = LimitsEngine::new(self.ports.clone(), TIME_LIMIT);
         let usages = limits.read_all(&ids, self.now).await?;
         let fresh = || LimitUsage::fresh(self.now);
         let used = keys

@@ -62,7 +62,7 @@ pub struct LostRecords {
 impl AlertState {
     /// The record as it is stored; a new one where it is empty or damaged.
     pub fn parse(stored: &str) -> Self {
-        serde_json::from_str(stored).unwrap_or_default()
+        serde_json::from_slice(stored.as_bytes()).unwrap_or_default()
     }
 
     /// What is stored.

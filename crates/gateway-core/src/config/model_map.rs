@@ -1,6 +1,7 @@
 //! A channel's names of models: what the upstream calls a model that a client names. Owns patterns, which are keys with
 //! one `*`: which of them applies to a name, and what it makes of it.
 
+use crate::sorting;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -58,11 +59,10 @@ impl ModelMap {
                 .or_default()
                 .push(mapped);
         }
-        map.prefix_bytes
-            .sort_unstable_by(|one, other| other.cmp(one));
+        sorting::sort_by(&mut map.prefix_bytes, |one, other| other.cmp(one));
         map.prefix_bytes.dedup();
         for list in map.patterns.values_mut() {
-            list.sort_by_key(|mapped| std::cmp::Reverse(mapped.suffix.len()));
+            sorting::sort_by_key(list, |mapped| std::cmp::Reverse(mapped.suffix.len()));
         }
         if !map.patterns.is_empty() {
             map.own = own.map(str::to_owned).collect();

@@ -22,6 +22,7 @@ use crate::config::seal::{self, MasterKey, SealError};
 use crate::ports::Timeouts;
 use crate::route::{Balance, WeightedChannel};
 use crate::secret::{self, Secret};
+use crate::sorting;
 use crate::units::Timestamp;
 use crate::upstream::endpoint::{Endpoint, InvalidBaseUrl};
 use crate::upstream::presets::{self, Preset};
@@ -350,7 +351,7 @@ impl Snapshot {
             .chain(self.settings.aliases.keys())
             .filter_map(|id| self.listed(id))
             .collect();
-        list.sort_unstable_by_key(|model| model.id);
+        sorting::sort_by_key(&mut list, |model| model.id);
         list.dedup_by_key(|model| model.id);
         list
     }

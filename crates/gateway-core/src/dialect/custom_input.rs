@@ -38,7 +38,7 @@ pub fn unwrapped(arguments: &str) -> Option<Cow<'_, str>> {
         #[serde(borrow)]
         input: &'a RawValue,
     }
-    let wrapper: InputWrapper<'_> = serde_json::from_str(arguments).ok()?;
+    let wrapper: InputWrapper<'_> = crate::wire::json::from_str(arguments).ok()?;
     json::text(wrapper.input)
 }
 

@@ -15,7 +15,7 @@ pub fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
     if memchr::memchr(b'\\', spelled.as_bytes()).is_none() {
         return Some(Cow::Borrowed(spelled));
     }
-    if let Ok(text) = serde_json::from_str::<String>(raw.get()) {
+    if let Ok(text) = crate::wire::json::from_str::<String>(raw.get()) {
         return Some(Cow::Owned(text));
     }
     let characters = Unescaped::of(spelled);
@@ -28,7 +28,7 @@ pub fn list(raw: &RawValue) -> Option<Vec<&RawValue>> {
     if !raw.get().starts_with('[') {
         return None;
     }
-    serde_json::from_str(raw.get()).ok()
+    crate::wire::json::from_str(raw.get()).ok()
 }
 
 /// An object; `None` for anything else. Derived readers also accept lists, which no object of an API is.
@@ -36,7 +36,7 @@ pub fn object<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Option<T> {
     if !raw.get().starts_with('{') {
         return None;
     }
-    serde_json::from_str(raw.get()).ok()
+    crate::wire::json::from_str(raw.get()).ok()
 }
 
 /// A text that is not empty; `None` for anything else.

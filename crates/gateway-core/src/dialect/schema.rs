@@ -43,7 +43,7 @@ pub fn of_typed_parameters(parameters: Option<&str>) -> Cow<'_, RawValue> {
         }
         edits
     });
-    let empty = || serde_json::from_str(EMPTY).ok().map(Cow::Borrowed);
+    let empty = || crate::wire::json::from_str(EMPTY).ok().map(Cow::Borrowed);
     typed
         .or_else(empty)
         .unwrap_or(Cow::Borrowed(RawValue::NULL))
@@ -62,7 +62,7 @@ fn completed(
         .ok()
         .and_then(|members| members.rewrite(&missing(&members)));
     match edited {
-        None => serde_json::from_str(schema).ok().map(Cow::Borrowed),
+        None => crate::wire::json::from_str(schema).ok().map(Cow::Borrowed),
         Some(edited) => RawValue::from_string(String::from_utf8(edited).ok()?)
             .ok()
             .map(Cow::Owned),

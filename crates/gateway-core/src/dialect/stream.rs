@@ -20,6 +20,7 @@ pub fn translator(
     Some(Box::new(StreamPipe {
         decoder: decoder(upstream, origin)?,
         encoder: encoder(client, context)?,
+        output: Vec::new(),
     }))
 }
 
@@ -50,6 +51,26 @@ pub fn encoder(client: Dialect, context: AnswerContext) -> Option<Box<dyn Answer
 struct StreamPipe {
     decoder: Box<dyn AnswerDecoder>,
     encoder: Box<dyn AnswerEncoder>,
+    /// What an event becomes. Its memory is kept for the next one, and an exact copy is sent.
+    output: Vec<u8>,
+}
+
+/// The memory that is kept for the next event, in bytes.
+const MAX_KEPT: usize = 16 * 1024;
+
+impl StreamPipe {
+    /// Takes what was written, if anything was.
+    fn taken(&mut self) -> Option<Bytes> {
+        if self.output.is_empty() {
+            return None;
+        }
+        if self.output.len() > MAX_KEPT {
+            return Some(std::mem::take(&mut self.output).into());
+        }
+        let output = Bytes::copy_from_slice(&self.output);
+        self.output.clear();
+        Some(output)
+    }
 }
 
 impl StreamTranslator for StreamPipe {
@@ -57,24 +78,24 @@ impl StreamTranslator for StreamPipe {
         let Some(data) = sse::data(event) else {
             return Translated::Dropped;
         };
-        let mut output = Vec::new();
-        let encoder = &mut self.encoder;
-        let mut sink =
-            |event: super::answer_event::AnswerEvent<'_>| encoder.event(event, &mut output);
+        let (encoder, output) = (&mut self.encoder, &mut self.output);
+        let mut sink = |event: super::answer_event::AnswerEvent<'_>| encoder.event(event, output);
         match self.decoder.event(&data, &mut sink) {
-            Err(bad) => Translated::Bad(bad),
-            Ok(()) if output.is_empty() => Translated::Dropped,
-            Ok(()) => Translated::Replaced(output.into()),
+            Err(bad) => {
+                self.output.clear();
+                Translated::Bad(bad)
+            }
+            Ok(()) => self
+                .taken()
+                .map_or(Translated::Dropped, Translated::Replaced),
         }
     }
 
     fn finish(&mut self) -> Result<Option<Bytes>, BadAnswer> {
-        let mut output = Vec::new();
-        let encoder = &mut self.encoder;
-        let mut sink =
-            |event: super::answer_event::AnswerEvent<'_>| encoder.event(event, &mut output);
+        let (encoder, output) = (&mut self.encoder, &mut self.output);
+        let mut sink = |event: super::answer_event::AnswerEvent<'_>| encoder.event(event, output);
         self.decoder.finish(&mut sink)?;
-        Ok((!output.is_empty()).then(|| output.into()))
+        Ok(self.taken())
     }
 
     fn fail(&mut self, failure: &StreamFailure<'_>) -> Option<Bytes> {

@@ -91,17 +91,17 @@ fn ends_with_calls(messages: &str) -> bool {
         #[serde(rename = "type")]
         kind: &'a str,
     }
-    let messages: Vec<&RawValue> = serde_json::from_str(messages).unwrap_or_default();
+    let messages: Vec<&RawValue> = crate::wire::json::from_str(messages).unwrap_or_default();
     let last = messages.iter().rev().find_map(|message| {
-        let message: RoleAndContent<'_> = serde_json::from_str(message.get()).ok()?;
+        let message: RoleAndContent<'_> = crate::wire::json::from_str(message.get()).ok()?;
         (message.role == "assistant").then_some(message.content)
     });
     let blocks: Vec<&RawValue> = last
         .flatten()
-        .and_then(|content| serde_json::from_str(content.get()).ok())
+        .and_then(|content| crate::wire::json::from_str(content.get()).ok())
         .unwrap_or_default();
     blocks.iter().any(|block| {
-        serde_json::from_str(block.get()).is_ok_and(|BlockType { kind }| kind == "tool_use")
+        crate::wire::json::from_str(block.get()).is_ok_and(|BlockType { kind }| kind == "tool_use")
     })
 }
 
@@ -125,7 +125,7 @@ fn filtered(list: &str, strip: fn(&str) -> Stripped<'_>) -> Option<String> {
 
 /// A list with each element reduced; `None` when nothing changes.
 fn stripped(list: &str, strip: &dyn Fn(&str) -> Stripped<'_>) -> Option<String> {
-    let elements: Vec<&RawValue> = serde_json::from_str(list).ok()?;
+    let elements: Vec<&RawValue> = crate::wire::json::from_str(list).ok()?;
     let mut kept = Vec::with_capacity(elements.len());
     let mut is_changed = false;
     for element in elements {

@@ -181,9 +181,18 @@ impl<P: ProxyPorts> Entry<P> {
         record.status = status.as_u16();
         record.model_known = record.model_known.max(ModelKnown::Answered);
         record.first_byte_ms = Some(self.now().since_ms(record.time));
-        record.channel = Some(actor(channel));
-        record.upstream_key = Some(key.id.clone()).filter(|id| !id.is_empty());
-        record.upstream_model = Some(model.to_owned()).filter(|model| !model.is_empty());
+        // Mostly it is the attempt that began last, which is noted already.
+        if record.channel.as_ref().is_none_or(|it| it.id != channel.id) {
+            record.channel = Some(actor(channel));
+        }
+        let key = Some(&key.id).filter(|id| !id.is_empty());
+        if record.upstream_key.as_ref() != key {
+            record.upstream_key = key.cloned();
+        }
+        let model = Some(model).filter(|model| !model.is_empty());
+        if record.upstream_model.as_deref() != model {
+            record.upstream_model = model.map(str::to_owned);
+        }
     }
 
     fn attempt_ends(&self, index: usize, outcome: AttemptOutcome, status: Option<u16>) {

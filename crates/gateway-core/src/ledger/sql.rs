@@ -4,8 +4,8 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
+use futures_util::{FutureExt as _, TryFutureExt as _};
 
 use super::alert_state::{self, AlertRow};
 use super::audit::{self, AuditEntry, AuditPage, AuditQuery};
@@ -46,27 +46,22 @@ impl<P: Sql + Clock> SqlLedger<P> {
         }
     }
 
-    async fn execute(&self, statement: Statement) -> Result<(), SqlError> {
+    fn execute(&self, statement: Statement) -> LocalBoxFuture<'_, Result<(), SqlError>> {
         let target = SqlTarget::Ledger;
-        database::execute(&self.ports, target, statement, self.time_limit).await?;
-        Ok(())
+        let call = database::execute(&self.ports, target, statement, self.time_limit);
+        call.map_ok(drop).boxed_local()
     }
 
     async fn try_query(&self, query: Query) -> Result<Rows, SqlError> {
         database::query(&self.ports, SqlTarget::Ledger, query, self.time_limit).await
     }
 
-    /// [`Self::query`] for what few requests need: the code of it is there once, not at each of its callers.
-    fn rare_query(&self, query: Query) -> LocalBoxFuture<'_, Result<Rows, DatabaseError>> {
-        self.query(query).boxed_local()
+    /// Boxed, as the other calls are: the code of it is there once, not at each of its callers.
+    fn query(&self, query: Query) -> LocalBoxFuture<'_, Result<Rows, DatabaseError>> {
+        self.query_migrated(query).boxed_local()
     }
 
-    /// The same of [`Self::insert`].
-    fn rare_insert(&self, statement: Statement) -> LocalBoxFuture<'_, Result<(), SqlError>> {
-        self.insert(statement).boxed_local()
-    }
-
-    async fn query(&self, query: Query) -> Result<Rows, DatabaseError> {
+    async fn query_migrated(&self, query: Query) -> Result<Rows, DatabaseError> {
         let mut answer = self.try_query(query.clone()).await;
         if matches!(&answer, Err(error) if error.kind == SqlErrorKind::NoColumn) {
             // Nothing was recorded since the gateway was updated, so that nothing has brought the schema up to date.
@@ -89,7 +84,11 @@ impl<P: Sql + Clock> SqlLedger<P> {
     }
 
     /// Runs a statement that needs the schema of this version.
-    async fn insert(&self, statement: Statement) -> Result<(), SqlError> {
+    fn insert(&self, statement: Statement) -> LocalBoxFuture<'_, Result<(), SqlError>> {
+        self.insert_migrated(statement).boxed_local()
+    }
+
+    async fn insert_migrated(&self, statement: Statement) -> Result<(), SqlError> {
         self.prepare().await?;
         let outcome = self.execute(statement).await;
         if let Err(error) = &outcome
@@ -178,7 +177,7 @@ impl<P: Sql + Clock> Ledger for SqlLedger<P> {
     async fn append_kept(&self, turn: &KeptTurn, stored: &str) -> Result<(), DatabaseError> {
         // One by one: a part is as large as a row may be.
         for statement in kept_response::insert(turn, stored) {
-            self.rare_insert(statement).await?;
+            self.insert(statement).await?;
         }
         Ok(())
     }
@@ -191,7 +190,7 @@ impl<P: Sql + Clock> Ledger for SqlLedger<P> {
         most_turns: u64,
     ) -> Result<Option<KeptExtent>, DatabaseError> {
         let query = kept_response::measure(owner, id, since_ms, most_turns);
-        let rows = self.rare_query(query).await?;
+        let rows = self.query(query).await?;
         Ok(rows.first().map(|row| kept_response::read_extent(&row)))
     }
 
@@ -203,18 +202,16 @@ impl<P: Sql + Clock> Ledger for SqlLedger<P> {
         most_turns: u64,
     ) -> Result<Vec<KeptContent>, DatabaseError> {
         let query = kept_response::contents(owner, id, since_ms, most_turns);
-        Ok(kept_response::read_contents(&self.rare_query(query).await?))
+        Ok(kept_response::read_contents(&self.query(query).await?))
     }
 
     async fn remove_kept(&self, owner: &str, id: &str) -> Result<bool, DatabaseError> {
-        let rows = self.rare_query(kept_response::remove(owner, id)).await?;
+        let rows = self.query(kept_response::remove(owner, id)).await?;
         Ok(rows.first().is_some())
     }
 
     async fn prune_kept(&self, since_ms: u64, most: u64) -> Result<(), DatabaseError> {
-        Ok(self
-            .rare_insert(kept_response::prune(since_ms, most))
-            .await?)
+        Ok(self.insert(kept_response::prune(since_ms, most)).await?)
     }
 
     async fn prune(&self, rows: u64, since_ms: u64, most: u64) -> Result<(), DatabaseError> {
@@ -286,7 +283,11 @@ impl<P: Sql + Clock> Ledger for SqlLedger<P> {
 
     async fn query_last_uses(&self, ids: &[&str]) -> Result<BTreeMap<String, u64>, DatabaseError> {
         let rows = self.query(actors::last_uses(ids)).await?;
-        Ok(rows.iter().map(|row| actors::read_last_use(&row)).collect())
+        let mut uses = BTreeMap::new();
+        for (id, used) in rows.iter().map(|row| actors::read_last_use(&row)) {
+            uses.insert(id, used);
+        }
+        Ok(uses)
     }
 
     async fn append_key_uses(&self, uses: &[KeyUse]) -> Result<(), DatabaseError> {
@@ -305,7 +306,7 @@ impl<P: Sql + Clock> Ledger for SqlLedger<P> {
     }
 
     async fn read_alerts(&self) -> Result<AlertRow, DatabaseError> {
-        let rows = self.rare_query(alert_state::read()).await?;
+        let rows = self.query(alert_state::read()).await?;
         let row = rows.first().map(|row| alert_state::read_row(&row));
         Ok(row.unwrap_or_default())
     }
@@ -318,32 +319,32 @@ impl<P: Sql + Clock> Ledger for SqlLedger<P> {
     ) -> Result<Option<AlertRow>, DatabaseError> {
         self.prepare().boxed_local().await?;
         let query = alert_state::claim(holder, now, next);
-        let rows = self.rare_query(query).await?;
+        let rows = self.query(query).await?;
         Ok(rows.first().map(|row| alert_state::read_row(&row)))
     }
 
     async fn save_alerts(&self, holder: &str, state: &str) -> Result<bool, DatabaseError> {
-        let rows = self.rare_query(alert_state::save(holder, state)).await?;
+        let rows = self.query(alert_state::save(holder, state)).await?;
         Ok(rows.first().is_some())
     }
 
     async fn query_cost(&self, from_hour: Option<u64>) -> Result<u64, DatabaseError> {
-        let rows = self.rare_query(alert_state::cost(from_hour)).await?;
+        let rows = self.query(alert_state::cost(from_hour)).await?;
         Ok(rows.first().map_or(0, |row| row.count("cost")))
     }
 
     async fn query_errors(&self, since: Timestamp) -> Result<(u64, u64), DatabaseError> {
-        let rows = self.rare_query(alert_state::errors(since)).await?;
+        let rows = self.query(alert_state::errors(since)).await?;
         let counts = |row: NamedRow<'_>| (row.count("requests"), row.count("errors"));
         Ok(rows.first().map_or((0, 0), counts))
     }
 
     async fn append_audit(&self, entries: &[AuditEntry]) -> Result<(), DatabaseError> {
-        Ok(self.rare_insert(audit::insert(entries)).await?)
+        Ok(self.insert(audit::insert(entries)).await?)
     }
 
     async fn query_audit(&self, query: &AuditQuery) -> Result<AuditPage, DatabaseError> {
-        let rows = self.rare_query(query.page()).await?;
+        let rows = self.query(query.page()).await?;
         let mut entries: Vec<AuditEntry> = rows.iter().map(|row| audit::read(&row)).collect();
         let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
         let has_more = entries.len() > limit;
@@ -351,7 +352,7 @@ impl<P: Sql + Clock> Ledger for SqlLedger<P> {
         let total = if query.before.is_none() && !has_more {
             u64::try_from(entries.len()).unwrap_or(u64::MAX)
         } else {
-            let rows = self.rare_query(query.count()).await?;
+            let rows = self.query(query.count()).await?;
             rows.first().map_or(0, |row| row.count("total"))
         };
         let last = entries.last().filter(|_| has_more);
@@ -369,6 +370,6 @@ impl<P: Sql + Clock> Ledger for SqlLedger<P> {
         most: u64,
     ) -> Result<(), DatabaseError> {
         let statement = audit::prune(since, failed_logins, most);
-        Ok(self.rare_insert(statement).await?)
+        Ok(self.insert(statement).await?)
     }
 }

@@ -69,7 +69,7 @@ impl<P: ProxyPorts> LimitsService<P> {
         if let Some(rejection) = self.rejections.get(client, now) {
             return Admission::Rejected(Box::new(rejection));
         }
-        let engine = LimitsEngine::new(&self.ports, DECISION_LIMIT);
+        let engine = LimitsEngine::new(self.ports.clone(), DECISION_LIMIT);
         let acquired = match engine.try_acquire(&client.id, limits, now).await {
             Ok(acquired) => acquired,
             Err(error) => return self.unavailable(client, &error),
@@ -160,7 +160,7 @@ impl<P: ProxyPorts> Flush for UsageFlush<P> {
     /// After an error it may have been counted all the same; then the key is charged twice rather than not at all.
     async fn write(&self, consumed: &Consumed) -> bool {
         let ports = &self.service.ports;
-        let engine = LimitsEngine::new(ports, RECORD_LIMIT);
+        let engine = LimitsEngine::new(ports.clone(), RECORD_LIMIT);
         let outcome = engine.record(&self.key, *consumed, ports.now()).await;
         if let Err(error) = &outcome {
             ports.line(format_args!(

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::future::LocalBoxFuture;
+use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 
 use super::port::{Acquired, Limits};
 use super::statements;
@@ -31,9 +32,14 @@ impl<P: Sql + Clock> SqlLimits<P> {
         Self { ports, time_limit }
     }
 
-    async fn query(&self, key: &str, query: Query) -> Result<Rows, SqlError> {
+    /// Boxed: the code of it is there once, not at each of its callers.
+    fn query<'c>(
+        &'c self,
+        key: &'c str,
+        query: Query,
+    ) -> LocalBoxFuture<'c, Result<Rows, SqlError>> {
         let target = SqlTarget::Limits(key);
-        database::query(&self.ports, target, query, self.time_limit).await
+        database::query(&self.ports, target, query, self.time_limit).boxed_local()
     }
 
     /// Runs a query in a table that is made if it is missing.

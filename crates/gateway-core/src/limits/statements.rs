@@ -61,8 +61,11 @@ pub fn read_all(keys: &[&str]) -> Query {
 
 /// The usages in the answer to [`read_all`], by key.
 pub fn usages(rows: &Rows) -> BTreeMap<String, LimitUsage> {
-    let usage = |row: NamedRow<'_>| (row.text("key").to_owned(), in_row(&row));
-    rows.iter().map(usage).collect()
+    let mut usages = BTreeMap::new();
+    for row in rows.iter() {
+        usages.insert(row.text("key").to_owned(), in_row(&row));
+    }
+    usages
 }
 
 /// Counts one request if it is within the limits. Gives the row as it is then; see [`is_admitted`].

@@ -12,6 +12,7 @@ use crate::health::cooldown::Phase;
 use crate::ports::ProxyPorts;
 use crate::route::least_busy::{self, LoadedChannel, Readiness};
 use crate::route::{self, Balance, WeightedChannel, affinity};
+use crate::sorting;
 use crate::units::Timestamp;
 
 /// What the order of channels depends on beside the model.
@@ -73,7 +74,7 @@ impl<P: ProxyPorts> Choice<'_, P> {
             let is_translated = channel.is_some_and(|channel| self.is_translated(channel, model));
             (entry.priority, entry.weight == 0, is_translated)
         };
-        entries.sort_by_cached_key(rank);
+        sorting::sort_by_cached_key(&mut entries, rank);
         let is_by_load = |entry: &WeightedChannel| {
             let channel = snapshot.channel(entry.index);
             channel.is_some_and(|channel| channel.balance == Balance::LeastBusy)

@@ -10,8 +10,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::future::{self, Either};
+use http::HeaderName;
 use http::header::CONTENT_TYPE;
-use http::{HeaderName, HeaderValue};
 
 use super::attempt::Attempt;
 use super::body::Received;
@@ -38,7 +38,7 @@ use crate::ledger::entry::{AttemptIndex, Entry};
 use crate::ledger::reason::Reason;
 use crate::ledger::record::End;
 use crate::ports::{Clock, ProxyPorts};
-use crate::reply::Reply;
+use crate::reply::{self, Reply};
 use crate::upstream::failure::{FailedAttempt, Failure};
 
 /// The channel that answered, or the last one that was tried.
@@ -450,6 +450,6 @@ pub fn labelled(
             headers.insert(X_GATEWAY_BALANCE, HeaderValue::from_static(rule));
         }
     }
-    headers.insert(X_GATEWAY_ATTEMPTS, HeaderValue::from(attempts));
+    headers.insert(X_GATEWAY_ATTEMPTS, reply::number(attempts));
     reply
 }

@@ -107,7 +107,7 @@ fn listed(input: &str, response: &str, query: &str) -> Result<String, GatewayErr
             .filter(|limit| (1..=MAX_LIMIT).contains(limit))
             .ok_or_else(|| invalid("limit", "`limit` must be a number from 1 to 100."))?,
     };
-    let items: Vec<&RawValue> = serde_json::from_str(input).unwrap_or_default();
+    let items: Vec<&RawValue> = crate::wire::json::from_str(input).unwrap_or_default();
     let items = items.into_iter().enumerate();
     let mut items: Vec<(String, String)> = items
         .map(|(place, raw)| listed_item(raw.get(), response, place))

@@ -13,6 +13,7 @@ use crate::config::model::ClientKey;
 use crate::config::snapshot::{ListedModel, Snapshot};
 use crate::error::{ErrorCode, GatewayError, printable};
 use crate::reply::{self, Reply};
+use crate::sorting;
 
 /// How a list is requested.
 #[derive(Clone, Copy, Debug)]
@@ -106,7 +107,7 @@ pub fn list(
     models.retain(|model| may_use(client, model.id));
     models.extend(client.models.iter().filter_map(|id| snapshot.listed(id)));
     // Stable, so that the first channel that serves a model is the one named as its owner.
-    models.sort_by_key(|model| model.id);
+    sorting::sort_by_key(&mut models, |model| model.id);
     models.dedup_by_key(|model| model.id);
     Ok(match asked.shape {
         ListShape::Anthropic => {

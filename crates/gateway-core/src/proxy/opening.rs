@@ -110,8 +110,14 @@ fn kind(label: Label, looks: Looks, is_strict: bool, wants_stream: bool) -> Answ
 }
 
 fn label(headers: &HeaderMap) -> Label {
-    let essence = media::essence(headers).to_ascii_lowercase();
-    match essence.as_str() {
+    let essence = media::essence(headers);
+    // As nearly everyone writes them.
+    match essence {
+        "text/event-stream" => return Label::Events,
+        "application/json" => return Label::Json,
+        _ => {}
+    }
+    match essence.to_ascii_lowercase().as_str() {
         "text/event-stream" => Label::Events,
         "application/json" => Label::Json,
         "text/html" => Label::Page,

@@ -2,6 +2,7 @@
 //! two and the errors of either; the edits themselves are `wire`'s.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -218,6 +219,8 @@ pub fn apparent_model(body: &[u8]) -> Option<String> {
 }
 
 /// Of the options, the gateway acts on one.
+static OPTIONS: LazyLock<ActedOn> = LazyLock::new(|| ActedOn::new(["include_usage"]));
+
 fn check_options(members: &Members<'_>) -> Result<(), GatewayError> {
     let Some(raw) = members
         .raw(STREAM_OPTIONS)
@@ -226,8 +229,7 @@ fn check_options(members: &Members<'_>) -> Result<(), GatewayError> {
         return Ok(());
     };
     let options = Members::parse(raw.as_bytes()).map_err(unreadable)?;
-    let acted_on = ActedOn::new(["include_usage"]);
-    acted_on.check(&options).map_err(looks_alike)
+    OPTIONS.check(&options).map_err(looks_alike)
 }
 
 fn unreadable(error: Unreadable) -> GatewayError {

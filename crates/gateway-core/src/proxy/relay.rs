@@ -263,8 +263,10 @@ impl<P: ProxyPorts> Relay<P> {
 /// replaced.
 struct BlockOutput<'a> {
     block: &'a EventBlock,
-    /// What is before `kept` in the block, already decided.
-    pieces: Vec<Bytes>,
+    /// The first piece of what is before `kept` in the block, already decided. Mostly there is no other.
+    first: Option<Bytes>,
+    /// The other pieces.
+    more: Vec<Bytes>,
     /// Where the run of unchanged events begins that is not in `pieces` yet.
     kept: usize,
 }
@@ -273,7 +275,8 @@ impl<'a> BlockOutput<'a> {
     const fn new(block: &'a EventBlock) -> Self {
         Self {
             block,
-            pieces: Vec::new(),
+            first: None,
+            more: Vec::new(),
             kept: 0,
         }
     }
@@ -281,28 +284,34 @@ impl<'a> BlockOutput<'a> {
     /// Replaces or removes a range.
     fn replace(&mut self, range: Range<usize>, with: Option<Bytes>) {
         if self.kept < range.start {
-            self.pieces
-                .push(self.block.bytes.slice(self.kept..range.start));
+            self.push(self.block.bytes.slice(self.kept..range.start));
         }
         self.kept = range.end;
-        self.pieces.extend(with);
+        if let Some(with) = with {
+            self.push(with);
+        }
+    }
+
+    fn push(&mut self, piece: Bytes) {
+        match self.first {
+            None => self.first = Some(piece),
+            Some(_) => self.more.push(piece),
+        }
     }
 
     /// The output in one piece: every piece costs the host as much as a block.
-    fn finish(self) -> Option<Bytes> {
-        let Self {
-            block,
-            mut pieces,
-            kept,
-        } = self;
-        if kept < block.bytes.len() {
-            pieces.push(block.bytes.slice(kept..));
+    fn finish(mut self) -> Option<Bytes> {
+        if self.kept < self.block.bytes.len() {
+            self.push(self.block.bytes.slice(self.kept..));
         }
-        if pieces.len() <= 1 {
-            return pieces.pop();
+        let first = self.first?;
+        if self.more.is_empty() {
+            return Some(first);
         }
-        let mut whole = BytesMut::with_capacity(pieces.iter().map(Bytes::len).sum());
-        for piece in pieces {
+        let more: usize = self.more.iter().map(Bytes::len).sum();
+        let mut whole = BytesMut::with_capacity(first.len() + more);
+        whole.extend_from_slice(&first);
+        for piece in self.more {
             whole.extend_from_slice(&piece);
         }
         Some(whole.freeze())

@@ -7,12 +7,13 @@ use std::cmp::Ordering;
 use sha2::{Digest as _, Sha256};
 
 use super::WeightedChannel;
+use crate::sorting;
 
 /// Puts `entries` into the order of a session: by priority, and within one priority by the session's own draw with
 /// the weights as chances; entries of weight 0 come after the others of their priority.
 pub fn sort<'a>(entries: &mut [WeightedChannel], session: &str, id: impl Fn(usize) -> &'a str) {
     let session = SessionHash::of(session);
-    entries.sort_by_cached_key(|entry| {
+    sorting::sort_by_cached_key(entries, |entry| {
         Rank(
             entry.priority,
             entry.weight == 0,
@@ -25,7 +26,7 @@ pub fn sort<'a>(entries: &mut [WeightedChannel], session: &str, id: impl Fn(usiz
 pub fn order<'a>(session: &str, ids: impl Iterator<Item = &'a str>) -> Vec<usize> {
     let session = SessionHash::of(session);
     let mut places: Vec<(usize, f64)> = ids.map(|id| session.distance(id, 1)).enumerate().collect();
-    places.sort_by(|one, other| one.1.total_cmp(&other.1));
+    sorting::sort_by(&mut places, |one, other| one.1.total_cmp(&other.1));
     places.into_iter().map(|(index, _)| index).collect()
 }
 

@@ -1,6 +1,8 @@
 //! The order in which channels are tried: priorities first, then weighted chance, or load where a priority says so. Pure:
 //! randomness and time are arguments. Knows nothing of keys, cooldowns or requests.
 
+use crate::sorting;
+
 pub mod affinity;
 pub mod least_busy;
 pub mod load;
@@ -45,7 +47,7 @@ pub struct WeightedChannel {
 /// Puts `entries` into the order of a request: by priority, and within one priority weighted random
 /// without replacement. The chance to come first is weight by sum of weights.
 pub fn shuffle(entries: &mut [WeightedChannel], mut random: impl FnMut() -> u64) {
-    entries.sort_by_key(|entry| (entry.priority, entry.weight == 0));
+    sorting::sort_by_key(entries, |entry| (entry.priority, entry.weight == 0));
     let mut start = 0;
     while let Some(first) = entries.get(start) {
         let (priority, idle) = (first.priority, first.weight == 0);

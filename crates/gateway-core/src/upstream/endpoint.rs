@@ -63,8 +63,9 @@ impl Endpoint {
 
     /// The URI of `operation` (a path below `/v1/`, such as `chat/completions`) for `upstream_model`.
     pub fn uri(&self, operation: &str, upstream_model: &str) -> Result<Uri, http::Error> {
-        let mut path = self.kind.path(operation, upstream_model);
-        path.insert_str(0, &self.base.path);
+        let path = self.kind.path(operation, upstream_model);
+        // Of its exact length, which becomes bytes without a further allocation.
+        let path = [self.base.path.as_str(), &path].concat();
         Uri::builder()
             .scheme(self.base.scheme.clone())
             .authority(self.base.authority.clone())

@@ -6,6 +6,7 @@ use http::header::{AUTHORIZATION, CONTENT_LENGTH};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 
 use crate::config::snapshot::{Channel, Key};
+use crate::reply;
 use crate::wire::via;
 
 /// Where a request came from, for its `Via`.
@@ -62,7 +63,7 @@ fn complete(
         headers.insert(name, value.clone());
     }
     if let Some(length) = body_length {
-        headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+        headers.insert(CONTENT_LENGTH, reply::number(length));
     }
     if let Some((name, value)) = credential {
         headers.remove(AUTHORIZATION);

@@ -2,13 +2,15 @@
 //! has one of them in a spelling that another parser reads as the same: Go's ignores case, the last or the first of two
 //! may count, C programs end a text at its first NUL.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::members::Members;
 use super::multipart::{Charset, Field, Form};
 
 /// A name that looks like one that is acted on, cut to a length that fits in a message.
 const MAX_SHOWN_CHARS: usize = 60;
+/// A name of at most so many ASCII characters is folded without memory of its own; nearly all are such names.
+const SHORT_BYTES: usize = 64;
 
 /// Names that are acted on.
 #[derive(Clone, Debug, Default)]
@@ -50,7 +52,7 @@ impl ActedOn {
 
     /// Checks that each of the names occurs at most once among the members, and none in another spelling.
     pub fn check(&self, members: &Members<'_>) -> Result<(), Ambiguity> {
-        let mut seen = HashSet::new();
+        let mut seen: Vec<&str> = Vec::new();
         for name in members.names() {
             let Some((folded, exact)) = self.alike(name.clone().flatten()) else {
                 continue;
@@ -61,23 +63,24 @@ impl ActedOn {
             {
                 let shown: String = name.flatten().take(MAX_SHOWN_CHARS).collect();
                 return Err(ambiguity(
-                    &folded,
+                    folded,
                     format!("the member {shown:?} looks like `{folded}`"),
                 ));
             }
-            if !seen.insert(folded.clone()) {
+            if seen.contains(&folded) {
                 return Err(ambiguity(
-                    &folded,
+                    folded,
                     format!("the member `{folded}` appears twice"),
                 ));
             }
+            seen.push(folded);
         }
         Ok(())
     }
 
     /// The same for a form's fields, which also must be plain text.
     pub fn check_form(&self, form: &Form<'_>) -> Result<(), Ambiguity> {
-        let mut seen = HashSet::new();
+        let mut seen: Vec<&str> = Vec::new();
         for field in form.fields() {
             if field.name == "_charset_" {
                 return Err(ambiguity("_charset_", "it names a charset".to_owned()));
@@ -91,19 +94,20 @@ impl ActedOn {
             if !exact.iter().any(|name| name == field.name) {
                 let shown: String = field.name.chars().take(MAX_SHOWN_CHARS).collect();
                 return Err(ambiguity(
-                    &folded,
+                    folded,
                     format!("the field {shown:?} looks like `{folded}`"),
                 ));
             }
-            if !seen.insert(folded.clone()) {
+            if seen.contains(&folded) {
                 return Err(ambiguity(
-                    &folded,
+                    folded,
                     format!("the field `{folded}` appears twice"),
                 ));
             }
+            seen.push(folded);
             if !is_plain_text(&field) {
                 return Err(ambiguity(
-                    &folded,
+                    folded,
                     format!("the field `{folded}` is no plain text"),
                 ));
             }
@@ -112,11 +116,30 @@ impl ActedOn {
     }
 
     /// A name with its case folded, and the spellings that mean it, if the gateway acts on it.
-    fn alike(&self, name: impl Iterator<Item = char>) -> Option<(String, &Vec<String>)> {
-        let folded = fold(name, self.longest);
-        let exact = self.exact.get(&folded)?;
-        Some((folded, exact))
+    fn alike(&self, name: impl Iterator<Item = char> + Clone) -> Option<(&str, &[String])> {
+        let mut short = [0_u8; SHORT_BYTES];
+        let known = match short_fold(name.clone(), self.longest, &mut short) {
+            Some(folded) => self.exact.get_key_value(folded),
+            None => self.exact.get_key_value(&fold(name, self.longest)),
+        };
+        known.map(|(folded, exact)| (folded.as_str(), exact.as_slice()))
     }
+}
+
+/// What [`fold`] makes of a name of ASCII characters that has room in `short`.
+fn short_fold(
+    name: impl Iterator<Item = char>,
+    most: usize,
+    short: &mut [u8; SHORT_BYTES],
+) -> Option<&str> {
+    let name = name.take_while(|character| *character != '\0');
+    let mut length = 0;
+    for character in name.take(most.saturating_add(1)) {
+        let byte = u8::try_from(character).ok().filter(u8::is_ascii)?;
+        *short.get_mut(length)? = byte.to_ascii_lowercase();
+        length += 1;
+    }
+    std::str::from_utf8(short.get(..length)?).ok()
 }
 
 /// A name with its case folded, up to its first NUL; at most one character more than `most`.

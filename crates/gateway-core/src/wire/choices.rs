@@ -154,7 +154,7 @@ pub fn finish_reason(raw: &RawValue) -> Option<Cow<'_, str>> {
     if !raw.get().starts_with('"') {
         return None;
     }
-    let BorrowedString(reason) = serde_json::from_str(raw.get()).ok()?;
+    let BorrowedString(reason) = crate::wire::json::from_str(raw.get()).ok()?;
     let word = reason.trim();
     let is_none = NO_REASONS
         .iter()

@@ -50,7 +50,7 @@ pub fn bytes(raw: &RawValue) -> u64 {
     if raw.get().starts_with('"') {
         return string(raw);
     }
-    let Ok(message) = serde_json::from_str::<Message<'_>>(raw.get()) else {
+    let Ok(message) = crate::wire::json::from_str::<Message<'_>>(raw.get()) else {
         return 0;
     };
     let texts = [
@@ -139,7 +139,7 @@ impl<'de> Visitor<'de> for ToolCallsVisitor {
 }
 
 fn tool_calls(raw: &RawValue) -> u64 {
-    serde_json::from_str(raw.get()).map_or(0, |ToolCalls(bytes)| bytes)
+    crate::wire::json::from_str(raw.get()).map_or(0, |ToolCalls(bytes)| bytes)
 }
 
 #[cfg(test)]

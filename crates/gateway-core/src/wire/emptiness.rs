@@ -13,7 +13,7 @@ pub fn is_empty(raw: &RawValue) -> bool {
 
 /// The same for an object, ignoring these members.
 pub fn is_empty_but_for(raw: &RawValue, ignored: &[&str]) -> bool {
-    let mut reader = serde_json::Deserializer::from_str(raw.get());
+    let mut reader = serde_json::Deserializer::from_slice(raw.get().as_bytes());
     // A value nested too deeply to be read is not empty.
     Look { ignored }.deserialize(&mut reader).unwrap_or(false)
 }

@@ -11,6 +11,7 @@ pub mod dialect;
 pub mod emptiness;
 pub mod error_shape;
 pub mod events_to_whole;
+pub mod json;
 pub mod media;
 pub mod members;
 pub mod model_list;

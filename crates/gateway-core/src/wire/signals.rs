@@ -333,7 +333,7 @@ fn has_stop_reason(delta: &RawValue) -> bool {
         #[serde(borrow, default)]
         stop_reason: Option<&'a RawValue>,
     }
-    let delta: Result<Delta<'_>, _> = serde_json::from_str(delta.get());
+    let delta: Result<Delta<'_>, _> = crate::wire::json::from_str(delta.get());
     delta.is_ok_and(|delta| {
         delta
             .stop_reason

@@ -22,8 +22,8 @@ const MARK: &[u8] = b"\xef\xbb\xbf";
 pub struct EventBlock {
     /// The events one after the other, without anything else.
     pub bytes: Bytes,
-    /// Where each event ends in `bytes`; the last is its length.
-    ends: Vec<usize>,
+    /// Where each event but the last ends in `bytes`. Most blocks are one event, whose end is that of the block.
+    inner_ends: Vec<usize>,
 }
 
 /// Splits a stream into whole events. Holds back only the unfinished last one.
@@ -56,19 +56,18 @@ impl EventScanner {
     /// unchanged; only an unfinished event is copied.
     pub fn push(&mut self, chunk: Bytes) -> Result<EventBlock, EventTooLong> {
         if self.tail.is_empty() {
-            let ends = ends_of_events(&chunk, 0);
+            let (inner_ends, end) = ends_of_events(&chunk, 0);
             let mut bytes = chunk;
-            let rest = bytes.split_off(ends.last().copied().unwrap_or(0));
+            let rest = bytes.split_off(end.unwrap_or(0));
             self.hold(&rest, 0)?;
-            return Ok(if ends.is_empty() {
-                EventBlock::default()
-            } else {
-                EventBlock { bytes, ends }
+            return Ok(match end {
+                None => EventBlock::default(),
+                Some(_) => EventBlock { bytes, inner_ends },
             });
         }
         self.tail.extend_from_slice(&chunk);
-        let ends = ends_of_events(&self.tail, self.scanned);
-        let Some(end) = ends.last().copied() else {
+        let (inner_ends, end) = ends_of_events(&self.tail, self.scanned);
+        let Some(end) = end else {
             // Nothing may be split off here: even an empty part would share the tail's memory, and the
             // tail would be copied to new memory by every further chunk of a long event.
             self.hold(&[], 0)?;
@@ -76,7 +75,7 @@ impl EventScanner {
         };
         let bytes = self.tail.split_to(end).freeze();
         self.hold(&[], bytes.len())?;
-        Ok(EventBlock { bytes, ends })
+        Ok(EventBlock { bytes, inner_ends })
     }
 
     /// The end of the stream. Returns a last event whose final carriage return might have been followed by a line feed,
@@ -86,8 +85,7 @@ impl EventScanner {
         let rest = self.tail.split().freeze();
         let ends_whole = rest.ends_with(b"\r\r") || rest.ends_with(b"\n\r") || rest == b"\r"[..];
         if ends_whole {
-            let ends = vec![rest.len()];
-            return (EventBlock { bytes: rest, ends }, Bytes::new());
+            return (EventBlock::one(rest), Bytes::new());
         }
         (EventBlock::default(), rest)
     }
@@ -117,15 +115,20 @@ impl EventBlock {
         } else {
             b"\n\n"
         };
-        let bytes = Bytes::from([rest, blank_line].concat());
-        let ends = vec![bytes.len()];
-        Self { bytes, ends }
+        Self::one(Bytes::from([rest, blank_line].concat()))
+    }
+
+    const fn one(event: Bytes) -> Self {
+        Self {
+            bytes: event,
+            inner_ends: Vec::new(),
+        }
     }
 
     /// The same events, with those replaced for which `change` returns others; `None` when it returns none.
     pub fn changed(&self, change: impl Fn(&[u8]) -> Option<Vec<u8>>) -> Option<Self> {
         let mut bytes: Option<BytesMut> = None;
-        let (mut ends, mut position) = (Vec::with_capacity(self.ends.len()), 0);
+        let (mut ends, mut position) = (Vec::new(), 0);
         for event in self.events() {
             let other = change(event);
             if other.is_some() && bytes.is_none() {
@@ -138,9 +141,10 @@ impl EventBlock {
             }
             ends.push(bytes.as_ref().map_or(position, BytesMut::len));
         }
+        ends.pop();
         bytes.map(|bytes| Self {
             bytes: bytes.freeze(),
-            ends,
+            inner_ends: ends,
         })
     }
 
@@ -148,7 +152,7 @@ impl EventBlock {
     pub fn strip_mark(&mut self) {
         if self.bytes.starts_with(MARK) {
             let _ = self.bytes.split_to(MARK.len());
-            for end in &mut self.ends {
+            for end in &mut self.inner_ends {
                 *end -= MARK.len();
             }
         }
@@ -156,10 +160,13 @@ impl EventBlock {
 
     /// The events in order, each with its blank line.
     pub fn events(&self) -> impl Iterator<Item = &[u8]> {
-        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        let inner = || self.inner_ends.iter().copied();
+        let end = Some(self.bytes.len()).filter(|end| *end > 0);
+        let ends = inner().chain(end);
+        let starts = std::iter::once(0).chain(inner());
         starts
-            .zip(&self.ends)
-            .map(|(start, end)| self.bytes.get(start..*end).unwrap_or_default())
+            .zip(ends)
+            .map(|(start, end)| self.bytes.get(start..end).unwrap_or_default())
     }
 }
 
@@ -242,15 +249,14 @@ fn rescan_from(tail: &[u8]) -> usize {
     if splits_crlf { from - 1 } else { from }
 }
 
-/// The position after each blank line at or after `from`.
-fn ends_of_events(bytes: &[u8], from: usize) -> Vec<usize> {
-    let mut ends = Vec::new();
-    let mut at = from;
-    while let Some(end) = end_of_event(bytes, at) {
-        ends.push(end);
-        at = end;
+/// The positions after each blank line at or after `from`: those before the last one, and the last.
+fn ends_of_events(bytes: &[u8], from: usize) -> (Vec<usize>, Option<usize>) {
+    let mut inner = Vec::new();
+    let mut last = None;
+    while let Some(end) = end_of_event(bytes, last.unwrap_or(from)) {
+        inner.extend(last.replace(end));
     }
-    ends
+    (inner, last)
 }
 
 /// The position after the first blank line at or after `from`, line ends of any kind. A carriage return at the very end

@@ -156,7 +156,7 @@ struct Details<'a> {
 
 /// Reads a `usage` object; `None` when it is not an object or has neither tokens nor other units.
 pub fn of_object(raw: &RawValue) -> Option<Usage> {
-    let figures: Figures<'_> = serde_json::from_str(raw.get()).ok()?;
+    let figures: Figures<'_> = crate::wire::json::from_str(raw.get()).ok()?;
     let whole_prompt = count(figures.prompt_tokens);
     let prompt = whole_prompt.or_else(|| count(figures.input_tokens));
     let completion = count(figures.completion_tokens).or_else(|| count(figures.output_tokens));
@@ -270,7 +270,7 @@ fn images(data: &RawValue) -> u64 {
     if memmem::find(text, IMAGE).is_none() && memmem::find(text, b"\"url\"").is_none() {
         return 0;
     }
-    let items: Vec<Image> = serde_json::from_str(data.get()).unwrap_or_default();
+    let items: Vec<Image> = crate::wire::json::from_str(data.get()).unwrap_or_default();
     let images = items
         .iter()
         .filter(|item| item.b64_json.is_some() || item.url.is_some());
@@ -286,7 +286,7 @@ pub fn service_tier(raw: Option<&RawValue>) -> Option<ServiceTier> {
 const MAX_TOKENS: u64 = 1 << 40;
 
 fn count(raw: Option<&RawValue>) -> Option<u64> {
-    serde_json::from_str(raw?.get())
+    crate::wire::json::from_str(raw?.get())
         .ok()
         .filter(|tokens| *tokens <= MAX_TOKENS)
 }
@@ -301,7 +301,7 @@ fn milliseconds(raw: Option<&RawValue>) -> Option<u64> {
 }
 
 fn details<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Option<T> {
-    serde_json::from_str(raw?.get()).ok()
+    crate::wire::json::from_str(raw?.get()).ok()
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ pub fn members<'a>(
     json: &'a str,
     visit: impl FnMut(Cow<'a, str>, &'a str) -> WalkStep,
 ) -> WalkStep {
-    let mut reader = serde_json::Deserializer::from_str(json);
+    let mut reader = serde_json::Deserializer::from_slice(json.as_bytes());
     reader
         .deserialize_map(MemberVisitor(visit))
         .and_then(|()| reader.end())
@@ -28,7 +28,7 @@ pub fn members<'a>(
 
 /// Passes on the JSON text of each element of the list `json`, in order.
 pub fn elements<'a>(json: &'a str, visit: impl FnMut(&'a str) -> WalkStep) -> WalkStep {
-    let mut reader = serde_json::Deserializer::from_str(json);
+    let mut reader = serde_json::Deserializer::from_slice(json.as_bytes());
     reader
         .deserialize_seq(Elements(visit))
         .and_then(|()| reader.end())

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use super::{micro_usd, unless_zero};
 use crate::config::bounds::MAX_PRICE_TIERS;
 use crate::config::price::{Price, PriceTier, ServiceTierPrice, TokenPrices};
+use crate::sorting;
 use crate::wire::usage::ServiceTier;
 
 /// The entry that explains the others.
@@ -129,7 +130,7 @@ impl ListedCosts {
     }
 
     fn steps(&mut self, value: &str) {
-        let steps: Vec<Step> = serde_json::from_str(value).unwrap_or_default();
+        let steps: Vec<Step> = crate::wire::json::from_str(value).unwrap_or_default();
         for step in steps {
             // Tokens, not dollars: whole numbers, but some are written as 32000.0.
             let Some(above) = step.range.first().copied().and_then(whole) else {
@@ -243,7 +244,7 @@ impl ListedCosts {
                 });
             }
         }
-        tiers.sort_by_key(|tier| tier.above_prompt_tokens);
+        sorting::sort_by_key(&mut tiers, |tier| tier.above_prompt_tokens);
         tiers.truncate(MAX_PRICE_TIERS);
         Some(ServiceTierPrice {
             percent: None,

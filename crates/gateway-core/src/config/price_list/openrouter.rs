@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use super::{micro_usd, unless_zero};
 use crate::config::bounds::MAX_PRICE_TIERS;
 use crate::config::price::{Price, PriceTier, TokenPrices};
+use crate::sorting;
 
 /// The member that has the models.
 pub(super) const MODELS: &str = "data";
@@ -90,9 +91,10 @@ impl ListedModels {
         let mut models = BTreeMap::new();
         while let Some(item) = items.next_element::<Box<RawValue>>()? {
             // One that is not understood does not spoil the others.
-            if let Ok(model) = serde_json::from_str::<Model>(item.get()) {
+            if let Ok(model) = crate::wire::json::from_str::<Model>(item.get()) {
                 let pricing = model.pricing.as_deref().map(RawValue::get);
-                let pricing = pricing.and_then(|raw| serde_json::from_str::<Pricing>(raw).ok());
+                let pricing =
+                    pricing.and_then(|raw| crate::wire::json::from_str::<Pricing>(raw).ok());
                 models.insert(model.id, pricing.and_then(|pricing| pricing.price()));
             }
         }
@@ -106,7 +108,7 @@ impl Pricing {
         let completion = self.completion.price()?;
         let overrides = self.overrides.iter().flatten();
         let mut tiers: Vec<PriceTier> = overrides.filter_map(Override::tier).collect();
-        tiers.sort_by_key(|tier| tier.above_prompt_tokens);
+        sorting::sort_by_key(&mut tiers, |tier| tier.above_prompt_tokens);
         tiers.dedup_by_key(|tier| tier.above_prompt_tokens);
         tiers.truncate(MAX_PRICE_TIERS);
         Some(Price {

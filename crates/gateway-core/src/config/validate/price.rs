@@ -10,6 +10,7 @@ use crate::config::price::{
     Price, PriceSource, PriceTier, Prices, ServiceTierPrice, ServiceTierPrices, TokenPrices,
 };
 use crate::problem::{ProblemKind, Uniqueness};
+use crate::sorting;
 use crate::wire::usage::ServiceTier;
 
 /// Reads a table of prices by model.
@@ -94,7 +95,7 @@ fn tiers(problems: &mut Problems, path: &str, value: &Value) -> Vec<PriceTier> {
         }
         tiers.push(tier);
     }
-    tiers.sort_by_key(|tier| tier.above_prompt_tokens);
+    sorting::sort_by_key(&mut tiers, |tier| tier.above_prompt_tokens);
     tiers
 }
 

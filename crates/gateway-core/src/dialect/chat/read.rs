@@ -325,13 +325,13 @@ fn flag(raw: Option<&RawValue>, name: &'static str) -> Result<Option<bool>, Requ
 
 fn number(raw: Option<&RawValue>, name: &'static str) -> Result<Option<Number>, RequestProblem> {
     let Some(raw) = raw else { return Ok(None) };
-    let number = serde_json::from_str(raw.get()).ok();
+    let number = crate::wire::json::from_str(raw.get()).ok();
     number.fit_at(name, "must be a number.").map(Some)
 }
 
 fn tokens(raw: Option<&RawValue>, name: &'static str) -> Result<Option<u64>, RequestProblem> {
     let Some(raw) = raw else { return Ok(None) };
-    let number = serde_json::from_str(raw.get()).ok();
+    let number = crate::wire::json::from_str(raw.get()).ok();
     number
         .fit_at(name, "must be a whole number that is not negative.")
         .map(Some)

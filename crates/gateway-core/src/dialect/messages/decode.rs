@@ -119,7 +119,8 @@ impl MessagesDecoder {
         let reason = word.map_or(StopReason::Stop, stop_reason::of_word);
         if reason == StopReason::Filtered {
             let details = end.details.map(RawValue::get);
-            let details = details.and_then(|raw| serde_json::from_str::<StopDetails<'_>>(raw).ok());
+            let details =
+                details.and_then(|raw| crate::wire::json::from_str::<StopDetails<'_>>(raw).ok());
             let explanation = details.and_then(|details| details.explanation);
             if let Some(text) = explanation.filter(|text| !text.0.is_empty()) {
                 sink(AnswerEvent::Refusal(text.0));

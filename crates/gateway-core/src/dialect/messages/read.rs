@@ -264,7 +264,7 @@ fn typed<'a, T: Deserialize<'a>>(
     expected: &str,
 ) -> Result<Option<T>, Untranslatable> {
     let Some(raw) = raw else { return Ok(None) };
-    serde_json::from_str(raw.get()).map_err(|_| {
+    crate::wire::json::from_str(raw.get()).map_err(|_| {
         let message = format!("`{param}` must be {expected}.");
         Untranslatable::new(param.to_owned(), message)
     })

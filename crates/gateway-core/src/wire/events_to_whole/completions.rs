@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::AssemblyProgress;
 use super::gathered::{Budget, GrowingObject, Texts};
+use crate::sorting;
 use crate::wire::dialect::Dialect;
 use crate::wire::walk::{self, Unfit, WalkStep};
 
@@ -130,7 +131,7 @@ impl Completions {
         if self.choices.is_empty() || !self.has_ended() {
             return Err(Unfit);
         }
-        self.choices.sort_by_key(|(index, _)| *index);
+        sorting::sort_by_key(&mut self.choices, |(index, _)| *index);
         let kind = match self.dialect {
             Dialect::Completions => "text_completion",
             _ => "chat.completion",

@@ -5,6 +5,7 @@ use bytes::Bytes;
 
 use super::AssemblyProgress;
 use super::gathered::{Budget, GrowingObject, Texts};
+use crate::sorting;
 use crate::wire::walk::{self, Unfit, WalkStep, inside};
 
 /// More blocks than any real answer has.
@@ -133,7 +134,7 @@ impl Messages {
     /// The whole answer.
     pub fn finish(mut self) -> Result<Bytes, Unfit> {
         let message = self.message.filter(|_| self.is_stopped).ok_or(Unfit)?;
-        self.blocks.sort_by_key(|(index, _)| *index);
+        sorting::sort_by_key(&mut self.blocks, |(index, _)| *index);
         let is_cut = message.text("stop_reason") == Some("max_tokens");
         let mut out = String::from("{");
         if message.write_members(&mut out) {
@@ -163,7 +164,7 @@ impl ContentBlock {
             return Ok(());
         }
         let quoted = format!("\"{}\"", self.input);
-        let mut input: String = serde_json::from_str(&quoted).map_err(|_| Unfit)?;
+        let mut input: String = crate::wire::json::from_str(&quoted).map_err(|_| Unfit)?;
         if walk::members(&input, |_, _| Ok(())).is_err() {
             // Arguments that are not JSON are an error of the stream, unless the model ran out of tokens in them.
             if !is_cut {

@@ -5,6 +5,7 @@ use bytes::Bytes;
 
 use super::AssemblyProgress;
 use super::gathered::{Budget, GrowingObject, Texts};
+use crate::sorting;
 use crate::wire::walk::{self, Unfit};
 
 /// More items than any real answer has.
@@ -90,7 +91,7 @@ impl Responses {
         if self.items.is_empty() || !is_left_out {
             return Ok(Bytes::from(response));
         }
-        self.items.sort_by_key(|(place, _)| *place);
+        sorting::sort_by_key(&mut self.items, |(place, _)| *place);
         let items: Vec<String> = self.items.into_iter().map(|(_, item)| item).collect();
         let mut whole = GrowingObject::default();
         whole.join_all(&response, Texts::Replace, &mut Budget::default())?;

@@ -200,6 +200,6 @@ fn one_line(arguments: &str) -> Cow<'_, str> {
 /// A JSON object; `null` means an empty one.
 fn object(json: &str) -> Option<&RawValue> {
     let json = if json.trim() == "null" { "{}" } else { json };
-    let raw: &RawValue = serde_json::from_str(json).ok()?;
+    let raw: &RawValue = crate::wire::json::from_str(json).ok()?;
     raw.get().starts_with('{').then_some(raw)
 }

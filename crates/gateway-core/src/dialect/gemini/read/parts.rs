@@ -314,7 +314,7 @@ fn result_text<'a>(
         }
         _ => return Ok((Cow::Borrowed(raw.get()), is_error)),
     };
-    let parsed: Option<&RawValue> = serde_json::from_str(only).ok();
+    let parsed: Option<&RawValue> = crate::wire::json::from_str(only).ok();
     let text = parsed.and_then(json::text);
     Ok((text.unwrap_or(Cow::Borrowed(only)), is_error))
 }

@@ -113,7 +113,7 @@ impl GeminiPlace<'_> {
     pub fn number(&self, raw: Option<&RawValue>) -> Result<Option<Number>, Untranslatable> {
         raw.map(|raw| {
             let text = walk::inside(raw.get()).unwrap_or(raw.get());
-            serde_json::from_str(text).map_err(|_| self.must_be("a number"))
+            crate::wire::json::from_str(text).map_err(|_| self.must_be("a number"))
         })
         .transpose()
     }
@@ -132,7 +132,7 @@ impl GeminiPlace<'_> {
         match raw {
             None => Ok(Vec::new()),
             Some(raw) if raw.get().starts_with('{') => Ok(vec![raw]),
-            Some(raw) => serde_json::from_str(raw.get()).map_err(|_| self.must_be("a list")),
+            Some(raw) => crate::wire::json::from_str(raw.get()).map_err(|_| self.must_be("a list")),
         }
     }
 
@@ -159,7 +159,7 @@ impl GeminiPlace<'_> {
         if !raw.get().starts_with('{') {
             return Err(self.must_be("an object"));
         }
-        serde_json::from_str(raw.get())
+        crate::wire::json::from_str(raw.get())
             .map_err(|_| self.must_be("an object with each member once, in one spelling"))
     }
 }

@@ -92,7 +92,7 @@ fn members<'a>(
     let mut list = Vec::new();
     let step = walk::members(raw.get(), |name, value| {
         if value != "null" {
-            let value = serde_json::from_str(value).map_err(|_| walk::Unfit)?;
+            let value = crate::wire::json::from_str(value).map_err(|_| walk::Unfit)?;
             list.push((name, value));
         }
         Ok(())

@@ -327,7 +327,7 @@ impl BlockReader {
                 sink(AnswerEvent::CallEnd { index });
             }
             OpenKind::Search { id, input } => {
-                let parsed: Option<SearchInput<'_>> = serde_json::from_str(&input).ok();
+                let parsed: Option<SearchInput<'_>> = crate::wire::json::from_str(&input).ok();
                 let query = BorrowedText::or_empty(parsed.and_then(|input| input.query));
                 self.searches.push((id, query.into_owned()));
             }
@@ -347,7 +347,7 @@ impl BlockReader {
     fn results(&mut self, id: Cow<'_, str>, content: Option<&RawValue>, sink: &mut Sink<'_>) {
         let place = self.searches.iter().position(|(known, _)| *known == id);
         let query = place.map(|place| self.searches.remove(place).1);
-        let list = content.and_then(|raw| serde_json::from_str(raw.get()).ok());
+        let list = content.and_then(|raw| crate::wire::json::from_str(raw.get()).ok());
         let list: Vec<StatedCitation<'_>> = list.unwrap_or_default();
         let results = list.into_iter().map(|result| WebResult {
             url: BorrowedText::or_empty(result.url),
@@ -368,7 +368,7 @@ fn full_input(raw: &RawValue) -> String {
     if json == "null" || inside.is_some_and(|inside| inside.trim().is_empty()) {
         return String::new();
     }
-    match serde_json::from_str::<BorrowedText<'_>>(json) {
+    match crate::wire::json::from_str::<BorrowedText<'_>>(json) {
         Ok(text) => text.0.into_owned(),
         Err(_) => json.to_owned(),
     }

@@ -29,7 +29,7 @@ impl Tokens {
     /// Adds a `usage` object; all that is known so far.
     pub(super) fn take_in(&mut self, raw: &RawValue) -> Option<Usage> {
         let mut usage = usage::of_object(raw)?;
-        let Ok(figures) = serde_json::from_str::<PromptFigures>(raw.get()) else {
+        let Ok(figures) = crate::wire::json::from_str::<PromptFigures>(raw.get()) else {
             return Some(usage);
         };
         renew(&mut self.input, figures.input_tokens);

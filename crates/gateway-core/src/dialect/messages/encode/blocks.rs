@@ -437,5 +437,5 @@ pub(super) fn written_result(result: WebResult<'_>) -> WrittenResult<'_> {
 
 /// The input that a call begins with.
 pub(super) fn empty_object() -> &'static RawValue {
-    serde_json::from_str("{}").unwrap_or(RawValue::NULL)
+    crate::wire::json::from_str("{}").unwrap_or(RawValue::NULL)
 }

@@ -116,7 +116,7 @@ fn input(arguments: &str, reason: StopReason) -> Result<Option<&RawValue>, BadAn
     if arguments.trim().is_empty() {
         return Ok(Some(empty_object()));
     }
-    let parsed: Option<&RawValue> = serde_json::from_str(arguments).ok();
+    let parsed: Option<&RawValue> = crate::wire::json::from_str(arguments).ok();
     match parsed.filter(|raw| raw.get().starts_with('{')) {
         None if reason != StopReason::Length => {
             Err(BadAnswer("the arguments of a call are not a JSON object"))

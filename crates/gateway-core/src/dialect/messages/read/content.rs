@@ -391,7 +391,7 @@ fn server_result(block: MessagesBlock<'_>) -> CallResult<'_> {
     let (text, is_error) = match raw.as_bytes().first() {
         Some(b'[') => (shown_list(raw), false),
         Some(b'"') => {
-            let text: Option<BorrowedText<'_>> = serde_json::from_str(raw).ok();
+            let text: Option<BorrowedText<'_>> = crate::wire::json::from_str(raw).ok();
             (BorrowedText::or_empty(text), false)
         }
         _ => (Cow::Borrowed(raw), raw.contains("_error\"")),
@@ -405,7 +405,7 @@ fn server_result(block: MessagesBlock<'_>) -> CallResult<'_> {
 }
 
 fn shown_list(raw: &str) -> Cow<'_, str> {
-    let Ok(list) = serde_json::from_str::<Vec<MessagesBlock<'_>>>(raw) else {
+    let Ok(list) = crate::wire::json::from_str::<Vec<MessagesBlock<'_>>>(raw) else {
         return Cow::Borrowed(raw);
     };
     let mut shown = String::new();

@@ -244,7 +244,7 @@ fn input<'a>(call: &'a Call<'_>) -> Result<&'a RawValue, Untranslatable> {
     } else {
         &*call.arguments
     };
-    let input: Option<&RawValue> = serde_json::from_str(arguments).ok();
+    let input: Option<&RawValue> = crate::wire::json::from_str(arguments).ok();
     input
         .filter(|raw| raw.get().starts_with('{'))
         .ok_or_else(|| {

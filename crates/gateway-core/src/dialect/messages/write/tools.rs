@@ -117,7 +117,7 @@ fn is_search(tool: &Tool<'_>) -> bool {
 }
 
 fn search(raw: &RawValue) -> WrittenTool<'_> {
-    let options: DeclaredSearch<'_> = serde_json::from_str(raw.get()).unwrap_or_default();
+    let options: DeclaredSearch<'_> = crate::wire::json::from_str(raw.get()).unwrap_or_default();
     let location = options.user_location.map(|location| {
         let location = match location.approximate {
             Some(nested) => *nested,

@@ -73,11 +73,11 @@ fn kind<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Cow<'de, str>, D::
 
 fn place<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     let raw = <&'de RawValue>::deserialize(deserializer)?;
-    Ok(serde_json::from_str(raw.get()).ok())
+    Ok(crate::wire::json::from_str(raw.get()).ok())
 }
 
 fn object<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Option<T> {
-    serde_json::from_str(raw.get()).ok()
+    crate::wire::json::from_str(raw.get()).ok()
 }
 
 impl<'a> OutputEvent<'a> {

@@ -61,11 +61,11 @@ pub fn fill(item: &mut ItemOut, kind: DeclaredKind, arguments: &str) -> bool {
     match kind {
         DeclaredKind::LocalShell => item.action = local_shell(arguments),
         DeclaredKind::Shell => {
-            let action = serde_json::from_str::<ShellAction<'_>>(arguments).ok();
+            let action = crate::wire::json::from_str::<ShellAction<'_>>(arguments).ok();
             item.action = action.and_then(|action| to_raw_value(&action).ok());
         }
         DeclaredKind::ApplyPatch => {
-            let operation = serde_json::from_str::<PatchOperation<'_>>(arguments).ok();
+            let operation = crate::wire::json::from_str::<PatchOperation<'_>>(arguments).ok();
             item.operation = operation.and_then(|operation| to_raw_value(&operation).ok());
         }
         DeclaredKind::Function | DeclaredKind::Custom => return false,
@@ -75,11 +75,11 @@ pub fn fill(item: &mut ItemOut, kind: DeclaredKind, arguments: &str) -> bool {
 
 /// A command in one string is one for the shell.
 fn local_shell(arguments: &str) -> Option<Box<RawValue>> {
-    let mut action: LocalShellAction<'_> = serde_json::from_str(arguments).ok()?;
-    let line = serde_json::from_str::<String>(action.command.get()).ok();
+    let mut action: LocalShellAction<'_> = crate::wire::json::from_str(arguments).ok()?;
+    let line = crate::wire::json::from_str::<String>(action.command.get()).ok();
     let command: Vec<String> = match line {
         Some(line) => vec!["bash".to_owned(), "-lc".to_owned(), line],
-        None => serde_json::from_str(action.command.get()).ok()?,
+        None => crate::wire::json::from_str(action.command.get()).ok()?,
     };
     let command = to_raw_value(&command).ok()?;
     let no_variables: Box<RawValue> = to_raw_value(&NoVariables {}).ok()?;

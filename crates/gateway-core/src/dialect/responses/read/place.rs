@@ -111,19 +111,21 @@ impl<'p> RequestPlace<'p> {
 
     /// A number.
     pub fn number(&self, raw: Option<&RawValue>) -> Result<Option<Number>, Untranslatable> {
-        raw.map(|raw| serde_json::from_str(raw.get()).map_err(|_| self.must_be("a number")))
+        raw.map(|raw| crate::wire::json::from_str(raw.get()).map_err(|_| self.must_be("a number")))
             .transpose()
     }
 
     /// A count of tokens.
     pub fn count(&self, raw: Option<&RawValue>) -> Result<Option<u64>, Untranslatable> {
-        raw.map(|raw| serde_json::from_str(raw.get()).map_err(|_| self.must_be("a whole number")))
-            .transpose()
+        raw.map(|raw| {
+            crate::wire::json::from_str(raw.get()).map_err(|_| self.must_be("a whole number"))
+        })
+        .transpose()
     }
 
     /// A list, its elements unread.
     pub fn list<'a>(&self, raw: &'a RawValue) -> Result<Vec<&'a RawValue>, Untranslatable> {
-        serde_json::from_str(raw.get()).map_err(|_| self.must_be("a list"))
+        crate::wire::json::from_str(raw.get()).map_err(|_| self.must_be("a list"))
     }
 
     /// An object with the members of `T`.
@@ -131,6 +133,7 @@ impl<'p> RequestPlace<'p> {
         if !raw.get().starts_with('{') {
             return Err(self.must_be("an object"));
         }
-        serde_json::from_str(raw.get()).map_err(|_| self.must_be("an object with each member once"))
+        crate::wire::json::from_str(raw.get())
+            .map_err(|_| self.must_be("an object with each member once"))
     }
 }

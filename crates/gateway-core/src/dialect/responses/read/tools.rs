@@ -242,7 +242,7 @@ fn builtin(conversation: &mut Conversation<'_>, kind: DeclaredKind) {
 fn is_local(tool: &ResponsesTool<'_>) -> bool {
     let environment: Option<ResponsesToolDetail<'_>> = tool
         .environment
-        .and_then(|raw| serde_json::from_str(raw.get()).ok());
+        .and_then(|raw| crate::wire::json::from_str(raw.get()).ok());
     let kind = environment.and_then(|environment| json::text(environment.kind?));
     kind.is_none_or(|kind| kind == "local")
 }

@@ -127,7 +127,8 @@ pub fn choice<'w>(choice: &'w ToolChoice<'_>) -> ChoiceOut<'w> {
 
 /// Other hosted tools are left out before.
 fn web_search<'w>(hosted: &HostedTool<'w>) -> ToolOut<'w> {
-    let options: SearchOptions<'w> = serde_json::from_str(hosted.raw.get()).unwrap_or_default();
+    let options: SearchOptions<'w> =
+        crate::wire::json::from_str(hosted.raw.get()).unwrap_or_default();
     ToolOut {
         kind: WEB_SEARCH,
         name: None,
@@ -144,9 +145,9 @@ fn web_search<'w>(hosted: &HostedTool<'w>) -> ToolOut<'w> {
 }
 
 fn location(raw: &RawValue) -> Option<SearchLocation<'_>> {
-    let mut location: SearchLocation<'_> = serde_json::from_str(raw.get()).ok()?;
+    let mut location: SearchLocation<'_> = crate::wire::json::from_str(raw.get()).ok()?;
     if let Some(nested) = location.approximate {
-        location = serde_json::from_str(nested.get()).ok()?;
+        location = crate::wire::json::from_str(nested.get()).ok()?;
     }
     location.kind = "approximate";
     Some(location)

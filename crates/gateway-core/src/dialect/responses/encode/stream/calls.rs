@@ -215,7 +215,7 @@ impl OutputStream {
         if arguments.is_empty() {
             arguments.push_str("{}");
         }
-        let is_whole = serde_json::from_str::<IgnoredAny>(arguments).is_ok();
+        let is_whole = crate::wire::json::from_str::<IgnoredAny>(arguments).is_ok();
         let event = ResponsesStreamEvent {
             kind: "response.function_call_arguments.done",
             item_id: Some(&item.id),
