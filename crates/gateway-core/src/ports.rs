@@ -181,8 +181,23 @@ impl StoreKey {
     }
 }
 
+/// How far the store is from an instance. It decides how often an instance reads it, and when requests wait for that.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StoreDistance {
+    /// A read takes a few milliseconds and costs nothing.
+    #[default]
+    Near,
+    /// A read may go to another part of the world and is charged for: requests do not wait for one while no upstream fails.
+    Far,
+}
+
 /// Reads of the shared store.
 pub trait ReadStore {
+    /// How far the store is. Does not change while an instance lives.
+    fn distance(&self) -> StoreDistance {
+        StoreDistance::Near
+    }
+
     /// The record's newest value, or `None` when it was never written. At most as stale as the host's store is.
     async fn read(&self, record: StoreKey) -> Result<Option<Vec<u8>>, StoreError>;
 }

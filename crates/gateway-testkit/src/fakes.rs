@@ -19,8 +19,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use gateway_core::logging::LogPolicy;
 use gateway_core::ports::{
-    Background, Clock, Log, Random, ReadStore, SendError, Sql, SqlTarget, StoreError, StoreKey,
-    Swap, Timeouts, Upstream, WriteStore,
+    Background, Clock, Log, Random, ReadStore, SendError, Sql, SqlTarget, StoreDistance,
+    StoreError, StoreKey, Swap, Timeouts, Upstream, WriteStore,
 };
 use gateway_core::reply::{BrokenBody, Reply};
 use gateway_core::sql::{SqlError, SqlRow, Statement};
@@ -53,6 +53,7 @@ struct Inner {
     log_policy: Cell<LogPolicy>,
     background: RefCell<Vec<Pin<Box<dyn Future<Output = ()>>>>>,
     store: MemoryStore,
+    distance: Cell<StoreDistance>,
     database: MemoryDatabase,
     upstream: FakeUpstream,
 }
@@ -75,6 +76,7 @@ impl FakePorts {
                 log_policy: Cell::new(LogPolicy::ALL),
                 background: RefCell::default(),
                 store: MemoryStore::default(),
+                distance: Cell::default(),
                 database: MemoryDatabase::default(),
                 upstream: FakeUpstream::default(),
             }),
@@ -102,6 +104,11 @@ impl FakePorts {
     /// The store behind the ports, for inspection and faults.
     pub fn store(&self) -> &MemoryStore {
         &self.inner.store
+    }
+
+    /// Has the store be far away, for instances that are made from now on.
+    pub fn use_far_store(&self) {
+        self.inner.distance.set(StoreDistance::Far);
     }
 
     /// The database behind the ports, for inspection and faults.
@@ -229,6 +236,10 @@ impl Background for FakePorts {
 }
 
 impl ReadStore for FakePorts {
+    fn distance(&self) -> StoreDistance {
+        self.inner.distance.get()
+    }
+
     async fn read(&self, record: StoreKey) -> Result<Option<Vec<u8>>, StoreError> {
         yield_once().await;
         self.inner.store.read(record)

@@ -13,8 +13,8 @@ use crate::config::model::Document;
 use crate::config::stored;
 use crate::logging::LogPolicy;
 use crate::ports::{
-    Clock, Log, Random, ReadStore, SendError, Sql, SqlTarget, StoreError, StoreKey, Swap, Timeouts,
-    Upstream, WriteStore,
+    Clock, Log, Random, ReadStore, SendError, Sql, SqlTarget, StoreDistance, StoreError, StoreKey,
+    Swap, Timeouts, Upstream, WriteStore,
 };
 use crate::sql::{SqlError, SqlRow, Statement};
 use crate::units::Timestamp;
@@ -97,6 +97,10 @@ impl<P: Log> Drop for Witness<'_, P> {
 }
 
 impl<P: ReadStore + Log> ReadStore for Witness<'_, P> {
+    fn distance(&self) -> StoreDistance {
+        self.ports.distance()
+    }
+
     async fn read(&self, record: StoreKey) -> Result<Option<Vec<u8>>, StoreError> {
         let outcome = self.ports.read(record).await;
         if record == StoreKey::Config && self.has_doubts() {
