@@ -238,6 +238,12 @@ pub trait Sql {
     /// Whether the usage of all client keys is in one database, so that one transaction can be about any of them.
     const LIMITS_ARE_TOGETHER: bool = true;
 
+    /// Whether the host charges for each row that is written, rows of indexes included (D1): the ledger then writes as few
+    /// as it can. Does not change while an instance lives, nor while a database does.
+    fn charges_for_rows(&self) -> bool {
+        false
+    }
+
     /// Runs the statements in order, in one transaction: all of them take effect, or none does. Returns the rows of
     /// each. Other instances see the effects as soon as this returns. Not idempotent: after an error the caller does
     /// not know whether the transaction took place, unless the error says so. Dropped early, it takes effect entirely
@@ -345,6 +351,10 @@ impl<P: Clock> Clock for &P {
 
 impl<P: Sql> Sql for &P {
     const LIMITS_ARE_TOGETHER: bool = P::LIMITS_ARE_TOGETHER;
+
+    fn charges_for_rows(&self) -> bool {
+        (**self).charges_for_rows()
+    }
 
     async fn transact(
         &self,

@@ -54,6 +54,7 @@ struct Inner {
     background: RefCell<Vec<Pin<Box<dyn Future<Output = ()>>>>>,
     store: MemoryStore,
     distance: Cell<StoreDistance>,
+    charges_for_rows: Cell<bool>,
     database: MemoryDatabase,
     upstream: FakeUpstream,
 }
@@ -77,6 +78,7 @@ impl FakePorts {
                 background: RefCell::default(),
                 store: MemoryStore::default(),
                 distance: Cell::default(),
+                charges_for_rows: Cell::default(),
                 database: MemoryDatabase::default(),
                 upstream: FakeUpstream::default(),
             }),
@@ -109,6 +111,11 @@ impl FakePorts {
     /// Has the store be far away, for instances that are made from now on.
     pub fn use_far_store(&self) {
         self.inner.distance.set(StoreDistance::Far);
+    }
+
+    /// Has the database charge for rows that are written, before the first one is.
+    pub fn charge_for_rows(&self) {
+        self.inner.charges_for_rows.set(true);
     }
 
     /// The database behind the ports, for inspection and faults.
@@ -259,6 +266,10 @@ impl WriteStore for FakePorts {
 }
 
 impl Sql for FakePorts {
+    fn charges_for_rows(&self) -> bool {
+        self.inner.charges_for_rows.get()
+    }
+
     async fn transact(
         &self,
         _: SqlTarget<'_>,

@@ -9,6 +9,10 @@ use crate::store::BoundedStore;
 impl<P: Sql> Sql for BoundedStore<'_, P> {
     const LIMITS_ARE_TOGETHER: bool = P::LIMITS_ARE_TOGETHER;
 
+    fn charges_for_rows(&self) -> bool {
+        self.inner().charges_for_rows()
+    }
+
     /// Has its own limits: see [`crate::database`].
     async fn transact(
         &self,

@@ -166,6 +166,10 @@ impl<P: Log> Log for Witness<'_, P> {
 impl<P: Sql + Log> Sql for Witness<'_, P> {
     const LIMITS_ARE_TOGETHER: bool = P::LIMITS_ARE_TOGETHER;
 
+    fn charges_for_rows(&self) -> bool {
+        self.ports.charges_for_rows()
+    }
+
     async fn transact(
         &self,
         target: SqlTarget<'_>,
