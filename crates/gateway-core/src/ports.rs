@@ -223,8 +223,23 @@ impl StoreKey {
     }
 }
 
+/// How far the store is from an instance. It decides how often an instance reads it, and when requests wait for that.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StoreDistance {
+    /// A read takes a few milliseconds and costs nothing.
+    #[default]
+    Near,
+    /// A read may go to another part of the world and is charged for: requests do not wait for one while no upstream fails.
+    Far,
+}
+
 /// Reads of the shared store.
 pub trait ReadStore {
+    /// How far the store is. Does not change while an instance lives.
+    fn distance(&self) -> StoreDistance {
+        StoreDistance::Near
+    }
+
     /// The record's newest value, or `None` when it was never written. At most as stale as the host's store is.
     async fn read(&self, record: StoreKey) -> Result<Option<Vec<u8>>, StoreError>;
 }
@@ -264,6 +279,12 @@ pub enum SqlTarget<'a> {
 pub trait Sql {
     /// Whether the usage of all client keys is in one database, so that one transaction can be about any of them.
     const LIMITS_ARE_TOGETHER: bool = true;
+
+    /// Whether the host charges for each row that is written, rows of indexes included (D1): the ledger then writes as few
+    /// as it can. Does not change while an instance lives, nor while a database does.
+    fn charges_for_rows(&self) -> bool {
+        false
+    }
 
     /// Runs the statements in order, in one transaction: all of them take effect, or none does. Returns the rows of
     /// each. Other instances see the effects as soon as this returns. Not idempotent: after an error the caller does
@@ -372,6 +393,10 @@ impl<P: Clock> Clock for &P {
 
 impl<P: Sql> Sql for &P {
     const LIMITS_ARE_TOGETHER: bool = P::LIMITS_ARE_TOGETHER;
+
+    fn charges_for_rows(&self) -> bool {
+        (**self).charges_for_rows()
+    }
 
     async fn transact(
         &self,

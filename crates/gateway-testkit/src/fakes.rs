@@ -19,8 +19,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use gateway_core::logging::LogPolicy;
 use gateway_core::ports::{
-    Background, Clock, Log, Random, ReadStore, SendError, Sql, SqlTarget, StoreError, StoreKey,
-    Swap, Timeouts, Upstream, WriteStore,
+    Background, Clock, Log, Random, ReadStore, SendError, Sql, SqlTarget, StoreDistance,
+    StoreError, StoreKey, Swap, Timeouts, Upstream, WriteStore,
 };
 use gateway_core::reply::{BrokenBody, Reply};
 use gateway_core::sql::{SqlError, SqlRow, Statement};
@@ -53,6 +53,8 @@ struct Inner {
     log_policy: Cell<LogPolicy>,
     background: RefCell<Vec<Pin<Box<dyn Future<Output = ()>>>>>,
     store: MemoryStore,
+    distance: Cell<StoreDistance>,
+    charges_for_rows: Cell<bool>,
     database: MemoryDatabase,
     upstream: FakeUpstream,
 }
@@ -75,6 +77,8 @@ impl FakePorts {
                 log_policy: Cell::new(LogPolicy::ALL),
                 background: RefCell::default(),
                 store: MemoryStore::default(),
+                distance: Cell::default(),
+                charges_for_rows: Cell::default(),
                 database: MemoryDatabase::default(),
                 upstream: FakeUpstream::default(),
             }),
@@ -102,6 +106,16 @@ impl FakePorts {
     /// The store behind the ports, for inspection and faults.
     pub fn store(&self) -> &MemoryStore {
         &self.inner.store
+    }
+
+    /// Has the store be far away, for instances that are made from now on.
+    pub fn use_far_store(&self) {
+        self.inner.distance.set(StoreDistance::Far);
+    }
+
+    /// Has the database charge for rows that are written, before the first one is.
+    pub fn charge_for_rows(&self) {
+        self.inner.charges_for_rows.set(true);
     }
 
     /// The database behind the ports, for inspection and faults.
@@ -229,6 +243,10 @@ impl Background for FakePorts {
 }
 
 impl ReadStore for FakePorts {
+    fn distance(&self) -> StoreDistance {
+        self.inner.distance.get()
+    }
+
     async fn read(&self, record: StoreKey) -> Result<Option<Vec<u8>>, StoreError> {
         yield_once().await;
         self.inner.store.read(record)
@@ -248,6 +266,10 @@ impl WriteStore for FakePorts {
 }
 
 impl Sql for FakePorts {
+    fn charges_for_rows(&self) -> bool {
+        self.inner.charges_for_rows.get()
+    }
+
     async fn transact(
         &self,
         _: SqlTarget<'_>,

@@ -55,9 +55,7 @@ pub fn run(workspace: &Workspace, progress: &Progress) -> Result<()> {
         ("browser, one half", Box::new(|| tests.work(&first))),
         ("browser, other half", other),
     ])?;
-    MEASURED
-        .iter()
-        .try_for_each(|file| tests.run(file, &first))
+    MEASURED.iter().try_for_each(|file| tests.run(file, &first))
 }
 
 /// The files that do not measure anything, in the reverse of the order in which they are begun.

@@ -5,13 +5,36 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use crate::config::snapshot::Snapshot;
+use crate::ports::StoreDistance;
 use crate::units::Timestamp;
 
-/// Younger copies are served without a check.
-const CHECK_AFTER_MS: u64 = 800;
-/// Older copies are not served before the store was queried, since the contract puts a change in force within 2 s; the
-/// rest of the 2 s is for the reading itself.
-const STALE_AFTER_MS: u64 = 1_800;
+/// The ages at which a copy is checked.
+#[derive(Clone, Copy, Debug)]
+struct Ages {
+    /// Younger copies are served without a check.
+    check_ms: u64,
+    /// Older copies are not served before the store was queried.
+    stale_ms: u64,
+}
+
+impl Ages {
+    /// A change is in force within 2 s of a near store and within 5 s of a far one; the rest is for the reading itself.
+    const fn of(distance: StoreDistance) -> Self {
+        match distance {
+            StoreDistance::Near => Self {
+                check_ms: 800,
+                stale_ms: 1_800,
+            },
+            StoreDistance::Far => Self {
+                check_ms: 2_000,
+                stale_ms: 4_000,
+            },
+        }
+    }
+}
+
+/// A check that takes longer was ended by the host without being dropped: another one takes its place.
+const LONGEST_CHECK_MS: u64 = 10_000;
 
 /// What to do about the configuration of one request.
 #[derive(Debug)]
@@ -25,11 +48,13 @@ pub enum Lookup {
 }
 
 /// The copy and its age.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Cache {
+    ages: Ages,
     held: RefCell<Option<Held>>,
     checked_at: Cell<Timestamp>,
-    checking: Rc<Cell<bool>>,
+    /// When the check in progress began.
+    checking: Rc<Cell<Option<Timestamp>>>,
     /// Until then requests wait for the background check, although it takes long.
     waits_until: Cell<Timestamp>,
 }
@@ -43,15 +68,32 @@ struct Held {
 /// The right to check the copy in the background, held by one task at a time; released when dropped, also by a task
 /// that the host ended.
 #[derive(Debug)]
-pub struct Checking(Rc<Cell<bool>>);
+pub struct Checking {
+    turn: Rc<Cell<Option<Timestamp>>>,
+    began: Timestamp,
+}
 
 impl Drop for Checking {
     fn drop(&mut self) {
-        self.0.set(false);
+        // A later check may have taken its place.
+        if self.turn.get() == Some(self.began) {
+            self.turn.set(None);
+        }
     }
 }
 
 impl Cache {
+    /// An empty cache of a store that is so far away.
+    pub fn new(distance: StoreDistance) -> Self {
+        Self {
+            ages: Ages::of(distance),
+            held: RefCell::default(),
+            checked_at: Cell::default(),
+            checking: Rc::default(),
+            waits_until: Cell::default(),
+        }
+    }
+
     /// Decides by the copy's age at `now`.
     pub fn lookup(&self, now: Timestamp) -> Lookup {
         let held = self.held.borrow();
@@ -63,13 +105,25 @@ impl Cache {
         match now.since_ms(checked_at) {
             // The clock was set back: the copy's age is unknown.
             _ if now < checked_at => Lookup::Load(Some(snapshot)),
-            _ if self.checking.get() && now < self.waits_until.get() => Lookup::Fresh(snapshot),
-            age if age >= STALE_AFTER_MS => Lookup::Load(Some(snapshot)),
-            age if age >= CHECK_AFTER_MS && !self.checking.replace(true) => {
-                Lookup::Revalidate(snapshot, Checking(Rc::clone(&self.checking)))
+            _ if self.checking.get().is_some() && now < self.waits_until.get() => {
+                Lookup::Fresh(snapshot)
+            }
+            age if age >= self.ages.stale_ms => Lookup::Load(Some(snapshot)),
+            age if age >= self.ages.check_ms && !self.is_checking(now) => {
+                self.checking.set(Some(now));
+                let checking = Checking {
+                    turn: Rc::clone(&self.checking),
+                    began: now,
+                };
+                Lookup::Revalidate(snapshot, checking)
             }
             _ => Lookup::Fresh(snapshot),
         }
+    }
+
+    fn is_checking(&self, now: Timestamp) -> bool {
+        let began = self.checking.get();
+        began.is_some_and(|began| now.since_ms(began) < LONGEST_CHECK_MS)
     }
 
     /// Applies the store's answer to a read that began at `began`. `build` is called only when it differs from the
@@ -124,7 +178,7 @@ mod tests {
 
     #[test]
     fn age_decides_between_memory_background_and_store() {
-        let cache = Cache::default();
+        let cache = Cache::new(StoreDistance::Near);
         assert!(matches!(cache.lookup(Timestamp(0)), Lookup::Load(None)));
         accept(&cache, b"a", 1_000);
         assert!(matches!(cache.lookup(Timestamp(1_799)), Lookup::Fresh(_)));
@@ -151,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_check_that_takes_long_is_the_only_one() {
-        let cache = Cache::default();
+        let cache = Cache::new(StoreDistance::Near);
         accept(&cache, b"a", 1_000);
         let check = cache.lookup(Timestamp(2_000));
         assert!(matches!(check, Lookup::Revalidate(..)));
@@ -171,8 +225,38 @@ mod tests {
     }
 
     #[test]
+    fn a_far_store_is_checked_less_often() {
+        let cache = Cache::new(StoreDistance::Far);
+        accept(&cache, b"a", 1_000);
+        assert!(matches!(cache.lookup(Timestamp(2_999)), Lookup::Fresh(_)));
+        assert!(matches!(
+            cache.lookup(Timestamp(3_000)),
+            Lookup::Revalidate(..)
+        ));
+        assert!(matches!(
+            cache.lookup(Timestamp(5_000)),
+            Lookup::Load(Some(_))
+        ));
+    }
+
+    #[test]
+    fn a_check_that_the_host_ended_without_dropping_it_is_replaced() {
+        let cache = Cache::new(StoreDistance::Far);
+        accept(&cache, b"a", 0);
+        let Lookup::Revalidate(_, lost) = cache.lookup(Timestamp(2_000)) else {
+            panic!("it is checked")
+        };
+        accept(&cache, b"a", 9_500);
+        assert!(matches!(cache.lookup(Timestamp(11_999)), Lookup::Fresh(_)));
+        let next = cache.lookup(Timestamp(12_000));
+        assert!(matches!(next, Lookup::Revalidate(..)));
+        drop(lost);
+        assert!(matches!(cache.lookup(Timestamp(12_100)), Lookup::Fresh(_)));
+    }
+
+    #[test]
     fn the_same_bytes_are_not_built_again() {
-        let cache = Cache::default();
+        let cache = Cache::new(StoreDistance::Near);
         let first = accept(&cache, b"a", 0);
         assert!(Rc::ptr_eq(&first, &accept(&cache, b"a", 10)));
         assert!(!Rc::ptr_eq(&first, &accept(&cache, b"b", 20)));
@@ -180,7 +264,7 @@ mod tests {
 
     #[test]
     fn a_document_that_cannot_be_built_changes_nothing() {
-        let cache = Cache::default();
+        let cache = Cache::new(StoreDistance::Near);
         let first = accept(&cache, b"a", 0);
         assert_eq!(
             cache

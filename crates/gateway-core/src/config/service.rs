@@ -14,13 +14,15 @@ use super::seal::{MasterKey, MasterKeyResult};
 use super::snapshot::Snapshot;
 use super::stored;
 use crate::error::{ErrorCode, GatewayError};
-use crate::ports::{Background, Clock, Log, Random, ReadStore, StoreKey};
+use crate::ports::{Background, Clock, Log, Random, ReadStore, StoreDistance, StoreKey};
 use crate::timeout::timeout;
 use crate::units::{Timestamp, milliseconds};
 
 /// A store that takes longer counts as failed: requests go on with the copy. Requests do not wait for a longer
 /// background check, so that an instance under load never waits.
 const MAX_WAIT: Duration = Duration::from_millis(300);
+/// The same of a far store.
+const MAX_FAR_WAIT: Duration = Duration::from_millis(800);
 /// A check in the background gives up after this, and so does a request of an instance without a configuration.
 const MAX_READ: Duration = Duration::from_secs(5);
 
@@ -41,11 +43,19 @@ impl<P: ConfigPorts> ConfigService<P> {
     /// A service without a configuration yet. With a master key that cannot be read (`Err`, with the reason) there is
     /// none.
     pub fn new(ports: P, master_key: MasterKeyResult) -> Rc<Self> {
+        let cache = Cache::new(ports.distance());
         Rc::new(Self {
             ports,
             master_key,
-            cache: Cache::default(),
+            cache,
         })
+    }
+
+    fn max_wait(&self) -> Duration {
+        match self.ports.distance() {
+            StoreDistance::Near => MAX_WAIT,
+            StoreDistance::Far => MAX_FAR_WAIT,
+        }
     }
 
     /// The configuration in force: from memory when it is young enough, else from the store, else, when the store
@@ -66,7 +76,10 @@ impl<P: ConfigPorts> ConfigService<P> {
             }
             Lookup::Load(known) => {
                 let master = self.master()?;
-                let limit = if known.is_some() { MAX_WAIT } else { MAX_READ };
+                let limit = match known {
+                    Some(_) => self.max_wait(),
+                    None => MAX_READ,
+                };
                 let load = self.load_within(limit, master);
                 let (loaded, ()) = future::join(load, alongside()).await;
                 loaded.or_else(|error| known.ok_or(error))
@@ -88,7 +101,10 @@ impl<P: ConfigPorts> ConfigService<P> {
         let Ok(master) = self.master() else { return };
         let ports = &self.ports;
         let mut load = pin!(self.load(master));
-        if timeout(ports, MAX_WAIT, load.as_mut()).await.is_some() {
+        if timeout(ports, self.max_wait(), load.as_mut())
+            .await
+            .is_some()
+        {
             return;
         }
         // The answer may still arrive. Until then no request waits for it.
@@ -114,7 +130,7 @@ impl<P: ConfigPorts> ConfigService<P> {
         let config = self.ports.read(StoreKey::Config).await;
         let raw = config.map_err(|error| self.unavailable(&error))?;
         // With a slow store no copy would otherwise be young enough.
-        let longest_ms = milliseconds(MAX_WAIT);
+        let longest_ms = milliseconds(self.max_wait());
         let soonest = Timestamp(self.ports.now().0.saturating_sub(longest_ms));
         self.cache
             .accept(raw, began.max(soonest), |raw| {

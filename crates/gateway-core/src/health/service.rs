@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::cache::HealthCache;
 use super::cooldown::Phase;
 use super::record::{Health, HealthEvent, Target};
-use crate::ports::{Background, Clock, Log, Random, StoreKey, WriteStore};
+use crate::ports::{Background, Clock, Log, Random, StoreDistance, StoreKey, WriteStore};
 use crate::store::{self, RecordEdit, RetryLimits, UpdateError, bounded_call};
 use crate::units::Timestamp;
 
@@ -21,6 +21,10 @@ const MAX_LEASE_MS: u64 = 30_000;
 /// A copy of the record that is younger is not checked: an instance under load reads forty times a second, one without
 /// load reads before each request, so that it does not call what has just failed in another instance.
 const FRESH_MS: u64 = 25;
+/// The same of a far store, which is read beside the requests unless an upstream is known to fail.
+const FAR_FRESH_MS: u64 = 1_000;
+/// A task that takes longer was ended by the host without being dropped: another one takes its place.
+const LONGEST_TASK_MS: u64 = 10_000;
 /// After an error of the store, requests do not read it for so long.
 const ERROR_PAUSE_MS: u64 = 1_800;
 /// A request waits no longer than this for the store, which usually takes a few milliseconds.
@@ -48,16 +52,40 @@ pub struct HealthService<P> {
     cache: HealthCache,
     /// When the store was last read; in the future after an error.
     checked_at: Cell<Timestamp>,
-    checking: Rc<Cell<bool>>,
-    writing: Rc<Cell<bool>>,
+    checking: Turn,
+    writing: Turn,
 }
 
+/// When the task began whose turn it is.
+type Turn = Rc<Cell<Option<Timestamp>>>;
+
 /// The right to read or to write, held by one task at a time; released when dropped, also with a task that the host ended.
-struct TaskLock(Rc<Cell<bool>>);
+struct TaskLock {
+    turn: Turn,
+    began: Timestamp,
+}
+
+impl TaskLock {
+    /// The right; `None` while another task has it.
+    fn acquire(turn: &Turn, now: Timestamp) -> Option<Self> {
+        let holder = turn.get();
+        if holder.is_some_and(|began| now.since_ms(began) < LONGEST_TASK_MS) {
+            return None;
+        }
+        turn.set(Some(now));
+        Some(Self {
+            turn: Rc::clone(turn),
+            began: now,
+        })
+    }
+}
 
 impl Drop for TaskLock {
     fn drop(&mut self) {
-        self.0.set(false);
+        // A later task may have taken its place.
+        if self.turn.get() == Some(self.began) {
+            self.turn.set(None);
+        }
     }
 }
 
@@ -137,13 +165,30 @@ impl<P: HealthPorts> HealthService<P> {
 
     /// Adds what a request has found out, and shares it beside the requests.
     pub fn record(self: &Rc<Self>, event: HealthEvent) {
+        self.expire_on(&event);
         if self.cache.add(event) {
             self.write_soon();
         }
     }
 
+    /// Where one upstream fails, others may have failed for other instances: what a far store said is asked again at once.
+    fn expire_on(&self, event: &HealthEvent) {
+        if self.is_far() && matches!(event, HealthEvent::Failed { .. }) {
+            let now = self.ports.now();
+            let is_paused = self.checked_at.get() > now;
+            if !is_paused {
+                self.checked_at.set(Timestamp(1));
+            }
+        }
+    }
+
+    fn is_far(&self) -> bool {
+        self.ports.distance() == StoreDistance::Far
+    }
+
     /// Adds the result of an attempt, and ends its probe.
     pub fn settle(self: &Rc<Self>, event: HealthEvent, probe: Option<Probe<P>>) {
+        self.expire_on(&event);
         self.cache.add(event);
         // What the event did not concern is free for others again.
         drop(probe);
@@ -151,18 +196,50 @@ impl<P: HealthPorts> HealthService<P> {
     }
 
     /// Reads what other instances have found out, unless that was just done. One request of an instance reads, the
-    /// others go on with what is known; after an error of the store there is a pause.
+    /// others go on with what is known; after an error of the store there is a pause. While all is well, no request waits
+    /// for a far store.
     pub async fn refresh(self: &Rc<Self>) {
-        let age_ms = self.ports.now().since_ms(self.checked_at.get());
-        if age_ms < FRESH_MS || self.checking.replace(true) {
+        let now = self.ports.now();
+        let fresh_ms = if self.is_far() {
+            FAR_FRESH_MS
+        } else {
+            FRESH_MS
+        };
+        if now.since_ms(self.checked_at.get()) < fresh_ms {
             return;
         }
-        let _lock = TaskLock(Rc::clone(&self.checking));
+        let Some(lock) = TaskLock::acquire(&self.checking, now) else {
+            return;
+        };
+        if self.is_far() && self.cache.health().is_empty() {
+            let service = Rc::clone(self);
+            self.ports.spawn(async move {
+                service.check().await;
+                drop(lock);
+            });
+            return;
+        }
         self.check().await;
+        drop(lock);
+    }
+
+    /// [`Self::refresh`] before the next candidate of a request whose last one has failed. A near store was read before the
+    /// first one.
+    pub async fn refresh_after_failure(self: &Rc<Self>) {
+        if self.is_far() {
+            self.refresh().await;
+        }
+    }
+
+    /// Reads the store while the configuration is read. A far one is read by the requests that need it, but for the first.
+    pub async fn check_beside_configuration(self: &Rc<Self>) {
+        if !self.is_far() || self.checked_at.get() == Timestamp(0) {
+            self.check().await;
+        }
     }
 
     /// Reads the store.
-    pub async fn check(self: &Rc<Self>) {
+    async fn check(self: &Rc<Self>) {
         let (version, began) = (self.cache.version(), self.ports.now());
         let read = self.ports.read(StoreKey::Health);
         match bounded_call(&self.ports, READ_TIMEOUT, read).await {
@@ -278,11 +355,13 @@ impl<P: HealthPorts> HealthService<P> {
     }
 
     fn write_soon(self: &Rc<Self>) {
-        if !self.cache.has_pending() || self.writing.replace(true) {
+        if !self.cache.has_pending() {
             return;
         }
+        let Some(lock) = TaskLock::acquire(&self.writing, self.ports.now()) else {
+            return;
+        };
         let service = Rc::clone(self);
-        let lock = TaskLock(Rc::clone(&self.writing));
         self.ports.spawn(async move {
             let began = service.ports.now();
             let is_long =

@@ -7,6 +7,7 @@
 
 use super::columns::request::RequestRow;
 use super::ingest;
+use super::lean::{self, Layout};
 use super::record::RequestRecord;
 use super::sums::BatchSums;
 use crate::sql::Statement;
@@ -98,6 +99,10 @@ pub fn dropped(stored: Option<&[u8]>) -> u64 {
 
 /// The statement that shortens the request log to `rows` rows and to what came since `since_ms`. It looks at
 /// `most` rows, so that no other call waits long.
-pub fn prune(rows: u64, since_ms: u64, most: u64) -> Statement {
-    Statement::new(PRUNE).with(rows).with(since_ms).with(most)
+pub fn prune(rows: u64, since_ms: u64, most: u64, layout: Layout) -> Statement {
+    let prune = match layout {
+        Layout::Indexed => PRUNE,
+        Layout::Lean => lean::PRUNE,
+    };
+    Statement::new(prune).with(rows).with(since_ms).with(most)
 }

@@ -1,5 +1,5 @@
 //! What the database does with a batch of records: a view takes it, whose trigger files it in all tables. Owns versions 2
-//! to 4 and 6 of the schema; what is in a batch is `batch`'s.
+//! to 4 and 6 of the schema, but for hosts that charge for rows (see `lean`); what is in a batch is `batch`'s.
 //!
 //! So a batch is one statement, which takes effect whole or not at all, and one call of the host. With a transaction of
 //! several calls an instance that is busy holds the lock from one of its turns to the next: a busy gateway wrote thirty
@@ -12,17 +12,18 @@ use super::columns;
 use super::columns::request::REQUEST;
 use super::columns::usage;
 use super::columns::{ActorRow, Column, TallyRow};
+use super::lean::Layout;
 use super::record::Actor;
 use super::totals::UsageRow;
 use crate::sql::Statement;
 
 /// Rows of [`columns::ALL_HOURS`] from which on a model that no channel names, and that was never counted yet, is counted
 /// without its name. Some upstreams answer to any name; a client could fill the sums, which are kept for good.
-const MAX_SUBJECTS: usize = 2_000;
+pub(super) const MAX_SUBJECTS: usize = 2_000;
 
 /// No sum grows beyond what all hosts know exactly (2⁵³ − 1): an upstream's nonsense must not make it a fraction, which
 /// would read as nothing.
-const MAX_SUM: u64 = 9_007_199_254_740_991;
+pub(super) const MAX_SUM: u64 = 9_007_199_254_740_991;
 
 /// Hands a batch over: rows of the request log, of sums, of tallies and of actors, each a JSON list of lists.
 pub const HAND_OVER: &str =
@@ -34,7 +35,23 @@ const VIEW: &str = "CREATE VIEW IF NOT EXISTS ledger_batch (requests, usage, tal
 /// A list of rows in the batch. `LIMIT -1` keeps SQLite from folding the list into the statement around it, where it would
 /// make the text of a row anew for every column that is taken out of it.
 fn rows_of(list: &str) -> String {
-    format!("FROM (SELECT value FROM json_each(NEW.{list}) LIMIT -1) WHERE true")
+    rows_where(list, "true")
+}
+
+fn rows_where(list: &str, condition: &str) -> String {
+    format!("FROM (SELECT value FROM json_each(NEW.{list}) LIMIT -1) WHERE {condition}")
+}
+
+/// Adds requests to the log, with values for further columns; in these, `key` is a request's place in the batch.
+pub(super) fn insert_requests_with(more: &[(&str, &str)]) -> String {
+    let known = REQUEST.iter().map(|column| column.name);
+    let columns: Vec<&str> = known.chain(more.iter().map(|(name, _)| *name)).collect();
+    let more: String = more.iter().map(|(_, value)| format!(", {value}")).collect();
+    format!(
+        "INSERT INTO request ({}) SELECT {}{more} FROM (SELECT key, value FROM json_each(NEW.requests) LIMIT -1) WHERE true",
+        columns.join(", "),
+        values(REQUEST.len()),
+    )
 }
 
 /// The values of the first `count` columns of a row.
@@ -45,7 +62,7 @@ fn values(count: usize) -> String {
     values.join(", ")
 }
 
-fn names(columns: &[Column<'_>]) -> String {
+pub(super) fn names(columns: &[Column<'_>]) -> String {
     let names: Vec<&str> = columns.iter().map(|(name, _, _)| *name).collect();
     names.join(", ")
 }
@@ -61,17 +78,27 @@ fn insert_requests() -> String {
 }
 
 fn add_tallies() -> String {
+    add_tallies_where("true")
+}
+
+/// Adds tallies if the condition holds.
+pub(super) fn add_tallies_where(condition: &str) -> String {
     let columns = TallyRow::default().columns();
     format!(
         "INSERT INTO tally_hour ({}) SELECT {} {} \
          ON CONFLICT (hour, kind, channel, word) DO UPDATE SET count = count + excluded.count",
         names(&columns),
         values(columns.len()),
-        rows_of("tallies")
+        rows_where("tallies", condition)
     )
 }
 
 fn note_actors() -> String {
+    note_actors_where("true")
+}
+
+/// Adds actors if the condition holds.
+pub(super) fn note_actors_where(condition: &str) -> String {
     let row = ActorRow {
         actor: Cow::Owned(Actor::default()),
         last_used_ms: 0,
@@ -82,7 +109,7 @@ fn note_actors() -> String {
          ON CONFLICT (id) DO UPDATE SET name = excluded.name, last_used_ms = max(last_used_ms, excluded.last_used_ms)",
         names(&columns),
         values(columns.len()),
-        rows_of("actors")
+        rows_where("actors", condition)
     )
 }
 
@@ -125,7 +152,10 @@ pub fn version_4() -> Vec<Statement> {
 
 /// What version 6 adds: the limit that a request exceeded, and what was said about a failure. Rows of a program that knows
 /// version 5 have neither.
-pub fn version_6() -> Vec<Statement> {
+///
+/// The trigger of the other layout is not made here: beside that of a program that has already made it, every batch would
+/// be filed twice.
+pub fn version_6(layout: Layout) -> Vec<Statement> {
     let trigger = format!(
         "CREATE TRIGGER IF NOT EXISTS ledger_batch_filed_6 INSTEAD OF INSERT ON ledger_batch BEGIN \
          {}; {}; {}; {}; END",
@@ -135,11 +165,15 @@ pub fn version_6() -> Vec<Statement> {
         note_actors()
     );
     let mut statements = new_request_columns(6);
-    statements.extend([
-        Statement::new("DROP TRIGGER IF EXISTS ledger_batch_filed_4"),
-        Statement::new(trigger),
-        Statement::new("INSERT INTO gateway_schema (version) VALUES (6) ON CONFLICT DO NOTHING"),
-    ]);
+    statements.push(Statement::new(
+        "DROP TRIGGER IF EXISTS ledger_batch_filed_4",
+    ));
+    if layout == Layout::Indexed {
+        statements.push(Statement::new(trigger));
+    }
+    statements.push(Statement::new(
+        "INSERT INTO gateway_schema (version) VALUES (6) ON CONFLICT DO NOTHING",
+    ));
     statements
 }
 
@@ -157,6 +191,11 @@ fn new_request_columns(version: u64) -> Vec<Statement> {
 
 /// Adds to `usage_hour`; its many columns are named by [`usage::summed`].
 fn add_usage() -> String {
+    add_usage_where("true")
+}
+
+/// The same if the condition holds.
+pub(super) fn add_usage_where(condition: &str) -> String {
     let subject = UsageRow::default().subject();
     let (mut sum_names, mut sum_values, mut additions) =
         (String::new(), String::new(), String::new());
@@ -176,7 +215,11 @@ fn add_usage() -> String {
             "{comma}{column} = min({column} + excluded.{column}, {MAX_SUM})"
         );
     }
-    let (subject, rows, all_hours) = (names(&subject), rows_of("usage"), columns::ALL_HOURS);
+    let (subject, rows, all_hours) = (
+        names(&subject),
+        rows_where("usage", condition),
+        columns::ALL_HOURS,
+    );
     format!(
         "INSERT INTO usage_hour ({subject}{sum_names}) \
          SELECT value ->> 0, value ->> 1, value ->> 2, \

@@ -21,6 +21,7 @@ mod ingest;
 pub mod kept_response;
 pub mod kept_responses;
 pub mod key_use;
+mod lean;
 pub mod log_line;
 pub mod port;
 pub mod price;

@@ -9,6 +9,7 @@ use super::columns::{ActorRow, Column, TallyRow};
 use super::ingest;
 use super::kept_response;
 use super::key_use;
+use super::lean::{self, Layout};
 use super::record::Actor;
 use super::response_record;
 use super::totals::UsageRow;
@@ -17,7 +18,7 @@ use crate::sql::rows::{Query, Rows};
 use std::borrow::Cow;
 
 /// The version that this program reads and writes.
-pub const VERSION: u64 = 10;
+pub const VERSION: u64 = 11;
 
 /// In place of the model of requests that were rejected before any upstream was called, where no channel names the model:
 /// they are counted by reason instead. No model can have this name.
@@ -40,7 +41,7 @@ pub fn version(rows: &Rows) -> u64 {
 /// What brings a database of version `from` to [`VERSION`], one statement after the other. Any number of programs may do so
 /// at once, and any of them may end in the middle: everything is made only if it is missing, and each version's number
 /// comes last.
-pub fn migration(from: u64) -> Vec<Statement> {
+pub fn migration(from: u64, layout: Layout) -> Vec<Statement> {
     let mut statements = Vec::new();
     if from < 1 {
         statements.extend(version_1());
@@ -58,7 +59,7 @@ pub fn migration(from: u64) -> Vec<Statement> {
         statements.extend(response_record::version_5());
     }
     if from < 6 {
-        statements.extend(ingest::version_6());
+        statements.extend(ingest::version_6(layout));
     }
     if from < 7 {
         statements.extend(kept_response::version_7());
@@ -71,6 +72,14 @@ pub fn migration(from: u64) -> Vec<Statement> {
     }
     if from < 10 {
         statements.extend(audit::version_10());
+    }
+    if from < 11 {
+        if layout == Layout::Lean {
+            statements.extend(lean::version_11());
+        }
+        statements.push(Statement::new(
+            "INSERT INTO gateway_schema (version) VALUES (11) ON CONFLICT DO NOTHING",
+        ));
     }
     statements
 }

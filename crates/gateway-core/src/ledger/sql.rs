@@ -13,6 +13,7 @@ use super::batch::{self, Batch};
 use super::columns;
 use super::kept_response::{self, KeptContent, KeptExtent, KeptTurn};
 use super::key_use::{self, KeyUse, LastUses};
+use super::lean::{self, Layout};
 use super::port::Ledger;
 use super::queries::actors;
 use super::queries::counters::{self, Counters};
@@ -43,6 +44,26 @@ impl<P: Sql + Clock> SqlLedger<P> {
             ports,
             time_limit,
             is_migrated: Cell::new(false),
+        }
+    }
+
+    fn layout(&self) -> Layout {
+        if self.ports.charges_for_rows() {
+            Layout::Lean
+        } else {
+            Layout::Indexed
+        }
+    }
+
+    /// Has the sums that wait added to their tables, before these are read.
+    async fn file(&self) -> Result<(), DatabaseError> {
+        if self.layout() == Layout::Indexed {
+            return Ok(());
+        }
+        match self.execute(lean::file()).await {
+            // Nothing was written by this version yet, so that nothing waits.
+            Err(error) if error.kind == SqlErrorKind::NoTable => Ok(()),
+            outcome => Ok(outcome?),
         }
     }
 
@@ -116,7 +137,7 @@ impl<P: Sql + Clock> SqlLedger<P> {
         }
         // One by one: many instances find a new database at the same time, and with a transaction each would keep the lock
         // from one of its turns to the next, and all requests of keys with limits waiting.
-        for statement in schema::migration(version) {
+        for statement in schema::migration(version, self.layout()) {
             match self.execute(statement).await {
                 // Another program has added the column.
                 Err(error) if error.kind != SqlErrorKind::Duplicate => return Err(error),
@@ -215,7 +236,9 @@ impl<P: Sql + Clock> Ledger for SqlLedger<P> {
     }
 
     async fn prune(&self, rows: u64, since_ms: u64, most: u64) -> Result<(), DatabaseError> {
-        Ok(self.execute(batch::prune(rows, since_ms, most)).await?)
+        Ok(self
+            .execute(batch::prune(rows, since_ms, most, self.layout()))
+            .await?)
     }
 
     async fn query_requests(
@@ -242,14 +265,14 @@ impl<P: Sql + Clock> Ledger for SqlLedger<P> {
                 None => return Ok(None),
             },
         };
-        let rows = self.query(query.query(cursor)).await?;
+        let rows = self.query(query.query(cursor, self.layout())).await?;
         let mut page = query.read(&rows);
         page.total = if !query.is_counted {
             None
         } else if query.before.is_none() && !page.has_more {
             u64::try_from(page.requests.len()).ok()
         } else {
-            RequestQuery::read_count(&self.query(query.count()).await?)
+            RequestQuery::read_count(&self.query(query.count(self.layout())).await?)
         };
         Ok(Some(page))
     }
@@ -260,11 +283,13 @@ impl<P: Sql + Clock> Ledger for SqlLedger<P> {
     }
 
     async fn query_usage(&self, query: &UsageQuery) -> Result<Vec<UsageSlice>, DatabaseError> {
+        self.file().await?;
         let rows = self.query(query.query()).await?;
         Ok(rows.iter().map(|row| query.read(&row)).collect())
     }
 
     async fn query_counters(&self) -> Result<Counters, DatabaseError> {
+        self.file().await?;
         let usage = self.query(counters::usage()).await?;
         let tallies = self.query(counters::tallies()).await?;
         Ok(Counters {
@@ -277,11 +302,13 @@ impl<P: Sql + Clock> Ledger for SqlLedger<P> {
     }
 
     async fn query_names(&self, ids: &[&str]) -> Result<BTreeMap<String, String>, DatabaseError> {
+        self.file().await?;
         let rows = self.query(actors::names(ids)).await?;
         Ok(rows.iter().map(|row| actors::read_name(&row)).collect())
     }
 
     async fn query_last_uses(&self, ids: &[&str]) -> Result<BTreeMap<String, u64>, DatabaseError> {
+        self.file().await?;
         let rows = self.query(actors::last_uses(ids)).await?;
         let mut uses = BTreeMap::new();
         for (id, used) in rows.iter().map(|row| actors::read_last_use(&row)) {
@@ -298,6 +325,7 @@ impl<P: Sql + Clock> Ledger for SqlLedger<P> {
         &self,
         ids: &[&str],
     ) -> Result<BTreeMap<String, LastUses>, DatabaseError> {
+        self.file().await?;
         let mut uses = BTreeMap::new();
         for row in self.query(key_use::find(ids)).await?.iter() {
             key_use::read(&row, &mut uses);
@@ -329,6 +357,7 @@ impl<P: Sql + Clock> Ledger for SqlLedger<P> {
     }
 
     async fn query_cost(&self, from_hour: Option<u64>) -> Result<u64, DatabaseError> {
+        self.file().await?;
         let rows = self.query(alert_state::cost(from_hour)).await?;
         Ok(rows.first().map_or(0, |row| row.count("cost")))
     }

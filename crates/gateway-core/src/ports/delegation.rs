@@ -52,6 +52,10 @@ macro_rules! delegate_port {
         impl<P: $crate::ports::Sql $($bound)*> $crate::ports::Sql for $wrapper<'_, P> {
             const LIMITS_ARE_TOGETHER: bool = P::LIMITS_ARE_TOGETHER;
 
+            fn charges_for_rows(&self) -> bool {
+                self.$field.charges_for_rows()
+            }
+
             async fn transact(
                 &self,
                 target: $crate::ports::SqlTarget<'_>,

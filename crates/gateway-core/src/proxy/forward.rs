@@ -10,8 +10,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::future::{self, Either};
-use http::HeaderName;
 use http::header::CONTENT_TYPE;
+use http::{HeaderName, HeaderValue};
 
 use super::attempt::Attempt;
 use super::body::Received;
@@ -171,7 +171,8 @@ async fn attempts<P: ProxyPorts>(
         let mut early = None;
         if wants_next {
             let is_hedge = !running.is_empty();
-            let next = next(context, sent, &mut plan, is_hedge);
+            let has_failed = !is_hedge && history.attempts > 0;
+            let next = next(context, sent, &mut plan, is_hedge, has_failed);
             match beside(&mut running, next, &mut early).await {
                 Some(attempt) => {
                     history.begin(&attempt);
@@ -302,8 +303,12 @@ async fn next<'a, P: ProxyPorts>(
     sent: &Sent<'_>,
     plan: &mut Plan,
     is_hedge: bool,
+    has_failed: bool,
 ) -> Option<Attempt<'a, P>> {
     let gateway = &context.gateway;
+    if has_failed {
+        gateway.health.refresh_after_failure().await;
+    }
     loop {
         let now = gateway.ports.now();
         if now >= context.deadline {

@@ -131,10 +131,10 @@ impl<P: ProxyPorts> Gateway<P> {
         &self.alerts
     }
 
-    /// The configuration in force. Whenever the store is read for it, the health record is read as well.
+    /// The configuration in force. Whenever a near store is read for it, the health record is read as well.
     async fn configuration(&self) -> Result<Rc<Snapshot>, GatewayError> {
         let health = Rc::clone(&self.health);
-        let check = || async move { health.check().await };
+        let check = || async move { health.check_beside_configuration().await };
         self.config.current(check).await
     }
 }
@@ -333,7 +333,7 @@ where
     let limit = snapshot.settings.max_request_bytes;
     let headers = &request.head.headers;
     let body = body::read(&gateway.ports, &gateway.memory, headers, body, limit).await?;
-    // 7. Read the health that other instances have recorded.
+    // 7. Read the health that other instances have recorded, beside the request where the store is far and all is well.
     gateway.health.refresh().await;
     // 8. Put the conversation before the input that continues a response which the gateway keeps. Boxed: few need it.
     let expanded = kept_conversation::expand(gateway, snapshot, request, body);

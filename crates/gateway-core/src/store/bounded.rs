@@ -6,7 +6,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use crate::ports::delegation::delegate_ports;
-use crate::ports::{Clock, ReadStore, StoreError, StoreKey, Swap, WriteStore};
+use crate::ports::{Clock, ReadStore, StoreDistance, StoreError, StoreKey, Swap, WriteStore};
 use crate::timeout::timeout;
 
 /// Waits for one call of the store for at most `limit`.
@@ -62,6 +62,10 @@ impl<'a, P: Clock> BoundedStore<'a, P> {
 }
 
 impl<P: ReadStore + Clock> ReadStore for BoundedStore<'_, P> {
+    fn distance(&self) -> StoreDistance {
+        self.ports.distance()
+    }
+
     async fn read(&self, record: StoreKey) -> Result<Option<Vec<u8>>, StoreError> {
         self.call(self.ports.read(record)).await
     }

@@ -376,7 +376,7 @@ fn a_database_that_is_down_is_said_to_be_and_keys_are_listed_without_it() {
 }
 
 /// Every question that the API can ask, by its parameters.
-fn questions() -> Vec<String> {
+pub fn questions() -> Vec<String> {
     let choices = [
         ("status", &["", "404", "200", "2xx", "4xx", "error"][..]),
         ("model", &["", "m1"]),
@@ -402,7 +402,7 @@ fn questions() -> Vec<String> {
 }
 
 /// 200,000 requests, of which one in a hundred fails.
-const FILL: &str = "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 199999) \
+pub const FILL: &str = "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 199999) \
     INSERT INTO request (id, time_ms, key, channel, model, endpoint, stream, status, attempts, total_ms, \
     prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens, estimated, ended, cost_micro_usd) \
     SELECT 'req_' || i, 1795305600000 + i * 50, 'ck_' || (i % 7), 'ch_' || (i % 5), 'm' || (i % 11), '/v1/x', 0, \

@@ -21,6 +21,7 @@ mod health;
 mod hostile;
 mod imports;
 mod last_calls;
+mod lean_ledger;
 mod ledger;
 mod lists;
 mod members;

@@ -76,6 +76,90 @@ fn an_instance_reads_the_record_at_most_once_in_25_ms() {
     assert_eq!(stage.ports.store().reads(), before + 2);
 }
 
+/// Three such channels on a host whose store is far away.
+fn far_channels() -> Stage {
+    let (mut second, mut third) = (channel("b", 1), channel("c", 1));
+    second.priority = 1;
+    third.priority = 2;
+    let mut stage = Stage::new(vec![channel("a", 1), second, third]);
+    stage.ports.use_far_store();
+    stage = stage.another_instance();
+    stage.upstream(|_| FakeReply::json(200, OK));
+    chat(&stage);
+    stage
+}
+
+#[test]
+fn no_request_waits_for_a_far_store_while_all_is_well() {
+    let stage = far_channels();
+    let before = stage.ports.store().reads();
+    for _ in 0..10 {
+        stage.ports.advance_ms(90);
+        chat(&stage);
+    }
+    assert_eq!(stage.ports.store().reads(), before, "within a second");
+    stage.ports.advance_ms(100);
+    // Another instance's failure is not known yet: it is asked for beside this request.
+    assert_eq!(stage.chat(CHAT).status, 200);
+    assert_eq!(stage.ports.store().reads(), before);
+    stage.ports.run_background();
+    assert_eq!(stage.ports.store().reads(), before + 1);
+    // A second later, and the one who asks was ended by its host.
+    stage.ports.advance_ms(1_000);
+    assert_eq!(stage.chat(CHAT).status, 200);
+    stage.ports.abort_background(0);
+    assert_eq!(stage.chat(CHAT).status, 200);
+    stage.ports.run_background();
+    // The configuration is due at the same time.
+    assert_eq!(stage.ports.store().reads(), before + 3);
+}
+
+#[test]
+fn a_failure_is_read_and_written_at_once_in_a_far_store() {
+    let stage = far_channels();
+    let other = stage.another_instance();
+    chat(&other);
+    // `a` and `b` fail for one instance, which writes it beside its request.
+    stage.upstream(|call| {
+        let status = if host(call) == "c" { 200 } else { 401 };
+        FakeReply::json(status, if status == 200 { OK } else { "" })
+    });
+    chat(&stage);
+    assert!(stage.ports.store().get(StoreKey::Health).is_some());
+    // The other one believes that all is well, until `a` fails for it as well: `b` is not called.
+    stage.ports.advance_ms(100);
+    let before = stage.calls().len();
+    assert_eq!(other.chat(CHAT).status, 200);
+    assert_eq!(stage.calls()[before..], ["a-1", "c-1"]);
+    stage.ports.run_background();
+    // From now on a request waits for the store, once a second.
+    let reads = stage.ports.store().reads();
+    stage.ports.advance_ms(999);
+    let _ = other.chat(CHAT);
+    assert_eq!(stage.ports.store().reads(), reads);
+    stage.ports.advance_ms(1);
+    let _ = other.chat(CHAT);
+    assert_eq!(stage.ports.store().reads(), reads + 1);
+}
+
+#[test]
+fn a_far_store_that_fails_is_left_alone_for_a_while_even_after_a_failure() {
+    let stage = far_channels();
+    stage.ports.advance_ms(1_000);
+    stage.ports.store().break_reads(true);
+    chat(&stage);
+    a_rejects(&stage);
+    let before = stage.calls().len();
+    let reads = stage.ports.store().reads();
+    assert_eq!(stage.chat(CHAT).status, 200);
+    assert_eq!(stage.calls()[before..], ["a-1", "b-1"]);
+    assert_eq!(
+        stage.ports.store().reads(),
+        reads,
+        "no request waited for it"
+    );
+}
+
 #[test]
 fn an_older_read_does_not_undo_a_newer_write() {
     let stage = warm_pair();

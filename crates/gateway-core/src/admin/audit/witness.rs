@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use crate::config::model::Document;
 use crate::config::stored;
 use crate::ports::delegation::delegate_ports;
-use crate::ports::{Log, ReadStore, StoreError, StoreKey, Swap, WriteStore};
+use crate::ports::{Log, ReadStore, StoreDistance, StoreError, StoreKey, Swap, WriteStore};
 
 /// Ports that remember writes of the configuration.
 #[derive(Debug)]
@@ -88,6 +88,10 @@ impl<P: Log> Drop for Witness<'_, P> {
 }
 
 impl<P: ReadStore + Log> ReadStore for Witness<'_, P> {
+    fn distance(&self) -> StoreDistance {
+        self.ports.distance()
+    }
+
     async fn read(&self, record: StoreKey) -> Result<Option<Vec<u8>>, StoreError> {
         let outcome = self.ports.read(record).await;
         if record == StoreKey::Config && self.has_doubts() {

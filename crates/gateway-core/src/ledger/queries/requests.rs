@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::usage::{json, of_members};
 use crate::ledger::columns::request::{self, REQUEST};
+use crate::ledger::lean::{self, Layout};
 use crate::ledger::record::End;
 use crate::ledger::stored::StoredRequest;
 use crate::sql::SqlValue;
@@ -192,9 +193,11 @@ impl RequestQuery {
     }
 
     /// The index by which the rows are found: the one that most often has the fewest, since SQLite cannot know.
-    fn index(&self) -> &'static str {
+    fn index(&self, layout: Layout) -> &'static str {
         if self.is_of_failures() {
             "request_by_failure"
+        } else if layout == Layout::Lean {
+            lean::INDEX
         } else if self.key.is_some() {
             "request_by_key"
         } else if self.channel.is_some() {
@@ -208,7 +211,7 @@ impl RequestQuery {
 
     /// Asks for the page that begins behind `cursor`, and for one request more. Every index goes by time and then by `seq`,
     /// so that nothing needs sorting unless another order was requested.
-    pub(in crate::ledger) fn query(&self, cursor: Cursor) -> Query {
+    pub(in crate::ledger) fn query(&self, cursor: Cursor, layout: Layout) -> Query {
         let direction = if self.is_ascending { "ASC" } else { "DESC" };
         let sorted = match self.sort.column() {
             None => String::new(),
@@ -216,7 +219,7 @@ impl RequestQuery {
         };
         let mut values = self.span();
         values.extend([cursor.time_ms.into(), cursor.seq.into()]);
-        let mut rest = self.log_in_span();
+        let mut rest = self.log_in_span(layout);
         let (side, sign) = if self.is_ascending {
             (">=", ">")
         } else {
@@ -245,8 +248,8 @@ impl RequestQuery {
     }
 
     /// Asks for one row of each request of all pages, up to one more than are counted.
-    pub(in crate::ledger) fn count(&self) -> Query {
-        let (mut rest, mut values) = (self.log_in_span(), self.span());
+    pub(in crate::ledger) fn count(&self, layout: Layout) -> Query {
+        let (mut rest, mut values) = (self.log_in_span(layout), self.span());
         self.filter(&mut rest, &mut values);
         let _ = write!(rest, " LIMIT {}", MAX_COUNTED + 1);
         values
@@ -261,10 +264,10 @@ impl RequestQuery {
     }
 
     /// The log by its index, within the span of time that is [`RequestQuery::span`].
-    fn log_in_span(&self) -> String {
+    fn log_in_span(&self, layout: Layout) -> String {
         format!(
             "FROM request INDEXED BY {} WHERE time_ms >= ?1 AND time_ms < ?2",
-            self.index()
+            self.index(layout)
         )
     }
 
