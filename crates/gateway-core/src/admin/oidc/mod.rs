@@ -304,7 +304,7 @@ fn subject(
     let settings = &provider.settings;
     let sub = claims.get("sub").and_then(|sub| sub.as_str());
     let id = format!("oidc:{}", sub.unwrap_or_default());
-    let name = roles::display_name(claims);
+    let name = display_name(claims);
     let Some(role) = settings.roles.role(claims) else {
         let detail = format!(
             "{id:?} has no role: no value of the claim {:?} is in a list",
