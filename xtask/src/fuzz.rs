@@ -14,7 +14,7 @@ use crate::tools;
 use crate::workspace::Workspace;
 
 /// The programs, each with a corpus of its name.
-const TARGETS: [&str; 13] = [
+const TARGETS: [&str; 14] = [
     "sse",
     "coding",
     "shapes",

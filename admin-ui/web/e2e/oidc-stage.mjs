@@ -46,6 +46,7 @@ async function provider(issuer, redirectUri) {
         clients: [{ ...CLIENT, redirect_uris: [redirectUri] }],
         // As most providers do: the claims of scopes are at the userinfo endpoint, and not in the ID token.
         claims: { openid: ["sub"], email: ["email", "email_verified"], profile: ["groups"] },
+        ttl: { AccessToken: 600, Grant: 600, IdToken: 600, Interaction: 600, Session: 600 },
         pkce: { required: () => true },
         cookies: { keys: ["a key for the cookies of the provider"] },
         findAccount: (_, id) => ({

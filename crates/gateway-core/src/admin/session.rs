@@ -47,6 +47,10 @@ pub struct BegunSession(pub Option<Subject>);
     derive(schemars::JsonSchema),
     schemars(rename = "Session")
 )]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a member of the answer that does not depend on the others"
+)]
 pub struct SessionView<'a> {
     /// When the session ends by itself.
     #[cfg_attr(feature = "schema", schemars(with = "Time"))]

@@ -72,7 +72,7 @@ impl From<GatewayError> for SignInFailure {
             StatusCode::TOO_MANY_REQUESTS => FailureCode::TooMany,
             _ => FailureCode::Unavailable,
         };
-        Self::new(code, error.body.message.to_string())
+        Self::new(code, error.body.message)
     }
 }
 

@@ -1,7 +1,5 @@
 //! The settings of OIDC sign-in: the variables, checked. Owns which of them are accepted; calls nobody.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
-
 use thiserror::Error;
 use url::{Host, Url};
 
@@ -162,7 +160,7 @@ pub fn callable(text: &str, may_be_local: bool) -> Option<Url> {
     let url = Url::parse(text).ok()?;
     let is_allowed = match url.scheme() {
         "https" => url.host().is_some(),
-        "http" => may_be_local && url.host().is_some_and(is_loopback),
+        "http" => may_be_local && is_loopback(&url),
         _ => false,
     };
     let is_plain =
@@ -170,11 +168,12 @@ pub fn callable(text: &str, may_be_local: bool) -> Option<Url> {
     (is_allowed && is_plain).then_some(url)
 }
 
-fn is_loopback(host: Host<&str>) -> bool {
-    match host {
-        Host::Domain(name) => name == "localhost",
-        Host::Ipv4(address) => Ipv4Addr::is_loopback(&address),
-        Host::Ipv6(address) => Ipv6Addr::is_loopback(&address),
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
     }
 }
 
