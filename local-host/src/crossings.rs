@@ -1,6 +1,7 @@
-//! Counts what crosses between the components and this host, by name, for `--count-calls`: every call of an import, every
-//! operation of the component model on streams, futures and tasks, and every event that is delivered. Owns where the
-//! counts come from (the engine's traces) and how they are printed; without the option nothing is counted.
+//! Counts what crosses between the components and this host, by name, for `--count-calls`: calls of imports (but the `send`
+//! of `wasi:http/client`, one per upstream call), operations of the component model on streams, futures and tasks, and
+//! events that are delivered. Owns where the counts come from (the engine's traces) and how they are printed; without the
+//! option nothing is counted.
 
 use std::{
     collections::BTreeMap,

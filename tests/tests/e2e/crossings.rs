@@ -19,7 +19,8 @@ const COUNTED: usize = 100;
 const EVENTS: usize = 40;
 
 async fn stage() -> Result<Stage> {
-    let stage = Stage::start_with(&Setup::default().counting_calls()).await?;
+    let setup = Setup::default().variable("log", "errors");
+    let stage = Stage::start_with(&setup.counting_calls()).await?;
     let channel = json!({"keys": ["k"], "models": ["m"]});
     stage.channel("only", &channel).await?;
     Ok(stage)
@@ -65,8 +66,8 @@ fn assert_within(what: &str, calls: f64, ceiling: f64) {
         calls <= ceiling,
         "{what}: {calls} calls, and the ceiling is {ceiling}"
     );
-    // A count of nothing would pass any ceiling.
-    assert!(calls > ceiling / 2.0, "{what}: only {calls} calls");
+    // A count of nothing would pass any ceiling; a busy machine joins the pieces of a stream.
+    assert!(calls > ceiling / 4.0, "{what}: only {calls} calls");
 }
 
 #[tokio::test]
@@ -76,7 +77,7 @@ async fn a_plain_chat_and_one_with_limits() -> Outcome {
     }
     let stage = stage().await?;
     let calls = per_request(&stage, "a plain chat", async || stage.chat("m").await).await?;
-    assert_within("a plain chat", calls, 1_000.0);
+    assert_within("a plain chat", calls, 100.0);
     let limits = json!({"requests_per_minute": 100_000, "tokens_per_day": 1_000_000_000});
     let body = json!({"name": "limited", "limits": limits});
     let (_, key) = stage.admin.client_key(&body).await?;
@@ -88,7 +89,7 @@ async fn a_plain_chat_and_one_with_limits() -> Outcome {
         Reply::of(request.bearer_auth(&key).json(&body)).await
     };
     let calls = per_request(&stage, "a chat with limits", limited).await?;
-    assert_within("a chat with limits", calls, 1_000.0);
+    assert_within("a chat with limits", calls, 175.0);
     Ok(())
 }
 
@@ -112,6 +113,6 @@ async fn a_streamed_chat() -> Outcome {
     stage.upstream.rule(Rule::always(Action::sse(pieces)));
     let streamed = async || stage.whole_stream("m").await;
     let calls = per_request(&stage, "a streamed chat", streamed).await?;
-    assert_within("a streamed chat", calls, 1_000.0);
+    assert_within("a streamed chat", calls, 620.0);
     Ok(())
 }

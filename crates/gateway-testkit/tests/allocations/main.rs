@@ -179,7 +179,7 @@ fn a_plain_chat() {
     let stage = Stage::new(None, whole());
     let (answer, count) = stage.measure("/v1/chat/completions", CHAT);
     assert_eq!(answer, (1, CHAT_ANSWER.len()));
-    assert_within("a plain chat", count, 1_000);
+    assert_within("a plain chat", count, 44);
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn a_streamed_chat() {
     let stage = Stage::new(None, streamed());
     let (answer, count) = stage.measure("/v1/chat/completions", STREAM);
     assert!(answer.0 > EVENTS, "{answer:?}");
-    assert_within("a streamed chat", count, 1_000);
+    assert_within("a streamed chat", count, 52);
 }
 
 #[test]
@@ -197,7 +197,7 @@ fn a_stream_whose_usage_was_not_asked_for() {
     let stage = Stage::new(None, streamed());
     let (answer, count) = stage.measure("/v1/chat/completions", STREAM);
     assert!(answer.0 > EVENTS, "{answer:?}");
-    assert_within("a stream whose usage was not asked for", count, 1_000);
+    assert_within("a stream whose usage was not asked for", count, 54);
 }
 
 #[test]
@@ -205,7 +205,7 @@ fn a_translated_stream() {
     let stage = Stage::new(Some(vec![Dialect::Chat]), streamed());
     let (answer, count) = stage.measure("/v1/messages", MESSAGES);
     assert!(answer.0 > EVENTS, "{answer:?}");
-    assert_within("a translated stream", count, 10_000);
+    assert_within("a translated stream", count, 260);
 }
 
 #[test]
@@ -222,7 +222,7 @@ fn a_batch_of_the_ledger() {
     let before = stage.ports.statements();
     let ((), count) = counter::of(|| stage.ports.run_background());
     assert_eq!(stage.ports.statements() - before, 1, "statements");
-    assert_within("a batch of the ledger", count, 1_000);
+    assert_within("a batch of the ledger", count, 28);
 }
 
 #[test]

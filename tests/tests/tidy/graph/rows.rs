@@ -65,6 +65,7 @@ pub const ROWS: &[(&str, &[&str])] = &[
             "problem",
             "route",
             "secret",
+            "sorting",
             "store",
             "time_text",
             "timeout",
@@ -138,6 +139,7 @@ pub const ROWS: &[(&str, &[&str])] = &[
             "ports",
             "route",
             "segmented_buffer",
+            "sorting",
             "store",
             "time_text",
             "timeout",
@@ -146,9 +148,10 @@ pub const ROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("reply", &[]),
-    ("route", &[]),
+    ("route", &["sorting"]),
     ("secret", &[]),
     ("segmented_buffer", &[]),
+    ("sorting", &[]),
     ("sql", &[]),
     ("store", &["ports", "timeout"]),
     ("time_text", &[]),
@@ -168,7 +171,7 @@ pub const ROWS: &[(&str, &[&str])] = &[
             "wire",
         ],
     ),
-    ("wire", &["memory"]),
+    ("wire", &["memory", "sorting"]),
 ];
 
 /// Folders whose files make decisions only. Their services, which hold ports, are in [`SERVICES`].
