@@ -20,14 +20,14 @@ impl ReadStore for WorkerPorts {
     async fn read(&self, record: StoreKey) -> Result<Option<Vec<u8>>, StoreError> {
         if record == StoreKey::Config && self.0 == Reads::Near {
             let namespace = binding(|env| env.kv("CONFIGURATION")).map_err(StoreError)?;
-            let asked = namespace.get(record.key()).cache_ttl(CACHE_SECONDS);
+            let asked = namespace.get(&record.key()).cache_ttl(CACHE_SECONDS);
             let value = asked.bytes().await;
             if let Some(value) = value.map_err(|error| StoreError(error.to_string()))? {
                 return Ok(Some(value));
             }
             // Never written, or not there yet: the object is read.
         }
-        let value = settled(records()?.read(record.key())).await?;
+        let value = settled(records()?.read(&record.key())).await?;
         Ok((!value.is_null()).then(|| Uint8Array::new(&value).to_vec()))
     }
 }
@@ -40,12 +40,21 @@ impl WriteStore for WorkerPorts {
         new: &[u8],
     ) -> Result<Swap, StoreError> {
         let expected = expected.map(Uint8Array::from);
-        let swapping = records()?.swap(record.key(), expected, Uint8Array::from(new));
+        let swapping = records()?.swap(&record.key(), expected, Uint8Array::from(new));
         if settled(swapping).await?.is_truthy() {
             Ok(Swap::Done)
         } else {
             Ok(Swap::Conflict)
         }
+    }
+
+    async fn put(&self, record: StoreKey, value: &[u8]) -> Result<(), StoreError> {
+        let putting = records()?.put(&record.key(), Uint8Array::from(value));
+        settled(putting).await.map(|_| ())
+    }
+
+    async fn remove(&self, record: StoreKey) -> Result<(), StoreError> {
+        settled(records()?.remove(&record.key())).await.map(|_| ())
     }
 }
 

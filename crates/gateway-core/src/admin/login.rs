@@ -11,12 +11,14 @@ use super::accounts::stored::{self as accounts, Account};
 use super::accounts::{self as account_edits, totp, used_codes};
 use super::credentials::Credentials;
 use super::device::{self, Device};
-use super::guard;
-use super::session_check::{MemberKeys, signing_password, usable_password};
+use super::session_check::{
+    has_member_login, may_log_in, member_subject, signing_password, usable_password,
+};
 use super::session_secret::{self, SessionSecret, derive, keyed};
 use super::session_token::Subject;
 use super::throttle::{self, Stranger};
 use super::{AdminSettings, forwarded, session};
+use super::{document, guard};
 use crate::config::bounds::MAX_PASSWORD_BYTES as MAX_BYTES;
 use crate::config::model::StoredSecret;
 use crate::config::{seal, stored};
@@ -55,7 +57,7 @@ pub async fn options<P: AdminPorts>(
     let view = LoginOptionsView {
         password: usable_password(settings).is_ok(),
         accounts: !all.is_empty(),
-        client_keys: MemberKeys::in_bytes(stored.as_deref()).is_some(),
+        client_keys: has_member_login(stored.as_deref()),
     };
     Ok(reply::json(StatusCode::OK, &view))
 }
@@ -136,7 +138,7 @@ async fn account<P: AdminPorts>(
         return Err(wrong());
     };
     let stored = ports.read(StoreKey::Config).await;
-    let stored = stored.map_err(|error| super::document::unavailable(ports, &error))?;
+    let stored = stored.map_err(|error| document::unavailable(ports, &error))?;
     let all = accounts::in_bytes(ports, stored.as_deref())?;
     let found = all.iter().find(|it| it.enabled && it.is_named(name));
     // An unknown or disabled name takes as long as a known one.
@@ -236,16 +238,18 @@ async fn member<P: AdminPorts>(
     key: &[u8],
 ) -> Result<Option<Subject>, GatewayError> {
     let stored = ports.read(StoreKey::Config).await;
-    let stored = stored.map_err(|error| super::document::unavailable(ports, &error))?;
-    let keys = MemberKeys::in_bytes(stored.as_deref()).ok_or_else(|| {
-        ErrorCode::Forbidden.error("Logging in with a client key is switched off here.")
-    })?;
-    let hash = ids::hex(&ids::hash_client_key(key));
-    let found = keys.find(|key| key.hash == hash, ports.now());
+    let stored = stored.map_err(|error| document::unavailable(ports, &error))?;
+    if !has_member_login(stored.as_deref()) {
+        return Err(
+            ErrorCode::Forbidden.error("Logging in with a client key is switched off here.")
+        );
+    }
+    let found = document::load_key_with_hash(ports, &ids::hash_client_key(key)).await?;
+    let found = found.filter(|key| may_log_in(key, ports.now()));
     let found = found.ok_or_else(|| {
         ErrorCode::WrongPassword.error("There is no such client key, or it is disabled or expired.")
     })?;
-    Ok(Some(MemberKeys::subject(found, secret)))
+    Ok(Some(member_subject(&found, secret)))
 }
 
 /// The client of a login.
