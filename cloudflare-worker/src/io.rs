@@ -79,6 +79,10 @@ extern "C" {
         expected: Option<Uint8Array>,
         next: Uint8Array,
     ) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub fn put(this: &Records, name: &str, value: Uint8Array) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub fn remove(this: &Records, name: &str) -> Result<Promise, JsValue>;
 
     pub type Allowance;
     #[wasm_bindgen(method, catch)]

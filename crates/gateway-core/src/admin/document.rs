@@ -90,12 +90,15 @@ pub async fn load_key_with_hash<P: ReadStore + Log>(
 }
 
 /// Changes the configuration: reads it, lets `edit` change it, and writes it unless another writer came first;
-/// then it begins again with what that one wrote. When `edit` fails nothing is written.
-pub async fn change<P: AdminPorts, T>(
+/// then it begins again with what that one wrote. When `edit` fails nothing is written. It is given the client keys in
+/// `scope`.
+pub async fn change_in<P: AdminPorts, T>(
     ports: &P,
-    edit: impl FnMut(&mut Document) -> Result<T, GatewayError>,
+    scope: KeyScope<'_>,
+    mut edit: impl FnMut(&mut Document) -> Result<T, GatewayError>,
 ) -> Result<T, GatewayError> {
-    change_in(ports, KeyScope::All, edit).await
+    let outcome = rewrite(ports, scope, |document, _, _| edit(document)).await;
+    outcome.map(|(outcome, _)| outcome)
 }
 
 /// The same for an `edit` that changes no client key, and does not look at them: there may be none in its document.
@@ -117,16 +120,6 @@ pub async fn change_keys<P: AdminPorts, T>(
         edit(document, others)
     });
     outcome.await.map(|(outcome, _)| outcome)
-}
-
-/// The same for an `edit` of what is in `scope`.
-pub async fn change_in<P: AdminPorts, T>(
-    ports: &P,
-    scope: KeyScope<'_>,
-    mut edit: impl FnMut(&mut Document) -> Result<T, GatewayError>,
-) -> Result<T, GatewayError> {
-    let outcome = rewrite(ports, scope, |document, _, _| edit(document)).await;
-    outcome.map(|(outcome, _)| outcome)
 }
 
 /// The same for an `edit` that also needs to know which state it changes; gives the name of the new one as well.

@@ -127,7 +127,12 @@ async fn try_apply<P: Clock + Random + Log + WriteStore>(
                 .and_then(|current| id.landed(&current, attempts)))
         },
     );
-    update.await.map_err(|error| match error {
+    let outcome = update.await;
+    if matches!(outcome, Ok(None) | Err(UpdateError::Conflict)) {
+        // Another instance was first.
+        rewrite.discard().await;
+    }
+    outcome.map_err(|error| match error {
         UpdateError::Conflict => StartupError::Conflict,
         UpdateError::Store(error) | UpdateError::Uncertain(error) => StartupError::Store(error),
         UpdateError::Edit(error) => error,

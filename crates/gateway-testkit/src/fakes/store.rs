@@ -44,6 +44,11 @@ impl MemoryStore {
             .insert(record.key().into_owned(), value.into());
     }
 
+    /// Removes the record with this name, as another instance would.
+    pub fn delete(&self, name: &str) {
+        self.values.borrow_mut().remove(name);
+    }
+
     /// Every value of the store as text, to search for what must not be in it.
     pub fn dump(&self) -> String {
         let values = self.values.borrow();

@@ -23,6 +23,7 @@ mod imports;
 mod last_calls;
 mod ledger;
 mod lists;
+mod many_keys;
 mod members;
 mod metrics;
 mod misreported;

@@ -76,6 +76,11 @@ impl ClientKeys {
         }
     }
 
+    /// Whether they are in shards.
+    pub const fn is_divided(&self) -> bool {
+        !self.shards.is_empty()
+    }
+
     /// All of them that are in memory.
     pub fn all(&self) -> impl Iterator<Item = &ClientKey> {
         let held = self.shards.iter().filter_map(|held| held.shard.get());

@@ -21,8 +21,8 @@ impl Snapshot {
     }
 
     /// Whether client keys are read when they are needed.
-    pub fn reads_keys(&self) -> bool {
-        !self.client_keys.unread().is_empty()
+    pub const fn reads_keys(&self) -> bool {
+        self.client_keys.is_divided()
     }
 
     /// Reads what is needed to know which client key has one of these hashes.
