@@ -347,7 +347,7 @@ export function send(ticket, method, url, headers, body, milliseconds) {
 }
 
 /** Calls one of the Durable Objects, or fails. */
-function ask(ticket, call, give) {
+function ask(ticket, call, give = done) {
   try {
     settle(ticket, Promise.resolve(call()), give);
   } catch (error) {
@@ -393,6 +393,17 @@ export function swap(ticket, name, isThere, expected, next) {
       done(ticket);
     }
   });
+}
+
+/** Writes a record that no other caller knows of yet. */
+export function put(ticket, name, value) {
+  const copy = value.slice();
+  ask(ticket, () => records().put(name, copy));
+}
+
+/** Removes a record that nothing refers to any more. */
+export function remove(ticket, name) {
+  ask(ticket, () => records().remove(name));
 }
 
 /** Runs statements on the usage of a client key; see `ledger`. */

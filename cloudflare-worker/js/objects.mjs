@@ -56,6 +56,16 @@ export class Records extends DurableObject {
     return true;
   }
 
+  /** Writes a record that no other caller knows of yet. */
+  put(name, value) {
+    this.sql.exec("INSERT OR REPLACE INTO record (name, value) VALUES (?1, ?2)", name, value);
+  }
+
+  /** Removes a record that nothing refers to any more. */
+  remove(name) {
+    this.sql.exec("DELETE FROM record WHERE name = ?1", name);
+  }
+
   /** Tries again what did not reach KV. */
   async alarm() {
     await this.#publish();

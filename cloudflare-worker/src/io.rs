@@ -51,6 +51,9 @@ extern "C" {
     pub fn changed(ticket: u32, name: &str, known: f64);
     pub fn nearby(ticket: u32, name: &str);
     pub fn swap(ticket: u32, name: &str, is_there: bool, expected: &[u8], next: &[u8]);
+    pub fn put(ticket: u32, name: &str, value: &[u8]);
+    #[wasm_bindgen(js_name = remove)]
+    pub fn remove_record(ticket: u32, name: &str);
     pub fn allowance(ticket: u32, key: &str, statements: &str);
     pub fn ledger(ticket: u32, statements: &str);
 }

@@ -26,7 +26,7 @@ const UNKNOWN: f64 = -1.0;
 
 thread_local! {
     /// What the isolate has read of the records, by their names.
-    static COPIES: RefCell<HashMap<&'static str, Copy>> = RefCell::default();
+    static COPIES: RefCell<HashMap<String, Copy>> = RefCell::default();
 }
 
 impl ReadStore for WorkerPorts {
@@ -36,8 +36,9 @@ impl ReadStore for WorkerPorts {
     }
 
     async fn read(&self, record: StoreKey) -> Result<Option<Vec<u8>>, StoreError> {
-        let name = record.key();
-        if self.0 == Reads::Exact {
+        let name = &*record.key();
+        // A part of the client keys never changes, and the core has what is in it: no copy is kept of it.
+        if self.0 == Reads::Exact || matches!(record, StoreKey::ClientKeys(_)) {
             let ticket = Ticket::new();
             io::read_record(ticket.number(), name);
             return bytes(ticket.await);
@@ -57,7 +58,7 @@ impl ReadStore for WorkerPorts {
 }
 
 /// Asks for the record unless it has the version that is known.
-async fn read_changes(name: &'static str) -> Result<Option<Vec<u8>>, StoreError> {
+async fn read_changes(name: &str) -> Result<Option<Vec<u8>>, StoreError> {
     let known = COPIES.with_borrow(|copies| copies.get(name).map_or(UNKNOWN, |copy| copy.version));
     let ticket = Ticket::new();
     io::changed(ticket.number(), name, known);
@@ -82,7 +83,7 @@ async fn read_changes(name: &'static str) -> Result<Option<Vec<u8>>, StoreError>
         let is_older = copies.get(name).is_some_and(|copy| copy.version > version);
         if !is_older {
             let value = value.clone();
-            copies.insert(name, Copy { version, value });
+            copies.insert(name.to_owned(), Copy { version, value });
         }
     });
     Ok(Some(value))
@@ -98,7 +99,7 @@ impl WriteStore for WorkerPorts {
         let ticket = Ticket::new();
         io::swap(
             ticket.number(),
-            record.key(),
+            &record.key(),
             expected.is_some(),
             expected.unwrap_or_default(),
             new,
@@ -108,6 +109,18 @@ impl WriteStore for WorkerPorts {
             Outcome::Text(_) => Ok(Swap::Done),
             Outcome::Nothing | Outcome::Bytes(_) => Ok(Swap::Conflict),
         }
+    }
+
+    async fn put(&self, record: StoreKey, value: &[u8]) -> Result<(), StoreError> {
+        let ticket = Ticket::new();
+        io::put(ticket.number(), &record.key(), value);
+        bytes(ticket.await).map(drop)
+    }
+
+    async fn remove(&self, record: StoreKey) -> Result<(), StoreError> {
+        let ticket = Ticket::new();
+        io::remove_record(ticket.number(), &record.key());
+        bytes(ticket.await).map(drop)
     }
 }
 

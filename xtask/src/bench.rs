@@ -14,6 +14,9 @@ use crate::workspace::Workspace;
 /// Builds, measures, prints the table on stdout.
 pub fn run(workspace: &Workspace, options: &Bench) -> Result<()> {
     let progress = Progress::new(false);
+    if options.growth {
+        return growth(workspace, &progress, options.quick);
+    }
     let mut command = workspace.command(workspace.program("gateway-bench"));
     if options.worker {
         worker::build(workspace, &progress)?;
@@ -36,6 +39,18 @@ pub fn run(workspace: &Workspace, options: &Bench) -> Result<()> {
         .arg("--root")
         .arg(workspace.root());
     if options.quick {
+        command.arg("--quick");
+    }
+    let status = command.status()?;
+    anyhow::ensure!(status.success(), "the benchmark failed: {status}");
+    Ok(())
+}
+
+/// What the core costs as a gateway grows, in memory.
+fn growth(workspace: &Workspace, progress: &Progress, is_quick: bool) -> Result<()> {
+    build::on_fakes(workspace, progress, "growth")?;
+    let mut command = workspace.command(workspace.program("growth"));
+    if is_quick {
         command.arg("--quick");
     }
     let status = command.status()?;

@@ -70,6 +70,11 @@ pub fn release(workspace: &Workspace, progress: &Progress, packages: &[&str]) ->
 
 /// Builds the program that prepares the demo and serves its services.
 pub fn demo(workspace: &Workspace, progress: &Progress) -> Result<()> {
+    on_fakes(workspace, progress, "demo")
+}
+
+/// Builds a program of the testkit that has the core on fake ports.
+pub fn on_fakes(workspace: &Workspace, progress: &Progress, program: &str) -> Result<()> {
     let mut command = workspace.cargo(&["build", "--locked", "--release"]);
     command.args([
         "-p",
@@ -77,7 +82,7 @@ pub fn demo(workspace: &Workspace, progress: &Progress) -> Result<()> {
         "--features",
         "fakes",
         "--bin",
-        "demo",
+        program,
     ]);
     progress.run(command)
 }

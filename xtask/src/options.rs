@@ -20,10 +20,11 @@ cargo xtask test  [--only STEP]... [--list]
     --only     run this step only; may be given several times
     --list     name the steps and what each one checks
 
-cargo xtask bench [--quick] [--worker]
+cargo xtask bench [--quick] [--worker | --growth]
     Measures the gateway beside comparable servers and prints one Markdown table (docs/extend/benchmarks.md).
     --quick    shorter rounds, for a look while working; its figures are noisier
     --worker   the Cloudflare Worker in workerd, beside a bare pass-through worker
+    --growth   the core in memory, with many channels, models, client keys and rows of the log
 
 cargo xtask conform --url URL --key KEY [--upstream-port PORT] [OPTION]...
     Runs the public conformance suite against a running gateway; all options: conformance/README.md.
@@ -96,6 +97,8 @@ pub struct Bench {
     pub quick: bool,
     /// The Cloudflare Worker in workerd instead of the local host.
     pub worker: bool,
+    /// The core with many channels, models, client keys and rows of the log instead.
+    pub growth: bool,
 }
 
 /// Options of `import`.
@@ -184,6 +187,7 @@ fn bench(words: impl Iterator<Item = String>) -> Result<Command> {
         match word.as_str() {
             "--quick" => options.quick = true,
             "--worker" => options.worker = true,
+            "--growth" => options.growth = true,
             other => bail!("`bench` has no option {other:?}\n\n{HELP}"),
         }
     }

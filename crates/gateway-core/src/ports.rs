@@ -8,6 +8,7 @@
 
 pub mod delegation;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
 use std::time::Duration;
@@ -182,8 +183,11 @@ impl std::error::Error for StoreError {}
 /// The names of the values that the gateway keeps in its store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoreKey {
-    /// The configuration document: channels, client keys and settings, in one value, so that no write can be torn.
+    /// The configuration document: channels and settings, and either the client keys or the names of the records that
+    /// have them. One value, so that no write can be torn.
     Config,
+    /// A part of the client keys, under a name that is used once: it never changes, until it is removed.
+    ClientKeys(u64),
     /// The random secret that session tokens are signed with.
     SessionSecret,
     /// Failed logins, for the throttle.
@@ -207,8 +211,9 @@ pub enum StoreKey {
 
 impl StoreKey {
     /// The record's key in the store.
-    pub const fn key(self) -> &'static str {
-        match self {
+    pub fn key(self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            Self::ClientKeys(name) => return Cow::Owned(format!("gateway/keys/{name:016x}")),
             Self::Config => "gateway/config",
             Self::SessionSecret => "gateway/session-secret",
             Self::LoginFailures => "gateway/login-failures",
@@ -219,7 +224,7 @@ impl StoreKey {
             Self::DroppedRecords => "gateway/dropped-records",
             Self::ModelLists => "gateway/model-lists",
             Self::LostAuditEntries => "gateway/lost-audit-entries",
-        }
+        })
     }
 }
 
@@ -263,6 +268,10 @@ pub trait WriteStore: ReadStore {
         expected: Option<&[u8]>,
         new: &[u8],
     ) -> Result<Swap, StoreError>;
+    /// Writes a record that no other writer knows of, since its name is new and random. Idempotent.
+    async fn put(&self, record: StoreKey, value: &[u8]) -> Result<(), StoreError>;
+    /// Removes a record that nothing refers to. Idempotent; does nothing if it is absent.
+    async fn remove(&self, record: StoreKey) -> Result<(), StoreError>;
 }
 
 /// Which database a transaction is about. Hosts with one database (Spin) keep both in it.

@@ -30,11 +30,14 @@ thread_local! {
 impl ReadStore for SpinPorts {
     async fn read(&self, record: StoreKey) -> Result<Option<Vec<u8>>, StoreError> {
         let store = opened().await?;
-        store.get(record.key()).await.map_err(|error| {
-            OPENED.with_borrow_mut(Option::take);
-            read_error(error)
-        })
+        store.get(&*record.key()).await.map_err(forget)
     }
+}
+
+/// An error of the open store, which is opened again for the next call.
+fn forget(error: Error) -> StoreError {
+    OPENED.with_borrow_mut(Option::take);
+    read_error(error)
 }
 
 async fn opened() -> Result<Rc<Store>, StoreError> {
@@ -63,6 +66,16 @@ impl WriteStore for SpinPorts {
             return swap(cas, new);
         }
         create(&bucket, record, cas, new).await
+    }
+
+    async fn put(&self, record: StoreKey, value: &[u8]) -> Result<(), StoreError> {
+        let store = opened().await?;
+        store.set(&*record.key(), value).await.map_err(forget)
+    }
+
+    async fn remove(&self, record: StoreKey) -> Result<(), StoreError> {
+        let store = opened().await?;
+        store.delete(&*record.key()).await.map_err(forget)
     }
 }
 
@@ -96,7 +109,7 @@ async fn create(
 
 /// The record's value, and a handle that swaps only while it is unchanged.
 fn look(bucket: &Bucket, record: StoreKey) -> Result<(Cas, Option<Vec<u8>>), StoreError> {
-    let cas = Cas::new(bucket, record.key()).map_err(|error| store_error(&error))?;
+    let cas = Cas::new(bucket, &record.key()).map_err(|error| store_error(&error))?;
     let current = cas.current().map_err(|error| store_error(&error))?;
     Ok((cas, current))
 }

@@ -263,6 +263,16 @@ impl WriteStore for FakePorts {
         yield_once().await;
         self.inner.store.swap(record, expected, new)
     }
+
+    async fn put(&self, record: StoreKey, value: &[u8]) -> Result<(), StoreError> {
+        yield_once().await;
+        self.inner.store.write(record, value)
+    }
+
+    async fn remove(&self, record: StoreKey) -> Result<(), StoreError> {
+        yield_once().await;
+        self.inner.store.remove(record)
+    }
 }
 
 impl Sql for FakePorts {

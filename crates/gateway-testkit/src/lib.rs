@@ -10,6 +10,8 @@ pub mod demo;
 pub mod differential;
 #[cfg(feature = "fakes")]
 pub mod fakes;
+#[cfg(feature = "fakes")]
+pub mod growth;
 pub mod packed;
 #[cfg(feature = "fakes")]
 pub mod sim;

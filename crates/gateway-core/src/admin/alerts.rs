@@ -262,7 +262,7 @@ fn open(
 
 /// `GET alerts`.
 pub async fn show<P: AdminPorts>(ports: &P) -> Result<Reply, GatewayError> {
-    let document = document::load(ports).await?;
+    let document = document::load_without_keys(ports).await?;
     answer(ports, &document.alerts).await
 }
 
@@ -288,7 +288,7 @@ pub async fn change<P: AdminPorts>(
     headers: &HeaderMap,
     body: &Value,
 ) -> Result<Reply, GatewayError> {
-    let alerts = document::change(ports, |document| {
+    let alerts = document::change_without_keys(ports, |document| {
         let current = &document.alerts;
         precondition::check(headers, &object_revision(current), "alerts")?;
         let mut problems = Problems::default();
@@ -313,7 +313,7 @@ pub async fn test<P: AdminPorts>(
     settings: &AdminSettings,
     id: &str,
 ) -> Result<Reply, GatewayError> {
-    let document = document::load(ports).await?;
+    let document = document::load_without_keys(ports).await?;
     let mut destinations = document.alerts.destinations.iter();
     let stored = destinations.find(|stored| stored.id == id).ok_or_else(|| {
         ErrorCode::NotFound.error("There is no destination of alerts with this id.")

@@ -224,7 +224,10 @@ async fn keep_within_retention<P: AdminPorts>(
     ports: &P,
     query: &mut AuditQuery,
 ) -> Result<(), GatewayError> {
-    let days = document::load(ports).await?.settings.audit_days;
+    let days = document::load_without_keys(ports)
+        .await?
+        .settings
+        .audit_days;
     query.from = query.from.max(audit::oldest_kept(ports.now(), days));
     Ok(())
 }

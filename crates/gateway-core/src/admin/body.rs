@@ -16,8 +16,10 @@ use crate::units::MIB;
 
 /// The largest body of an admin request, in bytes.
 const MAX_BODY_BYTES: usize = MIB;
-/// The largest body that holds a whole configuration, in bytes: room for thousands of keys and models.
-const MAX_CONFIGURATION_BYTES: usize = 8 * MIB;
+/// The largest body that holds a whole configuration, in bytes: room for the most client keys.
+const MAX_CONFIGURATION_BYTES: usize = 64 * MIB;
+/// The largest price list, in bytes.
+const MAX_FILE_BYTES: usize = 8 * MIB;
 /// The largest body that holds a file of another gateway: 12 MB in base64. It is held three times, and Workers have 128 MB.
 const MAX_IMPORT_BYTES: usize = 16 * MIB;
 
@@ -61,13 +63,13 @@ where
     parse(&read(headers, body, MAX_IMPORT_BYTES).await?)
 }
 
-/// A file as it is, of at most the size of a whole configuration.
+/// A file as it is.
 pub async fn file<B>(headers: &HeaderMap, body: B) -> Result<Bytes, GatewayError>
 where
     B: Body<Data = Bytes>,
     B::Error: fmt::Display,
 {
-    read(headers, body, MAX_CONFIGURATION_BYTES).await
+    read(headers, body, MAX_FILE_BYTES).await
 }
 
 /// The error of a body that is no JSON: where the mistake is, but not its text, since it could be a key.

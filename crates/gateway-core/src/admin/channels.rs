@@ -119,7 +119,7 @@ fn reply<P: AdminPorts>(
 /// `GET channels`.
 pub async fn list<P: AdminPorts>(ports: &P, uri: &Uri) -> Result<Reply, GatewayError> {
     let query = ListQuery::read(uri, &SORTS)?;
-    let document = document::load(ports).await?;
+    let document = document::load_without_keys(ports).await?;
     let channels = document.channels.iter();
     let channels = channels.filter(|it| selects(&query, it)).collect();
     let page = query.page(channels, |channel, sort| sort_key(channel, sort));
@@ -171,7 +171,7 @@ fn count_key(count: usize) -> String {
 
 /// `GET channels/{id}`.
 pub async fn show<P: AdminPorts>(ports: &P, id: &str) -> Result<Reply, GatewayError> {
-    let mut document = document::load(ports).await?;
+    let mut document = document::load_without_keys(ports).await?;
     let channel = find(&mut document, id)?;
     let health = health::stored::load(ports).await;
     let view = view(channel, &health, ports.now());
@@ -201,7 +201,7 @@ pub async fn create<P: AdminPorts>(
         &mut channel,
         (problems, &mut duplicates),
     )?;
-    document::change(ports, |document| {
+    document::change_without_keys(ports, |document| {
         if document.channels.len() >= MAX_CHANNELS {
             let too_many = ProblemKind::TooMany { max: MAX_CHANNELS };
             return Err(ErrorCode::InvalidValue
@@ -229,7 +229,7 @@ pub async fn change<P: AdminPorts>(
     let repeated = Duplicates::read(&head.uri, &mut body)?;
     let mut problems = Problems::default();
     let change = ChannelChange::read(&body, &mut problems);
-    let (channel, duplicates) = document::change(ports, |document| {
+    let (channel, duplicates) = document::change_without_keys(ports, |document| {
         let channel = find(document, id)?;
         precondition::check(&head.headers, &revision(channel), "channel")?;
         let mut duplicates = repeated;
@@ -251,7 +251,7 @@ pub async fn delete<P: AdminPorts>(
     head: &Parts,
     id: &str,
 ) -> Result<Reply, GatewayError> {
-    document::change(ports, |document| {
+    document::change_without_keys(ports, |document| {
         let channel = find(document, id)?;
         precondition::check(&head.headers, &revision(channel), "channel")?;
         document.channels.retain(|channel| channel.id != id);

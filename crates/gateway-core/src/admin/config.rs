@@ -20,6 +20,7 @@ use super::{AdminSettings, accounts, document, precondition, query};
 #[cfg(feature = "schema")]
 use crate::config::bounds::{MAX_HINT_CHARS, MAX_MODELS, MAX_NAME_CHARS, MAX_TAGS};
 use crate::config::import::{self, Refused};
+use crate::config::key_shards::edit::KeyScope;
 use crate::config::model::{
     ChannelConfig, ClientKey, DOCUMENT_VERSION, Document, KeyLimits, PreviousKey, Settings,
     StoredSecret, UpstreamKey,
@@ -203,7 +204,7 @@ pub async fn import<P: AdminPorts>(
     let draft = DocumentDraft::read(value, ports.now(), &mut problems);
     problems.check("configuration")?;
     let ((document, changed), revision) =
-        document::change_at_revision(ports, |document, revision| {
+        document::change_at_revision(ports, KeyScope::All, |document, revision| {
             precondition::check(headers, revision, "configuration")?;
             let new = import::resolve(&draft, document, settings.protection(), ports)
                 .map_err(Refused::into_error)?;

@@ -1,11 +1,14 @@
 //! The stored configuration as the admin API reads and changes it. Owns what a damaged document and a failing store mean
 //! for a request; what a change does to the document is its caller's.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::config::changes::ChangeId;
-use crate::config::identity;
-use crate::config::model::Document;
+use crate::config::key_shards::StoredKeys;
+use crate::config::key_shards::edit::KeyScope;
+use crate::config::key_shards::read;
+use crate::config::model::{ClientKey, Document};
+use crate::config::rewrite::{Rewrite, RewriteError};
 use crate::config::stored;
 use crate::error::{ErrorCode, GatewayError};
 use crate::ports::{AdminPorts, Log, ReadStore, StoreError, StoreKey};
@@ -33,56 +36,145 @@ pub async fn load<P: ReadStore + Log>(ports: &P) -> Result<Document, GatewayErro
 pub async fn load_with_revision<P: ReadStore + Log>(
     ports: &P,
 ) -> Result<(Document, String), GatewayError> {
-    let stored = ports
-        .read(StoreKey::Config)
-        .await
-        .map_err(|error| unavailable(ports, &error))?;
-    let document = parse(ports, stored.as_deref())?;
+    let read = read::with_keys(ports, async |ports: &P, keys| read::all(ports, keys).await);
+    let (document, stored) = read.await.map_err(|error| unavailable(ports, &error))?;
     Ok((document, stored::revision(stored.as_deref())))
 }
 
-/// Changes the configuration: reads it, lets `edit` change it, and writes it unless another writer came first;
-/// then it begins again with what that one wrote. When `edit` fails nothing is written.
-pub async fn change<P: AdminPorts, T>(
+/// The same for what is not about client keys: there may be none in the document.
+pub async fn load_without_keys<P: ReadStore + Log>(ports: &P) -> Result<Document, GatewayError> {
+    let read = read::with_keys(ports, async |_: &P, keys| {
+        Ok(match keys {
+            StoredKeys::Inline(keys) => keys,
+            StoredKeys::Sharded(_) => Vec::new(),
+        })
+    });
+    let (document, _) = read.await.map_err(|error| unavailable(ports, &error))?;
+    Ok(document)
+}
+
+/// The client keys with these ids, in the order of their creation.
+pub async fn load_keys<P: ReadStore + Log>(
     ports: &P,
+    ids: &BTreeSet<&str>,
+) -> Result<Vec<ClientKey>, GatewayError> {
+    let read = read::with_keys(ports, async |ports: &P, keys| {
+        read::some(ports, keys, ids).await
+    });
+    let (document, _) = read.await.map_err(|error| unavailable(ports, &error))?;
+    Ok(document.keys)
+}
+
+/// The client key with this id.
+pub async fn load_key<P: ReadStore + Log>(
+    ports: &P,
+    id: &str,
+) -> Result<Option<ClientKey>, GatewayError> {
+    let read = read::with_keys(ports, async |ports: &P, keys| {
+        read::one(ports, keys, id).await
+    });
+    let (document, _) = read.await.map_err(|error| unavailable(ports, &error))?;
+    Ok(document.keys)
+}
+
+/// The client key whose current value has this hash.
+pub async fn load_key_with_hash<P: ReadStore + Log>(
+    ports: &P,
+    hash: &[u8; 32],
+) -> Result<Option<ClientKey>, GatewayError> {
+    let read = read::with_keys(ports, async |ports: &P, keys| {
+        read::one_with_hash(ports, keys, hash).await
+    });
+    let (document, _) = read.await.map_err(|error| unavailable(ports, &error))?;
+    Ok(document.keys)
+}
+
+/// Changes the configuration: reads it, lets `edit` change it, and writes it unless another writer came first;
+/// then it begins again with what that one wrote. When `edit` fails nothing is written. It is given the client keys in
+/// `scope`.
+pub async fn change_in<P: AdminPorts, T>(
+    ports: &P,
+    scope: KeyScope<'_>,
     mut edit: impl FnMut(&mut Document) -> Result<T, GatewayError>,
 ) -> Result<T, GatewayError> {
-    let outcome = change_at_revision(ports, |document, _| edit(document)).await;
+    let outcome = rewrite(ports, scope, |document, _, _| edit(document)).await;
     outcome.map(|(outcome, _)| outcome)
 }
 
+/// The same for an `edit` that changes no client key, and does not look at them: there may be none in its document.
+pub async fn change_without_keys<P: AdminPorts, T>(
+    ports: &P,
+    edit: impl FnMut(&mut Document) -> Result<T, GatewayError>,
+) -> Result<T, GatewayError> {
+    change_in(ports, KeyScope::None, edit).await
+}
+
+/// The same for an `edit` of the client keys with these ids only, and of what they have in common with no other: there
+/// may be no others in its document, but it is given how many these are.
+pub async fn change_keys<P: AdminPorts, T>(
+    ports: &P,
+    ids: &[&str],
+    mut edit: impl FnMut(&mut Document, usize) -> Result<T, GatewayError>,
+) -> Result<T, GatewayError> {
+    let outcome = rewrite(ports, KeyScope::Ids(ids), |document, others, _| {
+        edit(document, others)
+    });
+    outcome.await.map(|(outcome, _)| outcome)
+}
+
 /// The same for an `edit` that also needs to know which state it changes; gives the name of the new one as well.
-///
-/// A swap that reports a conflict or an error may have taken place all the same. So each attempt leaves an id in the
-/// document, which shows whether it did when the document is read again.
 pub async fn change_at_revision<P: AdminPorts, T>(
     ports: &P,
+    scope: KeyScope<'_>,
     mut edit: impl FnMut(&mut Document, &str) -> Result<T, GatewayError>,
 ) -> Result<(T, String), GatewayError> {
-    let id = ChangeId::new(ports);
+    rewrite(ports, scope, |document, _, revision| {
+        edit(document, revision)
+    })
+    .await
+}
+
+/// A swap that reports a conflict or an error may have taken place all the same. So each attempt leaves an id in the
+/// document, which shows whether it did when the document is read again.
+async fn rewrite<P: AdminPorts, T>(
+    ports: &P,
+    scope: KeyScope<'_>,
+    mut edit: impl FnMut(&mut Document, usize, &str) -> Result<T, GatewayError>,
+) -> Result<(T, String), GatewayError> {
+    let mut rewrite = Rewrite::new(ports, scope);
+    let id = rewrite.id();
     let change = store::update_confirmed(
         ports,
         StoreKey::Config,
         CONFIG_RETRIES,
-        |stored, attempt| {
-            let mut document = parse(ports, stored)?;
-            let before = std::mem::take(&mut document.recent_changes);
-            let result = edit(&mut document, &stored::revision(stored))?;
-            identity::assign(&mut document, ports);
-            id.record(&mut document, before, attempt);
-            let bytes = serde_json::to_vec(&document).map_err(|error| {
-                let reason = format!("the configuration cannot be written as JSON: {error}");
-                unavailable(ports, &StoreError(reason))
+        |_| None,
+        async |stored, attempt| {
+            let former = stored::revision(stored);
+            let edit = |document: &mut Document, others: usize| edit(document, others, &former);
+            let edited = rewrite.attempt(stored, attempt, edit).await;
+            let edited = edited.map_err(|error| match error {
+                RewriteError::Stored(error) => unavailable(ports, &StoreError(error.to_string())),
+                RewriteError::Store(error) => unavailable(ports, &error),
+                RewriteError::Edit(error) => error,
             })?;
-            let revision = stored::revision(Some(&bytes));
-            Ok(RecordEdit::Replace(bytes, (result, revision)))
+            Ok(match edited {
+                RecordEdit::Keep(_) | RecordEdit::Reread => RecordEdit::Reread,
+                RecordEdit::Replace(bytes, result) => {
+                    let revision = stored::revision(Some(&bytes));
+                    RecordEdit::Replace(bytes, (result, revision))
+                }
+            })
         },
         |stored, attempts| match attempts {
             0 => Ok(None),
             _ => Ok(id.landed(&parse(ports, stored)?, attempts)),
         },
     );
-    change.await.map_err(|error| match error {
+    let outcome = change.await;
+    if matches!(outcome, Err(UpdateError::Conflict)) {
+        rewrite.discard().await;
+    }
+    outcome.map_err(|error| match error {
         UpdateError::Store(error) => unavailable(ports, &error),
         UpdateError::Uncertain(error) => uncertain(ports, &error),
         UpdateError::Conflict => conflict(),
@@ -114,6 +206,6 @@ pub fn unavailable(log: &impl Log, error: &StoreError) -> GatewayError {
 }
 
 /// A document that cannot be understood is never replaced: an operator may still be able to repair it.
-fn parse(log: &impl Log, stored: Option<&[u8]>) -> Result<Document, GatewayError> {
+fn parse(log: &impl Log, stored: Option<&[u8]>) -> Result<Document<StoredKeys>, GatewayError> {
     stored::parse(stored).map_err(|error| unavailable(log, &StoreError(error.to_string())))
 }

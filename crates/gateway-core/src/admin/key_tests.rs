@@ -87,7 +87,7 @@ pub async fn run<P: AdminPorts>(
     body: &Value,
 ) -> Result<Reply, GatewayError> {
     let wish = Wish::read(body)?;
-    let document = document::load(ports).await?;
+    let document = document::load_without_keys(ports).await?;
     let channel = document.channels.iter().find(|channel| channel.id == id);
     let channel =
         channel.ok_or_else(|| ErrorCode::NotFound.error("There is no channel with this id."))?;

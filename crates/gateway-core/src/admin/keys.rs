@@ -251,13 +251,12 @@ fn key_view<'k>(
 
 /// `GET keys/{id}`.
 pub async fn show<P: AdminPorts>(ports: &P, id: &str) -> Result<Reply, GatewayError> {
-    let mut document = document::load(ports).await?;
-    let key = find(&mut document, id)?;
+    let key = document::load_key(ports, id).await?.ok_or_else(unknown)?;
     let uses = ledger_queries::last_uses(ports, &[id]).await;
     Ok(reply(
         StatusCode::OK,
-        key,
-        &ClientKeyView::new(key, ports.now()).used(&uses),
+        &key,
+        &ClientKeyView::new(&key, ports.now()).used(&uses),
     ))
 }
 
@@ -282,7 +281,10 @@ pub async fn create<P: AdminPorts>(ports: &P, body: Value) -> Result<Reply, Gate
         created_at: ports.now(),
     };
     change.apply(&mut key);
-    document::change(ports, |document| add(document, key.clone())).await?;
+    document::change_keys(ports, &[&key.id], |document, others| {
+        add(document, others, key.clone())
+    })
+    .await?;
     ports.line(format_args!("admin: client key {} created", key.id));
     Ok(reply_with_value(
         StatusCode::CREATED,
@@ -292,9 +294,9 @@ pub async fn create<P: AdminPorts>(ports: &P, body: Value) -> Result<Reply, Gate
     ))
 }
 
-/// Adds a client key, if there is room for one more.
-pub fn add(document: &mut Document, key: ClientKey) -> Result<(), GatewayError> {
-    if document.keys.len() >= MAX_CLIENT_KEYS {
+/// Adds a client key, if there is room for one more beside the `others` that are not in the document.
+pub fn add(document: &mut Document, others: usize, key: ClientKey) -> Result<(), GatewayError> {
+    if others + document.keys.len() >= MAX_CLIENT_KEYS {
         let too_many = ProblemKind::TooMany {
             max: MAX_CLIENT_KEYS,
         };
@@ -333,7 +335,7 @@ pub async fn rotate<P: AdminPorts>(
     let grace_s = read_grace(body)?;
     let plain = Secret::new(ids::client_key(ports));
     let now = ports.now();
-    let key = document::change(ports, |document| {
+    let key = document::change_keys(ports, &[id], |document, _| {
         let key = find(document, id)?;
         precondition::check(headers, &object_revision(key), "client key")?;
         let hash = ids::hex(&ids::hash_client_key(plain.expose().as_bytes()));
@@ -380,7 +382,7 @@ pub async fn change<P: AdminPorts>(
 ) -> Result<Reply, GatewayError> {
     let mut problems = Problems::default();
     let change = ClientKeyChange::read(&body, &mut problems);
-    let key = document::change(ports, |document| {
+    let key = document::change_keys(ports, &[id], |document, _| {
         let key = find(document, id)?;
         precondition::check(headers, &object_revision(key), "client key")?;
         problems.check("client key")?;
@@ -403,7 +405,7 @@ pub async fn delete<P: AdminPorts>(
     headers: &HeaderMap,
     id: &str,
 ) -> Result<Reply, GatewayError> {
-    document::change(ports, |document| {
+    document::change_keys(ports, &[id], |document, _| {
         let key = find(document, id)?;
         precondition::check(headers, &object_revision(key), "client key")?;
         document.keys.retain(|key| key.id != id);
@@ -417,5 +419,9 @@ pub async fn delete<P: AdminPorts>(
 
 fn find<'d>(document: &'d mut Document, id: &str) -> Result<&'d mut ClientKey, GatewayError> {
     let found = document.keys.iter_mut().find(|key| key.id == id);
-    found.ok_or_else(|| ErrorCode::NotFound.error("There is no client key with this id."))
+    found.ok_or_else(unknown)
+}
+
+fn unknown() -> GatewayError {
+    ErrorCode::NotFound.error("There is no client key with this id.")
 }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::document;
 use super::last_call::{self, KeyRecords};
 use crate::config::model::{ChannelConfig, Document};
 use crate::database::DatabaseError;
@@ -76,7 +77,8 @@ pub async fn keep_key_uses<P: AdminPorts>(ports: &P, uses: &[KeyUse]) {
 pub struct DisplayNames(BTreeMap<String, String>);
 
 impl DisplayNames {
-    /// The names that the configuration gives; of those that it does not know the last ones that requests had.
+    /// The names that the configuration gives, also if its client keys are not in `document`; of those that it does not
+    /// know the last ones that requests had.
     pub async fn of<P: AdminPorts>(
         ports: &P,
         document: &Document,
@@ -88,6 +90,16 @@ impl DisplayNames {
         for (id, name) in channels.chain(keys) {
             if ids.contains(id.as_str()) {
                 names.insert(id.clone(), name.clone());
+            }
+        }
+        if document.keys.is_empty() {
+            let wanted = ids.iter().copied();
+            let wanted: BTreeSet<&str> = wanted
+                .filter(|id| !id.is_empty() && !names.contains_key(*id))
+                .collect();
+            if !wanted.is_empty() {
+                let keys = document::load_keys(ports, &wanted).await?;
+                names.extend(keys.into_iter().map(|key| (key.id, key.name)));
             }
         }
         let gone: Vec<&str> = ids

@@ -105,8 +105,7 @@ impl From<LimitStatus> for LimitStatusView {
 
 /// `GET keys/{id}/allowance`.
 pub async fn show<P: AdminPorts>(ports: &P, id: &str) -> Result<Reply, GatewayError> {
-    let document = document::load(ports).await?;
-    let key = document.keys.iter().find(|key| key.id == id);
+    let key = document::load_key(ports, id).await?;
     let key =
         key.ok_or_else(|| ErrorCode::NotFound.error("There is no client key with this id."))?;
     let mut view = LimitUsageView::default();
@@ -114,7 +113,11 @@ pub async fn show<P: AdminPorts>(ports: &P, id: &str) -> Result<Reply, GatewayEr
         let now = ports.now();
         let engine = LimitsEngine::new(ports, TIME_LIMIT);
         let usage = engine.read(id, now).await;
-        view = limits_of(usage.map_err(|error| unavailable(ports, &error))?, key, now);
+        view = limits_of(
+            usage.map_err(|error| unavailable(ports, &error))?,
+            &key,
+            now,
+        );
     }
     Ok(reply::json(StatusCode::OK, &view))
 }
@@ -155,13 +158,12 @@ pub async fn list<P: AdminPorts>(ports: &P, uri: &Uri) -> Result<Reply, GatewayE
     let [ids, percent] = read(uri, ["ids", "used_percent"])?;
     let percent = percent_of(percent.as_deref())?;
     let wanted: Option<BTreeSet<&str>> = ids.as_deref().map(|ids| ids.split(',').collect());
-    let document = document::load(ports).await?;
-    let keys = document.keys.iter().filter(|key| !key.limits.is_empty());
-    let is_wanted = |key: &&ClientKey| {
-        let wanted = wanted.as_ref();
-        wanted.is_none_or(|wanted| wanted.contains(key.id.as_str()))
+    let keys = match &wanted {
+        Some(ids) => document::load_keys(ports, ids).await?,
+        None => document::load(ports).await?.keys,
     };
-    let keys: Vec<&ClientKey> = keys.filter(is_wanted).collect();
+    let keys = keys.iter().filter(|key| !key.limits.is_empty());
+    let keys: Vec<&ClientKey> = keys.collect();
     let ids: Vec<&str> = keys.iter().map(|key| key.id.as_str()).collect();
     let now = ports.now();
     let usages = if ids.is_empty() {

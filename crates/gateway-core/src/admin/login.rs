@@ -12,10 +12,12 @@ use super::accounts::{self as account_edits, totp, used_codes};
 use super::credentials::Credentials;
 use super::device::Device;
 use super::login_client::LoginClient;
-use super::session_check::{MemberKeys, signing_password, usable_password};
+use super::session_check::{
+    has_member_login, may_log_in, member_subject, signing_password, usable_password,
+};
 use super::session_secret::{self, SessionSecret, keyed};
 use super::session_token::Subject;
-use super::{AdminSettings, session, throttle};
+use super::{AdminSettings, document, session, throttle};
 use crate::config::bounds::MAX_PASSWORD_BYTES as MAX_BYTES;
 use crate::config::model::StoredSecret;
 use crate::config::seal;
@@ -53,7 +55,7 @@ pub async fn options<P: AdminPorts>(
     let view = LoginOptionsView {
         password: usable_password(settings).is_ok(),
         accounts: !all.is_empty(),
-        client_keys: MemberKeys::in_bytes(stored.as_deref()).is_some(),
+        client_keys: has_member_login(stored.as_deref()),
         oidc: settings.oidc.label(),
     };
     Ok(reply::json(StatusCode::OK, &view))
@@ -128,7 +130,7 @@ async fn account<P: AdminPorts>(
         return Err(wrong());
     };
     let stored = ports.read(StoreKey::Config).await;
-    let stored = stored.map_err(|error| super::document::unavailable(ports, &error))?;
+    let stored = stored.map_err(|error| document::unavailable(ports, &error))?;
     let all = accounts::in_bytes(ports, stored.as_deref())?;
     let found = all.iter().find(|it| it.enabled && it.is_named(name));
     // An unknown or disabled name takes as long as a known one.
@@ -228,16 +230,18 @@ async fn member<P: AdminPorts>(
     key: &[u8],
 ) -> Result<Option<Subject>, GatewayError> {
     let stored = ports.read(StoreKey::Config).await;
-    let stored = stored.map_err(|error| super::document::unavailable(ports, &error))?;
-    let keys = MemberKeys::in_bytes(stored.as_deref()).ok_or_else(|| {
-        ErrorCode::Forbidden.error("Logging in with a client key is switched off here.")
-    })?;
-    let hash = ids::hex(&ids::hash_client_key(key));
-    let found = keys.find(|key| key.hash == hash, ports.now());
+    let stored = stored.map_err(|error| document::unavailable(ports, &error))?;
+    if !has_member_login(stored.as_deref()) {
+        return Err(
+            ErrorCode::Forbidden.error("Logging in with a client key is switched off here.")
+        );
+    }
+    let found = document::load_key_with_hash(ports, &ids::hash_client_key(key)).await?;
+    let found = found.filter(|key| may_log_in(key, ports.now()));
     let found = found.ok_or_else(|| {
         ErrorCode::WrongPassword.error("There is no such client key, or it is disabled or expired.")
     })?;
-    Ok(Some(MemberKeys::subject(found, secret)))
+    Ok(Some(member_subject(&found, secret)))
 }
 
 /// Compares MACs instead of the texts, so that the time taken says nothing about the password or its length.

@@ -191,7 +191,7 @@ async fn with_password<P: AdminPorts>(
 ) -> Result<Account, GatewayError> {
     require_account(caller)?;
     let id = &caller.principal.id;
-    let accounts = accounts::stored::of(ports, &document::load(ports).await?)?;
+    let accounts = accounts::stored::of(ports, &document::load_without_keys(ports).await?)?;
     let account = accounts.into_iter().find(|account| account.id == *id);
     let account = account.ok_or_else(session_check::not_authenticated)?;
     let counter = format!("password:{id}");

@@ -35,12 +35,15 @@ pub async fn show<P: AdminPorts>(
     let rotates = read_rotate(body)?;
     let derivation = Derivation::load(ports, settings).await?;
     let now = ports.now();
-    let stored = document::load(ports).await?;
-    let usable = find(&stored).filter(|key| !rotates && derivation.is_usable(key, now));
+    let stored = document::load_key(ports, ids::PLAYGROUND_KEY).await?;
+    let usable = stored.filter(|key| !rotates && derivation.is_usable(key, now));
     let key = if let Some(key) = usable {
-        key.clone()
+        key
     } else {
-        document::change(ports, |document| renew(document, &derivation, now, rotates)).await?
+        let renew = |document: &mut Document, others: usize| {
+            renew(document, others, &derivation, now, rotates)
+        };
+        document::change_keys(ports, &[ids::PLAYGROUND_KEY], renew).await?
     };
     if rotates {
         ports.line(format_args!("admin: the playground's key was replaced"));
@@ -72,12 +75,13 @@ fn find(document: &Document) -> Option<&ClientKey> {
 /// merely old stays valid until it expires, for requests that are on their way.
 fn renew(
     document: &mut Document,
+    others: usize,
     derivation: &Derivation,
     now: Timestamp,
     rotates: bool,
 ) -> Result<ClientKey, GatewayError> {
     if find(document).is_none() {
-        keys::add(document, blank(now))?;
+        keys::add(document, others, blank(now))?;
     }
     let mut renewed = blank(now);
     for key in document

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::query::{self, invalid};
 use super::{body, document, precondition};
 use crate::config::bounds::MAX_PRICES;
+use crate::config::key_shards::edit::KeyScope;
 use crate::config::model::Document;
 use crate::config::price::PriceSource;
 use crate::config::price_list::{PriceChanges, PriceList};
@@ -65,7 +66,7 @@ pub async fn run<P: AdminPorts>(
         let (mut document, revision) = document::load_with_revision(ports).await?;
         (edit(&mut document, &revision)?, revision)
     } else {
-        document::change_at_revision(ports, edit).await?
+        document::change_at_revision(ports, KeyScope::None, edit).await?
     };
     if !dry_run {
         ports.line(format_args!(

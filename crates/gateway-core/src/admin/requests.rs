@@ -174,7 +174,7 @@ pub struct AttemptView<'a> {
 /// Answers the call.
 pub async fn list<P: AdminPorts>(ports: &P, uri: &Uri) -> Result<Reply, GatewayError> {
     let (mut query, filters) = parse(uri)?;
-    let document = document::load(ports).await?;
+    let document = filters.document(ports).await?;
     let is_by_cursor = filters.is_by_cursor;
     filters.apply(&document, &mut query);
     let ledger = ledger_queries::ledger(ports);
@@ -210,7 +210,7 @@ pub(super) async fn names_in<P: AdminPorts>(
     ports: &P,
     requests: &[StoredRequest],
 ) -> Result<DisplayNames, GatewayError> {
-    let document = document::load(ports).await?;
+    let document = document::load_without_keys(ports).await?;
     names_of(ports, &document, requests).await
 }
 
@@ -240,6 +240,18 @@ pub(super) struct MemberFilters {
 }
 
 impl MemberFilters {
+    /// The configuration, with all client keys if the filters depend on them.
+    pub(super) async fn document<P: AdminPorts>(
+        &self,
+        ports: &P,
+    ) -> Result<Document, GatewayError> {
+        if self.tag.is_some() || self.text.is_some() {
+            document::load(ports).await
+        } else {
+            document::load_without_keys(ports).await
+        }
+    }
+
     /// Adds them to the question.
     pub(super) fn apply(self, document: &Document, query: &mut RequestQuery) {
         query.members = self.tag.map(|tag| members::tagged(document, &tag));

@@ -4,7 +4,6 @@
 use http::Uri;
 
 use super::csv_export::{self, CsvColumn, CsvPages, PAGE_ROWS};
-use super::document;
 use super::ledger_queries::{self, DisplayNames};
 use super::query::read;
 use super::request_failure;
@@ -115,7 +114,7 @@ pub async fn export<P: AdminPorts, O: AdminPorts + 'static>(
     let [limit, filters @ ..] = read(uri, parameters())?;
     let limit = requests::limit_of(limit.as_deref(), MAX_LOG_ROWS)?;
     let (mut query, filters) = requests::filters_of(filters)?;
-    let document = document::load(ports).await?;
+    let document = filters.document(ports).await?;
     filters.apply(&document, &mut query);
     let now = ports.now();
     let pages = RequestPages {

@@ -166,7 +166,7 @@ pub async fn run<P: AdminPorts>(
     let model = model
         .filter(|model| is_text(model, MAX_MODEL_CHARS))
         .ok_or_else(|| query::invalid("model", "must name a model of 1 to 256 characters"))?;
-    let document = document::load(ports).await?;
+    let document = document::load_without_keys(ports).await?;
     let snapshot = Snapshot::build(document.clone(), settings.master_key.as_ref(), || 0);
     let run = DryRun {
         document: &document,

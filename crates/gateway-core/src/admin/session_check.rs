@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::accounts::stored as accounts;
-use super::document::unavailable;
+use super::document::{self, unavailable};
 use super::principal::{Principal, Role};
 use super::session_secret::{self, SessionSecret, derive};
 use super::session_token::{self, STAMP_BYTES, Session, Subject, SubjectKind};
@@ -74,63 +74,68 @@ async fn principal_of<P: AdminPorts>(
                 .find(|it| it.enabled && it.subject(secret) == *subject)
                 .map(accounts::Account::principal)
         }
-        SubjectKind::ClientKey => MemberKeys::in_bytes(stored.as_deref()).and_then(|keys| {
-            let is_it = |key: &ClientKey| {
-                key.id == subject.id && MemberKeys::subject(key, secret) == *subject
-            };
-            let key = keys.find(is_it, ports.now())?;
-            Some(Principal {
-                id: key.id.clone(),
-                name: key.name.clone(),
-                role: Role::Member,
-                has_account: false,
-                has_totp: false,
-                is_oidc_user: false,
-            })
-        }),
+        SubjectKind::ClientKey => member_key(ports, stored.as_deref(), &subject.id)
+            .await?
+            .and_then(|key| {
+                if member_subject(&key, secret) != *subject || !may_log_in(&key, ports.now()) {
+                    return None;
+                }
+                Some(Principal {
+                    id: key.id.clone(),
+                    name: key.name.clone(),
+                    role: Role::Member,
+                    has_account: false,
+                    has_totp: false,
+                    is_oidc_user: false,
+                })
+            }),
         SubjectKind::OidcUser { .. } => None,
     };
     principal.ok_or_else(not_authenticated)
 }
 
-/// The client keys that can log in.
-#[derive(Debug)]
-pub struct MemberKeys(Vec<ClientKey>);
-
-impl MemberKeys {
-    /// Those of the stored configuration; `None` where the setting is off. Reads nothing else of it.
-    pub fn in_bytes(stored: Option<&[u8]>) -> Option<Self> {
-        #[derive(Deserialize)]
-        struct MemberLogin {
-            #[serde(default)]
-            member_login: bool,
-        }
-        #[derive(Deserialize)]
-        struct KeysInBytes {
-            settings: MemberLogin,
-            #[serde(default)]
-            keys: Vec<ClientKey>,
-        }
-        let stored: KeysInBytes = serde_json::from_slice(stored?).ok()?;
-        stored.settings.member_login.then_some(Self(stored.keys))
+/// Whether client keys can log in; the setting of the stored configuration. Reads nothing else of it.
+pub fn has_member_login(stored: Option<&[u8]>) -> bool {
+    #[derive(Deserialize)]
+    struct MemberLogin {
+        #[serde(default)]
+        member_login: bool,
     }
-
-    /// The first that is accepted now.
-    pub fn find(&self, is_it: impl Fn(&ClientKey) -> bool, now: Timestamp) -> Option<&ClientKey> {
-        let is_valid = |key: &ClientKey| key.enabled && key.expires_at.is_none_or(|at| at > now);
-        self.0.iter().find(|key| is_it(key) && is_valid(key))
+    #[derive(Deserialize)]
+    struct MemberSettings {
+        settings: MemberLogin,
     }
+    let stored = stored.and_then(|stored| serde_json::from_slice::<MemberSettings>(stored).ok());
+    stored.is_some_and(|stored| stored.settings.member_login)
+}
 
-    /// What the tokens of a key say. They end when it is rotated.
-    pub fn subject(key: &ClientKey, secret: &SessionSecret) -> Subject {
-        let mut stamp = [0; STAMP_BYTES];
-        let hash = derive(secret, "client key", key.hash.as_bytes());
-        stamp.copy_from_slice(&hash[..STAMP_BYTES]);
-        Subject {
-            kind: SubjectKind::ClientKey,
-            id: key.id.clone(),
-            stamp,
-        }
+/// The client key with this id, where client keys can log in.
+async fn member_key<P: AdminPorts>(
+    ports: &P,
+    stored: Option<&[u8]>,
+    id: &str,
+) -> Result<Option<ClientKey>, GatewayError> {
+    if has_member_login(stored) {
+        document::load_key(ports, id).await
+    } else {
+        Ok(None)
+    }
+}
+
+/// Whether a client key is accepted now.
+pub fn may_log_in(key: &ClientKey, now: Timestamp) -> bool {
+    key.enabled && key.expires_at.is_none_or(|at| at > now)
+}
+
+/// What the tokens of a client key say. They end when it is rotated.
+pub fn member_subject(key: &ClientKey, secret: &SessionSecret) -> Subject {
+    let mut stamp = [0; STAMP_BYTES];
+    let hash = derive(secret, "client key", key.hash.as_bytes());
+    stamp.copy_from_slice(&hash[..STAMP_BYTES]);
+    Subject {
+        kind: SubjectKind::ClientKey,
+        id: key.id.clone(),
+        stamp,
     }
 }
 

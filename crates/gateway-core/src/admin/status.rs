@@ -107,7 +107,7 @@ pub async fn show<P: AdminPorts>(
     ports: &P,
     settings: &AdminSettings,
 ) -> Result<Reply, GatewayError> {
-    let document = document::load(ports).await?;
+    let document = document::load_without_keys(ports).await?;
     let (health, now) = (health::stored::load(ports).await, ports.now());
     let dropped = ports.read(StoreKey::DroppedRecords).await.unwrap_or(None);
     let (channels, is_recorded) = (&document.channels, document.settings.ledger);

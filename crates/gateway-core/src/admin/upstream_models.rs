@@ -72,7 +72,7 @@ pub async fn list<P: AdminPorts>(
     settings: &AdminSettings,
     id: &str,
 ) -> Result<Reply, GatewayError> {
-    let document = document::load(ports).await?;
+    let document = document::load_without_keys(ports).await?;
     let channel = document.channels.iter().find(|channel| channel.id == id);
     let channel =
         channel.ok_or_else(|| ErrorCode::NotFound.error("There is no channel with this id."))?;
@@ -88,7 +88,7 @@ pub async fn preview<P: AdminPorts>(
     let id = body
         .as_object_mut()
         .and_then(|members| members.remove("channel_id"));
-    let document = document::load(ports).await?;
+    let document = document::load_without_keys(ports).await?;
     let stored = match id {
         None => None,
         Some(id) => {

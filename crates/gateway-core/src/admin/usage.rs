@@ -175,7 +175,7 @@ async fn answer<P: AdminPorts>(
     query: UsageQuery,
     tag: Option<String>,
 ) -> Result<Reply, GatewayError> {
-    let document = document::load(ports).await?;
+    let document = document_for(ports, &query, tag.as_deref()).await?;
     let query = with_tags(query, tag.as_deref(), &document);
     let ledger = ledger_queries::ledger(ports);
     let rows = ledger.query_usage(&query).await;
@@ -198,6 +198,19 @@ async fn answer<P: AdminPorts>(
         to: hour_text(query.to),
     };
     Ok(reply::json(StatusCode::OK, &view))
+}
+
+/// The configuration, with all client keys if the question depends on them.
+pub(super) async fn document_for<P: AdminPorts>(
+    ports: &P,
+    query: &UsageQuery,
+    tag: Option<&str>,
+) -> Result<Document, GatewayError> {
+    if tag.is_some() || query.group == UsageGroup::Tag {
+        document::load(ports).await
+    } else {
+        document::load_without_keys(ports).await
+    }
 }
 
 /// Adds what the configuration says of tags, and of the one whose members the question is about.

@@ -4,7 +4,6 @@
 use http::Uri;
 
 use super::csv_export::{self, CsvColumn, CsvPages, PAGE_ROWS};
-use super::document;
 use super::ledger_queries::{self, DisplayNames};
 use super::usage;
 use crate::config::model::Document;
@@ -134,7 +133,7 @@ pub async fn export<P: AdminPorts, O: AdminPorts + 'static>(
 ) -> Result<Reply, GatewayError> {
     let now = ports.now();
     let (query, tag) = usage::parse(uri, now)?;
-    let document = document::load(ports).await?;
+    let document = usage::document_for(ports, &query, tag.as_deref()).await?;
     let query = usage::with_tags(query, tag.as_deref(), &document);
     let pages = UsagePages {
         ports: owned,

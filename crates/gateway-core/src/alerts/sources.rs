@@ -87,6 +87,11 @@ impl<'a, P: SourcePorts> Sources<'a, P> {
         if rules.budget_near_percent.is_none() && !rules.budget_over {
             return Observed::Off;
         }
+        if let Err(error) = self.snapshot.load_all_keys(self.ports).await {
+            let error = error.into_store_error();
+            self.ports.line(format_args!("alerts: {error}"));
+            return Observed::Unknown;
+        }
         let keys = self.key_budgets(state).await;
         let gateway = self.gateway_budgets(state).await;
         self.known(keys.and_then(|mut readings| {
@@ -101,7 +106,7 @@ impl<'a, P: SourcePorts> Sources<'a, P> {
             let limits = &key.limits;
             limits.daily_budget_micro_usd.is_some() || limits.monthly_budget_micro_usd.is_some()
         };
-        let keys = self.snapshot.client_keys().iter().filter(has_budget);
+        let keys = self.snapshot.client_keys().filter(has_budget);
         let mut keys: Vec<&ClientKey> = keys.collect();
         if self.snapshot.settings.ledger && !keys.is_empty() {
             let ids: Vec<&str> = keys.iter().map(|key| key.id.as_str()).collect();

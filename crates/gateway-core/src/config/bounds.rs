@@ -5,8 +5,8 @@ use crate::units::MIB;
 
 /// Channels of one gateway: far more than any deployment has, few enough for one document.
 pub const MAX_CHANNELS: usize = 1000;
-/// Client keys of one gateway; every one is in the document that each instance keeps in memory.
-pub const MAX_CLIENT_KEYS: usize = 10_000;
+/// Client keys of one gateway: each of their 512 shards has 200 then, which is little to read and to write.
+pub const MAX_CLIENT_KEYS: usize = 100_000;
 /// Keys of one channel.
 pub const MAX_KEYS: usize = 500;
 /// Bytes of one upstream key; JSON web tokens are the longest that are used as keys.

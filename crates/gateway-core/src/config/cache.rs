@@ -126,28 +126,49 @@ impl Cache {
         began.is_some_and(|began| now.since_ms(began) < LONGEST_CHECK_MS)
     }
 
-    /// Applies the store's answer to a read that began at `began`. `build` is called only when it differs from the
-    /// copy; when it fails, the copy stays.
-    pub fn accept<E>(
+    /// Applies the store's answer to a read that began at `began`, if it is the same as the copy; else gives it back.
+    pub fn confirm(
         &self,
         raw: Option<Vec<u8>>,
         began: Timestamp,
-        build: impl FnOnce(Option<&[u8]>) -> Result<Snapshot, E>,
-    ) -> Result<Rc<Snapshot>, E> {
+    ) -> Result<Rc<Snapshot>, Option<Vec<u8>>> {
+        match self.held.borrow().as_ref() {
+            Some(known) if known.raw == raw => {
+                self.checked_at.set(began);
+                Ok(Rc::clone(&known.snapshot))
+            }
+            _ => Err(raw),
+        }
+    }
+
+    /// Replaces the copy by what came of the store's answer to a read that began at `began`. Its age
+    /// counts from there, however long it took to build.
+    pub fn accept(
+        &self,
+        raw: Option<Vec<u8>>,
+        began: Timestamp,
+        snapshot: Snapshot,
+    ) -> Rc<Snapshot> {
         let mut held = self.held.borrow_mut();
         if let Some(known) = held.as_ref()
             && known.raw == raw
         {
             self.checked_at.set(began);
-            return Ok(Rc::clone(&known.snapshot));
+            return Rc::clone(&known.snapshot);
         }
-        let snapshot = Rc::new(build(raw.as_deref())?);
+        let snapshot = Rc::new(snapshot);
         *held = Some(Held {
             raw,
             snapshot: Rc::clone(&snapshot),
         });
         self.checked_at.set(began);
-        Ok(snapshot)
+        snapshot
+    }
+
+    /// The copy, whatever its age.
+    pub fn held(&self) -> Option<Rc<Snapshot>> {
+        let held = self.held.borrow();
+        held.as_ref().map(|held| Rc::clone(&held.snapshot))
     }
 
     /// Records that the store failed: the copy counts as checked, so that requests don't queue up behind a broken store
@@ -169,11 +190,11 @@ mod tests {
     use super::*;
 
     fn accept(cache: &Cache, raw: &[u8], began: u64) -> Rc<Snapshot> {
+        let raw = Some(raw.to_vec());
+        let began = Timestamp(began);
         cache
-            .accept(Some(raw.to_vec()), Timestamp(began), |_| {
-                Ok::<_, ()>(Snapshot::default())
-            })
-            .unwrap()
+            .confirm(raw, began)
+            .unwrap_or_else(|raw| cache.accept(raw, began, Snapshot::default()))
     }
 
     #[test]
@@ -260,23 +281,5 @@ mod tests {
         let first = accept(&cache, b"a", 0);
         assert!(Rc::ptr_eq(&first, &accept(&cache, b"a", 10)));
         assert!(!Rc::ptr_eq(&first, &accept(&cache, b"b", 20)));
-    }
-
-    #[test]
-    fn a_document_that_cannot_be_built_changes_nothing() {
-        let cache = Cache::new(StoreDistance::Near);
-        let first = accept(&cache, b"a", 0);
-        assert_eq!(
-            cache
-                .accept(Some(b"bad".to_vec()), Timestamp(5), |_| Err::<Snapshot, _>(
-                    "bad"
-                ))
-                .err(),
-            Some("bad")
-        );
-        match cache.lookup(Timestamp(10)) {
-            Lookup::Fresh(held) => assert!(Rc::ptr_eq(&held, &first)),
-            other => panic!("{other:?}"),
-        }
     }
 }

@@ -32,7 +32,7 @@ impl ChangeId {
     }
 
     /// Which of the first `turns` attempts took place.
-    pub fn landed(&self, document: &Document, turns: usize) -> Option<usize> {
+    pub fn landed<K>(&self, document: &Document<K>, turns: usize) -> Option<usize> {
         (0..turns).find(|turn| {
             let id = self.of_turn(*turn);
             document.recent_changes.contains(&id)

@@ -33,9 +33,10 @@ use crate::wire::dialect::Dialect;
 /// The version of the document's shape.
 pub const DOCUMENT_VERSION: u32 = 1;
 
-/// Everything that an admin configures, in one value, so that a write is whole or not at all.
+/// Everything that an admin configures, in one value, so that a write is whole or not at all. Its record in the store may
+/// have the names of other records in the place of its client keys, `K`; see [`crate::config::key_shards`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Document {
+pub struct Document<K = Vec<ClientKey>> {
     /// [`DOCUMENT_VERSION`].
     pub version: u32,
     /// Channels in the order of their creation.
@@ -43,7 +44,7 @@ pub struct Document {
     pub channels: Vec<ChannelConfig>,
     /// Client keys in the order of their creation.
     #[serde(default)]
-    pub keys: Vec<ClientKey>,
+    pub keys: K,
     /// Limits of the whole gateway.
     #[serde(default)]
     pub settings: Settings,
@@ -80,6 +81,24 @@ impl Default for Document {
             gateway_id: None,
             recent_changes: Vec::new(),
         }
+    }
+}
+
+impl<K> Document<K> {
+    /// The document with other keys, and the ones that it had.
+    pub fn replace_keys<L>(self, keys: L) -> (Document<L>, K) {
+        let document = Document {
+            version: self.version,
+            channels: self.channels,
+            keys,
+            settings: self.settings,
+            alerts: self.alerts,
+            accounts: self.accounts,
+            applied_variable: self.applied_variable,
+            gateway_id: self.gateway_id,
+            recent_changes: self.recent_changes,
+        };
+        (document, self.keys)
     }
 }
 

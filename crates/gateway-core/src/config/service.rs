@@ -9,6 +9,8 @@ use std::time::Duration;
 use futures_util::future;
 
 use super::cache::{Cache, Checking, Lookup};
+use super::key_shards::StoredKeys;
+use super::key_shards::read::{MAX_REREADS, ShardError};
 use super::model::Document;
 use super::seal::{MasterKey, MasterKeyResult};
 use super::snapshot::Snapshot;
@@ -87,6 +89,30 @@ impl<P: ConfigPorts> ConfigService<P> {
         }
     }
 
+    /// The configuration in which it is known which client key has one of these hashes: `snapshot`, or a newer one if the
+    /// store has replaced the keys that it names. A store that fails makes no key unknown.
+    pub async fn with_keys(
+        self: &Rc<Self>,
+        mut snapshot: Rc<Snapshot>,
+        hashes: &[[u8; 32]],
+    ) -> Result<Rc<Snapshot>, GatewayError> {
+        for _ in 0..MAX_REREADS {
+            if snapshot.knows_keys(hashes) {
+                return Ok(snapshot);
+            }
+            let load = snapshot.load_keys(&self.ports, hashes);
+            match timeout(&self.ports, MAX_READ, load).await {
+                Some(Ok(())) => return Ok(snapshot),
+                Some(Err(ShardError::Gone)) => {
+                    snapshot = self.load_within(MAX_READ, self.master()?).await?;
+                }
+                Some(Err(ShardError::Store(error))) => return Err(self.unavailable(&error)),
+                None => return Err(self.unavailable(&"no answer in time")),
+            }
+        }
+        Err(self.unavailable(&ShardError::Gone.into_store_error()))
+    }
+
     fn master(&self) -> Result<Option<&MasterKey>, GatewayError> {
         let master = self.master_key.as_ref().map_err(|reason| {
             ErrorCode::Misconfigured
@@ -132,16 +158,27 @@ impl<P: ConfigPorts> ConfigService<P> {
         // With a slow store no copy would otherwise be young enough.
         let longest_ms = milliseconds(self.max_wait());
         let soonest = Timestamp(self.ports.now().0.saturating_sub(longest_ms));
-        self.cache
-            .accept(raw, began.max(soonest), |raw| {
-                let document = raw.map_or_else(|| Ok(Document::default()), stored::document)?;
-                let snapshot = Snapshot::build(document, master, || self.ports.next_u64());
-                for problem in snapshot.problems() {
-                    self.ports.line(format_args!("configuration: {problem}"));
-                }
-                Ok::<_, serde_json::Error>(snapshot)
-            })
-            .map_err(|error| self.unavailable(&error))
+        let began = began.max(soonest);
+        let raw = match self.cache.confirm(raw, began) {
+            Ok(snapshot) => return Ok(snapshot),
+            Err(raw) => raw,
+        };
+        let document = match raw.as_deref() {
+            None => Document::default().replace_keys(StoredKeys::default()).0,
+            Some(bytes) => stored::document(bytes).map_err(|error| self.unavailable(&error))?,
+        };
+        let snapshot = Snapshot::build(document, master, || self.ports.next_u64());
+        for problem in snapshot.problems() {
+            self.ports.line(format_args!("configuration: {problem}"));
+        }
+        if let Some(older) = self.cache.held() {
+            match snapshot.adopt_keys(&self.ports, &older).await {
+                // What is gone has been replaced meanwhile; whoever needs it reads the configuration again.
+                Ok(()) | Err(ShardError::Gone) => {}
+                Err(ShardError::Store(error)) => return Err(self.unavailable(&error)),
+            }
+        }
+        Ok(self.cache.accept(raw, began, snapshot))
     }
 
     fn unavailable(&self, reason: &dyn fmt::Display) -> GatewayError {

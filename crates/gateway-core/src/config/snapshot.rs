@@ -3,6 +3,7 @@
 
 pub mod alerts;
 mod client_keys;
+mod key_loading;
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -15,6 +16,7 @@ use thiserror::Error;
 
 use crate::config::bounds::KEPT_PARAMS;
 use crate::config::identity;
+use crate::config::key_shards::StoredKeys;
 use crate::config::model::{self, ClientKey, Document, Price, Prices, Settings};
 use crate::config::model_map::ModelMap;
 use crate::config::prices;
@@ -204,10 +206,21 @@ pub struct ListedModel<'a> {
 impl Snapshot {
     /// Prepares a stored document. `random` gives each channel's rotation its start. A channel that cannot
     /// be prepared takes no requests; [`Self::problems`] says why.
-    pub fn build(
-        document: Document,
+    pub fn build<K: Into<StoredKeys>>(
+        document: Document<K>,
         master: Option<&MasterKey>,
         mut random: impl FnMut() -> u64,
+    ) -> Self {
+        let (document, keys) = document.replace_keys(Vec::new());
+        let mut snapshot = Self::of_channels(document, master, &mut random);
+        snapshot.client_keys = ClientKeys::new(keys.into());
+        snapshot
+    }
+
+    fn of_channels(
+        document: Document,
+        master: Option<&MasterKey>,
+        random: &mut dyn FnMut() -> u64,
     ) -> Self {
         let mut snapshot = Self {
             via: identity::via(&document),
@@ -251,7 +264,6 @@ impl Snapshot {
                 }
             }
         }
-        snapshot.client_keys = ClientKeys::new(document.keys);
         snapshot
     }
 
@@ -268,6 +280,7 @@ impl Snapshot {
     }
 
     /// The client key with this hash; for the hash of a key that it has replaced, also when that stops being accepted.
+    /// For keys that are read when they are needed, after [`Snapshot::load_keys`].
     pub fn client_key(&self, hash: &[u8; 32]) -> Option<(&ClientKey, Option<Timestamp>)> {
         self.client_keys.find(hash)
     }

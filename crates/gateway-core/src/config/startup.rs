@@ -11,14 +11,14 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::changes::ChangeId;
-use super::identity;
 use super::import::{self, Protection, Refused};
+use super::key_shards::edit::KeyScope;
 use super::model::Document;
+use super::rewrite::{Rewrite, RewriteError};
 use super::stored::{self, StoredError};
 use super::validate::{DocumentDraft, Problems};
 use crate::ports::{Clock, Log, Random, StoreError, StoreKey, WriteStore};
-use crate::store::{self, BoundedStore, RecordEdit, RetryLimits, UpdateError};
+use crate::store::{self, BoundedStore, RetryLimits, UpdateError};
 
 #[cfg(doc)]
 use super::validate;
@@ -42,11 +42,15 @@ enum StartupError {
     #[error("{0}")]
     Stored(#[from] StoredError),
     #[error("{0}")]
-    NotWritable(serde_json::Error),
-    #[error("{0}")]
     Store(StoreError),
     #[error("others kept changing the configuration at the same time")]
     Conflict,
+}
+
+/// How much was applied.
+struct Applied {
+    channels: usize,
+    keys: usize,
 }
 
 /// Applies the text of the variable, if it is not the one that was applied last. Its problems are logged, and the
@@ -61,10 +65,9 @@ pub async fn apply<P: Clock + Random + Log + WriteStore>(
     let ports = &BoundedStore::new(ports, CALL_TIMEOUT);
     match try_apply(ports, text, protection).await {
         Ok(None) => {}
-        Ok(Some(document)) => ports.line(format_args!(
+        Ok(Some(applied)) => ports.line(format_args!(
             "configuration: the variable `config` was applied: {} channels, {} client keys",
-            document.channels.len(),
-            document.keys.len()
+            applied.channels, applied.keys
         )),
         // Escaped, since it contains the names of unknown members.
         Err(error) => ports.line(format_args!(
@@ -75,14 +78,15 @@ pub async fn apply<P: Clock + Random + Log + WriteStore>(
     !ports.has_timed_out()
 }
 
-/// The document that was applied; `None` when this variable was applied before.
+/// What was applied; `None` when this variable was applied before.
 async fn try_apply<P: Clock + Random + Log + WriteStore>(
     ports: &P,
     text: &str,
     protection: Protection<'_>,
-) -> Result<Option<Document>, StartupError> {
+) -> Result<Option<Applied>, StartupError> {
     let revision = stored::revision(Some(text.as_bytes()));
-    let id = ChangeId::new(ports);
+    let mut rewrite = Rewrite::new(ports, KeyScope::All);
+    let id = rewrite.id();
     let is_applied = |stored: Option<&[u8]>| {
         stored::applied_variable(stored).as_deref() == Some(revision.as_str())
     };
@@ -91,21 +95,29 @@ async fn try_apply<P: Clock + Random + Log + WriteStore>(
         ports,
         StoreKey::Config,
         RETRIES,
-        |stored, attempt| {
-            if is_applied(stored) {
-                return Ok(RecordEdit::Keep(None));
-            }
-            let current = stored::parse(stored)?;
-            let draft = match &mut draft {
-                Some(draft) => draft,
-                None => draft.insert(read(ports, text)?),
+        |stored| is_applied(stored).then_some(None),
+        async |stored, attempt| {
+            let edit = |document: &mut Document, _| {
+                let draft = match &mut draft {
+                    Some(draft) => draft,
+                    None => draft.insert(read(ports, text)?),
+                };
+                let mut new = import::resolve(draft, document, protection, ports)?;
+                new.applied_variable = Some(revision.clone());
+                *document = new;
+                Ok(Some(Applied {
+                    channels: document.channels.len(),
+                    keys: document.keys.len(),
+                }))
             };
-            let mut document = import::resolve(draft, &current, protection, ports)?;
-            document.applied_variable = Some(revision.clone());
-            identity::assign(&mut document, ports);
-            id.record(&mut document, current.recent_changes, attempt);
-            let new = serde_json::to_vec(&document).map_err(StartupError::NotWritable)?;
-            Ok(RecordEdit::Replace(new, Some(document)))
+            rewrite
+                .attempt(stored, attempt, edit)
+                .await
+                .map_err(|error| match error {
+                    RewriteError::Stored(error) => StartupError::Stored(error),
+                    RewriteError::Store(error) => StartupError::Store(error),
+                    RewriteError::Edit(error) => error,
+                })
         },
         |stored, attempts| {
             // A document of another variable, or a damaged one, contains none of them.
@@ -115,7 +127,12 @@ async fn try_apply<P: Clock + Random + Log + WriteStore>(
                 .and_then(|current| id.landed(&current, attempts)))
         },
     );
-    update.await.map_err(|error| match error {
+    let outcome = update.await;
+    if matches!(outcome, Ok(None) | Err(UpdateError::Conflict)) {
+        // Another instance was first.
+        rewrite.discard().await;
+    }
+    outcome.map_err(|error| match error {
         UpdateError::Conflict => StartupError::Conflict,
         UpdateError::Store(error) | UpdateError::Uncertain(error) => StartupError::Store(error),
         UpdateError::Edit(error) => error,

@@ -57,11 +57,8 @@ pub fn client<'a>(
     now: Timestamp,
 ) -> Result<&'a ClientKey, GatewayError> {
     let mut refusal = AuthFailure::Missing;
-    let in_query = query_key(request);
-    let in_query = in_query.iter().map(|key| key.as_bytes());
-    let presented = presented_keys(&request.headers).chain(in_query);
-    for presented in presented.take(MAX_PRESENTED) {
-        match valid(presented, snapshot, now) {
+    for hash in hashes(request) {
+        match valid(&hash, snapshot, now) {
             Ok(key) => return Ok(key),
             Err(why) => refusal = refusal.max(why),
         }
@@ -81,14 +78,21 @@ pub fn client<'a>(
     }))
 }
 
+/// The hashes of the keys that a request presents.
+pub fn hashes(request: &Parts) -> Vec<[u8; 32]> {
+    let in_query = query_key(request);
+    let in_query = in_query.iter().map(|key| key.as_bytes());
+    let presented = presented_keys(&request.headers).chain(in_query);
+    let presented = presented.take(MAX_PRESENTED);
+    presented.map(ids::hash_client_key).collect()
+}
+
 fn valid<'a>(
-    presented: &[u8],
+    hash: &[u8; 32],
     snapshot: &'a Snapshot,
     now: Timestamp,
 ) -> Result<&'a ClientKey, AuthFailure> {
-    let (key, valid_until) = snapshot
-        .client_key(&ids::hash_client_key(presented))
-        .ok_or(AuthFailure::Unknown)?;
+    let (key, valid_until) = snapshot.client_key(hash).ok_or(AuthFailure::Unknown)?;
     if !key.enabled {
         return Err(AuthFailure::Disabled);
     }

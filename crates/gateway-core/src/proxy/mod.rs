@@ -131,11 +131,20 @@ impl<P: ProxyPorts> Gateway<P> {
         &self.alerts
     }
 
-    /// The configuration in force. Whenever a near store is read for it, the health record is read as well.
-    async fn configuration(&self) -> Result<Rc<Snapshot>, GatewayError> {
+    /// The configuration in force, with the client keys that a request presents. Whenever a near store is read for it,
+    /// the health record is read as well.
+    async fn configuration(
+        &self,
+        parts: &http::request::Parts,
+    ) -> Result<Rc<Snapshot>, GatewayError> {
         let health = Rc::clone(&self.health);
         let check = || async move { health.check_beside_configuration().await };
-        self.config.current(check).await
+        let snapshot = self.config.current(check).await?;
+        if !snapshot.reads_keys() {
+            return Ok(snapshot);
+        }
+        let hashes = authenticate::hashes(parts);
+        self.config.with_keys(snapshot, &hashes).await
     }
 }
 
@@ -184,7 +193,7 @@ where
         return Ok(health());
     }
     // 2. Take the configuration, from memory in all but the first request and after a pause.
-    let snapshot = gateway.configuration().await?;
+    let snapshot = gateway.configuration(parts).await?;
     // A request that has already passed here would loop forever.
     if let Err(error) = loops::check(&parts.headers, &snapshot) {
         return Err(rejected(None, error).await);

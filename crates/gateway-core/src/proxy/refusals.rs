@@ -27,7 +27,7 @@ pub async fn noted<P: ProxyPorts>(
     if !authenticate::presents_key(parts) {
         return error;
     }
-    let Ok(snapshot) = gateway.configuration().await else {
+    let Ok(snapshot) = gateway.configuration(parts).await else {
         return error;
     };
     let now = gateway.ports.now();

@@ -80,6 +80,14 @@ impl<P: WriteStore + Clock> WriteStore for BoundedStore<'_, P> {
     ) -> Result<Swap, StoreError> {
         self.call(self.ports.swap(record, expected, new)).await
     }
+
+    async fn put(&self, record: StoreKey, value: &[u8]) -> Result<(), StoreError> {
+        self.call(self.ports.put(record, value)).await
+    }
+
+    async fn remove(&self, record: StoreKey) -> Result<(), StoreError> {
+        self.call(self.ports.remove(record)).await
+    }
 }
 
 // Calls of the database have their own limits: see `crate::database`.

@@ -78,13 +78,15 @@ pub async fn update<T, E>(
 
 /// The same for records that show which swap wrote them. A swap that reports a conflict or an error may have taken
 /// place anyway: then the record is read again at once, and `landed` returns which of the earlier swaps it shows.
-/// `edit` is given the number of earlier swaps, to leave a distinct mark in the record. After a failed swap, a record
-/// that `edit` leaves unchanged counts as success.
+/// `edit` is given the number of earlier swaps, to leave a distinct mark in the record; none of them has taken place when
+/// it is called. It may read and write other records. A record for which `unchanged` has a result stays as it is, which
+/// counts as success also after a failed swap.
 pub async fn update_confirmed<T, E>(
     ports: &(impl Clock + Random + WriteStore),
     key: StoreKey,
     limits: RetryLimits,
-    mut edit: impl FnMut(Option<&[u8]>, usize) -> Result<RecordEdit<T>, E>,
+    unchanged: impl Fn(Option<&[u8]>) -> Option<T>,
+    mut edit: impl AsyncFnMut(Option<&[u8]>, usize) -> Result<RecordEdit<T>, E>,
     mut landed: impl FnMut(Option<&[u8]>, usize) -> Result<Option<usize>, E>,
 ) -> Result<T, UpdateError<E>> {
     let update = Update::new(ports, key, limits);
@@ -101,7 +103,11 @@ pub async fn update_confirmed<T, E>(
         if let Some(swap) = landed(stored.as_deref(), swaps).map_err(UpdateError::Edit)? {
             return Ok(results.swap_remove(swap));
         }
-        let (new, result) = match edit(stored.as_deref(), swaps).map_err(UpdateError::Edit)? {
+        if let Some(result) = unchanged(stored.as_deref()) {
+            return Ok(result);
+        }
+        let edited = edit(stored.as_deref(), swaps).await;
+        let (new, result) = match edited.map_err(UpdateError::Edit)? {
             RecordEdit::Keep(result) => return Ok(result),
             RecordEdit::Replace(new, result) => (new, result),
             RecordEdit::Reread => continue,
@@ -118,10 +124,7 @@ pub async fn update_confirmed<T, E>(
             return Ok(results.swap_remove(swap));
         }
         if let Err(error) = swapped {
-            return match edit(now.as_deref(), swaps) {
-                Ok(RecordEdit::Keep(result)) => Ok(result),
-                _ => Err(UpdateError::Store(error)),
-            };
+            return unchanged(now.as_deref()).ok_or(UpdateError::Store(error));
         }
         without_change += usize::from(now == stored);
         if without_change == MAX_CONFLICTS_WITHOUT_CHANGE {

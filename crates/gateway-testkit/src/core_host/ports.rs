@@ -104,6 +104,14 @@ impl WriteStore for ServedPorts {
     ) -> Result<Swap, StoreError> {
         self.fakes.swap(record, expected, new).await
     }
+
+    async fn put(&self, record: StoreKey, value: &[u8]) -> Result<(), StoreError> {
+        self.fakes.put(record, value).await
+    }
+
+    async fn remove(&self, record: StoreKey) -> Result<(), StoreError> {
+        self.fakes.remove(record).await
+    }
 }
 
 impl Sql for ServedPorts {

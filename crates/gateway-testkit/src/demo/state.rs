@@ -74,7 +74,7 @@ impl State {
             if let Some(value) = ports.store().get(record) {
                 connection.execute(
                     "INSERT INTO spin_key_value (store, key, value) VALUES ('default', ?1, ?2)",
-                    params![record.key(), value],
+                    params![&*record.key(), value],
                 )?;
             }
         }

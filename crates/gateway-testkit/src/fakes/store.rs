@@ -19,9 +19,11 @@ pub enum Misreport {
 /// Records in memory, with real compare-and-swap.
 #[derive(Default)]
 pub struct MemoryStore {
-    values: RefCell<BTreeMap<&'static str, Vec<u8>>>,
+    values: RefCell<BTreeMap<String, Vec<u8>>>,
     broken_reads: Cell<bool>,
     broken_writes: Cell<bool>,
+    /// Writes until all fail; `None`: they do not.
+    writes_left: Cell<Option<usize>>,
     conflicts: Cell<usize>,
     misreports: Cell<Option<Misreport>>,
     after_read: RefCell<Vec<(StoreKey, Hook)>>,
@@ -32,12 +34,19 @@ pub struct MemoryStore {
 impl MemoryStore {
     /// The value of a record.
     pub fn get(&self, record: StoreKey) -> Option<Vec<u8>> {
-        self.values.borrow().get(record.key()).cloned()
+        self.values.borrow().get(&*record.key()).cloned()
     }
 
     /// Writes a record, as another instance would.
     pub fn put(&self, record: StoreKey, value: impl Into<Vec<u8>>) {
-        self.values.borrow_mut().insert(record.key(), value.into());
+        self.values
+            .borrow_mut()
+            .insert(record.key().into_owned(), value.into());
+    }
+
+    /// Removes the record with this name, as another instance would.
+    pub fn delete(&self, name: &str) {
+        self.values.borrow_mut().remove(name);
     }
 
     /// Every value of the store as text, to search for what must not be in it.
@@ -58,6 +67,16 @@ impl MemoryStore {
     /// Makes all writes fail, or work again.
     pub fn break_writes(&self, broken: bool) {
         self.broken_writes.set(broken);
+    }
+
+    /// Lets `count` more writes take place, and all after them fail; `None`: none fails.
+    pub fn break_after_writes(&self, count: Option<usize>) {
+        self.writes_left.set(count);
+    }
+
+    /// The names of all records.
+    pub fn names(&self) -> Vec<String> {
+        self.values.borrow().keys().cloned().collect()
     }
 
     /// Lets the next `count` writes meet a conflict, regardless of what they expect.
@@ -109,10 +128,7 @@ impl MemoryStore {
         expected: Option<&[u8]>,
         new: &[u8],
     ) -> Result<Swap, StoreError> {
-        self.writes.set(self.writes.get() + 1);
-        if self.broken_writes.get() {
-            return Err(StoreError("writes are broken for this test".to_owned()));
-        }
+        self.count_write()?;
         if self.conflicts.get() > 0 {
             self.conflicts.set(self.conflicts.get() - 1);
             return Ok(Swap::Conflict);
@@ -128,6 +144,32 @@ impl MemoryStore {
                 Err(StoreError("the answer was lost for this test".to_owned()))
             }
         }
+    }
+}
+
+impl MemoryStore {
+    pub(super) fn write(&self, record: StoreKey, value: &[u8]) -> Result<(), StoreError> {
+        self.count_write()?;
+        self.put(record, value);
+        Ok(())
+    }
+
+    pub(super) fn remove(&self, record: StoreKey) -> Result<(), StoreError> {
+        self.count_write()?;
+        self.values.borrow_mut().remove(&*record.key());
+        Ok(())
+    }
+
+    fn count_write(&self) -> Result<(), StoreError> {
+        self.writes.set(self.writes.get() + 1);
+        let is_last = self.writes_left.get() == Some(0);
+        if self.broken_writes.get() || is_last {
+            return Err(StoreError("writes are broken for this test".to_owned()));
+        }
+        let left = self.writes_left.get();
+        self.writes_left
+            .set(left.map(|count| count.saturating_sub(1)));
+        Ok(())
     }
 }
 

@@ -186,6 +186,14 @@ impl WriteStore for SimPorts {
             .swap(self.instance.number, record, expected, new)
             .await
     }
+
+    async fn put(&self, record: StoreKey, value: &[u8]) -> Result<(), StoreError> {
+        self.sim.store().write(record, Some(value)).await
+    }
+
+    async fn remove(&self, record: StoreKey) -> Result<(), StoreError> {
+        self.sim.store().write(record, None).await
+    }
 }
 
 impl Sql for SimPorts {

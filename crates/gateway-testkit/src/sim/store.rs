@@ -48,7 +48,7 @@ pub struct Write {
 pub struct SimStore {
     executor: Executor,
     chance: Chance,
-    values: RefCell<BTreeMap<&'static str, Vec<u8>>>,
+    values: RefCell<BTreeMap<String, Vec<u8>>>,
     reads: Cell<usize>,
     read_fault: Cell<Fault>,
     write_fault: Cell<Fault>,
@@ -70,12 +70,14 @@ impl SimStore {
 
     /// The value of a record, now.
     pub fn get(&self, record: StoreKey) -> Option<Vec<u8>> {
-        self.values.borrow().get(record.key()).cloned()
+        self.values.borrow().get(&*record.key()).cloned()
     }
 
     /// Writes a record at once, as an admin's request would; not in the list of writes.
     pub fn put(&self, record: StoreKey, value: impl Into<Vec<u8>>) {
-        self.values.borrow_mut().insert(record.key(), value.into());
+        self.values
+            .borrow_mut()
+            .insert(record.key().into_owned(), value.into());
     }
 
     /// Sets the fault of reads that begin from now on.
@@ -148,6 +150,29 @@ impl SimStore {
             write.outcome = Some(outcome.clone());
         }
         outcome
+    }
+
+    /// Writes a record without a comparison, or removes it. Not in the list of writes.
+    pub(super) async fn write(
+        &self,
+        record: StoreKey,
+        value: Option<&[u8]>,
+    ) -> Result<(), StoreError> {
+        let fault = self.write_fault.get();
+        self.half_way(fault).await;
+        if fault != Fault::Fails {
+            match value {
+                Some(value) => self.put(record, value),
+                None => {
+                    self.values.borrow_mut().remove(&*record.key());
+                }
+            }
+        }
+        self.half_way(Fault::None).await;
+        match fault {
+            Fault::Fails | Fault::LosesAnswers => Err(refusal()),
+            _ => Ok(()),
+        }
     }
 
     /// The latency to the store or back from it.

@@ -24,6 +24,7 @@ mod last_calls;
 mod lean_ledger;
 mod ledger;
 mod lists;
+mod many_keys;
 mod members;
 mod metrics;
 mod misreported;

@@ -102,7 +102,7 @@ fn shown(status: StatusCode, account: &Account) -> Reply {
 
 /// `GET accounts`.
 pub async fn list<P: AdminPorts>(ports: &P) -> Result<Reply, GatewayError> {
-    let accounts = stored::of(ports, &document::load(ports).await?)?;
+    let accounts = stored::of(ports, &document::load_without_keys(ports).await?)?;
     let row = |account| AccountView {
         revision: Some(object_revision(account)),
         ..AccountView::new(account)
@@ -132,7 +132,7 @@ pub async fn create<P: AdminPorts>(ports: &P, body: &Value) -> Result<Reply, Gat
         updated_at: now,
     };
     change.apply(&mut account, hash.as_ref());
-    document::change(ports, |document| {
+    document::change_without_keys(ports, |document| {
         let mut accounts = stored::of(ports, document)?;
         let mut problems = Problems::default();
         if accounts.len() >= MAX_ACCOUNTS {
@@ -206,7 +206,7 @@ pub async fn edit<P: AdminPorts, T>(
     id: &str,
     mut edit: impl FnMut(&mut Vec<Account>, usize) -> Result<T, GatewayError>,
 ) -> Result<T, GatewayError> {
-    document::change(ports, |document| {
+    document::change_without_keys(ports, |document| {
         let mut accounts = stored::of(ports, document)?;
         let place = accounts.iter().position(|account| account.id == id);
         let outcome = edit(&mut accounts, place.ok_or_else(not_found)?)?;

@@ -123,7 +123,7 @@ pub async fn record<P: AdminPorts>(
     (head, caller): (&Parts, Option<&Caller>),
     outcome: &Result<Reply, GatewayError>,
 ) {
-    let changes = ports.take_changes();
+    let changes = ports.take_changes().await;
     let mut found: Vec<ObjectChange> = Vec::new();
     found.extend(event(occasion, &changes, outcome));
     let mut left = 0;
@@ -190,7 +190,7 @@ fn event(
             let (first, last) = (changes.first()?, changes.last()?);
             let mut counts = MemberChanges::default();
             let channels = [&first.before, &last.after].map(|it| it.channels.len().into());
-            let keys = [&first.before, &last.after].map(|it| it.keys.len().into());
+            let keys = [first.totals[0].into(), last.totals[1].into()];
             for (path, [before, after]) in [("channels", channels), ("keys", keys)] {
                 counts.add(path, &before, &after);
             }
@@ -255,7 +255,8 @@ async fn document_before<'c, P: ReadStore>(
         return Cow::Borrowed(&change.before);
     }
     let stored = ports.read(StoreKey::Config).await.unwrap_or_default();
-    Cow::Owned(stored::parse(stored.as_deref()).unwrap_or_default())
+    let document = stored::parse(stored.as_deref()).ok();
+    Cow::Owned(document.map_or_else(Document::default, |it| it.replace_keys(Vec::new()).0))
 }
 
 fn address(head: &Parts, proxies: &[Network]) -> String {

@@ -5,6 +5,7 @@
 
 use std::cell::RefCell;
 
+use crate::config::key_shards::{StoredKeys, read};
 use crate::config::model::Document;
 use crate::config::stored;
 use crate::ports::delegation::delegate_ports;
@@ -26,9 +27,11 @@ struct ConfigWrite {
     is_confirmed: bool,
 }
 
-/// The configuration before and after a write.
+/// The configuration before and after a write. Client keys that were not touched may be in neither.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DocumentChange {
+    /// How many client keys there were, and are.
+    pub totals: [usize; 2],
     /// Before.
     pub before: Document,
     /// After.
@@ -45,11 +48,18 @@ impl<'a, P: Log> Witness<'a, P> {
         }
     }
 
-    /// The changes that were made since this was asked last, oldest first.
+    fn has_doubts(&self) -> bool {
+        self.writes.borrow().iter().any(|write| !write.is_confirmed)
+    }
+}
+
+impl<P: ReadStore + Log> Witness<'_, P> {
+    /// The changes that were made since this was asked last, oldest first. Client keys that are in records of their own
+    /// are read again: those before the change are kept for some minutes.
     ///
     /// A store may report failure of a write that it made. Then the id of the change, which is in the document, shows in
     /// what was read afterwards; see [`crate::config::changes`].
-    pub fn take_changes(&self) -> Vec<DocumentChange> {
+    pub async fn take_changes(&self) -> Vec<DocumentChange> {
         let reread = self.reread.take();
         let reread = reread.and_then(|bytes| stored::parse(Some(&bytes)).ok());
         let mut changes = Vec::new();
@@ -59,19 +69,40 @@ impl<'a, P: Log> Witness<'a, P> {
             let (Ok(before), Ok(after)) = (before, after) else {
                 continue;
             };
-            let is_in = |document: &Document| {
+            let is_in = |document: &Document<StoredKeys>| {
                 let id = after.recent_changes.last();
                 id.is_some_and(|id| document.recent_changes.contains(id))
             };
             if write.is_confirmed || reread.as_ref().is_some_and(is_in) {
-                changes.push(DocumentChange { before, after });
+                changes.push(self.change(before, after).await);
             }
         }
         changes
     }
 
-    fn has_doubts(&self) -> bool {
-        self.writes.borrow().iter().any(|write| !write.is_confirmed)
+    async fn change(
+        &self,
+        before: Document<StoredKeys>,
+        after: Document<StoredKeys>,
+    ) -> DocumentChange {
+        let (before, old) = before.replace_keys(());
+        let (after, new) = after.replace_keys(());
+        let totals = [old.total(), new.total()];
+        let (old, new) = match read::differing(self.ports, old, new).await {
+            Ok(keys) => keys,
+            Err(error) => {
+                let error = error.into_store_error();
+                self.ports.line(format_args!(
+                    "admin: audit: what has changed of the client keys is not in the audit log: {error}"
+                ));
+                (Vec::new(), Vec::new())
+            }
+        };
+        DocumentChange {
+            before: before.replace_keys(old).0,
+            after: after.replace_keys(new).0,
+            totals,
+        }
     }
 }
 
@@ -117,6 +148,14 @@ impl<P: WriteStore + Log> WriteStore for Witness<'_, P> {
             });
         }
         outcome
+    }
+
+    async fn put(&self, record: StoreKey, value: &[u8]) -> Result<(), StoreError> {
+        self.ports.put(record, value).await
+    }
+
+    async fn remove(&self, record: StoreKey) -> Result<(), StoreError> {
+        self.ports.remove(record).await
     }
 }
 

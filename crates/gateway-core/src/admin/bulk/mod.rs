@@ -104,8 +104,11 @@ async fn run<O: BulkObject, P: AdminPorts>(
     let mut problems = Problems::default();
     let targets = body::read::<O>(body, &mut problems);
     problems.check("bulk change")?;
-    let changing = document::change(ports, |document| apply(document, &targets, ports.now()));
-    changing.await
+    let ids: Vec<&str> = targets.iter().map(|target| target.id.as_str()).collect();
+    document::change_in(ports, O::scope(&ids), |document| {
+        apply(document, &targets, ports.now())
+    })
+    .await
 }
 
 fn reply<O: BulkObject, P: AdminPorts>(ports: &P, outcomes: Vec<Outcome<O>>) -> Reply {

@@ -4,6 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::admin::channel_view;
+use crate::config::key_shards::edit::KeyScope;
 use crate::config::model::{ChannelConfig, ClientKey, Document};
 use crate::config::stored::object_revision;
 use crate::config::validate::{ChannelChange, ClientKeyChange, Problems};
@@ -48,7 +49,9 @@ pub trait BulkObject: Clone + PartialEq + Sized {
     /// The members that a bulk change may name.
     const MEMBERS: &'static [&'static str];
 
-    /// All of them.
+    /// What a change of those with these ids is about.
+    fn scope<'a>(ids: &'a [&'a str]) -> KeyScope<'a>;
+    /// All of them that are in the document.
     fn all(document: &mut Document) -> &mut Vec<Self>;
     /// Its id.
     fn id(&self) -> &str;
@@ -83,6 +86,10 @@ impl BulkObject for ChannelConfig {
     type Change = ChannelChange;
     const WHAT: &'static str = "channel";
     const MEMBERS: &'static [&'static str] = CHANNEL_MEMBERS;
+
+    fn scope<'a>(_: &'a [&'a str]) -> KeyScope<'a> {
+        KeyScope::None
+    }
 
     fn all(document: &mut Document) -> &mut Vec<Self> {
         &mut document.channels
@@ -132,6 +139,10 @@ impl BulkObject for ClientKey {
     type Change = ClientKeyChange;
     const WHAT: &'static str = "client key";
     const MEMBERS: &'static [&'static str] = KEY_MEMBERS;
+
+    fn scope<'a>(ids: &'a [&'a str]) -> KeyScope<'a> {
+        KeyScope::Ids(ids)
+    }
 
     fn all(document: &mut Document) -> &mut Vec<Self> {
         &mut document.keys

@@ -11,6 +11,7 @@ use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
 use super::{AdminSettings, document, precondition};
+use crate::config::key_shards::edit::KeyScope;
 use crate::error::{ErrorCode, GatewayError};
 use crate::moving;
 use crate::ports::AdminPorts;
@@ -54,7 +55,7 @@ pub async fn run<P: AdminPorts>(
         let (mut document, revision) = document::load_with_revision(ports).await?;
         (create(&mut document)?, revision)
     } else {
-        document::change_at_revision(ports, |document, revision| {
+        document::change_at_revision(ports, KeyScope::All, |document, revision| {
             precondition::check(headers, revision, "configuration")?;
             create(document)
         })

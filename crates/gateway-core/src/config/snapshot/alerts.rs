@@ -5,7 +5,6 @@ use std::rc::Rc;
 
 use super::{Channel, Key, Snapshot};
 use crate::config::alerts::{AlertRules, Alerts, Destination, DestinationKind};
-use crate::config::model::ClientKey;
 use crate::config::seal::{self, MasterKey, SealError};
 use crate::secret::{self, Secret};
 
@@ -77,11 +76,6 @@ fn open(stored: &Destination, master: Option<&MasterKey>) -> Result<WebhookCrede
 }
 
 impl Snapshot {
-    /// All client keys.
-    pub fn client_keys(&self) -> &[ClientKey] {
-        self.client_keys.all()
-    }
-
     /// All channels that can be called, also those that are switched off.
     pub fn channels(&self) -> &[Rc<Channel>] {
         &self.channels
