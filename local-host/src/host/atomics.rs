@@ -1,5 +1,6 @@
 //! `wasi:keyvalue/atomics`: increments and compare-and-swap.
 
+use host_io::store::{IncrementError, Store};
 use wasmtime::component::Resource;
 
 use super::{Instance, sqlite_failed};
@@ -8,7 +9,6 @@ use crate::{
         atomics::{self, CasError},
         store::Error,
     },
-    store::{IncrementError, Store},
 };
 
 type Answer<T, E> = wasmtime::Result<Result<T, E>>;

@@ -1,5 +1,6 @@
 //! `spin:key-value` and the `store` and `batch` interfaces of `wasi:keyvalue`.
 
+use host_io::store::Store;
 use wasmtime::component::{Accessor, FutureReader, Resource, StreamReader};
 
 use super::{Host, Instance, sqlite_failed};
@@ -8,7 +9,6 @@ use crate::{
         spin::key_value::key_value::{self as spin, Error},
         wasi::keyvalue::{batch, store as wasi},
     },
-    store::Store,
 };
 
 type Answer<T, E> = wasmtime::Result<Result<T, E>>;

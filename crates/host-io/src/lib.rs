@@ -1,0 +1,7 @@
+//! What the hosts that run as processes of their own have in common: the state directory, the key-value file, and
+//! connections to upstreams. Knows neither the gateway nor WIT.
+
+pub mod dial;
+pub mod fault;
+pub mod state_dir;
+pub mod store;
