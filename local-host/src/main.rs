@@ -24,7 +24,6 @@ mod engine;
 mod failures;
 mod headers;
 mod host;
-mod hosts;
 mod logs;
 mod manifest;
 mod options;

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use gateway_core::sql::{SqlError, SqlErrorKind, SqlRow, SqlValue, Statement};
+use host_io::fault::Fault;
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql, params_from_iter};
 use tokio::sync::oneshot;
@@ -39,23 +40,41 @@ struct Job {
 pub struct Database {
     writer: mpsc::Sender<Job>,
     readers: mpsc::Sender<Job>,
+    fault: Option<Arc<Fault>>,
 }
 
 impl Database {
     /// Starts the threads for the database at `path`, which need not exist yet. They end with the last clone.
-    pub fn start(path: &Path) -> Result<Self> {
+    pub fn start(path: &Path, fault: Option<Fault>) -> Result<Self> {
         let (writer, jobs) = mpsc::channel();
-        spawn("sqlite-writer", path, Mode::Write, Arc::new(Mutex::new(jobs)))?;
+        spawn(
+            "sqlite-writer",
+            path,
+            Mode::Write,
+            Arc::new(Mutex::new(jobs)),
+        )?;
         let (readers, jobs) = mpsc::channel();
         let jobs = Arc::new(Mutex::new(jobs));
         for _ in 0..READERS {
             spawn("sqlite-reader", path, Mode::Read, Arc::clone(&jobs))?;
         }
-        Ok(Self { writer, readers })
+        let fault = fault.map(Arc::new);
+        Ok(Self {
+            writer,
+            readers,
+            fault,
+        })
     }
 
-    /// Runs the statements in order, in one transaction, also when the caller no longer waits.
+    /// Runs the statements in order, in one transaction: to its end once it has begun, and not at all if the caller no longer
+    /// waits by then.
     pub async fn transact(&self, statements: Vec<Statement>) -> Outcome {
+        if let Some(fault) = &self.fault {
+            fault
+                .meet()
+                .await
+                .map_err(|refused| failed(refused.to_string()))?;
+        }
         let is_read = statements.iter().all(reads);
         let (done, outcome) = oneshot::channel();
         let threads = if is_read { &self.readers } else { &self.writer };
@@ -93,12 +112,7 @@ enum Mode {
     Write,
 }
 
-fn spawn(
-    name: &str,
-    path: &Path,
-    mode: Mode,
-    jobs: Arc<Mutex<mpsc::Receiver<Job>>>,
-) -> Result<()> {
+fn spawn(name: &str, path: &Path, mode: Mode, jobs: Arc<Mutex<mpsc::Receiver<Job>>>) -> Result<()> {
     let mut file = DatabaseFile {
         path: path.to_owned(),
         mode,
@@ -110,8 +124,10 @@ fn spawn(
             let Ok(Job { statements, done }) = job else {
                 return;
             };
-            // The caller may have gone.
-            let _ = done.send(file.transact(&statements));
+            // While another process holds the lock, callers that gave up must not keep the others waiting.
+            if !done.is_closed() {
+                let _ = done.send(file.transact(&statements));
+            }
         }
     };
     thread::Builder::new().name(name.to_owned()).spawn(run)?;
@@ -149,7 +165,7 @@ impl DatabaseFile {
         let opened = match self.open.take() {
             Some(opened) => opened,
             None => {
-                let connection = open(&self.path).map_err(|error| sql_error(&error))?;
+                let connection = open(&self.path, self.mode).map_err(|error| sql_error(&error))?;
                 let file = identity(&self.path).unwrap_or_default();
                 (connection, file)
             }
@@ -163,7 +179,7 @@ fn identity(path: &Path) -> Option<Identity> {
     Some((data.dev(), data.ino()))
 }
 
-fn open(path: &Path) -> rusqlite::Result<Connection> {
+fn open(path: &Path, mode: Mode) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -176,16 +192,14 @@ fn open(path: &Path) -> rusqlite::Result<Connection> {
     }
     // With the log, NORMAL loses at most the last commits when the machine (not the process) dies.
     connection.execute_batch("PRAGMA synchronous=NORMAL")?;
+    if mode == Mode::Read {
+        connection.pragma_update(None, "query_only", true)?;
+    }
     connection.set_prepared_statement_cache_capacity(PREPARED);
     Ok(connection)
 }
 
 fn run(connection: &mut Connection, statements: &[Statement], mode: Mode) -> Outcome {
-    if mode == Mode::Read {
-        connection
-            .pragma_update(None, "query_only", true)
-            .map_err(|error| sql_error(&error))?;
-    }
     if let [alone] = statements {
         return Ok(vec![rows(connection, alone)?]);
     }
@@ -296,7 +310,7 @@ mod tests {
 
     fn database() -> (tempfile::TempDir, Database) {
         let folder = tempfile::tempdir().unwrap();
-        let database = Database::start(&folder.path().join("sqlite_db.db")).unwrap();
+        let database = Database::start(&folder.path().join("sqlite_db.db"), None).unwrap();
         (folder, database)
     }
 
@@ -321,10 +335,7 @@ mod tests {
         .unwrap_err();
         assert_eq!(error.kind, SqlErrorKind::Duplicate);
         let answer = ask(&database, &["SELECT count(*), max(a) FROM t"]).unwrap();
-        assert_eq!(
-            answer,
-            [[vec![SqlValue::Integer(2), SqlValue::Integer(2)]]]
-        );
+        assert_eq!(answer, [[vec![SqlValue::Integer(2), SqlValue::Integer(2)]]]);
     }
 
     #[test]
@@ -350,7 +361,10 @@ mod tests {
             parameters: values.clone(),
             ..Statement::new("SELECT ?1, ?2, ?3, ?4")
         };
-        assert_eq!(block(database.transact(vec![statement])), Ok(vec![vec![values]]));
+        assert_eq!(
+            block(database.transact(vec![statement])),
+            Ok(vec![vec![values]])
+        );
     }
 
     #[test]
@@ -359,10 +373,15 @@ mod tests {
         ask(&database, &["CREATE TABLE t (a)"]).unwrap();
         for ending in ["", "-wal", "-shm"] {
             let name = format!("sqlite_db.db{ending}");
-            let _ = fs::rename(folder.path().join(&name), folder.path().join(format!("old{name}")));
+            let _ = fs::rename(
+                folder.path().join(&name),
+                folder.path().join(format!("old{name}")),
+            );
         }
         assert_eq!(
-            ask(&database, &["INSERT INTO t VALUES (1)"]).unwrap_err().kind,
+            ask(&database, &["INSERT INTO t VALUES (1)"])
+                .unwrap_err()
+                .kind,
             SqlErrorKind::NoTable
         );
     }

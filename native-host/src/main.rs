@@ -2,59 +2,49 @@
 //! requests; see `gateway_core::app`.
 
 mod database;
+mod environment;
+mod files;
+mod handover;
+mod health;
+mod logs;
+mod notify;
 mod options;
 mod panel;
 mod ports;
+mod process;
 mod serve;
+mod sockets;
 mod threads;
+mod tls;
 mod upstream;
 
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use anyhow::Result;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-
-use crate::options::Options;
+use crate::options::Command;
 
 fn main() -> ExitCode {
-    let options = match Options::parse(lexopt::Parser::from_env()) {
-        Ok(Some(options)) => options,
-        Ok(None) => {
-            // A closed pipe is ignored.
-            let _ = std::io::stdout().write_all(options::HELP.as_bytes());
-            return ExitCode::SUCCESS;
-        }
+    let command = match options::parse(lexopt::Parser::from_env()) {
+        Ok(command) => command,
         Err(error) => {
             eprintln!("ai-gateway: {error:#}");
             return ExitCode::from(2);
         }
     };
-    match run(&options) {
+    let outcome = match command {
+        Command::Print(text) => {
+            // A closed pipe is ignored.
+            let _ = std::io::stdout().write_all(text.as_bytes());
+            Ok(())
+        }
+        Command::Serve(options) => process::run(&options),
+        Command::HealthCheck(options) => health::check(&options),
+    };
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("ai-gateway: {error:#}");
+            logs::note(format_args!("error: {error:#}"));
             ExitCode::FAILURE
         }
-    }
-}
-
-fn run(options: &Options) -> Result<()> {
-    raise_file_limit();
-    threads::run(options)
-}
-
-/// Every request may need two sockets, and the usual limit of 1024 files is soon used up.
-fn raise_file_limit() {
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit {
-        current: limit.maximum,
-        maximum: limit.maximum,
-    };
-    if let Err(error) = setrlimit(Resource::Nofile, raised) {
-        eprintln!(
-            "ai-gateway: the limit of open files stays at {:?}: {error}",
-            limit.current
-        );
     }
 }

@@ -3,5 +3,6 @@
 
 pub mod dial;
 pub mod fault;
+pub mod hosts;
 pub mod state_dir;
 pub mod store;

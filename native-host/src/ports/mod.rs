@@ -1,30 +1,33 @@
-//! The core's ports: time, randomness, log lines, work after the response, and variables here; store, database and calls to
-//! upstreams in files of their own.
+//! The core's ports: time, randomness, log lines, work after the response, and the database here; the store, calls to upstreams
+//! and variables are in other files.
 
 mod store;
 
 pub use store::LABEL;
 
 use std::cell::{Cell, RefCell};
-use std::env;
 use std::fmt;
 use std::future::Future;
 use std::rc::Rc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::time::Duration;
 
 use gateway_core::logging::LogPolicy;
-use gateway_core::ports::{
-    Background, Clock, Log, Random, Sql, SqlTarget, Variable, VariableError, Variables,
-};
+use gateway_core::ports::{Background, Clock, Log, Random, Sql, SqlTarget};
 use gateway_core::sql::{SqlError, SqlRow, Statement};
 use gateway_core::units::Timestamp;
+use host_io::hosts::AllowedHosts;
 use host_io::store::Store;
+use http::Uri;
 use rand::Rng as _;
 use rand::rngs::SmallRng;
 use tokio::sync::watch;
 
 use crate::database::Database;
+use crate::logs;
 use crate::upstream::Pool;
+
+pub use crate::environment::Environment;
 
 /// What all threads share.
 #[derive(Clone)]
@@ -33,6 +36,8 @@ pub struct Shared {
     pub store: Store,
     /// Ledger and limits.
     pub database: Database,
+    /// Where calls may go.
+    pub allowed: Arc<AllowedHosts>,
 }
 
 /// The ports of one thread. Clones share everything.
@@ -65,6 +70,11 @@ impl NativePorts {
         &self.0.pool
     }
 
+    /// Whether a URL may be called.
+    pub fn allows(&self, url: &Uri) -> bool {
+        self.0.shared.allowed.allow(url)
+    }
+
     /// Resolves when no work goes on after responses.
     pub async fn is_idle(&self) {
         let mut working = self.0.working.subscribe();
@@ -75,10 +85,7 @@ impl NativePorts {
 
 impl Clock for NativePorts {
     fn now(&self) -> Timestamp {
-        let since_epoch = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        Timestamp(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
+        logs::now()
     }
 
     async fn sleep(&self, duration: Duration) {
@@ -98,8 +105,7 @@ impl Random for NativePorts {
 
 impl Log for NativePorts {
     fn finished_line(&self, text: fmt::Arguments<'_>) {
-        // One write, so that the lines of several threads do not mix.
-        eprint!("{text}\n");
+        logs::line_as_it_is(text);
     }
 
     fn policy(&self) -> LogPolicy {
@@ -116,7 +122,9 @@ struct Counted(Rc<Thread>);
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.0.working.send_modify(|count| *count = count.saturating_sub(1));
+        self.0
+            .working
+            .send_modify(|count| *count = count.saturating_sub(1));
     }
 }
 
@@ -138,25 +146,5 @@ impl Sql for NativePorts {
         statements: Vec<Statement>,
     ) -> Result<Vec<Vec<SqlRow>>, SqlError> {
         self.0.shared.database.transact(statements).await
-    }
-}
-
-/// The variables of the process.
-#[derive(Clone, Copy, Debug)]
-pub struct Environment;
-
-impl Variables for Environment {
-    async fn get(&self, variable: Variable) -> Result<Option<String>, VariableError> {
-        let name = variable.upper_name();
-        for name in [format!("SPIN_VARIABLE_{name}"), name] {
-            match env::var(&name) {
-                Ok(value) => return Ok(Some(value)),
-                Err(env::VarError::NotPresent) => {}
-                Err(env::VarError::NotUnicode(_)) => {
-                    return Err(VariableError(format!("{name} is not UTF-8")));
-                }
-            }
-        }
-        Ok(None)
     }
 }

@@ -11,11 +11,9 @@ pub const LABEL: &str = "default";
 
 impl ReadStore for NativePorts {
     async fn read(&self, record: StoreKey) -> Result<Option<Vec<u8>>, StoreError> {
-        self.0
-            .shared
-            .store
-            .get(record.key())
-            .map_err(|error| StoreError(error.to_string()))
+        let store = &self.0.shared.store;
+        store.meet_fault().await.map_err(failed)?;
+        store.get(record.key()).map_err(failed)
     }
 }
 
@@ -27,16 +25,19 @@ impl WriteStore for NativePorts {
         new: &[u8],
     ) -> Result<Swap, StoreError> {
         let store = self.0.shared.store.clone();
+        store.meet_fault().await.map_err(failed)?;
         let (expected, new) = (expected.map(<[u8]>::to_vec), new.to_vec());
         let swapping =
             spawn_blocking(move || store.swap(record.key(), expected.as_deref(), &new)).await;
-        let is_swapped = swapping
-            .map_err(|error| StoreError(error.to_string()))?
-            .map_err(|error| StoreError(error.to_string()))?;
+        let is_swapped = swapping.map_err(failed)?.map_err(failed)?;
         Ok(if is_swapped {
             Swap::Done
         } else {
             Swap::Conflict
         })
     }
+}
+
+fn failed(error: impl std::fmt::Display) -> StoreError {
+    StoreError(error.to_string())
 }

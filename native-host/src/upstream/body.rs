@@ -20,6 +20,7 @@ pub struct UpstreamBody {
     idle: Duration,
     /// Made when the body is first waited for: most answers are there at once.
     timer: Option<Pin<Box<Sleep>>>,
+    is_waiting: bool,
 }
 
 impl UpstreamBody {
@@ -30,6 +31,7 @@ impl UpstreamBody {
             lease: Some(lease),
             idle,
             timer: None,
+            is_waiting: false,
         };
         body.release_at_end();
         body
@@ -55,9 +57,7 @@ impl Body for UpstreamBody {
         let this = self.get_mut();
         match Pin::new(&mut this.body).poll_frame(context) {
             Poll::Ready(frame) => {
-                if let Some(timer) = &mut this.timer {
-                    timer.as_mut().reset(Instant::now() + this.idle);
-                }
+                this.is_waiting = false;
                 match &frame {
                     Some(Ok(_)) => this.release_at_end(),
                     None => {
@@ -73,6 +73,10 @@ impl Body for UpstreamBody {
             Poll::Pending => {
                 let idle = this.idle;
                 let timer = this.timer.get_or_insert_with(|| Box::pin(sleep(idle)));
+                if !this.is_waiting {
+                    this.is_waiting = true;
+                    timer.as_mut().reset(Instant::now() + idle);
+                }
                 timer.as_mut().poll(context).map(|()| {
                     this.lease = None;
                     Some(Err(failure::late("no further piece in time")))

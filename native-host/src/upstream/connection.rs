@@ -5,6 +5,7 @@ use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use gateway_core::ports::SendError;
@@ -20,12 +21,28 @@ use tokio::task::spawn_local;
 
 use super::failure;
 
+/// Requests at once on one connection of HTTP/2; servers allow about as many, and more would wait there.
+const MAX_STREAMS: usize = 100;
+/// Handles of a kept connection that are no requests: the socket's and the pool's.
+const OWN_HANDLES: usize = 2;
+/// Between two questions whether the other side of a connection of HTTP/2 is still there, while requests wait.
+const PING_INTERVAL: Duration = Duration::from_secs(20);
+
 /// Why there is no response.
-pub struct Failed {
-    /// What the core is told.
-    pub error: SendError,
-    /// The request met the end of a connection that had served others, and nothing of a response came.
-    pub is_stale: bool,
+pub enum Failed {
+    /// The connection had ended before anything of the request was sent.
+    NotSent(SendError),
+    /// Anything else.
+    Sent(SendError),
+}
+
+impl Failed {
+    /// What the core gets.
+    pub fn into_error(self) -> SendError {
+        match self {
+            Self::NotSent(error) | Self::Sent(error) => error,
+        }
+    }
 }
 
 /// A connection, driven by a task of its own, which ends with the last handle.
@@ -50,9 +67,12 @@ impl Connection {
         });
         let sender = if is_http2 {
             let mut builder = http2::Builder::new(Local);
-            builder.adaptive_window(true).timer(TokioTimer::new());
+            builder
+                .adaptive_window(true)
+                .keep_alive_interval(PING_INTERVAL)
+                .timer(TokioTimer::new());
             let (sender, driver) = builder.handshake(io).await?;
-            // Errors are told to the requests that meet them.
+            // The requests get its errors.
             spawn_local(async { drop(driver.await) });
             Sender::Http2(sender)
         } else {
@@ -77,6 +97,16 @@ impl Connection {
                 trace: Rc::clone(&self.trace),
             }),
         }
+    }
+
+    /// Whether a connection of HTTP/2 has requests or unread responses.
+    pub fn is_in_use(&self) -> bool {
+        self.is_http2() && Rc::strong_count(&self.trace) > OWN_HANDLES
+    }
+
+    /// Whether it has as many of them as it should.
+    pub fn is_busy(&self) -> bool {
+        self.is_http2() && Rc::strong_count(&self.trace) >= OWN_HANDLES + MAX_STREAMS
     }
 
     /// Whether a request may be sent on it now.
@@ -115,10 +145,12 @@ impl Connection {
                 self.trace.used.set(true);
                 Ok(response)
             }
-            Err(error) => Err(Failed {
-                is_stale: self.trace.was_stale(self.is_http2()) || (self.trace.used.get() && error.is_canceled()),
-                error: failure::of_exchange(&error),
-            }),
+            // hyper gives a request up when its connection ends before it was written.
+            Err(error) if error.is_canceled() => Err(Failed::NotSent(failure::of_exchange(&error))),
+            Err(_) if self.trace.was_stale(self.is_http2()) => {
+                Err(Failed::Sent(failure::maybe_stale()))
+            }
+            Err(error) => Err(Failed::Sent(failure::of_exchange(&error))),
         }
     }
 }

@@ -16,6 +16,16 @@ pub fn late(detail: &str) -> SendError {
     failed(SendErrorKind::Timeout, detail)
 }
 
+/// A request that met the end of a connection that had served others, and got nothing of a response.
+pub fn maybe_stale() -> SendError {
+    failed(SendErrorKind::MaybeStale, "a kept connection was closed")
+}
+
+/// A connection that was not made in time.
+pub fn not_connected() -> SendError {
+    failed(SendErrorKind::Connect, "no connection in time")
+}
+
 /// A connection that could not be made.
 pub fn of_connect(error: &(dyn Error + 'static)) -> SendError {
     if let Some(DnsFailed(reason)) = find(error) {
@@ -76,7 +86,9 @@ fn last<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a 
 }
 
 fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| inner(*error))
+    std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| {
+        inner(*error)
+    })
 }
 
 fn inner<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {

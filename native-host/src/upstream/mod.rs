@@ -1,5 +1,6 @@
-//! Calls to upstreams: a pool of connections per thread. Owns the timeouts of a call and when it is sent again; which
-//! connections are kept is `pool`'s, what a failure means `failure`'s.
+//! Calls to upstreams: a pool of connections per thread. Owns the timeouts of a call, and that it takes another connection
+//! when one had ended before anything was sent; whether a call that may have been sent is repeated is the core's decision.
+//! Which connections are kept is `pool`'s, what a failure means `failure`'s.
 
 mod body;
 mod connection;
@@ -31,22 +32,30 @@ impl Upstream for NativePorts {
         request: Request<Bytes>,
         timeouts: Timeouts,
     ) -> Result<Response<UpstreamBody>, SendError> {
+        if !self.allows(request.uri()) {
+            return Err(failure::denied(
+                "plain HTTP is allowed to this machine and the variable `http_upstream` only",
+            ));
+        }
         let origin = Origin::of(request.uri())?;
         let outgoing = Outgoing::new(request)?;
         let pool = self.pool();
-        if let Some(lease) = pool.take(&origin) {
+        while let Some(lease) = pool.take(&origin) {
             match exchange(lease, &outgoing, timeouts).await {
                 Ok(response) => return Ok(response),
-                // It met the end of a kept connection. RFC 9110, 9.2.2 allows a client to repeat a request with effects
-                // when it knows that it was not applied; clients infer that from the lack of any response on a
-                // connection that was idle before.
-                Err(Failed { is_stale: true, .. }) => {}
-                Err(Failed { error, .. }) => return Err(error),
+                Err(Failed::NotSent(_)) => {}
+                Err(Failed::Sent(error)) => {
+                    if error.kind == SendErrorKind::MaybeStale {
+                        // The others are as old; if the core repeats the call, it gets a new one.
+                        pool.forget(&origin);
+                    }
+                    return Err(error);
+                }
             }
         }
         let lease = pool.connect(&origin, timeouts.connect).await?;
         let response = exchange(lease, &outgoing, timeouts).await;
-        response.map_err(|failed| failed.error)
+        response.map_err(Failed::into_error)
     }
 }
 
@@ -59,12 +68,7 @@ async fn exchange(
         let sending = pin!(outgoing.send(lease.connection_mut()));
         match timeout(timeouts.first_byte, sending).await {
             Ok(response) => response?,
-            Err(_) => {
-                return Err(Failed {
-                    error: failure::late("no answer in time"),
-                    is_stale: false,
-                });
-            }
+            Err(_) => return Err(Failed::Sent(failure::late("no answer in time"))),
         }
     };
     lease.answered(response.headers());
@@ -110,10 +114,5 @@ impl Outgoing {
     }
 }
 
-/// The kind of a connection that could not be made.
-const fn connect_error(detail: String) -> SendError {
-    SendError {
-        kind: SendErrorKind::Connect,
-        detail,
-    }
-}
+#[cfg(test)]
+mod tests;

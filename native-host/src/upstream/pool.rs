@@ -2,26 +2,29 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
 
 use gateway_core::ports::SendError;
 use host_io::dial::Dialer;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, Uri};
-use tokio::time::timeout;
+use tokio::task::spawn_local;
+use tokio::time::{sleep, timeout};
 
 use super::connection::Connection;
-use super::{connect_error, failure};
+use super::failure;
 
 /// An idle connection is closed after this: many servers (Node.js, uvicorn) close theirs after 5 s.
 const IDLE: Duration = Duration::from_secs(4);
 /// A connection is not used this much before the time that its server states, to allow for data in transit.
 const MARGIN: Duration = Duration::from_secs(1);
+/// How often connections that were idle for too long are closed.
+const SWEEP: Duration = Duration::from_secs(1);
 /// Idle connections that are kept per origin.
 const MAX_IDLE: usize = 64;
-/// Origins of which connections are kept. Beyond, those that have been idle for too long are closed first.
-const MAX_ORIGINS: usize = 256;
+/// Idle connections that are kept, of all origins.
+const MAX_IDLE_ALL: usize = 1024;
 
 /// Where a call goes to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -58,12 +61,27 @@ pub struct Pool(Rc<Shared>);
 
 struct Shared {
     dialer: Dialer,
-    idle: RefCell<HashMap<Origin, Vec<Idle>>>,
+    idle: RefCell<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    by_origin: HashMap<Origin, Vec<Idle>>,
+    /// Of all origins.
+    count: usize,
+    /// Whether a task closes what has been idle for too long; it ends when nothing is kept.
+    is_swept: bool,
 }
 
 struct Idle {
     connection: Connection,
     until: Instant,
+}
+
+impl Idle {
+    fn is_usable(&self, now: Instant) -> bool {
+        !self.connection.is_closed() && (self.until > now || self.connection.is_in_use())
+    }
 }
 
 /// A connection in use. It goes back to the pool by [`Lease::give_back`] alone; dropped, it is closed, unless others use it.
@@ -83,28 +101,15 @@ impl Pool {
         }))
     }
 
-    /// A connection that was kept.
+    /// A connection that was kept: the one that was used last.
     pub fn take(&self, origin: &Origin) -> Option<Lease> {
-        let mut idle = self.0.idle.borrow_mut();
-        let kept = idle.get_mut(origin)?;
-        let now = Instant::now();
-        // The youngest is at the end; all before an old one are older.
-        while let Some(last) = kept.pop() {
-            if last.until <= now {
-                kept.clear();
-                break;
-            }
-            if last.connection.is_closed() || !last.connection.is_ready() {
-                continue;
-            }
-            if let Some(connection) = last.connection.share() {
-                kept.push(Idle { connection, ..last });
-                let Idle { connection, .. } = kept.last().map(shared)??;
-                return Some(self.lease(connection, origin));
-            }
-            return Some(self.lease(last.connection, origin));
-        }
-        None
+        let connection = self.0.idle.borrow_mut().take(origin)?;
+        Some(self.lease(connection, origin))
+    }
+
+    /// Closes the connections that are kept for an origin.
+    pub fn forget(&self, origin: &Origin) {
+        self.0.idle.borrow_mut().forget(origin);
     }
 
     /// A new connection.
@@ -119,7 +124,7 @@ impl Pool {
         };
         let connection = timeout(within, dial)
             .await
-            .map_err(|_| connect_error("no connection in time".to_owned()))??;
+            .map_err(|_| failure::not_connected())??;
         if let Some(shared) = connection.share() {
             self.0.keep(origin, shared, IDLE);
         }
@@ -136,29 +141,81 @@ impl Pool {
     }
 }
 
-fn shared(idle: &Idle) -> Option<Idle> {
-    let connection = idle.connection.share()?;
-    Some(Idle {
-        connection,
-        until: idle.until,
-    })
+impl Kept {
+    fn take(&mut self, origin: &Origin) -> Option<Connection> {
+        let kept = self.by_origin.get_mut(origin)?;
+        let now = Instant::now();
+        for index in (0..kept.len()).rev() {
+            let idle = &mut kept[index];
+            if !idle.is_usable(now) {
+                kept.remove(index);
+                self.count -= 1;
+            } else if idle.connection.is_http2() {
+                if !idle.connection.is_busy() {
+                    idle.until = now + IDLE;
+                    return idle.connection.share();
+                }
+            } else if idle.connection.is_ready() {
+                self.count -= 1;
+                return Some(kept.remove(index).connection);
+            }
+        }
+        None
+    }
+
+    fn forget(&mut self, origin: &Origin) {
+        if let Some(kept) = self.by_origin.remove(origin) {
+            self.count -= kept.len();
+        }
+    }
+
+    fn sweep(&mut self) {
+        let now = Instant::now();
+        self.by_origin.retain(|_, kept| {
+            kept.retain(|idle| idle.is_usable(now));
+            !kept.is_empty()
+        });
+        self.count = self.by_origin.values().map(Vec::len).sum();
+    }
 }
 
 impl Shared {
-    fn keep(&self, origin: &Origin, connection: Connection, kept_for: Duration) {
-        let mut idle = self.idle.borrow_mut();
-        let now = Instant::now();
-        if idle.len() >= MAX_ORIGINS && !idle.contains_key(origin) {
-            idle.retain(|_, kept| kept.last().is_some_and(|last| last.until > now));
-            if idle.len() >= MAX_ORIGINS {
-                return;
-            }
+    fn keep(self: &Rc<Self>, origin: &Origin, connection: Connection, kept_for: Duration) {
+        if connection.is_closed() {
+            return;
         }
-        let kept = idle.entry(origin.clone()).or_default();
-        kept.retain(|idle| idle.until > now && !idle.connection.is_closed());
-        if kept.len() < MAX_IDLE {
-            let until = now + kept_for;
-            kept.push(Idle { connection, until });
+        let mut idle = self.idle.borrow_mut();
+        if idle.count >= MAX_IDLE_ALL {
+            return;
+        }
+        let until = Instant::now() + kept_for;
+        let kept = match idle.by_origin.get_mut(origin) {
+            Some(kept) => kept,
+            None => idle.by_origin.entry(origin.clone()).or_default(),
+        };
+        if kept.len() >= MAX_IDLE {
+            return;
+        }
+        kept.push(Idle { connection, until });
+        idle.count += 1;
+        if !std::mem::replace(&mut idle.is_swept, true) {
+            spawn_local(sweep(Rc::downgrade(self)));
+        }
+    }
+}
+
+/// Closes what has been idle for too long, until nothing is kept or the pool has gone.
+async fn sweep(pool: Weak<Shared>) {
+    loop {
+        sleep(SWEEP).await;
+        let Some(pool) = pool.upgrade() else {
+            return;
+        };
+        let mut idle = pool.idle.borrow_mut();
+        idle.sweep();
+        if idle.by_origin.is_empty() {
+            idle.is_swept = false;
+            return;
         }
     }
 }
@@ -179,8 +236,7 @@ impl Lease {
     /// Keeps the connection for other calls. Only after a response was read to its end.
     pub fn give_back(self) {
         if !self.kept_for.is_zero() && !self.connection.is_http2() {
-            self.pool
-                .keep(&self.origin, self.connection, self.kept_for);
+            self.pool.keep(&self.origin, self.connection, self.kept_for);
         }
     }
 }
