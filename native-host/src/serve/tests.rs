@@ -99,7 +99,7 @@ fn start(tls: Option<TlsAcceptor>) -> Server {
 /// Runs a test on a thread as the host's are.
 fn run(test: impl Future<Output = ()>) {
     let runtime = crate::threads::current_thread().unwrap();
-    let limited = timeout(Duration::from_secs(30), test);
+    let limited = async { timeout(Duration::from_secs(30), test).await };
     LocalSet::new().block_on(&runtime, limited).unwrap();
 }
 
