@@ -102,7 +102,7 @@ impl Successor {
     pub fn prepare(lock: File, listeners: &[TcpListener]) -> Result<Self> {
         let listeners = listeners.iter().map(TcpListener::try_clone);
         Ok(Self {
-            program: env::current_exe()?,
+            program: program()?,
             lock,
             listeners: listeners.collect::<Result<_, _>>()?,
         })
@@ -150,6 +150,17 @@ impl Successor {
         )?;
         Ok(())
     }
+}
+
+/// The path that this program was started by, since a link there may lead to a newer version later.
+fn program() -> Result<PathBuf> {
+    let by_path = env::args_os().next().map(PathBuf::from);
+    let by_path = by_path.filter(|path| path.components().count() > 1);
+    Ok(match by_path {
+        Some(path) => env::current_dir()?.join(path),
+        // It was found through PATH.
+        None => env::current_exe()?,
+    })
 }
 
 fn wait(mut socket: UnixStream) -> Result<()> {

@@ -1,5 +1,6 @@
 //! What the hosts that run as processes of their own have in common: the state directory, the key-value file, and
 //! connections to upstreams. Knows neither the gateway nor WIT.
+#![forbid(unsafe_code)]
 
 pub mod dial;
 pub mod fault;
