@@ -29,10 +29,12 @@ use crate::notify::notify;
 use crate::options::Options;
 use crate::ports::{LABEL, NativePorts, Shared};
 use crate::sockets;
-use crate::threads::{Site, Threads, current_thread};
+use crate::threads::{GRACE, Site, Threads, current_thread};
 use crate::tls::Certificate;
 use crate::upstream::Pool;
 
+/// Time for requests in flight when another process has taken over. It is long: no supervisor waits for the end of this one.
+const GRACE_PASSED_ON: Duration = Duration::from_mins(10);
 /// How often watched files are looked at.
 const LOOK: Duration = Duration::from_secs(2);
 
@@ -46,7 +48,7 @@ pub fn run(options: &Options) -> Result<()> {
         .failing(fault(options.fault_store.as_deref(), &state)?);
     let ledger = state.folder().join("sqlite_db.db");
     let database_fault = fault(options.fault_sqlite.as_deref(), &state)?;
-    let (stop, stopping) = watch::channel(false);
+    let (stop, stopping) = watch::channel(None);
     let reloaded = Reloaded::new(options)?;
     let site = Site {
         shared: Shared {
@@ -68,11 +70,7 @@ pub fn run(options: &Options) -> Result<()> {
     let signals = runtime.block_on(async { Signals::new() })?;
     let successor = Arc::new(Successor::prepare(state.lock()?, &listeners)?);
     let address = listeners[0].local_addr()?;
-    let count = match options.threads {
-        Some(count) => count,
-        None => thread::available_parallelism().map_or(1, usize::from),
-    };
-    let shares = sockets::divide(listeners, count.min(MAX_SOCKETS))?;
+    let shares = sockets::divide(listeners, threads(options))?;
     let threads = Threads::start(&site, shares)?;
     let scheme = if site.tls.is_some() { "https" } else { "http" };
     let ready = options.ready_message.replace("{scheme}", scheme);
@@ -90,7 +88,10 @@ pub fn run(options: &Options) -> Result<()> {
     let end = runtime.block_on(supervisor.supervise(&site));
     // What is passed on is not waited for.
     runtime.shutdown_background();
-    site.stop.send_replace(true);
+    site.stop.send_replace(Some(match end {
+        End::Stopped => GRACE,
+        End::PassedOn => GRACE_PASSED_ON,
+    }));
     threads.join()?;
     if end == End::PassedOn {
         // The successor writes to the same files.
@@ -111,15 +112,16 @@ fn sockets_and_state(
         return Ok((state, listeners, Some(inheritance)));
     }
     let state = StateDir::open(&options.state)?;
-    let count = match options.threads {
-        Some(count) => count,
-        None => thread::available_parallelism().map_or(1, usize::from),
-    };
     let listeners = match sockets::of_systemd()? {
         Some(listeners) => listeners,
-        None => sockets::bind_all(options.listen, count.min(MAX_SOCKETS))?,
+        None => sockets::bind_all(options.listen, threads(options))?,
     };
     Ok((state, listeners, None))
+}
+
+fn threads(options: &Options) -> usize {
+    let cores = || thread::available_parallelism().map_or(1, usize::from);
+    options.threads.unwrap_or_else(cores).min(MAX_SOCKETS)
 }
 
 fn fault(option: Option<&str>, state: &StateDir) -> Result<Option<Fault>> {
@@ -183,7 +185,7 @@ struct Supervisor {
     signals: Signals,
     reloaded: Reloaded,
     successor: Arc<Successor>,
-    stopping: watch::Receiver<bool>,
+    stopping: watch::Receiver<Option<Duration>>,
 }
 
 impl Supervisor {
@@ -194,7 +196,7 @@ impl Supervisor {
             tokio::select! {
                 _ = self.signals.terminate.recv() => break End::Stopped,
                 _ = self.signals.interrupt.recv() => break End::Stopped,
-                _ = self.stopping.wait_for(|is_stopping| *is_stopping) => break End::Stopped,
+                _ = self.stopping.wait_for(Option::is_some) => break End::Stopped,
                 _ = self.signals.hang_up.recv() => self.reloaded.reload(site, true).await,
                 _ = looks.tick() => self.reloaded.reload(site, false).await,
                 _ = self.signals.pass_on.recv() => {

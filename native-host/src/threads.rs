@@ -20,6 +20,8 @@ use crate::ports::{NativePorts, Shared};
 use crate::serve;
 use crate::upstream::Pool;
 
+/// Time for requests in flight when the process stops.
+pub const GRACE: Duration = Duration::from_secs(10);
 /// Time for work after responses, such as writing batches.
 const LAST_WORK: Duration = Duration::from_secs(2);
 
@@ -34,8 +36,8 @@ pub struct Site {
     pub environment: Environment,
     /// TLS for clients.
     pub tls: Option<TlsAcceptor>,
-    /// Set when the process stops, also by a thread that fails.
-    pub stop: watch::Sender<bool>,
+    /// Set when the process stops, also by a thread that fails: how long requests in flight may take.
+    pub stop: watch::Sender<Option<Duration>>,
 }
 
 /// The threads.
@@ -54,7 +56,11 @@ impl Threads {
                 let stop = site.stop.clone();
                 let served = serve(site, listeners, ready);
                 // Without this thread the others would serve a part of the connections only.
-                stop.send_replace(true);
+                stop.send_if_modified(|grace| {
+                    let is_new = grace.is_none();
+                    grace.get_or_insert(GRACE);
+                    is_new
+                });
                 served
             })?);
         }

@@ -276,7 +276,7 @@ impl Drop for Gateway {
         if let Ok(process) = self.process()
             && i32::try_from(self.child.id()) != Ok(process.as_raw_nonzero().get())
         {
-            drop(kill_process(process, Signal::KILL));
+            kill_process(process, Signal::KILL).ok();
         }
         drop(self.child.kill());
         drop(self.child.wait());

@@ -18,7 +18,7 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use gateway_core::app::{App, Peer};
 use gateway_core::reply::{Reply, ReplyBody};
-use http::header::{CONNECTION, CONTENT_TYPE};
+use http::header::{CONNECTION, CONTENT_TYPE, HOST};
 use http::{HeaderValue, Request, Response, StatusCode, Version};
 use hyper::rt::Executor;
 use hyper::server::conn::{http1, http2};
@@ -47,12 +47,15 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long connections of HTTP/1.1 may take one more request after a stop began; its response announces the close, so
 /// that no client sends another one into a closed connection.
 const LEAVE: Duration = Duration::from_secs(1);
-/// Time for requests in flight when the process stops.
-const GRACE: Duration = Duration::from_secs(10);
 /// What every connection of HTTP/2 begins with; no method of HTTP/1 begins like it.
 const PREFACE: &[u8] = b"PRI";
 /// Between looks at a connection whose first packet had fewer bytes.
 const PREFACE_PAUSE: Duration = Duration::from_millis(5);
+
+/// The body for a request that panicked.
+const PANICKED: &str = r#"{"error":{"message":"The request failed inside the gateway. The log has the reason.","type":"server_error","param":null,"code":"component_failed"}}"#;
+/// The body for a request that names several hosts.
+const SEVERAL_HOSTS: &str = r#"{"error":{"message":"There is more than one host header.","type":"invalid_request_error","param":null,"code":"invalid_host"}}"#;
 
 /// What a connection of this thread may still do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,12 +101,12 @@ struct Site<H> {
     phase: watch::Sender<Phase>,
 }
 
-/// Serves until `stop` is set, then lets requests in flight finish for a while.
+/// Serves until `stop` is set, then lets requests in flight finish for so long.
 pub async fn serve<H: Handler>(
     listeners: Vec<StdListener>,
     tls: Option<TlsAcceptor>,
     handler: H,
-    mut stop: watch::Receiver<bool>,
+    mut stop: watch::Receiver<Option<Duration>>,
 ) -> Result<()> {
     let site = Rc::new(Site::new(handler, tls));
     let mut accepting = Vec::new();
@@ -116,12 +119,17 @@ pub async fn serve<H: Handler>(
         )));
     }
     // The sender outlives every thread.
-    let _ = stop.wait_for(|is_stopping| *is_stopping).await;
+    let grace = stop
+        .wait_for(Option::is_some)
+        .await
+        .ok()
+        .and_then(|grace| *grace);
     site.is_leaving.set(true);
     for task in accepting {
         task.await?;
     }
-    for (phase, time) in [(Phase::Leaving, LEAVE), (Phase::Closing, GRACE)] {
+    let grace = grace.unwrap_or_default();
+    for (phase, time) in [(Phase::Leaving, LEAVE), (Phase::Closing, grace)] {
         site.phase.send_replace(phase);
         if timeout(time, site.phase.closed()).await.is_ok() {
             return Ok(());
@@ -136,7 +144,7 @@ pub async fn serve<H: Handler>(
 async fn accept<H: Handler>(
     listener: TcpListener,
     site: Rc<Site<H>>,
-    mut stop: watch::Receiver<bool>,
+    mut stop: watch::Receiver<Option<Duration>>,
 ) {
     loop {
         tokio::select! {
@@ -147,7 +155,7 @@ async fn accept<H: Handler>(
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             },
-            _ = stop.wait_for(|is_stopping| *is_stopping) => break,
+            _ = stop.wait_for(Option::is_some) => break,
         }
     }
     // Closing the socket would reset those that wait in its queue, unless another process has the same one.
@@ -221,10 +229,16 @@ impl<H: Handler> Site<H> {
 
     async fn answer(&self, peer: Peer, request: Request<hyper::body::Incoming>) -> Reply {
         let version = request.version();
+        if request.headers().get_all(HOST).iter().nth(1).is_some() {
+            // Proxies in front could pick a different one.
+            return failure(StatusCode::BAD_REQUEST, SEVERAL_HOSTS);
+        }
         let request = request.map(ClientBody::new);
         let answering = AssertUnwindSafe(self.handler.handle(peer, request)).catch_unwind();
         // The message of a panic has been logged by the hook.
-        let mut reply = answering.await.unwrap_or_else(|_| panicked());
+        let mut reply = answering
+            .await
+            .unwrap_or_else(|_| failure(StatusCode::INTERNAL_SERVER_ERROR, PANICKED));
         if self.is_leaving.get() && version != Version::HTTP_2 {
             let close = HeaderValue::from_static("close");
             reply.headers_mut().insert(CONNECTION, close);
@@ -233,11 +247,10 @@ impl<H: Handler> Site<H> {
     }
 }
 
-/// The answer to a request in which the gateway panicked.
-fn panicked() -> Reply {
-    const TEXT: &[u8] = br#"{"error":{"message":"The request failed inside the gateway. The log has the reason.","type":"server_error","param":null,"code":"component_failed"}}"#;
-    let mut reply = Response::new(ReplyBody::Whole(Bytes::from_static(TEXT)));
-    *reply.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+/// A response of the host itself.
+fn failure(status: StatusCode, text: &'static str) -> Reply {
+    let mut reply = Response::new(ReplyBody::Whole(Bytes::from_static(text.as_bytes())));
+    *reply.status_mut() = status;
     let json = HeaderValue::from_static("application/json");
     reply.headers_mut().insert(CONTENT_TYPE, json);
     reply

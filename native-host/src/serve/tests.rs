@@ -76,7 +76,7 @@ impl Handler for Scripted {
 struct Server {
     address: SocketAddr,
     seen: Arc<Seen>,
-    stop: watch::Sender<bool>,
+    stop: watch::Sender<Option<Duration>>,
     task: JoinHandle<Result<()>>,
 }
 
@@ -85,7 +85,7 @@ fn start(tls: Option<TlsAcceptor>) -> Server {
     let listeners = crate::sockets::bind_all(any, 1).unwrap();
     let address = listeners[0].local_addr().unwrap();
     let seen = Arc::<Seen>::default();
-    let stop = watch::Sender::new(false);
+    let stop = watch::Sender::new(None);
     let handler = Scripted(Arc::clone(&seen));
     let task = spawn_local(serve(listeners, tls, handler, stop.subscribe()));
     Server {
@@ -213,6 +213,19 @@ fn heads_that_are_too_long_are_rejected() {
     });
 }
 
+#[test]
+fn a_request_with_two_hosts_is_rejected() {
+    run(async {
+        let server = start(None);
+        let mut client = connect(&server).await;
+        let head = "GET / HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n";
+        client.write_all(head.as_bytes()).await.unwrap();
+        let answer = read(&mut client).await;
+        assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+        assert!(answer.contains("invalid_host"), "{answer}");
+    });
+}
+
 async fn over_http2(io: impl hyper::rt::Read + hyper::rt::Write + Unpin + 'static) -> String {
     let (mut sender, driver) = hyper::client::conn::http2::handshake(Local, io)
         .await
@@ -283,7 +296,7 @@ fn a_stop_finishes_what_was_sent_and_closes_idle_connections() {
         until(|| server.seen.begun.load(Ordering::SeqCst) == 3).await;
         // It waits in the queue of the socket.
         let mut queued = connect(&server).await;
-        server.stop.send_replace(true);
+        server.stop.send_replace(Some(Duration::from_secs(10)));
         let outcomes = RefCell::new(Vec::new());
         for (stream, path) in [(&mut queued, "/"), (&mut late, "/")] {
             send(stream, path).await;

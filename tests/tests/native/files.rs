@@ -95,11 +95,8 @@ async fn tls_is_served_and_its_certificate_read_again() -> Outcome {
     assert!(is_healthy(&address, &["--tls-cert", "unused"])?);
     assert!(!is_healthy(&address, &[])?);
     std::fs::write(folder.path().join("cert.pem"), "half")?;
-    let is_logged = |words: &'static str| {
-        let gateway = &gateway;
-        eventually(LIMIT, words, async move || {
-            Ok(gateway.log().contains(words))
-        })
+    let is_logged = async |words: &str| {
+        eventually(LIMIT, words, async || Ok(gateway.log().contains(words))).await
     };
     is_logged("the certificate in use stays").await?;
     assert!(is_healthy(&address, &["--tls-cert", "unused"])?);
