@@ -76,7 +76,8 @@ fn local_host(setup: &Setup, state: &Path) -> Result<Command> {
     Ok(command)
 }
 
-/// With two threads, whose instances share nothing but the state, also on a machine with one core.
+/// With two threads, whose instances share nothing but the state, also on a machine with one core. Tests that are written for
+/// the local host get one: they expect that the next request knows what the last one has learnt.
 fn native(setup: &Setup, state: &Path) -> Result<Command> {
     let program = match &setup.program {
         Some(program) => program.clone(),
@@ -95,7 +96,12 @@ fn native(setup: &Setup, state: &Path) -> Result<Command> {
             command
         }
     };
-    command.args(["--threads", "2"]);
+    let threads = if Host::chosen() == Host::Native {
+        "1"
+    } else {
+        "2"
+    };
+    command.args(["--threads", threads]);
     for option in setup.options.chunks(2) {
         if !option.iter().any(|word| word.starts_with(OF_INSTANCES)) {
             command.args(option);

@@ -16,9 +16,9 @@ const LIMIT: Duration = Duration::from_secs(20);
 
 fn document(channel: &str) -> String {
     let channel = json!({
-        "name": channel, "base_url": "http://127.0.0.1:9/v1", "keys": ["k"], "models": ["m"],
+        "id": "ch_1", "name": channel, "base_url": "http://127.0.0.1:9/v1", "keys": ["k"], "models": ["m"],
     });
-    json!({"version": 1, "channels": [channel]}).to_string()
+    json!({"version": 1, "channels": [channel], "keys": []}).to_string()
 }
 
 async fn has_channel(stage: &Stage, name: &str) -> Result<bool> {
