@@ -26,9 +26,9 @@ wasmtime::component::bindgen!({
         default: trappable | tracing,
     },
     with: {
-        "spin:key-value/key-value.store": crate::store::Store,
+        "spin:key-value/key-value.store": host_io::store::Store,
         "spin:sqlite/sqlite.connection": crate::host::OpenConnection,
-        "wasi:keyvalue/store.bucket": crate::store::Store,
+        "wasi:keyvalue/store.bucket": host_io::store::Store,
         "wasi:keyvalue/atomics.cas": crate::host::Cas,
     },
 });

@@ -5,6 +5,7 @@
 use std::{env, io::Write, process::ExitCode, sync::Arc};
 
 use anyhow::{Context, Result};
+use host_io::{fault::Fault, state_dir::StateDir, store::Database};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
     net::TcpListener,
@@ -14,19 +15,16 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    fault::Fault, host::Shared, logs::ComponentLog, manifest::App, options::Options,
-    outbound::Outbound, server::Site, sqlite::Databases, state_dir::StateDir, store::Database,
-    worker::AtWork,
+    host::Shared, logs::ComponentLog, manifest::App, options::Options, outbound::Outbound,
+    server::Site, sqlite::Databases, worker::AtWork,
 };
 
 mod bindings;
 mod crossings;
 mod engine;
 mod failures;
-mod fault;
 mod headers;
 mod host;
-mod hosts;
 mod logs;
 mod manifest;
 mod options;
@@ -36,8 +34,6 @@ mod reply;
 mod routes;
 mod server;
 mod sqlite;
-mod state_dir;
-mod store;
 mod template;
 mod worker;
 

@@ -6,9 +6,10 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
+use host_io::hosts::AllowedHosts;
 use serde::Deserialize;
 
-use crate::{hosts::AllowedHosts, routes::Router, template};
+use crate::{routes::Router, template};
 
 /// A whole application, ready to load.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use anyhow::{Context, Result, bail};
 use lexopt::{Arg, Parser, ValueExt};
 
-use crate::fault::Fault;
+use host_io::fault::Fault;
 
 /// What `--help` prints.
 pub const HELP: &str = "\

@@ -1,11 +1,10 @@
-//! The gateway as a process: the shipped components on the local host. Owns the process, its state
-//! directory and its log.
+//! The gateway as a process. Owns the process, its state directory and its log; the command lines of hosts are in `hosts`.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -15,6 +14,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use crate::hosts::command;
 use crate::workspace_root;
 
 /// The admin password that a gateway gets unless its setup says otherwise.
@@ -33,6 +33,18 @@ pub enum Host {
     Workerd,
     /// The core on fakes, with real connections.
     Fakes,
+    /// The native host.
+    Native,
+}
+
+impl Host {
+    /// The host of tests that do not name one: the local host, unless the environment says `GATEWAY_TEST_HOST=native`.
+    pub fn chosen() -> Self {
+        match std::env::var("GATEWAY_TEST_HOST") {
+            Ok(name) if name == "native" => Self::Native,
+            _ => Self::Local,
+        }
+    }
 }
 
 /// How a gateway is started.
@@ -44,8 +56,12 @@ pub struct Setup {
     pub variables: Vec<(String, String)>,
     /// The state directory; `None`: a new one that goes with the gateway.
     pub state: Option<PathBuf>,
-    /// Further options of the local host; other hosts have none.
+    /// Further options of the local host or the native host; other hosts have none.
     pub options: Vec<String>,
+    /// The native host's program, if it is not the one that was built.
+    pub program: Option<PathBuf>,
+    /// A socket that the native host gets as systemd would pass it on.
+    pub socket: Option<Arc<TcpListener>>,
 }
 
 impl Default for Setup {
@@ -58,7 +74,7 @@ impl Setup {
     /// A setup with this admin password; an empty one disables the admin.
     pub fn with_password(password: &str) -> Self {
         Self {
-            host: Host::Local,
+            host: Host::chosen(),
             variables: vec![
                 ("admin_password".to_owned(), password.to_owned()),
                 // Tests read it; a later variable of this name replaces it.
@@ -66,6 +82,8 @@ impl Setup {
             ],
             state: None,
             options: Vec::new(),
+            program: None,
+            socket: None,
         }
     }
 
@@ -76,7 +94,7 @@ impl Setup {
         self
     }
 
-    /// The same with one more option of the local host, and its value.
+    /// The same with one more option of the local host or the native host, and its value.
     #[must_use]
     pub fn option(mut self, name: &str, value: &str) -> Self {
         self.options.extend([name.to_owned(), value.to_owned()]);
@@ -137,7 +155,7 @@ impl Gateway {
         share_cache(&state)?;
         let mut child = command(setup, &state)?
             .spawn()
-            .context("starting the local host")?;
+            .context("starting the host")?;
         let log = Arc::new(Mutex::new(String::new()));
         let mut readers = Vec::new();
         if let Some(errors) = child.stderr.take() {
@@ -163,7 +181,7 @@ impl Gateway {
                 drop(child.wait());
                 let log = log.lock().unwrap_or_else(PoisonError::into_inner);
                 Err(error.context(format!(
-                    "the local host did not start (`cargo xtask test` builds what it needs):\n{log}"
+                    "the host did not start (`cargo xtask test` builds what it needs):\n{log}"
                 )))
             }
         }
@@ -236,9 +254,18 @@ impl Gateway {
         }
     }
 
-    fn signal(&self, signal: Signal) -> Result<()> {
-        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-        Ok(kill_process(pid.context("the process has an id")?, signal)?)
+    /// The process that serves: on the native host it may be a successor of the one that was started.
+    pub fn process(&self) -> Result<Pid> {
+        let child = i32::try_from(self.child.id()).ok();
+        let lock = std::fs::read_to_string(self.state.join("lock")).unwrap_or_default();
+        let holder = lock.trim().parse().ok();
+        let process = holder.or(child).and_then(Pid::from_raw);
+        process.context("the process has an id")
+    }
+
+    /// Sends a signal to the process that serves.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        Ok(kill_process(self.process()?, signal)?)
     }
 
     /// Keeps its log from being printed when it is dropped.
@@ -252,7 +279,7 @@ impl Gateway {
         self.signal(Signal::TERM)?;
         ensure!(
             wait(&mut self.child, STOP_LIMIT)?,
-            "the local host failed when it was stopped"
+            "the host failed when it was stopped"
         );
         for reader in self.readers.drain(..) {
             // A panic of the reader has been printed already.
@@ -268,7 +295,12 @@ impl Drop for Gateway {
         if self.child.stdin.take().is_some() {
             drop(wait(&mut self.child, STOP_LIMIT));
         }
-        // It may have ended already; then both do nothing.
+        // They may have ended already; then these do nothing.
+        if let Ok(process) = self.process()
+            && i32::try_from(self.child.id()) != Ok(process.as_raw_nonzero().get())
+        {
+            kill_process(process, Signal::KILL).ok();
+        }
         drop(self.child.kill());
         drop(self.child.wait());
         if self.shows_log {
@@ -298,85 +330,6 @@ fn share_cache(state: &Path) -> Result<()> {
         std::os::unix::fs::symlink(cache, link)?;
     }
     Ok(())
-}
-
-fn command(setup: &Setup, state: &Path) -> Result<Command> {
-    let mut command = match setup.host {
-        Host::Local => local_host(setup, state)?,
-        Host::Workerd => workerd(setup, state)?,
-        Host::Fakes => fakes(setup)?,
-    };
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    Ok(command)
-}
-
-/// The worker as `cargo xtask worker` builds it. It ends when its standard input is closed.
-fn workerd(setup: &Setup, state: &Path) -> Result<Command> {
-    let folder = workspace_root().join("cloudflare-worker");
-    for made in ["build/worker.mjs", "node_modules/miniflare"] {
-        ensure!(
-            folder.join(made).exists(),
-            "cloudflare-worker/{made} is missing; `cargo xtask test --only conformance` makes it"
-        );
-    }
-    let mut command = Command::new("node");
-    command
-        .arg(folder.join("serve.mjs"))
-        .arg("--state")
-        .arg(state);
-    command.stdin(Stdio::piped());
-    for (name, value) in &setup.variables {
-        command.env(name.to_uppercase(), value);
-    }
-    Ok(command)
-}
-
-fn fakes(setup: &Setup) -> Result<Command> {
-    let binary = workspace_root().join("target/release/core-host");
-    ensure!(
-        binary.is_file(),
-        "{} is missing; `cargo xtask test --only conformance` makes it",
-        binary.display()
-    );
-    let mut command = Command::new(binary);
-    command.stdin(Stdio::null());
-    for (name, value) in &setup.variables {
-        command.env(name.to_uppercase(), value);
-    }
-    Ok(command)
-}
-
-fn local_host(setup: &Setup, state: &Path) -> Result<Command> {
-    let root = workspace_root();
-    let binary = std::env::var_os("LOCAL_HOST_BIN")
-        .map_or_else(|| root.join("target/release/local-host"), PathBuf::from);
-    ensure!(
-        binary.is_file(),
-        "{} is missing; `cargo xtask test` builds it and runs these tests",
-        binary.display()
-    );
-    let mut command = Command::new(binary);
-    command
-        .arg("--manifest")
-        .arg(root.join("spin.toml"))
-        .args([
-            "--listen",
-            "127.0.0.1:0",
-            "--ready-message",
-            "ready {addr}",
-            "--state",
-        ])
-        .arg(state)
-        .args(&setup.options)
-        .stdin(Stdio::null());
-    // The suite runs once as hosts usually do, and once with every instance living for one request.
-    if let Some(count) = std::env::var_os("GATEWAY_TEST_REUSE") {
-        command.arg("--max-instance-reuse-count").arg(count);
-    }
-    for (name, value) in &setup.variables {
-        command.env(format!("SPIN_VARIABLE_{}", name.to_uppercase()), value);
-    }
-    Ok(command)
 }
 
 /// Copies a stream into the log, line by line, and to `lines` as long as there is a receiver.
@@ -428,5 +381,5 @@ fn wait(child: &mut Child, limit: Duration) -> Result<bool> {
     }
     drop(child.kill());
     drop(child.wait());
-    bail!("the local host did not end within {limit:?}")
+    bail!("the host did not end within {limit:?}")
 }

@@ -4,6 +4,7 @@
 
 mod admin;
 mod gateway;
+mod hosts;
 mod http;
 pub mod packages;
 pub mod play;
@@ -17,6 +18,7 @@ use anyhow::{Result, bail};
 
 pub use admin::Admin;
 pub use gateway::{Gateway, Host, PASSWORD, Setup};
+pub use hosts::native_program;
 pub use http::{Reply, client};
 pub use stage::Stage;
 

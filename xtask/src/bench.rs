@@ -25,6 +25,7 @@ pub fn run(workspace: &Workspace, options: &Bench) -> Result<()> {
         let nginx = tools::debian(workspace, &progress, &["nginx"], "nginx-light")?;
         command.arg("--nginx").arg(nginx);
         build::everything(workspace, &progress)?;
+        build::native_host(workspace, &progress)?;
         build::components(
             workspace,
             &progress,

@@ -68,6 +68,12 @@ pub fn release(workspace: &Workspace, progress: &Progress, packages: &[&str]) ->
     progress.run(command)
 }
 
+/// Builds the native host, which embeds the panel.
+pub fn native_host(workspace: &Workspace, progress: &Progress) -> Result<()> {
+    panel::build(workspace, progress)?;
+    release(workspace, progress, &["native-host"])
+}
+
 /// Builds the program that prepares the demo and serves its services.
 pub fn demo(workspace: &Workspace, progress: &Progress) -> Result<()> {
     on_fakes(workspace, progress, "demo")

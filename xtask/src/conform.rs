@@ -28,7 +28,7 @@ struct Host {
 }
 
 /// Every host of this repository.
-const HOSTS: [Host; 3] = [
+const HOSTS: [Host; 4] = [
     Host {
         name: "fakes",
         build: core_program,
@@ -43,6 +43,11 @@ const HOSTS: [Host; 3] = [
         name: "workerd",
         build: worker_program,
         start: workerd,
+    },
+    Host {
+        name: "native",
+        build: build::native_host,
+        start: native_host,
     },
 ];
 
@@ -173,20 +178,37 @@ fn workerd(workspace: &Workspace, port: u16) -> Result<Served> {
 
 /// The shipped components on the local host, for upstreams on a port.
 fn local_host(workspace: &Workspace, port: u16) -> Result<Served> {
-    let state = folder(workspace).join("local-host-state");
+    let mut command = workspace.command(workspace.program("local-host"));
+    command.arg("--manifest").arg(workspace.path("spin.toml"));
+    with_state(workspace, command, "local-host", port)
+}
+
+/// The native host, for upstreams on a port.
+fn native_host(workspace: &Workspace, port: u16) -> Result<Served> {
+    let command = workspace.command(workspace.program("ai-gateway"));
+    with_state(workspace, command, "native-host", port)
+}
+
+/// A host with a state directory, new and empty.
+fn with_state(
+    workspace: &Workspace,
+    mut command: Command,
+    name: &str,
+    port: u16,
+) -> Result<Served> {
+    let state = folder(workspace).join(format!("{name}-state"));
     match std::fs::remove_dir_all(&state) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
         _ => {}
     }
     let listen = free_port()?;
-    let mut command = workspace.command(workspace.program("local-host"));
-    command.arg("--manifest").arg(workspace.path("spin.toml"));
     command.args(["--listen", &format!("127.0.0.1:{listen}"), "--state"]);
     command.arg(state);
     let config = configuration(workspace, "gateway", port)?;
     command.env("SPIN_VARIABLE_CONFIG", config);
     command.env("SPIN_VARIABLE_ADMIN_PASSWORD", "correct-horse");
-    Served::on_port(command, listen, &folder(workspace).join("local-host.log"))
+    let log = folder(workspace).join(format!("{name}.log"));
+    Served::on_port(command, listen, &log)
 }
 
 /// A gateway's configuration, from the suite.

@@ -6,13 +6,14 @@ use anyhow::{Result, bail};
 
 /// What `cargo xtask --help` prints.
 pub const HELP: &str = "\
-cargo xtask up    [--listen ADDR:PORT] [--state DIR] [--quiet] [--demo]
+cargo xtask up    [--listen ADDR:PORT] [--state DIR] [--quiet] [--demo] [--native]
     Builds everything and serves the gateway on this machine until SIGINT or SIGTERM.
     --listen   where to serve (default 127.0.0.1:3000)
     --state    where channels, keys and the admin password are kept (default .gateway in the workspace)
     --quiet    no progress and no log; only the password (once), the ready line and errors
     --demo     with scripted services, sample channels and keys, and two days of traffic, in .demo below the state
                directory; made anew by every start, and nothing leaves this machine
+    --native   on the native host, which needs neither WebAssembly nor Spin's interfaces
     SPIN_VARIABLE_ADMIN_PASSWORD sets the admin password (8 characters or more).
 
 cargo xtask test  [--only STEP]... [--list]
@@ -29,7 +30,7 @@ cargo xtask bench [--quick] [--worker | --growth]
 cargo xtask conform --url URL --key KEY [--upstream-port PORT] [OPTION]...
     Runs the public conformance suite against a running gateway; all options: conformance/README.md.
 
-cargo xtask conform --host fakes|local|workerd [OPTION]...
+cargo xtask conform --host fakes|local|workerd|native [OPTION]...
     Builds and starts this gateway on a host and runs the suite against it.
 
 cargo xtask conform --peers [--peer NAME[=PATH]]... [OPTION]...
@@ -79,6 +80,8 @@ pub struct Up {
     pub quiet: bool,
     /// Serve the demo instead of what the state directory has.
     pub demo: bool,
+    /// Serve on the native host.
+    pub native: bool,
 }
 
 /// Options of `test`.
@@ -153,6 +156,7 @@ fn up(words: impl Iterator<Item = String>) -> Result<Command> {
         state: None,
         quiet: false,
         demo: false,
+        native: false,
     };
     let mut words = Words::new(words);
     while let Some(word) = words.next_option() {
@@ -161,6 +165,7 @@ fn up(words: impl Iterator<Item = String>) -> Result<Command> {
             "--state" => options.state = Some(words.value(&word)?.into()),
             "--quiet" => options.quiet = true,
             "--demo" => options.demo = true,
+            "--native" => options.native = true,
             other => bail!("`up` has no option {other:?}\n\n{HELP}"),
         }
     }
@@ -269,6 +274,7 @@ mod tests {
             state: None,
             quiet: false,
             demo: false,
+            native: false,
         };
         assert_eq!(parsed("up").unwrap(), Command::Up(default));
         let all = Up {
@@ -276,6 +282,7 @@ mod tests {
             state: Some("there".into()),
             quiet: true,
             demo: true,
+            native: true,
         };
         assert_eq!(
             parsed("up --listen=127.0.0.1:3900 --quiet --demo --state there").unwrap(),

@@ -91,6 +91,11 @@ pub const ALL: &[Step] = &[
         run: local_host,
     },
     Step {
+        name: "native",
+        about: "the native host: its tests, restarts under load, its state on the local host, and e2e on it",
+        run: native,
+    },
+    Step {
         name: "worker",
         about: "the Cloudflare Worker: lints, unit tests, and what would be uploaded",
         run: worker::check,
@@ -112,12 +117,12 @@ pub const ALL: &[Step] = &[
     },
     Step {
         name: "conformance",
-        about: "one suite of cases on every host: fakes, local host, workerd",
+        about: "one suite of cases on every host: fakes, local host, workerd, native host",
         run: conformance,
     },
     Step {
         name: "conform",
-        about: "the public conformance suite, nothing unsupported: fakes, local host, workerd",
+        about: "the public conformance suite, nothing unsupported: fakes, local host, workerd, native host",
         run: conform::check,
     },
     Step {
@@ -143,10 +148,12 @@ pub const ALL: &[Step] = &[
 ];
 
 /// Packages that are built for this machine; the components' libraries exist for wasm only.
-const NATIVE: [&str; 7] = [
+const NATIVE: [&str; 9] = [
     "gateway-core",
     "gateway-testkit",
+    "host-io",
     "local-host",
+    "native-host",
     "xtask",
     "gateway-tests",
     "gateway-conformance",
@@ -261,6 +268,19 @@ fn local_host(workspace: &Workspace, progress: &Progress) -> Result<()> {
     progress.run(workspace.cargo(&["test", "--locked", "--release", "-p", "local-host"]))
 }
 
+fn native(workspace: &Workspace, progress: &Progress) -> Result<()> {
+    build_all(workspace, progress)?;
+    build::native_host(workspace, progress)?;
+    let mut command = workspace.cargo(&["test", "--locked", "--release"]);
+    command.args(["-p", "native-host", "-p", "host-io"]);
+    progress.run(command)?;
+    let mut command = workspace.cargo(&["test", "--locked", "--release", "-p", "gateway-tests"]);
+    progress.run(command.args(["--test", "native"]))?;
+    let mut command = tests(workspace);
+    command.env("GATEWAY_TEST_HOST", "native");
+    progress.run(command)
+}
+
 fn e2e(workspace: &Workspace, progress: &Progress) -> Result<()> {
     build_all(workspace, progress)?;
     progress.run(tests(workspace))
@@ -286,6 +306,7 @@ fn tests(workspace: &Workspace) -> Command {
     let mut command = workspace.cargo(&["test", "--locked", "--release", "-p", "gateway-tests"]);
     command.args(["--lib", "--bins", "--test", "e2e"]);
     command.env_remove("GATEWAY_TEST_REUSE");
+    command.env_remove("GATEWAY_TEST_HOST");
     command
 }
 
@@ -294,6 +315,7 @@ fn conformance(workspace: &Workspace, progress: &Progress) -> Result<()> {
     build_all(workspace, progress)?;
     worker::build(workspace, progress)?;
     worker::packages(workspace, progress)?;
+    build::native_host(workspace, progress)?;
     progress.run(workspace.cargo(&[
         "build",
         "--locked",
@@ -307,6 +329,7 @@ fn conformance(workspace: &Workspace, progress: &Progress) -> Result<()> {
     ]))?;
     let mut command = workspace.cargo(&["test", "--locked", "--release", "-p", "gateway-tests"]);
     command.args(["--test", "conformance"]);
+    command.env_remove("GATEWAY_TEST_HOST");
     progress.run_for_table(command)
 }
 

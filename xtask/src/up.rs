@@ -1,4 +1,4 @@
-//! `cargo xtask up`: build, choose the admin password, become the local host.
+//! `cargo xtask up`: build, choose the admin password, become the host.
 //!
 //! Owns the start only. Serving, and reporting an invalid address or state directory, is the host's.
 
@@ -22,7 +22,11 @@ pub fn run(workspace: &Workspace, options: &Up) -> Result<()> {
     // Before the build, which may take minutes: an invalid password should be rejected at once.
     let given = password::given(env::var(password::VARIABLE).ok())?;
     let progress = Progress::new(options.quiet);
-    build::everything(workspace, &progress)?;
+    if options.native {
+        build::native_host(workspace, &progress)?;
+    } else {
+        build::everything(workspace, &progress)?;
+    }
     if options.demo {
         build::demo(workspace, &progress)?;
     }
@@ -85,13 +89,18 @@ fn demo_message(line: &str) -> Option<String> {
 }
 
 fn host(workspace: &Workspace, options: &Up, state: &Path, source: &Source) -> Command {
-    let mut host = Command::new(workspace.program("local-host"));
-    host.arg("--manifest").arg(workspace.path("spin.toml"));
+    let mut host = if options.native {
+        Command::new(workspace.program("ai-gateway"))
+    } else {
+        let mut host = Command::new(workspace.program("local-host"));
+        host.arg("--manifest").arg(workspace.path("spin.toml"));
+        if options.quiet {
+            host.arg("--quiet");
+        }
+        host
+    };
     host.args(["--listen", &options.listen]);
     host.arg("--state").arg(state);
-    if options.quiet {
-        host.arg("--quiet");
-    }
     host.arg("--ready-message").arg(ready_message(source));
     host
 }
@@ -135,6 +144,7 @@ mod tests {
             state: Some("/srv/state".into()),
             quiet: true,
             demo: false,
+            native: false,
         };
         let directory = |options: &Up| state_directory(&workspace, options).unwrap();
         assert_eq!(directory(&options), Path::new("/srv/state"));

@@ -64,6 +64,8 @@ impl Stage {
         let pass_through = Server::start("bare pass-through component", command)?;
         let local = |name: &str| local_host(arguments, &state.join(name), "spin.toml");
         let variable = "SPIN_VARIABLE_ADMIN_PASSWORD";
+        let native = native_host(arguments, &state.join("native"));
+        let native = gateway("gateway, native host", native, variable, upstream, true).await?;
         let with_ledger = gateway("gateway", local("gateway"), variable, upstream, true);
         let with_ledger = with_ledger.await?;
         let without_ledger = gateway(
@@ -77,6 +79,7 @@ impl Stage {
         Ok(Self(vec![
             direct,
             nginx,
+            native,
             pass_through,
             with_ledger,
             without_ledger,
@@ -153,6 +156,16 @@ fn local_host(arguments: &Arguments, state: &Path, manifest: &str) -> Command {
             "{addr}",
             "--state",
         ])
+        .arg(state);
+    command
+}
+
+/// With one thread, as nginx has one worker.
+fn native_host(arguments: &Arguments, state: &Path) -> Command {
+    let mut command = Command::new(arguments.programs.join("ai-gateway"));
+    command
+        .args(["--listen", "127.0.0.1:0", "--threads", "1"])
+        .args(["--ready-message", "{addr}", "--state"])
         .arg(state);
     command
 }

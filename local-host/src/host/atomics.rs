@@ -1,14 +1,12 @@
 //! `wasi:keyvalue/atomics`: increments and compare-and-swap.
 
+use host_io::store::{IncrementError, Store};
 use wasmtime::component::Resource;
 
 use super::{Instance, sqlite_failed};
-use crate::{
-    bindings::wasi::keyvalue::{
-        atomics::{self, CasError},
-        store::Error,
-    },
-    store::{IncrementError, Store},
+use crate::bindings::wasi::keyvalue::{
+    atomics::{self, CasError},
+    store::Error,
 };
 
 type Answer<T, E> = wasmtime::Result<Result<T, E>>;

@@ -1,14 +1,12 @@
 //! `spin:key-value` and the `store` and `batch` interfaces of `wasi:keyvalue`.
 
+use host_io::store::Store;
 use wasmtime::component::{Accessor, FutureReader, Resource, StreamReader};
 
 use super::{Host, Instance, sqlite_failed};
-use crate::{
-    bindings::{
-        spin::key_value::key_value::{self as spin, Error},
-        wasi::keyvalue::{batch, store as wasi},
-    },
-    store::Store,
+use crate::bindings::{
+    spin::key_value::key_value::{self as spin, Error},
+    wasi::keyvalue::{batch, store as wasi},
 };
 
 type Answer<T, E> = wasmtime::Result<Result<T, E>>;

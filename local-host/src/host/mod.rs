@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Result;
+use host_io::store::{Database, Store};
 use rusqlite::Error as SqliteError;
 use tokio::sync::Semaphore;
 use wasmtime::{
@@ -18,7 +19,6 @@ use crate::{
     manifest::Component,
     outbound::Outbound,
     sqlite::{Databases, MAX_OPEN},
-    store::{Database, Store},
 };
 
 mod atomics;

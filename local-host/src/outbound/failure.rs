@@ -2,10 +2,11 @@
 
 use std::{error::Error as StdError, io};
 
+use host_io::dial::DnsFailed;
 use hyper_util::client::legacy;
 use wasmtime_wasi_http::Error;
 
-use super::connect::{DnsFailed, TimedOut};
+use super::connect::TimedOut;
 
 /// The end of a call whose client disconnected. WASI has no code for that; a component that knows this message
 /// (documented in docs/extend/write-a-host.md) does not count it as an upstream failure.

@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::Result;
+use host_io::dial;
 use http::{Request, Response, request::Parts};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -55,7 +56,7 @@ impl Outbound {
     /// # Errors
     /// `SSL_CERT_FILE` names a file that has no certificates.
     pub fn new() -> Result<Self> {
-        Ok(Self::with(Connector::new(connect::roots()?)?))
+        Ok(Self::with(Connector::new(dial::roots()?)?))
     }
 
     fn with(connector: Connector) -> Self {

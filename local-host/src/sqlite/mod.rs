@@ -1,6 +1,6 @@
 //! SQLite databases of components: one file per label that exists, as many connections as components open. Owns which
 //! connection has the turn and where the work runs; knows no WIT. How a statement runs is in `session`, what it may do
-//! in `guard`, faults for tests in `crate::fault`.
+//! in `guard`, faults for tests in `host_io::fault`.
 //!
 //! A statement may take milliseconds (a commit that folds the log into the file) or seconds (another process holds the
 //! lock), so all of it runs on threads that may block, a bounded number of them.
@@ -26,7 +26,7 @@ use tokio::{
 mod guard;
 mod session;
 
-use crate::fault::Fault;
+use host_io::fault::Fault;
 use session::{Flags, Idle, Run, Session, Wish};
 
 /// The only label that exists, as in Spin without a runtime configuration.

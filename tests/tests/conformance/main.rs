@@ -19,10 +19,11 @@ use cases::{CASES, Case};
 use deviations::{DEVIATIONS, Deviation};
 
 /// The hosts, with their names in the table.
-const HOSTS: [(Host, &str); 3] = [
+const HOSTS: [(Host, &str); 4] = [
     (Host::Fakes, "fakes"),
     (Host::Local, "local host"),
     (Host::Workerd, "workerd"),
+    (Host::Native, "native host"),
 ];
 
 /// Longer than any case takes on a busy machine.
@@ -47,17 +48,20 @@ async fn main() -> Result<ExitCode> {
     let chosen: Vec<&Case> = CASES.iter().filter(is_chosen).collect();
     deviations::agree_with_the_documents()?;
     let mut columns = Vec::new();
-    for (host, name) in HOSTS {
+    let hosts = chosen_hosts();
+    for (host, name) in &hosts {
         let started = Instant::now();
-        let verdicts = run(host, &chosen).await.with_context(|| name.to_owned())?;
+        let verdicts = run(*host, &chosen)
+            .await
+            .with_context(|| (*name).to_owned())?;
         eprintln!("{name}: {:.1} s", started.elapsed().as_secs_f64());
         columns.push(verdicts);
     }
-    print!("{}", table(&chosen, &columns));
+    print!("{}", table(&hosts, &chosen, &columns));
     let of = |wanted: fn(&Verdict) -> bool| columns.iter().flatten().filter(|v| wanted(v)).count();
     let passed = of(|verdict| matches!(verdict, Verdict::Passed(_)));
     let failed = of(|verdict| matches!(verdict, Verdict::Failed(_)));
-    for ((_, host), verdicts) in HOSTS.iter().zip(&columns) {
+    for ((_, host), verdicts) in hosts.iter().zip(&columns) {
         for (case, verdict) in chosen.iter().zip(verdicts) {
             if let Verdict::Failed(reason) = verdict {
                 println!("\n{host}, {}:\n{reason}", case.name);
@@ -70,9 +74,17 @@ async fn main() -> Result<ExitCode> {
     Ok(ExitCode::from(u8::from(failed > 0 || passed == 0)))
 }
 
+/// Every host, or the one that the environment names.
+fn chosen_hosts() -> Vec<(Host, &'static str)> {
+    let is_one = std::env::var_os("GATEWAY_TEST_HOST").is_some();
+    let is_chosen = |(host, _): &(Host, &str)| !is_one || *host == Host::chosen();
+    HOSTS.into_iter().filter(is_chosen).collect()
+}
+
 /// All cases on one host, side by side.
 async fn run(host: Host, chosen: &[&'static Case]) -> Result<Vec<Verdict>> {
-    // Every request meets a new instance on the local host, the strictest that there is.
+    // Every request meets a new instance on the local host, the strictest that there is; the native host has an instance
+    // per thread.
     let setup = Setup::default()
         .on(host)
         .option("--max-instance-reuse-count", "1");
@@ -114,12 +126,14 @@ async fn run(host: Host, chosen: &[&'static Case]) -> Result<Vec<Verdict>> {
 }
 
 /// Hosts and cases as one Markdown table.
-fn table(chosen: &[&Case], columns: &[Vec<Verdict>]) -> String {
+fn table(hosts: &[(Host, &str)], chosen: &[&Case], columns: &[Vec<Verdict>]) -> String {
     let mut text = format!("{:<44}", "| case");
-    for (_, name) in HOSTS {
+    for (_, name) in hosts {
         let _ = write!(text, "| {name:<12}");
     }
-    text.push_str("|\n|---|---|---|---|\n");
+    text.push_str("|\n|---|");
+    text.push_str(&"---|".repeat(hosts.len()));
+    text.push('\n');
     for (row, case) in chosen.iter().enumerate() {
         let _ = write!(text, "| {:<42}", case.name);
         for column in columns {

@@ -5,7 +5,7 @@ use toml::{Table, Value};
 use super::tree::SourceFile;
 
 /// Every crate of the workspace with those that it may depend on, for tests too.
-const ARROWS: [(&str, &[&str]); 15] = [
+const ARROWS: [(&str, &[&str]); 17] = [
     ("gateway-core", &[]),
     ("gateway-spin", &["gateway-core"]),
     ("gateway-testkit", &["gateway-core"]),
@@ -21,8 +21,12 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ("gateway-tests", &["gateway-testkit", "gateway-conformance"]),
     // It must hold for every gateway, so it knows none.
     ("gateway-conformance", &[]),
+    // What both hosts below share; it knows neither the gateway nor WIT.
+    ("host-io", &[]),
+    // The panel's files are embedded.
+    ("native-host", &["gateway-core", "admin-ui", "host-io"]),
     // It knows WIT and .wasm, and would run any other application as well.
-    ("local-host", &[]),
+    ("local-host", &["host-io"]),
     ("local-host-probe", &[]),
     ("xtask", &[]),
 ];

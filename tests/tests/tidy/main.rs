@@ -74,7 +74,7 @@ fn no_file_knows_the_machine_it_was_written_on() {
 }
 
 #[test]
-fn unsafe_code_is_forbidden_outside_the_local_host() {
+fn unsafe_code_is_forbidden_outside_the_hosts() {
     of_all(words::unsafe_forbidden);
 }
 

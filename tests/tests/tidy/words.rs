@@ -97,8 +97,9 @@ pub fn unsafe_forbidden(file: &SourceFile) -> Vec<String> {
         .iter()
         .any(|root| file.path.ends_with(root))
         || (file.path.contains("/src/bin/") && file.is("rs"));
-    let is_host =
-        file.path.starts_with("local-host/") || file.path.starts_with("cloudflare-worker/");
+    let is_host = ["local-host/", "native-host/", "cloudflare-worker/"]
+        .iter()
+        .any(|host| file.path.starts_with(host));
     if !is_root || is_host || file.text.contains("#![forbid(unsafe_code)]") {
         return Vec::new();
     }

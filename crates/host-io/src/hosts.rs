@@ -1,4 +1,4 @@
-//! Which hosts a component may call: the entries of `allowed_outbound_hosts` with Spin's meaning. No I/O, no names resolved.
+//! Which hosts may be called: the entries of `allowed_outbound_hosts` with Spin's meaning. No I/O, no names resolved.
 
 use anyhow::{Context, Result, bail, ensure};
 use http::Uri;

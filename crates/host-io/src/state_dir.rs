@@ -1,19 +1,19 @@
 //! The state directory: made private, and held by one process at a time. Must not know its content.
 
 use std::{
-    fs::{DirBuilder, File, OpenOptions, TryLockError},
+    fs::{DirBuilder, File, Metadata, OpenOptions, TryLockError, metadata},
     io::{Read, Seek, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 /// The directory, held until this value is dropped or the process ends.
 #[derive(Debug)]
 pub struct StateDir {
     path: PathBuf,
-    _lock: File,
+    lock: File,
 }
 
 impl StateDir {
@@ -54,13 +54,41 @@ impl StateDir {
             }
             Err(TryLockError::Error(error)) => return Err(error).with_context(context),
         }
-        lock.set_len(0).with_context(context)?;
-        lock.rewind().with_context(context)?;
-        writeln!(lock, "{}", std::process::id()).with_context(context)?;
+        Self::held(path, lock).with_context(context)
+    }
+
+    /// The same directory as another process, which has passed its lock on.
+    ///
+    /// # Errors
+    /// It is the lock of another directory, or cannot be written.
+    pub fn inherit(path: &Path, lock: File) -> Result<Self> {
+        let identity = |data: Metadata| (data.dev(), data.ino());
+        let context = || format!("the state directory {}", path.display());
+        let expected = metadata(path.join("lock")).with_context(context)?;
+        ensure!(
+            identity(lock.metadata()?) == identity(expected),
+            "{} is not the one whose lock was passed on",
+            context()
+        );
+        Self::held(path, lock).with_context(context)
+    }
+
+    fn held(path: &Path, mut lock: File) -> Result<Self> {
+        lock.set_len(0)?;
+        lock.rewind()?;
+        writeln!(lock, "{}", std::process::id())?;
         Ok(Self {
             path: path.to_owned(),
-            _lock: lock,
+            lock,
         })
+    }
+
+    /// The lock, to be passed on: it is held until all copies are closed.
+    ///
+    /// # Errors
+    /// No more files can be opened.
+    pub fn lock(&self) -> Result<File> {
+        Ok(self.lock.try_clone()?)
     }
 
     /// The key-value database.
@@ -97,6 +125,20 @@ mod tests {
             "{message}"
         );
         drop(first);
+        assert!(StateDir::open(&path).is_ok());
+    }
+
+    #[test]
+    fn a_lock_that_is_passed_on_is_held_by_its_copy() {
+        let parent = tempfile::tempdir().unwrap();
+        let (path, other) = (parent.path().join("state"), parent.path().join("other"));
+        let first = StateDir::open(&path).unwrap();
+        let _other = StateDir::open(&other).unwrap();
+        assert!(StateDir::inherit(&other, first.lock().unwrap()).is_err());
+        let second = StateDir::inherit(&path, first.lock().unwrap()).unwrap();
+        drop(first);
+        assert!(StateDir::open(&path).is_err());
+        drop(second);
         assert!(StateDir::open(&path).is_ok());
     }
 

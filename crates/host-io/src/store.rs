@@ -12,6 +12,8 @@ use std::{
 use anyhow::{Context, Result};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
+use tokio::runtime::{Handle, RuntimeFlavor};
+
 use crate::fault::{Fault, Refused};
 
 const GET: &str = "SELECT value FROM spin_key_value WHERE store=?1 AND key=?2";
@@ -122,7 +124,12 @@ impl Store {
     }
 
     fn write<R>(&self, run: impl FnOnce(&mut Connection) -> R) -> R {
-        tokio::task::block_in_place(|| run(&mut lock(&self.database.write)))
+        let write = || run(&mut lock(&self.database.write));
+        match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+            Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(write),
+            // The caller has moved the call to a thread that may block.
+            _ => write(),
+        }
     }
 
     /// The value of `key`.

@@ -1,0 +1,50 @@
+//! The gateway as a process of its own: the core over hyper, rustls and SQLite, without WebAssembly. Decides nothing about
+//! requests; see `gateway_core::app`.
+
+mod database;
+mod environment;
+mod files;
+mod handover;
+mod health;
+mod logs;
+mod notify;
+mod options;
+mod panel;
+mod ports;
+mod process;
+mod serve;
+mod sockets;
+mod threads;
+mod tls;
+mod upstream;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use crate::options::Command;
+
+fn main() -> ExitCode {
+    let command = match options::parse(lexopt::Parser::from_env()) {
+        Ok(command) => command,
+        Err(error) => {
+            eprintln!("ai-gateway: {error:#}");
+            return ExitCode::from(2);
+        }
+    };
+    let outcome = match command {
+        Command::Print(text) => {
+            // A closed pipe is ignored.
+            let _ = std::io::stdout().write_all(text.as_bytes());
+            Ok(())
+        }
+        Command::Serve(options) => process::run(&options),
+        Command::HealthCheck(options) => health::check(&options),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            logs::note(format_args!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
