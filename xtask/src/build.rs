@@ -38,6 +38,14 @@ pub fn everything(workspace: &Workspace, progress: &Progress) -> Result<()> {
     ])
 }
 
+/// Builds the three components, whose panel has been built.
+pub fn all_components(workspace: &Workspace, progress: &Progress) -> Result<()> {
+    tools::wasm_target(workspace, progress)?;
+    let [proxy, admin, panel_component] = COMPONENTS;
+    components(workspace, progress, FAST, &[proxy, panel_component])?;
+    components(workspace, progress, SMALL, &[admin])
+}
+
 /// Builds components for the wasm target.
 pub fn components(
     workspace: &Workspace,

@@ -46,6 +46,13 @@ cargo xtask import FILE [--url URL] [--state DIR] [--format one_api|new_api|lite
 
 cargo xtask worker
     Builds the Cloudflare Worker into cloudflare-worker/build (docs/operate/hosts/cloudflare-workers.md).
+
+cargo xtask dist
+    Builds what a release consists of into target/dist: static programs for Linux, the Spin application as an OCI image
+    layout, the Worker, bills of materials, SHA256SUMS (docs/extend/releases.md).
+
+cargo xtask sbom
+    Writes the bills of materials (CycloneDX) alone, into target/sbom.
 ";
 
 /// One command with its options.
@@ -65,6 +72,10 @@ pub enum Command {
     Import(Import),
     /// Build the Cloudflare Worker.
     Worker,
+    /// Build and pack a release.
+    Dist,
+    /// Write the bills of materials.
+    Sbom,
 }
 
 /// Options of `up`.
@@ -132,11 +143,18 @@ pub fn parse(words: impl Iterator<Item = String>) -> Result<Command> {
         "bench" => bench(words),
         "conform" => Ok(Command::Conform(words.collect())),
         "import" => import(words),
-        "worker" => match words.next() {
-            None => Ok(Command::Worker),
-            Some(other) => bail!("`worker` has no option {other:?}\n\n{HELP}"),
-        },
+        "worker" => alone(Command::Worker, &command, words),
+        "dist" => alone(Command::Dist, &command, words),
+        "sbom" => alone(Command::Sbom, &command, words),
         other => bail!("there is no command {other:?}\n\n{HELP}"),
+    }
+}
+
+/// A command without options.
+fn alone(command: Command, name: &str, mut words: impl Iterator<Item = String>) -> Result<Command> {
+    match words.next() {
+        None => Ok(command),
+        Some(other) => bail!("`{name}` has no option {other:?}\n\n{HELP}"),
     }
 }
 
@@ -310,6 +328,8 @@ mod tests {
             "test --only=",
             "bench x",
             "worker --fast",
+            "dist --fast",
+            "sbom x",
             "import",
             "import a b",
             "import a --fast",
@@ -324,7 +344,9 @@ mod tests {
         for line in ["help", "--help", "up --help", "test -h"] {
             assert_eq!(parsed(line).unwrap(), Command::Help, "{line}");
         }
-        for command in ["up", "test", "bench", "conform", "import", "worker"] {
+        for command in [
+            "up", "test", "bench", "conform", "import", "worker", "dist", "sbom",
+        ] {
             assert!(HELP.contains(&format!("cargo xtask {command}")));
         }
     }

@@ -4,11 +4,9 @@ use host_io::store::{IncrementError, Store};
 use wasmtime::component::Resource;
 
 use super::{Instance, sqlite_failed};
-use crate::{
-    bindings::wasi::keyvalue::{
-        atomics::{self, CasError},
-        store::Error,
-    },
+use crate::bindings::wasi::keyvalue::{
+    atomics::{self, CasError},
+    store::Error,
 };
 
 type Answer<T, E> = wasmtime::Result<Result<T, E>>;

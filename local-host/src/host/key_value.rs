@@ -4,11 +4,9 @@ use host_io::store::Store;
 use wasmtime::component::{Accessor, FutureReader, Resource, StreamReader};
 
 use super::{Host, Instance, sqlite_failed};
-use crate::{
-    bindings::{
-        spin::key_value::key_value::{self as spin, Error},
-        wasi::keyvalue::{batch, store as wasi},
-    },
+use crate::bindings::{
+    spin::key_value::key_value::{self as spin, Error},
+    wasi::keyvalue::{batch, store as wasi},
 };
 
 type Answer<T, E> = wasmtime::Result<Result<T, E>>;
