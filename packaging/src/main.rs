@@ -6,6 +6,7 @@
 
 mod archive;
 mod digest;
+mod elf;
 mod oci;
 mod sbom;
 mod spin_app;
@@ -28,6 +29,10 @@ const BESIDE: [&str; 3] = [
     "packaging/systemd/ai-gateway.service",
     "packaging/systemd/ai-gateway.socket",
 ];
+
+/// What a new state directory of the container contains.
+const STATE: &str =
+    "The state of the AI gateway: key-value data, the database, the admin password.\n";
 
 /// Targets with the names that containers have for their processors.
 const PROCESSORS: [(&str, &str); 2] = [
@@ -110,8 +115,10 @@ fn run(arguments: &Arguments) -> Result<()> {
 /// The program, once in an archive and once as the `Containerfile` wants it.
 fn native(root: &Path, target: &str, program: &Path, into: &Path) -> Result<()> {
     let folder = format!("ai-gateway-{VERSION}-{target}");
+    let bytes = read(program)?;
+    elf::check_static(&bytes).with_context(|| program.display().to_string())?;
     let mut archive = Archive::default();
-    archive.add_file(format!("{folder}/ai-gateway"), program, Mode::Program)?;
+    archive.add(format!("{folder}/ai-gateway"), bytes, Mode::Program);
     for file in BESIDE {
         let name = file.rsplit('/').next().unwrap_or(file);
         archive.add_file(format!("{folder}/{name}"), &root.join(file), Mode::Plain)?;
@@ -123,7 +130,9 @@ fn native(root: &Path, target: &str, program: &Path, into: &Path) -> Result<()> 
     fs::create_dir_all(&folder)?;
     // A copy keeps the rights to execute it.
     fs::copy(program, folder.join("ai-gateway")).context("cannot copy the program")?;
-    Ok(())
+    // The image's folder for the state is made from it: empty folders are lost in many archives.
+    fs::create_dir_all(into.join("state"))?;
+    write(&into.join("state/README"), STATE.as_bytes())
 }
 
 /// The Spin application, as a folder and as one file.

@@ -22,7 +22,7 @@ cargo xtask test  [--only STEP]... [--list]
 
 cargo xtask bench [--quick] [--worker]
     Measures the gateway beside comparable servers and prints one Markdown table (docs/extend/benchmarks.md).
-    --quick    shorter rounds, for a look while working; its figures are noisier
+    --quick    shorter rounds and hosts without link-time optimization, for a look while working
     --worker   the Cloudflare Worker in workerd, beside a bare pass-through worker
 
 cargo xtask conform --url URL --key KEY [--upstream-port PORT] [OPTION]...
@@ -103,7 +103,7 @@ pub struct Test {
 /// Options of `bench`.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Bench {
-    /// Short rounds.
+    /// Short rounds, and hosts that are built quickly.
     pub quick: bool,
     /// The Cloudflare Worker in workerd instead of the local host.
     pub worker: bool,

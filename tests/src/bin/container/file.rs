@@ -1,4 +1,5 @@
 //! What the `Containerfile` says of its process: user, state, command, health check. Owns the few instructions that count.
+#![forbid(unsafe_code)]
 
 use std::fs;
 use std::path::Path;

@@ -1,5 +1,6 @@
 //! A root directory with one program, and processes that have no other files and no rights. Owns how they are started:
 //! by `setpriv` and `chroot` as root, by `unshare` as another user.
+#![forbid(unsafe_code)]
 
 use std::fs::{self, Permissions};
 use std::io::{BufRead as _, BufReader};
