@@ -48,6 +48,7 @@ impl Root {
         fs::set_permissions(&target, Permissions::from_mode(0o555))?;
         let state = inside(&file.state);
         fs::create_dir(&state)?;
+        fs::set_permissions(&state, Permissions::from_mode(0o700))?;
         if is_root {
             chown(&state, Some(file.user.0), Some(file.user.1))?;
         }
