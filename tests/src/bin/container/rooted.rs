@@ -26,7 +26,8 @@ pub struct Root {
     folder: TempDir,
     state: PathBuf,
     user: (u32, u32),
-    is_root: bool,
+    /// Whether this process is root, and can give its rights up.
+    has_rights: bool,
 }
 
 impl Root {
@@ -56,14 +57,14 @@ impl Root {
         Ok(Ok(Self {
             state,
             user: file.user,
-            is_root,
+            has_rights: is_root,
             folder,
         }))
     }
 
     /// How much the processes may do, in words.
     pub fn rights(&self) -> String {
-        if self.is_root {
+        if self.has_rights {
             format!("as user {} without capabilities", self.user.0)
         } else {
             "as the current user in a namespace".to_owned()
@@ -72,7 +73,7 @@ impl Root {
 
     /// A command of the file that sees the root directory alone.
     fn command(&self, file: &Containerfile, words: &[String]) -> Command {
-        let mut command = if self.is_root {
+        let mut command = if self.has_rights {
             let mut command = Command::new("setpriv");
             let (user, group) = self.user;
             command.args(["--no-new-privs", "chroot", "--groups="]);
@@ -114,7 +115,7 @@ impl Root {
         let mut running = Running {
             child,
             address: String::new(),
-            user: self.is_root.then_some(self.user.0),
+            user: self.has_rights.then_some(self.user.0),
         };
         let mut line = String::new();
         BufReader::new(output).read_line(&mut line)?;
