@@ -2,9 +2,13 @@
 //!
 //! Owns the preparation only, so that `cargo xtask up` need not compile an HTTP client.
 
-use anyhow::Result;
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
 
 use crate::build;
+use crate::dist;
 use crate::job::Progress;
 use crate::options::Bench;
 use crate::tools;
@@ -36,7 +40,7 @@ pub fn run(workspace: &Workspace, options: &Bench) -> Result<()> {
     build::release(workspace, &progress, &["gateway-testkit", "gateway-bench"])?;
     command
         .arg("--programs")
-        .arg(workspace.target().join("release"))
+        .arg(programs(workspace, &progress, options)?)
         .arg("--root")
         .arg(workspace.root());
     if options.quick {
@@ -57,4 +61,29 @@ fn growth(workspace: &Workspace, progress: &Progress, is_quick: bool) -> Result<
     let status = command.status()?;
     anyhow::ensure!(status.success(), "the benchmark failed: {status}");
     Ok(())
+}
+
+/// The programs that the benchmark starts, in one folder. Hosts are built as they are distributed.
+fn programs(workspace: &Workspace, progress: &Progress, options: &Bench) -> Result<PathBuf> {
+    let release = workspace.target().join("release");
+    // A look while working does not wait for link-time optimization of wasmtime.
+    if options.quick || options.worker {
+        return Ok(release);
+    }
+    let building = workspace.for_distribution();
+    let mut command = building.cargo(&["build", "--locked", "--profile", dist::PROFILE]);
+    command.args(["-p", "local-host", "-p", "native-host"]);
+    progress.run(command)?;
+    let into = workspace.shared("bench");
+    fs::create_dir_all(&into)?;
+    let hosts = building.target().join(dist::PROFILE);
+    for (from, name) in [
+        (&release, "scripted-upstream"),
+        (&hosts, "local-host"),
+        (&hosts, "ai-gateway"),
+    ] {
+        fs::copy(from.join(name), into.join(name))
+            .with_context(|| format!("cannot copy {name} to {}", into.display()))?;
+    }
+    Ok(into)
 }

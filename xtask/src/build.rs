@@ -1,5 +1,7 @@
 //! Builds what is served: the panel, the components, the local host. Owns the order; cargo and npm do the work.
 
+use std::process::Command;
+
 use anyhow::Result;
 
 use crate::job::Progress;
@@ -7,9 +9,11 @@ use crate::panel;
 use crate::tools;
 use crate::workspace::{COMPONENTS, WASM_TARGET, Workspace};
 
-/// The profile of components on the request path, and the one of all others.
+/// The profile of components.
 pub const FAST: &str = "component";
-const SMALL: &str = "component-small";
+
+/// The setting for those that are not on the request path. Not a profile: cargo would build all macros again for it.
+const SMALL: &str = "profile.component.opt-level=\"s\"";
 
 /// Brings everything up to date that the gateway is served from, the slow parts in parallel.
 pub fn everything(workspace: &Workspace, progress: &Progress) -> Result<()> {
@@ -24,7 +28,7 @@ pub fn everything(workspace: &Workspace, progress: &Progress) -> Result<()> {
             "components",
             Box::new(|| {
                 components(workspace, progress, FAST, &[proxy])?;
-                components(workspace, progress, SMALL, &[admin])
+                small_component(workspace, progress, admin)
             }),
         ),
         (
@@ -38,6 +42,20 @@ pub fn everything(workspace: &Workspace, progress: &Progress) -> Result<()> {
     ])
 }
 
+/// Builds the three components, whose panel has been built.
+pub fn all_components(workspace: &Workspace, progress: &Progress) -> Result<()> {
+    tools::wasm_target(workspace, progress)?;
+    let [proxy, admin, panel_component] = COMPONENTS;
+    components(workspace, progress, FAST, &[proxy, panel_component])?;
+    small_component(workspace, progress, admin)
+}
+
+fn small_component(workspace: &Workspace, progress: &Progress, package: &str) -> Result<()> {
+    let mut command = component_build(workspace, FAST);
+    command.args(["--config", SMALL, "-p", package]);
+    progress.run(command)
+}
+
 /// Builds components for the wasm target.
 pub fn components(
     workspace: &Workspace,
@@ -45,18 +63,22 @@ pub fn components(
     profile: &str,
     packages: &[&str],
 ) -> Result<()> {
-    let mut command = workspace.cargo(&[
+    let mut command = component_build(workspace, profile);
+    for package in packages {
+        command.args(["-p", package]);
+    }
+    progress.run(command)
+}
+
+fn component_build(workspace: &Workspace, profile: &str) -> Command {
+    workspace.cargo(&[
         "build",
         "--locked",
         "--profile",
         profile,
         "--target",
         WASM_TARGET,
-    ]);
-    for package in packages {
-        command.args(["-p", package]);
-    }
-    progress.run(command)
+    ])
 }
 
 /// Builds programs of this machine.

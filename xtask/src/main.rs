@@ -1,4 +1,4 @@
-//! The project's commands: `cargo xtask up`, `test`, `bench`, `conform`, `import` and `worker`.
+//! The project's commands: `cargo xtask up`, `test`, `bench`, `conform`, `import`, `worker`, `dist` and `sbom`.
 //!
 //! Owns the command line. What a command does is in the module of its name; must not know how the gateway works.
 #![forbid(unsafe_code)]
@@ -8,10 +8,12 @@ mod browser;
 mod build;
 mod conform;
 mod differential;
+mod dist;
 mod fuzz;
 mod import;
 mod import_api;
 mod job;
+mod musl;
 mod options;
 mod panel;
 mod password;
@@ -43,6 +45,8 @@ fn main() -> ExitCode {
             Command::Conform(words) => conform::run(&workspace, &words),
             Command::Import(options) => import::run(&workspace, &options),
             Command::Worker => worker::run(&workspace),
+            Command::Dist => dist::run(&workspace),
+            Command::Sbom => dist::sbom(&workspace),
         }
     });
     match outcome {

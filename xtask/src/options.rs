@@ -23,7 +23,7 @@ cargo xtask test  [--only STEP]... [--list]
 
 cargo xtask bench [--quick] [--worker | --growth]
     Measures the gateway beside comparable servers and prints one Markdown table (docs/extend/benchmarks.md).
-    --quick    shorter rounds, for a look while working; its figures are noisier
+    --quick    shorter rounds and hosts without link-time optimization, for a look while working
     --worker   the Cloudflare Worker in workerd, beside a bare pass-through worker
     --growth   the core in memory, with many channels, models, client keys and rows of the log
 
@@ -48,6 +48,13 @@ cargo xtask import FILE [--url URL] [--state DIR] [--format one_api|new_api|lite
 
 cargo xtask worker
     Builds the Cloudflare Worker into cloudflare-worker/build (docs/operate/hosts/cloudflare-workers.md).
+
+cargo xtask dist
+    Builds what a release consists of into target/dist: static programs for Linux, the Spin application as an OCI image
+    layout, the Worker, bills of materials, SHA256SUMS (docs/extend/releases.md).
+
+cargo xtask sbom
+    Writes the bills of materials (CycloneDX) alone, into target/sbom.
 ";
 
 /// One command with its options.
@@ -67,6 +74,10 @@ pub enum Command {
     Import(Import),
     /// Build the Cloudflare Worker.
     Worker,
+    /// Build and pack a release.
+    Dist,
+    /// Write the bills of materials.
+    Sbom,
 }
 
 /// Options of `up`.
@@ -96,7 +107,7 @@ pub struct Test {
 /// Options of `bench`.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Bench {
-    /// Short rounds.
+    /// Short rounds, and hosts that are built quickly.
     pub quick: bool,
     /// The Cloudflare Worker in workerd instead of the local host.
     pub worker: bool,
@@ -138,11 +149,18 @@ pub fn parse(words: impl Iterator<Item = String>) -> Result<Command> {
         "bench" => bench(words),
         "conform" => Ok(Command::Conform(words.collect())),
         "import" => import(words),
-        "worker" => match words.next() {
-            None => Ok(Command::Worker),
-            Some(other) => bail!("`worker` has no option {other:?}\n\n{HELP}"),
-        },
+        "worker" => alone(Command::Worker, &command, words),
+        "dist" => alone(Command::Dist, &command, words),
+        "sbom" => alone(Command::Sbom, &command, words),
         other => bail!("there is no command {other:?}\n\n{HELP}"),
+    }
+}
+
+/// A command without options.
+fn alone(command: Command, name: &str, mut words: impl Iterator<Item = String>) -> Result<Command> {
+    match words.next() {
+        None => Ok(command),
+        Some(other) => bail!("`{name}` has no option {other:?}\n\n{HELP}"),
     }
 }
 
@@ -321,6 +339,8 @@ mod tests {
             "test --only=",
             "bench x",
             "worker --fast",
+            "dist --fast",
+            "sbom x",
             "import",
             "import a b",
             "import a --fast",
@@ -335,7 +355,9 @@ mod tests {
         for line in ["help", "--help", "up --help", "test -h"] {
             assert_eq!(parsed(line).unwrap(), Command::Help, "{line}");
         }
-        for command in ["up", "test", "bench", "conform", "import", "worker"] {
+        for command in [
+            "up", "test", "bench", "conform", "import", "worker", "dist", "sbom",
+        ] {
             assert!(HELP.contains(&format!("cargo xtask {command}")));
         }
     }

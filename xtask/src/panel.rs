@@ -70,7 +70,7 @@ impl Stamp {
             hash.add(&contents);
         }
         Ok(Self {
-            file: workspace.target().join(format!("xtask/{name}.stamp")),
+            file: workspace.shared(&format!("xtask/{name}.stamp")),
             hash: format!("{:016x}", hash.0),
         })
     }

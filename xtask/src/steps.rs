@@ -11,6 +11,7 @@ use crate::browser;
 use crate::build;
 use crate::conform;
 use crate::differential;
+use crate::dist;
 use crate::fuzz;
 use crate::job::Progress;
 use crate::panel;
@@ -62,7 +63,7 @@ pub const ALL: &[Step] = &[
     },
     Step {
         name: "core",
-        about: "unit and property tests of the core, the testkit, the conformance suite and xtask",
+        about: "unit and property tests of the core, the testkit, the conformance suite, packaging and xtask",
         run: core,
     },
     Step {
@@ -99,6 +100,11 @@ pub const ALL: &[Step] = &[
         name: "worker",
         about: "the Cloudflare Worker: lints, unit tests, and what would be uploaded",
         run: worker::check,
+    },
+    Step {
+        name: "dist",
+        about: "what is distributed: twice the same files, and the static program in an empty root without rights",
+        run: dist::check,
     },
     Step {
         name: "e2e",
@@ -148,12 +154,13 @@ pub const ALL: &[Step] = &[
 ];
 
 /// Packages that are built for this machine; the components' libraries exist for wasm only.
-const NATIVE: [&str; 9] = [
+const NATIVE: [&str; 10] = [
     "gateway-core",
     "gateway-testkit",
     "host-io",
     "local-host",
     "native-host",
+    "gateway-packaging",
     "xtask",
     "gateway-tests",
     "gateway-conformance",
@@ -241,6 +248,8 @@ fn core(workspace: &Workspace, progress: &Progress) -> Result<()> {
         "gateway-testkit",
         "-p",
         "gateway-conformance",
+        "-p",
+        "gateway-packaging",
         "-p",
         "xtask",
     ]))

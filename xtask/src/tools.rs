@@ -112,7 +112,7 @@ fn built(
     version: &str,
     words: &[&str],
 ) -> Result<PathBuf> {
-    let root = workspace.target().join("tools");
+    let root = workspace.shared("tools");
     let program = root.join("bin").join(name);
     let says = workspace.command(&program).arg("--version").output();
     if says.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains(version)) {

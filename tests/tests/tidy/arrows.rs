@@ -5,7 +5,7 @@ use toml::{Table, Value};
 use super::tree::SourceFile;
 
 /// Every crate of the workspace with those that it may depend on, for tests too.
-const ARROWS: [(&str, &[&str]); 17] = [
+const ARROWS: [(&str, &[&str]); 18] = [
     ("gateway-core", &[]),
     ("gateway-spin", &["gateway-core"]),
     ("gateway-testkit", &["gateway-core"]),
@@ -28,6 +28,8 @@ const ARROWS: [(&str, &[&str]); 17] = [
     // It knows WIT and .wasm, and would run any other application as well.
     ("local-host", &["host-io"]),
     ("local-host-probe", &[]),
+    // It packs files, and builds nothing.
+    ("gateway-packaging", &[]),
     ("xtask", &[]),
 ];
 

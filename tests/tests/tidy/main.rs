@@ -17,6 +17,7 @@ mod sizes;
 mod tree;
 mod watch;
 mod words;
+mod workflows;
 
 use std::sync::LazyLock;
 
@@ -120,6 +121,21 @@ fn spin_toml_names_what_is_built_and_what_it_may_reach() {
     expect_none(&manifests::spin(
         &manifest.expect("there is a spin.toml").text,
     ));
+}
+
+#[test]
+fn workflows_run_the_commands_of_the_repository() {
+    let commands = docs::commands();
+    let files = files();
+    let workflows: Vec<_> = files
+        .iter()
+        .filter(|file| file.path.starts_with(workflows::FOLDER))
+        .collect();
+    assert!(workflows.len() >= 2, "there are workflows");
+    let complaints = workflows
+        .iter()
+        .flat_map(|file| workflows::of_file(file, &commands));
+    expect_none(&complaints.collect::<Vec<_>>());
 }
 
 /// Otherwise `spin watch` builds for ever.

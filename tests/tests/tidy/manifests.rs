@@ -10,7 +10,7 @@ const COMPONENTS: [(&str, &[&str], &str, bool); 3] = [
     (
         "admin",
         &["/admin/api/...", "/metrics"],
-        "component-small/admin_component.wasm",
+        "component/admin_component.wasm",
         true,
     ),
     // The panel's files are static: a compromised panel can read nothing and call no host.

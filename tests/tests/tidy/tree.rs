@@ -18,7 +18,7 @@ pub const MADE: [&str; 8] = [
 ];
 
 /// Folders that begin with a dot and are written by hand anyway.
-const DOTTED: [&str; 2] = [".cargo", ".ci"];
+const DOTTED: [&str; 3] = [".cargo", ".ci", ".github"];
 
 /// A text file of the tree.
 #[derive(Debug)]

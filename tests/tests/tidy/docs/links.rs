@@ -194,7 +194,8 @@ impl Commands {
         complaints
     }
 
-    fn problem(&self, words: &[&str]) -> Option<String> {
+    /// What is wrong with the words after `cargo xtask`.
+    pub fn problem(&self, words: &[&str]) -> Option<String> {
         let command = words.first().filter(|word| !word.starts_with('-'))?;
         if !self.commands.contains(*command) {
             return Some(format!("there is no command {command}"));

@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use self::links::{Commands, Tree, resolved};
+pub use self::links::Commands;
+use self::links::{Tree, resolved};
 use self::markdown::Page;
 use super::expect_none;
 use super::tree::{self, SourceFile};
@@ -89,9 +90,14 @@ fn every_path_that_is_named_exists() {
     );
 }
 
+/// The commands of `xtask`, and the steps of its `test`.
+pub fn commands() -> Commands {
+    Commands::of(&read("xtask/src/options.rs"), &read("xtask/src/steps.rs"))
+}
+
 #[test]
 fn every_command_that_is_named_exists() {
-    let commands = Commands::of(&read("xtask/src/options.rs"), &read("xtask/src/steps.rs"));
+    let commands = commands();
     let files = markdown_files();
     expect_none(
         &files
