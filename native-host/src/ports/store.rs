@@ -2,6 +2,7 @@
 //! are called; writes may meet a checkpoint and run on a thread that may block.
 
 use gateway_core::ports::{ReadStore, StoreError, StoreKey, Swap, WriteStore};
+use host_io::store::Store;
 use tokio::task::spawn_blocking;
 
 use super::NativePorts;
