@@ -25,6 +25,7 @@ pub const ROWS: &[(&str, &[&str])] = &[
             "problem",
             "route",
             "secret",
+            "segmented_buffer",
             "sql",
             "store",
             "time_text",

@@ -124,7 +124,7 @@ impl OidcProvider {
         deadline: Timestamp,
     ) -> Result<TokenAnswer, SignInFailure> {
         #[derive(Deserialize)]
-        struct Tokens {
+        struct TokenDocument {
             id_token: String,
             #[serde(default)]
             access_token: Option<String>,
@@ -159,7 +159,7 @@ impl OidcProvider {
         if status != StatusCode::OK {
             return Err(rejected(WHAT, status, &bytes));
         }
-        let tokens: Tokens = serde_json::from_slice(&bytes).map_err(|_| {
+        let tokens: TokenDocument = serde_json::from_slice(&bytes).map_err(|_| {
             SignInFailure::of_provider(format!(
                 "{WHAT} gave no ID token; is `openid` among the scopes?"
             ))

@@ -309,7 +309,7 @@ fn claims_of_another_user_are_refused() {
     assert_eq!(gateway.ports.upstream().requests().len(), 2);
     let provider = Provider::default();
     let gateway = gateway_with(&provider, |given| {
-        given.role_claim = Some("groups".to_owned())
+        given.role_claim = Some("groups".to_owned());
     });
     provider.change(|it| it.userinfo = json!({"sub": "u2", "groups": ["gateway-admins"]}));
     let mut browser = provider.browser();
