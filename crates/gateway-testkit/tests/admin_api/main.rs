@@ -44,6 +44,7 @@ mod throttle;
 mod transfer;
 mod trial;
 mod upstream_models;
+mod whole_keys;
 mod writers;
 
 use std::net::SocketAddr;
