@@ -76,7 +76,7 @@ export const USAGE_JOBS = [
   },
   {
     name: "tag all keys of a team, and see what it used",
-    most: 8,
+    most: 9,
     async stage(world) {
       await channel(world);
       const first = await world.api.createKey({ name: "research laptop" });
@@ -106,7 +106,9 @@ export const USAGE_JOBS = [
       const row = page.getByRole("table", { name: "By tag", exact: true }).getByRole("row");
       await hand.click(row.getByRole("link", { name: tag }));
       await page.getByRole("button", { name: `Tag: ${tag}` }).waitFor();
-      await page.locator(".log__row").filter({ hasText: "research laptop" }).first().waitFor();
+      await hand.click(page.getByRole("button", { name: "By key", exact: true }));
+      const keys = page.getByRole("table", { name: "By key", exact: true });
+      await keys.getByRole("link", { name: "research laptop" }).waitFor();
     },
   },
   {

@@ -11,9 +11,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use futures_util::stream::{self, StreamExt as _};
 use http::HeaderMap;
-use http::header::{ACCEPT_ENCODING, HeaderValue};
+use http::header::{ACCEPT_ENCODING, HeaderName, HeaderValue};
 
-use super::transfer::elements;
 use crate::reply::{BrokenBody, Pieces};
 
 /// Lists of JSON shrink to a tenth; higher levels take twice the time for a few percent more.
@@ -90,7 +89,7 @@ impl AnswerCoding {
 
     /// `None` for what would not get smaller, and for an encoder that fails, which none does that writes to memory.
     pub fn compress(self, body: &[u8]) -> Option<Vec<u8>> {
-        let mut encoder = AnswerEncoder::new(self, body.len() / 4);
+        let mut encoder = ReplyEncoder::new(self, body.len() / 4);
         encoder.write(body).ok()?;
         encoder
             .finish()
@@ -100,7 +99,7 @@ impl AnswerCoding {
 
     /// Compresses pieces as they come. What the encoder keeps back of one is in a later one.
     pub fn compress_pieces(self, pieces: Pieces) -> Pieces {
-        let encoder = AnswerEncoder::new(self, 0);
+        let encoder = ReplyEncoder::new(self, 0);
         let compressed = stream::unfold(Some((pieces, encoder)), async |state| {
             let (mut pieces, mut encoder) = state?;
             loop {
@@ -128,13 +127,13 @@ impl AnswerCoding {
 }
 
 /// An encoder that writes to memory.
-enum AnswerEncoder {
+enum ReplyEncoder {
     #[cfg(feature = "brotli")]
     Brotli(Box<brotli::CompressorWriter<Vec<u8>>>),
     Gzip(GzEncoder<Vec<u8>>),
 }
 
-impl AnswerEncoder {
+impl ReplyEncoder {
     /// With room for so many bytes.
     fn new(coding: AnswerCoding, capacity: usize) -> Self {
         let output = Vec::with_capacity(capacity);
@@ -197,6 +196,20 @@ fn thousandths(quality: &str) -> u16 {
         ("1", true) => 1000,
         _ => 0,
     }
+}
+
+/// The elements of a comma-separated header that may be repeated. The tags of this API have no comma in them.
+pub fn elements<'h>(
+    headers: &'h HeaderMap,
+    name: &HeaderName,
+) -> impl Iterator<Item = &'h str> + use<'h> {
+    headers
+        .get_all(name)
+        .into_iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .filter(|element| !element.is_empty())
 }
 
 #[cfg(test)]

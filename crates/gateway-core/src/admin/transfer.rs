@@ -3,12 +3,10 @@
 //! says is decided before.
 
 use bytes::Bytes;
-use http::header::{
-    CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH, VARY,
-};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH, VARY};
 use http::{HeaderMap, Method, Request, StatusCode};
 
-use super::compression::AnswerCoding;
+use super::compression::{AnswerCoding, elements};
 use crate::config::stored;
 use crate::reply::{Reply, ReplyBody};
 
@@ -113,20 +111,6 @@ fn opaque(tag: &str) -> &str {
     tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"')
 }
 
-/// The elements of a comma-separated header that may be repeated. The tags of this API have no comma in them.
-pub fn elements<'h>(
-    headers: &'h HeaderMap,
-    name: &HeaderName,
-) -> impl Iterator<Item = &'h str> + use<'h> {
-    headers
-        .get_all(name)
-        .into_iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
-        .filter(|element| !element.is_empty())
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::Read as _;
@@ -135,7 +119,7 @@ mod tests {
     use futures_util::stream::StreamExt as _;
     use futures_util::{FutureExt as _, stream};
     use http::Response;
-    use http::header::ACCEPT_ENCODING;
+    use http::header::{ACCEPT_ENCODING, HeaderName};
 
     use super::*;
     use crate::reply::{self, BrokenBody};

@@ -196,9 +196,9 @@ fn client_keys_are_listed_by_their_state() {
     };
     let all = [&plain, &soon, &over, &under].map(String::clone).to_vec();
     assert_eq!(listed(&gateway, "active"), all);
-    assert_eq!(listed(&gateway, "disabled"), [off.clone()]);
+    assert_eq!(listed(&gateway, "disabled"), [off.as_str()]);
     assert_eq!(listed(&gateway, "expired"), Vec::<String>::new());
-    assert_eq!(listed(&gateway, "limited"), [over.clone()]);
+    assert_eq!(listed(&gateway, "limited"), [over.as_str()]);
     assert_eq!(listed(&gateway, "limited&q=under"), Vec::<String>::new());
 
     // An hour later one has expired, and nothing of a minute counts.

@@ -47,6 +47,7 @@ mod throttle;
 mod transfer;
 mod trial;
 mod upstream_models;
+mod whole_keys;
 mod writers;
 
 use std::net::SocketAddr;
