@@ -11,6 +11,7 @@ mod differential;
 mod fuzz;
 mod import;
 mod import_api;
+mod instructions;
 mod job;
 mod options;
 mod panel;

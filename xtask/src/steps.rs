@@ -12,6 +12,7 @@ use crate::build;
 use crate::conform;
 use crate::differential;
 use crate::fuzz;
+use crate::instructions;
 use crate::job::Progress;
 use crate::panel;
 use crate::tools;
@@ -64,6 +65,11 @@ pub const ALL: &[Step] = &[
         name: "core",
         about: "unit and property tests of the core, the testkit, the conformance suite and xtask",
         run: core,
+    },
+    Step {
+        name: "instructions",
+        about: "instruction counts of the micro-benchmarks are those of the baseline",
+        run: instructions::check,
     },
     Step {
         name: "fuzz",
@@ -143,7 +149,7 @@ pub const ALL: &[Step] = &[
 ];
 
 /// Packages that are built for this machine; the components' libraries exist for wasm only.
-const NATIVE: [&str; 7] = [
+const NATIVE: [&str; 8] = [
     "gateway-core",
     "gateway-testkit",
     "local-host",
@@ -151,6 +157,7 @@ const NATIVE: [&str; 7] = [
     "gateway-tests",
     "gateway-conformance",
     "gateway-bench",
+    "gateway-micro",
 ];
 
 fn format(workspace: &Workspace, progress: &Progress) -> Result<()> {
@@ -234,6 +241,8 @@ fn core(workspace: &Workspace, progress: &Progress) -> Result<()> {
         "gateway-testkit",
         "-p",
         "gateway-conformance",
+        "-p",
+        "gateway-micro",
         "-p",
         "xtask",
     ]))
