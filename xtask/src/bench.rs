@@ -9,14 +9,18 @@ use anyhow::{Context as _, Result};
 
 use crate::build;
 use crate::dist;
+use crate::instructions;
 use crate::job::Progress;
-use crate::options::Bench;
+use crate::options::{Bench, MicroBench};
 use crate::tools;
 use crate::worker;
 use crate::workspace::Workspace;
 
 /// Builds, measures, prints the table on stdout.
 pub fn run(workspace: &Workspace, options: &Bench) -> Result<()> {
+    if let Some(micro) = &options.micro {
+        return instructions::run(workspace, *micro == MicroBench::Update);
+    }
     let progress = Progress::new(false);
     if options.growth {
         return growth(workspace, &progress, options.quick);

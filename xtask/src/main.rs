@@ -12,6 +12,7 @@ mod dist;
 mod fuzz;
 mod import;
 mod import_api;
+mod instructions;
 mod job;
 mod musl;
 mod options;

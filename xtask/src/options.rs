@@ -21,11 +21,13 @@ cargo xtask test  [--only STEP]... [--list]
     --only     run this step only; may be given several times
     --list     name the steps and what each one checks
 
-cargo xtask bench [--quick] [--worker | --growth]
+cargo xtask bench [--quick] [--worker | --growth | --micro [--update-baseline]]
     Measures the gateway beside comparable servers and prints one Markdown table (docs/extend/benchmarks.md).
     --quick    shorter rounds and hosts without link-time optimization, for a look while working
     --worker   the Cloudflare Worker in workerd, beside a bare pass-through worker
     --growth   the core in memory, with many channels, models, client keys and rows of the log
+    --micro    instructions and times of single parts of the core, beside the committed baseline of the former
+    --update-baseline  writes that baseline anew
 
 cargo xtask conform --url URL --key KEY [--upstream-port PORT] [OPTION]...
     Runs the public conformance suite against a running gateway; all options: conformance/README.md.
@@ -113,6 +115,17 @@ pub struct Bench {
     pub worker: bool,
     /// The core with many channels, models, client keys and rows of the log instead.
     pub growth: bool,
+    /// Single parts of the core instead of whole servers.
+    pub micro: Option<MicroBench>,
+}
+
+/// What is done with the instruction counts of single parts of the core.
+#[derive(Debug, PartialEq, Eq)]
+pub enum MicroBench {
+    /// They are shown beside the baseline.
+    Compare,
+    /// They become the baseline.
+    Update,
 }
 
 /// Options of `import`.
@@ -211,6 +224,10 @@ fn bench(words: impl Iterator<Item = String>) -> Result<Command> {
             "--quick" => options.quick = true,
             "--worker" => options.worker = true,
             "--growth" => options.growth = true,
+            "--micro" => options.micro = Some(MicroBench::Compare),
+            "--update-baseline" if options.micro.is_some() => {
+                options.micro = Some(MicroBench::Update);
+            }
             other => bail!("`bench` has no option {other:?}\n\n{HELP}"),
         }
     }
@@ -316,6 +333,21 @@ mod tests {
     }
 
     #[test]
+    fn a_baseline_is_one_of_the_micro_benchmarks() {
+        let micro = |micro| {
+            Command::Bench(Bench {
+                micro,
+                ..Bench::default()
+            })
+        };
+        assert_eq!(parsed("bench").unwrap(), micro(None));
+        let compared = micro(Some(MicroBench::Compare));
+        assert_eq!(parsed("bench --micro").unwrap(), compared);
+        let updated = micro(Some(MicroBench::Update));
+        assert_eq!(parsed("bench --micro --update-baseline").unwrap(), updated);
+    }
+
+    #[test]
     fn an_import_has_one_file() {
         let all = Import {
             file: "one-api.db".into(),
@@ -338,6 +370,7 @@ mod tests {
             "up --state",
             "test --only=",
             "bench x",
+            "bench --update-baseline",
             "worker --fast",
             "dist --fast",
             "sbom x",

@@ -154,7 +154,7 @@ pub const ALL: &[Step] = &[
 ];
 
 /// Packages that are built for this machine; the components' libraries exist for wasm only.
-const NATIVE: [&str; 10] = [
+const NATIVE: [&str; 11] = [
     "gateway-core",
     "gateway-testkit",
     "host-io",
@@ -165,6 +165,7 @@ const NATIVE: [&str; 10] = [
     "gateway-tests",
     "gateway-conformance",
     "gateway-bench",
+    "gateway-micro",
 ];
 
 fn format(workspace: &Workspace, progress: &Progress) -> Result<()> {
@@ -250,6 +251,8 @@ fn core(workspace: &Workspace, progress: &Progress) -> Result<()> {
         "gateway-conformance",
         "-p",
         "gateway-packaging",
+        "-p",
+        "gateway-micro",
         "-p",
         "xtask",
     ]))

@@ -16,6 +16,8 @@ const ARROWS: [(&str, &[&str]); 18] = [
     // The panel's page and headers; its other files are static assets.
     ("cloudflare-worker", &["gateway-core", "admin-ui"]),
     ("passthrough-component", &[]),
+    // It measures the core's parts from within.
+    ("gateway-micro", &["gateway-core"]),
     // These know the gateway as a process only: what they prove holds for what is shipped.
     ("gateway-bench", &[]),
     ("gateway-tests", &["gateway-testkit", "gateway-conformance"]),

@@ -38,8 +38,8 @@ pub enum Readiness {
 /// Puts channels of one priority, which are in the random order of their weights, into the order of a request: of each two
 /// that follow each other, the less busy one comes first. The weight counts twice on purpose: it is the chance to be looked
 /// at, and the part of the load that the channel can bear.
-pub fn sort(group: &mut [LoadedChannel], now: Timestamp) {
-    group.sort_by_key(|one| one.readiness == Readiness::Cooling);
+pub fn sort(group: &mut Vec<LoadedChannel>, now: Timestamp) {
+    put_last(group, |one| one.readiness == Readiness::Cooling);
     let known = group.iter().filter_map(|one| one.load.known_ms(now));
     // A channel without a result counts as the fastest, so that it is tried; while its first calls wait for their answers,
     // their number and their age hold others back.
@@ -56,15 +56,21 @@ pub fn sort(group: &mut [LoadedChannel], now: Timestamp) {
 }
 
 /// Puts the channels of one priority, which are in the order of a session, so that those that have too much to do come last.
-pub fn bound(group: &mut [LoadedChannel]) {
+pub fn bound(group: &mut Vec<LoadedChannel>) {
     let weight = |one: &LoadedChannel| u64::from(one.channel.weight.max(1));
     let in_flight = |one: &LoadedChannel| u64::from(one.load.in_flight());
     let all: u64 = group.iter().map(in_flight).sum();
     let weights: u64 = group.iter().map(weight).sum();
-    group.sort_by_cached_key(|one| {
+    put_last(group, |one| {
         let own = in_flight(one) + 1;
         own > FEW_IN_FLIGHT && own * weights > MOST_SHARES * (all + 1) * weight(one)
     });
+}
+
+/// Moves some to the end; the order of both parts stays.
+fn put_last(group: &mut Vec<LoadedChannel>, is_last: impl Fn(&LoadedChannel) -> bool) {
+    let last: Vec<LoadedChannel> = group.extract_if(.., |one| is_last(one)).collect();
+    group.extend(last);
 }
 
 fn cost(one: &LoadedChannel, unknown_ms: f64, now: Timestamp) -> f64 {
