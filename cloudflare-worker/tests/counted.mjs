@@ -36,7 +36,6 @@ function countedInstance() {
 const ENTRY = `
 import worker from "./worker.mjs";
 export { Allowance, Records } from "./worker.mjs";
-let objects = 0;
 export default {
   async fetch(request, env, context) {
     if (new URL(request.url).pathname !== "/__crossings") return worker.fetch(request, env, context);
