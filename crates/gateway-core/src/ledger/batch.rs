@@ -7,7 +7,8 @@
 
 use super::columns::request::RequestRow;
 use super::ingest;
-use super::lean::{self, Layout};
+use super::layout::Layout;
+use super::lean;
 use super::record::RequestRecord;
 use super::sums::BatchSums;
 use crate::sql::Statement;

@@ -12,7 +12,7 @@ use super::columns;
 use super::columns::request::REQUEST;
 use super::columns::usage;
 use super::columns::{ActorRow, Column, TallyRow};
-use super::lean::Layout;
+use super::layout::Layout;
 use super::record::Actor;
 use super::totals::UsageRow;
 use crate::sql::Statement;

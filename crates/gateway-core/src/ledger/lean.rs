@@ -18,15 +18,6 @@ use crate::sql::Statement;
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// How the log is indexed, and when its sums are added up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Layout {
-    /// An index for each way to look into the log; sums are added at once.
-    Indexed,
-    /// As few rows as possible are written.
-    Lean,
-}
-
 /// Requests whose sums are added together.
 const FILED_TOGETHER: u64 = 64;
 

@@ -6,7 +6,7 @@
 //! the ledger is written and queried, [`sql`] the engine that keeps it, [`queries`] what can be asked. All else is pure:
 //! [`key_use`] is when each upstream key last worked or failed, [`response_records`] are where stored responses were made,
 //! [`kept_responses`] those that the gateway keeps itself, [`alert_state`] the record of alerts, [`audit`] is what admins
-//! changed. [`columns`] declares the tables, [`schema`] and [`ingest`] make them.
+//! changed. [`columns`] declares the tables, [`schema`] and [`ingest`] make them, and [`lean`] where [`layout`] says so.
 
 pub mod alert_state;
 pub mod attempts;
@@ -21,6 +21,7 @@ mod ingest;
 pub mod kept_response;
 pub mod kept_responses;
 pub mod key_use;
+mod layout;
 mod lean;
 pub mod log_line;
 pub mod port;

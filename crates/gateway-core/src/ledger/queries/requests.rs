@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use super::usage::{json, of_members};
 use crate::ledger::columns::request::{self, REQUEST};
-use crate::ledger::lean::{self, Layout};
+use crate::ledger::layout::Layout;
+use crate::ledger::lean;
 use crate::ledger::record::End;
 use crate::ledger::stored::StoredRequest;
 use crate::sql::SqlValue;
