@@ -123,10 +123,16 @@ impl Grown {
         // A step that has no divisor in common with either number.
         let next = self.next.get() + 7_919;
         self.next.set(next);
-        let model = self.models.get(next % self.models.len()).ok_or("no model")?;
+        let model = self
+            .models
+            .get(next % self.models.len())
+            .ok_or("no model")?;
         let body = json!({"model": model, "messages": [{"role": "user", "content": "Hello"}]});
         let request = http::Request::post("/v1/chat/completions")
-            .header("authorization", format!("Bearer {}", secret(next % self.keys)))
+            .header(
+                "authorization",
+                format!("Bearer {}", secret(next % self.keys)),
+            )
             .header("content-type", "application/json")
             .body(Full::new(Bytes::from(body.to_string())))?;
         let reply = block_on(proxy::handle(proxy, request));
@@ -145,11 +151,15 @@ impl Grown {
             ("first request of an instance", Self::first_request),
             ("load of all keys", Self::load_all),
             ("change of one key", Self::change_one),
-            ("one key, read", |it| it.ask("GET", "keys/ck_00000007", &Value::Null)),
+            ("one key, read", |it| {
+                it.ask("GET", "keys/ck_00000007", &Value::Null)
+            }),
             ("page of 50 keys, sorted", |it| {
                 it.ask("GET", "keys?limit=50&sort=name", &Value::Null)
             }),
-            ("search", |it| it.ask("GET", "keys?limit=50&q=09999", &Value::Null)),
+            ("search", |it| {
+                it.ask("GET", "keys?limit=50&q=09999", &Value::Null)
+            }),
         ]
     }
 

@@ -19,7 +19,11 @@ const KEYS: usize = 100_000;
 /// # Errors
 /// A gateway did not answer as expected.
 pub fn run(is_quick: bool) -> Result<(), Box<dyn Error>> {
-    let (rounds, rows) = if is_quick { (5, 100_000) } else { (15, 1_000_000) };
+    let (rounds, rows) = if is_quick {
+        (5, 100_000)
+    } else {
+        (15, 1_000_000)
+    };
     let cases = [
         ("1 channel, 1 client key", Grown::with_channels(1, 1)?),
         ("1,000 channels", Grown::with_channels(1_000, 1)?),

@@ -139,7 +139,9 @@ fn one_of_many_keys_lives_as_one_of_few() {
 #[test]
 fn lists_pages_and_bulk_changes_know_all_keys() {
     let gateway = filled(MANY);
-    let page = gateway.get("keys?limit=10&sort=created&order=desc").expect(200);
+    let page = gateway
+        .get("keys?limit=10&sort=created&order=desc")
+        .expect(200);
     assert_eq!(page["total"], MANY);
     assert_eq!(ids_of(&page)[0], format!("ck_{:05}", MANY - 1));
     let tagged = gateway.get("keys?tag=team-1").expect(200);
