@@ -17,7 +17,7 @@ use thiserror::Error;
 use crate::config::bounds::KEPT_PARAMS;
 use crate::config::identity;
 use crate::config::key_shards::StoredKeys;
-use crate::config::model::{self, ClientKey, Document, Price, Prices, Settings};
+use crate::config::model::{self, Document, Price, Prices, Settings};
 use crate::config::model_map::ModelMap;
 use crate::config::prices;
 use crate::config::seal::{self, MasterKey, SealError};
@@ -25,7 +25,6 @@ use crate::ports::Timeouts;
 use crate::route::{Balance, WeightedChannel};
 use crate::secret::{self, Secret};
 use crate::sorting;
-use crate::units::Timestamp;
 use crate::upstream::endpoint::{Endpoint, InvalidBaseUrl};
 use crate::upstream::presets::{self, Preset};
 use crate::upstream::provider::Provider;
@@ -277,12 +276,6 @@ impl Snapshot {
     /// What is wrong with the configuration, one sentence per problem, without secrets.
     pub fn problems(&self) -> &[SnapshotProblem] {
         &self.problems
-    }
-
-    /// The client key with this hash; for the hash of a key that it has replaced, also when that stops being accepted.
-    /// For keys that are read when they are needed, after [`Snapshot::load_keys`].
-    pub fn client_key(&self, hash: &[u8; 32]) -> Option<(&ClientKey, Option<Timestamp>)> {
-        self.client_keys.find(hash)
     }
 
     /// The channel at an index that came from [`Self::serving`].

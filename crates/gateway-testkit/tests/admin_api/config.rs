@@ -379,7 +379,7 @@ fn a_document_of_another_shape_is_refused() {
         .call("PUT", "config", &json!([]))
         .expect_error(400, "invalid_json");
     let bearer = format!("Bearer {}", gateway.token);
-    let large = " ".repeat(8 * 1024 * 1024 + 1);
+    let large = " ".repeat(64 * 1024 * 1024 + 1);
     gateway
         .send(request(
             "PUT",

@@ -96,7 +96,7 @@ pub async fn differing(
             table.shards.retain(|name| !shared.contains(name));
             StoredKeys::Sharded(table)
         }
-        keys => keys,
+        keys @ StoredKeys::Inline(_) => keys,
     };
     let before = all(ports, without(before, &new)).await?;
     Ok((before, all(ports, without(after, &old)).await?))

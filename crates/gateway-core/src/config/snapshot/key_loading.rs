@@ -7,8 +7,15 @@ use super::Snapshot;
 use crate::config::key_shards::read::{self, ShardError};
 use crate::config::model::ClientKey;
 use crate::ports::ReadStore;
+use crate::units::Timestamp;
 
 impl Snapshot {
+    /// The client key with this hash; for the hash of a key that it has replaced, also when that stops being accepted.
+    /// For keys that are read when they are needed, after [`Snapshot::load_keys`].
+    pub fn client_key(&self, hash: &[u8; 32]) -> Option<(&ClientKey, Option<Timestamp>)> {
+        self.client_keys.find(hash)
+    }
+
     /// All client keys that are in memory: after [`Snapshot::load_all_keys`] all that there are.
     pub fn client_keys(&self) -> impl Iterator<Item = &ClientKey> {
         self.client_keys.all()
