@@ -162,13 +162,12 @@ impl DatabaseFile {
         if self.open.as_ref().map(|(_, file)| *file) != current {
             self.open = None;
         }
-        let opened = match self.open.take() {
-            Some(opened) => opened,
-            None => {
-                let connection = open(&self.path, self.mode).map_err(|error| sql_error(&error))?;
-                let file = identity(&self.path).unwrap_or_default();
-                (connection, file)
-            }
+        let opened = if let Some(opened) = self.open.take() {
+            opened
+        } else {
+            let connection = open(&self.path, self.mode).map_err(|error| sql_error(&error))?;
+            let file = identity(&self.path).unwrap_or_default();
+            (connection, file)
         };
         Ok(&mut self.open.insert(opened).0)
     }

@@ -33,7 +33,7 @@ const MAX_FILES: usize = 250;
 /// Threads whose sockets can be passed on: one message has the lock as well.
 pub const MAX_SOCKETS: usize = MAX_FILES - 1;
 /// The longest start of a successor.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 
 /// What a successor gets.
 pub struct Inheritance {

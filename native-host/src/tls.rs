@@ -27,7 +27,7 @@ impl ResolvesServerCert for Current {
 
 /// The certificate and key of two files in PEM form.
 pub struct Certificate {
-    certificate: PathBuf,
+    chain: PathBuf,
     key: PathBuf,
     watched: Watched,
     provider: Arc<CryptoProvider>,
@@ -42,7 +42,7 @@ impl Certificate {
         let provider = Arc::new(ring::default_provider());
         let current = load(certificate, key, &provider)?;
         Ok(Self {
-            certificate: certificate.to_owned(),
+            chain: certificate.to_owned(),
             key: key.to_owned(),
             watched,
             provider,
@@ -69,7 +69,7 @@ impl Certificate {
 
     /// Reads both again. On an error the certificate in use stays.
     pub fn reload(&self) -> Result<()> {
-        let new = load(&self.certificate, &self.key, &self.provider)?;
+        let new = load(&self.chain, &self.key, &self.provider)?;
         let mut current = self
             .current
             .0

@@ -83,18 +83,15 @@ fn native(setup: &Setup, state: &Path) -> Result<Command> {
         Some(program) => program.clone(),
         None => native_program()?,
     };
-    let mut command = match &setup.socket {
-        Some(socket) => {
-            let mut command = Command::new("sh");
-            command.args(["-c", SYSTEMD]).arg(program);
-            command.stdin(Stdio::from(OwnedFd::from(socket.try_clone()?)));
-            command
-        }
-        None => {
-            let mut command = Command::new(program);
-            command.stdin(Stdio::null());
-            command
-        }
+    let mut command = if let Some(socket) = &setup.socket {
+        let mut command = Command::new("sh");
+        command.args(["-c", SYSTEMD]).arg(program);
+        command.stdin(Stdio::from(OwnedFd::from(socket.try_clone()?)));
+        command
+    } else {
+        let mut command = Command::new(program);
+        command.stdin(Stdio::null());
+        command
     };
     let threads = if Host::chosen() == Host::Native {
         "1"

@@ -287,7 +287,8 @@ fn native(workspace: &Workspace, progress: &Progress) -> Result<()> {
     command.args(["-p", "native-host", "-p", "host-io"]);
     progress.run(command)?;
     let mut command = workspace.cargo(&["test", "--locked", "--release", "-p", "gateway-tests"]);
-    progress.run(command.args(["--test", "native"]))?;
+    command.args(["--test", "native"]);
+    progress.run(command)?;
     let mut command = tests(workspace);
     command.env("GATEWAY_TEST_HOST", "native");
     progress.run(command)

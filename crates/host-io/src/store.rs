@@ -75,6 +75,7 @@ impl Database {
     }
 
     /// The same with a fault, for tests.
+    #[must_use]
     pub fn failing(self, fault: Option<Fault>) -> Self {
         Self {
             fault: fault.map(Arc::new),

@@ -1,13 +1,12 @@
 //! Connections as clients see them: versions of HTTP, TLS, panics, disconnects, backpressure and the end.
 
-use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use futures_util::stream;
 use gateway_core::reply::BrokenBody;
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, Collected};
 use rustls::RootCertStore;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::task::{JoinHandle, LocalSet};
@@ -66,7 +65,7 @@ impl Handler for Scripted {
             }
             _ => {
                 let body = request.into_body().collect().await;
-                ReplyBody::Whole(body.map_or_else(|_| Bytes::new(), |body| body.to_bytes()))
+                ReplyBody::Whole(body.map_or_else(|_| Bytes::new(), Collected::to_bytes))
             }
         };
         Response::new(body)
@@ -297,13 +296,13 @@ fn a_stop_finishes_what_was_sent_and_closes_idle_connections() {
         // It waits in the queue of the socket.
         let mut queued = connect(&server).await;
         server.stop.send_replace(Some(Duration::from_secs(10)));
-        let outcomes = RefCell::new(Vec::new());
+        let mut answers = Vec::new();
         for (stream, path) in [(&mut queued, "/"), (&mut late, "/")] {
             send(stream, path).await;
-            outcomes.borrow_mut().push(read(stream).await);
+            answers.push(read(stream).await);
         }
-        outcomes.borrow_mut().push(read(&mut busy).await);
-        for answer in outcomes.take() {
+        answers.push(read(&mut busy).await);
+        for answer in answers {
             assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
             assert!(answer.contains("connection: close"), "{answer}");
         }

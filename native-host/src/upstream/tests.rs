@@ -10,7 +10,7 @@ use gateway_core::ports::Upstream as _;
 use host_io::dial::Dialer;
 use host_io::hosts::AllowedHosts;
 use host_io::store;
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, Collected};
 use rustls::RootCertStore;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -74,7 +74,7 @@ async fn follow(
         }
         seen.borrow_mut()[number] += 1;
         if *answer == "silence" {
-            sleep(Duration::from_secs(60)).await;
+            sleep(Duration::from_mins(1)).await;
         }
         stream.write_all(answer.as_bytes()).await.unwrap();
     }
@@ -107,7 +107,7 @@ async fn call(ports: &NativePorts, url: &str) -> Result<Response<UpstreamBody>, 
 async fn outcome(ports: &NativePorts, url: &str) -> Result<Bytes, SendErrorKind> {
     let response = call(ports, url).await.map_err(|error| error.kind)?;
     let body = response.into_body().collect().await;
-    body.map(|body| body.to_bytes()).map_err(|error| error.kind)
+    body.map(Collected::to_bytes).map_err(|error| error.kind)
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::Outcome;
 
 const RESTARTS: usize = 10;
 /// The longest restart on a busy machine.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// Clients that send one request after the other until they are told to stop.
 struct Load {
@@ -138,8 +138,10 @@ async fn a_successor_that_does_not_serve_changes_nothing() -> Outcome {
     let folder = tempfile::tempdir()?;
     let program = folder.path().join("ai-gateway");
     std::fs::copy(native_program()?, &program)?;
-    let mut setup = Setup::default();
-    setup.program = Some(program.clone());
+    let setup = Setup {
+        program: Some(program.clone()),
+        ..Setup::default()
+    };
     let stage = stage(&setup).await?;
     let process = stage.gateway.process()?;
     // A new version that ends at once, in place of the program.
