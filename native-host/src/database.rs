@@ -45,12 +45,7 @@ impl Database {
     /// Starts the threads for the database at `path`, which need not exist yet. They end with the last clone.
     pub fn start(path: &Path) -> Result<Self> {
         let (writer, jobs) = mpsc::channel();
-        spawn(
-            "sqlite-writer",
-            path,
-            Mode::Write,
-            Arc::new(Mutex::new(jobs)),
-        )?;
+        spawn("sqlite-writer", path, Mode::Write, Arc::new(Mutex::new(jobs)))?;
         let (readers, jobs) = mpsc::channel();
         let jobs = Arc::new(Mutex::new(jobs));
         for _ in 0..READERS {
@@ -98,7 +93,12 @@ enum Mode {
     Write,
 }
 
-fn spawn(name: &str, path: &Path, mode: Mode, jobs: Arc<Mutex<mpsc::Receiver<Job>>>) -> Result<()> {
+fn spawn(
+    name: &str,
+    path: &Path,
+    mode: Mode,
+    jobs: Arc<Mutex<mpsc::Receiver<Job>>>,
+) -> Result<()> {
     let mut file = DatabaseFile {
         path: path.to_owned(),
         mode,
@@ -321,7 +321,10 @@ mod tests {
         .unwrap_err();
         assert_eq!(error.kind, SqlErrorKind::Duplicate);
         let answer = ask(&database, &["SELECT count(*), max(a) FROM t"]).unwrap();
-        assert_eq!(answer, [[vec![SqlValue::Integer(2), SqlValue::Integer(2)]]]);
+        assert_eq!(
+            answer,
+            [[vec![SqlValue::Integer(2), SqlValue::Integer(2)]]]
+        );
     }
 
     #[test]
@@ -347,10 +350,7 @@ mod tests {
             parameters: values.clone(),
             ..Statement::new("SELECT ?1, ?2, ?3, ?4")
         };
-        assert_eq!(
-            block(database.transact(vec![statement])),
-            Ok(vec![vec![values]])
-        );
+        assert_eq!(block(database.transact(vec![statement])), Ok(vec![vec![values]]));
     }
 
     #[test]
@@ -359,15 +359,10 @@ mod tests {
         ask(&database, &["CREATE TABLE t (a)"]).unwrap();
         for ending in ["", "-wal", "-shm"] {
             let name = format!("sqlite_db.db{ending}");
-            let _ = fs::rename(
-                folder.path().join(&name),
-                folder.path().join(format!("old{name}")),
-            );
+            let _ = fs::rename(folder.path().join(&name), folder.path().join(format!("old{name}")));
         }
         assert_eq!(
-            ask(&database, &["INSERT INTO t VALUES (1)"])
-                .unwrap_err()
-                .kind,
+            ask(&database, &["INSERT INTO t VALUES (1)"]).unwrap_err().kind,
             SqlErrorKind::NoTable
         );
     }

@@ -79,9 +79,7 @@ pub fn run(options: &Options) -> Result<()> {
 }
 
 fn current_thread() -> Result<Runtime> {
-    Ok(runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?)
+    Ok(runtime::Builder::new_current_thread().enable_all().build()?)
 }
 
 /// A socket that several threads have each of their own, so that the kernel spreads connections over them.
@@ -96,7 +94,9 @@ fn listen(address: SocketAddr) -> Result<TcpListener> {
     socket
         .bind(address)
         .and_then(|()| socket.listen(BACKLOG))
-        .with_context(|| format!("cannot listen on {address}: name another address with --listen"))
+        .with_context(|| {
+            format!("cannot listen on {address}: name another address with --listen")
+        })
 }
 
 fn serve_on_thread(

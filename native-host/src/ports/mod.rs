@@ -116,9 +116,7 @@ struct Counted(Rc<Thread>);
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.0
-            .working
-            .send_modify(|count| *count = count.saturating_sub(1));
+        self.0.working.send_modify(|count| *count = count.saturating_sub(1));
     }
 }
 

@@ -116,8 +116,7 @@ impl Connection {
                 Ok(response)
             }
             Err(error) => Err(Failed {
-                is_stale: self.trace.was_stale(self.is_http2())
-                    || (self.trace.used.get() && error.is_canceled()),
+                is_stale: self.trace.was_stale(self.is_http2()) || (self.trace.used.get() && error.is_canceled()),
                 error: failure::of_exchange(&error),
             }),
         }

@@ -179,7 +179,8 @@ impl Lease {
     /// Keeps the connection for other calls. Only after a response was read to its end.
     pub fn give_back(self) {
         if !self.kept_for.is_zero() && !self.connection.is_http2() {
-            self.pool.keep(&self.origin, self.connection, self.kept_for);
+            self.pool
+                .keep(&self.origin, self.connection, self.kept_for);
         }
     }
 }
