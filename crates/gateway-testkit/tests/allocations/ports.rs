@@ -85,7 +85,7 @@ impl Clock for QuietPorts {
     }
 
     async fn sleep(&self, _duration: Duration) {
-        pending().await
+        pending::<()>().await;
     }
 }
 
