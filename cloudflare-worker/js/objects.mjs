@@ -7,7 +7,7 @@ import { DurableObject } from "cloudflare:workers";
 
 /** How long until a configuration that did not reach KV is sent again. */
 const RETRY_MILLISECONDS = 5_000;
-/** The record that the proxy reads from KV. */
+/** The record that a new isolate reads from KV while this object does not answer. */
 const PUBLISHED = "gateway/config";
 
 /** The records of the gateway with compare-and-swap. There is one such object. */
@@ -17,7 +17,13 @@ export class Records extends DurableObject {
   constructor(context, env) {
     super(context, env);
     this.sql = context.storage.sql;
-    this.sql.exec("CREATE TABLE IF NOT EXISTS record (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID");
+    this.sql.exec(
+      "CREATE TABLE IF NOT EXISTS record (name TEXT PRIMARY KEY, value BLOB NOT NULL, version INTEGER NOT NULL DEFAULT 1) WITHOUT ROWID",
+    );
+    const columns = this.sql.exec("SELECT 1 FROM pragma_table_info('record') WHERE name = 'version'");
+    if (columns.toArray().length === 0) {
+      this.sql.exec("ALTER TABLE record ADD COLUMN version INTEGER NOT NULL DEFAULT 1");
+    }
   }
 
   /** The record's value, or `null`. */
@@ -26,13 +32,24 @@ export class Records extends DurableObject {
     return rows.length === 0 ? null : new Uint8Array(rows[0].value);
   }
 
+  /** The record's version and value, or `null` if the version is the known one. */
+  changed(name, known) {
+    const rows = this.sql.exec("SELECT version FROM record WHERE name = ?1", name).toArray();
+    const version = rows.length === 0 ? 0 : rows[0].version;
+    return version === known ? null : { version, value: this.read(name) };
+  }
+
   /** Replaces the record if it is `expected` (`null`: absent); tells whether it was. */
   async swap(name, expected, next) {
     // Nothing is awaited in between, so that no other call comes in between.
     if (!equal(this.read(name), expected)) {
       return false;
     }
-    this.sql.exec("INSERT OR REPLACE INTO record (name, value) VALUES (?1, ?2)", name, next);
+    this.sql.exec(
+      "INSERT INTO record (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value, version = version + 1",
+      name,
+      next,
+    );
     if (name === PUBLISHED) {
       await this.#publish();
     }

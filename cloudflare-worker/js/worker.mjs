@@ -1,7 +1,7 @@
 // The worker's entry: what workerd looks for, by name.
 
-import { fetch } from "./index.js";
+import { answer } from "./io.mjs";
 
 export { Allowance, Records } from "./objects.mjs";
 
-export default { fetch: (request, env, context) => fetch(request, env, context) };
+export default { fetch: (request, _env, context) => answer(request, context) };

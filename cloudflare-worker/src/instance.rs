@@ -1,5 +1,5 @@
-//! The ports without a separate file: time, randomness, log lines, work after the response. Owns the isolate's bindings
-//! and its random generator; store, database and upstream calls have their own files.
+//! The ports without a separate file: time, randomness, log lines, work after the response. Owns the isolate's random
+//! generator; store, database and upstream calls have their own files.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -13,18 +13,17 @@ use gateway_core::ports::{Background, Clock, Log, Random};
 use gateway_core::units::Timestamp;
 use rand::Rng as _;
 use rand::rngs::SmallRng;
-use wasm_bindgen::JsValue;
-use wasm_bindgen_futures::{JsFuture, future_to_promise};
-use worker::Env;
+use wasm_bindgen_futures::spawn_local;
 
 use crate::io;
+use crate::ticket::{self, Ticket};
 
-/// How the configuration is read.
+/// How records are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reads {
-    /// From KV, which is near every location and up to 60 s behind.
-    Near,
-    /// From where it is written, for changes.
+    /// For the proxy: only what has changed is fetched, beside the requests.
+    Changes,
+    /// For changes: whole, from where it is written.
     Exact,
 }
 
@@ -33,34 +32,14 @@ pub enum Reads {
 pub struct WorkerPorts(pub Reads);
 
 thread_local! {
-    /// The bindings. They belong to the isolate, unlike the calls made with them.
-    static ENV: RefCell<Option<Env>> = const { RefCell::new(None) };
     static LOG_POLICY: Cell<LogPolicy> = Cell::new(LogPolicy::default());
     /// Seeded at the first use, which is inside a request: outside there is no randomness.
     static BALANCING: RefCell<SmallRng> = RefCell::new(rand::make_rng());
 }
 
-/// Notes the bindings, which come with every request.
-pub fn enter(env: Env) {
-    ENV.with_borrow_mut(|known| *known = Some(env));
-}
-
-/// A binding; the error says that `wrangler.toml` lacks it.
-pub fn binding<T>(find: impl FnOnce(&Env) -> worker::Result<T>) -> Result<T, String> {
-    ENV.with_borrow(|env| match env {
-        Some(env) => find(env).map_err(|error| error.to_string()),
-        None => Err("there are no bindings outside of requests".to_owned()),
-    })
-}
-
 impl Clock for WorkerPorts {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "whole milliseconds since 1970, for a long time below 2⁵³"
-    )]
     fn now(&self) -> Timestamp {
-        Timestamp(js_sys::Date::now() as u64)
+        ticket::now()
     }
 
     async fn sleep(&self, duration: Duration) {
@@ -68,18 +47,23 @@ impl Clock for WorkerPorts {
     }
 }
 
-/// A timer that is cleared when it is dropped.
+/// A timer that is cleared when it is dropped before its end.
 pub struct Sleep {
-    timer: io::Timer,
-    rings: JsFuture,
+    ticket: Ticket,
+    timer: f64,
+    is_over: bool,
 }
 
 impl Sleep {
     /// Ends after `duration`.
     pub fn new(duration: Duration) -> Self {
-        let timer = io::timer(duration.as_secs_f64() * 1_000.0);
-        let rings = JsFuture::from(timer.promise());
-        Self { timer, rings }
+        let ticket = Ticket::new();
+        let timer = io::timer(ticket.number(), milliseconds(duration));
+        Self {
+            ticket,
+            timer,
+            is_over: false,
+        }
     }
 }
 
@@ -87,14 +71,24 @@ impl Future for Sleep {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        Pin::new(&mut self.get_mut().rings).poll(context).map(drop)
+        let sleep = self.get_mut();
+        let polled = Pin::new(&mut sleep.ticket).poll(context);
+        sleep.is_over = polled.is_ready();
+        polled.map(drop)
     }
 }
 
 impl Drop for Sleep {
     fn drop(&mut self) {
-        self.timer.clear();
+        if !self.is_over {
+            io::clear(self.timer);
+        }
     }
+}
+
+/// As JavaScript counts time.
+pub fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1_000.0
 }
 
 impl Random for WorkerPorts {
@@ -122,15 +116,29 @@ impl Log for WorkerPorts {
 }
 
 impl Background for WorkerPorts {
+    /// Lets work of the current request go on after its response: up to 30 s, and as long as the client stays.
     fn spawn(&self, work: impl Future<Output = ()> + 'static) {
-        spawn(work);
+        let held = Held::new();
+        spawn_local(async move {
+            work.await;
+            drop(held);
+        });
     }
 }
 
-/// Lets work of the current request go on after its response: up to 30 s, and as long as the client stays.
-pub fn spawn(work: impl Future<Output = ()> + 'static) {
-    io::hold(&future_to_promise(async move {
-        work.await;
-        Ok(JsValue::UNDEFINED)
-    }));
+/// Keeps the current request's work alive until it is dropped.
+struct Held(u32);
+
+impl Held {
+    fn new() -> Self {
+        let number = ticket::number();
+        io::hold(number);
+        Self(number)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        io::release(self.0);
+    }
 }

@@ -13,37 +13,47 @@ mod respond;
 mod serve;
 mod sql;
 mod store;
+mod ticket;
 mod upstream;
 mod variables;
 
-use futures_channel::oneshot;
-use futures_util::future::{self, Either};
-use wasm_bindgen_futures::JsFuture;
-use worker::{Context, Env, event};
+use std::panic;
 
-/// Answers one request.
-#[event(fetch)]
-async fn fetch(
-    request: web_sys::Request,
-    env: Env,
-    context: Context,
-) -> worker::Result<web_sys::Response> {
-    instance::enter(env);
-    let (sender, receiver) = oneshot::channel();
-    // A client that disconnects ends the event at once and everything in it. The request's usage must be recorded
-    // anyway, so the work does not belong to the event but runs in `wait_until`.
-    context.wait_until(async move {
-        let left = JsFuture::from(io::left(&request));
-        let answering = Box::pin(serve::serve(&request));
-        let response = match future::select(answering, left).await {
-            Either::Left((response, _)) => response,
+use futures_util::future::{self, Either};
+use wasm_bindgen::handler;
+use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen_futures::spawn_local;
+
+use crate::io::Job;
+use crate::ticket::{Ticket, tell_time};
+
+/// Runs when the module is instantiated. One that crashes is replaced by the next request.
+#[wasm_bindgen(start)]
+fn init() {
+    panic::set_hook(Box::new(|panic| {
+        io::log(&format!("the gateway crashed: {panic}"))
+    }));
+    handler::set_on_abort(handler::schedule_reinit);
+}
+
+/// Begins to answer a request, whose head is lines: the method, the URL, then names and values of header fields in turns.
+/// Returns the ticket that is settled when the client leaves.
+#[wasm_bindgen]
+pub fn start(job: Job, head: String, now: f64) -> u32 {
+    tell_time(now);
+    let mut left = Ticket::new();
+    let number = left.number();
+    spawn_local(async move {
+        let answering = Box::pin(serve::serve(&job, &head));
+        let reply = match future::select(answering, &mut left).await {
+            Either::Left((reply, _)) => Some(reply),
             // The client has disconnected and will not read it.
-            Either::Right(_) => respond::bad_request(),
+            Either::Right(_) => None,
         };
-        // Fails only if the receiver is gone, when the event is already over.
-        let _ = sender.send(response);
+        if let Some(reply) = reply {
+            respond::respond(&job, reply, &mut left).await;
+        }
+        job.end();
     });
-    receiver
-        .await
-        .map_err(|_| worker::Error::RustError("the request's work was ended".to_owned()))
+    number
 }

@@ -11,12 +11,10 @@ use gateway_core::reply::{self, BrokenBody, Pieces, Reply, ReplyBody};
 use http::Response;
 use http::header::{CONNECTION, UPGRADE};
 use http::request::Parts;
-use js_sys::Uint8Array;
-use wasm_bindgen_futures::JsFuture;
 
-use crate::instance::spawn;
-use crate::io::{self, Streamed};
+use crate::io::Job;
 use crate::serve::lines;
+use crate::ticket::{Outcome, Ticket};
 
 /// Pieces that are ready together go out in one write up to this size.
 const WRITE_BYTES: usize = 64 * 1024;
@@ -24,26 +22,18 @@ const WRITE_BYTES: usize = 64 * 1024;
 /// How a body ends.
 type Ending = Result<(), BrokenBody>;
 
-/// Hands `reply` to the host.
-pub fn respond(reply: Reply) -> web_sys::Response {
+/// Hands `reply` to the host, and returns when the client has all of it or has left.
+pub async fn respond(job: &Job, reply: Reply, left: &mut Ticket) {
     let (mut parts, body) = reply.into_parts();
     // Headers of the connection are the host's.
     parts.headers.remove(CONNECTION);
     parts.headers.remove(UPGRADE);
+    let (status, headers) = (parts.status.as_u16(), lines(&parts.headers));
     match body {
-        ReplyBody::Whole(bytes) => {
-            let body = (!bytes.is_empty()).then(|| Uint8Array::from(&bytes[..]));
-            io::whole(parts.status.as_u16(), &lines(&parts.headers), body)
-                .unwrap_or_else(|_| bad_request())
-        }
+        ReplyBody::Whole(bytes) => job.whole(status, &headers, &bytes),
         ReplyBody::Pieces(pieces) => {
-            match io::streamed(parts.status.as_u16(), &lines(&parts.headers)) {
-                Ok(streamed) => {
-                    let response = streamed.response();
-                    spawn(relay(streamed, pieces));
-                    response
-                }
-                Err(_) => bad_request(),
+            if job.begin(status, &headers) {
+                relay(job, pieces, left).await;
             }
         }
     }
@@ -54,35 +44,31 @@ pub fn panel(head: &Parts) -> Response<Bytes> {
     serve::respond(&[PAGE], &head.method, head.uri.path(), &head.headers)
 }
 
-/// The answer to a request that is not valid HTTP, and to a client that has disconnected.
-pub fn bad_request() -> web_sys::Response {
-    io::whole(400, "", None).unwrap_or_else(|_| web_sys::Response::error())
-}
-
 /// Sends pieces as they come. Drops them, and with them the upstream's connection, as soon as the client disconnects.
-async fn relay(client: Streamed, mut pieces: Pieces) {
-    let mut closed = JsFuture::from(client.closed());
+async fn relay(job: &Job, mut pieces: Pieces, left: &mut Ticket) {
     loop {
         let next = poll_fn(|context| next(&mut pieces, context));
-        let (piece, ending) = match future::select(next, &mut closed).await {
+        let (piece, ending) = match future::select(next, &mut *left).await {
             Either::Left((next, _)) => next,
             Either::Right(_) => return,
         };
         if !piece.is_empty() {
-            let taken = JsFuture::from(client.write(Uint8Array::from(&piece[..]))).await;
-            if !taken.is_ok_and(|taken| taken.is_truthy()) {
+            let taken = Ticket::new();
+            job.write(taken.number(), &piece);
+            if matches!(taken.await, Outcome::Failed(_)) {
                 return;
             }
         }
-        let ended = match ending {
+        let ended = Ticket::new();
+        match ending {
             None => continue,
-            Some(Ok(())) => client.close(),
-            Some(Err(BrokenBody)) => client.cut(),
-        };
+            Some(Ok(())) => job.close(ended.number()),
+            Some(Err(BrokenBody)) => job.cut(ended.number()),
+        }
         // The pieces go before the response's end is reported, so that the upstream is not kept waiting.
         drop(pieces);
         // It ends in any case.
-        let _ = JsFuture::from(ended).await;
+        let _ = ended.await;
         return;
     }
 }

@@ -3,14 +3,16 @@
 
 use std::rc::Rc;
 
+use bytes::Bytes;
 use gateway_core::app::{App, Peer};
+use gateway_core::reply::{Reply, ReplyBody};
 use http::header::ACCEPT_ENCODING;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 
-use crate::body::{Incoming, drain};
+use crate::body::Incoming;
 use crate::instance::{Reads, WorkerPorts};
-use crate::io;
-use crate::respond::{bad_request, panel, respond};
+use crate::io::Job;
+use crate::respond::panel;
 use crate::variables::WorkerVariables;
 
 /// The header with the client's address from Cloudflare; a client's own field of this name is replaced.
@@ -23,7 +25,7 @@ thread_local! {
     /// Lives as long as the isolate.
     static APP: Rc<App<WorkerPorts, WorkerPorts, WorkerVariables>> = Rc::new(
         App::new(
-            WorkerPorts(Reads::Near),
+            WorkerPorts(Reads::Changes),
             WorkerPorts(Reads::Exact),
             WorkerVariables,
         )
@@ -33,23 +35,27 @@ thread_local! {
     );
 }
 
-/// Answers one request.
-pub async fn serve(request: &web_sys::Request) -> web_sys::Response {
-    let response = match incoming(request) {
-        Some((peer, message)) => {
-            let app = APP.with(Rc::clone);
-            respond(app.handle(peer, message).await)
-        }
+/// Answers one request, whose head is in lines: see [`crate::start`].
+pub async fn serve(job: &Job, head: &str) -> Reply {
+    match incoming(job, head) {
+        Some((peer, message)) => APP.with(Rc::clone).handle(peer, message).await,
         None => bad_request(),
-    };
-    drain(request).await;
-    response
+    }
+}
+
+/// The answer to a request that is not valid HTTP.
+fn bad_request() -> Reply {
+    let mut reply = Reply::new(ReplyBody::Whole(Bytes::new()));
+    *reply.status_mut() = StatusCode::BAD_REQUEST;
+    reply
 }
 
 /// The request and its sender as the core reads them; `None` if it is not a valid HTTP request.
-fn incoming(request: &web_sys::Request) -> Option<(Peer, http::Request<Incoming>)> {
-    let url = Uri::try_from(request.url()).ok()?;
-    let mut headers = header_map(&io::request_headers(request))?;
+fn incoming(job: &Job, head: &str) -> Option<(Peer, http::Request<Incoming>)> {
+    let (method, rest) = head.split_once('\n')?;
+    let (url, fields) = rest.split_once('\n')?;
+    let url = Uri::try_from(url).ok()?;
+    let mut headers = header_map(fields)?;
     // Cloudflare replaces what the client accepts by what its network does, and compresses responses itself.
     headers.remove(ACCEPT_ENCODING);
     let address = headers.get(CONNECTING_ADDRESS);
@@ -58,8 +64,8 @@ fn incoming(request: &web_sys::Request) -> Option<(Peer, http::Request<Incoming>
         scheme: url.scheme().cloned(),
         authority: url.authority().cloned(),
     };
-    let mut incoming = http::Request::new(Incoming::Unread(Clone::clone(request)));
-    *incoming.method_mut() = Method::from_bytes(request.method().as_bytes()).ok()?;
+    let mut incoming = http::Request::new(Incoming::Unread(job.clone()));
+    *incoming.method_mut() = Method::from_bytes(method.as_bytes()).ok()?;
     *incoming.uri_mut() = url;
     *incoming.headers_mut() = headers;
     Some((peer, incoming))
@@ -70,25 +76,29 @@ pub fn header_map(lines: &str) -> Option<HeaderMap> {
     let mut headers = HeaderMap::new();
     let mut lines = lines.split('\n');
     while let (Some(name), Some(value)) = (lines.next(), lines.next()) {
-        let value: Option<Vec<u8>> = value
-            .chars()
-            .map(|letter| u8::try_from(letter).ok())
-            .collect();
-        headers.append(
-            HeaderName::from_bytes(name.as_bytes()).ok()?,
-            HeaderValue::try_from(value?).ok()?,
-        );
+        let value = if value.is_ascii() {
+            HeaderValue::from_str(value)
+        } else {
+            let letters = value.chars().map(|letter| u8::try_from(letter).ok());
+            HeaderValue::try_from(letters.collect::<Option<Vec<u8>>>()?)
+        };
+        let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+        headers.append(name, value.ok()?);
     }
     Some(headers)
 }
 
 /// The reverse.
 pub fn lines(headers: &HeaderMap) -> String {
-    let mut lines = String::new();
+    // Seldom too little.
+    let mut lines = String::with_capacity(headers.len() * 48);
     for (name, value) in headers {
         lines.push_str(name.as_str());
         lines.push('\n');
-        lines.extend(value.as_bytes().iter().copied().map(char::from));
+        match value.to_str() {
+            Ok(text) => lines.push_str(text),
+            Err(_) => lines.extend(value.as_bytes().iter().copied().map(char::from)),
+        }
         lines.push('\n');
     }
     lines

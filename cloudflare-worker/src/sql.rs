@@ -4,14 +4,18 @@
 use gateway_core::ports::{Sql, SqlTarget};
 use gateway_core::sql::{SqlError, SqlErrorKind, SqlRow, SqlValue, Statement};
 use serde_json::Value as Json;
-use wasm_bindgen::JsValue;
-use wasm_bindgen_futures::JsFuture;
 
-use crate::instance::{WorkerPorts, binding};
-use crate::io::{self, Allowance};
+use crate::instance::WorkerPorts;
+use crate::io;
+use crate::ticket::{Outcome, Ticket};
 
 impl Sql for WorkerPorts {
     const LIMITS_ARE_TOGETHER: bool = false;
+
+    /// D1 does, and the free plan includes 100,000 a day.
+    fn charges_for_rows(&self) -> bool {
+        true
+    }
 
     async fn transact(
         &self,
@@ -19,25 +23,16 @@ impl Sql for WorkerPorts {
         statements: Vec<Statement>,
     ) -> Result<Vec<Vec<SqlRow>>, SqlError> {
         let statements = encode(statements);
-        let running = match place {
-            SqlTarget::Ledger => {
-                let database = binding(|env| {
-                    let database = js_sys::Reflect::get(env, &JsValue::from_str("LEDGER"));
-                    database.map_err(worker::Error::from)
-                });
-                io::ledger(&database.map_err(failed)?, &statements)
-            }
-            SqlTarget::Limits(key) => {
-                let stub = binding(|env| env.durable_object("ALLOWANCES")?.get_by_name(key));
-                let object: Allowance = stub.map_err(failed)?.into_rpc();
-                object
-                    .transact(&statements)
-                    .map_err(|error| sql_error(&error))?
-            }
-        };
-        let answer = JsFuture::from(running).await;
-        let answer = answer.map_err(|error| sql_error(&error))?;
-        decode(&answer.as_string().unwrap_or_default())
+        let ticket = Ticket::new();
+        match place {
+            SqlTarget::Ledger => io::ledger(ticket.number(), &statements),
+            SqlTarget::Limits(key) => io::allowance(ticket.number(), key, &statements),
+        }
+        match ticket.await {
+            Outcome::Text(answer) => decode(&answer),
+            Outcome::Failed(error) => Err(SqlError::from_words(error)),
+            Outcome::Nothing | Outcome::Bytes(_) => Err(failed("there is no answer".to_owned())),
+        }
     }
 }
 
@@ -46,10 +41,6 @@ fn failed(detail: String) -> SqlError {
         kind: SqlErrorKind::Failed,
         detail,
     }
-}
-
-fn sql_error(error: &JsValue) -> SqlError {
-    SqlError::from_words(io::words(error))
 }
 
 /// `[[text, [parameter, …]], …]`.

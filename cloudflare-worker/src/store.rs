@@ -1,35 +1,91 @@
-//! The records over a Durable Object and KV. Owns which of the two is used.
+//! The records over a Durable Object and KV. Owns which of the two is read, and the isolate's copies.
 //!
-//! The object `Records` has every record, and compares and swaps. It also brings the configuration to KV, from where the
-//! proxy reads it: KV is near every location, has no compare-and-swap and may be up to a minute behind.
+//! The object `Records` has every record, counts its versions, and compares and swaps. The proxy asks it for what has
+//! changed. It also brings the configuration to KV, which is near every location and up to a minute behind: an isolate
+//! that has no copy yet begins with that one if the object does not answer.
 
-use gateway_core::ports::{ReadStore, StoreError, StoreKey, Swap, WriteStore};
-use js_sys::{Promise, Uint8Array};
-use wasm_bindgen::JsValue;
-use wasm_bindgen_futures::JsFuture;
+use std::cell::RefCell;
+use std::collections::HashMap;
 
-use crate::instance::{Reads, WorkerPorts, binding};
-use crate::io::{self, Records};
+use gateway_core::ports::{ReadStore, StoreDistance, StoreError, StoreKey, Swap, WriteStore};
 
-/// The one object's name.
-const OBJECT: &str = "gateway";
-/// How long a location serves what it has read from KV without checking again; KV accepts no less.
-const CACHE_SECONDS: u64 = 30;
+use crate::instance::{Reads, WorkerPorts};
+use crate::io;
+use crate::ticket::{Outcome, Ticket};
+
+/// A record as it was last read.
+struct Copy {
+    version: f64,
+    value: Vec<u8>,
+}
+
+/// The length of a version before a value.
+const VERSION_BYTES: usize = 8;
+/// No record has this version.
+const UNKNOWN: f64 = -1.0;
+
+thread_local! {
+    /// What the isolate has read of the records, by their names.
+    static COPIES: RefCell<HashMap<&'static str, Copy>> = RefCell::default();
+}
 
 impl ReadStore for WorkerPorts {
-    async fn read(&self, record: StoreKey) -> Result<Option<Vec<u8>>, StoreError> {
-        if record == StoreKey::Config && self.0 == Reads::Near {
-            let namespace = binding(|env| env.kv("CONFIGURATION")).map_err(StoreError)?;
-            let asked = namespace.get(record.key()).cache_ttl(CACHE_SECONDS);
-            let value = asked.bytes().await;
-            if let Some(value) = value.map_err(|error| StoreError(error.to_string()))? {
-                return Ok(Some(value));
-            }
-            // Never written, or not there yet: the object is read.
-        }
-        let value = settled(records()?.read(record.key())).await?;
-        Ok((!value.is_null()).then(|| Uint8Array::new(&value).to_vec()))
+    /// The object is in one location of the world, and its calls are charged for.
+    fn distance(&self) -> StoreDistance {
+        StoreDistance::Far
     }
+
+    async fn read(&self, record: StoreKey) -> Result<Option<Vec<u8>>, StoreError> {
+        let name = record.key();
+        if self.0 == Reads::Exact {
+            let ticket = Ticket::new();
+            io::read_record(ticket.number(), name);
+            return bytes(ticket.await);
+        }
+        let error = match read_changes(name).await {
+            Ok(value) => return Ok(value),
+            Err(error) => error,
+        };
+        let is_known = COPIES.with_borrow(|copies| copies.contains_key(name));
+        if record != StoreKey::Config || is_known {
+            return Err(error);
+        }
+        let ticket = Ticket::new();
+        io::nearby(ticket.number(), name);
+        bytes(ticket.await)?.map_or(Err(error), |value| Ok(Some(value)))
+    }
+}
+
+/// Asks for the record unless it has the version that is known.
+async fn read_changes(name: &'static str) -> Result<Option<Vec<u8>>, StoreError> {
+    let known = COPIES.with_borrow(|copies| copies.get(name).map_or(UNKNOWN, |copy| copy.version));
+    let ticket = Ticket::new();
+    io::changed(ticket.number(), name, known);
+    let mut value = match ticket.await {
+        Outcome::Failed(error) => return Err(StoreError(error)),
+        Outcome::Nothing => return Ok(None),
+        Outcome::Text(_) => {
+            // Another task may have replaced the copy meanwhile, by a newer one.
+            let copy = COPIES.with_borrow(|copies| copies.get(name).map(|copy| copy.value.clone()));
+            return copy
+                .map(Some)
+                .ok_or_else(|| StoreError("a copy is missing".to_owned()));
+        }
+        Outcome::Bytes(value) => value,
+    };
+    let Some((version, _)) = value.split_first_chunk::<VERSION_BYTES>() else {
+        return Err(StoreError("a record came without its version".to_owned()));
+    };
+    let version = f64::from_be_bytes(*version);
+    let value = value.split_off(VERSION_BYTES);
+    COPIES.with_borrow_mut(|copies| {
+        let is_older = copies.get(name).is_some_and(|copy| copy.version > version);
+        if !is_older {
+            let value = value.clone();
+            copies.insert(name, Copy { version, value });
+        }
+    });
+    Ok(Some(value))
 }
 
 impl WriteStore for WorkerPorts {
@@ -39,23 +95,26 @@ impl WriteStore for WorkerPorts {
         expected: Option<&[u8]>,
         new: &[u8],
     ) -> Result<Swap, StoreError> {
-        let expected = expected.map(Uint8Array::from);
-        let swapping = records()?.swap(record.key(), expected, Uint8Array::from(new));
-        if settled(swapping).await?.is_truthy() {
-            Ok(Swap::Done)
-        } else {
-            Ok(Swap::Conflict)
+        let ticket = Ticket::new();
+        io::swap(
+            ticket.number(),
+            record.key(),
+            expected.is_some(),
+            expected.unwrap_or_default(),
+            new,
+        );
+        match ticket.await {
+            Outcome::Failed(error) => Err(StoreError(error)),
+            Outcome::Text(_) => Ok(Swap::Done),
+            Outcome::Nothing | Outcome::Bytes(_) => Ok(Swap::Conflict),
         }
     }
 }
 
-fn records() -> Result<Records, StoreError> {
-    binding(|env| env.durable_object("RECORDS")?.get_by_name(OBJECT))
-        .map(worker::Stub::into_rpc)
-        .map_err(StoreError)
-}
-
-async fn settled(call: Result<Promise, JsValue>) -> Result<JsValue, StoreError> {
-    let failed = |error: JsValue| StoreError(io::words(&error));
-    JsFuture::from(call.map_err(failed)?).await.map_err(failed)
+fn bytes(outcome: Outcome) -> Result<Option<Vec<u8>>, StoreError> {
+    match outcome {
+        Outcome::Failed(error) => Err(StoreError(error)),
+        Outcome::Bytes(value) => Ok(Some(value)),
+        Outcome::Nothing | Outcome::Text(_) => Ok(None),
+    }
 }

@@ -3,24 +3,20 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::future::{self, Either};
 use gateway_core::ports::{Clock as _, SendError, SendErrorKind, Timeouts, Upstream};
 use gateway_core::units::Timestamp;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body::{Body, Frame};
-use js_sys::Uint8Array;
-use wasm_bindgen::{JsCast as _, JsValue};
-use wasm_bindgen_futures::JsFuture;
 
-use crate::instance::{Sleep, WorkerPorts};
+use crate::instance::{Sleep, WorkerPorts, milliseconds};
 use crate::io;
 use crate::serve::{header_map, lines};
+use crate::ticket::{Outcome, Ticket};
 
 /// A call that is aborted when it is dropped.
 struct Call(io::Call);
@@ -35,9 +31,8 @@ impl Drop for Call {
 /// An upstream's body. Dropping it ends the upstream's connection.
 pub struct ResponseBody {
     ports: WorkerPorts,
-    call: Rc<Call>,
-    response: web_sys::Response,
-    reading: Option<JsFuture>,
+    call: Call,
+    reading: Option<Ticket>,
     idle: Duration,
     /// Is not reset by each piece, so that a busy stream rarely sets a timer.
     timer: Option<Sleep>,
@@ -86,7 +81,9 @@ impl Body for ResponseBody {
         }
         let reading = body.reading.get_or_insert_with(|| {
             body.heard = body.ports.now();
-            JsFuture::from(body.call.0.read(&body.response))
+            let ticket = Ticket::new();
+            body.call.0.read(ticket.number());
+            ticket
         });
         match Pin::new(reading).poll(context) {
             Poll::Pending if body.is_late(context) => {
@@ -94,18 +91,17 @@ impl Body for ResponseBody {
                 Poll::Ready(Some(Err(late("no further piece in time"))))
             }
             Poll::Pending => Poll::Pending,
-            Poll::Ready(Err(error)) => {
-                body.end();
-                Poll::Ready(Some(Err(broken(&error))))
-            }
-            Poll::Ready(Ok(piece)) => {
+            Poll::Ready(Outcome::Bytes(piece)) => {
                 body.reading = None;
-                if piece.is_undefined() {
-                    body.end();
-                    return Poll::Ready(None);
-                }
-                let piece = Uint8Array::new(&piece).to_vec();
                 Poll::Ready(Some(Ok(Frame::data(piece.into()))))
+            }
+            Poll::Ready(Outcome::Failed(error)) => {
+                body.end();
+                Poll::Ready(Some(Err(broken(error))))
+            }
+            Poll::Ready(Outcome::Nothing | Outcome::Text(_)) => {
+                body.end();
+                Poll::Ready(None)
             }
         }
     }
@@ -124,28 +120,29 @@ impl Upstream for WorkerPorts {
         timeouts: Timeouts,
     ) -> Result<http::Response<ResponseBody>, SendError> {
         let (parts, body) = request.into_parts();
-        let call = Rc::new(Call(io::call()));
-        // One piece, so that the upstream learns its length.
-        let body = (!body.is_empty()).then(|| Uint8Array::from(&body[..]));
-        let sent = call.0.send(
+        let ticket = Ticket::new();
+        let call = Call(io::send(
+            ticket.number(),
             parts.method.as_str(),
             &parts.uri.to_string(),
             &lines(&parts.headers),
-            body,
-        );
-        // The host does not report when it is connected, so there is one timeout for both.
-        let limit = Sleep::new(timeouts.connect + timeouts.first_byte);
-        let response = match future::select(JsFuture::from(sent), limit).await {
-            Either::Left((response, _)) => response.map_err(|error| unsent(&error))?,
-            Either::Right(_) => return Err(late("no answer in time")),
-        };
-        let response: web_sys::Response = response.unchecked_into();
+            &body,
+            // The host does not report when it is connected, so there is one timeout for both.
+            milliseconds(timeouts.connect + timeouts.first_byte),
+        ));
         let no_http = || SendError {
             kind: SendErrorKind::Reset,
             detail: "the answer was no HTTP".to_owned(),
         };
-        let status = StatusCode::from_u16(response.status()).map_err(|_| no_http())?;
-        let mut headers = header_map(&io::response_headers(&response)).ok_or_else(no_http)?;
+        let head = match ticket.await {
+            Outcome::Text(head) => head,
+            Outcome::Failed(error) => return Err(unsent(error)),
+            Outcome::Nothing => return Err(late("no answer in time")),
+            Outcome::Bytes(_) => return Err(no_http()),
+        };
+        let (status, fields) = head.split_once('\n').ok_or_else(no_http)?;
+        let status = StatusCode::from_bytes(status.as_bytes()).map_err(|_| no_http())?;
+        let mut headers = header_map(fields).ok_or_else(no_http)?;
         if is_decoded_by_host(&headers) {
             headers.remove(CONTENT_ENCODING);
             headers.remove(CONTENT_LENGTH);
@@ -156,7 +153,6 @@ impl Upstream for WorkerPorts {
         let mut answer = http::Response::new(ResponseBody {
             ports: *self,
             call,
-            response,
             reading: None,
             idle: timeouts.idle,
             timer: None,
@@ -186,8 +182,7 @@ fn late(detail: &str) -> SendError {
 
 /// A call without an answer. workerd has messages and no codes; unknown ones count as a broken connection, which may
 /// have been a kept one.
-fn unsent(error: &JsValue) -> SendError {
-    let detail = io::words(error);
+fn unsent(detail: String) -> SendError {
     let says = |words: &str| detail.to_ascii_lowercase().contains(words);
     let kind = if says("dns") {
         SendErrorKind::Dns
@@ -202,9 +197,9 @@ fn unsent(error: &JsValue) -> SendError {
 }
 
 /// A body that broke off.
-fn broken(error: &JsValue) -> SendError {
+fn broken(detail: String) -> SendError {
     SendError {
         kind: SendErrorKind::Reset,
-        detail: io::words(error),
+        detail,
     }
 }

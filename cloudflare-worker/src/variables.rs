@@ -2,7 +2,7 @@
 
 use gateway_core::ports::{Variable, VariableError, Variables};
 
-use crate::instance::binding;
+use crate::io;
 
 /// Variables and secrets, under their names in capitals.
 #[derive(Clone, Copy, Debug)]
@@ -11,7 +11,6 @@ pub struct WorkerVariables;
 impl Variables for WorkerVariables {
     async fn get(&self, variable: Variable) -> Result<Option<String>, VariableError> {
         // An unset variable cannot be distinguished from an unreadable one.
-        let value = binding(|env| env.var(&variable.upper_name())).ok();
-        Ok(value.map(|value| value.to_string()))
+        Ok(io::variable(&variable.upper_name()))
     }
 }

@@ -21,7 +21,7 @@ const TARGET: &str = "wasm32-unknown-unknown";
 const FOLDER: &str = "cloudflare-worker";
 
 /// Files that are copied unchanged.
-const SCRIPTS: [&str; 2] = ["worker.mjs", "objects.mjs"];
+const SCRIPTS: [&str; 3] = ["worker.mjs", "io.mjs", "objects.mjs"];
 
 /// Builds it, as its own command.
 pub fn run(workspace: &Workspace) -> Result<()> {
