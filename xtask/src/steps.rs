@@ -12,6 +12,7 @@ use crate::build;
 use crate::conform;
 use crate::differential;
 use crate::fuzz;
+use crate::instructions;
 use crate::job::Progress;
 use crate::panel;
 use crate::tools;
@@ -64,6 +65,11 @@ pub const ALL: &[Step] = &[
         name: "core",
         about: "unit and property tests of the core, the testkit, the conformance suite and xtask",
         run: core,
+    },
+    Step {
+        name: "instructions",
+        about: "instruction counts of the micro-benchmarks are those of the baseline",
+        run: instructions::check,
     },
     Step {
         name: "fuzz",
