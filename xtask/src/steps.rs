@@ -13,6 +13,7 @@ use crate::conform;
 use crate::differential;
 use crate::dist;
 use crate::fuzz;
+use crate::instructions;
 use crate::job::Progress;
 use crate::panel;
 use crate::tools;
@@ -65,6 +66,11 @@ pub const ALL: &[Step] = &[
         name: "core",
         about: "unit and property tests of the core, the testkit, the conformance suite, packaging and xtask",
         run: core,
+    },
+    Step {
+        name: "instructions",
+        about: "instruction counts of the micro-benchmarks are those of the baseline",
+        run: instructions::check,
     },
     Step {
         name: "fuzz",
