@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::config::key_shards::{StoredKeys, read};
+use crate::config::key_shards::{StoredClientKeys, read};
 use crate::config::model::Document;
 use crate::config::stored;
 use crate::logging::LogPolicy;
@@ -78,7 +78,7 @@ impl<P: ReadStore + Log> Witness<'_, P> {
             let (Ok(before), Ok(after)) = (before, after) else {
                 continue;
             };
-            let is_in = |document: &Document<StoredKeys>| {
+            let is_in = |document: &Document<StoredClientKeys>| {
                 let id = after.recent_changes.last();
                 id.is_some_and(|id| document.recent_changes.contains(id))
             };
@@ -91,8 +91,8 @@ impl<P: ReadStore + Log> Witness<'_, P> {
 
     async fn change(
         &self,
-        before: Document<StoredKeys>,
-        after: Document<StoredKeys>,
+        before: Document<StoredClientKeys>,
+        after: Document<StoredClientKeys>,
     ) -> DocumentChange {
         let (before, old) = before.replace_keys(());
         let (after, new) = after.replace_keys(());
