@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::config::key_shards::StoredKeys;
+use crate::config::key_shards::StoredClientKeys;
 use crate::config::key_shards::edit::KeyScope;
 use crate::config::key_shards::read;
 use crate::config::model::{ClientKey, Document};
@@ -45,8 +45,8 @@ pub async fn load_with_revision<P: ReadStore + Log>(
 pub async fn load_without_keys<P: ReadStore + Log>(ports: &P) -> Result<Document, GatewayError> {
     let read = read::with_keys(ports, async |_: &P, keys| {
         Ok(match keys {
-            StoredKeys::Inline(keys) => keys,
-            StoredKeys::Sharded(_) => Vec::new(),
+            StoredClientKeys::Inline(keys) => keys,
+            StoredClientKeys::Sharded(_) => Vec::new(),
         })
     });
     let (document, _) = read.await.map_err(|error| unavailable(ports, &error))?;
@@ -206,6 +206,9 @@ pub fn unavailable(log: &impl Log, error: &StoreError) -> GatewayError {
 }
 
 /// A document that cannot be understood is never replaced: an operator may still be able to repair it.
-fn parse(log: &impl Log, stored: Option<&[u8]>) -> Result<Document<StoredKeys>, GatewayError> {
+fn parse(
+    log: &impl Log,
+    stored: Option<&[u8]>,
+) -> Result<Document<StoredClientKeys>, GatewayError> {
     stored::parse(stored).map_err(|error| unavailable(log, &StoreError(error.to_string())))
 }

@@ -84,24 +84,6 @@ impl Default for Document {
     }
 }
 
-impl<K> Document<K> {
-    /// The document with other keys, and the ones that it had.
-    pub fn replace_keys<L>(self, keys: L) -> (Document<L>, K) {
-        let document = Document {
-            version: self.version,
-            channels: self.channels,
-            keys,
-            settings: self.settings,
-            alerts: self.alerts,
-            accounts: self.accounts,
-            applied_variable: self.applied_variable,
-            gateway_id: self.gateway_id,
-            recent_changes: self.recent_changes,
-        };
-        (document, self.keys)
-    }
-}
-
 /// Limits of the whole gateway.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(transform = settings_defaults))]

@@ -6,7 +6,7 @@ use thiserror::Error;
 use super::changes::ChangeId;
 use super::identity;
 use super::key_shards::ShardName;
-use super::key_shards::edit::{self, KeyEdit, KeyScope};
+use super::key_shards::edit::{self, KeyScope, ShardEdit};
 use super::key_shards::read::{MAX_REREADS, ShardError};
 use super::model::Document;
 use super::stored::{self, StoredError};
@@ -66,7 +66,7 @@ impl<'a, P: WriteStore + Clock + Random> Rewrite<'a, P> {
         self.discard().await;
         let document = stored::parse(stored).map_err(RewriteError::Stored)?;
         let (document, keys) = document.replace_keys(());
-        let (keys, wanted) = match KeyEdit::begin(self.ports, keys, self.scope).await {
+        let (keys, wanted) = match ShardEdit::begin(self.ports, keys, self.scope).await {
             Ok(begun) => begun,
             Err(error) => return self.reread(error),
         };

@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::future;
 
 use super::cache::{Cache, Checking, Lookup};
-use super::key_shards::StoredKeys;
+use super::key_shards::StoredClientKeys;
 use super::key_shards::read::{MAX_REREADS, ShardError};
 use super::model::Document;
 use super::seal::{MasterKey, MasterKeyResult};
@@ -164,7 +164,11 @@ impl<P: ConfigPorts> ConfigService<P> {
             Err(raw) => raw,
         };
         let document = match raw.as_deref() {
-            None => Document::default().replace_keys(StoredKeys::default()).0,
+            None => {
+                Document::default()
+                    .replace_keys(StoredClientKeys::default())
+                    .0
+            }
             Some(bytes) => stored::document(bytes).map_err(|error| self.unavailable(&error))?,
         };
         let snapshot = Snapshot::build(document, master, || self.ports.next_u64());

@@ -16,7 +16,6 @@ use thiserror::Error;
 
 use crate::config::bounds::KEPT_PARAMS;
 use crate::config::identity;
-use crate::config::key_shards::StoredKeys;
 use crate::config::model::{self, Document, Price, Prices, Settings};
 use crate::config::model_map::ModelMap;
 use crate::config::prices;
@@ -203,19 +202,6 @@ pub struct ListedModel<'a> {
 }
 
 impl Snapshot {
-    /// Prepares a stored document. `random` gives each channel's rotation its start. A channel that cannot
-    /// be prepared takes no requests; [`Self::problems`] says why.
-    pub fn build<K: Into<StoredKeys>>(
-        document: Document<K>,
-        master: Option<&MasterKey>,
-        mut random: impl FnMut() -> u64,
-    ) -> Self {
-        let (document, keys) = document.replace_keys(Vec::new());
-        let mut snapshot = Self::of_channels(document, master, &mut random);
-        snapshot.client_keys = ClientKeys::new(keys.into());
-        snapshot
-    }
-
     fn of_channels(
         document: Document,
         master: Option<&MasterKey>,

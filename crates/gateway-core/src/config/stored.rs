@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
-use super::key_shards::StoredKeys;
+use super::key_shards::StoredClientKeys;
 use super::model::{DOCUMENT_VERSION, Document};
 use super::network::Network;
 use crate::ids;
@@ -29,9 +29,11 @@ pub enum StoredError {
 /// Reads what the store holds; the default configuration when nothing was ever stored. The error says what is
 /// wrong, for the log, without a word of the document: a damaged one must never be replaced by what came of
 /// misreading it, since an operator may still be able to repair it.
-pub fn parse(stored: Option<&[u8]>) -> Result<Document<StoredKeys>, StoredError> {
+pub fn parse(stored: Option<&[u8]>) -> Result<Document<StoredClientKeys>, StoredError> {
     let Some(bytes) = stored else {
-        return Ok(Document::default().replace_keys(StoredKeys::default()).0);
+        return Ok(Document::default()
+            .replace_keys(StoredClientKeys::default())
+            .0);
     };
     // serde_json's own message can hold a part of the document, so only the position is kept.
     let document = document(bytes).map_err(|error| StoredError::Damaged {
@@ -47,7 +49,7 @@ pub fn parse(stored: Option<&[u8]>) -> Result<Document<StoredKeys>, StoredError>
 
 /// The document in these bytes, whatever its version. Not inlined: its reader is large, and has two callers.
 #[inline(never)]
-pub fn document(bytes: &[u8]) -> serde_json::Result<Document<StoredKeys>> {
+pub fn document(bytes: &[u8]) -> serde_json::Result<Document<StoredClientKeys>> {
     serde_json::from_slice(bytes)
 }
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use gateway_core::admin::{self, AdminSettings};
-use gateway_core::config::key_shards::StoredKeys;
-use gateway_core::config::key_shards::edit::{KeyEdit, KeyScope};
+use gateway_core::config::key_shards::StoredClientKeys;
+use gateway_core::config::key_shards::edit::{KeyScope, ShardEdit};
 use gateway_core::config::model::{ChannelConfig, ClientKey, Document, KeyLimits};
 use gateway_core::config::snapshot::Snapshot;
 use gateway_core::config::stored;
@@ -92,7 +92,8 @@ impl Grown {
         document.settings.request_log_rows = rows;
         let all = (0..keys).map(client_key).collect();
         let stored = block_on(async {
-            let (edit, _) = KeyEdit::begin(&ports, StoredKeys::default(), KeyScope::All).await?;
+            let (edit, _) =
+                ShardEdit::begin(&ports, StoredClientKeys::default(), KeyScope::All).await?;
             edit.finish(&ports, all).await
         });
         let stored = stored.map_err(|error| error.into_store_error())?.keys;

@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 use bytes::Bytes;
-use gateway_core::config::key_shards::{MAX_INLINE_KEYS, StoredKeys};
+use gateway_core::config::key_shards::{MAX_INLINE_KEYS, StoredClientKeys};
 use gateway_core::config::model::Document;
 use gateway_core::config::stored;
 use gateway_core::ids;
@@ -63,7 +63,7 @@ fn status(proxy: &Rc<proxy::Gateway<FakePorts>>, key: &str) -> u16 {
     block_on(proxy::handle(proxy, request)).status().as_u16()
 }
 
-fn table_of(gateway: &Gateway) -> Document<StoredKeys> {
+fn table_of(gateway: &Gateway) -> Document<StoredClientKeys> {
     stored::parse(gateway.ports.store().get(StoreKey::Config).as_deref()).unwrap()
 }
 
@@ -79,7 +79,10 @@ fn key_of(answer: &Value) -> &str {
 #[test]
 fn one_of_many_keys_lives_as_one_of_few() {
     let gateway = filled(MANY);
-    assert!(matches!(table_of(&gateway).keys, StoredKeys::Sharded(_)));
+    assert!(matches!(
+        table_of(&gateway).keys,
+        StoredClientKeys::Sharded(_)
+    ));
     let names = |gateway: &Gateway| gateway.ports.store().names().len();
     let created = gateway
         .call("POST", "keys", &json!({"name": "laptop", "tags": ["own"]}))
@@ -215,7 +218,7 @@ fn a_configuration_of_an_earlier_version_is_read_and_divided_with_the_next_chang
     assert_eq!(exported(&old).as_array().unwrap().len(), MANY);
     old.call("PATCH", "channels/ch_1", &json!({"weight": 2}))
         .expect(200);
-    assert!(matches!(table_of(&old).keys, StoredKeys::Sharded(_)));
+    assert!(matches!(table_of(&old).keys, StoredClientKeys::Sharded(_)));
     old.ports.advance_ms(2_000);
     for number in [0, 1, MANY - 1] {
         assert_eq!(status(&proxy, &secret(number)), 200, "{number}");

@@ -5,7 +5,7 @@
 
 use std::cell::RefCell;
 
-use crate::config::key_shards::{StoredKeys, read};
+use crate::config::key_shards::{StoredClientKeys, read};
 use crate::config::model::Document;
 use crate::config::stored;
 use crate::ports::delegation::delegate_ports;
@@ -69,7 +69,7 @@ impl<P: ReadStore + Log> Witness<'_, P> {
             let (Ok(before), Ok(after)) = (before, after) else {
                 continue;
             };
-            let is_in = |document: &Document<StoredKeys>| {
+            let is_in = |document: &Document<StoredClientKeys>| {
                 let id = after.recent_changes.last();
                 id.is_some_and(|id| document.recent_changes.contains(id))
             };
@@ -82,8 +82,8 @@ impl<P: ReadStore + Log> Witness<'_, P> {
 
     async fn change(
         &self,
-        before: Document<StoredKeys>,
-        after: Document<StoredKeys>,
+        before: Document<StoredClientKeys>,
+        after: Document<StoredClientKeys>,
     ) -> DocumentChange {
         let (before, old) = before.replace_keys(());
         let (after, new) = after.replace_keys(());

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::read::{self, ShardError};
 use super::shard::{self, KeyShard, ShardStep};
-use super::{RetiredShard, ShardName, ShardTable, StoredKeys, shard_count, shard_of_id};
+use super::{RetiredShard, ShardName, ShardTable, StoredClientKeys, shard_count, shard_of_id};
 use crate::config::model::ClientKey;
 use crate::ports::{Clock, Random, StoreError, WriteStore};
 use crate::units::Timestamp;
@@ -29,7 +29,7 @@ pub enum KeyScope<'a> {
 
 /// The client keys of a change, and what is known of all of them.
 #[derive(Debug)]
-pub struct KeyEdit {
+pub struct ShardEdit {
     /// `None`: they are in the configuration's record.
     table: Option<ShardTable>,
     shards: BTreeMap<usize, KeyShard>,
@@ -40,20 +40,20 @@ pub struct KeyEdit {
 #[derive(Debug)]
 pub struct EditedKeys {
     /// For the configuration's record.
-    pub keys: StoredKeys,
+    pub keys: StoredClientKeys,
     /// New records. Nothing refers to them if the configuration's record is not written.
     pub written: Vec<ShardName>,
 }
 
-impl KeyEdit {
+impl ShardEdit {
     /// Reads what a change is about.
     pub async fn begin(
         ports: &impl WriteStore,
-        keys: StoredKeys,
+        keys: StoredClientKeys,
         scope: KeyScope<'_>,
     ) -> Result<(Self, Vec<ClientKey>), ShardError> {
         let table = match keys {
-            StoredKeys::Inline(keys) => {
+            StoredClientKeys::Inline(keys) => {
                 let edit = Self {
                     table: None,
                     shards: BTreeMap::new(),
@@ -61,7 +61,7 @@ impl KeyEdit {
                 };
                 return Ok((edit, keys));
             }
-            StoredKeys::Sharded(table) => table,
+            StoredClientKeys::Sharded(table) => table,
         };
         let count = table.shards.len();
         let indexes: BTreeSet<usize> = match scope {
@@ -106,7 +106,7 @@ impl KeyEdit {
         let count = shard_count(total, now);
         if count == 0 {
             return Ok(EditedKeys {
-                keys: StoredKeys::Inline(after),
+                keys: StoredClientKeys::Inline(after),
                 written: Vec::new(),
             });
         }
@@ -141,7 +141,7 @@ impl KeyEdit {
         let gone: Vec<RetiredShard> = gone.map(|name| RetiredShard { name, at }).collect();
         table.retired.extend(gone);
         Ok(EditedKeys {
-            keys: StoredKeys::Sharded(table),
+            keys: StoredClientKeys::Sharded(table),
             written,
         })
     }

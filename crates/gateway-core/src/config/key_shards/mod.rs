@@ -18,7 +18,7 @@ use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::model::ClientKey;
+use super::model::{ClientKey, Document};
 use crate::ports::{Random, StoreKey};
 use crate::units::Timestamp;
 
@@ -34,7 +34,7 @@ const MAX_SHARDS: usize = 512;
 /// The client keys as the configuration's record has them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
-pub enum StoredKeys {
+pub enum StoredClientKeys {
     /// The keys themselves, while they are few.
     Inline(Vec<ClientKey>),
     /// Where they are.
@@ -69,19 +69,37 @@ pub struct RetiredShard {
     pub at: Timestamp,
 }
 
-impl Default for StoredKeys {
+impl Default for StoredClientKeys {
     fn default() -> Self {
         Self::Inline(Vec::new())
     }
 }
 
-impl From<Vec<ClientKey>> for StoredKeys {
+impl From<Vec<ClientKey>> for StoredClientKeys {
     fn from(keys: Vec<ClientKey>) -> Self {
         Self::Inline(keys)
     }
 }
 
-impl StoredKeys {
+impl<K> Document<K> {
+    /// The document with other keys, and the ones that it had.
+    pub fn replace_keys<L>(self, keys: L) -> (Document<L>, K) {
+        let document = Document {
+            version: self.version,
+            channels: self.channels,
+            keys,
+            settings: self.settings,
+            alerts: self.alerts,
+            accounts: self.accounts,
+            applied_variable: self.applied_variable,
+            gateway_id: self.gateway_id,
+            recent_changes: self.recent_changes,
+        };
+        (document, self.keys)
+    }
+}
+
+impl StoredClientKeys {
     /// How many there are.
     pub const fn total(&self) -> usize {
         match self {
@@ -139,26 +157,26 @@ fn place(bytes: &[u8], count: usize) -> usize {
     number % count.max(1)
 }
 
-impl<'de> Deserialize<'de> for StoredKeys {
+impl<'de> Deserialize<'de> for StoredClientKeys {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(StoredKeysVisitor)
+        deserializer.deserialize_any(StoredClientKeysVisitor)
     }
 }
 
-struct StoredKeysVisitor;
+struct StoredClientKeysVisitor;
 
-impl<'de> Visitor<'de> for StoredKeysVisitor {
-    type Value = StoredKeys;
+impl<'de> Visitor<'de> for StoredClientKeysVisitor {
+    type Value = StoredClientKeys;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("client keys, or where they are")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, keys: A) -> Result<StoredKeys, A::Error> {
-        Deserialize::deserialize(SeqAccessDeserializer::new(keys)).map(StoredKeys::Inline)
+    fn visit_seq<A: SeqAccess<'de>>(self, keys: A) -> Result<StoredClientKeys, A::Error> {
+        Deserialize::deserialize(SeqAccessDeserializer::new(keys)).map(StoredClientKeys::Inline)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, table: A) -> Result<StoredKeys, A::Error> {
-        Deserialize::deserialize(MapAccessDeserializer::new(table)).map(StoredKeys::Sharded)
+    fn visit_map<A: MapAccess<'de>>(self, table: A) -> Result<StoredClientKeys, A::Error> {
+        Deserialize::deserialize(MapAccessDeserializer::new(table)).map(StoredClientKeys::Sharded)
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use futures_util::future;
 
 use super::shard::KeyShard;
-use super::{ShardName, ShardTable, StoredKeys, shard_of_hash, shard_of_id};
+use super::{ShardName, ShardTable, StoredClientKeys, shard_of_hash, shard_of_id};
 use crate::config::model::{ClientKey, Document};
 use crate::config::stored;
 use crate::ids;
@@ -67,10 +67,13 @@ pub async fn shards(
 }
 
 /// All client keys, in the order of their creation.
-pub async fn all(ports: &impl ReadStore, keys: StoredKeys) -> Result<Vec<ClientKey>, ShardError> {
+pub async fn all(
+    ports: &impl ReadStore,
+    keys: StoredClientKeys,
+) -> Result<Vec<ClientKey>, ShardError> {
     let table = match keys {
-        StoredKeys::Inline(keys) => return Ok(keys),
-        StoredKeys::Sharded(table) => table,
+        StoredClientKeys::Inline(keys) => return Ok(keys),
+        StoredClientKeys::Sharded(table) => table,
     };
     let shards = shards(ports, &table.shards).await?;
     let mut all = Vec::with_capacity(table.total);
@@ -83,20 +86,20 @@ pub async fn all(ports: &impl ReadStore, keys: StoredKeys) -> Result<Vec<ClientK
 /// The client keys of two states of the configuration, without those of shards that both have.
 pub async fn differing(
     ports: &impl ReadStore,
-    before: StoredKeys,
-    after: StoredKeys,
+    before: StoredClientKeys,
+    after: StoredClientKeys,
 ) -> Result<(Vec<ClientKey>, Vec<ClientKey>), ShardError> {
-    let names = |keys: &StoredKeys| match keys {
-        StoredKeys::Inline(_) => Vec::new(),
-        StoredKeys::Sharded(table) => table.shards.clone(),
+    let names = |keys: &StoredClientKeys| match keys {
+        StoredClientKeys::Inline(_) => Vec::new(),
+        StoredClientKeys::Sharded(table) => table.shards.clone(),
     };
     let (old, new) = (names(&before), names(&after));
-    let without = |keys: StoredKeys, shared: &[ShardName]| match keys {
-        StoredKeys::Sharded(mut table) => {
+    let without = |keys: StoredClientKeys, shared: &[ShardName]| match keys {
+        StoredClientKeys::Sharded(mut table) => {
             table.shards.retain(|name| !shared.contains(name));
-            StoredKeys::Sharded(table)
+            StoredClientKeys::Sharded(table)
         }
-        keys @ StoredKeys::Inline(_) => keys,
+        keys @ StoredClientKeys::Inline(_) => keys,
     };
     let before = all(ports, without(before, &new)).await?;
     Ok((before, all(ports, without(after, &old)).await?))
@@ -105,12 +108,12 @@ pub async fn differing(
 /// The client key with an id.
 pub async fn one(
     ports: &impl ReadStore,
-    keys: StoredKeys,
+    keys: StoredClientKeys,
     id: &str,
 ) -> Result<Option<ClientKey>, ShardError> {
     match keys {
-        StoredKeys::Inline(keys) => Ok(keys.into_iter().find(|key| key.id == id)),
-        StoredKeys::Sharded(table) => {
+        StoredClientKeys::Inline(keys) => Ok(keys.into_iter().find(|key| key.id == id)),
+        StoredClientKeys::Sharded(table) => {
             let shard = shard(ports, name_at(&table, shard_of_id(id, table.shards.len()))).await?;
             Ok(shard.key(id).cloned())
         }
@@ -120,12 +123,12 @@ pub async fn one(
 /// The client keys with these ids, in the order of their creation.
 pub async fn some(
     ports: &impl ReadStore,
-    keys: StoredKeys,
+    keys: StoredClientKeys,
     ids: &BTreeSet<&str>,
 ) -> Result<Vec<ClientKey>, ShardError> {
     let mut keys = match keys {
-        StoredKeys::Inline(keys) => keys,
-        StoredKeys::Sharded(table) => {
+        StoredClientKeys::Inline(keys) => keys,
+        StoredClientKeys::Sharded(table) => {
             let count = table.shards.len();
             let indexes: BTreeSet<usize> = ids.iter().map(|id| shard_of_id(id, count)).collect();
             let names = indexes.into_iter().map(|index| name_at(&table, index));
@@ -141,13 +144,13 @@ pub async fn some(
 /// The client key whose current value has this hash.
 pub async fn one_with_hash(
     ports: &impl ReadStore,
-    keys: StoredKeys,
+    keys: StoredClientKeys,
     hash: &[u8; 32],
 ) -> Result<Option<ClientKey>, ShardError> {
     let has_it = |key: &ClientKey| ids::parse_hash(&key.hash).as_ref() == Some(hash);
     let table = match keys {
-        StoredKeys::Inline(keys) => return Ok(keys.into_iter().find(has_it)),
-        StoredKeys::Sharded(table) => table,
+        StoredClientKeys::Inline(keys) => return Ok(keys.into_iter().find(has_it)),
+        StoredClientKeys::Sharded(table) => table,
     };
     let count = table.shards.len();
     let of_hash = shard(ports, name_at(&table, shard_of_hash(hash, count))).await?;
@@ -178,7 +181,7 @@ pub fn in_order(mut keys: Vec<ClientKey>) -> Vec<ClientKey> {
 /// is gone meanwhile.
 pub async fn with_keys<P: ReadStore, T>(
     ports: &P,
-    read: impl AsyncFn(&P, StoredKeys) -> Result<T, ShardError>,
+    read: impl AsyncFn(&P, StoredClientKeys) -> Result<T, ShardError>,
 ) -> Result<(Document<T>, Option<Vec<u8>>), StoreError> {
     for _ in 0..MAX_REREADS {
         let raw = ports.read(StoreKey::Config).await?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 
-use super::edit::{self, KeyEdit, KeyScope};
+use super::edit::{self, KeyScope, ShardEdit};
 use super::read::{self, ShardError};
 use super::*;
 use crate::config::model::{KeyLimits, PreviousKey};
@@ -84,12 +84,12 @@ impl Records {
     /// Makes a change of the keys in `scope`.
     fn change(
         &self,
-        keys: &mut StoredKeys,
+        keys: &mut StoredClientKeys,
         scope: KeyScope<'_>,
         change: impl FnOnce(&mut Vec<ClientKey>),
     ) -> Vec<ShardName> {
         let work = async {
-            let (edit, mut wanted) = KeyEdit::begin(self, keys.clone(), scope).await?;
+            let (edit, mut wanted) = ShardEdit::begin(self, keys.clone(), scope).await?;
             change(&mut wanted);
             edit.finish(self, wanted).await
         };
@@ -98,7 +98,7 @@ impl Records {
         edited.written
     }
 
-    fn all(&self, keys: &StoredKeys) -> Vec<ClientKey> {
+    fn all(&self, keys: &StoredClientKeys) -> Vec<ClientKey> {
         let all = read::all(self, keys.clone());
         all.now_or_never().unwrap().unwrap()
     }
@@ -113,7 +113,7 @@ impl Records {
     }
 }
 
-fn snapshot(keys: &StoredKeys) -> Snapshot {
+fn snapshot(keys: &StoredClientKeys) -> Snapshot {
     let document = Document::default().replace_keys(keys.clone()).0;
     Snapshot::build(document, None, || 0)
 }
@@ -164,29 +164,35 @@ fn shards_grow_with_the_keys_and_stay() {
 
 #[test]
 fn a_table_is_an_object_where_keys_are_a_list() {
-    let few = StoredKeys::Inline(keys(2));
+    let few = StoredClientKeys::Inline(keys(2));
     let text = serde_json::to_string(&few).unwrap();
     assert!(text.starts_with('['), "as before there were shards");
-    assert_eq!(serde_json::from_str::<StoredKeys>(&text).unwrap(), few);
+    assert_eq!(
+        serde_json::from_str::<StoredClientKeys>(&text).unwrap(),
+        few
+    );
 
     let records = Records::default();
-    let mut many = StoredKeys::default();
+    let mut many = StoredClientKeys::default();
     records.change(&mut many, KeyScope::All, |all| *all = keys(300));
     let text = serde_json::to_string(&many).unwrap();
-    assert_eq!(serde_json::from_str::<StoredKeys>(&text).unwrap(), many);
+    assert_eq!(
+        serde_json::from_str::<StoredClientKeys>(&text).unwrap(),
+        many
+    );
     assert!(
         serde_json::from_str::<Vec<ClientKey>>(&text).is_err(),
         "a version without shards must not read it as no keys at all"
     );
     for damaged in ["1", "null", "\"x\"", "{}", "{\"total\":1}"] {
-        assert!(serde_json::from_str::<StoredKeys>(damaged).is_err());
+        assert!(serde_json::from_str::<StoredClientKeys>(damaged).is_err());
     }
 }
 
 #[test]
 fn a_change_of_one_key_among_many_reads_and_writes_a_part() {
     let records = Records::default();
-    let mut stored = StoredKeys::default();
+    let mut stored = StoredClientKeys::default();
     records.change(&mut stored, KeyScope::All, |all| *all = keys(2_000));
     let bytes = |records: &Records| {
         records
@@ -234,7 +240,7 @@ fn a_change_of_one_key_among_many_reads_and_writes_a_part() {
 #[test]
 fn random_changes_leave_the_same_keys_as_in_a_list() {
     let records = Records::default();
-    let mut stored = StoredKeys::default();
+    let mut stored = StoredClientKeys::default();
     let mut model: Vec<ClientKey> = Vec::new();
     let mut next = 0_u64;
     for round in 0..160 {
@@ -293,7 +299,7 @@ fn random_changes_leave_the_same_keys_as_in_a_list() {
         }
     }
     check(&records, &stored, &model, next);
-    let StoredKeys::Sharded(table) = &stored else {
+    let StoredClientKeys::Sharded(table) = &stored else {
         panic!("many keys are divided");
     };
     assert!(table.shards.len() >= 4);
@@ -310,7 +316,7 @@ fn random_changes_leave_the_same_keys_as_in_a_list() {
 }
 
 /// The stored keys are those of the model, and each hash finds a key that has it: a current one if there is one.
-fn check(records: &Records, stored: &StoredKeys, model: &[ClientKey], hashes: u64) {
+fn check(records: &Records, stored: &StoredClientKeys, model: &[ClientKey], hashes: u64) {
     let wanted = read::in_order(model.to_vec());
     assert_eq!(read::in_order(records.all(stored)), wanted);
     let snapshot = snapshot(stored);
@@ -334,7 +340,7 @@ fn check(records: &Records, stored: &StoredKeys, model: &[ClientKey], hashes: u6
 #[test]
 fn old_records_are_removed_after_a_while() {
     let records = Records::default();
-    let mut stored = StoredKeys::default();
+    let mut stored = StoredClientKeys::default();
     records.change(&mut stored, KeyScope::All, |all| *all = keys(300));
     let old = stored.clone();
     let rename = |some: &mut Vec<ClientKey>| some[0].name.push('x');
@@ -351,7 +357,7 @@ fn old_records_are_removed_after_a_while() {
     records.change(&mut stored, KeyScope::Ids(&["ck_1"]), rename);
     let gone = read::all(&records, old).now_or_never().unwrap();
     assert_eq!(gone, Err(ShardError::Gone));
-    let StoredKeys::Sharded(table) = &stored else {
+    let StoredClientKeys::Sharded(table) = &stored else {
         panic!("many keys are divided");
     };
     assert_eq!(table.retired.len(), 1);
@@ -360,7 +366,7 @@ fn old_records_are_removed_after_a_while() {
 #[test]
 fn a_change_that_does_not_take_place_leaves_nothing() {
     let records = Records::default();
-    let mut stored = StoredKeys::default();
+    let mut stored = StoredClientKeys::default();
     records.change(&mut stored, KeyScope::All, |all| *all = keys(300));
     let before = records.values.borrow().clone();
     let mut lost = stored.clone();
@@ -373,7 +379,7 @@ fn a_change_that_does_not_take_place_leaves_nothing() {
 #[test]
 fn a_damaged_shard_is_an_error_without_a_word_of_it() {
     let records = Records::default();
-    let mut stored = StoredKeys::default();
+    let mut stored = StoredClientKeys::default();
     records.change(&mut stored, KeyScope::All, |all| *all = keys(300));
     for value in records.values.borrow_mut().values_mut() {
         value.truncate(40);

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use crate::config::key_shards::shard::KeyShard;
-use crate::config::key_shards::{ShardName, StoredKeys, shard_of_hash, shard_of_id};
+use crate::config::key_shards::{ShardName, StoredClientKeys, shard_of_hash, shard_of_id};
 use crate::config::model::ClientKey;
 use crate::ids;
 use crate::units::Timestamp;
@@ -36,10 +36,10 @@ struct HeldShard {
 
 impl ClientKeys {
     /// Those of a document.
-    pub fn new(keys: StoredKeys) -> Self {
+    pub fn new(keys: StoredClientKeys) -> Self {
         match keys {
-            StoredKeys::Inline(keys) => Self::inline(keys),
-            StoredKeys::Sharded(table) => {
+            StoredClientKeys::Inline(keys) => Self::inline(keys),
+            StoredClientKeys::Sharded(table) => {
                 let held = |name| HeldShard {
                     name,
                     shard: OnceCell::new(),

@@ -4,12 +4,28 @@
 use std::rc::Rc;
 
 use super::Snapshot;
+use super::client_keys::ClientKeys;
+use crate::config::key_shards::StoredClientKeys;
 use crate::config::key_shards::read::{self, ShardError};
-use crate::config::model::ClientKey;
+use crate::config::model::{ClientKey, Document};
+use crate::config::seal::MasterKey;
 use crate::ports::ReadStore;
 use crate::units::Timestamp;
 
 impl Snapshot {
+    /// Prepares a stored document. `random` gives each channel's rotation its start. A channel that cannot
+    /// be prepared takes no requests; [`Self::problems`] says why.
+    pub fn build<K: Into<StoredClientKeys>>(
+        document: Document<K>,
+        master: Option<&MasterKey>,
+        mut random: impl FnMut() -> u64,
+    ) -> Self {
+        let (document, keys) = document.replace_keys(Vec::new());
+        let mut snapshot = Self::of_channels(document, master, &mut random);
+        snapshot.client_keys = ClientKeys::new(keys.into());
+        snapshot
+    }
+
     /// The client key with this hash; for the hash of a key that it has replaced, also when that stops being accepted.
     /// For keys that are read when they are needed, after [`Snapshot::load_keys`].
     pub fn client_key(&self, hash: &[u8; 32]) -> Option<(&ClientKey, Option<Timestamp>)> {
