@@ -115,6 +115,7 @@ describe("parseSession", () => {
       role: "owner",
       has_account: false,
       has_totp: false,
+      is_oidc_user: false,
       upstream_keys_encrypted: false,
     };
     expect(parseSession(clear)).toEqual({ ...clear, master_key_error: null });
