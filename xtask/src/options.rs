@@ -320,7 +320,7 @@ mod tests {
             native: true,
         };
         assert_eq!(
-            parsed("up --listen=127.0.0.1:3900 --quiet --demo --state there").unwrap(),
+            parsed("up --listen=127.0.0.1:3900 --quiet --demo --native --state there").unwrap(),
             Command::Up(all)
         );
     }

@@ -167,18 +167,18 @@ mod tests {
             .iter()
             .filter_map(|part| part["name"].as_str())
             .collect();
-        for expected in ["gateway-core", "hyper", "libsqlite3-sys", "ring", "preact"] {
+        for expected in [
+            "gateway-core",
+            "brotli",
+            "hyper",
+            "libsqlite3-sys",
+            "ring",
+            "preact",
+        ] {
             assert!(names.contains(expected), "{expected}");
         }
         // Tests, builds, other hosts.
-        for other in [
-            "tempfile",
-            "brotli",
-            "wasmtime",
-            "spin-sdk",
-            "vite",
-            "native-host",
-        ] {
+        for other in ["tempfile", "wasmtime", "spin-sdk", "vite", "native-host"] {
             assert!(!names.contains(other), "{other}");
         }
         let references: BTreeSet<&str> = components

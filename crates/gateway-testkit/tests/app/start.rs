@@ -94,7 +94,17 @@ fn each_half_reads_only_what_it_needs() {
             "config",
             "log",
             "master_key",
-            "metrics_token"
+            "metrics_token",
+            "oidc_admin_values",
+            "oidc_client_id",
+            "oidc_client_secret",
+            "oidc_issuer",
+            "oidc_label",
+            "oidc_owner_values",
+            "oidc_role_claim",
+            "oidc_scopes",
+            "oidc_viewer_values",
+            "public_url"
         ]
     );
 }
