@@ -31,7 +31,7 @@ use crate::ticket::{Ticket, tell_time};
 #[wasm_bindgen(start)]
 fn init() {
     panic::set_hook(Box::new(|panic| {
-        io::log(&format!("the gateway crashed: {panic}"))
+        io::log(&format!("the gateway crashed: {panic}"));
     }));
     handler::set_on_abort(handler::schedule_reinit);
 }

@@ -52,6 +52,8 @@ mod requests_csv;
 mod revoked;
 mod route_preview;
 mod routes;
+#[cfg(feature = "schema")]
+mod sentences;
 mod session;
 mod session_check;
 mod session_secret;
