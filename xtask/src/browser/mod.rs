@@ -82,13 +82,18 @@ struct Tests<'a> {
 impl Tests<'_> {
     /// Runs tests on one gateway until none is waiting; after a failure none is.
     fn work(&self, gateway: &Gateway) -> Result<()> {
-        while let Some(file) = self.waiting().pop() {
+        while let Some(file) = self.next() {
             if let Err(error) = self.run(&file, gateway) {
                 self.waiting().clear();
                 return Err(error);
             }
         }
         Ok(())
+    }
+
+    /// The lock is held for this call only: the other half takes its files meanwhile.
+    fn next(&self) -> Option<String> {
+        self.waiting().pop()
     }
 
     fn waiting(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
