@@ -46,7 +46,7 @@ fn rows_where(list: &str, condition: &str) -> String {
 pub(super) fn insert_requests_with(more: &[(&str, &str)]) -> String {
     let known = REQUEST.iter().map(|column| column.name);
     let columns: Vec<&str> = known.chain(more.iter().map(|(name, _)| *name)).collect();
-    let more: String = more.iter().map(|(_, value)| format!(", {value}")).collect();
+    let more: String = more.iter().flat_map(|(_, value)| [", ", value]).collect();
     format!(
         "INSERT INTO request ({}) SELECT {}{more} FROM (SELECT key, value FROM json_each(NEW.requests) LIMIT -1) WHERE true",
         columns.join(", "),

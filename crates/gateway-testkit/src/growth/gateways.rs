@@ -10,6 +10,7 @@ use bytes::Bytes;
 use gateway_core::admin::{self, AdminSettings};
 use gateway_core::config::key_shards::StoredClientKeys;
 use gateway_core::config::key_shards::edit::{KeyScope, ShardEdit};
+use gateway_core::config::key_shards::read::ShardError;
 use gateway_core::config::model::{ChannelConfig, ClientKey, Document, KeyLimits};
 use gateway_core::config::snapshot::Snapshot;
 use gateway_core::config::stored;
@@ -66,7 +67,7 @@ impl Grown {
     pub fn with_rows(rows: u64) -> Outcome<Self> {
         let grown = Self::new(vec![channel(0, 1)], vec![model(0, 0)], 1, 10_000_000)?;
         grown.request()?;
-        let ledger = LedgerEngine::new(&grown.ports, Duration::from_secs(60));
+        let ledger = LedgerEngine::new(&grown.ports, Duration::from_mins(1));
         for first in (0..rows).step_by(usize::try_from(BATCH_ROWS)?) {
             let mut batch = Batch::default();
             for number in first..(first + BATCH_ROWS).min(rows) {
@@ -96,7 +97,7 @@ impl Grown {
                 ShardEdit::begin(&ports, StoredClientKeys::default(), KeyScope::All).await?;
             edit.finish(&ports, all).await
         });
-        let stored = stored.map_err(|error| error.into_store_error())?.keys;
+        let stored = stored.map_err(ShardError::into_store_error)?.keys;
         let document = document.replace_keys(stored).0;
         let bytes = serde_json::to_vec(&document)?;
         ports.store().put(StoreKey::Config, bytes);
@@ -147,7 +148,7 @@ impl Grown {
     }
 
     /// What is done with many client keys.
-    pub const fn admin_work(&self) -> [AdminWork; 6] {
+    pub const fn admin_work() -> [AdminWork; 6] {
         [
             ("first request of an instance", Self::first_request),
             ("load of all keys", Self::load_all),
@@ -172,7 +173,7 @@ impl Grown {
         let document = stored::parse(self.ports.store().get(StoreKey::Config).as_deref())?;
         let snapshot = Snapshot::build(document, None, || 0);
         let load = block_on(snapshot.load_all_keys(&self.ports));
-        load.map_err(|error| error.into_store_error())?;
+        load.map_err(ShardError::into_store_error)?;
         let count = snapshot.client_keys().count();
         (count == self.keys)
             .then_some(())

@@ -58,7 +58,7 @@ pub fn run(is_quick: bool) -> Result<(), Box<dyn Error>> {
     }
     println!("\n| with {KEYS} client keys | ms |\n|---|--:|");
     let [.., (_, keys), _] = &cases;
-    for (name, work) in keys.admin_work() {
+    for (name, work) in Grown::admin_work() {
         let began = Instant::now();
         work(keys)?;
         println!("| {name} | {:.1} |", began.elapsed().as_secs_f64() * 1e3);

@@ -177,7 +177,7 @@ fn the_results_of_an_admins_tests_are_there_at_once_and_not_undone_by_what_waite
     let gateway = lean();
     let ledger = LedgerEngine::new(&gateway.ports, Duration::from_secs(1));
     write(&gateway, &[record(0)]);
-    let used = KeyUse {
+    let one_use = KeyUse {
         key: "uk_a1".to_owned(),
         at: Timestamp(START.0 + 5_000),
         source: CallSource::Test,
@@ -185,7 +185,7 @@ fn the_results_of_an_admins_tests_are_there_at_once_and_not_undone_by_what_waite
         status: Some(201),
         detail: None,
     };
-    block_on(ledger.append_key_uses(&[used])).unwrap();
+    block_on(ledger.append_key_uses(&[one_use])).unwrap();
     let uses = block_on(ledger.query_key_uses(&["uk_a1"])).unwrap();
     let answered = uses["uk_a1"].answered.clone().unwrap();
     assert_eq!(answered.status, Some(201));
