@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use gateway_testkit::upstream::{Action, Chunk, Rule};
-use gateway_tests::{Reply, Setup, Stage, instances_are_single_use};
+use gateway_tests::{Host, Reply, Setup, Stage, instances_are_single_use};
 use serde_json::json;
 
 use crate::Outcome;
@@ -17,6 +17,11 @@ const WARM_UP: usize = 20;
 const COUNTED: usize = 100;
 /// Events of a stream, besides its end.
 const EVENTS: usize = 40;
+
+/// Whether there is a border to cross: the native host links the core.
+fn has_components() -> bool {
+    matches!(Host::chosen(), Host::Local)
+}
 
 async fn stage() -> Result<Stage> {
     let setup = Setup::default().variable("log", "errors");
@@ -72,7 +77,7 @@ fn assert_within(what: &str, calls: f64, ceiling: f64) {
 
 #[tokio::test]
 async fn a_plain_chat_and_one_with_limits() -> Outcome {
-    if instances_are_single_use() {
+    if instances_are_single_use() || !has_components() {
         return Ok(());
     }
     let stage = stage().await?;
@@ -95,7 +100,7 @@ async fn a_plain_chat_and_one_with_limits() -> Outcome {
 
 #[tokio::test]
 async fn a_streamed_chat() -> Outcome {
-    if instances_are_single_use() {
+    if instances_are_single_use() || !has_components() {
         return Ok(());
     }
     let stage = stage().await?;
