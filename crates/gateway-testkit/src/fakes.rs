@@ -2,6 +2,7 @@
 //! compare-and-swap, a database, an upstream that follows a script. Owns no assertion. Everything is single-threaded and
 //! deterministic: the same test gives the same bytes in every run.
 
+mod client_key;
 mod database;
 mod store;
 mod upstream;
@@ -27,6 +28,7 @@ use gateway_core::sql::{SqlError, SqlRow, Statement};
 use gateway_core::units::Timestamp;
 use http_body_util::BodyExt as _;
 
+pub use client_key::client_key;
 pub use database::{DatabaseFault, MemoryDatabase};
 pub use store::{MemoryStore, Misreport};
 pub use upstream::{FakeBody, FakeReply, FakeUpstream, Recorded};

@@ -52,22 +52,22 @@ pub struct HealthService<P> {
     cache: HealthCache,
     /// When the store was last read; in the future after an error.
     checked_at: Cell<Timestamp>,
-    checking: CheckTurn,
-    writing: CheckTurn,
+    checking: TaskTurn,
+    writing: TaskTurn,
 }
 
 /// When the task began whose turn it is.
-type CheckTurn = Rc<Cell<Option<Timestamp>>>;
+type TaskTurn = Rc<Cell<Option<Timestamp>>>;
 
 /// The right to read or to write, held by one task at a time; released when dropped, also with a task that the host ended.
 struct TaskLock {
-    turn: CheckTurn,
+    turn: TaskTurn,
     began: Timestamp,
 }
 
 impl TaskLock {
     /// The right; `None` while another task has it.
-    fn acquire(turn: &CheckTurn, now: Timestamp) -> Option<Self> {
+    fn acquire(turn: &TaskTurn, now: Timestamp) -> Option<Self> {
         let holder = turn.get();
         if holder.is_some_and(|began| now.since_ms(began) < LONGEST_TASK_MS) {
             return None;

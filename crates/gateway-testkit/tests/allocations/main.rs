@@ -14,15 +14,13 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use gateway_core::config::model::{
-    ChannelConfig, ClientKey, Document, KeyLimits, StoredSecret, UpstreamKey,
-};
-use gateway_core::ids;
+use gateway_core::config::model::{ChannelConfig, Document, StoredSecret, UpstreamKey};
 use gateway_core::proxy::{self, Gateway};
 use gateway_core::reply;
 use gateway_core::secret::Secret;
 use gateway_core::units::Timestamp;
 use gateway_core::wire::dialect::Dialect;
+use gateway_testkit::fakes::client_key;
 use http_body::Body as _;
 use http_body_util::Full;
 
@@ -57,19 +55,7 @@ fn document(dialects: Option<Vec<Dialect>>) -> Document {
             dialects,
             ..ChannelConfig::blank(Timestamp(1_700_000_000_000))
         }],
-        keys: vec![ClientKey {
-            id: "ck_test".to_owned(),
-            name: "test".to_owned(),
-            hash: ids::hex(&ids::hash_client_key(KEY.as_bytes())),
-            hint: "…".to_owned(),
-            enabled: true,
-            models: Vec::new(),
-            tags: Vec::new(),
-            expires_at: None,
-            limits: KeyLimits::default(),
-            previous: None,
-            created_at: Timestamp(0),
-        }],
+        keys: vec![client_key(KEY)],
         ..Document::default()
     };
     document.settings.ledger = true;

@@ -3,13 +3,12 @@
 use std::rc::Rc;
 
 use bytes::Bytes;
-use gateway_core::config::model::{ChannelConfig, ClientKey, Document, KeyLimits, Settings};
-use gateway_core::ids;
+use gateway_core::config::model::{ChannelConfig, Document, Settings};
 use gateway_core::ports::StoreKey;
 use gateway_core::proxy::{self, Gateway};
 use gateway_core::route::Balance;
 use gateway_core::units::Timestamp;
-use gateway_testkit::fakes::read_body;
+use gateway_testkit::fakes::{client_key, read_body};
 use gateway_testkit::sim::{Sim, SimPorts, SimReply, Task};
 use http_body_util::Full;
 
@@ -65,19 +64,7 @@ pub fn stage(instances: usize, channels: Vec<ChannelConfig>, balance: Balance) -
 }
 
 pub fn stage_with(instances: usize, channels: Vec<ChannelConfig>, settings: Settings) -> Stage {
-    let client = ClientKey {
-        id: "ck_test".to_owned(),
-        name: "test".to_owned(),
-        hash: ids::hex(&ids::hash_client_key(KEY.as_bytes())),
-        hint: "…".to_owned(),
-        enabled: true,
-        models: Vec::new(),
-        tags: Vec::new(),
-        expires_at: None,
-        limits: KeyLimits::default(),
-        previous: None,
-        created_at: Timestamp(0),
-    };
+    let client = client_key(KEY);
     let document = Document {
         channels,
         keys: vec![client],

@@ -4,15 +4,12 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use gateway_core::config::model::{
-    ChannelConfig, ClientKey, Document, KeyLimits, StoredSecret, UpstreamKey,
-};
-use gateway_core::ids;
+use gateway_core::config::model::{ChannelConfig, Document, StoredSecret, UpstreamKey};
 use gateway_core::ports::StoreKey;
 use gateway_core::proxy::{self, Gateway};
 use gateway_core::secret::Secret;
 use gateway_core::units::Timestamp;
-use gateway_testkit::fakes::{START, read_body};
+use gateway_testkit::fakes::{START, client_key, read_body};
 use gateway_testkit::sim::{CallEnd, Sim, SimCall, SimPorts, SimReply, Task};
 use http_body_util::Full;
 
@@ -78,19 +75,7 @@ pub fn stage_with(
     channels: Vec<ChannelConfig>,
     change: impl FnOnce(&mut Document),
 ) -> Stage {
-    let client = ClientKey {
-        id: "ck_test".to_owned(),
-        name: "test".to_owned(),
-        hash: ids::hex(&ids::hash_client_key(KEY.as_bytes())),
-        hint: "…".to_owned(),
-        enabled: true,
-        models: Vec::new(),
-        tags: Vec::new(),
-        expires_at: None,
-        limits: KeyLimits::default(),
-        previous: None,
-        created_at: Timestamp(0),
-    };
+    let client = client_key(KEY);
     let mut document = Document {
         channels,
         keys: vec![client],

@@ -4,17 +4,14 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use gateway_core::config::model::{
-    ChannelConfig, ClientKey, Document, KeyLimits, StoredSecret, UpstreamKey,
-};
-use gateway_core::ids;
+use gateway_core::config::model::{ChannelConfig, ClientKey, Document, StoredSecret, UpstreamKey};
 use gateway_core::ports::StoreKey;
 use gateway_core::proxy::{self, Gateway};
 use gateway_core::reply;
 use gateway_core::secret::Secret;
 use gateway_core::units::Timestamp;
 use gateway_core::upstream::provider::{Azure, Provider};
-use gateway_testkit::fakes::{FakePorts, FakeReply, Recorded, block_on, read_body};
+use gateway_testkit::fakes::{self, FakePorts, FakeReply, Recorded, block_on, read_body};
 use http_body_util::Full;
 use serde_json::Value;
 
@@ -67,19 +64,7 @@ pub fn azure(version: Option<&str>) -> ChannelConfig {
 }
 
 pub fn client_key() -> ClientKey {
-    ClientKey {
-        id: "ck_test".to_owned(),
-        name: "test".to_owned(),
-        hash: ids::hex(&ids::hash_client_key(KEY.as_bytes())),
-        hint: "…".to_owned(),
-        enabled: true,
-        models: Vec::new(),
-        tags: Vec::new(),
-        expires_at: None,
-        limits: KeyLimits::default(),
-        previous: None,
-        created_at: Timestamp(0),
-    }
+    fakes::client_key(KEY)
 }
 
 impl Stage {

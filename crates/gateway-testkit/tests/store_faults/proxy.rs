@@ -3,13 +3,12 @@
 use std::rc::Rc;
 
 use bytes::Bytes;
-use gateway_core::config::model::{ChannelConfig, ClientKey, Document, KeyLimits};
+use gateway_core::config::model::{ChannelConfig, Document};
 use gateway_core::config::startup;
-use gateway_core::ids;
 use gateway_core::ports::{SendErrorKind, StoreKey};
 use gateway_core::proxy::{self, Gateway};
 use gateway_core::units::Timestamp;
-use gateway_testkit::fakes::read_body;
+use gateway_testkit::fakes::{client_key, read_body};
 use gateway_testkit::sim::{Fault, Sim, SimPorts, SimReply, Task};
 use http_body_util::Full;
 use serde_json::{Value, json};
@@ -43,19 +42,7 @@ fn document() -> Document {
         idle_timeout_ms: 1_000,
         ..ChannelConfig::blank(Timestamp(0))
     };
-    let client = ClientKey {
-        id: "ck_test".to_owned(),
-        name: "test".to_owned(),
-        hash: ids::hex(&ids::hash_client_key(KEY.as_bytes())),
-        hint: "…".to_owned(),
-        enabled: true,
-        models: Vec::new(),
-        tags: Vec::new(),
-        expires_at: None,
-        limits: KeyLimits::default(),
-        previous: None,
-        created_at: Timestamp(0),
-    };
+    let client = client_key(KEY);
     let mut document = Document {
         channels: vec![channel],
         keys: vec![client],
