@@ -142,9 +142,10 @@ async fn a_busy_ledger_lets_keys_with_limits_through() -> Outcome {
         others.iter().sum::<u32>(),
         statuses.len()
     );
-    // A machine that is busy with other tests as well may be late with a few.
+    // A machine that is busy with other tests as well may be late with some. With a lock held from call to call, hardly any
+    // request passes.
     assert!(
-        refused * 10 <= statuses.len(),
+        refused * 3 <= statuses.len(),
         "{refused} of {}: {statuses:?}",
         statuses.len()
     );

@@ -2,12 +2,17 @@
 //! changes.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use super::batch::{self, Batch};
 use super::record::RequestRecord;
 
 /// Records that wait at most; about 4 MB. More come only when the database does not answer.
 const MAX_RECORDS: usize = 5_000;
+/// From this number of waiting records on, requests are slowed down: the database is slower than they are.
+const SLOW_FROM: usize = MAX_RECORDS / 2;
+/// By how much at most, when there is no more room.
+const MAX_DELAY: Duration = Duration::from_millis(40);
 
 /// Batches in the order of their records; the last one grows.
 #[derive(Debug, Default)]
@@ -50,6 +55,15 @@ impl BatchQueue {
         self.returned.push(batch);
     }
 
+    /// By how much the next request is slowed down, so that the database keeps up: not at all while less than half of the
+    /// room is taken, then more with every record.
+    pub fn delay(&self) -> Duration {
+        let part = |records: usize| u32::try_from(records).unwrap_or(u32::MAX);
+        let room = MAX_RECORDS - SLOW_FROM;
+        let over = self.records.saturating_sub(SLOW_FROM).min(room);
+        MAX_DELAY * part(over) / part(room)
+    }
+
     /// Whether nothing is gained by waiting for more records.
     pub fn has_whole_batch(&self) -> bool {
         let first = self.batches.front();
@@ -82,6 +96,18 @@ mod tests {
         assert_eq!(queue.pop().map(|batch| batch.len()), Some(2));
         assert_eq!(queue.pop().map(|batch| batch.len()), Some(1));
         assert!(queue.pop().is_none());
+    }
+
+    #[test]
+    fn requests_are_slowed_down_when_half_of_the_room_is_taken() {
+        assert_eq!(queue(SLOW_FROM).delay(), Duration::ZERO);
+        let mut queue = queue(SLOW_FROM + (MAX_RECORDS - SLOW_FROM) / 2);
+        assert_eq!(queue.delay(), MAX_DELAY / 2);
+        let taken = queue.pop().unwrap();
+        assert!(queue.delay() < MAX_DELAY / 2);
+        queue.put_back(taken);
+        while queue.push(&RequestRecord::default()) {}
+        assert_eq!(queue.delay(), MAX_DELAY);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The ledger of one instance. Owns its queue, when it is written (at once after a quiet time, else in batches, so that
 //! neither an instance that lives for one request nor a busy one loses much), how long the log is, and the counter of
-//! records that were lost. No request ever waits for it.
+//! records that were lost. No request waits for a write.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::convert::Infallible;
@@ -51,6 +51,8 @@ pub struct LedgerService<P> {
     /// Records that were lost, since the database did not answer.
     dropped: Cell<u64>,
     lease: Lease,
+    /// Whether the last write failed.
+    is_failing: Cell<bool>,
     /// When the last write began.
     wrote: Cell<Timestamp>,
     written_since_pruning: Cell<u64>,
@@ -77,6 +79,7 @@ impl<P: ProxyPorts> LedgerService<P> {
             queue: RefCell::default(),
             dropped: Cell::default(),
             lease: Lease::default(),
+            is_failing: Cell::default(),
             wrote: Cell::default(),
             written_since_pruning: Cell::default(),
             retention: Cell::default(),
@@ -113,6 +116,15 @@ impl<P: ProxyPorts> LedgerService<P> {
             self.drop_records(1);
         }
         flusher::start(&self.ports, LedgerFlush(Rc::clone(self)));
+    }
+
+    /// Waits a moment if the database takes records, but more slowly than requests end: so none is lost. For one that takes
+    /// none, no request waits.
+    pub async fn keep_pace(&self) {
+        let delay = self.queue.borrow().delay();
+        if !delay.is_zero() && !self.is_failing.get() {
+            self.ports.sleep(delay).await;
+        }
     }
 
     fn drop_records(&self, count: usize) {
@@ -223,6 +235,7 @@ impl<P: ProxyPorts> Flush for LedgerFlush<P> {
     async fn write(&self, batch: &Batch) -> bool {
         let Self(service) = self;
         let outcome = service.engine.append(batch).await;
+        service.is_failing.set(outcome.is_err());
         if let Err(error) = &outcome {
             service.ports.line(format_args!(
                 "{} records of requests are not written yet: {error}",

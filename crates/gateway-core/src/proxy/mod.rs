@@ -228,6 +228,7 @@ where
         },
         Route::Forward(call) => {
             let operation = call.operation;
+            gateway.ledger.keep_pace().await;
             // 4. From here on the outcome of the request is always recorded in the ledger.
             let is_free = operation::is_free(operation.endpoint);
             let entry = begin(operation, is_free);
