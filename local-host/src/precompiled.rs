@@ -62,7 +62,7 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 fn hash(path: &Path, compiled: &[u8]) -> [u8; HASH_BYTES] {
     let name = path.file_name().unwrap_or_default();
     Sha256::new_with_prefix(name.as_encoded_bytes())
-        .chain_update([0])
+        .chain_update([0_u8])
         .chain_update(compiled)
         .finalize()
         .into()

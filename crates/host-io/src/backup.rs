@@ -98,6 +98,7 @@ pub fn restore(state: &Path, folder: &Path) -> Result<Vec<PathBuf>> {
             replaced.push(aside);
         }
         fs::rename(draft(name), &path)?;
+        sqlite_file::sync_folder_of(&path)?;
     }
     Ok(replaced)
 }

@@ -111,7 +111,8 @@ fn replace_if_damaged(path: &Path) -> Result<Option<SetAside>> {
             [&name],
         )?;
         drop(connection);
-        Ok(fs::rename(&draft, path)?)
+        fs::rename(&draft, path)?;
+        Ok(sqlite_file::sync_folder_of(path)?)
     };
     begin().with_context(|| format!("cannot create the database {}", path.display()))?;
     Ok(Some(SetAside { file, reason }))

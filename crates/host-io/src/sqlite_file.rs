@@ -46,7 +46,7 @@ pub fn examine(path: &Path, at_most: Duration) -> Result<Condition> {
     }
     match check(path, at_most) {
         Ok(text) if text == "ok" => Ok(Condition::Sound),
-        Ok(text) => Ok(Condition::Damaged(text)),
+        Ok(text) => Ok(Condition::Damaged(text.replace('\n', " "))),
         Err(error) => match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
                 Ok(Condition::Damaged(error.to_string()))
@@ -163,7 +163,8 @@ fn copy_to_draft(from: &Path, draft: &Path) -> Result<()> {
     Ok(())
 }
 
-fn sync_folder_of(path: &Path) -> std::io::Result<()> {
+/// Makes renames in the folder of `path` last.
+pub fn sync_folder_of(path: &Path) -> std::io::Result<()> {
     let folder = path.parent().filter(|folder| *folder != Path::new(""));
     File::open(folder.unwrap_or_else(|| Path::new(".")))?.sync_all()
 }

@@ -117,7 +117,8 @@ pub fn create(path: &Path) -> Result<()> {
     let create = || -> Result<()> {
         let draft = sqlite_file::beside(path, ".new");
         Connection::open(&draft)?.execute_batch(CREATE)?;
-        Ok(fs::rename(draft, path)?)
+        fs::rename(draft, path)?;
+        Ok(sqlite_file::sync_folder_of(path)?)
     };
     create().with_context(|| format!("cannot create the key-value database {}", path.display()))
 }

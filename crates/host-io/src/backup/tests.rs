@@ -3,12 +3,22 @@
 use std::{
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
     thread,
+    time::Instant,
 };
 
 use rusqlite::Connection;
 
 use super::*;
 use crate::data;
+
+/// Ends the writers also when an assertion fails.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
 
 #[test]
 fn a_backup_under_load_has_everything_that_was_acknowledged_before() {
@@ -18,6 +28,7 @@ fn a_backup_under_load_has_everything_that_was_acknowledged_before() {
     let store = data::open(&state).unwrap().store.store("default");
     let (is_over, keys, rows) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
     thread::scope(|scope| {
+        let _stop = Stop(&is_over);
         // Both records of a pair are written at once.
         scope.spawn(|| {
             for number in 1.. {
@@ -48,7 +59,9 @@ fn a_backup_under_load_has_everything_that_was_acknowledged_before() {
                 }
             }
         });
+        let deadline = Instant::now() + Duration::from_secs(30);
         while rows.load(Ordering::SeqCst) < 100 || keys.load(Ordering::SeqCst) < 100 {
+            assert!(Instant::now() < deadline, "the writers do not write");
             thread::yield_now();
         }
         for round in 0..5 {
@@ -70,7 +83,6 @@ fn a_backup_under_load_has_everything_that_was_acknowledged_before() {
                 .unwrap();
             assert!(count >= before[1], "{count} of {}", before[1]);
         }
-        is_over.store(true, Ordering::SeqCst);
     });
 }
 

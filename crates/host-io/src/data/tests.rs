@@ -131,5 +131,6 @@ fn records_that_change_again_and_again_take_no_more_of_the_disk() {
         let value = vec![7; 500 + usize::try_from(round).unwrap() * 2];
         store.set("failures", &value).unwrap();
     }
-    assert_eq!(taken(&state), before);
+    let after = taken(&state);
+    assert!(after <= before, "{after} bytes, {before} before");
 }
