@@ -78,9 +78,10 @@ fn a_backup_under_load_has_everything_that_was_acknowledged_before() {
             let count = u64::try_from(store.keys().unwrap().len()).unwrap() - 2;
             assert!(count >= before[0], "{count} of {}", before[0]);
             let database = Connection::open(restored.sqlite()).unwrap();
-            let count: u64 = database
+            let count: i64 = database
                 .query_row("SELECT count(*) FROM t", [], |row| row.get(0))
                 .unwrap();
+            let count = u64::try_from(count).unwrap();
             assert!(count >= before[1], "{count} of {}", before[1]);
         }
     });
