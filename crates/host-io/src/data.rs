@@ -79,8 +79,8 @@ pub fn open(state: &StateDir) -> Result<Data> {
     if let Some(problem) = problem {
         bail!(
             "the key-value database {} {problem}. It has the configuration, so nothing is started without it. Put a backup in \
-             its place with the command `restore FOLDER --state {}`; or, to begin with an empty configuration, move everything \
-             else out of that directory as well",
+             its place with the command `restore FOLDER --state {}`; or, to begin with an empty configuration, move both \
+             databases out of that directory",
             path.display(),
             state.folder().display(),
         );
