@@ -4,6 +4,9 @@ use std::os::unix::fs::MetadataExt;
 
 use super::*;
 
+/// Damages the file.
+type Damage = fn(&Path);
+
 /// A state directory in which both databases have something.
 fn used() -> (tempfile::TempDir, StateDir) {
     let folder = tempfile::tempdir().unwrap();
@@ -38,7 +41,7 @@ fn a_new_directory_gets_an_empty_store_and_a_used_one_keeps_its() {
 
 #[test]
 fn a_key_value_file_that_is_not_whole_is_never_taken_for_an_empty_one() {
-    let damages: [(&str, fn(&Path)); 5] = [
+    let cases: [(&str, Damage); 5] = [
         ("is damaged (it is empty)", |path| {
             fs::write(path, "").unwrap();
         }),
@@ -59,7 +62,7 @@ fn a_key_value_file_that_is_not_whole_is_never_taken_for_an_empty_one() {
             fs::remove_file(path).unwrap();
         }),
     ];
-    for (words, damage) in damages {
+    for (words, damage) in cases {
         let (folder, state) = used();
         let path = state.database();
         damage(&path);
@@ -75,7 +78,7 @@ fn a_key_value_file_that_is_not_whole_is_never_taken_for_an_empty_one() {
 
 #[test]
 fn a_damaged_database_is_set_aside_and_the_new_one_says_so() {
-    let damages: [fn(&Path); 3] = [
+    let cases: [Damage; 3] = [
         |path| fs::write(path, "nonsense".repeat(1000)).unwrap(),
         |path| fs::write(path, "").unwrap(),
         |path| {
@@ -86,7 +89,7 @@ fn a_damaged_database_is_set_aside_and_the_new_one_says_so() {
             fs::write(path, bytes).unwrap();
         },
     ];
-    for damage in damages {
+    for damage in cases {
         let (_folder, state) = used();
         damage(&state.sqlite());
         let damaged = fs::read(state.sqlite()).unwrap();
