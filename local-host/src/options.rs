@@ -154,7 +154,7 @@ impl Options {
             [] => Ok(Command::Serve(options)),
             [word, folder] if word == "backup" => Ok(Command::BackUp(folder.into(), options)),
             [word, folder] if word == "restore" => Ok(Command::Restore(folder.into(), options)),
-            [word, ..] => bail!("unexpected argument {word:?}; see --help"),
+            [word, ..] => bail!("unexpected argument {}; see --help", word.display()),
         }
     }
 

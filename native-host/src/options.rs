@@ -131,7 +131,7 @@ pub fn parse(mut args: Parser) -> Result<Command> {
         [word] if word == "healthcheck" => return Ok(Command::HealthCheck(options)),
         [word, folder] if word == "backup" => return Ok(Command::BackUp(folder.into(), options)),
         [word, folder] if word == "restore" => return Ok(Command::Restore(folder.into(), options)),
-        [word, ..] => bail!("unexpected argument {word:?}; see --help"),
+        [word, ..] => bail!("unexpected argument {}; see --help", word.display()),
     }
     ensure!(
         options.tls_cert.is_some() == options.tls_key.is_some(),
