@@ -23,8 +23,8 @@ pub fn restrict_new_files() {
     umask(Mode::from_raw_mode(OF_OTHERS));
 }
 
-/// Makes a folder private. One that others may read and that has other things than `own` in it is refused: it may not have
-/// been meant for this.
+/// Makes a folder private. One that others may read and that has folders, but nothing of `own`, is refused: it may
+/// not have been meant for this.
 ///
 /// # Errors
 /// The message names the command that mends it.
@@ -33,7 +33,7 @@ pub fn secure_folder(path: &Path, own: &[&str]) -> Result<()> {
     if mode & OF_OTHERS == 0 {
         return Ok(());
     }
-    if mode & STICKY == 0 && is_empty_or_has(path, own)? && set_mode(path, FOLDER).is_ok() {
+    if mode & STICKY == 0 && is_own(path, own)? && set_mode(path, FOLDER).is_ok() {
         return Ok(());
     }
     bail!(
@@ -69,8 +69,17 @@ pub fn secure_files(paths: impl IntoIterator<Item = PathBuf>) -> Result<()> {
     Ok(())
 }
 
-fn is_empty_or_has(folder: &Path, own: &[&str]) -> Result<bool> {
-    Ok(fs::read_dir(folder)?.next().is_none() || own.iter().any(|name| folder.join(name).exists()))
+/// Whether a folder was made for this: others, such as a home or `/srv`, have folders in them.
+fn is_own(folder: &Path, own: &[&str]) -> Result<bool> {
+    if own.iter().any(|name| folder.join(name).exists()) {
+        return Ok(true);
+    }
+    for entry in fs::read_dir(folder)? {
+        if entry?.file_type()?.is_dir() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn set_mode(path: &Path, mode: u32) -> std::io::Result<()> {
@@ -104,9 +113,9 @@ mod tests {
 
     #[test]
     fn a_folder_of_others_is_refused_with_the_command_and_stays_as_it_is() {
-        for (bits, file) in [(0o755, "something"), (0o1777, "mine")] {
+        for (bits, name) in [(0o755, "something"), (0o1777, "mine")] {
             let shared = folder(bits);
-            fs::write(shared.path().join(file), "").unwrap();
+            fs::create_dir(shared.path().join(name)).unwrap();
             let message = secure_folder(shared.path(), &["mine"]).unwrap_err();
             let command = format!("chmod 700 {}", shared.path().display());
             assert!(message.to_string().contains(&command), "{message}");

@@ -44,7 +44,7 @@ impl StateDir {
             .mode(0o700)
             .create(path)
             .with_context(context)?;
-        private::secure_folder(path, &[LOCK, PASSWORD, KEY_VALUE, SQLITE])?;
+        private::secure_folder(path, &[LOCK, PASSWORD, CACHE, KEY_VALUE, SQLITE])?;
         let mut lock = OpenOptions::new()
             .read(true)
             .write(true)
