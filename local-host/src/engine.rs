@@ -4,7 +4,7 @@ use std::{
     fmt::Write as _,
     fs,
     hash::{Hash, Hasher},
-    io::{ErrorKind, Write as _},
+    io::ErrorKind,
     path::{Path, PathBuf},
     thread,
     time::Duration,
@@ -122,7 +122,8 @@ pub fn load(engine: &Engine, component: &manifest::Component, cache: &Path) -> R
                 component.source.display()
             )
         })?;
-    store(&path, &compiled).with_context(|| format!("cannot write {}", path.display()))?;
+    precompiled::store(&path, &compiled)
+        .with_context(|| format!("cannot write {}", path.display()))?;
     precompiled::load(engine, &path)
 }
 
@@ -146,40 +147,4 @@ fn cache_key(engine: &Engine, wasm: &[u8]) -> PathBuf {
         let _ = write!(name, "{byte:02x}");
     }
     PathBuf::from(name + ".cwasm")
-}
-
-/// Never leaves half a file under the final name, also when several hosts that share the folder write it at once.
-fn store(path: &Path, compiled: &[u8]) -> Result<()> {
-    let folder = path.parent().unwrap_or_else(|| Path::new("."));
-    fs::create_dir_all(folder)?;
-    let mut unfinished = tempfile::NamedTempFile::new_in(folder)?;
-    unfinished.write_all(compiled)?;
-    unfinished.persist(path)?;
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use std::{fs, thread};
-
-    use super::store;
-
-    #[test]
-    fn hosts_that_compile_the_same_component_at_once_leave_a_whole_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("cache/component.cwasm");
-        let compiled = vec![7; 1024 * 1024];
-        thread::scope(|scope| {
-            for _ in 0..8 {
-                scope.spawn(|| {
-                    for _ in 0..20 {
-                        store(&path, &compiled).unwrap();
-                        assert!(fs::read(&path).unwrap() == compiled, "half a file");
-                    }
-                });
-            }
-        });
-        let left: Vec<_> = fs::read_dir(path.parent().unwrap()).unwrap().collect();
-        assert_eq!(left.len(), 1, "{left:?}");
-    }
 }

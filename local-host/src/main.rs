@@ -2,10 +2,10 @@
 //!
 //! Knows WIT interfaces and `.wasm` files; must not know what the components do.
 
-use std::{env, io::Write, process::ExitCode, sync::Arc};
+use std::{env, io::Write, path::PathBuf, process::ExitCode, sync::Arc};
 
 use anyhow::{Context, Result};
-use host_io::{fault::Fault, state_dir::StateDir, store::Database};
+use host_io::{backup, data, fault::Fault, private, state_dir::StateDir};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
     net::TcpListener,
@@ -15,8 +15,14 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    host::Shared, logs::ComponentLog, manifest::App, options::Options, outbound::Outbound,
-    server::Site, sqlite::Databases, worker::AtWork,
+    host::Shared,
+    logs::ComponentLog,
+    manifest::App,
+    options::{Command, Options},
+    outbound::Outbound,
+    server::Site,
+    sqlite::Databases,
+    worker::AtWork,
 };
 
 mod bindings;
@@ -42,24 +48,40 @@ mod worker;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let options = match Options::parse(lexopt::Parser::from_env()) {
-        Ok(Some(options)) => options,
-        Ok(None) => {
-            // A closed pipe is ignored.
-            let _ = std::io::stdout().write_all(options::HELP.as_bytes());
-            return ExitCode::SUCCESS;
-        }
+    private::restrict_new_files();
+    let command = match Options::parse(lexopt::Parser::from_env()) {
+        Ok(command) => command,
         Err(error) => {
             logs::error(&format!("{error:#}"));
             return ExitCode::from(2);
         }
     };
-    match start(&options) {
+    let outcome = match command {
+        Command::Help => {
+            // A closed pipe is ignored.
+            let _ = std::io::stdout().write_all(options::HELP.as_bytes());
+            Ok(())
+        }
+        Command::Serve(options) => start(&options),
+        Command::BackUp(folder, options) => {
+            backup::back_up(&options.state, &folder).map(|files| report("made", &files))
+        }
+        Command::Restore(folder, options) => {
+            backup::restore(&options.state, &folder).map(|files| report("kept", &files))
+        }
+    };
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             logs::error(&format!("{error:#}"));
             ExitCode::FAILURE
         }
+    }
+}
+
+fn report(what: &str, files: &[PathBuf]) {
+    for file in files {
+        logs::info(&format!("{what} {}", file.display()));
     }
 }
 
@@ -87,7 +109,11 @@ async fn run(options: &Options) -> Result<()> {
         let parse = |text: &String| Fault::parse(text, state.folder());
         option.as_ref().map(parse).transpose()
     };
-    let database = Database::open(&state.database())?.failing(fault(&options.fault_store)?);
+    let data = data::open(&state)?;
+    if let Some(set_aside) = &data.set_aside {
+        logs::error(&set_aside.to_string());
+    }
+    let database = data.store.failing(fault(&options.fault_store)?);
     let databases = Databases::new(state.folder(), fault(&options.fault_sqlite)?);
     let outbound = Arc::new(Outbound::new()?);
     let engine = engine::new(&options.limits, app.components.len())?;

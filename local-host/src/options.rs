@@ -12,6 +12,8 @@ pub const HELP: &str = "\
 Runs the components of a Spin manifest on an embedded wasmtime, for trying and testing (not for production).
 
 Usage: local-host [OPTIONS]
+       local-host backup FOLDER [--state DIR]
+       local-host restore FOLDER [--state DIR]
 
   --manifest FILE          Spin manifest, version 2 (default spin.toml)
   --listen ADDR:PORT       address to serve; port 0 takes a free one (default 127.0.0.1:3000)
@@ -32,8 +34,24 @@ Usage: local-host [OPTIONS]
   --count-calls            for tests: count the calls between components and host; SIGUSR1 prints them
   --help                   this text
 
+`backup` copies the key-value data and the database of --state into a new folder, also while a host uses them. `restore` puts
+such copies in their place; no host may use the directory then, and what was there is kept under another name.
+
 Variables of the manifest are read from SPIN_VARIABLE_<NAME>. SSL_CERT_FILE adds root certificates for outbound TLS.
 ";
+
+/// What the program is to do.
+#[derive(Debug)]
+pub enum Command {
+    /// Print the help.
+    Help,
+    /// Serve.
+    Serve(Box<Options>),
+    /// Copy the databases of the state directory to the folder.
+    BackUp(PathBuf, Box<Options>),
+    /// Copy them back.
+    Restore(PathBuf, Box<Options>),
+}
 
 /// All options.
 #[derive(Debug, Clone)]
@@ -105,19 +123,22 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Reads the arguments that follow the program's name; `None` means that help was requested.
-    pub fn parse(mut args: Parser) -> Result<Option<Self>> {
+    /// Reads the arguments that follow the program's name.
+    pub fn parse(mut args: Parser) -> Result<Command> {
         let mut options = Self::default();
+        let mut words = Vec::new();
         while let Some(arg) = args.next()? {
-            let Arg::Long(name) = arg else {
-                if arg == Arg::Short('h') {
-                    return Ok(None);
+            let name = match arg {
+                Arg::Short('h') => return Ok(Command::Help),
+                Arg::Long(name) => name.to_owned(),
+                Arg::Value(word) => {
+                    words.push(word);
+                    continue;
                 }
-                bail!("{}; see --help", arg.unexpected());
+                Arg::Short(_) => bail!("{}; see --help", arg.unexpected()),
             };
-            let name = name.to_owned();
             match name.as_str() {
-                "help" => return Ok(None),
+                "help" => return Ok(Command::Help),
                 "quiet" => options.quiet = true,
                 "count-calls" => options.count_calls = true,
                 _ => {
@@ -128,7 +149,13 @@ impl Options {
                 }
             }
         }
-        Ok(Some(options))
+        let options = Box::new(options);
+        match words.as_slice() {
+            [] => Ok(Command::Serve(options)),
+            [word, folder] if word == "backup" => Ok(Command::BackUp(folder.into(), options)),
+            [word, folder] if word == "restore" => Ok(Command::Restore(folder.into(), options)),
+            [word, ..] => bail!("unexpected argument {}; see --help", word.display()),
+        }
     }
 
     fn set(&mut self, name: &str, value: String) -> Result<()> {
@@ -188,13 +215,15 @@ fn positive(value: &str, max: u64) -> Result<u64> {
 mod tests {
     use super::*;
 
-    fn parse(args: &[&str]) -> Result<Option<Options>> {
+    fn parse(args: &[&str]) -> Result<Command> {
         Options::parse(Parser::from_args(args))
     }
 
     #[test]
     fn the_defaults_need_no_argument() {
-        let options = parse(&[]).unwrap().unwrap();
+        let Ok(Command::Serve(options)) = parse(&[]) else {
+            panic!("it serves");
+        };
         assert_eq!(options.listen.to_string(), "127.0.0.1:3000");
         assert_eq!(
             (options.limits.reuse, options.limits.concurrent),
@@ -232,6 +261,19 @@ mod tests {
             assert!(message.contains(words), "{message}");
         }
         assert!(parse(&["--listen"]).is_err());
-        assert!(parse(&["stray"]).is_err());
+        for words in [&["stray"][..], &["backup"], &["restore", "a", "b"]] {
+            assert!(parse(words).is_err(), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn backups_take_a_folder_and_the_state_directory() {
+        let parsed = parse(&["--state", "s", "backup", "f"]);
+        let Ok(Command::BackUp(folder, options)) = parsed else {
+            panic!("{parsed:?}");
+        };
+        assert_eq!((folder, options.state), ("f".into(), "s".into()));
+        let parsed = parse(&["restore", "f", "--state", "s"]);
+        assert!(matches!(parsed, Ok(Command::Restore(..))), "{parsed:?}");
     }
 }

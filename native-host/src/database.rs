@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use gateway_core::sql::{SqlError, SqlErrorKind, SqlRow, SqlValue, Statement};
 use host_io::fault::Fault;
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
@@ -85,19 +85,6 @@ impl Database {
             .await
             .unwrap_or_else(|_| Err(failed("the database has been closed")))
     }
-}
-
-/// Moves the log's content into the file, so that the file alone is a whole copy.
-pub fn checkpoint(path: &Path) -> Result<()> {
-    if !path.exists() {
-        return Ok(());
-    }
-    let fold = || -> rusqlite::Result<()> {
-        let connection = Connection::open(path)?;
-        connection.busy_timeout(BUSY_TIMEOUT)?;
-        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
-    };
-    fold().with_context(|| format!("cannot close the database {}", path.display()))
 }
 
 /// Whether a statement only reads. One that does and is not recognised runs with the writers, and one that is taken for

@@ -19,7 +19,10 @@ mod tls;
 mod upstream;
 
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
+
+use host_io::{backup, private};
 
 use crate::options::Command;
 
@@ -28,6 +31,7 @@ use crate::options::Command;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    private::restrict_new_files();
     let command = match options::parse(lexopt::Parser::from_env()) {
         Ok(command) => command,
         Err(error) => {
@@ -43,6 +47,12 @@ fn main() -> ExitCode {
         }
         Command::Serve(options) => process::run(&options),
         Command::HealthCheck(options) => health::check(&options),
+        Command::BackUp(folder, options) => {
+            backup::back_up(&options.state, &folder).map(|files| report("made", &files))
+        }
+        Command::Restore(folder, options) => {
+            backup::restore(&options.state, &folder).map(|files| report("kept", &files))
+        }
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -50,5 +60,11 @@ fn main() -> ExitCode {
             logs::note(format_args!("error: {error:#}"));
             ExitCode::FAILURE
         }
+    }
+}
+
+fn report(what: &str, files: &[PathBuf]) {
+    for file in files {
+        logs::note(format_args!("{what} {}", file.display()));
     }
 }

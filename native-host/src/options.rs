@@ -15,6 +15,8 @@ The AI gateway as one process: proxy, admin API and panel.
 
 Usage: ai-gateway [OPTIONS]
        ai-gateway healthcheck [--listen ADDR:PORT] [--tls-cert FILE]
+       ai-gateway backup FOLDER [--state DIR]
+       ai-gateway restore FOLDER [--state DIR]
 
   --listen ADDR:PORT       address to serve; port 0 takes a free one (default 127.0.0.1:3000)
   --state DIR              key-value data and database, as the local host has them (default .gateway)
@@ -33,6 +35,9 @@ Usage: ai-gateway [OPTIONS]
 Variables are read from the environment: ADMIN_PASSWORD, MASTER_KEY, METRICS_TOKEN, CONFIG, LOG, HTTP_UPSTREAM, also with the
 prefix SPIN_VARIABLE_. SSL_CERT_FILE adds root certificates for calls to upstreams.
 
+`backup` copies the key-value data and the database of --state into a new folder, also while a gateway uses them. `restore` puts
+such copies in their place; no gateway may use the directory then, and what was there is kept under another name.
+
 SIGTERM and SIGINT stop the process when requests in flight have ended, after 10 s at most; a second signal stops it at once.
 SIGUSR2 starts the program anew, passes the listening sockets on, and stops when the new process serves. SIGHUP reads the
 configuration and the certificate again. Sockets of systemd (LISTEN_FDS) are used in place of --listen.
@@ -47,6 +52,10 @@ pub enum Command {
     Serve(Box<Options>),
     /// Ask the gateway on this machine for its health.
     HealthCheck(Box<Options>),
+    /// Copy the databases of the state directory to the folder.
+    BackUp(PathBuf, Box<Options>),
+    /// Copy them back.
+    Restore(PathBuf, Box<Options>),
 }
 
 /// All options.
@@ -94,8 +103,7 @@ impl Default for Options {
 /// Reads the arguments that follow the program's name.
 pub fn parse(mut args: Parser) -> Result<Command> {
     let mut options = Options::default();
-    let mut is_check = false;
-    let mut is_first = true;
+    let mut words = Vec::new();
     while let Some(arg) = args.next()? {
         match arg {
             Arg::Short('h') | Arg::Long("help") => return Ok(Command::Print(HELP)),
@@ -106,7 +114,7 @@ pub fn parse(mut args: Parser) -> Result<Command> {
                     "\n"
                 )));
             }
-            Arg::Value(word) if is_first && word == "healthcheck" => is_check = true,
+            Arg::Value(word) => words.push(word),
             Arg::Long(name) => {
                 let name = name.to_owned();
                 let value = args.value()?.string()?;
@@ -114,13 +122,16 @@ pub fn parse(mut args: Parser) -> Result<Command> {
                     .set(&name, value)
                     .with_context(|| format!("option --{name}"))?;
             }
-            _ => bail!("{}; see --help", arg.unexpected()),
+            Arg::Short(_) => bail!("{}; see --help", arg.unexpected()),
         }
-        is_first = false;
     }
     let options = Box::new(options);
-    if is_check {
-        return Ok(Command::HealthCheck(options));
+    match words.as_slice() {
+        [] => {}
+        [word] if word == "healthcheck" => return Ok(Command::HealthCheck(options)),
+        [word, folder] if word == "backup" => return Ok(Command::BackUp(folder.into(), options)),
+        [word, folder] if word == "restore" => return Ok(Command::Restore(folder.into(), options)),
+        [word, ..] => bail!("unexpected argument {}; see --help", word.display()),
     }
     ensure!(
         options.tls_cert.is_some() == options.tls_key.is_some(),
@@ -216,8 +227,25 @@ mod tests {
             assert!(message.contains(words), "{message}");
         }
         assert!(parse_words(&["--listen"]).is_err());
-        assert!(parse_words(&["stray"]).is_err());
-        assert!(parse_words(&["--threads", "1", "healthcheck"]).is_err());
+        for words in [
+            &["stray"][..],
+            &["healthcheck", "a"],
+            &["backup"],
+            &["restore", "a", "b"],
+        ] {
+            assert!(parse_words(words).is_err(), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn backups_take_a_folder_and_the_state_directory() {
+        let parsed = parse_words(&["backup", "f", "--state", "s"]);
+        let Ok(Command::BackUp(folder, options)) = parsed else {
+            panic!("{parsed:?}");
+        };
+        assert_eq!((folder, options.state), ("f".into(), "s".into()));
+        let parsed = parse_words(&["restore", "f"]);
+        assert!(matches!(parsed, Ok(Command::Restore(..))), "{parsed:?}");
     }
 
     #[test]

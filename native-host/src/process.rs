@@ -14,13 +14,13 @@ use gateway_core::ports::{Log as _, Variable};
 use host_io::dial::{self, Dialer};
 use host_io::fault::Fault;
 use host_io::state_dir::StateDir;
-use host_io::store;
+use host_io::{data, sqlite_file};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
-use crate::database::{self, Database};
+use crate::database::Database;
 use crate::environment::{self, Environment};
 use crate::files::Watched;
 use crate::handover::{Inheritance, MAX_SOCKETS, Successor};
@@ -44,9 +44,14 @@ pub fn run(options: &Options) -> Result<()> {
     logs::init(environment.logs_json());
     raise_file_limit();
     let (state, listeners, inheritance) = sockets_and_state(options)?;
-    let records = store::Database::open(&state.database())?
+    let data = data::open(&state)?;
+    if let Some(set_aside) = &data.set_aside {
+        logs::note(format_args!("error: {set_aside}"));
+    }
+    let records = data
+        .store
         .failing(fault(options.fault_store.as_deref(), &state)?);
-    let ledger = state.folder().join("sqlite_db.db");
+    let ledger = state.sqlite();
     let database_fault = fault(options.fault_sqlite.as_deref(), &state)?;
     let (stop, stopping) = watch::channel(None);
     let reloaded = Reloaded::new(options)?;
@@ -98,7 +103,7 @@ pub fn run(options: &Options) -> Result<()> {
         return Ok(());
     }
     records.checkpoint()?;
-    database::checkpoint(&ledger)
+    sqlite_file::checkpoint(&ledger)
 }
 
 /// The state directory, held, and the sockets: those of the predecessor, of systemd, or new ones.

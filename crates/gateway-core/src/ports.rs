@@ -186,6 +186,8 @@ pub enum StoreKey {
     /// The configuration document: channels and settings, and either the client keys or the names of the records that
     /// have them. One value, so that no write can be torn.
     Config,
+    /// The last configuration that was damaged, and that an import has replaced; for repair by hand.
+    DamagedConfig,
     /// A part of the client keys, under a name that is used once: it never changes, until it is removed.
     ClientKeys(u64),
     /// The random secret that session tokens are signed with.
@@ -215,6 +217,7 @@ impl StoreKey {
         Cow::Borrowed(match self {
             Self::ClientKeys(name) => return Cow::Owned(format!("gateway/keys/{name:016x}")),
             Self::Config => "gateway/config",
+            Self::DamagedConfig => "gateway/damaged-config",
             Self::SessionSecret => "gateway/session-secret",
             Self::LoginFailures => "gateway/login-failures",
             Self::DeviceFailures => "gateway/device-failures",
@@ -268,7 +271,8 @@ pub trait WriteStore: ReadStore {
         expected: Option<&[u8]>,
         new: &[u8],
     ) -> Result<Swap, StoreError>;
-    /// Writes a record that no other writer knows of, since its name is new and random. Idempotent.
+    /// Writes a record whatever it was: one that no other writer knows of, since its name is new and random, or one of
+    /// which the last write counts. Idempotent.
     async fn put(&self, record: StoreKey, value: &[u8]) -> Result<(), StoreError>;
     /// Removes a record that nothing refers to. Idempotent; does nothing if it is absent.
     async fn remove(&self, record: StoreKey) -> Result<(), StoreError>;

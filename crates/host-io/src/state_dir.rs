@@ -9,6 +9,17 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::private;
+
+/// The key-value database, under the name that Spin gives it.
+pub const KEY_VALUE: &str = "sqlite_key_value.db";
+/// The SQLite database of components, under the name that Spin gives it.
+pub const SQLITE: &str = "sqlite_db.db";
+const LOCK: &str = "lock";
+/// What `cargo xtask up` writes before it starts a host.
+const PASSWORD: &str = "admin-password";
+const CACHE: &str = "cache";
+
 /// The directory, held until this value is dropped or the process ends.
 #[derive(Debug)]
 pub struct StateDir {
@@ -17,10 +28,10 @@ pub struct StateDir {
 }
 
 impl StateDir {
-    /// Creates the directory (mode 0700) if it is missing and takes its lock.
+    /// Creates the directory if it is missing, takes its lock, and makes it and its files private: modes 0700 and 0600.
     ///
     /// # Errors
-    /// The directory cannot be made or written, or another process holds it; the message names that process.
+    /// The directory cannot be made, written or made private, or another process holds it; the message names that process.
     pub fn open(path: &Path) -> Result<Self> {
         let context = || {
             format!(
@@ -33,13 +44,14 @@ impl StateDir {
             .mode(0o700)
             .create(path)
             .with_context(context)?;
+        private::secure_folder(path, &[LOCK, PASSWORD, CACHE, KEY_VALUE, SQLITE])?;
         let mut lock = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
             .mode(0o600)
-            .open(path.join("lock"))
+            .open(path.join(LOCK))
             .with_context(context)?;
         match lock.try_lock() {
             Ok(()) => {}
@@ -54,6 +66,11 @@ impl StateDir {
             }
             Err(TryLockError::Error(error)) => return Err(error).with_context(context),
         }
+        let databases = [KEY_VALUE, SQLITE].into_iter().flat_map(|name| {
+            ["", "-wal", "-shm"].map(|ending| path.join(format!("{name}{ending}")))
+        });
+        let others = [LOCK, PASSWORD, CACHE].map(|name| path.join(name));
+        private::secure_files(databases.chain(others))?;
         Self::held(path, lock).with_context(context)
     }
 
@@ -64,7 +81,7 @@ impl StateDir {
     pub fn inherit(path: &Path, lock: File) -> Result<Self> {
         let identity = |data: Metadata| (data.dev(), data.ino());
         let context = || format!("the state directory {}", path.display());
-        let expected = metadata(path.join("lock")).with_context(context)?;
+        let expected = metadata(path.join(LOCK)).with_context(context)?;
         ensure!(
             identity(lock.metadata()?) == identity(expected),
             "{} is not the one whose lock was passed on",
@@ -93,17 +110,22 @@ impl StateDir {
 
     /// The key-value database.
     pub fn database(&self) -> PathBuf {
-        self.path.join("sqlite_key_value.db")
+        self.path.join(KEY_VALUE)
     }
 
-    /// The folder of the SQLite databases.
+    /// The SQLite database of components.
+    pub fn sqlite(&self) -> PathBuf {
+        self.path.join(SQLITE)
+    }
+
+    /// The directory itself.
     pub fn folder(&self) -> &Path {
         &self.path
     }
 
     /// The folder of compiled components.
     pub fn cache(&self) -> PathBuf {
-        self.path.join("cache")
+        self.path.join(CACHE)
     }
 }
 
@@ -126,6 +148,26 @@ mod tests {
         );
         drop(first);
         assert!(StateDir::open(&path).is_ok());
+    }
+
+    #[test]
+    fn what_others_may_read_is_made_private() {
+        let parent = tempfile::tempdir().unwrap();
+        let set = |path: &Path, mode| {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        };
+        set(parent.path(), 0o755);
+        let names = [KEY_VALUE, "sqlite_db.db-wal", PASSWORD];
+        for name in names {
+            std::fs::write(parent.path().join(name), "").unwrap();
+            set(&parent.path().join(name), 0o644);
+        }
+        let _held = StateDir::open(parent.path()).unwrap();
+        let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(parent.path()), 0o700);
+        for name in names {
+            assert_eq!(mode(&parent.path().join(name)), 0o600, "{name}");
+        }
     }
 
     #[test]

@@ -2,8 +2,12 @@
 //!
 //! Calls are short (microseconds from the page cache; a commit appends to the write-ahead log without an fsync), so they
 //! run on the calling thread; writes announce themselves to the executor because a checkpoint may take milliseconds.
+//!
+//! Records are still written when the disk is full, such as the count of failed logins without which nobody may log in: the
+//! space for the log is reserved, and the file has free pages.
 
 use std::{
+    fs::{self, File},
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -11,10 +15,17 @@ use std::{
 
 use anyhow::{Context, Result};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use rustix::fs::{FallocateFlags, fallocate};
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-use crate::fault::{Fault, Refused};
+use crate::{
+    fault::{Fault, Refused},
+    sqlite_file,
+};
+
+const CREATE: &str = "CREATE TABLE IF NOT EXISTS spin_key_value (
+    store TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (store, key))";
 
 const GET: &str = "SELECT value FROM spin_key_value WHERE store=?1 AND key=?2";
 const SET: &str = "INSERT INTO spin_key_value (store, key, value) VALUES (?1, ?2, ?3) \
@@ -28,6 +39,11 @@ const DELETE: &str = "DELETE FROM spin_key_value WHERE store=?1 AND key=?2";
 /// How long a call waits for another program that has locked the file. Calls of components block all requests of their
 /// instance, so it is short: writers retry later, and requests need no write.
 const BUSY_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// Space on the disk that the log is given in advance. SQLite writes to it from its beginning again after some 4 MiB.
+const RESERVED_LOG_BYTES: u64 = 8 << 20;
+/// Free pages of the file for records that grow.
+const RESERVED_BYTES: i64 = 256 << 10;
 
 /// All stores of an application. Clones share the connections.
 #[derive(Clone)]
@@ -59,12 +75,10 @@ impl Database {
     pub fn open(path: &Path) -> Result<Self> {
         let open = || -> rusqlite::Result<Self> {
             let write = connect(path)?;
-            write.execute_batch(
-                "PRAGMA journal_mode=WAL;
-                 CREATE TABLE IF NOT EXISTS spin_key_value (
-                     store TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (store, key))",
-            )?;
+            write.execute_batch("PRAGMA journal_mode=WAL")?;
+            write.execute_batch(CREATE)?;
             let read = connect(path)?;
+            reserve(path, &write);
             Ok(Self {
                 read: Arc::new(Mutex::new(read)),
                 write: Arc::new(Mutex::new(write)),
@@ -95,6 +109,59 @@ impl Database {
     pub fn checkpoint(&self) -> Result<()> {
         lock(&self.write).query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
         Ok(())
+    }
+}
+
+/// Creates the file, which appears when it has the table: an empty one is the trace of a damage.
+pub fn create(path: &Path) -> Result<()> {
+    let create = || -> Result<()> {
+        let draft = sqlite_file::beside(path, ".new");
+        Connection::open(&draft)?.execute_batch(CREATE)?;
+        fs::rename(draft, path)?;
+        Ok(sqlite_file::sync_folder_of(path)?)
+    };
+    create().with_context(|| format!("cannot create the key-value database {}", path.display()))
+}
+
+/// Whether the database at `path` has the table.
+pub fn has_table(path: &Path) -> Result<bool> {
+    let look = || -> rusqlite::Result<bool> {
+        sqlite_file::open_existing(path)?
+            .prepare("SELECT 1 FROM sqlite_schema WHERE type='table' AND name='spin_key_value'")?
+            .exists([])
+    };
+    look().with_context(|| format!("cannot read the key-value database {}", path.display()))
+}
+
+/// Reserves what writes need later. Where the disk is full now, or knows no reservations, there is none.
+fn reserve(path: &Path, write: &Connection) {
+    let fill = || -> rusqlite::Result<()> {
+        let free: i64 = write.query_row(
+            "SELECT freelist_count * page_size FROM pragma_freelist_count, pragma_page_size",
+            [],
+            |row| row.get(0),
+        )?;
+        if free < RESERVED_BYTES {
+            write.execute_batch(&format!(
+                "BEGIN IMMEDIATE;
+                 CREATE TABLE reserved AS SELECT zeroblob({RESERVED_BYTES});
+                 DROP TABLE reserved;
+                 COMMIT"
+            ))?;
+            // Only then do the pages have a place in the file.
+            write.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+        }
+        Ok(())
+    };
+    if fill().is_err() && !write.is_autocommit() {
+        let _ = write.execute_batch("ROLLBACK");
+    }
+    // The log has no locks, which closing a file would release. Its content and its length stay as they are.
+    let log = File::options()
+        .write(true)
+        .open(sqlite_file::beside(path, "-wal"));
+    if let Ok(log) = log {
+        let _ = fallocate(log, FallocateFlags::KEEP_SIZE, 0, RESERVED_LOG_BYTES);
     }
 }
 

@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use rusqlite::types::Value;
 use tokio::{
     runtime::Handle,
@@ -26,7 +26,7 @@ use tokio::{
 mod guard;
 mod session;
 
-use host_io::fault::Fault;
+use host_io::{fault::Fault, sqlite_file, state_dir::SQLITE};
 use session::{Flags, Idle, Run, Session, Wish};
 
 /// The only label that exists, as in Spin without a runtime configuration.
@@ -81,7 +81,7 @@ impl Databases {
     /// The databases in `folder`, with the file name that Spin uses. Touches no file.
     pub fn new(folder: &Path, fault: Option<Fault>) -> Self {
         Self {
-            idle: Idle::new(folder.join("sqlite_db.db")),
+            idle: Idle::new(folder.join(SQLITE)),
             fault: fault.map(Arc::new),
             turns: Arc::new(Semaphore::new(1)),
             running: Arc::new(Semaphore::new(MAX_RUNNING)),
@@ -105,16 +105,7 @@ impl Databases {
 
     /// Moves the log's content into the file, so that the file alone is a whole copy.
     pub fn checkpoint(&self) -> Result<()> {
-        let file = self.idle.path();
-        if !file.exists() {
-            return Ok(());
-        }
-        let fold = || -> rusqlite::Result<()> {
-            let connection = rusqlite::Connection::open(file)?;
-            connection.busy_timeout(BUSY_TIMEOUT)?;
-            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
-        };
-        fold().with_context(|| format!("cannot close the database {}", file.display()))
+        sqlite_file::checkpoint(self.idle.path())
     }
 
     /// Runs `job` on a thread that may block. It continues when the caller no longer waits.

@@ -1,6 +1,7 @@
 //! The running host, with a component that behaves well and badly on demand.
 
 mod sqlite;
+mod state;
 mod support;
 
 use std::{

@@ -1,6 +1,7 @@
 //! The native host as a process: restarts, signals, watched files, and the state that it shares with the local host. What
 //! requests get is `e2e`'s, which runs on it too.
 
+mod backup;
 mod files;
 mod restart;
 mod state;

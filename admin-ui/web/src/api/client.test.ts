@@ -141,6 +141,7 @@ describe("an answer that is asked for again", () => {
         data: [],
         problems: [name],
         dropped_records: 0,
+        replaced_ledger: null,
       };
       const body = name === null ? null : JSON.stringify(stated);
       return Promise.resolve(new Response(body, { status, headers: { etag } }));

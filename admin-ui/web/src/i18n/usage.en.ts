@@ -14,6 +14,9 @@ export const usageEn = {
   "overview.dropped": (count: string) => `${count} records lost`,
   "overview.droppedText":
     "since recording began: the database did not accept them in time. Usage does not include them.",
+  "overview.replacedLedger": "The usage database began anew",
+  "overview.replacedLedgerText": (at: string, file: string) =>
+    `on ${at}, since the former one was damaged. It is kept as ${file} in the state directory; its requests and usage are not shown.`,
   "overview.errorRate": (percent: string) => `${percent} errors`,
   "overview.errorRateText": (requests: string) => `of ${requests} requests in the last two hours`,
   "overview.limitNear": "Near its limit",

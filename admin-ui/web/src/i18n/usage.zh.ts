@@ -14,6 +14,9 @@ export const usageZh: typeof usageEn = {
   "overview.problem": "配置无法使用",
   "overview.dropped": (count) => `丢失 ${count} 条记录`,
   "overview.droppedText": "自开始记录以来，数据库未能及时写入。用量数据不含这些记录。",
+  "overview.replacedLedger": "用量数据库已重新建立",
+  "overview.replacedLedgerText": (at, file) =>
+    `原数据库已损坏，${at} 起启用新库。原文件保留在状态目录中（${file}），其中的请求和用量不再显示。`,
   "overview.errorRate": (percent) => `错误率 ${percent}`,
   "overview.errorRateText": (requests) => `最近两小时共 ${requests} 个请求`,
   "overview.limitNear": "接近限额",

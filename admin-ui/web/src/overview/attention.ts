@@ -11,6 +11,8 @@ export type Concern =
   | { kind: "problem"; text: string }
   | { kind: "masterKey"; text: string }
   | { kind: "dropped"; count: number }
+  /** The ledger began anew, since its database was damaged. */
+  | { kind: "replacedLedger"; at: string; file: string }
   | { kind: "channel"; id: string; name: string; health: Health }
   | { kind: "errors"; id: string; name: string; rate: number; requests: number }
   | {
@@ -37,6 +39,7 @@ export interface Known {
   recent: readonly UsageRow[];
   session: SessionInfo | null;
   dropped: number;
+  replacedLedger: { at: string; file: string } | null;
   nowMs: number;
 }
 
@@ -57,6 +60,9 @@ export function concernsOf(known: Known): Concern[] {
   if (known.dropped > 0) {
     concerns.push({ kind: "dropped", count: known.dropped });
   }
+  if (known.replacedLedger !== null) {
+    concerns.push({ kind: "replacedLedger", ...known.replacedLedger });
+  }
   const hasKeys = channels.some(({ keys }) => keys.length > 0);
   if (session !== null && !session.upstream_keys_encrypted && hasKeys) {
     concerns.push({ kind: "inClear" });
@@ -66,7 +72,7 @@ export function concernsOf(known: Known): Concern[] {
 
 /** What stops requests, then what may, then what only should be known. */
 function rankOf(concern: Concern): number {
-  const isNews = ["expiry", "dropped", "inClear"].includes(concern.kind);
+  const isNews = ["expiry", "dropped", "replacedLedger", "inClear"].includes(concern.kind);
   return isNews ? 2 : toneOf(concern) === "bad" ? 0 : 1;
 }
 

@@ -73,6 +73,11 @@ function describe(concern: Concern): Description {
         title: m["overview.dropped"](formatCount(concern.count)),
         why: m["overview.droppedText"],
       };
+    case "replacedLedger":
+      return {
+        title: m["overview.replacedLedger"],
+        why: m["overview.replacedLedgerText"](formatTime(concern.at), concern.file),
+      };
     case "inClear":
       return {
         title: m["overview.inClear"],

@@ -172,6 +172,7 @@ function concerns(change: Partial<Known>): Concern[] {
     recent: [],
     session: { ...WHO, expires_at: "", upstream_keys_encrypted: true, master_key_error: null },
     dropped: 0,
+    replacedLedger: null,
     nowMs: NOW,
     ...change,
   });
@@ -254,6 +255,7 @@ describe("concernsOf", () => {
     const found = concerns({
       problems: ["a key cannot be decrypted"],
       dropped: 3,
+      replacedLedger: { at: "2026-11-30T00:00:00Z", file: "sqlite_db.damaged.db" },
       session: {
         ...WHO,
         expires_at: "",
@@ -267,6 +269,7 @@ describe("concernsOf", () => {
       "masterKey",
       "expiry",
       "dropped",
+      "replacedLedger",
       "inClear",
     ]);
   });

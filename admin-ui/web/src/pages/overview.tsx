@@ -120,6 +120,7 @@ export function OverviewPage() {
               recent: slow.data.value?.recent ?? [],
               session: sessionInfo.value,
               dropped: health.dropped_records,
+              replacedLedger: health.replaced_ledger,
               nowMs: Date.now(),
             })}
           />

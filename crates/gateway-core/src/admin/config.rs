@@ -4,7 +4,8 @@
 //!
 //! An import replaces everything. Of two at the same time the later one wins as a whole; a change that comes in
 //! between is replaced like everything before it. A client that must replace only what it has seen sends the
-//! `ETag` of its export as `If-Match`.
+//! `ETag` of its export as `If-Match`. An owner's import also replaces a stored configuration that is damaged: nobody has
+//! seen that one, so that no `ETag` matches it.
 
 use http::{HeaderMap, StatusCode, Uri};
 use serde::Serialize;
@@ -20,7 +21,6 @@ use super::{AdminSettings, accounts, document, precondition, query};
 #[cfg(feature = "schema")]
 use crate::config::bounds::{MAX_HINT_CHARS, MAX_MODELS, MAX_NAME_CHARS, MAX_TAGS};
 use crate::config::import::{self, Refused};
-use crate::config::key_shards::edit::KeyScope;
 use crate::config::model::{
     ChannelConfig, ClientKey, DOCUMENT_VERSION, Document, KeyLimits, PreviousKey, Settings,
     StoredSecret, UpstreamKey,
@@ -203,19 +203,22 @@ pub async fn import<P: AdminPorts>(
     let mut problems = Problems::default();
     let draft = DocumentDraft::read(value, ports.now(), &mut problems);
     problems.check("configuration")?;
-    let ((document, changed), revision) =
-        document::change_at_revision(ports, KeyScope::All, |document, revision| {
-            precondition::check(headers, revision, "configuration")?;
-            let new = import::resolve(&draft, document, settings.protection(), ports)
-                .map_err(Refused::into_error)?;
-            let new = with_accounts(ports, settings, value, document, new)?;
-            if caller.principal.role < Role::Owner && !differs_in_settings_only(document, &new) {
-                return Err(caller.principal.lacks(Role::Owner));
-            }
-            let old = std::mem::replace(document, new);
-            Ok((document.clone(), changed_channels(old, document)))
-        })
-        .await?;
+    let ((document, changed), revision) = document::replace(ports, |document, former| {
+        precondition::check(headers, &former.revision, "configuration")?;
+        if former.is_damaged && accounts::stored::of(ports, document).is_err() {
+            document.accounts = Value::Null;
+        }
+        let new = import::resolve(&draft, document, settings.protection(), ports)
+            .map_err(Refused::into_error)?;
+        let new = with_accounts(ports, settings, value, document, new)?;
+        let is_settings_only = !former.is_damaged && differs_in_settings_only(document, &new);
+        if caller.principal.role < Role::Owner && !is_settings_only {
+            return Err(caller.principal.lacks(Role::Owner));
+        }
+        let old = std::mem::replace(document, new);
+        Ok((document.clone(), changed_channels(old, document)))
+    })
+    .await?;
     health::stored::forget(ports, &changed).await;
     ports.line(format_args!(
         "admin: a configuration was imported: {} channels, {} client keys",

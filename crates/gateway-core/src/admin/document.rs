@@ -9,7 +9,7 @@ use crate::config::key_shards::edit::KeyScope;
 use crate::config::key_shards::read;
 use crate::config::model::{ClientKey, Document};
 use crate::config::rewrite::{Rewrite, RewriteError};
-use crate::config::stored;
+use crate::config::stored::{self, StoredError};
 use crate::error::{ErrorCode, GatewayError};
 use crate::ports::{AdminPorts, Log, ReadStore, StoreError, StoreKey};
 use crate::store::{self, RecordEdit, RetryLimits, UpdateError};
@@ -97,7 +97,8 @@ pub async fn change_in<P: AdminPorts, T>(
     scope: KeyScope<'_>,
     mut edit: impl FnMut(&mut Document) -> Result<T, GatewayError>,
 ) -> Result<T, GatewayError> {
-    let outcome = rewrite(ports, scope, |document, _, _| edit(document)).await;
+    let rewriting = Rewrite::new(ports, scope);
+    let outcome = rewrite(rewriting, ports, |document, _, _| edit(document)).await;
     outcome.map(|(outcome, _)| outcome)
 }
 
@@ -116,7 +117,8 @@ pub async fn change_keys<P: AdminPorts, T>(
     ids: &[&str],
     mut edit: impl FnMut(&mut Document, usize) -> Result<T, GatewayError>,
 ) -> Result<T, GatewayError> {
-    let outcome = rewrite(ports, KeyScope::Ids(ids), |document, others, _| {
+    let rewriting = Rewrite::new(ports, KeyScope::Ids(ids));
+    let outcome = rewrite(rewriting, ports, |document, others, _| {
         edit(document, others)
     });
     outcome.await.map(|(outcome, _)| outcome)
@@ -128,28 +130,59 @@ pub async fn change_at_revision<P: AdminPorts, T>(
     scope: KeyScope<'_>,
     mut edit: impl FnMut(&mut Document, &str) -> Result<T, GatewayError>,
 ) -> Result<(T, String), GatewayError> {
-    rewrite(ports, scope, |document, _, revision| {
-        edit(document, revision)
+    rewrite(Rewrite::new(ports, scope), ports, |document, _, former| {
+        edit(document, &former.revision)
     })
     .await
+}
+
+/// The same for an `edit` that puts a whole new configuration in the place of the former one, also of a damaged one. What was
+/// damaged is kept in a record of its own.
+pub async fn replace<P: AdminPorts, T>(
+    ports: &P,
+    mut edit: impl FnMut(&mut Document, &Former) -> Result<T, GatewayError>,
+) -> Result<(T, String), GatewayError> {
+    let rewriting = Rewrite::new(ports, KeyScope::All).replacing_damaged();
+    rewrite(rewriting, ports, |document, _, former| {
+        edit(document, former)
+    })
+    .await
+}
+
+/// The stored configuration before a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Former {
+    /// The name of this state.
+    pub revision: String,
+    /// Whether it could not be read.
+    pub is_damaged: bool,
+}
+
+impl Former {
+    fn of(stored: Option<&[u8]>, may_be_damaged: bool) -> Self {
+        let is_damaged = || matches!(stored::parse(stored), Err(StoredError::Damaged { .. }));
+        Self {
+            revision: stored::revision(stored),
+            is_damaged: may_be_damaged && is_damaged(),
+        }
+    }
 }
 
 /// A swap that reports a conflict or an error may have taken place all the same. So each attempt leaves an id in the
 /// document, which shows whether it did when the document is read again.
 async fn rewrite<P: AdminPorts, T>(
+    mut rewrite: Rewrite<'_, P>,
     ports: &P,
-    scope: KeyScope<'_>,
-    mut edit: impl FnMut(&mut Document, usize, &str) -> Result<T, GatewayError>,
+    mut edit: impl FnMut(&mut Document, usize, &Former) -> Result<T, GatewayError>,
 ) -> Result<(T, String), GatewayError> {
-    let mut rewrite = Rewrite::new(ports, scope);
-    let id = rewrite.id();
+    let (id, replaces_damaged) = (rewrite.id(), rewrite.replaces_damaged());
     let change = store::update_confirmed(
         ports,
         StoreKey::Config,
         CONFIG_RETRIES,
         |_| None,
         async |stored, attempt| {
-            let former = stored::revision(stored);
+            let former = Former::of(stored, replaces_damaged);
             let edit = |document: &mut Document, others: usize| edit(document, others, &former);
             let edited = rewrite.attempt(stored, attempt, edit).await;
             let edited = edited.map_err(|error| match error {
@@ -160,6 +193,10 @@ async fn rewrite<P: AdminPorts, T>(
             Ok(match edited {
                 RecordEdit::Keep(_) | RecordEdit::Reread => RecordEdit::Reread,
                 RecordEdit::Replace(bytes, result) => {
+                    if former.is_damaged {
+                        let kept = ports.put(StoreKey::DamagedConfig, stored.unwrap_or_default());
+                        kept.await.map_err(|error| unavailable(ports, &error))?;
+                    }
                     let revision = stored::revision(Some(&bytes));
                     RecordEdit::Replace(bytes, (result, revision))
                 }
@@ -167,7 +204,12 @@ async fn rewrite<P: AdminPorts, T>(
         },
         |stored, attempts| match attempts {
             0 => Ok(None),
-            _ => Ok(id.landed(&parse(ports, stored)?, attempts)),
+            _ => match stored::parse(stored) {
+                Ok(document) => Ok(id.landed(&document, attempts)),
+                // The one that is to be replaced, still or again.
+                Err(StoredError::Damaged { .. }) if replaces_damaged => Ok(None),
+                Err(error) => Err(unavailable(ports, &StoreError(error.to_string()))),
+            },
         },
     );
     let outcome = change.await;
@@ -203,12 +245,4 @@ pub fn unavailable(log: &impl Log, error: &StoreError) -> GatewayError {
     ErrorCode::StoreUnavailable.error(
         "The store does not answer as it should; see the gateway's log. Nothing was changed.",
     )
-}
-
-/// A document that cannot be understood is never replaced: an operator may still be able to repair it.
-fn parse(
-    log: &impl Log,
-    stored: Option<&[u8]>,
-) -> Result<Document<StoredClientKeys>, GatewayError> {
-    stored::parse(stored).map_err(|error| unavailable(log, &StoreError(error.to_string())))
 }

@@ -12,7 +12,9 @@ use crate::error::{ErrorCode, GatewayError};
 use crate::ledger::LedgerEngine;
 use crate::ledger::key_use::KeyUse;
 use crate::ledger::port::Ledger as _;
+use crate::ledger::replaced::ReplacedLedger;
 use crate::ports::AdminPorts;
+use crate::units::Timestamp;
 
 /// How long a call waits for figures.
 const TIME_LIMIT: Duration = Duration::from_secs(4);
@@ -61,6 +63,13 @@ pub async fn key_records<'a, P: AdminPorts>(
             KeyRecords::default()
         }
     }
+}
+
+/// The damaged ledger in whose place the present one began at `since` or later. `None` also when the database does not say.
+pub async fn replaced<P: AdminPorts>(ports: &P, since: Timestamp) -> Option<ReplacedLedger> {
+    let ledger = LedgerEngine::new(ports, TIME_LIMIT_OF_EXTRAS);
+    let replaced = ledger.query_replaced().await.unwrap_or_default();
+    replaced.filter(|replaced| replaced.at >= since)
 }
 
 /// Keeps what tests of keys found out. A failure is only logged.

@@ -19,7 +19,10 @@ use crate::ledger::batch;
 use crate::ports::{AdminPorts, StoreKey};
 use crate::reply::{self, Reply};
 use crate::time_text;
-use crate::units::Timestamp;
+use crate::units::{DAY_MS, Timestamp};
+
+/// How long the panel says that the ledger began anew.
+const NOTICE_MS: u64 = 30 * DAY_MS;
 
 /// The health of all upstreams.
 #[derive(Serialize)]
@@ -38,6 +41,23 @@ pub struct StatusView<'a> {
     problems: Vec<String>,
     /// Records of requests that the ledger lost since it began, since its database did not take them in time.
     dropped_records: u64,
+    /// The ledger began anew in the last 30 days, since its database was damaged; null: it did not.
+    replaced_ledger: Option<ReplacedLedgerView>,
+}
+
+/// A damaged ledger that a new one has replaced.
+#[derive(Serialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "ReplacedLedger")
+)]
+pub struct ReplacedLedgerView {
+    /// When the new one began.
+    #[cfg_attr(feature = "schema", schemars(with = "Time"))]
+    at: String,
+    /// The file of the damaged one, in the state directory.
+    file: String,
 }
 
 /// The health of a channel.
@@ -112,6 +132,8 @@ pub async fn show<P: AdminPorts>(
     let dropped = ports.read(StoreKey::DroppedRecords).await.unwrap_or(None);
     let (channels, is_recorded) = (&document.channels, document.settings.ledger);
     let records = ledger_queries::key_records(ports, is_recorded, channels).await;
+    let noticed = Timestamp(now.0.saturating_sub(NOTICE_MS));
+    let replaced = ledger_queries::replaced(ports, noticed).await;
     let snapshot = Snapshot::build(document.clone(), settings.master_key.as_ref(), || 0);
     let view = StatusView {
         now: time_text::format(now),
@@ -130,9 +152,14 @@ pub async fn show<P: AdminPorts>(
             .map(ToString::to_string)
             .collect(),
         dropped_records: batch::dropped(dropped.as_deref()),
+        replaced_ledger: replaced.map(|replaced| ReplacedLedgerView {
+            at: time_text::format(replaced.at),
+            file: replaced.file,
+        }),
     };
     // The time alone is no change: a client that polls gets a new answer only when something else is different.
-    let state = object_revision(&(&view.data, &view.problems, view.dropped_records));
+    let losses = (view.dropped_records, &view.replaced_ledger);
+    let state = object_revision(&(&view.data, &view.problems, losses));
     Ok(precondition::weak_tag(
         reply::json(StatusCode::OK, &view),
         &state,

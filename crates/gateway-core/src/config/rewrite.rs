@@ -32,6 +32,7 @@ pub enum RewriteError<E> {
 pub struct Rewrite<'a, P> {
     ports: &'a P,
     scope: KeyScope<'a>,
+    replaces_damaged: bool,
     id: ChangeId,
     /// Of the last attempt.
     written: Vec<ShardName>,
@@ -44,10 +45,25 @@ impl<'a, P: WriteStore + Clock + Random> Rewrite<'a, P> {
         Self {
             ports,
             scope,
+            replaces_damaged: false,
             id: ChangeId::new(ports),
             written: Vec::new(),
             rereads: 0,
         }
+    }
+
+    /// The same, also of a damaged record: its edit is given what can be [salvaged](stored::salvage) of it.
+    #[must_use]
+    pub fn replacing_damaged(self) -> Self {
+        Self {
+            replaces_damaged: true,
+            ..self
+        }
+    }
+
+    /// Whether a damaged record may be replaced.
+    pub const fn replaces_damaged(&self) -> bool {
+        self.replaces_damaged
     }
 
     /// The id that each attempt leaves in the record.
@@ -64,7 +80,10 @@ impl<'a, P: WriteStore + Clock + Random> Rewrite<'a, P> {
         edit: impl FnOnce(&mut Document, usize) -> Result<T, E>,
     ) -> Result<RecordEdit<T>, RewriteError<E>> {
         self.discard().await;
-        let document = stored::parse(stored).map_err(RewriteError::Stored)?;
+        let document = match stored::parse(stored) {
+            Err(StoredError::Damaged { .. }) if self.replaces_damaged => stored::salvage(stored),
+            parsed => parsed.map_err(RewriteError::Stored)?,
+        };
         let (document, keys) = document.replace_keys(());
         let (keys, wanted) = match ShardEdit::begin(self.ports, keys, self.scope).await {
             Ok(begun) => begun,

@@ -2,6 +2,7 @@
 //! reads and writes no store.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
@@ -14,7 +15,9 @@ use crate::ids;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum StoredError {
     /// It is no document.
-    #[error("the configuration is damaged at line {line}, column {column}")]
+    #[error(
+        "the configuration is damaged at line {line}, column {column}; an import of a whole configuration replaces it"
+    )]
     Damaged {
         /// The line, from 1.
         line: usize,
@@ -45,6 +48,20 @@ pub fn parse(stored: Option<&[u8]>) -> Result<Document<StoredClientKeys>, Stored
     } else {
         Err(StoredError::UnknownVersion(document.version))
     }
+}
+
+/// What stays of a damaged document when a whole new one takes its place: what an import does not bring, as far as it can be
+/// read.
+pub fn salvage(stored: Option<&[u8]>) -> Document<StoredClientKeys> {
+    let whole = serde_json::from_slice::<Value>(stored.unwrap_or_default()).unwrap_or_default();
+    let text = |name: &str| whole.get(name)?.as_str().map(ToOwned::to_owned);
+    let document = Document {
+        accounts: whole.get("accounts").cloned().unwrap_or_default(),
+        applied_variable: text("applied_variable"),
+        gateway_id: text("gateway_id"),
+        ..Document::default()
+    };
+    document.replace_keys(StoredClientKeys::default()).0
 }
 
 /// The document in these bytes, whatever its version. Not inlined: its reader is large, and has two callers.

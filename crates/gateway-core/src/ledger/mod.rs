@@ -6,7 +6,7 @@
 //! the ledger is written and queried, [`sql`] the engine that keeps it, [`queries`] what can be asked. All else is pure:
 //! [`key_use`] is when each upstream key last worked or failed, [`response_records`] are where stored responses were made,
 //! [`kept_responses`] those that the gateway keeps itself, [`alert_state`] the record of alerts, [`audit`] is what admins
-//! changed. [`columns`] declares the tables, [`schema`] and [`ingest`] make them, and [`lean`] where [`layout`] says so.
+//! changed, [`replaced`] whether an older ledger was damaged. [`columns`] declares the tables, [`schema`] and [`ingest`] make them, and [`lean`] where [`layout`] says so.
 
 pub mod alert_state;
 pub mod attempts;
@@ -30,6 +30,7 @@ pub mod queries;
 pub mod queue;
 pub mod reason;
 pub mod record;
+pub mod replaced;
 pub mod response_record;
 pub mod response_records;
 pub mod schema;

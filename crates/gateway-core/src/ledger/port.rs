@@ -15,6 +15,7 @@ use super::key_use::{KeyUse, LastUses};
 use super::queries::counters::Counters;
 use super::queries::requests::{RequestPage, RequestQuery};
 use super::queries::usage::{UsageQuery, UsageSlice};
+use super::replaced::ReplacedLedger;
 use super::response_record::ResponseRecord;
 use super::stored::StoredRequest;
 use crate::database::DatabaseError;
@@ -129,6 +130,10 @@ pub trait Ledger {
 
     /// The newest requests since a time: how many, and how many of them got no whole answer from an upstream.
     async fn query_errors(&self, since: Timestamp) -> Result<(u64, u64), DatabaseError>;
+
+    /// The ledger in whose place this one began, since it was damaged; `None` where that did not happen.
+    async fn query_replaced(&self) -> Result<Option<ReplacedLedger>, DatabaseError>;
+
     /// Adds entries to the audit log: whole or not at all. Idempotent.
     async fn append_audit(&self, entries: &[AuditEntry]) -> Result<(), DatabaseError>;
 

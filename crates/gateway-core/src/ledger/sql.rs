@@ -20,6 +20,7 @@ use super::queries::actors;
 use super::queries::counters::{self, Counters};
 use super::queries::requests::{self, Cursor, RequestPage, RequestQuery};
 use super::queries::usage::{UsageQuery, UsageSlice};
+use super::replaced::{self, ReplacedLedger};
 use super::response_record::{self, ResponseRecord};
 use super::schema;
 use super::stored::StoredRequest;
@@ -367,6 +368,15 @@ impl<P: Sql + Clock> Ledger for SqlLedger<P> {
         let rows = self.query(alert_state::errors(since)).await?;
         let counts = |row: NamedRow<'_>| (row.count("requests"), row.count("errors"));
         Ok(rows.first().map_or((0, 0), counts))
+    }
+
+    async fn query_replaced(&self) -> Result<Option<ReplacedLedger>, DatabaseError> {
+        // Only hosts with files have that table.
+        if self.layout() == Layout::Lean {
+            return Ok(None);
+        }
+        let rows = self.query(replaced::find()).await?;
+        Ok(rows.first().map(|row| replaced::read(&row)))
     }
 
     async fn append_audit(&self, entries: &[AuditEntry]) -> Result<(), DatabaseError> {

@@ -15,6 +15,7 @@ mod bulk;
 mod channels;
 mod client_keys;
 mod config;
+mod damaged;
 mod described;
 mod exports;
 mod health;

@@ -457,7 +457,8 @@ fn the_overview_names_every_channel_key_and_failed_model() {
             with(json!({"id": created[1]["id"], "name": "b", "enabled": false, "keys": [key(1, 0, well)], "models": []}), unreachable),
         ],
         "problems": [],
-        "dropped_records": 0
+        "dropped_records": 0,
+        "replaced_ledger": null
     });
     assert_eq!(gateway.get("status").expect(200), expected);
     let store = gateway.ports.store();

@@ -35,7 +35,7 @@ fn the_file_has_spins_layout_and_is_whole_after_a_checkpoint() {
     database.store("default").set("k", b"v").unwrap();
     database.checkpoint().unwrap();
     let copy = folder.path().join("copy.db");
-    std::fs::copy(folder.path().join("sqlite_key_value.db"), &copy).unwrap();
+    fs::copy(folder.path().join("sqlite_key_value.db"), &copy).unwrap();
     let copy = Connection::open(copy).unwrap();
     let row: (String, String, Vec<u8>) = copy
         .query_row("SELECT store, key, value FROM spin_key_value", [], |r| {

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 
 use crate::config::key_shards::{StoredClientKeys, read};
 use crate::config::model::Document;
-use crate::config::stored;
+use crate::config::stored::{self, StoredError};
 use crate::ports::delegation::delegate_ports;
 use crate::ports::{Log, ReadStore, StoreDistance, StoreError, StoreKey, Swap, WriteStore};
 
@@ -64,7 +64,11 @@ impl<P: ReadStore + Log> Witness<'_, P> {
         let reread = reread.and_then(|bytes| stored::parse(Some(&bytes)).ok());
         let mut changes = Vec::new();
         for write in self.writes.take() {
-            let before = stored::parse(write.before.as_deref());
+            let before = match stored::parse(write.before.as_deref()) {
+                // An import has replaced it.
+                Err(StoredError::Damaged { .. }) => Ok(stored::salvage(write.before.as_deref())),
+                before => before,
+            };
             let after = stored::parse(Some(&write.after));
             let (Ok(before), Ok(after)) = (before, after) else {
                 continue;
