@@ -21,6 +21,18 @@ pub fn seconds(pid: u32) -> Result<f64> {
     Ok(f64::from(ticks) / TICKS_PER_SECOND)
 }
 
+/// A process and those that it has started.
+pub fn family(pid: u32) -> Result<Vec<u32>> {
+    let members: Vec<u32> = processes()?
+        .filter(|(number, process)| *number == pid || process.parent == pid)
+        .map(|(number, _)| number)
+        .collect();
+    members
+        .contains(&pid)
+        .then_some(members)
+        .context("a server has ended")
+}
+
 /// A process that this one has started.
 pub fn child_of(pid: u32) -> Result<u32> {
     let mut processes = processes()?;
@@ -75,5 +87,11 @@ mod tests {
         assert!(seconds(std::process::id()).unwrap() >= 0.0);
         assert!(seconds(u32::MAX).is_err());
         assert!(child_of(u32::MAX).is_err());
+        assert!(
+            family(std::process::id())
+                .unwrap()
+                .contains(&std::process::id())
+        );
+        assert!(family(u32::MAX).is_err());
     }
 }

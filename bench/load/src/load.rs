@@ -43,12 +43,7 @@ pub async fn measure(target: &Target, connections: usize, time: Duration) -> Res
     let started = Instant::now();
     let mut loops = JoinSet::new();
     for connection in open {
-        loops.spawn(closed_loop(
-            connection,
-            target.address,
-            target.key.clone(),
-            started + time,
-        ));
+        loops.spawn(closed_loop(connection, target.key.clone(), started + time));
     }
     let mut latencies = Vec::new();
     while let Some(finished) = loops.join_next().await {
@@ -62,25 +57,29 @@ pub async fn measure(target: &Target, connections: usize, time: Duration) -> Res
 
 async fn closed_loop(
     mut connection: Connection,
-    address: std::net::SocketAddr,
     key: String,
     until: Instant,
 ) -> Result<Vec<Duration>> {
     let mut latencies = Vec::new();
-    let body = Bytes::from_static(CHAT);
     while Instant::now() < until {
-        let request = post(address, PATH, &key, body.clone())?;
         let sent = Instant::now();
-        let (status, answer) = connection.exchange(request).await?;
+        chat(&mut connection, &key).await?;
         latencies.push(sent.elapsed());
-        if status != StatusCode::OK {
-            bail!(
-                "a request was answered with {status}: {}",
-                String::from_utf8_lossy(&answer)
-            );
-        }
     }
     Ok(latencies)
+}
+
+/// One request with a short answer, whole.
+pub async fn chat(connection: &mut Connection, key: &str) -> Result<()> {
+    let request = post(connection.address(), PATH, key, Bytes::from_static(CHAT))?;
+    let (status, answer) = connection.exchange(request).await?;
+    if status != StatusCode::OK {
+        bail!(
+            "a request was answered with {status}: {}",
+            String::from_utf8_lossy(&answer)
+        );
+    }
+    Ok(())
 }
 
 /// The time until the first byte of a streamed answer's body.
@@ -108,7 +107,7 @@ pub fn summarise(
 }
 
 /// The smallest value that `percent` of the sorted values do not exceed.
-fn quantile(sorted: &[Duration], percent: usize) -> Duration {
+pub fn quantile(sorted: &[Duration], percent: usize) -> Duration {
     let rank = (sorted.len() * percent).div_ceil(100);
     sorted
         .get(rank.saturating_sub(1))

@@ -6,9 +6,14 @@
 mod client;
 mod cpu;
 mod load;
+mod memory;
 mod mixed;
+mod open_loop;
 mod servers;
 mod setup;
+mod start;
+mod steady;
+mod streams;
 mod table;
 mod translated;
 
@@ -17,6 +22,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use table::Results;
 use translated::Translated;
 
@@ -30,6 +36,7 @@ struct Plan {
     warm_up: Duration,
     first_tokens: usize,
     translated: usize,
+    steady: steady::Plan,
 }
 
 const FULL: Plan = Plan {
@@ -38,6 +45,12 @@ const FULL: Plan = Plan {
     warm_up: Duration::from_millis(250),
     first_tokens: 200,
     translated: 6,
+    steady: steady::Plan {
+        rounds: 3,
+        open_loop: Duration::from_secs(4),
+        streams: 3,
+        starts: 9,
+    },
 };
 
 const QUICK: Plan = Plan {
@@ -46,8 +59,15 @@ const QUICK: Plan = Plan {
     warm_up: Duration::from_millis(100),
     first_tokens: 60,
     translated: 3,
+    steady: steady::Plan {
+        rounds: 1,
+        open_loop: Duration::from_secs(2),
+        streams: 1,
+        starts: 3,
+    },
 };
 
+#[derive(Debug, Clone)]
 struct Arguments {
     programs: PathBuf,
     root: PathBuf,
@@ -97,14 +117,26 @@ fn arguments() -> Result<Arguments> {
     })
 }
 
+/// Thousands of connections at once, here and in the servers, which inherit it.
+fn open_files() -> Result<()> {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    setrlimit(Resource::Nofile, raised).context("raising the limit of open files")
+}
+
 async fn run(arguments: &Arguments) -> Result<()> {
     let plan = if arguments.quick { QUICK } else { FULL };
     let started = Instant::now();
+    open_files()?;
     let folder = tempfile::Builder::new()
         .prefix("gateway-bench-")
         .tempdir()?;
     let stage = servers::Stage::start(arguments, folder.path()).await?;
     let targets = stage.targets();
+    let idle = steady::idle(&targets)?;
     let mut results = Results::new(
         targets.iter().map(|target| target.name).collect(),
         CONNECTIONS,
@@ -172,6 +204,12 @@ async fn run(arguments: &Arguments) -> Result<()> {
     for round in 0..plan.translated {
         translated.events(gateway, round).await?;
     }
-    print!("{}\n{}", results.render(), translated.render());
+
+    // 5. What is seen of a server that is not saturated.
+    let steady = steady::measure(&stage, &idle, plan.steady).await?;
+    for target in targets {
+        setup::check_records(target).await?;
+    }
+    print!("{}\n{}\n{steady}", results.render(), translated.render());
     Ok(())
 }

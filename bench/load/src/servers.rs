@@ -13,7 +13,8 @@ use serde_json::json;
 
 use crate::Arguments;
 use crate::client::Connection;
-use crate::{cpu, mixed, setup, translated};
+use crate::start::Starter;
+use crate::{cpu, mixed, setup, streams, translated};
 
 /// A server under load: how the table names it, where it listens, whose processor time counts.
 #[derive(Debug, Clone)]
@@ -24,6 +25,8 @@ pub struct Target {
     pub address: SocketAddr,
     /// The key to call it with; only the gateways use it.
     pub key: String,
+    /// The token for its metrics; `None` for what is no gateway.
+    pub metrics: Option<String>,
     /// Its process.
     pub pid: u32,
 }
@@ -39,7 +42,7 @@ impl Stage {
         command.args(["--listen", "127.0.0.1:0", "--no-log"]);
         let direct = Server::start("upstream directly", command)?;
         let mut upstream = Connection::open(direct.target.address).await?;
-        let rules = json!([mixed::rules(), translated::rules()].concat());
+        let rules = json!([mixed::rules(), translated::rules(), streams::rules()].concat());
         setup::call(&mut upstream, "/__script", "none", &rules).await?;
         match &arguments.nginx {
             Some(nginx) => Self::on_the_local_host(arguments, state, direct, nginx).await,
@@ -65,9 +68,15 @@ impl Stage {
         let local = |name: &str| local_host(arguments, &state.join(name), "spin.toml");
         let variable = "SPIN_VARIABLE_ADMIN_PASSWORD";
         let native = native_host(arguments, &state.join("native"));
-        let native = gateway("gateway, native host", native, variable, upstream, true).await?;
+        let mut native = gateway("gateway, native host", native, variable, upstream, true).await?;
+        let (owned, folder) = (arguments.clone(), state.join("native-start"));
+        native.starter = Some(Starter::new(move || native_host(&owned, &folder)));
         let with_ledger = gateway("gateway", local("gateway"), variable, upstream, true);
-        let with_ledger = with_ledger.await?;
+        let mut with_ledger = with_ledger.await?;
+        let (owned, folder) = (arguments.clone(), state.join("gateway-start"));
+        with_ledger.starter = Some(Starter::new(move || {
+            local_host(&owned, &folder, "spin.toml")
+        }));
         let without_ledger = gateway(
             "gateway, ledger off",
             local("without-ledger"),
@@ -121,6 +130,16 @@ impl Stage {
         Ok(Self(servers))
     }
 
+    /// Starts the server's program once more, on a state directory of its own, and ends it: the time until it answered its
+    /// first request. `None` for what is not compared there.
+    pub fn start_again(&self, index: usize) -> Result<Option<Duration>> {
+        self.0
+            .get(index)
+            .and_then(|server| server.starter.as_ref())
+            .map(Starter::time)
+            .transpose()
+    }
+
     /// In the order of the table.
     pub fn targets(&self) -> Vec<&Target> {
         self.0.iter().map(|server| &server.target).collect()
@@ -137,9 +156,14 @@ async fn gateway(
 ) -> Result<Server> {
     let password = setup::password()?;
     command.env(password_variable, &password);
+    command.env(
+        password_variable.replace("ADMIN_PASSWORD", "METRICS_TOKEN"),
+        &password,
+    );
     let mut server = Server::start(name, command)?;
     let address = server.target.address;
     server.target.key = setup::prepare(address, &password, upstream, with_ledger).await?;
+    server.target.metrics = Some(password);
     Ok(server)
 }
 
@@ -182,7 +206,7 @@ fn nginx(program: &Path, state: &Path, upstream: SocketAddr) -> Result<Server> {
 daemon off;
 pid {folder}/pid;
 error_log stderr error;
-events {{ worker_connections 1024; }}
+events {{ worker_connections 8192; }}
 http {{
   access_log off;
   client_body_temp_path {folder}/body;
@@ -225,14 +249,16 @@ http {{
 }
 
 /// A child process that ends when this is dropped.
-struct Server {
-    target: Target,
+pub struct Server {
+    /// What is measured of it.
+    pub target: Target,
     child: Child,
+    starter: Option<Starter>,
 }
 
 impl Server {
     /// Starts a program whose first line is its address.
-    fn start(name: &'static str, command: Command) -> Result<Self> {
+    pub fn start(name: &'static str, command: Command) -> Result<Self> {
         Self::spawn(name, command, None)
     }
 
@@ -257,9 +283,11 @@ impl Server {
                 name,
                 address: address.unwrap_or(unknown),
                 key: String::from("none"),
+                metrics: None,
                 pid,
             },
             child,
+            starter: None,
         };
         if address.is_none() {
             let mut line = String::new();

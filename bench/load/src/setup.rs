@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 
 use crate::client::{Connection, post, request};
 use crate::load::PATH;
-use crate::{mixed, translated};
+use crate::servers::Target;
+use crate::{mixed, streams, translated};
 
 /// A change is promised to be in force within 2 s; this leaves room for a busy machine.
 const IN_FORCE: Duration = Duration::from_secs(5);
@@ -62,6 +63,13 @@ pub async fn prepare(
     let base_url = format!("http://{upstream}/v1");
     mixed::prepare(&mut connection, &token, &base_url).await?;
     translated::prepare(&mut connection, &token, &base_url).await?;
+    let streams = json!({
+        "name": "streams",
+        "base_url": base_url,
+        "keys": ["streams"],
+        "models": streams::models(),
+    });
+    call(&mut connection, "/admin/api/channels", &token, &streams).await?;
     let key = call(
         &mut connection,
         "/admin/api/keys",
@@ -87,6 +95,31 @@ pub async fn prepare(
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+}
+
+/// An error if a gateway lost records of requests: it would have been measured without a part of its work.
+pub async fn check_records(target: &Target) -> Result<()> {
+    const LOST: &str = "ai_gateway_dropped_records_total ";
+    let Some(token) = &target.metrics else {
+        return Ok(());
+    };
+    let mut connection = Connection::open(target.address).await?;
+    let request = request(Method::GET, target.address, "/metrics", token, Bytes::new())?;
+    let (status, answer) = connection.exchange(request).await?;
+    let answer = String::from_utf8_lossy(&answer);
+    let lost = answer.lines().find_map(|line| line.strip_prefix(LOST));
+    ensure!(
+        status == StatusCode::OK && lost.is_some(),
+        "{}: /metrics answers {status}: {answer}",
+        target.name
+    );
+    ensure!(
+        lost == Some("0"),
+        "{}: {} records of requests are lost",
+        target.name,
+        lost.unwrap_or_default()
+    );
+    Ok(())
 }
 
 /// Posts JSON and accepts JSON, or nothing, as a successful answer.
