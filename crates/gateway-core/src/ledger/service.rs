@@ -1,6 +1,6 @@
 //! The ledger of one instance. Owns its queue, when it is written (at once after a quiet time, else in batches, so that
-//! neither an instance that lives for one request nor a busy one loses much), how much of log and sums is kept, and the counter of
-//! records that were lost. No request ever waits for it.
+//! neither an instance that lives for one request nor a busy one loses much), how much of log and sums is kept, and the
+//! counter of records that were lost. No request ever waits for it.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::convert::Infallible;

@@ -25,7 +25,7 @@ pub struct LimitCheck<'a, P: ProxyPorts> {
 
 impl<'a, P: ProxyPorts> LimitCheck<'a, P> {
     /// The check of a request of `client`, which is not made yet.
-    pub const fn new(
+    pub fn new(
         limits: &'a LimitsService<P>,
         client: &'a ClientKey,
         entry: &'a Rc<Entry<P>>,
@@ -40,7 +40,7 @@ impl<'a, P: ProxyPorts> LimitCheck<'a, P> {
     }
 
     /// Whether the decision is still to be made.
-    pub const fn is_due(&self) -> bool {
+    pub fn is_due(&self) -> bool {
         !self.is_decided.get()
     }
 
