@@ -207,16 +207,21 @@ fn a_model_that_a_channel_names_is_counted_by_name_whatever_else_there_is() {
         "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 2500) \
          INSERT INTO usage_hour SELECT hour, key, channel, model || i, requests, errors, failovers, estimated, \
          prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens, cost_micro_usd, TOTALS \
-         FROM usage_hour, n WHERE hour = -1"
+         FROM usage_hour, n"
             .replace("TOTALS", &histogram_columns())
             .as_str(),
     );
     stage.chat(CHAT);
     stage.chat(r#"{"model":"another","messages":[]}"#);
     stage.ports.run_background();
-    let models = "SELECT DISTINCT model FROM usage_hour WHERE hour >= 0 ORDER BY model";
+    let models =
+        "SELECT hour >= 0, model FROM usage_hour WHERE model NOT LIKE 'made-up%' ORDER BY 1, 2";
     let models = stage.ports.database().rows(models);
-    assert_eq!(models, [[text("")], [text("m")], [text("made-up")]]);
+    let rows = [(0, "m"), (0, "other"), (1, "m"), (1, "other")];
+    assert_eq!(
+        models,
+        rows.map(|(is_hour, model)| [SqlValue::Integer(is_hour), text(model)])
+    );
 }
 
 /// The columns after the first sums, in their order.

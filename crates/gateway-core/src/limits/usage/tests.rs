@@ -252,14 +252,13 @@ fn run(limits: &KeyLimits, requests: &Burst) -> Outcome {
     let mut in_progress: Vec<(u64, Settlement)> = Vec::new();
     let mut by_window = std::collections::BTreeMap::<Timestamp, u64>::new();
     let (mut largest, mut excess, mut now_ms) = (0, 0, 0);
-    let mut settle =
-        |usage: &mut LimitUsage, in_progress: &mut Vec<(u64, Settlement)>, until: u64| {
-            in_progress.sort_by_key(|(end, _)| *end);
-            let ended = in_progress.partition_point(|(end, _)| *end <= until);
-            for (end, settlement) in in_progress.drain(..ended) {
-                *usage = usage.at(NOON.plus_ms(end)).settled(settlement);
-            }
-        };
+    let settle = |usage: &mut LimitUsage, in_progress: &mut Vec<(u64, Settlement)>, until: u64| {
+        in_progress.sort_by_key(|(end, _)| *end);
+        let ended = in_progress.partition_point(|(end, _)| *end <= until);
+        for (end, settlement) in in_progress.drain(..ended) {
+            *usage = usage.at(NOON.plus_ms(end)).settled(settlement);
+        }
+    };
     for (pause, duration, tokens, percent) in requests {
         now_ms += pause;
         settle(&mut usage, &mut in_progress, now_ms);

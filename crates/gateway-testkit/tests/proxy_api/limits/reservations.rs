@@ -198,7 +198,7 @@ fn what_an_instance_reserved_that_died_lapses_with_its_window() {
 
 #[test]
 fn a_request_takes_one_call_before_its_answer_and_one_after_it() {
-    for limits in kinds_of(5) {
+    for limits in kinds_of(500) {
         let stage = stage(limits);
         stage.chat(CHAT);
         stage.ports.run_background();
