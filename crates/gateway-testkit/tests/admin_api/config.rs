@@ -263,7 +263,7 @@ fn everything_that_is_wrong_is_reported_with_its_path_and_nothing_changes() {
         ],
         "settings": {"max_attempts": 0, "total_timeout_ms": 3_600_001, "max_request_bytes": 1.5, "session_affinity": "yes",
             "session_headers": ["x y", 7, "ok"], "ledger": 1, "request_log_rows": 999, "request_log_days": 3_651,
-            "response_record_days": 0, "usage_days": 3_651, "x": 1,
+            "response_record_days": 0, "x": 1,
             "prices": {"m": {"prompt": -1, "completion": 1_000_000_000_001_u64, "cached": "free", "input": 1}, "n": 5},
             "trusted_proxies": ["10.0.0.0/33", "localhost", 7, "::1"]}
     });
@@ -304,7 +304,6 @@ fn everything_that_is_wrong_is_reported_with_its_path_and_nothing_changes() {
         "settings.request_log_rows",
         "settings.request_log_days",
         "settings.response_record_days",
-        "settings.usage_days",
         "settings.x",
         "settings.prices.m.prompt",
         "settings.prices.m.completion",
