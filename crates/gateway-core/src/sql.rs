@@ -146,7 +146,10 @@ impl SqlError {
             SqlErrorKind::Duplicate
         } else if detail.contains("no such table") {
             SqlErrorKind::NoTable
-        } else if detail.contains("no such column") || detail.contains("no such index") {
+        } else if detail.contains("no such column")
+            || detail.contains("has no column named")
+            || detail.contains("no such index")
+        {
             SqlErrorKind::NoColumn
         } else {
             SqlErrorKind::Failed
@@ -186,7 +189,11 @@ mod tests {
         assert_eq!(SqlError::from_words(words).kind, SqlErrorKind::NoTable);
         let words = "duplicate column name: reason";
         assert_eq!(SqlError::from_words(words).kind, SqlErrorKind::Duplicate);
-        for words in ["no such column: reason", "no such index: request_by_key"] {
+        for words in [
+            "no such column: reason",
+            "table allowance has no column named slot",
+            "no such index: request_by_key",
+        ] {
             assert_eq!(SqlError::from_words(words).kind, SqlErrorKind::NoColumn);
         }
         let words = "database is locked";

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use futures_util::future::{try_join, try_join_all};
+use gateway_testkit::upstream::{Action, Rule};
 use gateway_tests::{Admin, Gateway, Reply, Setup, Stage, eventually, store};
 use serde_json::{Value, json};
 
@@ -85,6 +86,37 @@ async fn of_200_requests_at_once_exactly_37_pass() -> Outcome {
     let reply = stage.chat("m").await?;
     assert_eq!(reply.status, 200);
     assert_eq!(reply.header("x-ratelimit-limit-requests"), None);
+    Ok(())
+}
+
+#[tokio::test]
+async fn of_200_requests_at_once_against_100_tokens_one_passes() -> Outcome {
+    let (stage, id, key) = limited(&json!({"tokens_per_minute": 100})).await?;
+    // The first one is in progress until all others have come.
+    let slow = Action::usual().after(Duration::from_secs(5));
+    stage.upstream.rule(Rule::always(slow));
+    let replies = try_join_all((0..200).map(|_| chat(&stage, &key))).await?;
+    let (passed, refused): (Vec<&Reply>, Vec<&Reply>) =
+        replies.iter().partition(|reply| reply.status == 200);
+    assert_eq!((passed.len(), refused.len()), (1, 199));
+    assert_eq!(stage.upstream.records().len(), 1, "nothing else was sent");
+    for reply in &replies {
+        assert_eq!(reply.header("x-ratelimit-remaining-tokens"), Some("0"));
+    }
+    for reply in &refused {
+        assert_eq!(reply.failure()?, (429, "rate_limit_exceeded".to_owned()));
+        let message = reply.message()?;
+        assert!(
+            message.contains("reserved for requests in progress"),
+            "{message}"
+        );
+    }
+    // All of it is given back but for what was used.
+    until_used(&stage, &id, "tokens_per_minute", 14).await?;
+    let shown = standing(&stage, &id, "tokens_per_minute").await?;
+    assert_eq!(shown["reserved"], 0);
+    stage.upstream.reset();
+    assert_eq!(chat(&stage, &key).await?.status, 200);
     Ok(())
 }
 

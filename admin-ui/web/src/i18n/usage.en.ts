@@ -182,7 +182,10 @@ export const usageEn = {
   "ledger.request_log_rows.hint": (min: string, max: string) => `${min} to ${max}.`,
   "ledger.request_log_days": "Days kept",
   "ledger.request_log_days.hint": (min: string, max: string) =>
-    `${min} to ${max}. Hourly sums are kept forever.`,
+    `${min} to ${max}. Hourly sums are kept longer.`,
+  "ledger.usage_days": "Days for hourly sums",
+  "ledger.usage_days.hint": (min: string, max: string) =>
+    `${min} to ${max}; 0 keeps them for good. The current month is always kept.`,
   "ledger.response_record_days": "Days for stored responses",
   "ledger.response_record_days.hint": (min: string, max: string) =>
     `${min} to ${max}. For so long a response that an upstream or the gateway stores can be continued and read.`,

@@ -179,7 +179,10 @@ export const usageZh: typeof usageEn = {
   "ledger.request_log_rows.hint": (min: string, max: string) => `${min} 至 ${max}。`,
   "ledger.request_log_days": "保留天数",
   "ledger.request_log_days.hint": (min: string, max: string) =>
-    `${min} 至 ${max}。每小时汇总永久保留。`,
+    `${min} 至 ${max}。每小时汇总保留更久。`,
+  "ledger.usage_days": "每小时汇总保留天数",
+  "ledger.usage_days.hint": (min: string, max: string) =>
+    `${min} 至 ${max}；0 表示永久保留。当月数据始终保留。`,
   "ledger.response_record_days": "已存储响应的天数",
   "ledger.response_record_days.hint": (min: string, max: string) =>
     `${min} 至 ${max}。在此期间，可以继续和读取由上游或网关存储的响应。`,

@@ -42,7 +42,9 @@ function Limit({ limit, most, use }: { limit: LimitName; most: number; use: Used
         ) : (
           <>
             {m["limit.usedOf"](said(use.used), said(most))}{" "}
-            <span class="muted">· {m["limit.left"](said(Math.max(0, most - use.used)))}</span>
+            <span class="muted">
+              · {m["limit.left"](said(Math.max(0, most - use.used - use.reserved)))}
+            </span>
           </>
         )}
       </span>

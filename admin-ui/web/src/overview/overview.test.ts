@@ -233,7 +233,12 @@ describe("concernsOf", () => {
         nearLimit: [
           {
             ...UNUSED,
-            tokens_per_day: { limit: 100, used: value, resets_at: "2026-11-24T00:00:00Z" },
+            tokens_per_day: {
+              limit: 100,
+              used: value,
+              reserved: 0,
+              resets_at: "2026-11-24T00:00:00Z",
+            },
           },
         ],
       });

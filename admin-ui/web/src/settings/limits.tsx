@@ -24,6 +24,7 @@ const LEDGER_NUMBERS = [
   "request_log_rows",
   "request_log_days",
   "response_record_days",
+  "usage_days",
   "audit_days",
 ] as const;
 

@@ -61,6 +61,8 @@ pub struct LimitStatusView {
     limit: u64,
     /// How much of it is used; more than there is when the last requests took more than was left.
     used: u64,
+    /// How much of it requests in progress may use besides, by estimate; they count when they have ended.
+    reserved: u64,
     /// When nothing of it counts as used any more, if nothing else is used until then.
     #[cfg_attr(feature = "schema", schemars(with = "Time"))]
     resets_at: String,
@@ -98,6 +100,7 @@ impl From<LimitStatus> for LimitStatusView {
         Self {
             limit: status.limit,
             used: status.used,
+            reserved: status.reserved,
             resets_at: time_text::format(status.resets_at),
         }
     }

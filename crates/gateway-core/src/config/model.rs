@@ -119,7 +119,7 @@ pub struct Settings {
     /// Whether the request log keeps the beginning of errors' messages, without credentials: those of upstreams, which may
     /// repeat a part of the prompt, and the gateway's own.
     pub log_error_details: bool,
-    /// Rows that the request log keeps. Usage by the hour is kept for good.
+    /// Rows that the request log keeps.
     #[cfg_attr(feature = "schema", schemars(range(min = MIN_LOG_ROWS, max = MAX_LOG_ROWS)))]
     pub request_log_rows: u64,
     /// Days for which the request log keeps its rows.
@@ -128,6 +128,9 @@ pub struct Settings {
     /// Days for which it is recorded which channel and key made a response that an upstream stores.
     #[cfg_attr(feature = "schema", schemars(range(min = 1, max = MAX_LOG_DAYS)))]
     pub response_record_days: u64,
+    /// Days for which usage by the hour is kept, and at least the current month; 0: for good.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0, max = MAX_LOG_DAYS)))]
+    pub usage_days: u64,
     /// Days for which the audit log keeps its entries; 0: for good.
     #[cfg_attr(feature = "schema", schemars(range(min = 0, max = MAX_LOG_DAYS)))]
     pub audit_days: u64,
@@ -180,6 +183,8 @@ impl Default for Settings {
             request_log_rows: 100_000,
             request_log_days: 30,
             response_record_days: 30,
+            // What was spent, and by whom, is not removed without being asked.
+            usage_days: 0,
             audit_days: 400,
             responses_store: false,
             prices: Prices::new(),

@@ -15,7 +15,7 @@ use crate::config::model::{ClientKey, Price};
 use crate::config::snapshot::{Channel, Key, Snapshot};
 use crate::error::GatewayError;
 use crate::limits::service::LimitsService;
-use crate::limits::usage::{Consumed, LimitStatus};
+use crate::limits::usage::{Consumed, LimitStatus, Reservation, Settlement};
 use crate::ports::{ProxyPorts, SendErrorKind};
 use crate::units::Timestamp;
 use crate::upstream::failure::{FailedAttempt, Failure};
@@ -24,7 +24,7 @@ use crate::wire::usage::Usage;
 /// The status in the ledger of a request whose client left before it had one (nginx's convention).
 const CLIENT_GONE: u16 = 499;
 /// Bytes of text per token, when tokens must be estimated: what OpenAI gives as a rule of thumb for English.
-const BYTES_PER_TOKEN: u64 = 4;
+pub const BYTES_PER_TOKEN: u64 = 4;
 
 /// A request on its way into the ledger.
 pub struct Entry<P: ProxyPorts> {
@@ -42,6 +42,8 @@ pub struct Entry<P: ProxyPorts> {
     price: RefCell<Option<Price>>,
     /// Whether the client key's limits count tokens or costs.
     counts_usage: bool,
+    /// What is reserved of them for the request.
+    reserved: Cell<Reservation>,
     /// Whether it takes no tokens, whatever its answer says.
     is_free: Cell<bool>,
     /// Whether nothing is kept of it.
@@ -95,6 +97,7 @@ impl<P: ProxyPorts> Entry<P> {
             prompt_bytes: Cell::default(),
             price: RefCell::default(),
             counts_usage: client.limits.count_usage(),
+            reserved: Cell::default(),
             is_free: Cell::new(request.is_free),
             is_left_out: Cell::default(),
         })
@@ -232,6 +235,11 @@ impl<P: ProxyPorts> Entry<P> {
         self.record.borrow_mut().exceeded = Some(exceeded);
     }
 
+    /// Notes what is reserved of the client key's limits until the request ends.
+    pub fn reserved(&self, reservation: Reservation) {
+        self.reserved.set(reservation);
+    }
+
     /// Notes an error that is the answer.
     pub fn refused(&self, status: StatusCode, end: End) {
         let mut record = self.record.borrow_mut();
@@ -254,6 +262,11 @@ impl<P: ProxyPorts> Entry<P> {
     /// background are taken by the request that first gets all of it.
     pub fn set_free(&self, is_free: bool) {
         self.is_free.set(is_free);
+    }
+
+    /// Whether the request takes no tokens, as far as is known.
+    pub fn is_free(&self) -> bool {
+        self.is_free.get()
     }
 
     /// Keeps the request out of log and ledger.
@@ -301,7 +314,11 @@ impl<P: ProxyPorts> Entry<P> {
                 tokens: usage.prompt_tokens.saturating_add(usage.completion_tokens),
                 cost_micro_usd: record.cost_micro_usd,
             };
-            self.limits.record(&record.key.id, consumed);
+            let settlement = Settlement {
+                reserved: self.reserved.take(),
+                consumed,
+            };
+            self.limits.settle(&record.key.id, settlement);
         }
         let settings = &self.snapshot.settings;
         if settings.ledger {

@@ -22,7 +22,7 @@ pub struct ExceededLimit {
     pub window: &'static str,
     /// How much there was, in the limit's unit.
     pub limit: u64,
-    /// How much of it was used.
+    /// How much of it was used, or reserved for requests in progress.
     pub used: u64,
     /// When one more request was within it again.
     pub free_at: Timestamp,
@@ -33,7 +33,7 @@ pub fn write(status: &LimitStatus) -> Option<String> {
     let (_, name, _) = WORDS
         .iter()
         .find(|(measure, ..)| *measure == status.measure)?;
-    let LimitStatus { limit, used, .. } = status;
+    let (limit, used) = (status.limit, status.taken());
     Some(format!(r#"["{name}",{limit},{used},{}]"#, status.free_at.0))
 }
 
@@ -60,7 +60,8 @@ mod tests {
             let status = LimitStatus {
                 measure,
                 limit: 5,
-                used: 7,
+                used: 4,
+                reserved: 3,
                 free_at: Timestamp(9),
                 resets_at: Timestamp(10),
             };

@@ -1,5 +1,5 @@
 //! What the database does with a batch of records: a view takes it, whose trigger files it in all tables. Owns versions 2
-//! to 4 and 6 of the schema, but for hosts that charge for rows (see `lean`); what is in a batch is `batch`'s.
+//! to 4, 6 and 12 of the schema, but for hosts that charge for rows (see `lean`); what is in a batch is `batch`'s.
 //!
 //! So a batch is one statement, which takes effect whole or not at all, and one call of the host. With a transaction of
 //! several calls an instance that is busy holds the lock from one of its turns to the next: a busy gateway wrote thirty
@@ -12,14 +12,16 @@ use super::columns;
 use super::columns::request::REQUEST;
 use super::columns::usage;
 use super::columns::{ActorRow, Column, TallyRow};
-use super::layout::Layout;
 use super::record::Actor;
 use super::totals::UsageRow;
 use crate::sql::Statement;
 
-/// Rows of [`columns::ALL_HOURS`] from which on a model that no channel names, and that was never counted yet, is counted
-/// without its name. Some upstreams answer to any name; a client could fill the sums, which are kept for good.
-pub(super) const MAX_SUBJECTS: usize = 2_000;
+/// Some upstreams answer to any name, and a client could fill the sums with made-up ones. From so many rows of its key in
+/// an hour on, a model that no channel names and that has no row there yet is counted as [`columns::OTHER`].
+pub(super) const MAX_SUBJECTS_OF_KEY: usize = 100;
+
+/// The same for [`columns::ALL_HOURS`], where the rows of all keys are together.
+const MAX_SUBJECTS: usize = 2_000;
 
 /// No sum grows beyond what all hosts know exactly (2⁵³ − 1): an upstream's nonsense must not make it a fraction, which
 /// would read as nothing.
@@ -151,30 +153,48 @@ pub fn version_4() -> Vec<Statement> {
 }
 
 /// What version 6 adds: the limit that a request exceeded, and what was said about a failure. Rows of a program that knows
-/// version 5 have neither.
+/// version 5 have neither. Its trigger is left out as well.
+pub fn version_6() -> Vec<Statement> {
+    let mut statements = new_request_columns(6);
+    statements.extend([
+        Statement::new("DROP TRIGGER IF EXISTS ledger_batch_filed_4"),
+        Statement::new("INSERT INTO gateway_schema (version) VALUES (6) ON CONFLICT DO NOTHING"),
+    ]);
+    statements
+}
+
+/// What version 12 changes: of the models that no channel names, a client key has so many in an hour.
 ///
 /// The trigger of the other layout is not made here: beside that of a program that has already made it, every batch would
 /// be filed twice.
-pub fn version_6(layout: Layout) -> Vec<Statement> {
+pub fn version_12() -> Vec<Statement> {
     let trigger = format!(
-        "CREATE TRIGGER IF NOT EXISTS ledger_batch_filed_6 INSTEAD OF INSERT ON ledger_batch BEGIN \
+        "CREATE TRIGGER IF NOT EXISTS ledger_batch_filed_12 INSTEAD OF INSERT ON ledger_batch BEGIN \
          {}; {}; {}; {}; END",
         insert_requests(),
         add_usage(),
         add_tallies(),
         note_actors()
     );
-    let mut statements = new_request_columns(6);
-    statements.push(Statement::new(
-        "DROP TRIGGER IF EXISTS ledger_batch_filed_4",
-    ));
-    if layout == Layout::Indexed {
-        statements.push(Statement::new(trigger));
-    }
-    statements.push(Statement::new(
-        "INSERT INTO gateway_schema (version) VALUES (6) ON CONFLICT DO NOTHING",
-    ));
-    statements
+    vec![
+        Statement::new("DROP TRIGGER IF EXISTS ledger_batch_filed_6"),
+        Statement::new(trigger),
+    ]
+}
+
+/// The name by which a model is counted; `row` gives the columns of the sums that it is counted in.
+pub(super) fn counted_model(row: [&str; 4], is_named: &str) -> String {
+    let [hour, key, channel, model] = row;
+    let all_hours = columns::ALL_HOURS;
+    let of_key =
+        format!("FROM usage_hour AS known WHERE known.hour = {hour} AND known.key = {key}");
+    let most =
+        format!("CASE {hour} WHEN {all_hours} THEN {MAX_SUBJECTS} ELSE {MAX_SUBJECTS_OF_KEY} END");
+    format!(
+        "CASE WHEN {is_named} OR EXISTS (SELECT 1 {of_key} AND known.channel = {channel} AND known.model = {model}) \
+           OR (SELECT count(*) {of_key}) < {most} THEN {model} ELSE '{}' END",
+        columns::OTHER
+    )
 }
 
 /// The statements fail where the column is there already, which `sql` takes for done: SQLite has no `IF NOT EXISTS` here.
@@ -215,18 +235,12 @@ pub(super) fn add_usage_where(condition: &str) -> String {
             "{comma}{column} = min({column} + excluded.{column}, {MAX_SUM})"
         );
     }
-    let (subject, rows, all_hours) = (
-        names(&subject),
-        rows_where("usage", condition),
-        columns::ALL_HOURS,
-    );
+    let (subject, rows) = (names(&subject), rows_where("usage", condition));
+    let row = ["value ->> 0", "value ->> 1", "value ->> 2", "value ->> 3"];
+    let model = counted_model(row, "value ->> 4");
     format!(
         "INSERT INTO usage_hour ({subject}{sum_names}) \
-         SELECT value ->> 0, value ->> 1, value ->> 2, \
-           CASE WHEN value ->> 4 OR EXISTS (SELECT 1 FROM usage_hour AS known WHERE known.hour = {all_hours} \
-               AND known.key = '' AND known.channel = value ->> 2 AND known.model = value ->> 3) \
-             OR (SELECT count(*) FROM usage_hour AS known WHERE known.hour = {all_hours}) < {MAX_SUBJECTS} \
-           THEN value ->> 3 ELSE '' END{sum_values} {rows} \
+         SELECT value ->> 0, value ->> 1, value ->> 2, {model}{sum_values} {rows} \
          ON CONFLICT (hour, key, channel, model) DO UPDATE SET {additions}"
     )
 }

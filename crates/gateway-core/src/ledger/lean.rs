@@ -1,15 +1,14 @@
-//! The database of a host that charges for each row that is written, rows of indexes included. Owns what version 11 of the
-//! schema is there: one index in place of four, and sums that wait in the request log until several batches can be added
-//! to the tables of sums together. On other hosts version 11 changes nothing.
+//! The database of a host that charges for each row that is written, rows of indexes included. Owns what versions 11 and 12
+//! of the schema are there: one index in place of four, and sums that wait in the request log until several batches can be
+//! added to the tables of sums together. On other hosts version 11 changes nothing.
 //!
 //! A batch alone would write a dozen rows of sums. Here its sums are in a column of its first request; whatever reads the
 //! tables of sums has the waiting ones added first.
 
-use super::columns;
 use super::columns::usage;
 use super::columns::{ActorRow, TallyRow};
 use super::ingest::{
-    MAX_SUBJECTS, MAX_SUM, add_tallies_where, add_usage_where, insert_requests_with, names,
+    MAX_SUM, add_tallies_where, add_usage_where, counted_model, insert_requests_with, names,
     note_actors_where,
 };
 use super::record::Actor;
@@ -32,7 +31,7 @@ pub fn file() -> Statement {
     Statement::new("INSERT INTO ledger_filing (due) VALUES (1)")
 }
 
-/// What version 11 changes where the layout is lean.
+/// What version 11 changes where the layout is lean. Its triggers are left out, since version 12 has others.
 pub fn version_11() -> Vec<Statement> {
     let changes = [
         "ALTER TABLE request ADD COLUMN sums TEXT",
@@ -45,14 +44,19 @@ pub fn version_11() -> Vec<Statement> {
         "DROP INDEX IF EXISTS request_by_model",
         "CREATE INDEX IF NOT EXISTS request_by_time_11 ON request (time_ms, key, channel, model)",
         "DROP INDEX IF EXISTS request_by_time",
+        "DROP TRIGGER IF EXISTS ledger_batch_filed_6",
     ];
-    let mut statements: Vec<Statement> = changes.into_iter().map(Statement::new).collect();
-    statements.extend([
+    changes.into_iter().map(Statement::new).collect()
+}
+
+/// What version 12 changes there, as [`super::ingest::version_12`] elsewhere.
+pub fn version_12() -> Vec<Statement> {
+    vec![
+        Statement::new("DROP TRIGGER IF EXISTS ledger_filing_11"),
         Statement::new(filing_trigger()),
-        Statement::new("DROP TRIGGER IF EXISTS ledger_batch_filed_6"),
+        Statement::new("DROP TRIGGER IF EXISTS ledger_batch_filed_11"),
         Statement::new(batch_trigger()),
-    ]);
-    statements
+    ]
 }
 
 /// The statement that shortens the request log: as in the other layout, but for requests whose sums wait.
@@ -72,7 +76,7 @@ fn batch_trigger() -> String {
         "CASE WHEN key = 0 AND {waits} THEN json_array(json(NEW.usage), json(NEW.tallies), json(NEW.actors)) END"
     );
     format!(
-        "CREATE TRIGGER IF NOT EXISTS ledger_batch_filed_11 INSTEAD OF INSERT ON ledger_batch BEGIN \
+        "CREATE TRIGGER IF NOT EXISTS ledger_batch_filed_12 INSTEAD OF INSERT ON ledger_batch BEGIN \
          {}; \
          INSERT INTO ledger_filing (due) SELECT 1 WHERE {at_once} OR \
            (SELECT max(seq) FROM request) - (SELECT seq FROM ledger_filed) >= {FILED_TOGETHER}; \
@@ -87,7 +91,7 @@ fn batch_trigger() -> String {
 /// Adds all sums that wait, each to its row at once, and notes that they are added.
 fn filing_trigger() -> String {
     format!(
-        "CREATE TRIGGER IF NOT EXISTS ledger_filing_11 INSTEAD OF INSERT ON ledger_filing \
+        "CREATE TRIGGER IF NOT EXISTS ledger_filing_12 INSTEAD OF INSERT ON ledger_filing \
          WHEN (SELECT max(seq) FROM request) > (SELECT seq FROM ledger_filed) BEGIN {}; {}; {}; \
          UPDATE ledger_filed SET seq = (SELECT max(seq) FROM request); END",
         add_usage(),
@@ -123,13 +127,16 @@ fn add_usage() -> String {
             "{comma}{column} = min({column} + excluded.{column}, {MAX_SUM})"
         );
     }
-    let (subject, all_hours) = (names(&subject), columns::ALL_HOURS);
+    let subject = names(&subject);
+    let row = [
+        "waiting.hour",
+        "waiting.key",
+        "waiting.channel",
+        "waiting.model",
+    ];
+    let model = counted_model(row, "is_named");
     format!(
-        "INSERT INTO usage_hour ({subject}{columns}) SELECT hour, key, channel, \
-           CASE WHEN is_named OR EXISTS (SELECT 1 FROM usage_hour AS known WHERE known.hour = {all_hours} \
-               AND known.key = '' AND known.channel = waiting.channel AND known.model = waiting.model) \
-             OR (SELECT count(*) FROM usage_hour AS known WHERE known.hour = {all_hours}) < {MAX_SUBJECTS} \
-           THEN model ELSE '' END{columns} \
+        "INSERT INTO usage_hour ({subject}{columns}) SELECT hour, key, channel, {model}{columns} \
          FROM (SELECT value ->> 0 AS hour, value ->> 1 AS key, value ->> 2 AS channel, value ->> 3 AS model, \
              max(value ->> 4) AS is_named{sums} {} GROUP BY 1, 2, 3, 4 LIMIT -1) AS waiting \
          WHERE true ON CONFLICT (hour, key, channel, model) DO UPDATE SET {additions}",

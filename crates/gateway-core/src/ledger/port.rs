@@ -32,6 +32,10 @@ pub trait Ledger {
     /// `most` oldest. The sums keep them. Idempotent.
     async fn prune(&self, rows: u64, since_ms: u64, most: u64) -> Result<(), DatabaseError>;
 
+    /// Removes sums of hours before `hour`, at most `most` of each kind, the oldest first. Those of all hours together keep
+    /// what was in them. Idempotent.
+    async fn prune_sums(&self, hour: u64, most: u64) -> Result<(), DatabaseError>;
+
     /// Writes records of stored responses: whole or not at all. Idempotent.
     async fn append_responses(&self, records: &[ResponseRecord]) -> Result<(), DatabaseError>;
 

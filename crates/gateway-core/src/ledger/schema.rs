@@ -19,7 +19,7 @@ use crate::sql::rows::{Query, Rows};
 use std::borrow::Cow;
 
 /// The version that this program reads and writes.
-pub const VERSION: u64 = 11;
+pub const VERSION: u64 = 12;
 
 /// In place of the model of requests that were rejected before any upstream was called, where no channel names the model:
 /// they are counted by reason instead. No model can have this name.
@@ -60,7 +60,7 @@ pub fn migration(from: u64, layout: Layout) -> Vec<Statement> {
         statements.extend(response_record::version_5());
     }
     if from < 6 {
-        statements.extend(ingest::version_6(layout));
+        statements.extend(ingest::version_6());
     }
     if from < 7 {
         statements.extend(kept_response::version_7());
@@ -80,6 +80,15 @@ pub fn migration(from: u64, layout: Layout) -> Vec<Statement> {
         }
         statements.push(Statement::new(
             "INSERT INTO gateway_schema (version) VALUES (11) ON CONFLICT DO NOTHING",
+        ));
+    }
+    if from < 12 {
+        statements.extend(match layout {
+            Layout::Indexed => ingest::version_12(),
+            Layout::Lean => lean::version_12(),
+        });
+        statements.push(Statement::new(
+            "INSERT INTO gateway_schema (version) VALUES (12) ON CONFLICT DO NOTHING",
         ));
     }
     statements

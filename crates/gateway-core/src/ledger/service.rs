@@ -1,6 +1,6 @@
 //! The ledger of one instance. Owns its queue, when it is written (at once after a quiet time, else in batches, so that
-//! neither an instance that lives for one request nor a busy one loses much), how long the log is, and the counter of
-//! records that were lost. No request waits for a write.
+//! neither an instance that lives for one request nor a busy one loses much), how much of log and sums is kept, and the
+//! counter of records that were lost. No request waits for a write.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::convert::Infallible;
@@ -16,9 +16,10 @@ use super::record::RequestRecord;
 use crate::config::model::Settings;
 use crate::config::snapshot::Snapshot;
 use crate::flusher::{self, Flush, Lease};
+use crate::limits::calendar;
 use crate::ports::{ProxyPorts, StoreKey};
 use crate::store::{self, RecordEdit, RetryLimits};
-use crate::units::{DAY_MS, Timestamp};
+use crate::units::{DAY_MS, HOUR_MS, Timestamp};
 
 /// From one write of an instance to the next: a record is in the database within a second of its response.
 const INTERVAL_MS: u64 = 500;
@@ -34,12 +35,14 @@ const COUNT_RETRIES: RetryLimits = RetryLimits {
     time: TIME_LIMIT,
 };
 
-/// How much of the request log is kept.
+/// How much is kept of the request log, and for how long of all else.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Retention {
     rows: u64,
     days: u64,
     kept_days: u64,
+    /// 0: for good.
+    usage_days: u64,
 }
 
 /// What an instance has to write.
@@ -111,6 +114,7 @@ impl<P: ProxyPorts> LedgerService<P> {
             rows: settings.request_log_rows,
             days: settings.request_log_days,
             kept_days: settings.response_record_days,
+            usage_days: settings.usage_days,
         });
         if !self.queue.borrow_mut().push(record) {
             self.drop_records(1);
@@ -147,6 +151,15 @@ impl<P: ProxyPorts> LedgerService<P> {
         if let Err(error) = self.engine.prune(rows, before(retention.days), most).await {
             self.ports
                 .line(format_args!("the request log was not shortened: {error}"));
+        }
+        if retention.usage_days > 0 {
+            // What was spent in this month is asked for by its hours.
+            let month = calendar::month_begin(calendar::month(self.ports.now()));
+            let hour = before(retention.usage_days).min(month.0) / HOUR_MS;
+            if let Err(error) = self.engine.prune_sums(hour, most).await {
+                self.ports
+                    .line(format_args!("old sums of usage are not removed: {error}"));
+            }
         }
         // Here, since what is kept must go also after the setting was switched off. A response may have several parts.
         let oldest = before(retention.kept_days);

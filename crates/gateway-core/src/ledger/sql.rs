@@ -24,6 +24,7 @@ use super::replaced::{self, ReplacedLedger};
 use super::response_record::{self, ResponseRecord};
 use super::schema;
 use super::stored::StoredRequest;
+use super::sums;
 use crate::database::{self, DatabaseError};
 use crate::ports::{Clock, Sql, SqlTarget};
 use crate::sql::rows::{NamedRow, Query, Rows};
@@ -241,6 +242,13 @@ impl<P: Sql + Clock> Ledger for SqlLedger<P> {
         Ok(self
             .execute(batch::prune(rows, since_ms, most, self.layout()))
             .await?)
+    }
+
+    async fn prune_sums(&self, hour: u64, most: u64) -> Result<(), DatabaseError> {
+        for statement in sums::prune(hour, most) {
+            self.execute(statement).await?;
+        }
+        Ok(())
     }
 
     async fn query_requests(

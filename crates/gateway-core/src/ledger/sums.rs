@@ -1,5 +1,6 @@
 //! What the records of a batch add to the tables of sums: usage per hour and subject, tallies, and when keys and channels
-//! were last used, and upstream keys with which result. Owns what is added to which row; the database adds the rows to those that it has.
+//! were last used, and upstream keys with which result. Owns what is added to which row; the database adds the rows to
+//! those that it has. Owns as well how old hours are removed.
 
 use std::borrow::Cow;
 
@@ -7,12 +8,14 @@ use serde::Serialize;
 
 use super::columns;
 use super::columns::{ActorRow, TallyRow};
+use super::ingest;
 use super::key_use::UsesInBatch;
 use super::reason::Reason;
 use super::record::{Actor, AttemptOutcome, ModelKnown, RequestRecord};
 use super::schema;
 use super::totals::UsageRow;
 use super::totals::UsageTotals;
+use crate::sql::Statement;
 use crate::units::HOUR_MS;
 
 /// Sums of a batch. Its subjects are few: a batch has one or two channels and models as a rule, and no more of anything
@@ -63,6 +66,9 @@ impl BatchSums {
         let model = match record.model_known {
             ModelKnown::Nowhere if record.reason.is_some() && channel.is_empty() => schema::REFUSED,
             ModelKnown::Nowhere => "",
+            ModelKnown::Answered if self.is_beyond(hour, key, channel, &record.model) => {
+                columns::OTHER
+            }
             ModelKnown::Answered | ModelKnown::Named => record.model.as_str(),
         };
         let is_it = |(subject, _): &(SumKey, UsageTotals)| {
@@ -95,6 +101,21 @@ impl BatchSums {
             self.note(channel, record.time.0);
         }
         self.key_uses.add(record);
+    }
+
+    /// Whether the client key has too many models in this hour already, of those that no channel names, for one more. The
+    /// database bounds those of all batches; it looks at its rows before it adds a batch.
+    fn is_beyond(&self, hour: i64, key: &str, channel: &str, model: &str) -> bool {
+        let mut count = 0;
+        for (subject, sums) in &self.usage {
+            if (subject.hour, &*subject.key) == (hour, key) && !sums.is_named {
+                if (&*subject.channel, &*subject.model) == (channel, model) {
+                    return false;
+                }
+                count += 1;
+            }
+        }
+        count >= ingest::MAX_SUBJECTS_OF_KEY
     }
 
     fn tally(&mut self, hour: i64, channel: &str, what: What) {
@@ -180,6 +201,22 @@ impl BatchSums {
         rows.extend(self.key_uses.rows());
         text(&rows)
     }
+}
+
+/// The statements that remove at most `most` rows of each table that are of hours before `hour`, the oldest first. Sums of
+/// all hours stay.
+pub fn prune(hour: u64, most: u64) -> [Statement; 2] {
+    let prune = |table, key| {
+        let oldest = format!(
+            "SELECT {key} FROM {table} WHERE hour >= 0 AND hour < ?1 ORDER BY hour LIMIT ?2"
+        );
+        let text = format!("DELETE FROM {table} WHERE ({key}) IN ({oldest})");
+        Statement::new(text).with(hour).with(most)
+    };
+    [
+        prune("usage_hour", "hour, key, channel, model"),
+        prune("tally_hour", "hour, kind, channel, word"),
+    ]
 }
 
 /// The one that it is, or a new one. The last one first: requests resemble those before them.

@@ -22,6 +22,11 @@ pub fn month(time: Timestamp) -> u64 {
     year * 12 + u64::from(u8::from(moment.month())) - 1
 }
 
+/// When a month begins; the begin of time for months that have no date.
+pub fn month_begin(month: u64) -> Timestamp {
+    first_of(month).unwrap_or_default()
+}
+
 /// When a month ends and the next one begins; the end of time for months that have no date.
 pub fn month_end(month: u64) -> Timestamp {
     first_of(month.saturating_add(1)).unwrap_or(Timestamp(u64::MAX))
@@ -53,6 +58,7 @@ mod tests {
             assert_eq!(day_end(day(now)), expected(day_ends), "{time}");
             assert_eq!(month_end(month(now)), expected(month_ends), "{time}");
             assert_eq!(month(month_end(month(now))), month(now) + 1, "{time}");
+            assert_eq!(month_begin(month(now) + 1), month_end(month(now)), "{time}");
             assert_eq!(day(day_end(day(now))), day(now) + 1, "{time}");
         }
     }

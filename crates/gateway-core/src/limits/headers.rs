@@ -78,12 +78,17 @@ pub fn message(exceeded: &LimitStatus, now: Timestamp) -> String {
             format!("budget of {} per month (UTC)", dollars(exceeded.limit))
         }
     };
-    let used = match exceeded.measure {
-        Measure::DailyBudget | Measure::MonthlyBudget => dollars(exceeded.used),
-        _ => exceeded.used.to_string(),
+    let amount = |amount: u64| match exceeded.measure {
+        Measure::DailyBudget | Measure::MonthlyBudget => dollars(amount),
+        _ => amount.to_string(),
+    };
+    let used = amount(exceeded.used);
+    let reserved = match exceeded.reserved {
+        0 => String::new(),
+        reserved => format!(", {} reserved for requests in progress", amount(reserved)),
     };
     format!(
-        "This key's {limit} is used up ({used} used). Try again in {}, at {}.",
+        "This key's {limit} is used up ({used} used{reserved}). Try again in {}, at {}.",
         duration(exceeded.free_at.since_ms(now)),
         time_text::format(exceeded.free_at)
     )
@@ -142,6 +147,7 @@ mod tests {
             measure,
             limit,
             used,
+            reserved: 0,
             free_at: NOW.plus_ms(wait_ms),
             resets_at: NOW.plus_ms(2 * wait_ms),
         }
@@ -220,6 +226,10 @@ mod tests {
             let end = ". Try again in 1m30.001s, at 2026-11-22T00:01:30.001Z.";
             assert_eq!(text_of_rejection, format!("This key's {text}{end}"));
         }
+        let mut in_progress = status(Measure::DailyBudget, 5_000_000, 1_000_000, 5_000);
+        in_progress.reserved = 4_500_000;
+        let text = "budget of $5.00 per day (UTC) is used up ($1.00 used, $4.50 reserved for requests in progress). Try again in 5s";
+        assert!(message(&in_progress, NOW).contains(text));
         let seconds = |wait_ms| retry_after_s(&status(Measure::TokensPerDay, 1, 1, wait_ms), NOW);
         assert_eq!([0, 1, 1_000, 1_001].map(seconds), [1, 1, 1, 2]);
     }
@@ -238,6 +248,12 @@ mod tests {
         let minute = status(Measure::TokensPerMinute, 1_000, 1_300, 45_000);
         let day = status(Measure::TokensPerDay, 9_000, 8_999, 500);
         let budget = status(Measure::DailyBudget, 1, 1, 500);
+        let mut in_progress = status(Measure::TokensPerDay, 9_000, 8_000, 500);
+        in_progress.reserved = 600;
+        assert_eq!(
+            reported(&[in_progress])[..2],
+            ["limit-tokens 9000", "remaining-tokens 400"]
+        );
         assert_eq!(
             reported(&[requests, minute, day, budget]),
             [

@@ -7,30 +7,32 @@
 
 use std::collections::BTreeMap;
 
-use super::usage::{Consumed, LimitUsage};
+use super::usage::{Consumed, LimitUsage, Settlement};
 use crate::config::model::KeyLimits;
 use crate::database::DatabaseError;
 use crate::units::Timestamp;
 
 /// What client keys have used, over all instances.
 pub trait Limits {
-    /// Decides whether one more request of the key is within `limits`, and counts it if so. Decision and count are one
-    /// step: of any number of requests at the same time, in any instances, exactly as many are admitted as the limit
-    /// of requests says. Tokens and costs count when they are recorded. Not idempotent: after an error the request may
-    /// have been counted.
+    /// Decides whether one more request of the key is within `limits`, and if so counts it and reserves the tokens and
+    /// costs that it may consume. Decision, count and reservation are one step: of any number of requests at the same time,
+    /// in any instances, exactly as many are admitted as the limit of requests says, and of the other limits no more is
+    /// reserved than by the last request that found something left. Not idempotent: after an error the request may have
+    /// been counted, and what it reserved lapses with its window and slot.
     async fn try_acquire(
         &self,
         key: &str,
         limits: &KeyLimits,
+        estimate: Consumed,
         now: Timestamp,
     ) -> Result<Acquired, DatabaseError>;
 
-    /// Adds what requests of the key have consumed, whatever its limits are. Atomic; not idempotent: after an error it may
-    /// have been added, and is added twice when the caller tries again.
-    async fn record(
+    /// Adds what requests of the key have consumed, whatever its limits are, and releases what was reserved for them.
+    /// Atomic; not idempotent: after an error it may have been done, and is done twice when the caller tries again.
+    async fn settle(
         &self,
         key: &str,
-        consumed: Consumed,
+        settlement: Settlement,
         now: Timestamp,
     ) -> Result<(), DatabaseError>;
 

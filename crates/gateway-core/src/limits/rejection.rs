@@ -107,8 +107,13 @@ impl RejectionCache {
         Some(rejection)
     }
 
-    /// Adds a key whose request was rejected, and recorded, just now.
+    /// Adds a key whose request was rejected, and recorded, just now. One that is rejected only for what its requests in
+    /// progress reserve is left out: any of them may end before the next request.
     pub fn insert(&self, client: &ClientKey, usage: LimitUsage, now: Timestamp) {
+        let usage = usage.at(now).without_reservations();
+        if usage.exceeded_limit(&client.limits, now).is_none() {
+            return;
+        }
         let mut cache = self.0.borrow_mut();
         if cache.len() >= MAX_KEYS {
             cache.clear();
@@ -125,7 +130,7 @@ impl RejectionCache {
 
 #[cfg(test)]
 mod tests {
-    use super::super::usage::Measure;
+    use super::super::usage::{Consumed, Measure, Settlement};
     use super::*;
 
     const NOW: Timestamp = Timestamp(1_795_305_600_000);
@@ -163,6 +168,7 @@ mod tests {
                 measure: Measure::RequestsPerMinute,
                 limit: 1,
                 used: 1,
+                reserved: 0,
                 free_at: NOW.plus_ms(wait_ms),
                 resets_at: NOW.plus_ms(wait_ms),
             };
@@ -171,6 +177,35 @@ mod tests {
             assert_eq!(error.body.code.as_deref(), Some("rate_limit_exceeded"));
             assert_eq!(error.retry_after_s, Some(wait_ms.div_ceil(1_000)));
         }
+    }
+
+    #[test]
+    fn what_is_only_reserved_is_not_cached() {
+        let limits = KeyLimits {
+            tokens_per_minute: Some(100),
+            tokens_per_day: Some(200),
+            ..KeyLimits::default()
+        };
+        let client = ClientKey {
+            limits,
+            ..client("ck_1")
+        };
+        let estimate = Consumed {
+            tokens: 150,
+            cost_micro_usd: 0,
+        };
+        let cache = RejectionCache::default();
+        let reserved = LimitUsage::fresh(NOW).admitted(estimate).admitted(estimate);
+        assert!(reserved.exceeded_limit(&limits, NOW).is_some());
+        cache.insert(&client, reserved, NOW);
+        assert!(cache.get(&client, NOW).is_none());
+        let settlement = Settlement {
+            reserved: reserved.reservation(estimate),
+            consumed: estimate,
+        };
+        cache.insert(&client, reserved.settled(settlement), NOW);
+        let rejection = cache.get(&client, NOW).unwrap();
+        assert_eq!(rejection.exceeded.unwrap().used, 150);
     }
 
     #[test]

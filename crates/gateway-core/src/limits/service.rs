@@ -1,5 +1,5 @@
 //! Whether a request is within its key's limits, and what it has consumed of them afterwards. Owns the calls for both, and
-//! what an instance has not recorded yet. The rules are the other files'. A key without limits costs nothing here.
+//! what an instance has not settled yet. The rules are the other files'. A key without limits costs nothing here.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -11,16 +11,16 @@ use super::LimitsEngine;
 use super::headers::{self, RateLimitHeaders};
 use super::port::Limits as _;
 use super::rejection::{Rejection, RejectionCache};
-use super::usage::Consumed;
+use super::usage::{Consumed, Reservation, Settlement};
 use crate::config::model::ClientKey;
 use crate::flusher::{self, Flush, Lease};
 use crate::ports::ProxyPorts;
 
 /// How long a request waits for the decision. After that it is rejected.
 const DECISION_LIMIT: Duration = Duration::from_secs(1);
-/// How long a record may take. No request waits for it.
-const RECORD_LIMIT: Duration = Duration::from_secs(6);
-/// From one record of a busy key to the next: meanwhile the figures of many requests become one.
+/// How long a settlement may take. No request waits for it.
+const SETTLE_LIMIT: Duration = Duration::from_secs(6);
+/// From one settlement of a busy key to the next: meanwhile the figures of many requests become one.
 const INTERVAL: Duration = Duration::from_millis(100);
 
 /// The limits of one instance.
@@ -28,13 +28,14 @@ const INTERVAL: Duration = Duration::from_millis(100);
 pub struct LimitsService<P> {
     ports: P,
     rejections: RejectionCache,
-    /// What is not recorded yet, by key.
+    /// What is not settled yet, by key.
     pending: RefCell<HashMap<String, PendingUsage>>,
 }
 
 #[derive(Debug, Default)]
 struct PendingUsage {
-    consumed: Consumed,
+    /// One for each window and slot in which the requests were admitted: mostly the same.
+    settlements: Vec<Settlement>,
     lease: Rc<Lease>,
 }
 
@@ -43,8 +44,8 @@ struct PendingUsage {
 pub enum Admission {
     /// The key has no limits.
     Unlimited,
-    /// The request is within them.
-    Admitted(RateLimitHeaders),
+    /// The request is within them: the headers of its answer, and what is reserved for it.
+    Admitted(RateLimitHeaders, Reservation),
     /// The request is over a limit, or the limits could not be checked.
     Rejected(Box<Rejection>),
 }
@@ -59,8 +60,13 @@ impl<P: ProxyPorts> LimitsService<P> {
         }
     }
 
-    /// Decides whether a request is admitted, and counts it if so.
-    pub async fn admit(&self, client: &ClientKey) -> Admission {
+    /// The rejection of a key that this instance knows to be over a limit, whatever the request is.
+    pub fn known_rejection(&self, client: &ClientKey) -> Option<Rejection> {
+        self.rejections.get(client, self.ports.now())
+    }
+
+    /// Decides whether a request is admitted. If so counts it, and reserves what it may consume.
+    pub async fn admit(&self, client: &ClientKey, estimate: Consumed) -> Admission {
         let limits = &client.limits;
         if limits.is_empty() {
             return Admission::Unlimited;
@@ -70,13 +76,14 @@ impl<P: ProxyPorts> LimitsService<P> {
             return Admission::Rejected(Box::new(rejection));
         }
         let engine = LimitsEngine::new(self.ports.clone(), DECISION_LIMIT);
-        let acquired = match engine.try_acquire(&client.id, limits, now).await {
+        let acquired = match engine.try_acquire(&client.id, limits, estimate, now).await {
             Ok(acquired) => acquired,
             Err(error) => return self.unavailable(client, &error),
         };
         if acquired.is_admitted {
-            let statuses = acquired.usage.statuses(limits, now);
-            return Admission::Admitted(headers::headers(&statuses, now));
+            let usage = acquired.usage;
+            let headers = headers::headers(&usage.statuses(limits, now), now);
+            return Admission::Admitted(headers, usage.reservation(estimate));
         }
         let Some(rejection) = Rejection::of(acquired.usage, limits, now) else {
             let error = "database: it rejects a request that is within the limits";
@@ -94,12 +101,12 @@ impl<P: ProxyPorts> LimitsService<P> {
         Admission::Rejected(Box::new(Rejection::unavailable()))
     }
 
-    /// Records what a finished request has consumed, beside the requests. Returns at once.
-    pub fn record(self: &Rc<Self>, key: &str, consumed: Consumed) {
-        if consumed.is_zero() {
-            return;
-        }
-        let lease = self.add(key, consumed);
+    /// Counts what a finished request has consumed in place of what was reserved for it, beside the requests. Returns at
+    /// once.
+    pub fn settle(self: &Rc<Self>, key: &str, settlement: Settlement) {
+        let lease = self.add(key, settlement);
+        // Also after a rejected request: what could not be written before may be what it was rejected for.
+        let Some(lease) = lease else { return };
         let flush = UsageFlush {
             service: Rc::clone(self),
             key: key.to_owned(),
@@ -109,11 +116,20 @@ impl<P: ProxyPorts> LimitsService<P> {
         flusher::start(&self.ports, flush);
     }
 
-    fn add(&self, key: &str, consumed: Consumed) -> Rc<Lease> {
+    /// Adds to what is not settled yet; `None`: there is nothing.
+    fn add(&self, key: &str, settlement: Settlement) -> Option<Rc<Lease>> {
         let mut pending = self.pending.borrow_mut();
+        if settlement.is_zero() {
+            return pending.get(key).map(|usage| Rc::clone(&usage.lease));
+        }
         let usage = pending.entry(key.to_owned()).or_default();
-        usage.consumed = usage.consumed.plus(consumed);
-        Rc::clone(&usage.lease)
+        let mut known = usage.settlements.iter_mut();
+        let joined = known.find_map(|known| Some((known.plus(settlement)?, known)));
+        match joined {
+            Some((both, known)) => *known = both,
+            None => usage.settlements.push(settlement),
+        }
+        Some(Rc::clone(&usage.lease))
     }
 }
 
@@ -126,7 +142,7 @@ struct UsageFlush<P> {
 }
 
 impl<P: ProxyPorts> Flush for UsageFlush<P> {
-    type Batch = Consumed;
+    type Batch = Settlement;
 
     /// After them it waits for the key's next request.
     const RETRY_DELAYS: &'static [Duration] = &[Duration::from_millis(250), Duration::from_secs(2)];
@@ -139,29 +155,27 @@ impl<P: ProxyPorts> Flush for UsageFlush<P> {
         let is_pending = || {
             let pending = self.service.pending.borrow();
             let usage = pending.get(&self.key);
-            usage.is_some_and(|usage| !usage.consumed.is_zero())
+            usage.is_some_and(|usage| !usage.settlements.is_empty())
         };
         if self.has_flushed.get() && is_pending() {
             self.service.ports.sleep(INTERVAL).await;
         }
     }
 
-    fn take(&self) -> Option<Consumed> {
+    fn take(&self) -> Option<Settlement> {
         let mut pending = self.service.pending.borrow_mut();
-        let usage = pending.get_mut(&self.key)?;
-        let consumed = std::mem::take(&mut usage.consumed);
-        if consumed.is_zero() {
+        let settlement = pending.get_mut(&self.key)?.settlements.pop();
+        if settlement.is_none() {
             pending.remove(&self.key);
-            return None;
         }
-        Some(consumed)
+        settlement
     }
 
     /// After an error it may have been counted all the same; then the key is charged twice rather than not at all.
-    async fn write(&self, consumed: &Consumed) -> bool {
+    async fn write(&self, settlement: &Settlement) -> bool {
         let ports = &self.service.ports;
-        let engine = LimitsEngine::new(ports.clone(), RECORD_LIMIT);
-        let outcome = engine.record(&self.key, *consumed, ports.now()).await;
+        let engine = LimitsEngine::new(ports.clone(), SETTLE_LIMIT);
+        let outcome = engine.settle(&self.key, *settlement, ports.now()).await;
         if let Err(error) = &outcome {
             ports.line(format_args!(
                 "what client key {} has used is not counted yet: {error}",
@@ -171,15 +185,15 @@ impl<P: ProxyPorts> Flush for UsageFlush<P> {
         outcome.is_ok()
     }
 
-    async fn finish(&self, consumed: Consumed, is_written: bool) -> bool {
+    async fn finish(&self, settlement: Settlement, is_written: bool) -> bool {
         self.has_flushed.set(true);
         if !is_written {
-            self.put_back(consumed);
+            self.put_back(settlement);
         }
         is_written
     }
 
-    fn put_back(&self, consumed: Consumed) {
-        self.service.add(&self.key, consumed);
+    fn put_back(&self, settlement: Settlement) {
+        self.service.add(&self.key, settlement);
     }
 }

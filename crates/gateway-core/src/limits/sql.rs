@@ -1,4 +1,4 @@
-//! The counts of client keys in the host's database. Owns when a statement runs and when the table is made.
+//! The counts of client keys in the host's database. Owns when a statement runs, and when the table or a column is made.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 
 use super::port::{Acquired, Limits};
 use super::statements;
-use super::usage::{Consumed, LimitUsage};
+use super::usage::{Consumed, LimitUsage, Settlement};
 use crate::config::model::KeyLimits;
 use crate::database::{self, DatabaseError};
 use crate::ports::{Clock, Sql, SqlTarget};
@@ -44,11 +44,29 @@ impl<P: Sql + Clock> SqlLimits<P> {
 
     /// Runs a query in a table that is made if it is missing.
     async fn query_or_create(&self, key: &str, query: Query) -> Result<Rows, SqlError> {
-        match self.query(key, query.clone()).await {
+        match self.query_or_alter(key, query.clone()).await {
             Err(error) if error.kind == SqlErrorKind::NoTable => {
                 // No transaction, which would keep the lock while the instance is busy with others.
                 let (target, create) = (SqlTarget::Limits(key), statements::create());
                 database::execute(&self.ports, target, create, self.time_limit).await?;
+                self.query(key, query).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Runs a query in a table that gets the columns that an older gateway did not make.
+    async fn query_or_alter(&self, key: &str, query: Query) -> Result<Rows, SqlError> {
+        match self.query(key, query.clone()).await {
+            Err(error) if error.kind == SqlErrorKind::NoColumn => {
+                for statement in statements::add_columns() {
+                    let target = SqlTarget::Limits(key);
+                    match database::execute(&self.ports, target, statement, self.time_limit).await {
+                        // Another instance has added the column.
+                        Err(error) if error.kind != SqlErrorKind::Duplicate => return Err(error),
+                        _ => {}
+                    }
+                }
                 self.query(key, query).await
             }
             outcome => outcome,
@@ -61,17 +79,18 @@ impl<P: Sql + Clock> Limits for SqlLimits<P> {
         &self,
         key: &str,
         limits: &KeyLimits,
+        estimate: Consumed,
         now: Timestamp,
     ) -> Result<Acquired, DatabaseError> {
-        if limits.requests_per_minute.is_none() {
-            // Tokens and costs are recorded later, so that there is nothing to write yet.
+        if limits.requests_per_minute.is_none() && estimate.is_zero() {
+            // There is nothing to count.
             let usage = self.read(key, now).await?;
             return Ok(Acquired {
                 is_admitted: usage.exceeded_limit(limits, now).is_none(),
                 usage,
             });
         }
-        let query = statements::try_acquire(key, limits, now);
+        let query = statements::try_acquire(key, limits, estimate, now);
         let rows = self.query_or_create(key, query).await?;
         Ok(Acquired {
             is_admitted: statements::is_admitted(&rows),
@@ -79,19 +98,19 @@ impl<P: Sql + Clock> Limits for SqlLimits<P> {
         })
     }
 
-    async fn record(
+    async fn settle(
         &self,
         key: &str,
-        consumed: Consumed,
+        settlement: Settlement,
         now: Timestamp,
     ) -> Result<(), DatabaseError> {
-        let query = statements::record(key, consumed, now);
+        let query = statements::settle(key, settlement, now);
         self.query_or_create(key, query).await?;
         Ok(())
     }
 
     async fn read(&self, key: &str, now: Timestamp) -> Result<LimitUsage, DatabaseError> {
-        match self.query(key, statements::read(key)).await {
+        match self.query_or_alter(key, statements::read(key)).await {
             Ok(rows) => Ok(statements::usage(&rows, now)),
             Err(error) if error.kind == SqlErrorKind::NoTable => Ok(LimitUsage::fresh(now)),
             Err(error) => Err(error.into()),
@@ -104,7 +123,7 @@ impl<P: Sql + Clock> Limits for SqlLimits<P> {
         now: Timestamp,
     ) -> Result<BTreeMap<String, LimitUsage>, DatabaseError> {
         if P::LIMITS_ARE_TOGETHER {
-            let query = self.query("", statements::read_all(keys));
+            let query = self.query_or_alter("", statements::read_all(keys));
             return match query.await {
                 Ok(rows) => Ok(statements::usages(&rows)),
                 Err(error) if error.kind == SqlErrorKind::NoTable => Ok(BTreeMap::new()),

@@ -33,6 +33,11 @@ impl Counts {
         }
     }
 
+    /// Both together.
+    pub const fn sum(self) -> u64 {
+        self.current.saturating_add(self.before)
+    }
+
     /// What counts as used, `elapsed_ms` after the window's begin.
     pub fn used(self, elapsed_ms: u64) -> u64 {
         let left = u128::from((WINDOW_MS - 1).saturating_sub(elapsed_ms));

@@ -8,6 +8,7 @@ use http::request::Parts;
 use super::Gateway;
 use super::body::Received;
 use super::kept_turn::RequestTurn;
+use super::limit_check::LimitCheck;
 use super::model::RequestedModel;
 use super::operation::{Operation, RoutedCall};
 use super::payload::Payload;
@@ -33,6 +34,8 @@ pub struct ClientRequest<'a, P: ProxyPorts> {
     pub request_id: &'a str,
     /// Its record in the ledger.
     pub entry: &'a Rc<Entry<P>>,
+    /// The check of the client key's limits.
+    pub limits: &'a LimitCheck<'a, P>,
 }
 
 /// What a client sent, as attempts need it.

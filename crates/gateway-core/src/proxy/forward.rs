@@ -25,7 +25,8 @@ use super::operation::{RoutedCall, Streaming};
 use super::payload::{self, Payload};
 use super::send::{self, Finished};
 use super::{
-    Gateway, candidates, headers, model, operation, query, response_origin, session, token_count,
+    Gateway, candidates, estimate, headers, model, operation, query, response_origin, session,
+    token_count,
 };
 use crate::attempt::plan::Plan;
 use crate::attempt::{exhausted, unsupported};
@@ -71,7 +72,8 @@ pub async fn run<P: ProxyPorts>(
         Streaming::Always => true,
         Streaming::Never => false,
     };
-    entry.asked(model, wants_stream, payload.text_bytes(&body.bytes));
+    let text_bytes = payload.text_bytes(&body.bytes);
+    entry.asked(model, wants_stream, text_bytes);
     if let Err(error) = model::check(&wanted, &payload, operation, request.client, snapshot) {
         if !model.is_empty() {
             entry.because(Reason::ModelNotAllowed);
@@ -113,11 +115,12 @@ pub async fn run<P: ProxyPorts>(
             })
         });
     }
-    let caller = (request.client, operation);
+    // Now it is known what the request may use of its key's limits.
+    estimate::reserve(snapshot, request, &payload, text_bytes, chain).await?;
     let turn = RequestTurn::of(
         gateway,
         &snapshot.settings,
-        caller,
+        (request.client, operation),
         &payload,
         &body.bytes,
         continued,

@@ -13,6 +13,7 @@ mod channel_dialect;
 mod context;
 mod convert;
 mod cors;
+mod estimate;
 mod flight;
 mod forward;
 mod gemini_models;
@@ -22,6 +23,7 @@ mod in_flight;
 mod kept_conversation;
 mod kept_responses;
 mod kept_turn;
+mod limit_check;
 mod loops;
 mod misdirected;
 mod model;
@@ -63,13 +65,15 @@ use crate::ledger::kept_responses::KeptResponses;
 use crate::ledger::response_records::ResponseRecords;
 use crate::ledger::service::LedgerService;
 use crate::limits::headers as rate_limit_headers;
-use crate::limits::service::{Admission, LimitsService};
+use crate::limits::service::LimitsService;
+use crate::limits::usage::Consumed;
 use crate::memory::{self, Memory};
 use crate::ports::ProxyPorts;
 use crate::reply::{self, Reply};
 use crate::route::load::Loads;
 use catalog::CatalogService;
 use context::ClientRequest;
+use limit_check::LimitCheck;
 use operation::{Operation, RoutedCall, Streaming};
 use routes::{Route, RouteMatch};
 
@@ -246,10 +250,11 @@ where
                 client,
                 request_id,
                 entry: &entry,
+                limits: &LimitCheck::new(&gateway.limits, client, &entry),
             };
             // Pinned here: a future that is moved takes its place twice.
             let work = pin!(forward(gateway, &snapshot, &request, body));
-            admitted(gateway, &request, work).await
+            admitted(&request, work).await
         }
         Route::StoredResponse(call) => {
             let operation = Operation::new(call.endpoint(), ErrorStyle::OpenAi);
@@ -264,10 +269,11 @@ where
                 client,
                 request_id,
                 entry: &entry,
+                limits: &LimitCheck::new(&gateway.limits, client, &entry),
             };
             let work = stored_responses::run(gateway, &snapshot, &request, &call);
             let work = Box::pin(work);
-            admitted(gateway, &request, work).await
+            admitted(&request, work).await
         }
     }
 }
@@ -297,32 +303,29 @@ fn locate(parts: &http::request::Parts) -> Result<Located, GatewayError> {
 
 /// The part of the path that the client's limits apply to.
 async fn admitted<P: ProxyPorts>(
-    gateway: &Rc<Gateway<P>>,
     request: &ClientRequest<'_, P>,
     work: impl Future<Output = Result<Reply, GatewayError>>,
 ) -> Result<Reply, GatewayError> {
-    let entry = request.entry;
-    let style = request.call.operation.errors;
-    // 5. Check the key's limits, before a byte of the body is read, so that a rejection costs little.
-    let (outcome, own_headers) = match gateway.limits.admit(request.client).await {
-        Admission::Unlimited => {
-            return work.await.inspect_err(|error| entry.rejected(error));
-        }
-        Admission::Admitted(headers) => (work.await, headers),
-        Admission::Rejected(rejection) => {
-            if !rejection.is_recorded {
-                entry.leave_out();
+    let ClientRequest { entry, limits, .. } = request;
+    // 5. Check the key's limits, before a byte of the body is read, so that a rejection costs little; those that ask for
+    // the body are checked as soon as it is known.
+    let outcome = match limits.before_body().await {
+        Err(error) => Err(error),
+        Ok(()) => match work.await {
+            // Also a request that was not understood counts, unless it is over a limit.
+            Err(error) if limits.is_due() => {
+                let check = limits.pass(Consumed::default()).boxed_local();
+                check.await.and(Err(error))
             }
-            if let Some(exceeded) = rejection.exceeded {
-                entry.over_limit(exceeded);
-            }
-            (Err(rejection.error), rejection.headers)
-        }
+            outcome => outcome,
+        },
     };
-    let mut reply = outcome.unwrap_or_else(|error| {
-        entry.rejected(&error);
-        error.into_reply_as(style)
-    });
+    let outcome = outcome.inspect_err(|error| entry.rejected(error));
+    let Some(own_headers) = limits.take_headers() else {
+        return outcome;
+    };
+    let style = request.call.operation.errors;
+    let mut reply = outcome.unwrap_or_else(|error| error.into_reply_as(style));
     rate_limit_headers::replace(reply.headers_mut(), own_headers);
     Ok(reply)
 }

@@ -29,7 +29,7 @@ fn acquire(gateway: &Gateway, id: &str) {
         ..KeyLimits::default()
     };
     let engine = engine(gateway);
-    let acquired = engine.try_acquire(id, &limits, gateway.ports.now());
+    let acquired = engine.try_acquire(id, &limits, Consumed::default(), gateway.ports.now());
     assert!(block_on(acquired).unwrap().is_admitted);
 }
 
@@ -46,8 +46,7 @@ fn every_limit_that_a_key_has_is_shown_with_what_is_used_of_it() {
         &json!({"requests_per_minute": 5, "tokens_per_day": 1000, "monthly_budget_micro_usd": 2_000_000}),
     );
     let path = format!("keys/{id}/allowance");
-    let nothing =
-        |limit: u64, resets_at: &str| json!({"limit": limit, "used": 0, "resets_at": resets_at});
+    let nothing = |limit: u64, resets_at: &str| json!({"limit": limit, "used": 0, "reserved": 0, "resets_at": resets_at});
     let mut expected = json!({
         "requests_per_minute": nothing(5, "2026-11-22T00:00:00.000Z"),
         "tokens_per_minute": null,
@@ -66,12 +65,31 @@ fn every_limit_that_a_key_has_is_shown_with_what_is_used_of_it() {
         cost_micro_usd: 345,
     };
     acquire(&gateway, &id);
-    block_on(engine(&gateway).record(&id, consumed, gateway.ports.now())).unwrap();
+    block_on(engine(&gateway).settle(&id, consumed.into(), gateway.ports.now())).unwrap();
     expected["requests_per_minute"] =
-        json!({"limit": 5, "used": 1, "resets_at": "2026-11-22T00:01:00.000Z"});
+        json!({"limit": 5, "used": 1, "reserved": 0, "resets_at": "2026-11-22T00:01:00.000Z"});
     expected["tokens_per_day"]["used"] = json!(1200);
     expected["monthly_budget_micro_usd"]["used"] = json!(345);
     assert_eq!(gateway.get(&path).expect(200), expected);
+    // A request in progress may use so much besides.
+    let limits = KeyLimits {
+        tokens_per_day: Some(2_000),
+        ..KeyLimits::default()
+    };
+    let engine = engine(&gateway);
+    let acquired = engine.try_acquire(&id, &limits, consumed, gateway.ports.now());
+    assert!(block_on(acquired).unwrap().is_admitted);
+    let shown = gateway.get(&path).expect(200);
+    for (limit, used, reserved) in [
+        ("requests_per_minute", 2, 0),
+        ("tokens_per_day", 1200, 1200),
+        ("monthly_budget_micro_usd", 345, 345),
+    ] {
+        assert_eq!(
+            (&shown[limit]["used"], &shown[limit]["reserved"]),
+            (&json!(used), &json!(reserved))
+        );
+    }
     gateway.call("HEAD", &path, &Value::Null).expect(200);
 
     // A day later.

@@ -64,7 +64,7 @@ fn an_export_has_everything_but_secrets() {
         export["settings"],
         json!({"max_attempts": 10, "member_login": false, "total_timeout_ms": 120_000, "max_request_bytes": 33_554_432,
             "balance": "weight", "balance_by_priority": {}, "session_affinity": true, "session_headers": [], "ledger": true, "log_error_details": true, "request_log_rows": 100_000, "request_log_days": 30,
-            "response_record_days": 30, "audit_days": 400, "responses_store": false,
+            "response_record_days": 30, "usage_days": 0, "audit_days": 400, "responses_store": false,
             "prices": {}, "default_models": {}, "aliases": {}, "trusted_proxies": []})
     );
     assert_eq!(export["version"], 1);
@@ -234,7 +234,7 @@ fn an_import_replaces_everything_and_leaves_sessions_alone() {
     let mut body = body;
     body["settings"] = json!({"max_attempts": 100, "member_login": true, "total_timeout_ms": 1, "max_request_bytes": 1024,
         "balance": "least_busy", "balance_by_priority": {"0": "weight", "1000": "least_busy"}, "session_affinity": true, "session_headers": ["x-chat"], "ledger": false, "log_error_details": false, "request_log_rows": 1_000, "request_log_days": 3_650,
-        "response_record_days": 1, "audit_days": 0, "responses_store": true,
+        "response_record_days": 1, "usage_days": 3_650, "audit_days": 0, "responses_store": true,
         "prices": {"gpt-4o": {"prompt": 2_500_000, "cached": 1_250_000, "completion": 10_000_000},
             "meta/llama": {"prompt": 0, "cached": null, "completion": 1_000_000_000_000_u64}},
         "default_models": {"moderations": "omni"}, "aliases": {"smart": ["gpt-4o", "meta/llama"]}, "trusted_proxies": ["10.0.0.0/8", "192.0.2.7", "fd00::/8"]});
@@ -262,8 +262,7 @@ fn everything_that_is_wrong_is_reported_with_its_path_and_nothing_changes() {
             {"id": "ck_2", "name": "y", "hash": hash},
         ],
         "settings": {"max_attempts": 0, "total_timeout_ms": 3_600_001, "max_request_bytes": 1.5, "session_affinity": "yes",
-            "session_headers": ["x y", 7, "ok"],
-            "ledger": 1, "request_log_rows": 999, "request_log_days": 3_651,
+            "session_headers": ["x y", 7, "ok"], "ledger": 1, "request_log_rows": 999, "request_log_days": 3_651,
             "response_record_days": 0, "x": 1,
             "prices": {"m": {"prompt": -1, "completion": 1_000_000_000_001_u64, "cached": "free", "input": 1}, "n": 5},
             "trusted_proxies": ["10.0.0.0/33", "localhost", 7, "::1"]}

@@ -243,7 +243,7 @@ fn a_log_of_an_older_gateway_can_be_read_before_anything_new_is_written() {
     let gateway = Gateway::new();
     write(&gateway, &mixed());
     for undone in [
-        "DROP TRIGGER ledger_batch_filed_6",
+        "DROP TRIGGER ledger_batch_filed_12",
         "ALTER TABLE request DROP COLUMN detail",
         "ALTER TABLE request DROP COLUMN exceeded",
         "ALTER TABLE request DROP COLUMN reason",

@@ -443,6 +443,7 @@ fn allowances_of_all_keys_take_one_query() {
     use gateway_core::config::model::KeyLimits;
     use gateway_core::limits::LimitsEngine;
     use gateway_core::limits::port::Limits as _;
+    use gateway_core::limits::usage::Consumed;
 
     let gateway = filled(200, 0);
     let list = gateway.get("keys/allowances").expect(200);
@@ -454,7 +455,7 @@ fn allowances_of_all_keys_take_one_query() {
     };
     let engine = LimitsEngine::new(&gateway.ports, Duration::from_secs(1));
     let now = gateway.ports.now();
-    block_on(engine.try_acquire("ck_0002", &limits, now)).unwrap();
+    block_on(engine.try_acquire("ck_0002", &limits, Consumed::default(), now)).unwrap();
     gateway.ports.database().forget();
     let list = gateway.get("keys/allowances").expect(200);
     assert_eq!(gateway.ports.database().statements().len(), 1);
@@ -474,11 +475,11 @@ fn allowances_of_all_keys_take_one_query() {
     assert_eq!(one, row);
     let some = gateway.get("keys/allowances?ids=ck_0002,ck_0003,ck_0004,x");
     assert_eq!(ids(&some.expect(200)), ["ck_0002", "ck_0004"]);
-    let consumed = gateway_core::limits::usage::Consumed {
+    let consumed = Consumed {
         tokens: 800,
         cost_micro_usd: 0,
     };
-    block_on(engine.record("ck_0006", consumed, now)).unwrap();
+    block_on(engine.settle("ck_0006", consumed.into(), now)).unwrap();
     let near = gateway.get("keys/allowances?used_percent=80").expect(200);
     assert_eq!(ids(&near), ["ck_0006"]);
     gateway

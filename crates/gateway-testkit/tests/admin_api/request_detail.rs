@@ -76,6 +76,7 @@ fn a_request_is_found_by_its_id_with_why_it_failed() {
         measure: Measure::DailyBudget,
         limit: 5,
         used: 7,
+        reserved: 0,
         free_at: START,
         resets_at: START,
     });

@@ -85,6 +85,26 @@ fn made_up_names_cannot_fill_the_sums_where_an_upstream_answers_to_any() {
     // The channel has no list of models.
     let stage = stage();
     let chat = |model: &str| stage.chat(&format!(r#"{{"model":"{model}","messages":[]}}"#));
+    let rows = || count(&stage, "SELECT count(*) FROM usage_hour WHERE hour >= 0");
+    let all_hours = |of: &str| {
+        let query = format!("SELECT {of} FROM usage_hour WHERE hour = -1");
+        count(&stage, &query)
+    };
+    // One after the other.
+    for number in 0..150 {
+        assert_eq!(chat(&format!("made-up-{number}")).status, 200);
+        stage.ports.run_background();
+    }
+    assert_eq!(rows(), 101);
+    // Who is known stays known, and so does what is known of all hours.
+    chat("made-up-7");
+    stage.ports.run_background();
+    let known = "FILTER (WHERE model = 'made-up-7')";
+    assert_eq!(all_hours(&format!("sum(requests) {known}")), 2);
+    assert_eq!(rows(), 101);
+    assert_eq!(all_hours("count(*)"), 150);
+    // In the next hour many come at once.
+    stage.ports.advance_ms(3_600_000);
     for number in 0..6_000 {
         assert_eq!(chat(&format!("made-up-{number}")).status, 200);
         if number % 250 == 0 {
@@ -92,22 +112,45 @@ fn made_up_names_cannot_fill_the_sums_where_an_upstream_answers_to_any() {
         }
     }
     stage.ports.run_background();
-    let sums = |of: &str| {
-        count(
-            &stage,
-            &format!("SELECT {of} FROM usage_hour WHERE hour = -1"),
-        )
-    };
-    let rows = sums("count(*)");
-    assert!((2_000..=2_250).contains(&rows), "{rows} rows");
-    assert_eq!(sums("sum(requests)"), 6_000);
-    let by_hour = "SELECT count(*) FROM usage_hour WHERE hour >= 0";
-    assert_eq!(count(&stage, by_hour), rows);
-    // Who is known stays known.
-    chat("made-up-7");
+    let names = rows() - 101;
+    assert!((101..=201).contains(&names), "{names} rows");
+    let most = all_hours("count(*)");
+    assert!(most <= 2_000 + 200, "{most} rows");
+    let other = "sum(requests) FILTER (WHERE model = 'other')";
+    assert!(all_hours(other) > 0);
+    assert_eq!(all_hours("sum(requests)"), 6_151);
+    let by_hour = "SELECT sum(requests) FROM usage_hour WHERE hour >= 0";
+    assert_eq!(count(&stage, by_hour), 6_151);
+}
+
+#[test]
+fn a_key_that_makes_names_up_takes_none_from_others() {
+    let mut document = document(Settings::default());
+    let mut other = client_key();
+    other.id = "ck_other".to_owned();
+    other.hash = gateway_core::ids::hex(&gateway_core::ids::hash_client_key(b"sk-other"));
+    document.keys.push(other);
+    let mut named = channel("b", 1);
+    named.models = vec!["named".to_owned()];
+    document.channels.push(named);
+    let stage = Stage::with_ledger(&document);
+    stage.upstream(|_| FakeReply::json(200, ANSWER));
+    for number in 0..300 {
+        stage.chat(&format!(r#"{{"model":"made-up-{number}","messages":[]}}"#));
+    }
+    stage.chat(r#"{"model":"named","messages":[]}"#);
+    let request = http::Request::post("/v1/chat/completions")
+        .header("authorization", "Bearer sk-other")
+        .body(Bytes::from_static(br#"{"model":"new","messages":[]}"#));
+    assert_eq!(stage.send(request.unwrap()).status, 200);
     stage.ports.run_background();
-    assert_eq!(sums("sum(requests) FILTER (WHERE model = 'made-up-7')"), 2);
-    assert_eq!(sums("count(*)"), rows);
+    let of = |key: &str, model: &str| {
+        let whose = format!("key = '{key}' AND model = '{model}'");
+        let query = format!("SELECT sum(requests) FROM usage_hour WHERE hour >= 0 AND {whose}");
+        count(&stage, &query)
+    };
+    assert_eq!(of("ck_test", "other"), 200);
+    assert_eq!((of("ck_test", "named"), of("ck_other", "new")), (1, 1));
 }
 
 #[test]
@@ -164,16 +207,21 @@ fn a_model_that_a_channel_names_is_counted_by_name_whatever_else_there_is() {
         "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 2500) \
          INSERT INTO usage_hour SELECT hour, key, channel, model || i, requests, errors, failovers, estimated, \
          prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens, cost_micro_usd, TOTALS \
-         FROM usage_hour, n WHERE hour = -1"
+         FROM usage_hour, n"
             .replace("TOTALS", &histogram_columns())
             .as_str(),
     );
     stage.chat(CHAT);
     stage.chat(r#"{"model":"another","messages":[]}"#);
     stage.ports.run_background();
-    let models = "SELECT DISTINCT model FROM usage_hour WHERE hour >= 0 ORDER BY model";
+    let models =
+        "SELECT hour >= 0, model FROM usage_hour WHERE model NOT LIKE 'made-up%' ORDER BY 1, 2";
     let models = stage.ports.database().rows(models);
-    assert_eq!(models, [[text("")], [text("m")], [text("made-up")]]);
+    let rows = [(0, "m"), (0, "other"), (1, "m"), (1, "other")];
+    assert_eq!(
+        models,
+        rows.map(|(is_hour, model)| [SqlValue::Integer(is_hour), text(model)])
+    );
 }
 
 /// The columns after the first sums, in their order.

@@ -348,6 +348,33 @@ fn requests_slow_down_for_a_database_that_falls_behind_and_not_for_one_that_take
 }
 
 #[test]
+fn sums_by_the_hour_are_kept_for_as_long_as_configured_and_at_least_this_month() {
+    const DAY_MS: u64 = 86_400_000;
+    for (usage_days, kept) in [(0, 4), (3_650, 4), (20, 3), (1, 2)] {
+        let stage = Stage::with_ledger(&document(Settings {
+            usage_days,
+            ..Settings::default()
+        }));
+        stage.upstream(|_| FakeReply::json(200, ANSWER));
+        // From the 22nd of November on: the 8th and the 28th of December, the 2nd and the 15th of January.
+        for days in [16, 20, 5, 13] {
+            stage.ports.advance_ms(days * DAY_MS);
+            for _ in 0..600 {
+                stage.chat(CHAT);
+            }
+            stage.ports.run_background();
+        }
+        let hours = "SELECT count(DISTINCT hour) FROM usage_hour WHERE hour >= 0";
+        // On the last day, the days before the configured ones are gone, but not those of January.
+        assert_eq!(count(&stage, hours), kept, "{usage_days}");
+        let tallied = "SELECT count(DISTINCT hour) FROM tally_hour WHERE hour >= 0";
+        assert_eq!(count(&stage, tallied), kept, "{usage_days}");
+        let all = "SELECT sum(requests) FROM usage_hour WHERE hour = -1";
+        assert_eq!(count(&stage, all), 2_400);
+    }
+}
+
+#[test]
 fn the_log_keeps_as_many_rows_as_configured_and_the_sums_keep_all() {
     let stage = Stage::with_ledger(&document(Settings {
         request_log_rows: 1_000,

@@ -5,10 +5,10 @@ use gateway_core::ledger::schema::VERSION;
 use super::ledger::{CHAT, count, dropped, stage};
 use super::setup::Stage;
 
-/// Takes back what versions 4 to 6 added.
+/// Takes back what versions 4 to 12 changed.
 const WITHOUT_VERSION_4: [&str; 11] = [
     "DROP TABLE response",
-    "DROP TRIGGER ledger_batch_filed_6",
+    "DROP TRIGGER ledger_batch_filed_12",
     "ALTER TABLE request DROP COLUMN detail",
     "ALTER TABLE request DROP COLUMN exceeded",
     "ALTER TABLE request DROP COLUMN cache_write_tokens",
@@ -123,19 +123,35 @@ fn databases_of_versions_3_and_5_get_the_columns_and_still_take_their_batches() 
     assert_eq!(count(&stage, details), 0);
 }
 
+#[test]
+fn a_database_of_version_6_bounds_the_models_of_a_key() {
+    let stage = migrates(6, SCHEMA_6, &batch_of(28, 10 + 2 * 22));
+    let triggers = "SELECT count(*) FROM sqlite_master WHERE type = 'trigger'";
+    assert_eq!(count(&stage, triggers), 1);
+    let rows = || count(&stage, "SELECT count(*) FROM usage_hour WHERE hour >= 0");
+    for number in 0..150 {
+        let body = format!(r#"{{"model":"made-up-{number}","messages":[]}}"#);
+        assert_eq!(stage.chat_alone(&body).status, 200);
+    }
+    assert_eq!(rows(), 101);
+}
+
 /// What exists in databases of version 5.
 const SCHEMA_5: &str = include_str!("../../fixtures/schema_5.sql");
 
-/// The tables, indexes, view and trigger of version 6, as that version made them: what exists in databases. A trigger is
-/// never made anew, so that it must keep fitting the batches.
+/// What exists in databases of versions 6 to 11.
 const SCHEMA_6: &str = include_str!("../../fixtures/schema_6.sql");
 
+/// The tables, indexes, view and trigger of version 12, as that version made them: what exists in databases. A trigger is
+/// never made anew, so that it must keep fitting the batches.
+const SCHEMA_12: &str = include_str!("../../fixtures/schema_12.sql");
+
 #[test]
-fn a_new_database_is_the_one_that_version_6_made() {
+fn a_new_database_is_the_one_that_version_12_made() {
     let stage = stage();
     assert_eq!(stage.chat_alone(CHAT).status, 200);
     let statements = "SELECT sql || ';' FROM sqlite_master WHERE sql IS NOT NULL AND tbl_name NOT IN ('kept_response', 'alert_state', 'audit') ORDER BY type, name";
     let rows = stage.ports.database().rows(statements);
     let made: Vec<&str> = rows.iter().filter_map(|row| row[0].text()).collect();
-    assert_eq!(made, SCHEMA_6.lines().collect::<Vec<_>>());
+    assert_eq!(made, SCHEMA_12.lines().collect::<Vec<_>>());
 }

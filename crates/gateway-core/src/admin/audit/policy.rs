@@ -111,6 +111,7 @@ pub const SETTINGS: MemberPolicy = MemberPolicy {
         "request_log_rows",
         "request_log_days",
         "response_record_days",
+        "usage_days",
         "audit_days",
         "responses_store",
         "prices",

@@ -43,7 +43,7 @@ fn member(name: &str, value: &Value, problems: &mut Problems) -> Option<Value> {
         "max_request_bytes" => integer(BYTES.0, BYTES.1),
         "request_log_rows" => integer(MIN_LOG_ROWS, MAX_LOG_ROWS),
         "request_log_days" | "response_record_days" => integer(1, MAX_LOG_DAYS),
-        "audit_days" => integer(0, MAX_LOG_DAYS),
+        "audit_days" | "usage_days" => integer(0, MAX_LOG_DAYS),
         "session_affinity" | "ledger" | "log_error_details" | "responses_store"
         | "member_login" => problems.boolean(&path, value).map(Value::from),
         "balance" => Some(json!(balance(&path, value, problems)?)),

@@ -19,6 +19,9 @@ use super::record::Actor;
 /// is empty.
 pub const ALL_HOURS: i64 = -1;
 
+/// In place of models that no channel names, once a client key has used many of those in an hour.
+pub const OTHER: &str = "other";
+
 /// A value in a row of a batch.
 #[derive(Serialize)]
 #[serde(untagged)]

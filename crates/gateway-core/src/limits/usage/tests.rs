@@ -225,3 +225,151 @@ fn a_month_that_another_clock_has_begun_stays() {
     usage.month += 1;
     assert_eq!(usage.at(NOON).month_cost, 0);
 }
+
+/// A request of a burst: when it comes, how long it takes, its estimate, and what it uses in percent of that.
+type Burst = Vec<(u64, u64, u64, u64)>;
+
+fn burst(most_percent: u64) -> impl Strategy<Value = Burst> {
+    let request = (0..4_000_u64, 0..SLOT_MS, 1..200_u64, 0..=most_percent);
+    prop::collection::vec(request, 1..200)
+}
+
+/// What happened in a burst against limits of tokens.
+struct Outcome {
+    /// The most that was used of the day.
+    day_tokens: u64,
+    /// What was used by requests that were admitted in one window of a minute, the most.
+    window_tokens: u64,
+    /// The largest estimate of a request that was admitted.
+    largest: u64,
+    /// What requests used beyond their estimates.
+    excess: u64,
+}
+
+/// Runs it, each request to its end.
+fn run(limits: &KeyLimits, requests: &Burst) -> Outcome {
+    let mut usage = LimitUsage::fresh(NOON);
+    let mut in_progress: Vec<(u64, Settlement)> = Vec::new();
+    let mut by_window = std::collections::BTreeMap::<Timestamp, u64>::new();
+    let (mut largest, mut excess, mut now_ms) = (0, 0, 0);
+    let settle = |usage: &mut LimitUsage, in_progress: &mut Vec<(u64, Settlement)>, until: u64| {
+        in_progress.sort_by_key(|(end, _)| *end);
+        let ended = in_progress.partition_point(|(end, _)| *end <= until);
+        for (end, settlement) in in_progress.drain(..ended) {
+            *usage = usage.at(NOON.plus_ms(end)).settled(settlement);
+        }
+    };
+    for (pause, duration, tokens, percent) in requests {
+        now_ms += pause;
+        settle(&mut usage, &mut in_progress, now_ms);
+        let now = NOON.plus_ms(now_ms);
+        usage = usage.at(now);
+        let amount = |tokens| Consumed {
+            tokens,
+            cost_micro_usd: 0,
+        };
+        if usage.exceeded_limit(limits, now).is_some() {
+            continue;
+        }
+        usage = usage.admitted(amount(*tokens));
+        let used = tokens * percent / 100;
+        let settlement = Settlement {
+            reserved: usage.reservation(amount(*tokens)),
+            consumed: amount(used),
+        };
+        in_progress.push((now_ms + duration, settlement));
+        *by_window.entry(usage.window).or_default() += used;
+        largest = largest.max(*tokens);
+        excess += used.saturating_sub(*tokens);
+    }
+    settle(&mut usage, &mut in_progress, u64::MAX);
+    assert_eq!(usage.reserved_tokens.sum(), 0, "everything is given back");
+    Outcome {
+        day_tokens: usage.day_tokens,
+        window_tokens: by_window.into_values().max().unwrap_or(0),
+        largest,
+        excess,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// However many come at once and however long they take: a limit is exceeded by less than one request, and by what
+    /// requests use beyond their estimates.
+    #[test]
+    fn a_burst_exceeds_a_limit_by_less_than_one_request(
+        limit in 1..2_000_u64,
+        is_daily in any::<bool>(),
+        requests in prop_oneof![burst(100), burst(300)],
+    ) {
+        let limits = KeyLimits {
+            tokens_per_minute: Some(limit).filter(|_| !is_daily),
+            tokens_per_day: Some(limit).filter(|_| is_daily),
+            ..KeyLimits::default()
+        };
+        let outcome = run(&limits, &requests);
+        let used = if is_daily { outcome.day_tokens } else { outcome.window_tokens };
+        let most = limit - 1 + outcome.largest + outcome.excess;
+        prop_assert!(used <= most, "{used} of {limit}: at most {most}");
+    }
+}
+
+#[test]
+fn a_reservation_counts_for_its_slot_and_the_next_one() {
+    let begin = Timestamp(NOON.0 / SLOT_MS * SLOT_MS);
+    let amount = Consumed {
+        tokens: 7,
+        cost_micro_usd: 9,
+    };
+    let usage = LimitUsage::fresh(begin).admitted(amount);
+    let reserved = |ahead_ms: u64| {
+        let usage = usage.at(begin.plus_ms(ahead_ms));
+        (usage.reserved_tokens.sum(), usage.reserved_cost.sum())
+    };
+    assert_eq!(reserved(2 * SLOT_MS - 1), (7, 9));
+    assert_eq!(reserved(2 * SLOT_MS), (0, 0));
+    // A clock that is behind by no more than a slot takes nothing away.
+    assert_eq!(
+        usage.at(Timestamp(begin.0 - SLOT_MS)).reserved_tokens.sum(),
+        7
+    );
+    assert_eq!(
+        usage
+            .at(Timestamp(begin.0 - SLOT_MS - 1))
+            .reserved_tokens
+            .sum(),
+        0
+    );
+    // Settled later, it takes nothing from those of others.
+    let late = usage.at(begin.plus_ms(3 * SLOT_MS)).admitted(amount);
+    let settlement = Settlement {
+        reserved: usage.reservation(amount),
+        consumed: Consumed::default(),
+    };
+    assert_eq!(late.settled(settlement), late);
+}
+
+#[test]
+fn what_a_request_did_not_use_goes_back_to_its_own_minute() {
+    let of = |tokens| Consumed {
+        tokens,
+        cost_micro_usd: 0,
+    };
+    let usage = LimitUsage::fresh(NOON).admitted(of(100));
+    let tokens = |ahead_ms: u64, used: u64| {
+        let settlement = Settlement {
+            reserved: usage.reservation(of(100)),
+            consumed: of(used),
+        };
+        let Counts { current, before } =
+            usage.at(NOON.plus_ms(ahead_ms)).settled(settlement).tokens;
+        (current, before)
+    };
+    assert_eq!(tokens(0, 30), (30, 0));
+    assert_eq!(tokens(0, 130), (130, 0));
+    assert_eq!(tokens(WINDOW_MS, 30), (0, 30));
+    assert_eq!(tokens(WINDOW_MS, 130), (0, 130));
+    assert_eq!(tokens(2 * WINDOW_MS, 30), (0, 0));
+    assert_eq!(tokens(2 * WINDOW_MS, 130), (30, 0));
+}

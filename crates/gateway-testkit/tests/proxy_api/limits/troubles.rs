@@ -5,7 +5,7 @@ use bytes::Bytes;
 use gateway_core::config::model::KeyLimits;
 use gateway_core::limits::service::LimitsService;
 use gateway_core::limits::statements;
-use gateway_core::limits::usage::Consumed;
+use gateway_core::limits::usage::{Consumed, Settlement};
 use gateway_core::ports::{Background as _, Clock as _, StoreKey};
 use gateway_testkit::fakes::{DatabaseFault, FakePorts, FakeReply, START};
 
@@ -50,7 +50,7 @@ fn what_could_not_be_counted_at_once_is_counted_later() {
         (DatabaseFault::Refuse, 1, 200),
         (DatabaseFault::Refuse, 2, 200),
         (DatabaseFault::Hang, 2, 200),
-        // Given up, and kept for the next time.
+        // Given up, and kept for the next time: a request that is rejected for what is still reserved.
         (DatabaseFault::Refuse, 3, 200),
         // Counted, but not confirmed: charged twice rather than not at all.
         (DatabaseFault::FailAfterCommit, 1, 300),
@@ -72,6 +72,9 @@ fn what_could_not_be_counted_at_once_is_counted_later() {
         stage.ports.database().fault_next(fault, times);
         stage.ports.run_background();
         stage.ports.database().set_fault(DatabaseFault::None);
+        if times == 3 {
+            assert_eq!(chat(&stage).status, 429);
+        }
         assert_eq!(chat(&stage).status, 200, "{fault:?}");
         assert_eq!(used(), total, "{fault:?}, {times} times");
     }
@@ -81,16 +84,18 @@ fn what_could_not_be_counted_at_once_is_counted_later() {
 fn a_busy_key_is_written_once_in_100_ms() {
     let ports = FakePorts::default();
     let service = Rc::new(LimitsService::new(ports.clone()));
-    let tokens = |tokens| Consumed {
-        tokens,
-        cost_micro_usd: 0,
+    let tokens = |tokens| {
+        Settlement::from(Consumed {
+            tokens,
+            cost_micro_usd: 0,
+        })
     };
-    service.record("ck_test", tokens(1));
+    service.settle("ck_test", tokens(1));
     let (began, beside) = (ports.now(), Rc::clone(&service));
     // While the first record is being written, two more requests of the key end.
     ports.spawn(async move {
-        beside.record("ck_test", tokens(10));
-        beside.record("ck_test", tokens(100));
+        beside.settle("ck_test", tokens(10));
+        beside.settle("ck_test", tokens(100));
     });
     ports.run_background_together();
     assert_eq!(ports.now().since_ms(began), 100, "between the two writes");
@@ -102,7 +107,7 @@ fn a_busy_key_is_written_once_in_100_ms() {
 #[test]
 fn a_task_that_does_not_come_back_is_relieved_and_nothing_is_counted_twice() {
     let stage = stage(KeyLimits {
-        tokens_per_day: Some(1_000),
+        tokens_per_day: Some(100_000),
         ..NONE
     });
     // Its task does not run for longer than a host lets a request take.
@@ -124,7 +129,7 @@ fn a_task_that_does_not_come_back_is_relieved_and_nothing_is_counted_twice() {
 #[test]
 fn what_a_task_had_not_counted_when_the_host_ended_it_is_counted_by_the_next() {
     let stage = stage(KeyLimits {
-        tokens_per_day: Some(1_000),
+        tokens_per_day: Some(100_000),
         ..NONE
     });
     assert_eq!(stage.chat(CHAT).status, 200);
