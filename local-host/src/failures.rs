@@ -3,6 +3,7 @@
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 
+use host_io::framing::Refused;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 
 use crate::reply::ReplyBody;
@@ -31,6 +32,16 @@ pub const BAD_HOST: Failure = Failure {
     code: "invalid_host",
     message: "The host header is malformed.",
 };
+/// The head of the request leaves open what it means.
+pub const fn framing(refused: Refused) -> Failure {
+    Failure {
+        status: refused.status(),
+        kind: "invalid_request_error",
+        code: refused.code(),
+        message: refused.message(),
+    }
+}
+
 /// The component trapped, was ended, or could not be started; the log says which.
 pub const COMPONENT_FAILED: Failure = Failure {
     status: StatusCode::INTERNAL_SERVER_ERROR,

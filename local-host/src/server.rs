@@ -4,6 +4,7 @@
 use std::{convert::Infallible, future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Result;
+use host_io::framing;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use hyper::{body::Incoming, service::service_fn};
@@ -66,6 +67,9 @@ impl Site {
 
     async fn answer(&self, request: Request<Incoming>, client: SocketAddr) -> Response<ReplyBody> {
         let (mut head, body) = request.into_parts();
+        if let Err(refused) = framing::check_request(head.version, &head.headers) {
+            return failures::framing(refused).respond(&failures::request_id());
+        }
         let path = head.uri.path().to_owned();
         let Some(found) = self.router.find(&path) else {
             return failures::NO_ROUTE.respond(&failures::request_id());

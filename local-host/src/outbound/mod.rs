@@ -84,12 +84,13 @@ impl Outbound {
         let between = options
             .between_bytes_timeout
             .unwrap_or(DEFAULT_BETWEEN_BYTES);
-        let response = tokio::select! {
+        let mut response = tokio::select! {
             // Checked first: a component that fails over for a disconnected client must not call another upstream.
             biased;
             () = gone.cancelled() => return Err(failure::client_gone()),
             response = self.head(request, options) => response?,
         };
+        framing::one_framing(response.headers_mut());
         let response = response.map(|body| ResponseBody::new(body, between, gone).boxed_unsync());
         // The pool drives the connection: nothing is left to do.
         Ok((response, Box::new(std::future::ready(Ok(())))))

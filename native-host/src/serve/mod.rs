@@ -18,7 +18,8 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use gateway_core::app::{App, Peer};
 use gateway_core::reply::{Reply, ReplyBody};
-use http::header::{CONNECTION, CONTENT_TYPE, HOST};
+use host_io::framing;
+use http::header::{CONNECTION, CONTENT_TYPE};
 use http::{HeaderValue, Request, Response, StatusCode, Version};
 use hyper::rt::Executor;
 use hyper::server::conn::{http1, http2};
@@ -54,8 +55,6 @@ const PREFACE_PAUSE: Duration = Duration::from_millis(5);
 
 /// The body for a request that panicked.
 const PANICKED: &str = r#"{"error":{"message":"The request failed inside the gateway. The log has the reason.","type":"server_error","param":null,"code":"component_failed"}}"#;
-/// The body for a request that names several hosts.
-const SEVERAL_HOSTS: &str = r#"{"error":{"message":"There is more than one host header.","type":"invalid_request_error","param":null,"code":"invalid_host"}}"#;
 
 /// What a connection of this thread may still do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -229,16 +228,22 @@ impl<H: Handler> Site<H> {
 
     async fn answer(&self, peer: Peer, request: Request<hyper::body::Incoming>) -> Reply {
         let version = request.version();
-        if request.headers().get_all(HOST).iter().nth(1).is_some() {
-            // Proxies in front could pick a different one.
-            return failure(StatusCode::BAD_REQUEST, SEVERAL_HOSTS);
+        if let Err(refused) = framing::check_request(version, request.headers()) {
+            let (message, code) = (refused.message(), refused.code());
+            let text = format!(
+                r#"{{"error":{{"message":"{message}","type":"invalid_request_error","param":null,"code":"{code}"}}}}"#
+            );
+            return failure(refused.status(), text.into());
         }
         let request = request.map(ClientBody::new);
         let answering = AssertUnwindSafe(self.handler.handle(peer, request)).catch_unwind();
         // The message of a panic has been logged by the hook.
-        let mut reply = answering
-            .await
-            .unwrap_or_else(|_| failure(StatusCode::INTERNAL_SERVER_ERROR, PANICKED));
+        let mut reply = answering.await.unwrap_or_else(|_| {
+            failure(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                Bytes::from_static(PANICKED.as_bytes()),
+            )
+        });
         if self.is_leaving.get() && version != Version::HTTP_2 {
             let close = HeaderValue::from_static("close");
             reply.headers_mut().insert(CONNECTION, close);
@@ -248,8 +253,8 @@ impl<H: Handler> Site<H> {
 }
 
 /// A response of the host itself.
-fn failure(status: StatusCode, text: &'static str) -> Reply {
-    let mut reply = Response::new(ReplyBody::Whole(Bytes::from_static(text.as_bytes())));
+fn failure(status: StatusCode, text: Bytes) -> Reply {
+    let mut reply = Response::new(ReplyBody::Whole(text));
     *reply.status_mut() = status;
     let json = HeaderValue::from_static("application/json");
     reply.headers_mut().insert(CONTENT_TYPE, json);

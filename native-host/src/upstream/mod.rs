@@ -72,7 +72,8 @@ async fn exchange(
         }
     };
     lease.answered(response.headers());
-    let (head, body) = response.into_parts();
+    let (mut head, body) = response.into_parts();
+    framing::one_framing(&mut head.headers);
     let body = UpstreamBody::new(body, lease, timeouts.idle);
     Ok(Response::from_parts(head, body))
 }

@@ -22,6 +22,7 @@ mod disconnect;
 mod exhausted;
 mod failover;
 mod faults;
+mod framing;
 mod headers;
 mod hedging;
 mod kept_connections;

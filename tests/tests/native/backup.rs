@@ -28,11 +28,11 @@ async fn a_backup_under_load_is_restored_with_everything_acknowledged_before() -
     let stage = Stage::start_with(&Setup::default().on(Host::Native)).await?;
     let channel = json!({"keys": ["k"], "models": ["m"]});
     stage.channel("first", &channel).await?;
-    let state = stage.gateway.state().to_owned();
+    let live = stage.gateway.state().to_owned();
     let backup = folder.path().join("backup");
     let made = {
-        let (state, backup) = (state.clone(), backup.clone());
-        tokio::task::spawn_blocking(move || run("backup", &backup, &state))
+        let (live, backup) = (live.clone(), backup.clone());
+        tokio::task::spawn_blocking(move || run("backup", &backup, &live))
     };
     // Requests and changes go on meanwhile.
     for number in 0..20 {
@@ -41,7 +41,7 @@ async fn a_backup_under_load_is_restored_with_everything_acknowledged_before() -
         stage.channel(&format!("later{number}"), &channel).await?;
     }
     made.await??;
-    assert!(run("restore", &backup, &state).is_err(), "it is in use");
+    assert!(run("restore", &backup, &live).is_err(), "it is in use");
 
     let restored = folder.path().join("restored");
     run("restore", &backup, &restored)?;

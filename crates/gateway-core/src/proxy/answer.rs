@@ -5,6 +5,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use serde::de::IgnoredAny;
 
 use super::attempt::Attempt;
 use super::in_flight::InFlightAnswer;
@@ -32,7 +33,7 @@ const MAX_WHOLE_BYTES: usize = 2 * MIB;
 /// A stream's start-up events are held back up to these bounds, then released as they are.
 const MAX_HELD_BYTES: usize = 256 * 1024;
 const MAX_HELD_EVENTS: usize = 64;
-/// No API answers this with JSON's content type: an empty body, or a page.
+/// An empty body, a page, or JSON that was cut off or is none.
 const NO_JSON: &str = "the answer is no JSON, though it says so";
 
 /// Reads a response until it is known whether it is an answer.
@@ -68,7 +69,10 @@ pub async fn read<P: ProxyPorts>(
         }
         (AnswerKind::Events, _) => events(attempt, parts.status, &headers, first, body).await,
         (AnswerKind::Json, _) if opened.has_ended => Err(attempt.useless(NO_JSON)),
-        (AnswerKind::Json, _) => json(attempt, parts.status, &headers, first, body).await,
+        (AnswerKind::Json, _) => {
+            let must_be_json = opened.must_be_json;
+            json(attempt, parts.status, &headers, first, body, must_be_json).await
+        }
         (AnswerKind::Page, _) => {
             Err(attempt.useless("the answer is a web page, is the base URL right?"))
         }
@@ -93,6 +97,7 @@ async fn json<P: ProxyPorts>(
     headers: &HeaderMap,
     first: Bytes,
     mut body: UpstreamBody<P>,
+    must_be_json: bool,
 ) -> Result<Reply, FailedAttempt> {
     let turned = attempt
         .translation
@@ -125,8 +130,12 @@ async fn json<P: ProxyPorts>(
             return Ok(headers::reply(status, headers, pieces));
         }
     };
-    // No API answers this with JSON's content type: an empty body, or a page.
-    if matches!(whole.first(), None | Some(b'<')) {
+    let is_json = if must_be_json {
+        is_json(&whole)
+    } else {
+        !matches!(whole.first(), None | Some(b'<'))
+    };
+    if !is_json {
         return Err(attempt.useless(NO_JSON));
     }
     if signals::body_is_error(&whole)
@@ -138,6 +147,11 @@ async fn json<P: ProxyPorts>(
         return convert::to_events(attempt, status, headers, dialect, &whole);
     }
     convert::whole(attempt, status, headers, whole)
+}
+
+/// Whether a body is one JSON text. An answer that was cut off must fail here, where another channel can still answer.
+fn is_json(body: &[u8]) -> bool {
+    serde_json::from_slice::<IgnoredAny>(body).is_ok()
 }
 
 /// Holds a stream back until its first real event: until then it can still fail unseen.

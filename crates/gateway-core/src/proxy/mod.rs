@@ -238,11 +238,8 @@ where
             let entry = begin(operation, is_free);
             // Also if the body is never read.
             if let Some(model) = &call.model {
-                entry.asked(
-                    printable(model),
-                    operation.streaming == Streaming::Always,
-                    0,
-                );
+                let is_stream = operation.streaming == Streaming::Always;
+                entry.asked(printable(model), is_stream, 0);
             }
             let request = ClientRequest {
                 call: &call,

@@ -36,6 +36,8 @@ pub struct Opened {
     pub first: Bytes,
     /// Whether that is all of it.
     pub has_ended: bool,
+    /// Whether JSON must be valid: it is said to be some, or nothing else answers such a call.
+    pub must_be_json: bool,
 }
 
 /// What a content type means.
@@ -62,6 +64,7 @@ pub async fn read<P: ProxyPorts>(
             kind: AnswerKind::Other,
             first: Bytes::new(),
             has_ended: false,
+            must_be_json: false,
         });
     }
     let mut opening = Opening::default();
@@ -89,6 +92,7 @@ pub async fn read<P: ProxyPorts>(
             begun.content()
         },
         has_ended,
+        must_be_json: is_strict || label == Label::Json,
     })
 }
 
