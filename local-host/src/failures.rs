@@ -35,10 +35,10 @@ pub const BAD_HOST: Failure = Failure {
 /// The head of the request leaves open what it means.
 pub const fn framing(refused: Refused) -> Failure {
     Failure {
-        status: refused.status(),
+        status: refused.status,
         kind: "invalid_request_error",
-        code: refused.code(),
-        message: refused.message(),
+        code: refused.code,
+        message: refused.message,
     }
 }
 

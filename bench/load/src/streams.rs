@@ -117,7 +117,8 @@ async fn one(connection: &mut Connection, key: &str, figures: &mut Figures) -> R
     );
     let mut body = response.into_body();
     let expected = whole();
-    let (mut came, mut first, mut number) = (0, None, 0_u32);
+    let (mut came, mut number) = (0, 0_u32);
+    let mut first: Option<Instant> = None;
     while let Some(frame) = timeout(LIMIT, body.frame())
         .await
         .context("the stream stopped")?
@@ -131,13 +132,14 @@ async fn one(connection: &mut Connection, key: &str, figures: &mut Figures) -> R
             "a stream differs from the upstream's at byte {came}"
         );
         came = end;
-        let begin = *first.get_or_insert_with(|| {
+        if let Some(begin) = first {
+            // Pieces that came together count as the first of them, which was due earliest.
+            let due = Duration::from_millis(PIECE_MS) * number;
+            figures.late.push(begin.elapsed().saturating_sub(due));
+        } else {
             figures.first.push(sent.elapsed());
-            Instant::now()
-        });
-        // Pieces that came together count as the last of them.
-        let due = Duration::from_millis(PIECE_MS) * number;
-        figures.late.push(begin.elapsed().saturating_sub(due));
+            first = Some(Instant::now());
+        }
         number = u32::try_from(pieces_before(came))?;
     }
     ensure!(

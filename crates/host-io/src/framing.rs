@@ -6,43 +6,32 @@ use http::{HeaderMap, StatusCode, Version};
 
 /// Why the head of a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
-    /// HTTP/1.1 without the header `host` (RFC 9112, 3.2).
-    NoHost,
-    /// Several hosts: proxies in front could pick a different one.
-    SeveralHosts,
-    /// A transfer coding other than `chunked` (RFC 9112, 6.1): its bytes would be taken for the body's.
-    UnknownTransferCoding,
-}
-
-impl Refused {
+pub struct Refused {
     /// The response's status.
-    pub const fn status(self) -> StatusCode {
-        match self {
-            Self::NoHost | Self::SeveralHosts => StatusCode::BAD_REQUEST,
-            Self::UnknownTransferCoding => StatusCode::NOT_IMPLEMENTED,
-        }
-    }
-
+    pub status: StatusCode,
     /// The error's code.
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::NoHost | Self::SeveralHosts => "invalid_host",
-            Self::UnknownTransferCoding => "unsupported_transfer_coding",
-        }
-    }
-
+    pub code: &'static str,
     /// What is wrong. Needs no escaping in JSON.
-    pub const fn message(self) -> &'static str {
-        match self {
-            Self::NoHost => "The host header is missing, which HTTP/1.1 requires.",
-            Self::SeveralHosts => "There is more than one host header.",
-            Self::UnknownTransferCoding => {
-                "The transfer coding is unknown: a body is sent with content-length or with transfer-encoding: chunked."
-            }
-        }
-    }
+    pub message: &'static str,
 }
+
+/// HTTP/1.1 without the header `host` (RFC 9112, 3.2).
+pub const NO_HOST: Refused = Refused {
+    status: StatusCode::BAD_REQUEST,
+    code: "invalid_host",
+    message: "The host header is missing, which HTTP/1.1 requires.",
+};
+/// Proxies in front could pick a different one.
+pub const SEVERAL_HOSTS: Refused = Refused {
+    message: "There is more than one host header.",
+    ..NO_HOST
+};
+/// A transfer coding other than `chunked` (RFC 9112, 6.1): its bytes would be taken for the body's.
+pub const UNKNOWN_TRANSFER_CODING: Refused = Refused {
+    status: StatusCode::NOT_IMPLEMENTED,
+    code: "unsupported_transfer_coding",
+    message: "The transfer coding is unknown: send the body with content-length or with transfer-encoding: chunked.",
+};
 
 /// Whether a request may be answered.
 ///
@@ -51,13 +40,13 @@ impl Refused {
 pub fn check_request(version: Version, headers: &HeaderMap) -> Result<(), Refused> {
     let mut hosts = headers.get_all(HOST).iter();
     match (hosts.next(), hosts.next()) {
-        (None, _) if version == Version::HTTP_11 => return Err(Refused::NoHost),
-        (Some(_), Some(_)) => return Err(Refused::SeveralHosts),
+        (None, _) if version == Version::HTTP_11 => return Err(NO_HOST),
+        (Some(_), Some(_)) => return Err(SEVERAL_HOSTS),
         _ => {}
     }
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     if codings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked")) {
-        return Err(Refused::UnknownTransferCoding);
+        return Err(UNKNOWN_TRANSFER_CODING);
     }
     Ok(())
 }
@@ -87,13 +76,13 @@ mod tests {
     fn a_request_has_one_host_and_no_coding_but_chunked() {
         let rows: [(Version, &[(&'static str, &'static str)], _); 8] = [
             (Version::HTTP_11, &[("host", "a")], Ok(())),
-            (Version::HTTP_11, &[], Err(Refused::NoHost)),
+            (Version::HTTP_11, &[], Err(NO_HOST)),
             (Version::HTTP_10, &[], Ok(())),
             (Version::HTTP_2, &[], Ok(())),
             (
                 Version::HTTP_11,
                 &[("host", "a"), ("host", "a")],
-                Err(Refused::SeveralHosts),
+                Err(SEVERAL_HOSTS),
             ),
             (
                 Version::HTTP_11,
@@ -103,7 +92,7 @@ mod tests {
             (
                 Version::HTTP_11,
                 &[("host", "a"), ("transfer-encoding", "gzip, chunked")],
-                Err(Refused::UnknownTransferCoding),
+                Err(UNKNOWN_TRANSFER_CODING),
             ),
             (
                 Version::HTTP_11,
@@ -112,7 +101,7 @@ mod tests {
                     ("transfer-encoding", "chunked"),
                     ("transfer-encoding", "identity"),
                 ],
-                Err(Refused::UnknownTransferCoding),
+                Err(UNKNOWN_TRANSFER_CODING),
             ),
         ];
         for (version, list, expected) in rows {

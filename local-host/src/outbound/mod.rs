@@ -9,6 +9,7 @@ use std::{
 
 use anyhow::Result;
 use host_io::dial;
+use host_io::framing;
 use http::{Request, Response, request::Parts};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;

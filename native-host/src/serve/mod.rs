@@ -229,11 +229,11 @@ impl<H: Handler> Site<H> {
     async fn answer(&self, peer: Peer, request: Request<hyper::body::Incoming>) -> Reply {
         let version = request.version();
         if let Err(refused) = framing::check_request(version, request.headers()) {
-            let (message, code) = (refused.message(), refused.code());
+            let (message, code) = (refused.message, refused.code);
             let text = format!(
                 r#"{{"error":{{"message":"{message}","type":"invalid_request_error","param":null,"code":"{code}"}}}}"#
             );
-            return failure(refused.status(), text.into());
+            return failure(refused.status, text.into());
         }
         let request = request.map(ClientBody::new);
         let answering = AssertUnwindSafe(self.handler.handle(peer, request)).catch_unwind();

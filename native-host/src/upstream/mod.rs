@@ -11,6 +11,7 @@ use std::pin::pin;
 
 use bytes::Bytes;
 use gateway_core::ports::{SendError, SendErrorKind, Timeouts, Upstream};
+use host_io::framing;
 use http::header::HOST;
 use http::{HeaderValue, Request, Response, Uri, Version};
 use http_body_util::Full;
