@@ -24,6 +24,25 @@ async fn limited(limits: &Value) -> Result<(Stage, String, String)> {
     Ok((stage, id, key))
 }
 
+/// The same where the database is there and has been written: making it takes a part of the second in which a request
+/// with limits waits for it.
+async fn limited_with_database(limits: &Value) -> Result<(Stage, String, String)> {
+    let (stage, id, key) = limited(limits).await?;
+    let (_, other) = stage
+        .admin
+        .client_key(&json!({"name": "first", "limits": {"requests_per_minute": 9}}))
+        .await?;
+    assert_eq!(chat(&stage, &other).await?.status, 200);
+    eventually(COUNTED_WITHIN, "the database is there", async || {
+        let ledger = store::ledger(stage.gateway.state())?;
+        let rows = ledger.query_row("SELECT count(*) FROM request", [], |row| row.get(0));
+        Ok(rows.is_ok_and(|rows: i64| rows == 1))
+    })
+    .await?;
+    stage.upstream.reset();
+    Ok((stage, id, key))
+}
+
 async fn chat(stage: &Stage, key: &str) -> Result<Reply> {
     let request = stage.http.post(stage.gateway.url("/v1/chat/completions"));
     let body = json!({"model": "m", "messages": [{"role": "user", "content": "Hi"}]});
@@ -45,7 +64,8 @@ async fn until_used(stage: &Stage, id: &str, limit: &str, used: u64) -> Outcome 
 
 #[tokio::test]
 async fn of_200_requests_at_once_exactly_37_pass() -> Outcome {
-    let (stage, id, key) = limited(&json!({"requests_per_minute": 37})).await?;
+    let limits = json!({"requests_per_minute": 37});
+    let (stage, id, key) = limited_with_database(&limits).await?;
     let replies = try_join_all((0..200).map(|_| chat(&stage, &key))).await?;
     let (passed, refused): (Vec<&Reply>, Vec<&Reply>) =
         replies.iter().partition(|reply| reply.status == 200);
@@ -91,7 +111,8 @@ async fn of_200_requests_at_once_exactly_37_pass() -> Outcome {
 
 #[tokio::test]
 async fn of_200_requests_at_once_against_100_tokens_one_passes() -> Outcome {
-    let (stage, id, key) = limited(&json!({"tokens_per_minute": 100})).await?;
+    let limits = json!({"tokens_per_minute": 100});
+    let (stage, id, key) = limited_with_database(&limits).await?;
     // The first one is in progress until all others have come.
     let slow = Action::usual().after(Duration::from_secs(5));
     stage.upstream.rule(Rule::always(slow));
