@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use crate::cpu;
 
 /// Kilobytes of a process and those below it: their shares of what they have in memory (PSS), so that nothing counts twice.
-pub fn kilobytes(pid: u32) -> Result<u64> {
+pub fn kilobytes(pid: u32) -> Result<u32> {
     let mut sum = 0;
     for process in cpu::family(pid)? {
         let path = format!("/proc/{process}/smaps_rollup");
@@ -17,7 +17,7 @@ pub fn kilobytes(pid: u32) -> Result<u64> {
     Ok(sum)
 }
 
-fn pss(text: &str) -> Option<u64> {
+fn pss(text: &str) -> Option<u32> {
     let line = text.lines().find_map(|line| line.strip_prefix("Pss:"))?;
     line.trim().strip_suffix(" kB")?.trim().parse().ok()
 }

@@ -11,7 +11,7 @@ use anyhow::{Result, ensure};
 use crate::servers::Server;
 
 /// Longer than any start takes: the first one compiles components.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// A way to start a server's program, on a state directory of its own.
 pub struct Starter(Box<dyn Fn() -> Command>);

@@ -13,7 +13,7 @@ use crate::{memory, open_loop, streams};
 /// Numbers of streams at once.
 const AT_ONCE: [usize; 2] = [100, 200];
 /// Streams that are open while memory is looked at.
-const HELD: usize = 1_000;
+const HELD: u16 = 1_000;
 
 /// How long and how often.
 #[derive(Debug, Clone, Copy)]
@@ -34,14 +34,14 @@ struct Row {
     name: &'static str,
     latencies: Vec<Duration>,
     streams: [streams::Figures; AT_ONCE.len()],
-    idle_kb: u64,
-    before_kb: u64,
-    held_kb: u64,
+    idle_kb: u32,
+    before_kb: u32,
+    held_kb: u32,
     starts: Vec<Duration>,
 }
 
 /// What servers take before the first request.
-pub fn idle(targets: &[&Target]) -> Result<Vec<u64>> {
+pub fn idle(targets: &[&Target]) -> Result<Vec<u32>> {
     targets
         .iter()
         .map(|target| memory::kilobytes(target.pid))
@@ -49,7 +49,7 @@ pub fn idle(targets: &[&Target]) -> Result<Vec<u64>> {
 }
 
 /// Measures all servers and returns the Markdown table. `idle` is what they took before the first request.
-pub async fn measure(stage: &Stage, idle: &[u64], plan: Plan) -> Result<String> {
+pub async fn measure(stage: &Stage, idle: &[u32], plan: Plan) -> Result<String> {
     let targets = stage.targets();
     let mut rows: Vec<Row> = targets
         .iter()
@@ -83,7 +83,7 @@ pub async fn measure(stage: &Stage, idle: &[u64], plan: Plan) -> Result<String> 
     for (target, row) in targets.iter().zip(&mut rows) {
         eprintln!("{HELD} open streams: {}", target.name);
         row.before_kb = memory::kilobytes(target.pid)?;
-        let held = streams::hold(target, HELD).await?;
+        let held = streams::hold(target, HELD.into()).await?;
         row.held_kb = memory::kilobytes(target.pid)?;
         drop(held);
     }
@@ -120,7 +120,7 @@ fn render(rows: &[Row]) -> String {
             " {:.1} | {:.1} | {:.1} |",
             megabytes(row.idle_kb),
             megabytes(row.held_kb),
-            row.held_kb.saturating_sub(row.before_kb) as f64 / HELD as f64,
+            (f64::from(row.held_kb) - f64::from(row.before_kb)) / f64::from(HELD),
         );
         let mut starts = row.starts.clone();
         starts.sort_unstable();
@@ -147,15 +147,15 @@ fn times(row: &Row) -> Vec<f64> {
     times
 }
 
-fn megabytes(kilobytes: u64) -> f64 {
-    kilobytes as f64 / 1024.0
+fn megabytes(kilobytes: u32) -> f64 {
+    f64::from(kilobytes) / 1024.0
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn row(name: &'static str, milliseconds: u64, held_kb: u64) -> Row {
+    fn row(name: &'static str, milliseconds: u64, held_kb: u32) -> Row {
         let all = |add| vec![Duration::from_millis(milliseconds + add)];
         let figures = || streams::Figures {
             first: all(1),
