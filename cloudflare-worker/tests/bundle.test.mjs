@@ -11,7 +11,7 @@ import { unstable_readConfig as readConfiguration } from "wrangler";
 const folder = join(dirname(fileURLToPath(import.meta.url)), "..");
 const build = join(folder, "build");
 /** Below what the free plan takes, which is 3 MB. */
-const MOST_COMPRESSED_BYTES = 2_420_000;
+const MOST_COMPRESSED_BYTES = 2_460_000;
 
 const files = readdirSync(build, { recursive: true, withFileTypes: true })
   .filter((entry) => entry.isFile())
@@ -20,7 +20,7 @@ const files = readdirSync(build, { recursive: true, withFileTypes: true })
 const modules = files.filter(({ name }) => !name.startsWith("panel"));
 const scripts = modules.filter(({ name }) => /\.m?js$/.test(name));
 
-test("the worker is below 2.42 megabytes, compressed", (context) => {
+test("the worker is below 2.46 megabytes, compressed", (context) => {
   const sizes = modules.map(({ bytes }) => gzipSync(bytes, { level: 9 }).length);
   const sum = sizes.reduce((one, other) => one + other, 0);
   context.diagnostic(`${sum} bytes compressed in ${modules.length} modules`);
