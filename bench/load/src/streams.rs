@@ -1,6 +1,7 @@
 //! Many streams at once: the time to the first token, by how much pieces are late, and that every stream is the upstream's
 //! byte for byte. Owns these streams.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
@@ -68,11 +69,34 @@ fn last() -> String {
         .to_owned()
 }
 
-/// What each stream of [`PACED`] is.
-fn whole() -> Vec<u8> {
-    let mut text: String = (0..PIECES).map(piece).collect();
-    text.push_str(&last());
-    text.into_bytes()
+/// What each stream of [`PACED`] is. Made once: the load shares its processors with what it measures.
+#[derive(Debug)]
+struct Expected {
+    bytes: Vec<u8>,
+    /// Where each piece ends.
+    ends: Vec<usize>,
+}
+
+impl Expected {
+    fn new() -> Self {
+        let mut text = String::new();
+        let mut ends = Vec::with_capacity(PIECES);
+        for number in 0..PIECES {
+            text.push_str(&piece(number));
+            ends.push(text.len());
+        }
+        text.push_str(&last());
+        Self {
+            bytes: text.into_bytes(),
+            ends,
+        }
+    }
+
+    /// How many pieces the first bytes hold; the end belongs to the last one.
+    fn pieces_before(&self, bytes: usize) -> usize {
+        let whole = self.ends.partition_point(|end| *end <= bytes);
+        whole.min(PIECES - 1)
+    }
 }
 
 /// The models of [`rules`].
@@ -84,8 +108,10 @@ pub const fn models() -> [&'static str; 2] {
 pub async fn measure(target: &Target, at_once: usize, rounds: usize) -> Result<Figures> {
     let length = Duration::from_millis(PIECE_MS) * u32::try_from(PIECES)?;
     let started = tokio::time::Instant::now();
+    let expected = Arc::new(Expected::new());
     let mut loops = JoinSet::new();
     for number in 0..at_once {
+        let expected = Arc::clone(&expected);
         let begin = started + length * u32::try_from(number)? / u32::try_from(at_once)?;
         let target = target.clone();
         loops.spawn(async move {
@@ -93,7 +119,7 @@ pub async fn measure(target: &Target, at_once: usize, rounds: usize) -> Result<F
             sleep_until(begin).await;
             let mut figures = Figures::default();
             for _ in 0..rounds {
-                one(&mut connection, &target.key, &mut figures).await?;
+                one(&mut connection, &target.key, &expected, &mut figures).await?;
             }
             anyhow::Ok(figures)
         });
@@ -107,7 +133,12 @@ pub async fn measure(target: &Target, at_once: usize, rounds: usize) -> Result<F
     Ok(all)
 }
 
-async fn one(connection: &mut Connection, key: &str, figures: &mut Figures) -> Result<()> {
+async fn one(
+    connection: &mut Connection,
+    key: &str,
+    expected: &Expected,
+    figures: &mut Figures,
+) -> Result<()> {
     let sent = Instant::now();
     let response = connection.send(request(connection, key, PACED)?).await?;
     let status = response.status();
@@ -116,7 +147,6 @@ async fn one(connection: &mut Connection, key: &str, figures: &mut Figures) -> R
         "a stream was answered with {status}"
     );
     let mut body = response.into_body();
-    let expected = whole();
     let (mut came, mut number) = (0, 0_u32);
     let mut first: Option<Instant> = None;
     while let Some(frame) = timeout(LIMIT, body.frame())
@@ -128,7 +158,7 @@ async fn one(connection: &mut Connection, key: &str, figures: &mut Figures) -> R
         };
         let end = came + data.len();
         ensure!(
-            expected.get(came..end) == Some(&data[..]),
+            expected.bytes.get(came..end) == Some(&data[..]),
             "a stream differs from the upstream's at byte {came}"
         );
         came = end;
@@ -140,26 +170,14 @@ async fn one(connection: &mut Connection, key: &str, figures: &mut Figures) -> R
             figures.first.push(sent.elapsed());
             first = Some(Instant::now());
         }
-        number = u32::try_from(pieces_before(came))?;
+        number = u32::try_from(expected.pieces_before(came))?;
     }
     ensure!(
-        came == expected.len(),
+        came == expected.bytes.len(),
         "a stream ended after {came} of {} bytes",
-        expected.len()
+        expected.bytes.len()
     );
     Ok(())
-}
-
-/// How many pieces the first bytes of a stream hold; the end belongs to the last one.
-fn pieces_before(bytes: usize) -> usize {
-    let mut sum = 0;
-    for number in 0..PIECES {
-        sum += piece(number).len();
-        if sum > bytes {
-            return number;
-        }
-    }
-    PIECES - 1
 }
 
 /// So many streams that have begun and are silent. Dropped, they are left.
@@ -202,10 +220,11 @@ mod tests {
 
     #[test]
     fn pieces_are_counted_by_their_bytes() {
+        let expected = Expected::new();
         let one = piece(0).len();
-        assert_eq!(pieces_before(one - 1), 0);
-        assert_eq!(pieces_before(one), 1);
-        assert_eq!(pieces_before(whole().len()), PIECES - 1);
+        assert_eq!(expected.pieces_before(one - 1), 0);
+        assert_eq!(expected.pieces_before(one), 1);
+        assert_eq!(expected.pieces_before(expected.bytes.len()), PIECES - 1);
     }
 
     #[test]

@@ -100,10 +100,7 @@ fn replace_if_damaged(path: &Path) -> Result<Option<SetAside>> {
     let begin = || -> Result<()> {
         // Complete under another name first: an empty file would count as damaged again.
         let draft = sqlite_file::beside(path, ".new");
-        match fs::remove_file(&draft) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
-            _ => {}
-        }
+        sqlite_file::remove_if_there(&draft)?;
         let connection = Connection::open(&draft)?;
         connection.execute_batch(REPLACED)?;
         connection.execute(

@@ -113,6 +113,21 @@ pub fn beside(path: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
+/// The database at `path` and the files that SQLite keeps beside it, whether or not they are there.
+pub fn with_logs(path: &Path) -> impl Iterator<Item = PathBuf> {
+    ["", ENDINGS[0], ENDINGS[1]]
+        .into_iter()
+        .map(|ending| beside(path, ending))
+}
+
+/// Removes a draft that an earlier process has left.
+pub fn remove_if_there(path: &Path) -> std::io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        outcome => outcome,
+    }
+}
+
 fn rename_if_there(from: &Path, to: &Path) -> std::io::Result<()> {
     match fs::rename(from, to) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
@@ -136,10 +151,7 @@ pub fn copy(from: &Path, to: &Path) -> Result<()> {
 }
 
 fn copy_to_draft(from: &Path, draft: &Path) -> Result<()> {
-    match fs::remove_file(draft) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
-        _ => {}
-    }
+    remove_if_there(draft)?;
     let source = open_existing(from)?;
     let mut target = Connection::open(draft)?;
     {

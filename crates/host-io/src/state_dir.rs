@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::private;
+use crate::{private, sqlite_file};
 
 /// The key-value database, under the name that Spin gives it.
 pub const KEY_VALUE: &str = "sqlite_key_value.db";
@@ -66,9 +66,9 @@ impl StateDir {
             }
             Err(TryLockError::Error(error)) => return Err(error).with_context(context),
         }
-        let databases = [KEY_VALUE, SQLITE].into_iter().flat_map(|name| {
-            ["", "-wal", "-shm"].map(|ending| path.join(format!("{name}{ending}")))
-        });
+        let databases = [KEY_VALUE, SQLITE]
+            .into_iter()
+            .flat_map(|name| sqlite_file::with_logs(&path.join(name)).collect::<Vec<_>>());
         let others = [LOCK, PASSWORD, CACHE].map(|name| path.join(name));
         private::secure_files(databases.chain(others))?;
         Self::held(path, lock).with_context(context)
