@@ -45,6 +45,15 @@ impl Host {
             _ => Self::Local,
         }
     }
+
+    /// Within which a change of the configuration is in force there. The Worker's store is far: 5 s, and some for the request
+    /// that finds out.
+    pub const fn in_force(self) -> Duration {
+        match self {
+            Self::Workerd => Duration::from_millis(5_500),
+            Self::Local | Self::Fakes | Self::Native => crate::IN_FORCE,
+        }
+    }
 }
 
 /// How a gateway is started.
@@ -126,6 +135,7 @@ impl Setup {
 /// A running gateway. Dropping it kills it and prints its log, which the test harness shows when the
 /// test fails.
 pub struct Gateway {
+    host: Host,
     child: Child,
     address: SocketAddr,
     twin: SocketAddr,
@@ -167,6 +177,7 @@ impl Gateway {
         }
         match wait_until_ready(&lines) {
             Ok((address, twin)) => Ok(Self {
+                host: setup.host,
                 child,
                 address,
                 twin,
@@ -212,6 +223,11 @@ impl Gateway {
     /// The URL of a path, which begins with a slash.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
+    }
+
+    /// What it runs on.
+    pub const fn host(&self) -> Host {
+        self.host
     }
 
     /// The same at another instance, which shares the store and no memory; on hosts with one address every request may

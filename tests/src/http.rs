@@ -13,6 +13,8 @@ pub fn client() -> Result<reqwest::Client> {
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .timeout(Duration::from_mins(1))
+        // workerd closes connections that are idle for 5 s, perhaps just when a request is sent.
+        .pool_idle_timeout(Duration::from_secs(3))
         .build()?;
     Ok(client)
 }

@@ -1,7 +1,7 @@
 //! Client keys: how they are sent, and what they may do.
 
 use anyhow::{Result, ensure};
-use gateway_tests::{IN_FORCE, Reply, Stage};
+use gateway_tests::{Reply, Stage};
 use serde_json::json;
 
 use super::{channels, expect_failure, expect_ok};
@@ -44,11 +44,11 @@ pub async fn keys_end_and_are_narrow(stage: &Stage) -> Result<()> {
     expect_failure(&chat("wide").await?, 404, "model_not_found")?;
     let path = format!("/keys/{id}");
     stage.admin.patch(&path, &json!({"enabled": false})).await?;
-    tokio::time::sleep(IN_FORCE).await;
+    tokio::time::sleep(stage.gateway.host().in_force()).await;
     let reply = chat("narrow").await?;
     expect_failure(&reply, 401, "invalid_api_key")?;
     ensure!(reply.message()?.contains("disabled"), "{}", reply.text());
     stage.admin.delete(&path).await?;
-    tokio::time::sleep(IN_FORCE).await;
+    tokio::time::sleep(stage.gateway.host().in_force()).await;
     expect_failure(&chat("narrow").await?, 401, "invalid_api_key")
 }

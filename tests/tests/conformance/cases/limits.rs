@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use futures_util::future::try_join_all;
-use gateway_tests::{IN_FORCE, Reply, Stage, eventually};
+use gateway_tests::{Reply, Stage, eventually};
 use serde_json::{Value, json};
 
 use super::{channels, expect_failure, expect_ok};
@@ -71,7 +71,7 @@ async fn limited(stage: &Stage, model: &str, limits: &Value) -> Result<(String, 
     let body = json!({"name": model, "limits": limits});
     let made = stage.admin.client_key(&body).await?;
     channels(stage, model, &[json!({})]).await?;
-    tokio::time::sleep(IN_FORCE).await;
+    tokio::time::sleep(stage.gateway.host().in_force()).await;
     Ok(made)
 }
 

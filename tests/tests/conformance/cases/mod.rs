@@ -17,7 +17,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use anyhow::{Result, ensure};
-use gateway_tests::{IN_FORCE, Reply, Stage};
+use gateway_tests::{Reply, Stage};
 use serde_json::{Value, json};
 
 /// A case's work.
@@ -91,7 +91,7 @@ pub async fn channels(stage: &Stage, name: &str, members: &[Value]) -> Result<()
         }
         stage.channel(&channel, &body).await?;
     }
-    tokio::time::sleep(IN_FORCE).await;
+    tokio::time::sleep(stage.gateway.host().in_force()).await;
     Ok(())
 }
 
